@@ -1,0 +1,95 @@
+//! Says what is wrong, each mistake in one sentence at one token.
+
+use crate::parse::{Attribute, Call, Function};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::Error;
+use syn::ext::IdentExt;
+
+/// What is wrong with the declaration by itself.
+pub(crate) fn function(function: &Function) -> Vec<Error> {
+    let mut mistakes = Vec::new();
+    let mut mistake = |span: Span, message: &str| mistakes.push(Error::new(span, message));
+    let name = &function.name;
+
+    for qualifier in &function.qualifiers {
+        if qualifier == "const" {
+            mistake(qualifier.span(), "a system call cannot be made at compile time: remove `const`");
+        } else if qualifier == "async" {
+            mistake(qualifier.span(), "there is nothing to await in a system call: remove `async`");
+        } else if qualifier == "extern" {
+            mistake(qualifier.span(), "what is declared is an ordinary Rust function: remove `extern` and its ABI");
+        } else if qualifier == "unsafe" && !has_safety_section(function) {
+            let message =
+                format!("the docs of `{name}` do not say what its callers must uphold: add a section `# Safety`");
+            mistake(qualifier.span(), &message);
+        }
+    }
+    for param in function.params.iter().filter(|param| *param == "self") {
+        mistake(param.span(), "a system call has no receiver: make `self` an ordinary parameter");
+    }
+    if function.output.is_empty() {
+        let message = format!(
+            "`{name}` needs a return type: write `-> Result<usize, Errno>`, or another type that implements `aio_sys::Ret`"
+        );
+        mistake(function.parens.span.close(), &message);
+    }
+    if let Some(body) = &function.body {
+        mistake(body.span_open(), "the kernel has the body: end the declaration with `;`");
+    }
+    mistakes
+}
+
+/// What is wrong with the attribute on this declaration.
+pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
+    let mut mistakes = Vec::new();
+    let mut mistake = |span: Span, message: &str| mistakes.push(Error::new(span, message));
+    let name = &function.name;
+
+    if let Some(seventh) = call.args.get(6).and_then(|arg| arg.clone().into_iter().next()) {
+        mistake(seventh.span(), "no system call takes more than 6 arguments: this is the seventh");
+    }
+    for param in &function.params {
+        if !param.to_string().starts_with('_') && param != "self" && !call.args.iter().any(|arg| mentions(arg, param)) {
+            let unused = param.unraw();
+            let message = format!("no argument of the call uses `{unused}`: pass it, or name it `_{unused}`");
+            mistake(param.span(), &message);
+        }
+    }
+    match &call.reason {
+        Some(reason) if function.is_unsafe() => mistake(
+            reason.key.span(),
+            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under `# Safety` in the docs",
+        ),
+        Some(reason) if reason.text.value().trim().is_empty() => {
+            mistake(reason.text.span(), "the reason is empty: say why every argument that the types allow is safe");
+        }
+        None if !function.is_unsafe() => {
+            let message = format!(
+                "`{name}` may be called from safe code: say why with `safe = \"...\"`, or make it an `unsafe fn`"
+            );
+            mistake(name.span(), &message);
+        }
+        _ => {}
+    }
+    mistakes
+}
+
+fn has_safety_section(function: &Function) -> bool {
+    function.attrs.iter().filter_map(Attribute::doc).any(|doc| {
+        doc.lines().any(|line| {
+            // The lines of a block comment may begin with a star.
+            let line = line.trim_matches(|c: char| c.is_whitespace() || c == '*');
+            line.strip_prefix('#').is_some_and(|heading| heading.trim_start_matches('#').trim() == "Safety")
+        })
+    })
+}
+
+fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word.unraw() == name.unraw(),
+        TokenTree::Group(group) => mentions(&group.stream(), name),
+        // format!("{name}")
+        TokenTree::Literal(literal) => literal.to_string().contains(&name.unraw().to_string()),
+        TokenTree::Punct(_) => false,
+    })
+}

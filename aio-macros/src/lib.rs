@@ -1,0 +1,60 @@
+//! `#[syscall]`: a typed Rust function from a Linux system call, in one line.
+//!
+//! This crate is the back of `aio_sys::syscall`; use it from there.
+//!
+//! ```ignore (aio-sys, which the expansion names, depends on this crate)
+//! use aio_sys::{Errno, syscall};
+//!
+//! /// Closes `fd`.
+//! ///
+//! /// # Safety
+//! ///
+//! /// Nothing else may own `fd`.
+//! #[syscall(close(fd))]
+//! pub unsafe fn close(fd: i32) -> Result<(), Errno>;
+//!
+//! /// The process that started this one.
+//! #[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+//! pub fn getppid() -> i32;
+//! ```
+//!
+//! The attribute is the kernel's call, the function is its Rust face:
+//!
+//! - Each argument is an expression over the parameters. `aio_sys::Arg` turns it into what the kernel's prototype wants
+//!   in that place, so a missing argument or one of another type is an error at its own tokens.
+//! - `aio_sys::Ret` turns the kernel's answer into the return type.
+//! - The expressions stand outside of the `unsafe` block, and what they borrow lives until the call has returned.
+//! - A safe function carries its reason, `safe = "..."`, which becomes the section "Why this is safe" of its docs; an
+//!   `unsafe fn` has a section "Safety", which its author writes.
+//! - A call that the target lacks is an error that says what to use instead.
+//!
+//! Attributes, docs, visibility, generics and the signature pass through as they are.
+
+mod check;
+mod expand;
+mod parse;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod tests;
+
+use proc_macro::TokenStream;
+
+/// Gives the declaration below it a body that makes a system call.
+///
+/// ```ignore (aio-sys, which the expansion names, depends on this crate)
+/// #[syscall(io_setup(nr_events, ctx), safe = "the kernel writes only through `ctx`")]
+/// pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
+/// ```
+///
+/// In the parentheses stand the call, by the name that the kernel gives it, and its arguments, at most six. A name that
+/// is a keyword of Rust is written raw, as in `r#break()`. `safe = "..."` is the reason why a function that is not
+/// `unsafe` may be called with anything its types allow.
+///
+/// Every parameter has to be used by an argument, unless its name starts with `_`. Closures as arguments go into
+/// parentheses.
+#[proc_macro_attribute]
+pub fn syscall(attr: TokenStream, item: TokenStream) -> TokenStream {
+    expand::syscall(attr.into(), item.into()).into()
+}

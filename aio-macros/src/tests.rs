@@ -1,0 +1,328 @@
+//! What is expanded, what is refused, and that nothing panics.
+
+use crate::expand;
+use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
+
+fn expand(attr: &str, item: &str) -> TokenStream {
+    expand::syscall(attr.parse().unwrap(), item.parse().unwrap())
+}
+
+#[track_caller]
+fn expands(attr: &str, item: &str, expected: &str) {
+    // Whether two signs touch is no difference.
+    let text = |tokens: TokenStream| tokens.to_string().replace(' ', "");
+    assert_eq!(text(expand(attr, item)), text(expected.parse().unwrap()));
+}
+
+/// Takes the sentences off the front of an expansion.
+fn mistakes(expansion: TokenStream) -> (Vec<String>, TokenStream) {
+    let mut tokens: Vec<TokenTree> = expansion.into_iter().collect();
+    let mut sentences = Vec::new();
+    while let [_, _, _, _, _, TokenTree::Ident(name), _, TokenTree::Group(message), ..] = &tokens[..] {
+        if name != "compile_error" {
+            break;
+        }
+        let message: syn::LitStr = syn::parse2(message.stream()).unwrap();
+        sentences.push(message.value());
+        tokens.drain(..8);
+    }
+    (sentences, tokens.into_iter().collect())
+}
+
+#[track_caller]
+fn refuses(attr: &str, item: &str, sentence: &str) -> String {
+    let (sentences, rest) = mistakes(expand(attr, item));
+    assert_eq!(sentences, [sentence]);
+    rest.to_string()
+}
+
+const GETPPID: &str = "fn getppid() -> i32;";
+const IO_SETUP: &str = "fn io_setup(nr: u32, ctx: &mut ContextId) -> Result<(), Errno>;";
+const CLOSE: &str = "/// # Safety\nunsafe fn close(fd: i32) -> Result<(), Errno>;";
+
+#[test]
+fn no_argument() {
+    expands(
+        r#"getppid(), safe = "it cannot fail""#,
+        GETPPID,
+        r#"
+        #[doc = " # Why this is safe"]
+        #[doc = ""]
+        #[doc = " it cannot fail"]
+        #[doc = ""]
+        #[doc = " System call: `getppid`."]
+        #[inline]
+        fn getppid() -> i32 {
+            match () {
+                () => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::getppid() }),
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
+fn one_argument() {
+    expands(
+        "close(fd)",
+        CLOSE,
+        r#"
+        #[doc = " # Safety"]
+        #[doc = ""]
+        #[doc = " System call: `close`."]
+        #[inline]
+        unsafe fn close(fd: i32) -> Result<(), Errno> {
+            match (::aio_sys::Arg::arg(fd),) {
+                (a0,) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::close(a0) }),
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
+fn everything_passes_through() {
+    expands(
+        "r#break(x.cast::<A, B>(), y as *const T<A, B>, <T as U<A, B>>::f(n < N), a << b, -> ,), safe = \"\n one,\n two\n\",",
+        r#"
+        #[cfg(unix)]
+        /// Text.
+        #[inline(always)]
+        pub(in crate::sys) fn wrapper<'a, F: Fn(&u8) -> Vec<Vec<u8>>, const N: usize>(
+            mut x: F,
+            #[cfg(unix)] y: &'a u8,
+            (a, b): (u8, u8),
+            n: [u8; { N }],
+        ) -> Result<Vec<T>, [u8; { 1 }]>
+        where
+            F: Sized;
+        "#,
+        r#"
+        #[cfg(unix)]
+        #[doc = " Text."]
+        #[doc = ""]
+        #[doc = " # Why this is safe"]
+        #[doc = ""]
+        #[doc = " one,"]
+        #[doc = " two"]
+        #[doc = ""]
+        #[doc = " System call: `break`."]
+        #[inline(always)]
+        pub(in crate::sys) fn wrapper<'a, F: Fn(&u8) -> Vec<Vec<u8>>, const N: usize>(
+            mut x: F,
+            #[cfg(unix)] y: &'a u8,
+            (a, b): (u8, u8),
+            n: [u8; { N }],
+        ) -> Result<Vec<T>, [u8; { 1 }]>
+        where
+            F: Sized
+        {
+            match (
+                ::aio_sys::Arg::arg(x.cast::<A, B>()),
+                ::aio_sys::Arg::arg(y as *const T<A, B>),
+                ::aio_sys::Arg::arg(<T as U<A, B>>::f(n < N)),
+                ::aio_sys::Arg::arg(a << b),
+                ::aio_sys::Arg::arg(->),
+            ) {
+                (a0, a1, a2, a3, a4,) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::r#break(a0, a1, a2, a3, a4) }),
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
+fn parameters_that_count_as_used() {
+    for (attr, item) in [
+        ("close(0)", "/// # Safety\nunsafe fn f(_x: i32) -> R;"),
+        ("close(0)", "/// # Safety\nunsafe fn f((x, y): (i32, i32), A { z }: A, a::B(b): a::B, _: u8) -> R;"),
+        ("close({ [r#x] }[0])", "/// # Safety\nunsafe fn f(x: i32) -> R;"),
+        ("close(open(format!(\"/proc/{x}\")))", "/// # Safety\nunsafe fn f(x: i32) -> R;"),
+    ] {
+        assert_eq!(mistakes(expand(attr, item)).0, [""; 0], "{item}");
+    }
+}
+
+#[test]
+fn safety_sections() {
+    for docs in ["/// Text.\n///\n/// # Safety\n", "///## Safety\n", "/**\n * Text.\n *\n * # Safety\n */"] {
+        let item = format!("{docs}\nunsafe fn close(fd: i32) -> R;");
+        assert_eq!(mistakes(expand("close(fd)", &item)).0, [""; 0], "{item}");
+    }
+}
+
+#[test]
+fn attribute_mistakes() {
+    for (attr, sentence) in [
+        ("", "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`"),
+        ("110", "expected the name of a system call, as in `#[syscall(close(fd))]`"),
+        ("break()", "expected the name of a system call, as in `#[syscall(close(fd))]`"),
+        ("libc::getppid()", "`libc` begins a path: write the name that the kernel uses, alone"),
+        ("getppid", "`getppid` needs parentheses, even without arguments: write `getppid()`"),
+        ("getppid = 110", "`getppid` needs parentheses, even without arguments: write `getppid()`"),
+        ("getppid(,)", "an argument is missing before this comma"),
+        ("getppid(0,,1)", "an argument is missing before this comma"),
+        ("getppid() + 1", r#"expected nothing, or `, safe = "..."`, after the call"#),
+        (r#"getppid(), "reason""#, r#"expected nothing, or `safe = "..."`, after the call"#),
+        (r#"getppid(), safe = "a" "b""#, r#"expected nothing, or `, safe = "..."`, after the call"#),
+        (r#"getppid(), sfae = "a""#, r#"unknown key `sfae`: the only one is `safe = "..."`"#),
+        (r#"getppid(), unsafe = "a""#, r#"unknown key `unsafe`: the only one is `safe = "..."`"#),
+        (r#"getppid(), safe = "a", safe = "b""#, "`safe` is given twice: put the whole reason into one"),
+        ("getppid(), safe", r#"`safe` needs a reason: write `safe = "..."`"#),
+        ("getppid(), safe =", r#"`safe` needs a reason: write `safe = "..."`"#),
+        (r#"getppid(), safe("a")"#, r#"`safe` needs a reason: write `safe = "..."`"#),
+        ("getppid(), safe = true", r#"the reason has to be a string literal: write `safe = "..."`"#),
+        (r#"getppid(), safe = " \n ""#, "the reason is empty: say why every argument that the types allow is safe"),
+        (
+            "getppid()",
+            r#"`getppid` may be called from safe code: say why with `safe = "..."`, or make it an `unsafe fn`"#,
+        ),
+        (
+            r#"getppid(0, 1, 2, 3, 4, 5, 6), safe = "a""#,
+            "no system call takes more than 6 arguments: this is the seventh",
+        ),
+    ] {
+        let rest = refuses(attr, GETPPID, sentence);
+        let stand_in = "#[allow(warnings, clippy::all)] fn getppid() -> i32 { loop {} }";
+        assert_eq!(rest, stand_in.parse::<TokenStream>().unwrap().to_string());
+    }
+}
+
+#[test]
+fn declaration_mistakes() {
+    let getppid = r#"getppid(), safe = "it cannot fail""#;
+    for (attr, item, sentence) in [
+        (getppid, "const fn f() -> i32;", "a system call cannot be made at compile time: remove `const`"),
+        (getppid, "async fn f() -> i32;", "there is nothing to await in a system call: remove `async`"),
+        (
+            getppid,
+            "extern \"C\" fn f() -> i32;",
+            "what is declared is an ordinary Rust function: remove `extern` and its ABI",
+        ),
+        (
+            "close(fd)",
+            "/// Safety first.\nunsafe fn f(fd: i32) -> R;",
+            "the docs of `f` do not say what its callers must uphold: add a section `# Safety`",
+        ),
+        (
+            r#"close(fd), safe = "a""#,
+            CLOSE,
+            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under `# Safety` in the docs",
+        ),
+        (getppid, "fn f(&'a mut self) -> R;", "a system call has no receiver: make `self` an ordinary parameter"),
+        (getppid, "fn f(self: &Self) -> R;", "a system call has no receiver: make `self` an ordinary parameter"),
+        (
+            getppid,
+            "fn f<T>() where T: Sized;",
+            "`f` needs a return type: write `-> Result<usize, Errno>`, or another type that implements `aio_sys::Ret`",
+        ),
+        (r#"io_setup(1, ctx), safe = "a""#, IO_SETUP, "no argument of the call uses `nr`: pass it, or name it `_nr`"),
+        (
+            r#"io_setup(nr), safe = "a""#,
+            "fn f(nr: u32, r#mut: u8) -> R;",
+            "no argument of the call uses `mut`: pass it, or name it `_mut`",
+        ),
+    ] {
+        let rest = refuses(attr, item, sentence);
+        assert!(rest.ends_with("{ loop { } }"), "{rest}");
+    }
+}
+
+#[test]
+fn what_is_no_declaration_stays_as_it_is() {
+    let body = "the kernel has the body: end the declaration with `;`";
+    let no_fn = "`#[syscall]` goes on a function without a body, as in `fn getppid() -> i32;`";
+    for (item, sentence) in [
+        ("fn getppid() -> i32 { 1 }", body),
+        ("struct Getppid;", no_fn),
+        ("pub trait Getppid { fn getppid() -> i32; }", no_fn),
+        ("impl Getppid for u8 { }", no_fn),
+        ("pub(crate) type Getppid = fn() -> i32;", no_fn),
+        ("const GETPPID: u8 = 1;", no_fn),
+        ("extern \"C\" { fn getppid() -> i32; }", no_fn),
+        ("macro_rules! getppid { () => { } }", no_fn),
+        ("", no_fn),
+    ] {
+        let rest = refuses(r#"getppid(), safe = "it cannot fail""#, item, sentence);
+        assert_eq!(rest, item.parse::<TokenStream>().unwrap().to_string());
+    }
+}
+
+#[test]
+fn every_mistake_is_told() {
+    let (sentences, _) = mistakes(expand("close(fd), safe = \"\"", "async const fn f(self, fd: u8, x: u8);"));
+    assert_eq!(sentences.len(), 6, "{sentences:#?}");
+    let (sentences, _) = mistakes(expand("close", "async unsafe fn f() { }"));
+    assert_eq!(sentences.len(), 5, "{sentences:#?}");
+}
+
+/// Xorshift, so that every run is the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n as u64) as usize
+    }
+
+    fn token(&mut self, depth: usize) -> TokenTree {
+        const WORDS: &str = "pub crate fn unsafe const async extern self mut where as safe r#break x f struct impl \
+            # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \" \" \"# Safety\" 1 doc inline";
+        if depth > 0 && self.below(4) == 0 {
+            let delimiter = [Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None];
+            let inside = self.tokens(depth - 1, 6);
+            return Group::new(delimiter[self.below(4)], inside.into_iter().collect()).into();
+        }
+        let words: Vec<&str> = WORDS.split_whitespace().collect();
+        let word = words[self.below(words.len())];
+        let token = word.parse::<TokenStream>().ok().and_then(|tokens| tokens.into_iter().next());
+        token.unwrap_or_else(|| Literal::string(" ").into())
+    }
+
+    fn tokens(&mut self, depth: usize, most: usize) -> Vec<TokenTree> {
+        (0..self.below(most + 1)).map(|_| self.token(depth)).collect()
+    }
+
+    /// Some tokens of `tokens` lost, doubled, replaced, swapped or put into a group.
+    fn damage(&mut self, tokens: TokenStream) -> TokenStream {
+        let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        for _ in 0..self.below(4) {
+            if tokens.is_empty() {
+                break;
+            }
+            let (i, j) = (self.below(tokens.len()), self.below(tokens.len()));
+            match self.below(6) {
+                0 => drop(tokens.remove(i)),
+                1 => tokens.insert(i, tokens[j].clone()),
+                2 => tokens[i] = self.token(2),
+                3 => tokens.swap(i, j),
+                4 => tokens[i] = Group::new(Delimiter::None, tokens[i].clone().into()).into(),
+                _ => {
+                    if let TokenTree::Group(group) = &tokens[i] {
+                        tokens[i] = Group::new(group.delimiter(), self.damage(group.stream())).into();
+                    }
+                }
+            }
+        }
+        tokens.into_iter().collect()
+    }
+}
+
+#[test]
+fn nothing_panics() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let attrs = [r#"io_setup(nr, ctx), safe = "it cannot fail""#, "close(fd as T<A, B>, <A>::x)", ""];
+    let items = [GETPPID, IO_SETUP, CLOSE, "#[a] pub(crate) fn f<'a, T: U<V>>(&self, mut x: [T; 1]) -> R where T: U;"];
+    for round in 0..10_000 {
+        let (attr, item) = if round % 3 == 0 {
+            (random.tokens(3, 8).into_iter().collect(), random.tokens(3, 16).into_iter().collect())
+        } else {
+            let (attr, item) = (attrs[random.below(attrs.len())], items[random.below(items.len())]);
+            (random.damage(attr.parse().unwrap()), random.damage(item.parse().unwrap()))
+        };
+        let expansion = expand::syscall(attr, item).to_string();
+        assert!(expansion.contains("compile_error") || expansion.contains(":: raw ::"), "{expansion}");
+    }
+}

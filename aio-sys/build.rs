@@ -1,0 +1,31 @@
+//! Emits the constants and stubs of the target from the tables; says nothing where the committed copies serve.
+
+#[cfg(not(feature = "generate"))]
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+}
+
+/// The tables are part of aio-codegen, so cargo builds and runs this anew when they change; there is nothing else to watch.
+#[cfg(feature = "generate")]
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    match text(&variable("CARGO_CFG_TARGET_ARCH"), &variable("CARGO_CFG_TARGET_POINTER_WIDTH")) {
+        Ok(text) => {
+            let path = std::path::Path::new(&variable("OUT_DIR")).join("target.rs");
+            if let Err(error) = std::fs::write(&path, text) {
+                println!("cargo::error={} cannot be written: {error}", path.display());
+            }
+        }
+        Err(error) => println!("cargo::error={error}"),
+    }
+}
+
+#[cfg(feature = "generate")]
+fn text(arch: &str, pointer_width: &str) -> Result<String, aio_codegen::Error> {
+    let tables = aio_codegen::Tables::embedded()?;
+    match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.call.is_some()) {
+        Some(abi) => aio_codegen::emit::target(&tables, abi),
+        None => Ok(aio_codegen::emit::refusal(&tables)),
+    }
+}

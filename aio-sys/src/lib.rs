@@ -1,0 +1,71 @@
+//! Linux system calls without a C library, and native AIO (`io_submit`) on top.
+//!
+//! Four layers, each uses only the one below:
+//!
+//! | layer | for | example |
+//! |---|---|---|
+//! | [`nr`] | numbers | `nr::SYS_io_submit` |
+//! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
+//! | [`raw`] | calls by name, as the kernel declares them | `raw::close(fd)` |
+//! | this module | typed calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
+//!
+//! The numbers, the registers and the prototypes are imported from the kernel's sources; none is typed by hand.
+//! The crate is `no_std`, allocates nothing, and never touches the C library's `errno`: errors are [`Errno`] values.
+//!
+//! # Example: a call of your own, in one line
+//!
+//! ```
+//! # #[cfg(feature = "macros")] {
+//! use aio_sys::{Errno, syscall};
+//! use core::ffi::CStr;
+//!
+//! /// Makes a folder.
+//! #[syscall(mkdir(path, mode), safe = "the kernel only reads `path`")]
+//! pub fn mkdir(path: &CStr, mode: u16) -> Result<(), Errno>;
+//!
+//! assert_eq!(mkdir(c"/proc/1", 0o777), Err(Errno::EEXIST));
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! - `generate` (default): the target's numbers and stubs are emitted from the tables while the crate is built. Without it
+//!   the committed copy of the same text serves, and there is no build dependency.
+//! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come from their committed
+//!   expansion, and there is no proc macro to build.
+#![no_std]
+
+// `#[syscall]` names the crate as its users do.
+#[cfg(feature = "macros")]
+extern crate self as aio_sys;
+
+/// What is emitted for the target; the modules below say what is in it.
+mod target {
+    #[cfg(feature = "generate")]
+    include!(concat!(env!("OUT_DIR"), "/target.rs"));
+    #[cfg(not(feature = "generate"))]
+    include!("generated/target.rs");
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+compile_error!("aio-sys is for Linux: the target has another kernel");
+
+pub mod abi;
+mod convert;
+mod errno;
+pub mod nr;
+pub mod raw;
+pub mod types;
+
+#[cfg(feature = "macros")]
+mod calls;
+#[cfg(not(feature = "macros"))]
+#[path = "generated/calls.rs"]
+#[rustfmt::skip]
+mod calls;
+
+#[cfg(feature = "macros")]
+pub use aio_macros::syscall;
+pub use calls::*;
+pub use convert::{Arg, Ret};
+pub use errno::Errno;

@@ -1,0 +1,102 @@
+//! C types of kernel prototypes as Rust types. A type that is not understood has none: no guess is emitted.
+
+/// A Rust type for an argument, and whether it is a scalar of 64 bits on every ABI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rust {
+    pub(crate) name: String,
+    pub(crate) wide: bool,
+}
+
+/// Structures that `aio_sys::types` defines; a pointer to any other is a pointer to `c_void`.
+const STRUCTS: &[&str] = &["iocb", "io_event", "__aio_sigset", "__kernel_timespec", "old_timespec32"];
+
+/// Scalars by the kernel's name. `include/linux/types.h`, `include/uapi/asm-generic/posix_types.h`,
+/// `include/uapi/linux/{aio_abi,fs,quota}.h`.
+fn scalar(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "char" => "c_char",
+        "unsigned char" | "u8" | "__u8" | "uint8_t" => "u8",
+        "short" => "i16",
+        "unsigned short" | "u16" | "__u16" | "uint16_t" | "umode_t" | "old_uid_t" | "old_gid_t" => "u16",
+        "int" | "signed int" => "c_int",
+        "unsigned" | "unsigned int" | "uint" => "c_uint",
+        "s32" | "__s32" | "int32_t" | "pid_t" | "key_t" | "mqd_t" | "clockid_t" | "timer_t" | "key_serial_t"
+        | "rwf_t" => "i32",
+        "u32" | "__u32" | "uint32_t" | "uid_t" | "gid_t" | "qid_t" => "u32",
+        "long" | "long int" | "off_t" => "c_long",
+        "unsigned long" | "unsigned long int" | "old_sigset_t" => "c_ulong",
+        "size_t" => "usize",
+        "ssize_t" => "isize",
+        "s64" | "__s64" | "int64_t" | "loff_t" | "long long" => "i64",
+        "u64" | "__u64" | "uint64_t" | "unsigned long long" => "u64",
+        "aio_context_t" => "aio_context_t",
+        "void" => "c_void",
+        _ => return None,
+    })
+}
+
+/// The Rust type of an argument declared as `c`.
+pub(crate) fn rust(c: &str) -> Option<Rust> {
+    let spaced = c.replace('*', " * ");
+    let words: Vec<&str> =
+        spaced.split_whitespace().filter(|word| !["__user", "__force", "struct", "union"].contains(word)).collect();
+    let stars = words.iter().position(|&word| word == "*").unwrap_or(words.len());
+    let (base, pointers) = words.split_at(stars);
+    let mut constant = base.contains(&"const");
+    let base: Vec<&str> = base.iter().copied().filter(|&word| word != "const").collect();
+    let base = base.join(" ");
+    if base.is_empty() || !base.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ' ') {
+        return None;
+    }
+    if pointers.is_empty() {
+        // Typedefs of pointers: include/uapi/linux/capability.h, include/uapi/asm-generic/signal-defs.h.
+        if ["cap_user_header_t", "cap_user_data_t", "__sighandler_t"].contains(&base.as_str()) {
+            return Some(Rust { name: "*mut c_void".into(), wide: false });
+        }
+        if base.starts_with("enum ") {
+            return Some(Rust { name: "c_uint".into(), wide: false });
+        }
+        let name = scalar(&base).filter(|name| *name != "c_void")?;
+        return Some(Rust { name: name.into(), wide: ["i64", "u64"].contains(&name) });
+    }
+    let known = STRUCTS.iter().find(|name| **name == base).copied();
+    let mut name = known.or_else(|| scalar(&base)).unwrap_or("c_void").to_owned();
+    for word in pointers {
+        match *word {
+            "*" => {
+                name = format!("*{} {name}", if constant { "const" } else { "mut" });
+                constant = false;
+            }
+            "const" => constant = true,
+            _ => return None,
+        }
+    }
+    Some(Rust { name, wide: false })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn c_types_become_rust_types() {
+        let name = |c| super::rust(c).map(|rust| rust.name);
+        for (c, rust) in [
+            ("int", "c_int"),
+            ("unsigned long", "c_ulong"),
+            ("aio_context_t", "aio_context_t"),
+            ("struct iocb __user * __user *", "*mut *mut iocb"),
+            ("struct iocb __user *__user *", "*mut *mut iocb"),
+            ("const char __user *const __user *", "*const *const c_char"),
+            ("const struct __aio_sigset __user *", "*const __aio_sigset"),
+            ("struct stat __user *", "*mut c_void"),
+            ("const void __user *", "*const c_void"),
+            ("unsigned int __user *", "*mut c_uint"),
+        ] {
+            assert_eq!(name(c).as_deref(), Some(rust), "{c}");
+        }
+        for unknown in ["void", "compat_sigset_t", "struct x", "", "int (*)(void)", "SC_ARG64(len)"] {
+            assert_eq!(name(unknown), None, "{unknown}");
+        }
+        assert!(super::rust("loff_t").unwrap().wide);
+        assert!(!super::rust("loff_t __user *").unwrap().wide);
+    }
+}

@@ -1,0 +1,55 @@
+//! Reading with limits, and writing all or nothing.
+
+use crate::Error;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+/// No file that the importer reads is larger.
+pub(crate) const LARGEST: u64 = 8 << 20;
+
+/// The text of a file; bytes that are no UTF-8 are replaced.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    let shown = path.display().to_string();
+    let failed = |error: std::io::Error| Error::new(&shown, 0, format!("cannot be read: {error}"));
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if read as u64 > LARGEST {
+        return Err(Error::new(shown, 0, format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20)));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+pub(crate) fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes the files that differ into `folder` and says which: each to a temporary file first, and none renamed before
+/// all are written.
+pub(crate) fn replace(folder: &Path, files: &[(String, String)]) -> Result<Vec<String>, Error> {
+    let failed =
+        |error: std::io::Error| Error::new(folder.display().to_string(), 0, format!("cannot be written: {error}"));
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = folder.join(name);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(failed)?;
+        if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+            continue;
+        }
+        let mut temporary = tempfile::Builder::new()
+            .prefix(".")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(parent)
+            .map_err(failed)?;
+        temporary.write_all(text.as_bytes()).map_err(failed)?;
+        written.push((temporary, path, name.clone()));
+    }
+    let mut names = Vec::new();
+    for (temporary, path, name) in written {
+        temporary.persist(&path).map_err(|error| failed(error.error))?;
+        names.push(name);
+    }
+    Ok(names)
+}

@@ -1,0 +1,160 @@
+//! What only headers and C files say: aliases, private calls, names taken away, bases, swapped entry points, error
+//! numbers and constants.
+
+use super::cpp::Unit;
+use super::tbl::Rows;
+use crate::Error;
+use crate::files;
+use crate::tables::{Abi, Extra};
+use std::path::Path;
+
+/// Preprocesses a header of the kernel's user-space API. `generated` stands in for a header that the kernel makes while
+/// it is built: its name as in `<asm/unistd_64.h>`, and its text.
+fn preprocess(
+    root: &Path,
+    arch: &str,
+    header: &str,
+    predefined: &[(String, String)],
+    generated: Option<(&str, &str)>,
+) -> Result<Unit, Error> {
+    let text = files::read(&root.join(header))?;
+    Unit::preprocess(header, &text, predefined, |name, _| {
+        if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
+            return Ok(Some((name.to_owned(), text.to_owned())));
+        }
+        let own = format!("arch/{arch}/include/uapi/{name}");
+        // A header that an architecture has no version of is the generic one.
+        let generic = name.strip_prefix("asm/").map(|name| format!("include/uapi/asm-generic/{name}"));
+        for path in [Some(own), Some(format!("include/uapi/{name}")), generic].into_iter().flatten() {
+            if root.join(&path).is_file() {
+                let text = files::read(&root.join(&path))?;
+                return Ok(Some((path, text)));
+            }
+        }
+        Ok(None)
+    })
+}
+
+/// The macros of a C compiler for the ABI that these headers ask for.
+fn predefined(abi: &Abi) -> Vec<(String, String)> {
+    let bytes = (abi.bits / 8).to_string();
+    let words = [("__CHAR_BIT__", "8"), ("__SIZEOF_LONG__", &bytes), ("__SIZEOF_POINTER__", &bytes)];
+    let width = (abi.bits == 64).then_some(("__LP64__", "1"));
+    let own = abi.predefined.iter().map(|text| text.split_once('=').unwrap_or((text, "1")));
+    words.into_iter().chain(width).chain(own).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Holds the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or takes away.
+pub(crate) fn names(root: &Path, abi: &Abi, rows: &Rows) -> Result<Option<Extra>, Error> {
+    if !abi.uapi {
+        return Ok(None);
+    }
+    let source = format!("arch/{}/include/uapi/asm/unistd.h", abi.arch);
+    let wrong = |what: String| Error::new(root.join(&source).display().to_string(), 0, what);
+    let mut generated = "#define AIO_SYS_ROWS\n".to_owned();
+    let rows: Vec<(u32, &str)> =
+        rows.iter().filter(|(_, row)| abi.takes(&row.tag)).map(|(_, row)| (row.nr, row.name.as_str())).collect();
+    for (nr, name) in &rows {
+        generated += &format!("#define __NR_{name} {}\n", abi.base.wrapping_add(*nr));
+    }
+    let include = format!("asm/{}", abi.header);
+    let unit = preprocess(root, &abi.arch, &source, &predefined(abi), Some((&include, &generated)))?;
+    let macros = unit.macros();
+    if !macros.iter().any(|found| found.name == "AIO_SYS_ROWS") {
+        let to =
+            format!("does not include <{include}> for {}; correct `header` or `predefined` in abis.toml", abi.name);
+        return Err(wrong(to));
+    }
+    let base = match &abi.base_macro {
+        None => 0,
+        Some(name) => unit
+            .value(name)?
+            .ok_or_else(|| wrong(format!("does not define {name}; correct `base_macro` in abis.toml")))?,
+    };
+    if base != i64::from(abi.base) {
+        let what =
+            format!("says that the base of {} is {base:#x}, abis.toml {:#x}; correct `base` there", abi.name, abi.base);
+        return Err(wrong(what));
+    }
+    let mut extra = Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
+    for found in &macros {
+        let Some(name) = found.name.strip_prefix("__NR_").or_else(|| found.name.strip_prefix("__ARM_NR_")) else {
+            continue;
+        };
+        // Names of calls have small letters; what has others is a base or a mask.
+        if name.bytes().any(|b| b.is_ascii_uppercase()) || rows.iter().any(|(_, row)| *row == name) {
+            continue;
+        }
+        let number = unit.value(&found.name)?.and_then(|value| u32::try_from(value - base).ok());
+        let number = number.ok_or_else(|| {
+            Error::new(&*found.file, found.line, format!("`{}` has no number that can be worked out", found.name))
+        })?;
+        extra.names.push((number, name.to_owned()));
+    }
+    extra.names.sort();
+    let kept = |name: &str| macros.iter().any(|found| found.name.strip_prefix("__NR_") == Some(name));
+    extra.removed = rows.iter().filter(|(_, name)| !kept(name)).map(|(_, name)| (*name).to_owned()).collect();
+    finish(root, extra)
+}
+
+/// The entry points that an architecture swaps before it includes the shared table: `#define sys_clone sys_clone_wrapper`.
+pub(crate) fn redirects(root: &Path, abi: &Abi, rows: &Rows) -> Result<Option<Extra>, Error> {
+    let Some(source) = &abi.redirects else { return Ok(None) };
+    let text = files::read(&root.join(source))?;
+    let mut extra = Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["#define", from, to] = words.as_slice() else { continue };
+        // arm64 puts its own prefix before every symbol.
+        let prefix = format!("__{}_", abi.arch);
+        let (from, to) = (from.strip_prefix(&prefix).unwrap_or(from), to.strip_prefix(&prefix).unwrap_or(to));
+        let listed = |(_, row): &(usize, crate::tables::Row)| row.entry.as_deref() == Some(from) && abi.takes(&row.tag);
+        if rows.iter().any(listed) {
+            extra.redirects.push((from.to_owned(), to.to_owned()));
+        }
+    }
+    finish(root, extra)
+}
+
+fn finish(root: &Path, mut extra: Extra) -> Result<Option<Extra>, Error> {
+    if extra.names.is_empty() && extra.removed.is_empty() && extra.redirects.is_empty() {
+        return Ok(None);
+    }
+    extra.sha256 = files::sha256(&files::read(&root.join(&extra.source))?);
+    Ok(Some(extra))
+}
+
+/// The error numbers of an architecture, by value: name, value and the header's comment.
+pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Vec<(String, i64, String)>), Error> {
+    let own = format!("arch/{arch}/include/uapi/asm/errno.h");
+    let source = if root.join(&own).is_file() { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
+    let unit = preprocess(root, arch, &source, &[], None)?;
+    let mut errnos = Vec::new();
+    for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
+        if let Some(value) = unit.value(&found.name)? {
+            let text = found.comment.clone().unwrap_or_else(|| format!("The same as {}", found.body.trim()));
+            errnos.push((found.name.clone(), value, text));
+        }
+    }
+    errnos.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    Ok((source, errnos))
+}
+
+/// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's order.
+pub(crate) fn constants(root: &Path, source: &str, prefixes: &[&str]) -> Result<Vec<(String, i64)>, Error> {
+    // Nothing depends on the kernel's configuration but whether a .c file asks for it.
+    let unit = preprocess(root, "x86", source, &[("IS_ENABLED(option)".to_owned(), "0".to_owned())], None)?;
+    let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let mut constants: Vec<(usize, String, i64)> = Vec::new();
+    for (name, value, at) in unit.enumerators()?.into_iter().filter(|(name, _, at)| &*at.file == source && wanted(name))
+    {
+        constants.push((at.line, name, value));
+    }
+    for found in unit.macros().iter().filter(|found| &*found.file == source && wanted(&found.name)) {
+        if let Some(value) = unit.value(&found.name)? {
+            constants.push((found.line, found.name.clone(), value));
+        }
+    }
+    constants.sort();
+    Ok(constants.into_iter().map(|(_, name, value)| (name, value)).collect())
+}

@@ -1,0 +1,650 @@
+//! The system calls that a kernel source tree defines in C: entry point → arguments.
+//!
+//! The entry point is the symbol that the kernel's tables name, the join key between a number and its arguments. One
+//! entry point may have several prototypes: another architecture's, another configuration's.
+
+use crate::Error;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::{iter, mem, thread};
+
+/// The folders that can define a system call; `tools`, `samples`, `usr` and `rust` hold programs, copies and bindings.
+const FOLDERS: &[&str] = &[
+    "arch", "block", "certs", "crypto", "fs", "init", "io_uring", "ipc", "kernel", "lib", "mm", "net", "security",
+    "virt",
+];
+/// The drivers that define one.
+const DRIVERS: &[&str] = &["drivers/char/random.c", "drivers/pci/syscall.c"];
+
+/// `X` of every macro `X_DEFINEn(name, type, argument, …)`, and the entry points that it makes of the name, each with
+/// its condition: `include/linux/syscalls.h`, `include/linux/compat.h`, `arch/powerpc/kernel/sys_ppc32.c`. What
+/// `arch/*/include/asm/syscall_wrapper.h` puts before them (`__x64_sys_…`) is in no table.
+const MACROS: &[(&str, &[[&str; 2]])] = &[
+    ("SYSCALL", &[["sys_", ""]]),
+    ("COMPAT_SYSCALL", &[["compat_sys_", ""]]),
+    ("SYSCALL32", &[["sys_", "!CONFIG_COMPAT"], ["compat_sys_", "CONFIG_COMPAT"]]),
+    ("PPC32_SYSCALL", &[["sys_", "CONFIG_PPC32"], ["compat_sys_", "!CONFIG_PPC32"]]),
+];
+
+/// Macros that stand for a 64-bit argument in two halves: `include/linux/syscalls.h`, `include/asm-generic/compat.h`,
+/// `arch/arm64/kernel/sys32.c`.
+const WIDE: &[&str] = &["SC_ARG64", "compat_arg_u64_dual", "arg_u32p"];
+/// When the halves come in which order.
+const HALVES: [(&str, [&str; 2]); 2] =
+    [("!CONFIG_CPU_BIG_ENDIAN", ["lo", "hi"]), ("CONFIG_CPU_BIG_ENDIAN", ["hi", "lo"])];
+
+const LARGEST_FILE: u64 = 8 << 20;
+/// No argument list and no condition comes near this many characters; the limit keeps hostile files from costing time.
+const LONGEST: usize = 2048;
+
+/// One definition of an entry point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prototype {
+    /// The symbol that the tables name: `sys_io_submit`, `compat_sys_io_submit`, `parisc_pread64`.
+    pub entry: String,
+    /// C type and name of each argument. What the kernel takes in two halves is two arguments, and the entry point has
+    /// one prototype for each byte order.
+    pub args: Vec<(String, String)>,
+    /// Path in the tree, with forward slashes.
+    pub source: String,
+    /// Line of the definition, from 1.
+    pub line: usize,
+    /// When the kernel has it: the preprocessor's conditions around it, `defined()` left out, joined with `&&`.
+    pub condition: Option<String>,
+}
+
+/// Every system call defined below `root`, sorted by entry point, source, condition and line.
+///
+/// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are no system calls;
+/// only the tables know.
+pub fn scan(root: &Path) -> Result<Vec<Prototype>, Error> {
+    let files = sources(root)?;
+    let next = AtomicUsize::new(0);
+    let (send, receive) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)) {
+            let (send, files, next) = (send.clone(), &files, &next);
+            scope.spawn(move || {
+                let mut bytes = Vec::new();
+                while let Some(source) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // The receiver outlives the threads.
+                    let _ = send.send((source, definitions(root, source, &mut bytes)));
+                }
+            });
+        }
+    });
+    drop(send);
+    let mut results: Vec<_> = receive.into_iter().collect();
+    results.sort_by_key(|(source, _)| *source);
+    let mut found = Vec::new();
+    for (_, result) in results {
+        found.extend(result?);
+    }
+    if found.is_empty() {
+        return Err(Error::new(root.to_string_lossy(), 0, "defines no system call; name the top of a kernel tree"));
+    }
+    found.sort_by(|a, b| (&a.entry, &a.source, &a.condition, a.line).cmp(&(&b.entry, &b.source, &b.condition, b.line)));
+    Ok(found)
+}
+
+/// The `.c` files to search, sorted, relative to `root`. Symbolic links are not followed: they lead to copies.
+fn sources(root: &Path) -> Result<Vec<String>, Error> {
+    let mut files: Vec<_> = DRIVERS.iter().filter(|file| root.join(file).is_file()).map(|&file| file.into()).collect();
+    let mut folders: Vec<String> = FOLDERS.iter().map(|&folder| folder.into()).collect();
+    while let Some(folder) = folders.pop() {
+        let path = root.join(&folder);
+        let failed = |error| Error::new(path.to_string_lossy(), 0, format!("cannot be listed: {error}"));
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // arch/*/boot: programs that run before there is a kernel.
+            if kind.is_dir() && !(name == "boot" && folder.matches('/').count() == 1) {
+                folders.push(format!("{folder}/{name}"));
+            } else if kind.is_file() && name.ends_with(".c") {
+                files.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Prototype>, Error> {
+    let path = root.join(source);
+    let error = |line, what: String| Error::new(path.to_string_lossy(), line, what);
+    bytes.clear();
+    File::open(&path)
+        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(bytes))
+        .map_err(|e| error(0, format!("cannot be read: {e}")))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(error(0, "is larger than 8 MiB, as no kernel source is; remove it from the tree".to_owned()));
+    }
+    let text = String::from_utf8_lossy(bytes);
+    // Nearly all files end here.
+    if text.contains("SYSCALL") || (source.starts_with("arch/") && text.contains("asmlinkage")) {
+        parse(source, &text).map_err(|(line, what)| error(line, what))
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+type Args = Vec<(String, String)>;
+/// An entry point, its arguments, and the conditions that the macros around them stand for.
+type Definition = (String, Args, [&'static str; 2]);
+
+/// The definitions in a file, or the line that cannot be parsed and why.
+fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, String)> {
+    let text = blank(&splice(text));
+    let (mut code, mut directives) = (String::with_capacity(text.len()), Vec::new());
+    for (line, text) in (1..).zip(text.split_inclusive('\n')) {
+        match text.trim_start().strip_prefix('#') {
+            Some(directive) => directives.push((line, directive)),
+            None => code += text.trim_end_matches('\n'),
+        }
+        code.push('\n');
+    }
+    let mut directives = directives.into_iter().peekable();
+    let mut conditions = Conditions::default();
+    let (mut found, mut end) = (Vec::new(), 0);
+    for (line, text) in (1..).zip(code.split_inclusive('\n')) {
+        if let Some((_, directive)) = directives.next_if(|(at, _)| *at == line) {
+            conditions.apply(directive).map_err(|what| (line, what))?;
+        }
+        end += text.len();
+        let start = text.trim_start();
+        let word = &start[..start.find(|c| !is_word(c)).unwrap_or(start.len())];
+        let rest = &code[end - start.len() + word.len()..];
+        let definitions = if word.contains("SYSCALL") && word.contains("DEFINE") && rest.trim_start().starts_with('(') {
+            expand(word, rest).map_err(|what| (line, what))?
+        } else if word == "asmlinkage" && text.starts_with(word) && source.starts_with("arch/") {
+            function(rest).into_iter().collect()
+        } else {
+            continue;
+        };
+        for (entry, args, when) in definitions {
+            let condition = conditions.and(when).map_err(|what| (line, what))?;
+            found.push(Prototype { entry, args, source: source.to_owned(), line, condition });
+        }
+    }
+    if conditions.0.is_empty() { Ok(found) } else { Err((0, "an #if lacks its #endif; repair the file".to_owned())) }
+}
+
+/// Lines that end with a backslash joined with the next; the newlines follow, so that line numbers stay.
+fn splice(text: &str) -> String {
+    let (mut joined, mut owed) = (String::with_capacity(text.len()), 0);
+    for line in text.split_inclusive('\n') {
+        match line.trim_end().strip_suffix('\\') {
+            Some(part) => {
+                joined += part;
+                owed += 1;
+            }
+            None => {
+                joined += line;
+                joined.extend(iter::repeat_n('\n', mem::take(&mut owed)));
+            }
+        }
+    }
+    joined
+}
+
+/// Comments and literals blanked, line for line.
+fn blank(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['/', '"', '\'']) {
+        let (before, from) = rest.split_at(at);
+        let end = match from.as_bytes() {
+            [b'/', b'*', ..] => from[2..].find("*/").map_or(from.len(), |end| end + 4),
+            [b'/', b'/', ..] => from.find('\n').unwrap_or(from.len()),
+            [b'/', ..] => 1,
+            bytes => literal(bytes),
+        };
+        code += before;
+        code.extend(from[..end].chars().map(|c| if c == '\n' || end == 1 { c } else { ' ' }));
+        rest = &from[end..];
+    }
+    code + rest
+}
+
+/// The length of the literal that the text starts with; a lone apostrophe, as in `#error don't`, ends with its line.
+fn literal(text: &[u8]) -> usize {
+    let mut escaped = true;
+    let end = text.iter().position(|&byte| {
+        let ends = byte == b'\n' || byte == text[0] && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + usize::from(text[end] != b'\n'))
+}
+
+/// For each open `#if` the conditions of its branches so far, and whether they hold: only the last one can.
+#[derive(Default)]
+struct Conditions(Vec<Vec<(bool, String)>>);
+
+impl Conditions {
+    fn apply(&mut self, directive: &str) -> Result<(), String> {
+        let directive = directive.trim();
+        let (word, rest) = directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
+        match word {
+            "if" | "ifdef" | "ifndef" => self.0.push(vec![(word != "ifndef", condition(rest))]),
+            "elif" | "else" | "endif" => {
+                let open = self.0.last_mut().ok_or_else(|| format!("#{word} without #if; repair the file"))?;
+                if let Some((holds, _)) = open.last_mut() {
+                    *holds = !*holds;
+                }
+                match word {
+                    "elif" => open.push((true, condition(rest))),
+                    "endif" => drop(self.0.pop()),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The conditions in force and `more`, as one.
+    fn and(&self, more: [&str; 2]) -> Result<Option<String>, String> {
+        let open = self.0.iter().flatten();
+        if open.clone().map(|(_, part)| part.len() + " && ".len()).sum::<usize>() > LONGEST {
+            return Err(format!("the conditions around it have more than {LONGEST} characters; simplify them"));
+        }
+        let open = open.map(|(holds, part)| if *holds { part.clone() } else { negated(part) });
+        let more = more.into_iter().filter(|part| !part.is_empty()).map(str::to_owned);
+        let parts: Vec<String> = open.chain(more).collect();
+        Ok(match &parts[..] {
+            [] => None,
+            [part] => Some(part.clone()),
+            _ => Some(parts.iter().map(|part| operand(part)).collect::<Vec<_>>().join(" && ")),
+        })
+    }
+}
+
+/// `defined(A) && !defined(B)` as `A && !B`.
+fn condition(expression: &str) -> String {
+    let (words, mut kept) = (tokens(expression), Vec::new());
+    let mut rest = &words[..];
+    while let [first, tail @ ..] = rest {
+        let (token, tail) = match (*first, tail) {
+            ("defined", ["(", name, ")", tail @ ..] | [name, tail @ ..]) => (name, tail),
+            _ => (first, tail),
+        };
+        kept.push(*token);
+        rest = tail;
+    }
+    spaced(&kept)
+}
+
+fn negated(condition: &str) -> String {
+    match condition.strip_prefix('!') {
+        Some(rest) if !rest.contains(' ') => rest.to_owned(),
+        _ if condition.contains(' ') => format!("!({condition})"),
+        _ => format!("!{condition}"),
+    }
+}
+
+/// The condition as an operand of `&&`.
+fn operand(condition: &str) -> String {
+    let mut depth = 0;
+    let binds_less = condition.chars().any(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0 && ['|', '?'].contains(&c)
+    });
+    if binds_less { format!("({condition})") } else { condition.to_owned() }
+}
+
+/// What a use of a macro defines: entry points, arguments, and the conditions that come with the macros.
+fn expand(word: &str, rest: &str) -> Result<Vec<Definition>, String> {
+    let known = word.rsplit_once("_DEFINE").and_then(|(x, n)| {
+        let (_, entries) = MACROS.iter().find(|(known, _)| *known == x)?;
+        Some((entries, n.parse::<usize>().ok()?))
+    });
+    let (entries, count) =
+        known.ok_or_else(|| format!("`{word}` is unknown; add what it defines to MACROS in prototypes.rs"))?;
+    let (list, _) =
+        parentheses(rest).ok_or_else(|| format!("the parentheses of `{word}` do not close; repair them"))?;
+    let mut items = split(list);
+    let name = items.remove(0).trim();
+    let fault = |what: String| {
+        format!("{word}({name}): {what}; repair it, or add a macro that stands for more to WIDE in prototypes.rs")
+    };
+    if name.is_empty() || !name.chars().all(is_word) {
+        return Err(fault("not a name".to_owned()));
+    }
+    let orders = if items.iter().any(|item| wide(item).is_some()) { &HALVES[..] } else { &[("", [""; 2])] };
+    let mut found = Vec::new();
+    for (order, suffixes) in orders {
+        let words: Vec<String> = items
+            .iter()
+            .flat_map(|item| match wide(item) {
+                Some(name) => suffixes.iter().flat_map(|half| ["u32".into(), format!("{name}_{half}")]).collect(),
+                None => vec![spaced(&tokens(item))],
+            })
+            .collect();
+        if words.len() != 2 * count {
+            return Err(fault(format!("{} words are not {count} pairs of type and name", words.len())));
+        }
+        let args: Args = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+        if let Some((c, name)) = args.iter().find(|(c, name)| c.is_empty() || !is_name(name)) {
+            return Err(fault(format!("`{c}, {name}` is not a type and a name")));
+        }
+        found.extend(entries.iter().map(|[prefix, when]| (format!("{prefix}{name}"), args.clone(), [*when, *order])));
+    }
+    Ok(found)
+}
+
+/// `x` of `SC_ARG64(x)`.
+fn wide(item: &str) -> Option<&str> {
+    let (word, name) = item.trim().strip_suffix(')')?.split_once('(')?;
+    WIDE.contains(&word.trim()).then(|| name.trim())
+}
+
+/// The function that is defined after `asmlinkage`, if it takes what a user can pass.
+fn function(rest: &str) -> Option<Definition> {
+    let (open, _) = rest.char_indices().take(LONGEST).find(|(_, c)| ['(', ';', '='].contains(c))?;
+    let (head, list) = rest.split_at(open);
+    let (list, body) = parentheses(list)?;
+    let name = tokens(head).pop().filter(|name| is_name(name) && body.trim_start().starts_with('{'))?;
+    let args = match list.trim() {
+        "" | "void" => Vec::new(),
+        list => split(list).into_iter().map(parameter).collect::<Option<Args>>()?,
+    };
+    // Registers as the entry code saved them: the entry point is that code.
+    let inner = args.iter().any(|(c, _)| c.contains("pt_regs"));
+    (!inner).then(|| (name.to_owned(), args, [""; 2]))
+}
+
+/// `const char __user *path` as type and name; a function pointer's or an array's name is taken out of the type.
+fn parameter(text: &str) -> Option<(String, String)> {
+    let mut words = tokens(text);
+    let inside = words.windows(2).position(|pair| pair == ["(", "*"]).map(|at| at + 2);
+    let at = inside.or_else(|| words.iter().position(|word| *word == "[").unwrap_or(words.len()).checked_sub(1))?;
+    let name = words.get(at).copied().filter(|name| is_name(name))?;
+    words.remove(at);
+    (!words.is_empty()).then(|| (spaced(&words), name.to_owned()))
+}
+
+/// What is between the parentheses that the text starts with, and what follows them.
+fn parentheses(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start().strip_prefix('(')?;
+    let mut depth = 1;
+    for (at, c) in text.char_indices().take(LONGEST) {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ';' | '{' | '}' => return None,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((&text[..at], &text[at + 1..]));
+        }
+    }
+    None
+}
+
+/// The text between the commas that are in no parentheses.
+fn split(list: &str) -> Vec<&str> {
+    let mut depth = 0;
+    list.split(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ',' && depth == 0
+    })
+    .collect()
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+fn is_name(word: &str) -> bool {
+    word.chars().all(is_word) && word.starts_with(|c: char| !c.is_ascii_digit())
+}
+
+/// Words and operators.
+fn tokens(text: &str) -> Vec<&str> {
+    let (mut found, mut rest) = (Vec::new(), text.trim_start());
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            _ if ["&&", "||", "==", "!=", "<=", ">=", "<<", ">>"].iter().any(|two| rest.starts_with(two)) => 2,
+            c => c.len_utf8(),
+        };
+        let (token, tail) = rest.split_at(length);
+        found.push(token);
+        rest = tail.trim_start();
+    }
+    found
+}
+
+/// Tokens with blanks as the kernel sets them: `const char __user *const __user *`, `A && IS_ENABLED(B)`.
+fn spaced(tokens: &[&str]) -> String {
+    let mut text = String::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let before = at.checked_sub(1).map_or("(", |at| tokens[at]);
+        let call = *token == "(" && (before == ")" || before.chars().all(is_word)) && tokens.get(at + 1) != Some(&"*");
+        if !(call || ["(", "[", "!", "*"].contains(&before) || [")", "[", "]", ","].contains(token)) {
+            text.push(' ');
+        }
+        text += token;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each definition as one line: entry, arguments, condition.
+    fn lines(text: &str) -> Vec<String> {
+        let show = |p: Prototype| {
+            let args: Vec<_> = p.args.iter().map(|(c, name)| format!("{c}, {name}")).collect();
+            let when = p.condition.map_or(String::new(), |when| format!(" if {when}"));
+            format!("{}: {}({}){when}", p.line, p.entry, args.join("; "))
+        };
+        parse("arch/x/kernel/sys.c", text).unwrap().into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn macros() {
+        let text = r#"
+SYSCALL_DEFINE0(getpid)
+{ return printk("SYSCALL_DEFINE1(\"no", 'x', '"'); }
+/* SYSCALL_DEFINE1(in, int, comment) */ // SYSCALL_DEFINE1(in, int
+#define SYSCALL_DEFINE1(name, ...) \
+SYSCALL_DEFINEx(1, _##name, __VA_ARGS__)
+  SYSCALL_DEFINE3 (io_submit, /* an (odd, one */ aio_context_t, ctx_id, long, nr, // )
+		struct iocb __user * __user *,
+	iocbpp)
+COMPAT_SYSCALL_DEFINE1(32_x, const char  __user*const __user*, p)
+SYSCALL32_DEFINE0(sigreturn)
+PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsigned long, len1,unsigned long,len2)
+"#;
+        assert_eq!(
+            lines(text),
+            [
+                "2: sys_getpid()",
+                "7: sys_io_submit(aio_context_t, ctx_id; long, nr; struct iocb __user *__user *, iocbpp)",
+                "10: compat_sys_32_x(const char __user *const __user *, p)",
+                "11: sys_sigreturn() if !CONFIG_COMPAT",
+                "11: compat_sys_sigreturn() if CONFIG_COMPAT",
+                "12: sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, len1; unsigned long, len2) \
+                 if CONFIG_PPC32",
+                "12: compat_sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, len1; \
+                 unsigned long, len2) if !CONFIG_PPC32",
+            ]
+        );
+    }
+
+    #[test]
+    fn halves_follow_the_byte_order() {
+        assert_eq!(
+            lines("COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, count)"),
+            [
+                "1: compat_sys_readahead(int, fd; u32, off_lo; u32, off_hi; size_t, count) if !CONFIG_CPU_BIG_ENDIAN",
+                "1: compat_sys_readahead(int, fd; u32, off_hi; u32, off_lo; size_t, count) if CONFIG_CPU_BIG_ENDIAN",
+            ]
+        );
+    }
+
+    #[test]
+    fn conditions() {
+        let text = r#"
+#if defined(A)||! defined B && \
+    IS_ENABLED(C)
+# ifdef X /* why */
+SYSCALL_DEFINE0(a)
+# elif V >= 2
+SYSCALL_DEFINE0(b)
+# else
+#  ifndef Y
+SYSCALL_DEFINE0(c)
+#  else
+SYSCALL_DEFINE0(d)
+#  endif
+# endif
+#else
+#error don't
+SYSCALL_DEFINE0(e)
+#endif
+#if defined(A) || B
+SYSCALL_DEFINE0(f)
+#endif
+"#;
+        assert_eq!(
+            lines(text),
+            [
+                "5: sys_a() if (A || !B && IS_ENABLED(C)) && X",
+                "7: sys_b() if (A || !B && IS_ENABLED(C)) && !X && V >= 2",
+                "10: sys_c() if (A || !B && IS_ENABLED(C)) && !X && !(V >= 2) && !Y",
+                "12: sys_d() if (A || !B && IS_ENABLED(C)) && !X && !(V >= 2) && Y",
+                "17: sys_e() if !(A || !B && IS_ENABLED(C))",
+                "20: sys_f() if A || B",
+            ]
+        );
+    }
+
+    #[test]
+    fn functions() {
+        let text = r#"
+asmlinkage unsigned long
+sys_mmap2 (unsigned long addr, char **const argv, void (*fn)(int, long), int fd[2],
+	   unsigned off)
+{
+}
+asmlinkage long declared(int fd);
+asmlinkage int sys_sigreturn(struct pt_regs *regs) { }
+asmlinkage long unnamed(int) { }
+asmlinkage long variadic(int fd, ...) { }
+ asmlinkage long indented(void) { }
+asmlinkage notrace long parisc_nothing(void) { }
+"#;
+        assert_eq!(
+            lines(text),
+            [
+                "2: sys_mmap2(unsigned long, addr; char **const, argv; void (*)(int, long), fn; int[2], fd; \
+                 unsigned, off)",
+                "12: parisc_nothing()",
+            ]
+        );
+        assert_eq!(parse("kernel/sys.c", text), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_is_named() {
+        for (text, line, what) in [
+            ("\nSYSCALL_DEFINE1(a, int, b\n{ return f(b); }", 2, "the parentheses of `SYSCALL_DEFINE1` do not close"),
+            ("SYSCALL_DEFINE1(", 1, "the parentheses"),
+            ("SYSCALL_DEFINE2(a, int, b)", 1, "SYSCALL_DEFINE2(a): 2 words are not 2 pairs"),
+            ("SYSCALL_DEFINE1(a, u32, b, int)", 1, "3 words"),
+            ("SYSCALL_DEFINE2(a, NEW_ARG(b), int, c)", 1, "3 words"),
+            ("SYSCALL_DEFINE1(a, int b, int c)", 1, "`int b, int c` is not a type and a name"),
+            ("SYSCALL_DEFINE1(a, , b)", 1, "`, b` is not"),
+            ("SYSCALL_DEFINE0()", 1, "not a name"),
+            ("X64_SYSCALL_DEFINE0(a)", 1, "`X64_SYSCALL_DEFINE0` is unknown"),
+            ("SYSCALL_DEFINE(a)(int b)", 1, "is unknown"),
+            ("#endif", 1, "#endif without #if"),
+            ("#if A\n#else\n", 0, "#endif"),
+        ] {
+            let (at, sentence) = parse("fs/a.c", text).unwrap_err();
+            assert!(at == line && sentence.contains(what), "{text}: {at}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_ends_in_a_result() {
+        let pieces = [
+            "\0",
+            "\u{fffd}",
+            "'\\é",
+            "\"",
+            "/*",
+            "*/",
+            "//",
+            "/",
+            "\\\n",
+            "\n",
+            "(",
+            ")",
+            ",",
+            "#if ",
+            "#elif !",
+            "#endif\n",
+            "#else",
+            "SYSCALL_DEFINE2(",
+            "\nasmlinkage ",
+            "SC_ARG64(",
+            "defined(",
+            "[",
+            "{",
+        ];
+        for first in pieces {
+            for second in pieces {
+                for third in pieces {
+                    let _ = parse("arch/x/a.c", &[first, second, third].concat().repeat(3));
+                }
+                let _ = parse("arch/x/a.c", &[first, second].concat().repeat(100));
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_is_searched_where_system_calls_can_be() {
+        let root = std::env::temp_dir().join(format!("aio-codegen-prototypes-{}", std::process::id()));
+        for (file, bytes) in [
+            ("fs/aio.c", &b"/* \xff */\nSYSCALL_DEFINE0(b)\nSYSCALL_DEFINE0(a)"[..]),
+            ("drivers/char/random.c", b"SYSCALL_DEFINE0(getrandom)"),
+            ("drivers/char/mem.c", b"SYSCALL_DEFINE0(mem)"),
+            ("arch/x/boot/a.c", b"SYSCALL_DEFINE0(boot)"),
+            ("arch/x/kernel/boot/a.c", b"SYSCALL_DEFINE0(b)"),
+            ("tools/a.c", b"SYSCALL_DEFINE0(tool)"),
+            ("fs/a.h", b"SYSCALL_DEFINE0(header)"),
+        ] {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), bytes).unwrap();
+        }
+        let found = scan(&root).unwrap();
+        let found: Vec<_> = found.iter().map(|p| (p.entry.as_str(), p.source.as_str(), p.line)).collect();
+        assert_eq!(
+            found,
+            [
+                ("sys_a", "fs/aio.c", 3),
+                ("sys_b", "arch/x/kernel/boot/a.c", 1),
+                ("sys_b", "fs/aio.c", 2),
+                ("sys_getrandom", "drivers/char/random.c", 1),
+            ]
+        );
+        fs::write(root.join("fs/bad.c"), "\nSYSCALL_DEFINE1(a)").unwrap();
+        let error = scan(&root).unwrap_err();
+        assert_eq!((error.file, error.line), (root.join("fs/bad.c").display().to_string(), 2));
+        fs::remove_dir_all(&root).unwrap();
+        assert!(scan(&root).unwrap_err().what.contains("top of a kernel tree"));
+    }
+}

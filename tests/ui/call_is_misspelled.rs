@@ -1,0 +1,11 @@
+use aio_sys::{ContextId, Errno, iocb, syscall};
+
+/// Submits.
+///
+/// # Safety
+///
+/// The buffers have to outlive the requests.
+#[syscall(io_sumbit(ctx, iocbs.len(), iocbs.as_ptr()))]
+unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Errno>;
+
+fn main() {}

@@ -1,0 +1,8 @@
+use aio_sys::syscall;
+
+#[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+fn getppid() -> i32 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use aio_sys::syscall;
+
+#[syscall(getppid(), "it takes no argument and cannot fail")]
+fn getppid() -> i32;
+
+fn main() {}

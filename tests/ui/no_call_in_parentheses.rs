@@ -1,0 +1,6 @@
+use aio_sys::syscall;
+
+#[syscall()]
+fn getppid() -> i32;
+
+fn main() {}

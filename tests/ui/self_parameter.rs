@@ -1,0 +1,10 @@
+use aio_sys::{Errno, syscall};
+
+struct Owned(i32);
+
+impl Owned {
+    #[syscall(close(self.0), safe = "the descriptor is owned, and gone afterwards")]
+    fn close(self) -> Result<(), Errno>;
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use aio_sys::syscall;
+
+#[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+pub trait Getppid {
+    fn getppid() -> i32;
+}
+
+fn main() {}
