@@ -35,8 +35,7 @@
 //!   expansion, and there is no proc macro to build.
 #![no_std]
 
-// `#[syscall]` names the crate as its users do.
-#[cfg(feature = "macros")]
+// `#[syscall]` and its committed expansion name the crate as its users do.
 extern crate self as aio_sys;
 
 /// What is emitted for the target; the modules below say what is in it.
