@@ -30,6 +30,7 @@ impl Word {
 
     /// A 64-bit value for a pair of 32-bit registers, in memory order.
     #[cfg(target_pointer_width = "32")]
+    #[allow(dead_code, reason = "where the kernel declares the halves itself, as i386 does, nothing is left to split")]
     #[inline(always)]
     pub(crate) fn halves(value: u64) -> [Word; 2] {
         let halves = [Word::from(value as u32), Word::from((value >> 32) as u32)];

@@ -1,1 +1,61 @@
-//! Oracles made by others.
+//! What the tests share: the crates that they are compared with, and a skip that a reader of the log sees.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the workspace")
+}
+
+/// Says that something was not checked, and why. The test harness does not capture it.
+pub fn skip(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}");
+}
+
+/// Where cargo keeps the source of a package that the workspace depends on.
+pub fn package_source(name: &str) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version=1", "--offline", "--filter-platform=x86_64-unknown-linux-gnu", "--manifest-path"])
+        .arg(root().join("Cargo.toml"))
+        .output()
+        .expect("cargo runs");
+    let text = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
+    let manifest = text
+        .split('"')
+        .find(|word| word.ends_with("/Cargo.toml") && word.contains(&format!("/{name}-")))
+        .unwrap_or_else(|| panic!("cargo metadata does not know {name}: {}", String::from_utf8_lossy(&output.stderr)));
+    Path::new(manifest).parent().expect("a manifest is in a folder").to_owned()
+}
+
+/// A C compiler of the machine, and the folder in which Debian keeps the kernel's headers for every word size.
+pub struct CCompiler {
+    command: &'static str,
+    headers: String,
+}
+
+impl CCompiler {
+    /// The first there is.
+    pub fn find() -> Option<CCompiler> {
+        let multiarch = |command| Command::new(command).arg("-print-multiarch").output().ok();
+        let (command, output) = ["cc", "gcc", "clang"].into_iter().find_map(|cc| Some((cc, multiarch(cc)?)))?;
+        let headers = format!("/usr/include/{}", String::from_utf8_lossy(&output.stdout).trim());
+        Some(CCompiler { command, headers })
+    }
+
+    /// Runs it on a program; what it prints, or its first complaint.
+    pub fn run(&self, flags: &[&str], program: &str) -> Result<String, String> {
+        let source = tempfile::Builder::new().suffix(".c").tempfile().expect("a temporary file can be made");
+        std::fs::write(&source, program).expect("the temporary file can be written");
+        let output = Command::new(self.command).args(flags).args(["-I", &self.headers]).arg(source.path()).output();
+        let output = output.expect("the compiler was found");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            return Ok(text(&output.stdout));
+        }
+        let complaint = text(&output.stderr);
+        Err(complaint.lines().find(|line| line.contains("error")).unwrap_or(&complaint).to_owned())
+    }
+}

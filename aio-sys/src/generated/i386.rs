@@ -1171,10 +1171,10 @@ pub mod errno {
         pub const EINPROGRESS: Errno = Errno::known(115);
         /// Stale file handle.
         pub const ESTALE: Errno = Errno::known(116);
-        /// Filesystem is corrupted.
-        pub const EFSCORRUPTED: Errno = Errno::known(117);
         /// Structure needs cleaning.
         pub const EUCLEAN: Errno = Errno::known(117);
+        /// Filesystem is corrupted.
+        pub const EFSCORRUPTED: Errno = Errno::known(117);
         /// Not a XENIX named type file.
         pub const ENOTNAM: Errno = Errno::known(118);
         /// No XENIX semaphores available.
@@ -1330,8 +1330,8 @@ pub mod errno {
         (114, "EALREADY", "Operation already in progress"),
         (115, "EINPROGRESS", "Operation now in progress"),
         (116, "ESTALE", "Stale file handle"),
-        (117, "EFSCORRUPTED", "Filesystem is corrupted"),
         (117, "EUCLEAN", "Structure needs cleaning"),
+        (117, "EFSCORRUPTED", "Filesystem is corrupted"),
         (118, "ENOTNAM", "Not a XENIX named type file"),
         (119, "ENAVAIL", "No XENIX semaphores available"),
         (120, "EISNAM", "Is a named type file"),

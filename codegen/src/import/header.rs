@@ -132,12 +132,14 @@ pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Vec<(String, i6
     let mut errnos = Vec::new();
     for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
         if let Some(value) = unit.value(&found.name)? {
-            let text = found.comment.clone().unwrap_or_else(|| format!("The same as {}", found.body.trim()));
-            errnos.push((found.name.clone(), value, text));
+            let alias = found.body.trim().starts_with('E');
+            let same = || format!("The same as {}", found.body.trim());
+            errnos.push((value, alias, found.name.clone(), found.comment.clone().unwrap_or_else(same)));
         }
     }
-    errnos.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
-    Ok((source, errnos))
+    // An alias stands behind its original, so that a look-up by value finds the original.
+    errnos.sort();
+    Ok((source, errnos.into_iter().map(|(value, _, name, text)| (name, value, text)).collect()))
 }
 
 /// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's order.
