@@ -96,7 +96,7 @@ impl Unit {
     }
 
     /// The integer that an object-like macro stands for, through other macros. `None` if it stands for something else:
-    /// nothing, a string, a name that is no macro, a call.
+    /// nothing, a string, a name that is no macro, a call, a `sizeof`.
     ///
     /// # Errors
     /// A division by zero, or an expansion beyond the limits.
@@ -179,7 +179,7 @@ impl Unit {
         let mut expander = Expander { macros: &self.macros, directive, active: Vec::new(), depth: 0, passed: 0 };
         expander.charge(text.len())?;
         let tokens = expander.expand(lex(text))?;
-        let mut parser = Parser { tokens: &tokens, known, depth: 0 };
+        let mut parser = Parser { tokens: &tokens, known, int_bits: if directive { 64 } else { 32 }, depth: 0 };
         let value = parser.expression(true)?;
         match parser.tokens.first() {
             None => Ok(value.value as i64),
@@ -204,11 +204,9 @@ struct Reader<F> {
 
 struct Condition {
     line: usize,
-    /// Whether what surrounds it is live.
-    outer: bool,
     live: bool,
-    /// Whether a branch has been live.
-    taken: bool,
+    /// Whether a later branch may be live.
+    waiting: bool,
     ended: bool,
 }
 
@@ -216,12 +214,13 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
     fn file(&mut self, file: &str, text: &str, depth: usize) -> Result<(), Error> {
         self.bytes += text.len();
         if text.len() > MAX_FILE || self.bytes > MAX_UNIT {
-            let limit = if text.len() > MAX_FILE { MAX_FILE } else { MAX_UNIT };
-            return Err(Error::new(file, 1, too_large("bytes with all includes", limit)));
+            let (what, limit) = if text.len() > MAX_FILE { ("bytes", MAX_FILE) } else { ("bytes in all", MAX_UNIT) };
+            return Err(Error::new(file, 1, too_large(what, limit)));
         }
         let path: Rc<str> = file.into();
         let mut open: Vec<Condition> = Vec::new();
-        for Logical { line, text, comment } in logical_lines(file, text)? {
+        let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+        while let Some(Logical { line, text, comment }) = logical_line(file, &mut lines)? {
             let fail = |what: &str| Err(Error::new(file, line, what));
             let place = |text: &str| Line { file: path.clone(), line, text: text.to_owned() };
             let live = open.last().is_none_or(|condition| condition.live);
@@ -240,19 +239,18 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
             let rest = rest.trim_start();
             match word {
                 "if" | "ifdef" | "ifndef" if open.len() == MAX_NESTING => {
-                    return fail("conditionals nest too deep; is an #endif missing?");
+                    return fail(&too_large("nested conditionals", MAX_NESTING));
                 }
                 "if" | "ifdef" | "ifndef" => {
-                    let taken = live && self.holds(word, rest, file, line)?;
-                    open.push(Condition { line, outer: live, live: taken, taken, ended: false });
+                    let holds = live && self.holds(word, rest, file, line)?;
+                    open.push(Condition { line, live: holds, waiting: live && !holds, ended: false });
                 }
                 "elif" | "elifdef" | "elifndef" | "else" => match open.last_mut() {
                     Some(condition) if !condition.ended => {
                         condition.ended = word == "else";
-                        condition.live = condition.outer
-                            && !condition.taken
-                            && (condition.ended || self.holds(&word["el".len()..], rest, file, line)?);
-                        condition.taken |= condition.live;
+                        let holds = |word| self.holds(word, rest, file, line);
+                        condition.live = condition.waiting && (condition.ended || holds(&word["el".len()..])?);
+                        condition.waiting &= !condition.live;
                     }
                     Some(Condition { line, .. }) => {
                         return fail(&format!("the #if of line {line} had its #else; remove this #{word}"));
@@ -265,25 +263,13 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
                 "define" => self.define(&path, line, rest, comment)?,
                 "undef" => {
                     let (name, _) = split_name(rest);
+                    if name.is_empty() {
+                        return fail("#undef without a name; add one");
+                    }
                     self.unit.macros.remove(name);
                     self.unit.undefined.push(place(name));
                 }
-                "include" => {
-                    let within = |open, close| rest.strip_prefix(open)?.split_once(close).map(|(name, _)| name);
-                    let (name, beside) = match within('<', '>') {
-                        Some(name) => (Some(name), None),
-                        None => (within('"', '"'), Some(file)),
-                    };
-                    let found = name.map(|name| (self.include)(name, beside)).transpose()?.flatten();
-                    match found {
-                        None => self.unit.missing.push(name.unwrap_or(rest).to_owned()),
-                        Some((path, _)) if self.once.contains(&path) => {}
-                        Some(_) if depth == MAX_INCLUDES => {
-                            return fail("includes nest too deep; does a file include itself?");
-                        }
-                        Some((path, text)) => self.file(&path, &text, depth + 1)?,
-                    }
-                }
+                "include" => self.include(file, line, rest, depth)?,
                 "error" => return fail(&format!("#error {rest}; predefine what this header asks for")),
                 "pragma" if rest == "once" => {
                     self.once.insert(file.to_owned());
@@ -300,6 +286,24 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
                 Err(Error::new(file, line, "this conditional has no #endif; is the file cut off?"))
             }
         }
+    }
+
+    fn include(&mut self, from: &str, line: usize, rest: &str, depth: usize) -> Result<(), Error> {
+        let within = |open, close| rest.strip_prefix(open)?.split_once(close).map(|(name, _)| name);
+        let (name, found) = match (within('<', '>'), within('"', '"')) {
+            (Some(name), _) => (name, (self.include)(name, None)?),
+            (_, Some(name)) => (name, (self.include)(name, Some(from))?),
+            _ => (rest, None),
+        };
+        match found {
+            None => self.unit.missing.push(name.to_owned()),
+            Some((file, _)) if self.once.contains(&file) => {}
+            Some(_) if depth == MAX_INCLUDES => {
+                return Err(Error::new(from, line, too_large("nested includes", MAX_INCLUDES)));
+            }
+            Some((file, text)) => self.file(&file, &text, depth + 1)?,
+        }
+        Ok(())
     }
 
     fn holds(&self, word: &str, rest: &str, file: &str, line: usize) -> Result<bool, Error> {
@@ -350,11 +354,10 @@ struct Logical {
     comment: Option<String>,
 }
 
-/// Joins what `\` splits and what a comment spans, and puts a blank in place of every comment.
-fn logical_lines(file: &str, text: &str) -> Result<Vec<Logical>, Error> {
-    let mut done: Vec<Logical> = Vec::new();
+/// The next line: what `\` splits and what a comment spans is joined, and a blank stands for every comment.
+fn logical_line<'a>(file: &str, lines: &mut impl Iterator<Item = (usize, &'a str)>) -> Result<Option<Logical>, Error> {
+    let mut joined: Option<Logical> = None;
     let mut open: Option<(usize, String)> = None;
-    let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     while let Some((at, mut piece)) = lines.next() {
         let mut line = String::new();
         while let Some(head) = piece.trim_end().strip_suffix('\\') {
@@ -362,36 +365,24 @@ fn logical_lines(file: &str, text: &str) -> Result<Vec<Logical>, Error> {
             piece = lines.next().map_or("", |(_, next)| next);
         }
         line += piece;
-        if open.is_none() {
-            done.push(Logical { line: at + 1, text: String::new(), comment: None });
-        }
-        let out = done.last_mut().expect("a comment that is open has a line it began on");
+        let out = joined.get_or_insert(Logical { line: at + 1, text: String::new(), comment: None });
         let mut rest = &*line;
-        loop {
+        while !rest.is_empty() {
             if let Some((_, said)) = &mut open {
-                let (head, tail) = rest.split_once("*/").map_or((rest, None), |(head, tail)| (head, Some(tail)));
-                *said += head;
-                let Some(tail) = tail else {
-                    said.push('\n');
-                    break;
-                };
-                out.comment = tidy(said);
+                let Some((head, tail)) = rest.split_once("*/") else { break };
+                out.comment = tidy(&(said.to_owned() + head));
                 out.text.push(' ');
                 (open, rest) = (None, tail);
-            }
-            if let Some(tail) = rest.strip_prefix("/*") {
+            } else if let Some(tail) = rest.strip_prefix("/*") {
                 (open, rest) = (Some((at + 1, String::new())), tail);
             } else if let Some(said) = rest.strip_prefix("//") {
-                out.comment = tidy(said);
-                break;
-            } else if rest.is_empty() {
-                break;
+                (out.comment, rest) = (tidy(said), "");
             } else {
-                let plain = if rest.starts_with(['"', '\'']) {
-                    literal_len(rest)
-                } else {
+                let plain = match rest.as_bytes()[0] {
+                    b'"' | b'\'' => literal_len(rest),
                     // A slash that opens no comment is text, too.
-                    rest[1..].find(['/', '"', '\'']).map_or(rest.len(), |at| at + 1)
+                    b'/' => 1,
+                    _ => rest.find(['/', '"', '\'']).unwrap_or(rest.len()),
                 };
                 let (plain, tail) = rest.split_at(plain);
                 out.text += plain;
@@ -399,9 +390,13 @@ fn logical_lines(file: &str, text: &str) -> Result<Vec<Logical>, Error> {
                 rest = tail;
             }
         }
+        match &mut open {
+            None => break,
+            Some((_, said)) => said.extend([rest, "\n"]),
+        }
     }
     match open {
-        None => Ok(done),
+        None => Ok(joined),
         Some((line, _)) => Err(Error::new(file, line, "this comment has no `*/`; is the file cut off?")),
     }
 }
@@ -517,7 +512,7 @@ impl Expander<'_> {
         if self.passed <= MAX_EXPANSION {
             return Ok(());
         }
-        Err(Fault::Fatal(format!("this expands to more than {MAX_EXPANSION} characters; simplify its macros")))
+        Err(Fault::Fatal(too_large("characters in an expansion", MAX_EXPANSION)))
     }
 
     fn expand(&mut self, tokens: Vec<Token>) -> Result<Vec<Token>, Fault> {
@@ -536,7 +531,7 @@ impl Expander<'_> {
                 continue;
             };
             if self.active.len() + self.depth > MAX_NESTING {
-                return Err(Fault::Fatal(format!("macros nest too deep; simplify `{}`", found.name)));
+                return Err(Fault::Fatal(too_large("nested macros", MAX_NESTING)));
             }
             let args = match &found.params {
                 Some(params) => self.arguments(found, params, &mut work)?,
@@ -628,8 +623,6 @@ impl Expander<'_> {
                 Some(at) if beside && args[at].is_empty() => &[Token::new("")][..],
                 Some(at) if beside => &args[at],
                 Some(at) => &expanded[at],
-                // What it makes a string of does not matter: a string is no integer.
-                None if token.is("#") && found.params.is_some() && body.next().is_some() => &[Token::new("\"\"")],
                 None => &[token],
             };
             for (at, token) in operand.iter().enumerate() {
@@ -696,29 +689,21 @@ impl Int {
 
     /// A character constant; several characters make one number, the first one highest.
     fn character(text: &str) -> Option<i128> {
-        let mut chars = text.strip_prefix('\'')?.strip_suffix('\'')?.chars().peekable();
-        let mut value = 0;
-        let mut count = 0;
+        let text = text.strip_prefix('\'')?.strip_suffix('\'')?;
+        if text == "\\0" {
+            return Some(0);
+        }
+        let mut chars = text.chars();
+        let mut value = None;
         while let Some(mut c) = chars.next() {
             if c == '\\' {
-                c = chars.next()?;
-                let radix = if c == 'x' { 16 } else { 8 };
-                if c == 'x' || c.is_digit(8) {
-                    let mut code = c.to_digit(8).unwrap_or(0);
-                    while let Some(digit) = chars.next_if(|c| c.is_digit(radix)).and_then(|c| c.to_digit(radix)) {
-                        code = code.checked_mul(radix)?.checked_add(digit)?;
-                    }
-                    c = char::from_u32(code)?;
-                } else {
-                    let at = "ntrabfve\\'\"?".find(c)?;
-                    c = "\n\t\r\x07\x08\x0c\x0b\x1b\\'\"?".chars().nth(at)?;
-                }
+                let at = "ntrabfv\\'\"?".find(chars.next()?)?;
+                c = "\n\t\r\x07\x08\x0c\x0b\\'\"?".chars().nth(at)?;
             }
             // Beyond ASCII the sign depends on the target.
-            value = value << 8 | c.is_ascii().then_some(c as i128)?;
-            count += 1;
+            value = Some(value.unwrap_or(0) << 8 | c.is_ascii().then_some(c as i128)?);
         }
-        (1..=4).contains(&count).then_some(value)
+        value.filter(|value| value >> 32 == 0)
     }
 }
 
@@ -743,6 +728,7 @@ fn type_of(words: &[Token]) -> Option<(u32, bool)> {
 struct Parser<'a> {
     tokens: &'a [Token],
     known: Option<&'a Known>,
+    int_bits: u32,
     depth: usize,
 }
 
@@ -759,7 +745,7 @@ impl<'a> Parser<'a> {
         if self.depth <= MAX_NESTING {
             return Ok(());
         }
-        Err(Fault::Fatal("this expression nests too deep; simplify it".to_owned()))
+        Err(Fault::Fatal(too_large("nested parentheses", MAX_NESTING)))
     }
 
     /// What is not `live` is parsed, and cannot fail for its values.
@@ -780,21 +766,10 @@ impl<'a> Parser<'a> {
     }
 
     fn binary(&mut self, lowest: usize, live: bool) -> Result<Int, Fault> {
-        const LEVELS: [&[&str]; 10] = [
-            &["||"],
-            &["&&"],
-            &["|"],
-            &["^"],
-            &["&"],
-            &["==", "!="],
-            &["<", ">", "<=", ">="],
-            &["<<", ">>"],
-            &["+", "-"],
-            &["*", "/", "%"],
-        ];
+        const LEVELS: [&str; 10] = ["||", "&&", "|", "^", "&", "== !=", "< > <= >=", "<< >>", "+ -", "* / %"];
         let mut left = self.unary(live)?;
         while let Some((operator, rest)) = self.tokens.split_first() {
-            let level = LEVELS.iter().position(|level| level.contains(&&*operator.text));
+            let level = LEVELS.iter().position(|level| level.split(' ').any(|text| operator.is(text)));
             let Some(level) = level.filter(|level| *level >= lowest) else { break };
             self.tokens = rest;
             let decided = operator.is("||") && left.value != 0 || operator.is("&&") && left.value == 0;
@@ -807,37 +782,35 @@ impl<'a> Parser<'a> {
     fn apply(&self, operator: &str, left: Int, right: Int, live: bool) -> Result<Int, Fault> {
         let (a, b) = left.common(right);
         let (x, y) = (a.value, b.value);
-        let value = match operator {
-            "||" => return Ok(self.truth(x != 0 || y != 0)),
-            "&&" => return Ok(self.truth(x != 0 && y != 0)),
-            "==" => return Ok(self.truth(x == y)),
-            "!=" => return Ok(self.truth(x != y)),
-            "<" => return Ok(self.truth(x < y)),
-            ">" => return Ok(self.truth(x > y)),
-            "<=" => return Ok(self.truth(x <= y)),
-            ">=" => return Ok(self.truth(x >= y)),
-            "<<" | ">>" => match u32::try_from(right.value) {
-                Ok(by) if by < left.bits && operator == "<<" => {
-                    return Ok(Int::new(left.value << by, left.bits, left.unsigned));
-                }
-                Ok(by) if by < left.bits => return Ok(Int { value: left.value >> by, ..left }),
-                _ if live => return not_integer(format!("a shift by {} is undefined", right.value)),
-                _ => return Ok(left),
+        let int = |value| Int::new(value, a.bits, a.unsigned);
+        Ok(match operator {
+            "||" => self.truth(x != 0 || y != 0),
+            "&&" => self.truth(x != 0 && y != 0),
+            "==" => self.truth(x == y),
+            "!=" => self.truth(x != y),
+            "<" => self.truth(x < y),
+            ">" => self.truth(x > y),
+            "<=" => self.truth(x <= y),
+            ">=" => self.truth(x >= y),
+            "<<" | ">>" => match u32::try_from(right.value).ok().filter(|by| *by < left.bits) {
+                Some(by) if operator == "<<" => Int::new(left.value << by, left.bits, left.unsigned),
+                Some(by) => Int { value: left.value >> by, ..left },
+                None if live => return not_integer(format!("a shift by {} is undefined", right.value)),
+                None => left,
             },
             "/" | "%" if y == 0 && live => {
                 return Err(Fault::Fatal("a division by zero; correct the macros it comes from".to_owned()));
             }
-            "/" | "%" if y == 0 => 0,
-            "/" => x / y,
-            "%" => x % y,
-            "*" => x.wrapping_mul(y),
-            "+" => x + y,
-            "-" => x - y,
-            "&" => x & y,
-            "^" => x ^ y,
-            _ => x | y,
-        };
-        Ok(Int::new(value, a.bits, a.unsigned))
+            "/" | "%" if y == 0 => a,
+            "/" => int(x / y),
+            "%" => int(x % y),
+            "*" => int(x.wrapping_mul(y)),
+            "+" => int(x + y),
+            "-" => int(x - y),
+            "&" => int(x & y),
+            "^" => int(x ^ y),
+            _ => int(x | y),
+        })
     }
 
     fn unary(&mut self, live: bool) -> Result<Int, Fault> {
@@ -878,8 +851,8 @@ impl<'a> Parser<'a> {
 
     fn operand(&self, text: &str) -> Option<Int> {
         match self.known {
-            _ if text.starts_with('\'') => Some(Int::new(Int::character(text)?, self.int_bits(), false)),
-            _ if !is_name(text) => Int::parse(text, self.int_bits()),
+            _ if text.starts_with('\'') => Some(Int::new(Int::character(text)?, self.int_bits, false)),
+            _ if !is_name(text) => Int::parse(text, self.int_bits),
             None => Some(self.truth(false)),
             Some(known) => {
                 let value = *known.get(text)?;
@@ -888,12 +861,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn int_bits(&self) -> u32 {
-        if self.known.is_none() { 64 } else { 32 }
-    }
-
     fn truth(&self, holds: bool) -> Int {
-        Int::new(holds.into(), self.int_bits(), false)
+        Int::new(holds.into(), self.int_bits, false)
     }
 
     /// Takes the rest of a cast, whose `(` was taken: names without a value, before an operand. Where that could as well be
@@ -913,5 +882,300 @@ impl<'a> Parser<'a> {
         }
         self.tokens = &rest[1..];
         Some(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str, predefined: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Unit, String> {
+        let find = |name: &str, _: Option<&str>| {
+            let found = files.iter().find(|(path, _)| *path == name);
+            Ok(found.map(|(path, text)| (path.to_string(), text.to_string())))
+        };
+        Unit::preprocess("a.h", text, predefined, find).map_err(|error| error.to_string())
+    }
+
+    fn unit(text: &str) -> Unit {
+        with(text, &[], &[]).unwrap()
+    }
+
+    fn fails(text: &str) -> String {
+        with(text, &[], &[]).unwrap_err()
+    }
+
+    fn value(body: &str) -> Option<i64> {
+        unit(&format!("#define IT {body}")).value("IT").unwrap()
+    }
+
+    fn holds(condition: &str) -> bool {
+        unit(&format!("#if {condition}\nyes\n#endif")).lines.len() == 1
+    }
+
+    fn texts(unit: &Unit) -> Vec<&str> {
+        unit.lines.iter().map(|line| &*line.text).collect()
+    }
+
+    #[test]
+    fn lines_are_joined_and_comments_are_blanks() {
+        let unit = unit(
+            "a \\\r\n  b/* x\r\n y */c // d \\\n e\n\"/* no */\" '\\'' '\"' /* \" */ z\n\n  / 2 //\n/\\\n* gone */w\n",
+        );
+        assert_eq!(texts(&unit), ["a   b c", "\"/* no */\" '\\'' '\"'   z", "/ 2", "w"]);
+        assert_eq!(unit.lines.iter().map(|line| line.line).collect::<Vec<_>>(), [1, 5, 7, 8]);
+        assert!(unit.lines.iter().all(|line| &*line.file == "a.h"));
+        assert_eq!(fails("x\n/* y\n"), "a.h:2: this comment has no `*/`; is the file cut off?");
+    }
+
+    #[test]
+    fn an_apostrophe_in_a_dead_group_hides_no_directive() {
+        assert_eq!(texts(&unit("#if 0\ndon't /* look\n#else\nb\n#endif")), ["b"]);
+    }
+
+    #[test]
+    fn a_macro_has_its_body_comment_and_place() {
+        let unit = unit(
+            "/* x */ # define\tEPERM\t 1 /* Operation \\\n  not */\n#define A /* no */ (1  +/**/2)\n#define B 2 /* Not a\n\t\t * pipe */\n\
+             #define C(x) x\n#define D\n#define E 1 // one\n#undef D\n#undef Z\n#define A 3\n#ident \"x\"\n#\n# 7 \"y\"\n#warning don't",
+        );
+        let seen: Vec<_> = unit.macros().iter().map(|m| (&*m.name, &*m.body, m.comment.as_deref(), m.line)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("EPERM", "1", Some("Operation not"), 1),
+                ("B", "2", Some("Not a pipe"), 4),
+                ("E", "1", Some("one"), 8),
+                ("A", "3", None, 11)
+            ]
+        );
+        let undefined: Vec<_> = unit.undefined.iter().map(|line| (&*line.text, line.line)).collect();
+        assert_eq!(undefined, [("D", 9), ("Z", 10)]);
+        assert_eq!(
+            with("#if F(2) == 3 && X\n1\n#endif", &[("F(x)", "x + 1"), ("X", "1")], &[]).unwrap().lines.len(),
+            1
+        );
+        for wrong in ["#define", "#define 1", "#define F(", "#define F(a,)", "#define F(..., a)", "#define F(a b)"] {
+            assert!(fails(wrong).contains("cannot be defined"), "{wrong}");
+        }
+        assert_eq!(fails("#undef"), "a.h:1: #undef without a name; add one");
+        assert_eq!(fails("\n#frob x"), "a.h:2: `#frob x` is no directive that this reader knows; is it a C header?");
+    }
+
+    #[test]
+    fn one_branch_of_a_conditional_is_live() {
+        let text = "#if A\n1\n#if B\n2\n#endif\n#elif B\n3\n#elifdef C\n4\n#elifndef D\n5\n#else\n6\n#endif /* A */";
+        let lines = |names: &[&str]| {
+            let predefined: Vec<_> = names.iter().map(|name| (*name, "1")).collect();
+            texts(&with(text, &predefined, &[]).unwrap()).join("")
+        };
+        assert_eq!(lines(&["A", "B", "C"]), "12");
+        assert_eq!(lines(&["B", "C"]), "3");
+        assert_eq!(lines(&["C"]), "4");
+        assert_eq!(lines(&[]), "5");
+        assert_eq!(lines(&["D"]), "6");
+        // What cannot be live is not evaluated.
+        assert_eq!(
+            texts(&unit("#if 1\nx\n#elif 1 / 0\n#endif\n#if 0\n#if 1 / 0\n#frob\n#error\n#endif\n#endif")),
+            ["x"]
+        );
+    }
+
+    #[test]
+    fn an_unbalanced_conditional_names_its_line() {
+        assert_eq!(fails("\n#if 1\n#if 1\n#endif"), "a.h:2: this conditional has no #endif; is the file cut off?");
+        assert_eq!(
+            fails("\n#if 1\n#else\n#elif 1\n#endif"),
+            "a.h:4: the #if of line 2 had its #else; remove this #elif"
+        );
+        assert_eq!(fails("#else"), "a.h:1: #else without an #if; is the file cut off?");
+        assert_eq!(fails("#if 0\n#endif\n#endif"), "a.h:3: #endif without an #if; is the file cut off?");
+        assert_eq!(fails("#ifdef\n#endif"), "a.h:1: #ifdef without a name; add one");
+        assert_eq!(
+            fails("#error odd \\\nbyte order"),
+            "a.h:1: #error odd byte order; predefine what this header asks for"
+        );
+        assert!(fails(&"#if 1\n".repeat(257)).starts_with("a.h:257: more than 256 nested conditionals"));
+    }
+
+    #[test]
+    fn conditions_are_those_of_c() {
+        for yes in [
+            "1 + 2 * 3 == 7 && 10 - 4 - 3 == 3 && 7 / 2 * 2 == 6 && -7 / 2 == -3 && -7 % 4 == -3",
+            "(1 << 4 | 1) == 0x11 && (0x3c & ~0x0cU) == 0x30 && (5 ^ 1) == 4 && -8 >> 1 == -4 && 010 == 8 && 0b11 == 3",
+            "!0 && !!7 && ~0 == -1 && - -1 == 1 && +1",
+            "0 ? 0 : 1 ? 2 : 3",
+            "1 || 1 / 0 || (0 && 1 << 64)",
+            "1 ? 1 : 1 % 0",
+            "-1 > 0U && -1 == 0xffffffffffffffff && -1 < 0xffffffff && 18446744073709551615u == -1",
+            "(0 ? 0u : -1) > 0",
+            "'a' == 97 && '\\n' == 10 && '\\0' == 0 && '\\'' == 39 && 'ab' == 0x6162 && '/' * '*' == 1974",
+            "1 << 31 > 0 && 1ULL << 63 && 3lu < 4Ll",
+            "NONE == 0 && !defined NONE && !defined(NONE) && !defined ( NONE )",
+        ] {
+            assert!(holds(yes), "{yes}");
+        }
+        for wrong in
+            ["", "1 +", "(1", "1)", "NONE(1)", "1 2", "\"s\"", "1.5", "09", "0xe+1", "1uu", "'\\377'", "--1", "1 = 1"]
+        {
+            assert!(fails(&format!("#if {wrong}\n#endif")).ends_with("an integer expression"), "{wrong}");
+        }
+        assert!(fails("#if 1 << 64\n#endif").contains("a shift by 64 is undefined"));
+        assert!(fails("#if defined(1)\n#endif").contains("`defined` takes one name"));
+        assert_eq!(fails("#if 1 / X\n#endif"), "a.h:1: a division by zero; correct the macros it comes from");
+    }
+
+    #[test]
+    fn macros_expand_as_in_c() {
+        let unit = unit(
+            "#define ONE 1 + 1\n#define TWICE ONE * 2\n#define A B\n#define B A\n#define SELF SELF + 1\n\
+             #define F(x, y) ((x) - (y))\n#define G F\n#define H() 5\n#define NR(base, ...) F(base, __VA_ARGS__)\n#define L(x...) F(x)\n\
+             #define AC_(X, Y) X##Y\n#define AC(X, Y) AC_(X, Y)\n#define WIDE AC(1, UL)\n#define GLUE AC_(, 4) AC_(2, ) + AC_(ON, E)\n#define HAS defined(ONE)\n\
+             #define f(a) a*g\n#define g(a) f(a)\n\
+             #define PLACE_1 0,\n#define SECOND(a, b, ...) b\n#define IS__(junk) SECOND(junk 1, 0)\n#define IS_(x) IS__(PLACE_##x)\n#define IS(x) IS_(x)\n\
+             #define Y 1\n#define V1 F(F(9, 2), (3, 4) - 1)\n#define V2 G (7, 3) + H()\n#define V3 NR(8, 2)\n#define V4 L(5, 1) + WIDE\n#define V5 F(1)\n#define V6 F(1, 2\n#define V7 IS(Y) * 10 + IS(N)\n\
+             #if HAS && !A && SELF == 1 && F == 0 && IS(Y) && !IS(N)\nyes\n#endif",
+        );
+        assert_eq!(texts(&unit), ["yes"]);
+        let value = |name| unit.value(name).unwrap();
+        assert_eq!(value("TWICE"), Some(3));
+        assert_eq!(
+            (value("A"), value("SELF"), value("F"), value("G"), value("NONE"), value("GLUE")),
+            (None, None, None, None, None, None)
+        );
+        assert_eq!((value("V2"), value("V3"), value("V4"), value("V7")), (Some(9), Some(6), Some(5), Some(10)));
+        assert_eq!((value("V1"), value("V5"), value("V6")), (None, None, None));
+        assert!(fails("#define f(a) a\n#if f(1, 2)\n#endif").contains("`f` takes 1 arguments, not 2"));
+        assert!(fails("#define f(a) a\n#if f(1\n#endif").contains("`f(` has no `)`"));
+    }
+
+    #[test]
+    fn values_have_the_types_of_c() {
+        for (body, expected) in [
+            ("4294967295", 0xffff_ffff),
+            ("~0U", 0xffff_ffff),
+            ("~0UL", -1),
+            ("(1 << 31)", -0x8000_0000),
+            ("0xa10a10a1", 0xa10a_10a1),
+            ("-0x80000000", 0x8000_0000),
+            ("-2147483648", -0x8000_0000),
+            ("(-1 > 0u) + (-1 < 0xffffffffL) * 2", 3),
+            ("((__force __kernel_rwf_t)0x00000001)", 1),
+            ("(__u32)-1", 0xffff_ffff),
+            ("(unsigned char) 257 + (short)(0x18000)", 1 - 0x8000),
+            ("((pid_t)-1)", -1),
+            ("(fmode_t)(1 << 3) | (uint64_t)1 << 40", 8 | 1 << 40),
+            ("(__poll_t)~0", -1),
+        ] {
+            assert_eq!(value(body), Some(expected), "{body}");
+        }
+        for body in [
+            "",
+            "\"s\"",
+            "(BASE) - 1",
+            "(CALL)(1)",
+            "sizeof(int)",
+            "{ 0 }",
+            "do {} while (0)",
+            "x",
+            "(x)",
+            "1, 2",
+            "(int)",
+            "defined(x)",
+        ] {
+            assert_eq!(value(body), None, "{body}");
+        }
+        let unit = unit("\n#define ZERO (1 / 0)");
+        assert_eq!(
+            unit.value("ZERO").unwrap_err().to_string(),
+            "a.h:2: a division by zero; correct the macros it comes from"
+        );
+    }
+
+    #[test]
+    fn includes_are_read_or_recorded() {
+        let files = [
+            ("asm/sgidefs.h", "#ifndef G\n#define G\n#define _MIPS_SIM_ABI64 3\ng\n#endif"),
+            ("once.h", "#pragma once\no"),
+            ("loop.h", "#include \"loop.h\""),
+            ("open.h", "\n#if 1"),
+        ];
+        let text = "#include <asm/sgidefs.h>\n#include <asm/sgidefs.h> /* again */\n#if _MIPS_SIM == _MIPS_SIM_ABI64\n#define __NR_Linux\t5000\n\
+                    #include <asm/unistd_n64.h>\n#else\n#include <dead.h>\n#endif\n#include \"once.h\"\n#include \"once.h\"\n#include NAME";
+        let unit = with(text, &[("_MIPS_SIM", "_MIPS_SIM_ABI64")], &files).unwrap();
+        assert_eq!(unit.missing, ["asm/unistd_n64.h", "NAME"]);
+        assert_eq!(texts(&unit), ["g", "o"]);
+        assert_eq!((&*unit.lines[1].file, unit.lines[1].line), ("once.h", 2));
+        assert_eq!(unit.value("__NR_Linux").unwrap(), Some(5000));
+        assert_eq!(unit.macros()[0].file.as_ref(), "<predefined>");
+        assert!(
+            with("#include <loop.h>", &[], &files).unwrap_err().starts_with("loop.h:1: more than 64 nested includes")
+        );
+        assert!(
+            with("#include <open.h>", &[], &files).unwrap_err().starts_with("open.h:2: this conditional has no #endif")
+        );
+        let refused = Unit::preprocess("a.h", "#include \"b.h\"", &[("", ""); 0], |name, beside| {
+            Err(Error::new(beside.unwrap(), 9, name))
+        });
+        assert_eq!(refused.unwrap_err().to_string(), "a.h:9: b.h");
+    }
+
+    #[test]
+    fn generic_calls_stay_as_they_are_written() {
+        let unit = unit(
+            "#ifndef __SYSCALL\n#define __SYSCALL(x, y)\n#endif\n#define __NR3264_fcntl 25\n__SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \\\n\tsys_fcntl)\n\
+             #define __NR_arch_specific_syscall 244\n#define __NR_x (__NR_arch_specific_syscall + 15)\n#define __NR_fcntl __NR3264_fcntl",
+        );
+        assert_eq!(texts(&unit), ["__SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \tsys_fcntl)"]);
+        assert_eq!((unit.value("__NR_x").unwrap(), unit.value("__NR_fcntl").unwrap()), (Some(259), Some(25)));
+    }
+
+    #[test]
+    fn enumerators_count_on() {
+        let text = "enum {\n\tA = 0, /* a */\n\tB,\n#ifdef NO\n\tX,\n#endif\n#define C C\n\tC = BASE + 1, D };\nenum e : int { E = (D << 1) | 1, F = sizeof(int), G,\n H = E, }\nx;\n\
+                    enum e v; struct { enum { I = C, J = MAX(I, 2), K __attribute__((x)), L = ~0U } i; };\n#define BASE 8\n#define MAX(a, b) (a > b ? a : b)\nenum e f(enum e);";
+        let unit = unit(text);
+        let found = unit.enumerators().unwrap();
+        let seen: Vec<_> = found.iter().map(|(name, value, line)| (&**name, *value, line.line)).collect();
+        let expected = [
+            ("A", 0, 2),
+            ("B", 1, 3),
+            ("C", 9, 8),
+            ("D", 10, 8),
+            ("E", 21, 9),
+            ("H", 21, 10),
+            ("I", 9, 12),
+            ("J", 9, 12),
+            ("L", 0xffff_ffff, 12),
+        ];
+        assert_eq!(seen, expected);
+        let cut = with("x\nenum {\nA,", &[], &[]).unwrap();
+        assert_eq!(cut.enumerators().unwrap_err().to_string(), "a.h:2: this enum has no `}`; is the file cut off?");
+    }
+
+    #[test]
+    fn hostile_input_is_refused_in_time() {
+        let many = |count, piece: fn(usize) -> String| (0..count).map(piece).collect::<String>();
+        let doubling = many(40, |n| format!("#define X{n} X{} + X{0}\n", n + 1)) + "#define X40 1\n#if X0\n#endif";
+        assert!(fails(&doubling).contains("more than 100000 characters in an expansion"));
+        let growing =
+            many(40, |n| format!("#define X{n}(a) X{}(a##a)\n", n + 1)) + "#define X40(a) a\n#if X0(1)\n#endif";
+        assert!(fails(&growing).contains("more than 100000 characters in an expansion"));
+        let chain = many(300, |n| format!("#define X{n} X{}\n", n + 1)) + "#if X0\n#endif";
+        assert!(fails(&chain).contains("more than 256 nested macros"));
+        let nested = format!("#define f(x) x\n#if {}1{}\n#endif", "f(".repeat(5000), ")".repeat(5000));
+        assert!(fails(&nested).contains("more than 256 nested macros"));
+        for (open, close) in [("(", ")"), ("- ", ""), ("1 ? 1 : ", ""), ("1||1&&1|1^1&1==1<1<<1+1*(", ")")] {
+            let text = format!("#if {}1{}\n#endif", open.repeat(3000), close.repeat(3000));
+            assert!(fails(&text).contains("more than 256 nested parentheses"), "{open}");
+        }
+        let cast = format!("#define A {}1", "(int)".repeat(3000));
+        assert!(unit(&cast).value("A").unwrap_err().to_string().starts_with("a.h:1: more than 256 nested parentheses"));
+        assert!(fails(&"\n".repeat(MAX_FILE + 1)).starts_with("a.h:1: more than 4194304 bytes"));
+        assert!(fails(&"#\n".repeat(MAX_ITEMS + 1)).contains("more than 131072 directives"));
+        let twice = [("b.h", "#include <c.h>\n#include <c.h>"), ("c.h", "#include <b.h>\n#include <b.h>")];
+        assert!(with("#include <b.h>", &[], &twice).unwrap_err().contains("more than 64 nested includes"));
+        let wide = "x".repeat(MAX_FILE);
+        assert!(with(&"#include <w.h>\n".repeat(5), &[], &[("w.h", &wide)]).unwrap_err().contains("bytes in all"));
     }
 }

@@ -4,7 +4,7 @@
 
 mod tree;
 
-pub use tree::Tree;
+pub use tree::{GENERIC, HEADER_X86, MIPS_O32, S390, Tree, X86_64};
 
 use aio_codegen::Tables;
 use std::collections::BTreeMap;

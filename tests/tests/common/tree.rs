@@ -48,8 +48,9 @@ impl Tree {
         tree.write(
             "arch/ia64/kernel/syscalls/syscall.tbl",
             "20\tcommon\tumount2\tsys_umount\n214\tcommon\tio_setup\tsys_io_setup\n\
-             400\tcommon\tpidfd_send_signal\tsys_pidfd_send_signal\n426\tcommon\tset_mempolicy_home_node\tsys_ni_syscall\n\
-             447\tcommon\trseq_slice_yield\tsys_rseq_slice_yield\n",
+             424\tcommon\tpidfd_send_signal\tsys_pidfd_send_signal\n\
+             450\tcommon\tset_mempolicy_home_node\tsys_set_mempolicy_home_node\n\
+             471\tcommon\trseq_slice_yield\tsys_rseq_slice_yield\n",
         );
         tree.write("arch/ia64/kernel/syscalls/Makefile", "cmd = sh $(syshdr) --offset __NR_Linux $< $@\n");
         tree.write(
@@ -119,6 +120,9 @@ impl Tree {
 
 pub const X86_64: &str = "arch/x86/entry/syscalls/syscall_64.tbl";
 pub const S390: &str = "arch/s390/kernel/syscalls/syscall.tbl";
+pub const GENERIC: &str = "scripts/syscall.tbl";
+pub const MIPS_O32: &str = "arch/mips/kernel/syscalls/syscall_o32.tbl";
+pub const HEADER_X86: &str = "arch/x86/include/uapi/asm/unistd.h";
 
 /// Calls that every table has; alpha adds 110 to the numbers.
 const UNIFIED: &[(u32, &str)] =
@@ -152,7 +156,7 @@ const TABLES: &[Table] = &[
         "",
     ),
     (
-        "scripts/syscall.tbl",
+        GENERIC,
         "0\tcommon\tio_setup\tsys_io_setup\tcompat_sys_io_setup\n\
          4\ttime32\tio_getevents\tsys_io_getevents_time32\n\
          4\t64\tio_getevents\tsys_io_getevents\n\
@@ -208,7 +212,7 @@ const TABLES: &[Table] = &[
     ),
     (S390, "13\tcommon\talarm\tsys_alarm\n243\tcommon\tio_setup\tsys_io_setup\n", "common", &["+common"], ""),
     (
-        "arch/mips/kernel/syscalls/syscall_o32.tbl",
+        MIPS_O32,
         "0\to32\tsyscall\tsys_syscall\tsys32_syscall\n241\to32\tio_setup\tsys_io_setup\tcompat_sys_io_setup\n",
         "o32",
         &[],
@@ -301,7 +305,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     // What user space includes.
     (
-        "arch/x86/include/uapi/asm/unistd.h",
+        HEADER_X86,
         "#define __X32_SYSCALL_BIT 0x40000000\n\
          #ifdef __i386__\n#include <asm/unistd_32.h>\n#elif defined(__ILP32__)\n#include <asm/unistd_x32.h>\n\
          #else\n#include <asm/unistd_64.h>\n#endif\n",

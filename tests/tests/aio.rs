@@ -1,0 +1,567 @@
+//! What the kernel makes of each io_* call: counts, short counts, every documented error, and the ring.
+//!
+//! The expected values are the kernel's own (fs/aio.c, io_submit(2) and its kin); nothing is assumed to have been set up
+//! but a file in the temporary folder.
+
+use aio_sys::types::*;
+use aio_sys::{ContextId, Errno, io_cancel, io_destroy, io_getevents, io_pgetevents, io_setup, io_submit, raw};
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::ptr;
+use std::time::{Duration, Instant};
+
+/// A context that is destroyed at the end, which waits for what is in flight.
+struct Context(ContextId);
+
+impl Context {
+    fn new(nr_events: u32) -> Context {
+        let mut ctx = ContextId::NONE;
+        match io_setup(nr_events, &mut ctx) {
+            Ok(()) => Context(ctx),
+            Err(Errno::ENOSYS) => panic!("this kernel has no AIO: these tests cannot pass here"),
+            Err(error) => panic!("io_setup: {error}"),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As of [`io_submit`].
+    unsafe fn submit(&self, iocbs: &[&mut iocb]) -> Result<usize, Errno> {
+        // SAFETY: passed on.
+        unsafe { io_submit(self.0, iocbs) }
+    }
+
+    /// The error of a request that has no buffer, or that the kernel refuses before it looks at one.
+    fn refusal(&self, mut request: iocb) -> Errno {
+        // SAFETY: the request is refused, and if it is not, the test fails.
+        match unsafe { self.submit(&[&mut request]) } {
+            Err(error) => error,
+            Ok(count) => panic!("{request:?} was accepted ({count})"),
+        }
+    }
+
+    /// Waits for as many events, and returns them by `data`.
+    fn reap(&self, count: usize) -> Vec<io_event> {
+        let mut events = vec![io_event::default(); count];
+        let got = io_getevents(self.0, count, &mut events, None).unwrap();
+        assert_eq!(got, count);
+        events.sort_by_key(|event| event.data);
+        events
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the tests read the ring only while the context lives.
+        let _ = unsafe { io_destroy(self.0) };
+    }
+}
+
+fn request(opcode: u16, file: &impl std::os::fd::AsRawFd, buffer: *const u8, bytes: usize, offset: i64) -> iocb {
+    iocb {
+        aio_lio_opcode: opcode,
+        aio_fildes: file.as_raw_fd() as u32,
+        aio_buf: buffer.addr() as u64,
+        aio_nbytes: bytes as u64,
+        aio_offset: offset,
+        ..iocb::default()
+    }
+}
+
+fn poll(file: &impl std::os::fd::AsRawFd, events: i16, data: u64) -> iocb {
+    let mut request = request(IOCB_CMD_POLL, file, ptr::null(), 0, 0);
+    request.aio_buf = events as u64;
+    request.aio_data = data;
+    request
+}
+
+/// A file with `bytes` bytes, counting up.
+fn file(bytes: usize) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&(0..bytes).map(|i| i as u8).collect::<Vec<_>>()).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+/// Waiting forever on it ends when its peer is closed or written to.
+fn pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    std::io::pipe().unwrap()
+}
+
+fn eventfd() -> OwnedFd {
+    // SAFETY: a new descriptor, owned by nobody else.
+    unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) }
+}
+
+fn aio_nr() -> u64 {
+    std::fs::read_to_string("/proc/sys/fs/aio-nr").unwrap().trim().parse().unwrap()
+}
+
+/// Runs `check` in a child process, for what cannot be undone; `false` and a panic both fail the test.
+fn in_child(check: impl FnOnce() -> bool) {
+    // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
+    match unsafe { libc::fork() } {
+        0 => {
+            let passed = check();
+            // SAFETY: the child ends here, without unwinding into the test harness.
+            unsafe { libc::_exit(i32::from(!passed)) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: `status` is writable.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert_eq!(status, 0, "the child's check failed");
+        }
+    }
+}
+
+// --- io_setup and io_destroy ------------------------------------------------------------------------------------------
+
+#[test]
+fn setup_wants_an_empty_id_and_a_number() {
+    let context = Context::new(1);
+    let mut id = context.0;
+    assert_eq!(io_setup(1, &mut id), Err(Errno::EINVAL), "the id is in use");
+    assert_eq!(id, context.0);
+    let mut id = ContextId::NONE;
+    assert_eq!(io_setup(0, &mut id), Err(Errno::EINVAL));
+    assert_eq!(io_setup(1 << 24, &mut id), Err(Errno::EINVAL), "beyond the kernel's limit");
+    // SAFETY: the kernel refuses the address.
+    assert_eq!(Errno::decode(unsafe { raw::io_setup(1, ptr::without_provenance_mut(1)) }), Err(Errno::EFAULT));
+}
+
+#[test]
+fn destroy_knows_no_context_twice() {
+    let context = Context::new(1);
+    // SAFETY: nobody reads the ring.
+    assert_eq!(unsafe { io_destroy(context.0) }, Ok(()));
+    // SAFETY: as above.
+    assert_eq!(unsafe { io_destroy(context.0) }, Err(Errno::EINVAL));
+    // SAFETY: as above.
+    assert_eq!(unsafe { io_destroy(ContextId::NONE) }, Err(Errno::EINVAL));
+}
+
+#[test]
+fn the_ring_is_as_the_kernel_writes_it() {
+    let context = Context::new(1);
+    // SAFETY: the kernel has mapped the ring there, readable, and the context lives.
+    let ring = unsafe { ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize).read_volatile() };
+    assert_eq!((ring.magic, ring.compat_features, ring.incompat_features, ring.header_length), {
+        (AIO_RING_MAGIC, AIO_RING_COMPAT_FEATURES, AIO_RING_INCOMPAT_FEATURES, size_of::<aio_ring>() as u32)
+    });
+    assert_eq!((ring.head, ring.tail), (0, 0));
+    assert!(ring.nr > 1);
+}
+
+// --- io_submit: counts --------------------------------------------------------------------------------------------
+
+#[test]
+fn two_requests_in_one_call_move_the_right_bytes() {
+    let context = Context::new(2);
+    let file = file(100);
+    let (mut low, mut high) = ([0u8; 10], [0u8; 20]);
+    let mut first = request(IOCB_CMD_PREAD, &file, low.as_mut_ptr(), low.len(), 5);
+    let mut second = request(IOCB_CMD_PREAD, &file, high.as_mut_ptr(), high.len(), 90);
+    (first.aio_data, second.aio_data) = (1, 2);
+    // SAFETY: both buffers live, untouched, until the events are reaped below.
+    assert_eq!(unsafe { context.submit(&[&mut first, &mut second]) }, Ok(2));
+    let events = context.reap(2);
+    assert_eq!((events[0].res, events[1].res), (10, 10), "the second read ends at the end of the file");
+    assert_eq!(events[0].obj, ptr::from_ref(&first).addr() as u64);
+    assert_eq!(low.to_vec(), (5..15).collect::<Vec<u8>>());
+    assert_eq!(high[..10].to_vec(), (90..100).collect::<Vec<u8>>());
+    assert_eq!(high[10..], [0; 10]);
+}
+
+#[test]
+fn writes_and_syncs_reach_the_file() {
+    let context = Context::new(4);
+    let file = file(0);
+    let data = [7u8; 64];
+    let mut write = request(IOCB_CMD_PWRITE, &file, data.as_ptr(), data.len(), 0);
+    write.aio_rw_flags = RWF_DSYNC;
+    let iovec = [libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: 32 }; 2];
+    let mut vectored = request(IOCB_CMD_PWRITEV, &file, iovec.as_ptr().cast(), 2, 64);
+    // SAFETY: `data` outlives the events.
+    assert_eq!(unsafe { context.submit(&[&mut write, &mut vectored]) }, Ok(2));
+    assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [64, 64]);
+    let mut syncs = [IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC].map(|opcode| request(opcode, &file, ptr::null(), 0, 0));
+    let [fsync, fdsync] = &mut syncs;
+    // SAFETY: a sync has no buffer.
+    match unsafe { context.submit(&[fsync, fdsync]) } {
+        Ok(2) => assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [0, 0]),
+        other => panic!("{other:?}"),
+    }
+    let mut buffers = [[0u8; 50], [0u8; 50]];
+    let iovec = buffers.each_mut().map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: 50 });
+    let mut read = request(IOCB_CMD_PREADV, &file, iovec.as_ptr().cast(), 2, 28);
+    // SAFETY: the buffers live until the event is reaped.
+    assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
+    assert_eq!(context.reap(1)[0].res, 100);
+    assert_eq!(buffers, [[7; 50]; 2]);
+}
+
+#[test]
+fn nothing_submitted_is_zero_and_needs_a_context() {
+    let context = Context::new(1);
+    // SAFETY: there is no request.
+    assert_eq!(unsafe { context.submit(&[]) }, Ok(0));
+    // SAFETY: there is no request, so the array is not looked at.
+    let untouched = unsafe { raw::io_submit(context.0.as_raw(), 0, ptr::without_provenance_mut(1)) };
+    assert_eq!(untouched, 0);
+    // SAFETY: as above.
+    assert_eq!(unsafe { io_submit(ContextId::NONE, &[]) }, Err(Errno::EINVAL));
+    // SAFETY: as above.
+    let negative = unsafe { raw::io_submit(context.0.as_raw(), -1, ptr::null_mut()) };
+    assert_eq!(Errno::decode(negative), Err(Errno::EINVAL));
+}
+
+#[test]
+fn a_bad_request_in_the_middle_ends_the_call_and_tells_why_when_it_comes_first() {
+    let context = Context::new(4);
+    let (_reader, writer) = pipe();
+    let mut first = poll(&writer, libc::POLLOUT, 1);
+    let mut bad = poll(&writer, libc::POLLOUT, 2);
+    bad.aio_fildes = u32::MAX;
+    let mut third = poll(&writer, libc::POLLOUT, 3);
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&[&mut first, &mut bad, &mut third]) }, Ok(1));
+    // SAFETY: as above.
+    assert_eq!(unsafe { context.submit(&[&mut bad, &mut third]) }, Err(Errno::EBADF));
+    // SAFETY: as above.
+    assert_eq!(unsafe { context.submit(&[&mut third]) }, Ok(1));
+    assert_eq!(context.reap(2).iter().map(|event| event.data).collect::<Vec<_>>(), [1, 3]);
+}
+
+#[test]
+fn a_longer_count_than_the_ring_has_events_is_cut() {
+    let context = Context::new(1);
+    let (_reader, writer) = pipe();
+    let mut request = poll(&writer, libc::POLLOUT, 1);
+    let mut array = [&raw mut request, ptr::null_mut()];
+    // SAFETY: the kernel reads the array up to the null, which it refuses.
+    let taken = unsafe { raw::io_submit(context.0.as_raw(), core::ffi::c_long::MAX, array.as_mut_ptr()) };
+    assert_eq!(taken, 1, "cut to what the ring has room for, it went on to the second");
+    context.reap(1);
+}
+
+#[test]
+fn slots_come_back_only_when_events_are_reaped() {
+    let context = Context::new(1);
+    let (_reader, writer) = pipe();
+    let mut taken = 0;
+    let full = loop {
+        let mut request = poll(&writer, libc::POLLOUT, 0);
+        // SAFETY: a poll has no buffer.
+        match unsafe { context.submit(&[&mut request]) } {
+            Ok(count) => taken += count,
+            Err(error) => break error,
+        }
+        assert!(taken < 1 << 20, "the ring never fills");
+    };
+    assert_eq!(full, Errno::EAGAIN);
+    let again = poll(&writer, libc::POLLOUT, 0);
+    assert_eq!(context.refusal(again), Errno::EAGAIN, "the requests are done, and still hold their slots");
+    context.reap(taken);
+    let mut request = again;
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&[&mut request]) }, Ok(1));
+    context.reap(1);
+}
+
+// --- io_submit: errors ------------------------------------------------------------------------------------------------
+
+#[test]
+fn einval_of_submit() {
+    let context = Context::new(1);
+    let file = file(10);
+    let mut buffer = [0u8; 16];
+    let good = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 16, 0);
+    let refused = |what: &str, request: iocb| assert_eq!(context.refusal(request), Errno::EINVAL, "{what}");
+    refused("reserved field", iocb { aio_reserved2: 1, ..good });
+    refused("length beyond isize", iocb { aio_nbytes: u64::MAX, ..good });
+    refused("unknown opcode", iocb { aio_lio_opcode: 99, ..good });
+    refused("opcode that was never implemented", iocb { aio_lio_opcode: IOCB_CMD_NOOP, ..good });
+    refused("negative offset", iocb { aio_offset: -1, ..good });
+    refused("sync with a buffer", iocb { aio_lio_opcode: IOCB_CMD_FSYNC, ..good });
+    refused("sync of what has none", request(IOCB_CMD_FSYNC, &eventfd(), ptr::null(), 0, 0));
+    refused("read of a folder", request(IOCB_CMD_PREAD, &File::open("/").unwrap(), ptr::null(), 0, 0));
+    refused("more iovecs than 1024", iocb { aio_lio_opcode: IOCB_CMD_PREADV, aio_nbytes: 1025, ..good });
+    refused(
+        "resfd that is no eventfd",
+        iocb { aio_flags: IOCB_FLAG_RESFD, aio_resfd: file.as_raw_fd() as u32, ..good },
+    );
+    refused(
+        "unknown class of priority",
+        iocb { aio_flags: IOCB_FLAG_IOPRIO, aio_reqprio: (5u16 << 13) as i16, ..good },
+    );
+    refused(
+        "poll with more than 16 bits",
+        iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: 1 << 16, aio_nbytes: 0, ..good },
+    );
+    // SAFETY: there is no such context.
+    assert_eq!(unsafe { io_submit(ContextId::NONE, &[&mut { good }]) }, Err(Errno::EINVAL));
+}
+
+#[test]
+fn efault_of_submit() {
+    let context = Context::new(1);
+    let file = file(10);
+    let id = context.0.as_raw();
+    let bad = ptr::without_provenance_mut::<iocb>(1);
+    // SAFETY: the kernel refuses the addresses.
+    let (array, element) =
+        unsafe { (raw::io_submit(id, 1, ptr::without_provenance_mut(1)), raw::io_submit(id, 1, [bad].as_mut_ptr())) };
+    assert_eq!((Errno::decode(array), Errno::decode(element)), (Err(Errno::EFAULT), Err(Errno::EFAULT)));
+    let nowhere = ptr::without_provenance::<u8>(1);
+    assert_eq!(context.refusal(request(IOCB_CMD_PREADV, &file, nowhere, 1, 0)), Errno::EFAULT, "iovec array");
+    // The last page but one is the kernel's on a 64-bit kernel; a 32-bit process may own nearly all that it can name.
+    if cfg!(target_pointer_width = "64") {
+        let kernel = ptr::without_provenance::<u8>(usize::MAX - 8191);
+        assert_eq!(context.refusal(request(IOCB_CMD_PREAD, &file, kernel, 1, 0)), Errno::EFAULT, "the kernel's memory");
+    }
+    // A request that the kernel cannot mark is refused too.
+    // SAFETY: an anonymous mapping that nobody else knows of.
+    let page =
+        unsafe { libc::mmap(ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+    // SAFETY: the kernel cannot write to the page, and refuses.
+    let read_only = unsafe { raw::io_submit(id, 1, [page.cast::<iocb>()].as_mut_ptr()) };
+    assert_eq!(Errno::decode(read_only), Err(Errno::EFAULT));
+    // SAFETY: the mapping from above.
+    unsafe { libc::munmap(page, 4096) };
+}
+
+#[test]
+fn ebadf_of_submit() {
+    let context = Context::new(1);
+    let mut path = tempfile::NamedTempFile::new().unwrap();
+    path.write_all(b"x").unwrap();
+    let read_only = File::open(path.path()).unwrap();
+    let data = [0u8; 1];
+    let write = request(IOCB_CMD_PWRITE, &read_only, data.as_ptr(), 1, 0);
+    assert_eq!(context.refusal(write), Errno::EBADF, "write on a descriptor for reading");
+    assert_eq!(context.refusal(iocb { aio_fildes: u32::MAX, ..write }), Errno::EBADF, "no descriptor");
+    let unsignalled = iocb { aio_flags: IOCB_FLAG_RESFD, aio_resfd: u32::MAX, ..write };
+    assert_eq!(context.refusal(unsignalled), Errno::EBADF, "no eventfd");
+}
+
+#[test]
+fn eopnotsupp_of_submit() {
+    let context = Context::new(1);
+    let file = file(10);
+    let mut buffer = [0u8; 1];
+    let mut read = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 1, 0);
+    read.aio_rw_flags = 1 << 30;
+    assert_eq!(context.refusal(read), Errno::EOPNOTSUPP);
+    // The same bits where the kernel does not look for them change nothing.
+    let mut read = iocb { aio_rw_flags: 0, aio_flags: 1 << 30, ..read };
+    // SAFETY: the buffer lives until the event is reaped.
+    assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
+    assert_eq!(context.reap(1)[0].res, 1);
+}
+
+#[test]
+fn eperm_of_submit() {
+    let file = file(10);
+    in_child(|| {
+        let context = Context::new(1);
+        let mut buffer = [0u8; 1];
+        let mut read = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 1, 0);
+        read.aio_flags = IOCB_FLAG_IOPRIO;
+        // The real-time class.
+        read.aio_reqprio = 1 << 13;
+        // SAFETY: the child gives up its privileges, and with them the right to that class.
+        unsafe { libc::setresuid(65534, 65534, 65534) };
+        // SAFETY: the request is refused.
+        unsafe { context.submit(&[&mut read]) == Err(Errno::EPERM) }
+    });
+}
+
+/// A filter, as containers have, in place of the kernel without AIO.
+#[test]
+fn enosys_of_every_call() {
+    in_child(|| {
+        let context = Context::new(1);
+        if !refuse_aio_with(libc::ENOSYS) {
+            return false;
+        }
+        let mut events = [io_event::default()];
+        let mut request = iocb::default();
+        let none = Err(Errno::ENOSYS);
+        // SAFETY: nothing happens; the kernel does not get the calls.
+        let (submitted, destroyed) = unsafe { (context.submit(&[&mut request]), io_destroy(context.0)) };
+        io_setup(1, &mut { ContextId::NONE }) == Err(Errno::ENOSYS)
+            && submitted == none
+            && destroyed == Err(Errno::ENOSYS)
+            && io_cancel(context.0, &request, &mut { io_event::default() }) == Err(Errno::ENOSYS)
+            && io_getevents(context.0, 0, &mut events, None) == none
+            && io_pgetevents(context.0, 0, &mut events, None, None) == none
+    });
+}
+
+/// Installs a seccomp filter on this thread.
+fn refuse_aio_with(errno: i32) -> bool {
+    use aio_sys::nr::*;
+    let refused = [SYS_io_setup, SYS_io_destroy, SYS_io_submit, SYS_io_cancel, SYS_io_getevents, SYS_io_pgetevents];
+    let statement = |code: u32, jt, k| libc::sock_filter { code: code as u16, jt, jf: 0, k };
+    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
+    for (at, number) in refused.iter().enumerate() {
+        let to_the_refusal = (refused.len() - at) as u8;
+        program.push(statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, to_the_refusal, *number as u32));
+    }
+    program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW));
+    program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | errno as u32));
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the program lives until the kernel has copied it.
+    unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    }
+}
+
+#[test]
+fn what_goes_wrong_later_is_told_in_the_event() {
+    let context = Context::new(2);
+    let file = file(10);
+    let nowhere = ptr::without_provenance::<u8>(4096);
+    let mut read = request(IOCB_CMD_PREAD, &file, nowhere, 10, 0);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut write = request(IOCB_CMD_PWRITE, &full, b"x".as_ptr(), 1, 0);
+    (read.aio_data, write.aio_data) = (1, 2);
+    // SAFETY: nothing is mapped at the address of the read; the write's byte is static.
+    assert_eq!(unsafe { context.submit(&[&mut read, &mut write]) }, Ok(2));
+    let results: Vec<_> = context.reap(2).iter().map(|event| Errno::decode(event.res as isize)).collect();
+    assert_eq!(results, [Err(Errno::EFAULT), Err(Errno::ENOSPC)]);
+}
+
+// --- io_cancel ----------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_poll_is_cancelled_by_an_error_and_a_result_of_zero() {
+    let context = Context::new(1);
+    let (reader, _writer) = pipe();
+    let mut request = poll(&reader, libc::POLLIN, 9);
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&[&mut request]) }, Ok(1));
+    let mut result = io_event { data: 77, ..io_event::default() };
+    assert_eq!(io_cancel(context.0, &request, &mut result), Err(Errno::EINPROGRESS));
+    assert_eq!(result.data, 77, "never written");
+    let event = context.reap(1)[0];
+    assert_eq!((event.data, event.res), (9, 0));
+    assert_eq!(io_cancel(context.0, &request, &mut result), Err(Errno::EINVAL), "there is nothing left to cancel");
+    assert_eq!(io_cancel(ContextId::NONE, &request, &mut result), Err(Errno::EINVAL));
+}
+
+// --- io_getevents and io_pgetevents -------------------------------------------------------------------------------
+
+#[test]
+fn waiting_takes_as_long_as_it_was_told() {
+    let context = Context::new(1);
+    let mut events = [io_event::default()];
+    let wait = timespec { tv_sec: 0, tv_nsec: 30_000_000 };
+    for (name, waited) in [
+        ("io_getevents", &mut || io_getevents(context.0, 1, &mut events, Some(&wait)) as Result<usize, Errno>),
+        ("io_pgetevents", &mut || {
+            io_pgetevents(context.0, 1, &mut [io_event::default()], Some(&wait), Some(&sigset_t::default()))
+        }),
+    ] as [(&str, &mut dyn FnMut() -> Result<usize, Errno>); 2]
+    {
+        let start = Instant::now();
+        assert_eq!(waited(), Ok(0), "{name}");
+        assert!(start.elapsed() >= Duration::from_millis(30), "{name} came back after {:?}", start.elapsed());
+    }
+    let long = timespec { tv_sec: 1000, tv_nsec: 0 };
+    assert_eq!(io_getevents(context.0, 0, &mut events, Some(&long)), Ok(0), "a minimum of 0 never waits");
+}
+
+#[test]
+fn einval_of_getevents() {
+    let context = Context::new(1);
+    let mut events = [io_event::default()];
+    assert_eq!(io_getevents(context.0, 2, &mut events, None), Err(Errno::EINVAL), "more than there is room for");
+    assert_eq!(io_getevents(ContextId::NONE, 0, &mut events, None), Err(Errno::EINVAL));
+    assert_eq!(io_pgetevents(ContextId::NONE, 0, &mut events, None, None), Err(Errno::EINVAL));
+}
+
+#[test]
+fn events_beyond_the_slice_stay_in_the_ring() {
+    let context = Context::new(3);
+    let (_reader, writer) = pipe();
+    let mut polls = [1, 2, 3].map(|data| poll(&writer, libc::POLLOUT, data));
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&polls.each_mut()) }, Ok(3));
+    let mut events = [io_event::default(); 2];
+    assert_eq!(io_getevents(context.0, 1, &mut events, None), Ok(2));
+    assert_eq!(io_getevents(context.0, 1, &mut events, None), Ok(1));
+}
+
+/// A signal that the mask lets through ends the wait; nothing was read, so it is an error.
+#[test]
+fn a_signal_ends_the_wait() {
+    extern "C" fn nothing(_: i32) {}
+    in_child(|| {
+        let context = Context::new(1);
+        // SAFETY: the handler does nothing; the signal is blocked and pending when the call below begins.
+        unsafe {
+            libc::signal(libc::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
+            let mut blocked: libc::sigset_t = std::mem::zeroed();
+            libc::sigaddset(&mut blocked, libc::SIGUSR1);
+            libc::sigprocmask(libc::SIG_BLOCK, &blocked, ptr::null_mut());
+            libc::raise(libc::SIGUSR1);
+        }
+        let mut events = [io_event::default()];
+        let wait = timespec { tv_sec: 10, tv_nsec: 0 };
+        let none_blocked = sigset_t::default();
+        io_pgetevents(context.0, 1, &mut events, Some(&timespec { tv_sec: 0, tv_nsec: 1 }), None) == Ok(0)
+            && io_pgetevents(context.0, 1, &mut events, Some(&wait), Some(&none_blocked)) == Err(Errno::EINTR)
+    });
+}
+
+#[test]
+fn an_eventfd_counts_completions() {
+    let context = Context::new(2);
+    let (_reader, writer) = pipe();
+    let counter = eventfd();
+    let mut polls = [1, 2].map(|data| poll(&writer, libc::POLLOUT, data));
+    for request in &mut polls {
+        request.aio_flags = IOCB_FLAG_RESFD;
+        request.aio_resfd = counter.as_raw_fd() as u32;
+    }
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&polls.each_mut()) }, Ok(2));
+    context.reap(2);
+    let mut count = 0u64;
+    // SAFETY: the eventfd gives 8 bytes.
+    assert_eq!(unsafe { libc::read(counter.as_raw_fd(), (&raw mut count).cast(), 8) }, 8);
+    assert_eq!(count, 2);
+}
+
+// --- what is not touched ----------------------------------------------------------------------------------------------
+
+#[test]
+fn errno_is_left_alone() {
+    // SAFETY: the C library's errno of this thread.
+    unsafe { *libc::__errno_location() = 4242 };
+    assert_eq!(io_setup(0, &mut { ContextId::NONE }), Err(Errno::EINVAL));
+    // SAFETY: as above.
+    assert_eq!(unsafe { *libc::__errno_location() }, 4242);
+}
+
+#[test]
+fn a_forked_child_has_no_context() {
+    let context = Context::new(1);
+    in_child(|| io_getevents(context.0, 0, &mut [io_event::default()], None) == Err(Errno::EINVAL));
+}
+
+#[test]
+fn contexts_give_their_quota_back() {
+    in_child(|| {
+        let before = aio_nr();
+        let context = Context::new(5000);
+        let during = aio_nr();
+        drop(context);
+        // Other tests come and go beside this one, with a few requests each.
+        during >= before + 4000 && aio_nr() + 4000 <= during
+    });
+}
