@@ -11,18 +11,27 @@ pub(crate) const LARGEST: u64 = 8 << 20;
 
 /// The text of a file; bytes that are no UTF-8 are replaced.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    Ok(String::from_utf8_lossy(&bytes(path)?).into_owned())
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let shown = path.display().to_string();
     let failed = |error: std::io::Error| Error::new(&shown, 0, format!("cannot be read: {error}"));
+    // Whoever opens a named pipe waits until somebody writes to it.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::new(shown, 0, "is no regular file"));
+    }
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(failed)?;
     if read as u64 > LARGEST {
         return Err(Error::new(shown, 0, format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20)));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
-pub(crate) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+/// The SHA-256 of a file's bytes.
+pub(crate) fn sha256(path: &Path) -> Result<String, Error> {
+    Ok(Sha256::digest(bytes(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Writes the files that differ into `folder` and says which: each to a temporary file first, and none renamed before
@@ -38,12 +47,15 @@ pub(crate) fn replace(folder: &Path, files: &[(String, String)]) -> Result<Vec<S
         if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
             continue;
         }
+        if path.is_dir() {
+            return Err(Error::new(path.display().to_string(), 0, "cannot be written: it is a folder"));
+        }
         let mut temporary = tempfile::Builder::new()
             .prefix(".")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(parent)
             .map_err(failed)?;
-        temporary.write_all(text.as_bytes()).map_err(failed)?;
+        temporary.as_file_mut().write_all(text.as_bytes()).map_err(failed)?;
         written.push((temporary, path, name.clone()));
     }
     let mut names = Vec::new();

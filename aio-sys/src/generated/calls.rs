@@ -156,7 +156,7 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 /// use aio_sys::{ContextId, Errno, io_destroy, io_getevents, io_setup, io_submit};
 /// use std::os::fd::AsRawFd;
 ///
-/// let (reader, writer) = std::io::pipe().unwrap();
+/// let (_reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
 /// let mut ctx = ContextId::NONE;
 /// io_setup(2, &mut ctx)?;
 /// let poll = |fd: i32, events: i16, data| iocb {
@@ -178,7 +178,6 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 /// let mut events = [io_event::default(); 2];
 /// assert_eq!(io_getevents(ctx, 1, &mut events, None)?, 1);
 /// assert_eq!((events[0].data, events[0].res), (1, libc::POLLOUT as i64));
-/// # drop(reader);
 /// // SAFETY: nobody reads the ring.
 /// unsafe { io_destroy(ctx) }
 /// # ; Ok::<(), Errno>(())

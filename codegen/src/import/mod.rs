@@ -58,9 +58,11 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
         if !path.exists() && !wanted(&source.name) {
             continue;
         }
-        read.push((source, table(root, &linux, facts, source, wanted(&source.name))?));
+        // A prototype is wanted if a table or a swap in a C file names its entry point.
+        let checked = wanted(&source.name) || wanted("prototypes");
+        read.push((source, table(root, &linux, facts, source, checked)?));
     }
-    no_gaps(facts, &read, wanted)?;
+    no_gaps(root, facts, &read, wanted)?;
 
     let mut out = Files::new();
     for (source, table) in read.iter().filter(|(source, _)| wanted(&source.name)) {
@@ -103,7 +105,8 @@ fn version(root: &Path) -> Result<String, Error> {
         let line = text.lines().take(20).find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?;
         Some(line.trim().to_owned())
     };
-    let [Some(version), Some(patchlevel), Some(sublevel)] = ["VERSION", "PATCHLEVEL", "SUBLEVEL"].map(value) else {
+    let number = |name: &str| value(name)?.parse::<u32>().ok();
+    let [Some(version), Some(patchlevel), Some(sublevel)] = ["VERSION", "PATCHLEVEL", "SUBLEVEL"].map(number) else {
         return Err(no_tree("its Makefile does not begin with VERSION, PATCHLEVEL and SUBLEVEL"));
     };
     let extra = value("EXTRAVERSION").unwrap_or_default();
@@ -115,7 +118,7 @@ fn series(linux: &str) -> String {
     linux.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
-/// One table, and, when it is to be written, all that the tree's makefiles and headers say of it.
+/// One table, and, when that is asked for, all that the tree's makefiles and headers say of it.
 fn table(root: &Path, linux: &str, facts: &Tables, source: &TableSource, checked: bool) -> Result<KernelTable, Error> {
     let path = root.join(&source.source);
     let text = files::read(&path)?;
@@ -142,14 +145,19 @@ fn table(root: &Path, linux: &str, facts: &Tables, source: &TableSource, checked
     Ok(KernelTable {
         linux: linux.to_owned(),
         source: source.source.clone(),
-        sha256: files::sha256(&text),
+        sha256: files::sha256(&path)?,
         extras,
         rows: rows.into_iter().map(|(_, row)| row).collect(),
     })
 }
 
 /// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or the file is damaged.
-fn no_gaps(facts: &Tables, read: &[(&TableSource, KernelTable)], wanted: impl Fn(&str) -> bool) -> Result<(), Error> {
+fn no_gaps(
+    root: &Path,
+    facts: &Tables,
+    read: &[(&TableSource, KernelTable)],
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
     let absent = facts.absent()?;
     let unified = |row: &&Row| row.nr >= UNIFIED && row.entry.as_deref() != Some("sys_ni_syscall");
     let of = |abi: &Abi| read.iter().find(|(source, _)| source.name == abi.table).map(|(_, table)| table);
@@ -176,7 +184,7 @@ fn no_gaps(facts: &Tables, read: &[(&TableSource, KernelTable)], wanted: impl Fn
             .collect();
         if !missing.is_empty() {
             return Err(Error::new(
-                &table.source,
+                root.join(&table.source).display().to_string(),
                 0,
                 format!(
                     "{} lacks {}, which the tree's other tables have; if the file was not cut off, give the reason in \
@@ -209,7 +217,7 @@ fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
         match sets.iter_mut().find(|set| set.source == source) {
             Some(set) => set.archs.push(arch.to_owned()),
             None => {
-                let sha256 = files::sha256(&files::read(&root.join(&source))?);
+                let sha256 = files::sha256(&root.join(&source))?;
                 sets.push(render::ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos });
             }
         }
@@ -229,7 +237,7 @@ fn constants(root: &Path, linux: &str) -> Result<String, Error> {
             }
             constants.extend(found.into_iter().map(|(name, value)| (name, value, *rust)));
         }
-        headers.push((*source, files::sha256(&files::read(&root.join(source))?), constants));
+        headers.push((*source, files::sha256(&root.join(source))?, constants));
     }
     Ok(render::constants(linux, &headers))
 }
