@@ -112,8 +112,12 @@ integers! {
 
 /// A Rust result from the register that the kernel answers in.
 ///
-/// `Result<T, Errno>` for the `T` that a call's success is: nothing, a count, a descriptor or id, an address. `isize` is
-/// the kernel's answer as it is.
+/// `Result<T, Errno>` for the `T` that a call's success is: nothing, a count, a descriptor or id, an address. `isize`, and
+/// `i32` for a call that cannot fail, are the kernel's answer as it is.
+#[diagnostic::on_unimplemented(
+    message = "the kernel's answer cannot become `{Self}`",
+    label = "return `Result<usize, Errno>` or another type that implements `aio_sys::Ret`"
+)]
 pub trait Ret: Sized {
     /// Decodes the answer.
     fn ret(result: isize) -> Self;
@@ -123,6 +127,13 @@ impl Ret for isize {
     #[inline(always)]
     fn ret(result: isize) -> isize {
         result
+    }
+}
+
+impl Ret for i32 {
+    #[inline(always)]
+    fn ret(result: isize) -> i32 {
+        result as i32
     }
 }
 

@@ -65,3 +65,8 @@ impl CCompiler {
         Err(complaint.lines().find(|line| line.contains("error")).unwrap_or(&complaint).to_owned())
     }
 }
+
+/// The README's examples, run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -1,4 +1,5 @@
-use aio_sys::{ContextId, Errno, iocb, syscall};
+use aio_sys::types::iocb;
+use aio_sys::{ContextId, Errno, syscall};
 
 /// Submits.
 ///

@@ -2,7 +2,8 @@
 
 #![deny(warnings, missing_docs, unsafe_op_in_unsafe_fn)]
 
-use aio_sys::{ContextId, Errno, iocb, syscall};
+use aio_sys::types::iocb;
+use aio_sys::{ContextId, Errno, syscall};
 use std::borrow::BorrowMut;
 use std::os::fd::{AsRawFd, BorrowedFd};
 

@@ -1,0 +1,68 @@
+//! Generated text: the committed copies are what a build emits, and a build emits only when it has to.
+
+use aio_codegen::{Tables, emit};
+use aio_tests::root;
+use std::fs;
+use std::process::Command;
+use std::time::SystemTime;
+
+fn committed(name: &str) -> String {
+    let path = root().join("aio-sys/src/generated").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Cargo on the workspace, with a target folder of its own, so that it does not wait for who runs this test.
+fn cargo(arguments: &[&str]) -> (String, String) {
+    let target = root().join("target/generated-test");
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        .args(arguments)
+        .current_dir(root())
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{err}");
+    (out, err)
+}
+
+#[test]
+fn the_committed_copies_are_what_the_tables_give() {
+    let tables = Tables::embedded().unwrap();
+    let mut expected = vec!["calls.rs".to_owned(), "target.rs".to_owned()];
+    assert!(committed("target.rs") == emit::choice(&tables), "target.rs: run `cargo codegen emit`");
+    for abi in tables.abis.iter().filter(|abi| abi.call.is_some()) {
+        let name = format!("{}.rs", abi.name);
+        assert!(committed(&name) == emit::target(&tables, abi).unwrap(), "{name}: run `cargo codegen emit`");
+        expected.push(name);
+    }
+    let folder = fs::read_dir(root().join("aio-sys/src/generated")).unwrap();
+    let mut found: Vec<_> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    (found.sort(), expected.sort());
+    assert_eq!(found, expected, "each committed copy has an ABI, and no ABI goes without");
+}
+
+#[test]
+fn the_readme_s_table_is_what_the_tables_give() {
+    cargo(&["run", "-q", "-p", "aio-codegen", "--features", "cli", "--", "emit", "--check"]);
+}
+
+#[test]
+fn a_build_emits_the_committed_text_and_only_once() {
+    let build = ["build", "-p", "aio-sys", "-v", "--message-format=json"];
+    let (messages, _) = cargo(&build);
+    let script = messages
+        .lines()
+        .find(|line| line.contains("build-script-executed") && line.contains("aio-sys"))
+        .expect("the build script ran");
+    let (_, rest) = script.split_once("\"out_dir\":\"").expect("it has an output folder");
+    let out_dir = rest.split('"').next().unwrap();
+    let emitted = fs::read_to_string(format!("{out_dir}/target.rs")).unwrap();
+    assert!(emitted == committed(&format!("{}.rs", aio_sys::abi::ABI)) || cfg!(target_pointer_width = "32"));
+
+    let library = fs::File::options().append(true).open(root().join("aio-sys/src/lib.rs")).unwrap();
+    library.set_modified(SystemTime::now()).unwrap();
+    let (_, progress) = cargo(&build);
+    assert!(progress.contains("Compiling aio-sys"), "the library was built again: {progress}");
+    let ran = progress.lines().any(|line| line.contains("Running") && line.contains("build-script-build"));
+    assert!(!ran, "the generator ran again: {progress}");
+}
