@@ -37,7 +37,8 @@ fn the_committed_copies_are_what_the_tables_give() {
     }
     let folder = fs::read_dir(root().join("aio-sys/src/generated")).unwrap();
     let mut found: Vec<_> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected, "each committed copy has an ABI, and no ABI goes without");
 }
 
