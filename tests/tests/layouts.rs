@@ -38,7 +38,7 @@ fn the_c_compiler_sees_the_same_structures_and_constants() {
         IOCB_CMD_PREAD IOCB_CMD_PWRITE IOCB_CMD_FSYNC IOCB_CMD_FDSYNC IOCB_CMD_POLL IOCB_CMD_NOOP IOCB_CMD_PREADV
         IOCB_CMD_PWRITEV IOCB_FLAG_RESFD IOCB_FLAG_IOPRIO RWF_HIPRI RWF_DSYNC RWF_SYNC RWF_NOWAIT RWF_APPEND
     }
-    claim("__NR_io_submit".into(), nr::SYS_io_submit.into());
+    claim("__NR_io_submit".into(), nr::SYS_io_submit as i64);
     let mut errnos = 0;
     for number in 1..=133 {
         if let Some(name) = Errno::decode(-number).unwrap_err().name() {

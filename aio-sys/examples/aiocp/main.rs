@@ -4,10 +4,10 @@
 //! cargo run --release -p aio-sys --example aiocp -- SRC DST
 //! ```
 //!
-//! `--help` says what it does with whom. As a model of how AIO is used, in the order in which people get it wrong:
+//! `--help` says what it does with what. It is meant as a model; `queue` and `transfer` are the AIO in it:
 //!
 //! - [`queue::Queue`] owns the buffers, and its `Drop` waits for the kernel before they are freed, on every way out;
-//! - [`queue::Queue::submit`] deals with requests that were not taken, and reaps before it tries again;
+//! - [`queue::Queue::submit`] deals with requests that were not taken, and leaves them until others have ended;
 //! - [`transfer::Copy`] deals with short transfers, interrupted ones, and the errors that arrive in events;
 //! - [`transfer::End`] keeps to the alignment that `O_DIRECT` wants, and does without where it cannot be kept to;
 //! - [`target::Target`] shows the copy under its name only when all of it is on disk.
@@ -39,8 +39,8 @@ write, go through the page cache. The report says which side was direct.
 
 DST appears, or is replaced, only when all of it is on disk: after a failure or an interruption it is as it was before.
 A new DST gets SRC's permissions, less the umask. One that exists is replaced by a new file with the permissions of the
-old one, and its owner where that is allowed; other hard links to the old one keep the old content. A symbolic link is
-followed. A device or pipe is written in place.
+old one, and its owner where that is allowed, so that there must be room for both; other hard links to the old one keep
+the old content. A symbolic link is followed. A device or pipe is written in place.
 
 Bytes that are appended to SRC meanwhile are not copied. If SRC shrinks, the copy ends where SRC ends.
 What has no size (pipes, character devices, files of /proc) is read to its end, in order, without AIO.
@@ -62,9 +62,11 @@ fn main() -> ExitCode {
             _ => paths.push(PathBuf::from(arg)),
         }
     }
-    let [src, dst] = paths.as_slice() else { return complain(2, USAGE) };
-    // A limit on file sizes is to be an error like any other.
-    // SAFETY: no handler is installed.
+    let [src, dst] = paths.as_slice() else {
+        let given = paths.len();
+        return complain(2, &format!("SRC and DST are needed, {given} given; {USAGE}"));
+    };
+    // SAFETY: no handler is installed. A limit on file sizes is to be an error like any other.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     match copy(src, dst) {
         Ok(report) => print(&report),

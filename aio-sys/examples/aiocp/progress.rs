@@ -53,7 +53,7 @@ impl Drop for Progress {
 
 /// `1.5 GiB`
 pub fn human(bytes: u64) -> String {
-    let (mut value, mut units) = (bytes as f64, ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter());
+    let (mut value, mut units) = (bytes as f64, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter());
     let mut unit = units.next();
     while value >= 1023.95 && units.len() > 0 {
         value /= 1024.0;

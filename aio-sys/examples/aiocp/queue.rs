@@ -10,15 +10,18 @@ use std::os::fd::AsRawFd;
 use std::process::abort;
 use std::ptr::NonNull;
 
-/// Requests in flight at most, each with a buffer of its own: a copy takes `SLOTS * CHUNK` bytes of memory.
-pub const SLOTS: usize = 32;
+/// Requests in flight at most, each with a buffer of its own: a copy takes `SLOTS * CHUNK` bytes of memory. More of it was
+/// no faster on a disk, and slower where it did not fit the processor's cache.
+pub const SLOTS: usize = 16;
+/// Events to wait for at a time, and so requests to submit together. It saves calls, and leaves the disk enough to do.
+const BATCH: usize = SLOTS / 4;
 /// Bytes of a buffer. A multiple of every page size, so that no two buffers meet in one page of the page cache.
 pub const CHUNK: usize = 256 << 10;
 
 /// Requests on their way to the kernel and in it, and the memory that they transfer.
 ///
-/// Safe to use: the memory is the kernel's alone (no reference to it is ever made), and is freed only when the kernel has
-/// let go of it. Forgetting a `Queue` leaks it.
+/// Safe to use: the memory is the kernel's alone (no reference to it is ever made), and it is freed only when the
+/// kernel has let go of it. To forget a `Queue` is to leak it.
 pub struct Queue {
     ctx: ContextId,
     buffers: Buffers,
@@ -29,29 +32,23 @@ pub struct Queue {
     pub submitted: u64,
 }
 
-/// What a request asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    Read,
-    Write,
-}
-
 impl Queue {
     pub fn new() -> Result<Queue> {
-        let buffers = Buffers::new().ok_or_else(|| format!("no memory for {} buffers of {} bytes", SLOTS, CHUNK))?;
+        let buffers = Buffers::new().ok_or_else(|| format!("no memory for {SLOTS} buffers of {CHUNK} bytes"))?;
         let mut ctx = ContextId::NONE;
         io_setup(SLOTS as u32, &mut ctx).map_err(no_context)?;
         let (waiting, events) = (Vec::with_capacity(SLOTS), [io_event::default(); SLOTS]);
         Ok(Queue { ctx, buffers, waiting, events, in_flight: 0, submitted: 0 })
     }
 
-    /// Prepares the transfer of `range` of a slot's buffer, from or to `offset` of the file; `submit` starts it. The file
-    /// must be open until then.
-    pub fn push(&mut self, op: Op, file: &File, slot: usize, range: Range<usize>, offset: u64) {
+    /// Prepares an `IOCB_CMD_PREAD` into `range` of a slot's buffer, or an `IOCB_CMD_PWRITE` from there, at `offset` of
+    /// the file. The file must stay open until `submit`; from then on the kernel holds it.
+    pub fn push(&mut self, opcode: u16, file: &File, slot: usize, range: Range<usize>, offset: u64) {
         assert!(slot < SLOTS && range.start <= range.end && range.end <= CHUNK, "inside the slot's buffer");
+        assert!(matches!(opcode, IOCB_CMD_PREAD | IOCB_CMD_PWRITE), "the buffer is one, not an array of them");
         self.waiting.push(iocb {
             aio_data: slot as u64,
-            aio_lio_opcode: if op == Op::Read { IOCB_CMD_PREAD } else { IOCB_CMD_PWRITE },
+            aio_lio_opcode: opcode,
             aio_fildes: file.as_raw_fd() as u32,
             aio_buf: self.buffers.address(slot, range.start) as u64,
             aio_nbytes: range.len() as u64,
@@ -70,8 +67,8 @@ impl Queue {
     pub fn submit(&mut self) -> std::result::Result<(), (usize, Errno)> {
         while !self.waiting.is_empty() {
             let requests: Vec<&mut iocb> = self.waiting.iter_mut().collect();
-            // SAFETY: `push`, the only one to give a request a buffer, takes it from `self.buffers`. That memory is not
-            // accessed by us at all, and `drop` does not free it before the kernel is done with every request.
+            // SAFETY: `push`, the only one to give a request a buffer, gives it a part of `self.buffers`. We never
+            // access that memory, and `drop` does not let it be freed before the kernel is done with every request.
             match unsafe { io_submit(self.ctx, &requests) } {
                 // The count may be short. Why the next one was not taken is only told when it is the first.
                 Ok(taken) => {
@@ -91,9 +88,10 @@ impl Queue {
     pub fn reap(&mut self) -> Result<impl Iterator<Item = (usize, std::result::Result<usize, Errno>)> + use<>> {
         let mut ended = 0;
         while ended == 0 && self.in_flight > 0 {
-            ended = match io_getevents(self.ctx, 1, &mut self.events, None) {
-                Err(Errno::EINTR) => 0,
-                other => other.map_err(|errno| format!("cannot wait for AIO: {errno}"))?,
+            ended = match io_getevents(self.ctx, self.in_flight.min(BATCH), &mut self.events, None) {
+                Ok(events) => events,
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(format!("cannot wait for AIO: {errno}")),
             };
         }
         self.in_flight -= ended;
@@ -106,10 +104,10 @@ impl Drop for Queue {
     fn drop(&mut self) {
         // SAFETY: nobody reads the completion ring; `ctx` is ours since `new` and is destroyed here alone.
         if unsafe { io_destroy(self.ctx) }.is_err() {
-            // Requests may be in flight for good, and their buffers would be freed next.
+            // Nothing was waited for, and the buffers would be freed next.
             abort();
         }
-        // It has waited for every request. `buffers` is freed after this body.
+        // It has waited for every request; `buffers`, a field, is dropped after this.
     }
 }
 
@@ -135,8 +133,8 @@ impl Buffers {
 
 impl Drop for Buffers {
     fn drop(&mut self) {
-        // SAFETY: from `alloc` with the same layout. The only owner is a `Queue`, which has destroyed the context by now,
-        // or never had one.
+        // SAFETY: it comes from `alloc` with the same layout. The owner, a `Queue`, has destroyed its context by now,
+        // or did not get as far as to have one.
         unsafe { dealloc(self.0.as_ptr(), Buffers::LAYOUT) }
     }
 }
@@ -144,9 +142,7 @@ impl Drop for Buffers {
 fn no_context(errno: Errno) -> String {
     let advice = match errno {
         Errno::EAGAIN => "; the system-wide quota is used up: raise it, e.g. `sysctl fs.aio-max-nr=1048576`",
-        Errno::ENOSYS => {
-            "; the kernel was built without CONFIG_AIO, or a seccomp filter hides it: use another kernel or filter"
-        }
+        Errno::ENOSYS => "; the kernel has no CONFIG_AIO, or a seccomp filter hides it: use another kernel or filter",
         Errno::EPERM => "; a seccomp filter forbids it: let it pass io_setup, io_submit, io_getevents and io_destroy",
         _ => "",
     };

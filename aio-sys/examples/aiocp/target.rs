@@ -62,10 +62,8 @@ impl Target {
             Some(file) => (file, Place::Unnamed),
             None => {
                 let hidden = Hidden::beside(&path);
-                (
-                    options.create_new(true).open(&hidden.path).map_err(cannot("create a file in", dir))?,
-                    Place::Hidden(hidden),
-                )
+                let file = options.create_new(true).open(&hidden.path).map_err(cannot("create a file in", dir))?;
+                (file, Place::Hidden(hidden))
             }
         };
         Ok(Target { path, file, old, place })
@@ -76,7 +74,8 @@ impl Target {
         self.old.as_ref().is_none_or(|meta| meta.is_file() || meta.file_type().is_block_device())
     }
 
-    /// Makes room, so that there is no write that makes the file longer: those are not asynchronous.
+    /// Makes room for all of it: better told now than later that there is none, and a write that makes the file longer
+    /// is not asynchronous.
     pub fn reserve(&self, size: u64) -> Result<()> {
         if let Place::Itself = self.place {
             return Ok(());
@@ -219,8 +218,8 @@ fn on_signal(signal: c_int) {
 
 extern "C" fn remove_and_die(signal: c_int) {
     let name = HIDDEN.load(SeqCst);
-    // SAFETY: `name` is null or a string that is never freed; unlink and raise are async-signal-safe. The handler was reset
-    // when it was entered, so that the second signal, delivered when it returns, is what the process dies of.
+    // SAFETY: `name` is null or a string that is never freed; unlink and raise are async-signal-safe. On entry the
+    // signal got its default action back: the one raised here, delivered on return, is what the process dies of.
     unsafe {
         if !name.is_null() {
             libc::unlink(name);

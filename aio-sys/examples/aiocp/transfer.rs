@@ -1,12 +1,13 @@
 //! From one file to another: by AIO where offsets mean something, in order where they do not.
 
 use crate::progress::Progress;
-use crate::queue::{CHUNK, Op, Queue, SLOTS};
+use crate::queue::{CHUNK, Queue, SLOTS};
 use crate::{Result, cannot, cannot_at, reason};
 use aio_sys::Errno;
+use aio_sys::types::{IOCB_CMD_PREAD as READ, IOCB_CMD_PWRITE as WRITE};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::mem::MaybeUninit;
+use std::mem;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -36,20 +37,18 @@ impl<'a> End<'a> {
     fn new(path: &'a Path, file: &'a File, options: &mut OpenOptions) -> End<'a> {
         // By descriptor, not by path: it is the same file, whatever became of its name.
         let again = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let direct = direct_alignment(file).filter(|align| CHUNK % align == 0).and_then(|align| {
-            let direct = options.custom_flags(libc::O_DIRECT).open(again).ok()?;
-            Some((direct, align))
-        });
+        let open = |align| Some((options.custom_flags(libc::O_DIRECT).open(again).ok()?, align));
+        let direct = direct_alignment(file).filter(|align| CHUNK % align == 0).and_then(open);
         End { path, file, try_direct: direct.is_some(), direct, was_direct: false }
     }
 
-    /// The best request for `range` of a slot's buffer: through which descriptor, for how much, and whether that is direct.
+    /// The best request for `range` of a slot's buffer: through which descriptor, for how much, whether that is direct.
     /// A read may ask for more than `range`, a write may leave some of it for later.
-    fn request(&self, op: Op, range: Range<usize>) -> (&File, Range<usize>, bool) {
+    fn request(&self, opcode: u16, range: Range<usize>) -> (&File, Range<usize>, bool) {
         if let Some((file, align)) = self.direct.as_ref().filter(|_| self.try_direct) {
-            let len = match op {
-                Op::Read => range.len().next_multiple_of(*align),
-                Op::Write => range.len() / align * align,
+            let len = match opcode {
+                READ => range.len().next_multiple_of(*align),
+                _ => range.len() / align * align,
             };
             // The buffer itself, and where it lies in the file, are aligned to `CHUNK`.
             if range.start % align == 0 && len > 0 {
@@ -73,17 +72,13 @@ struct Slot {
 }
 
 impl Slot {
-    fn op(&self) -> Option<Op> {
+    /// What to do next, and with which part of the buffer.
+    fn task(&self) -> Option<(u16, Range<usize>)> {
         match self {
-            slot if slot.read < slot.want => Some(Op::Read),
-            slot if slot.written < slot.want => Some(Op::Write),
+            slot if slot.read < slot.want => Some((READ, slot.read..slot.want)),
+            slot if slot.written < slot.want => Some((WRITE, slot.written..slot.want)),
             _ => None,
         }
-    }
-
-    /// What is left of the present operation, as a range of the buffer.
-    fn rest(&self, op: Op) -> Range<usize> {
-        if op == Op::Read { self.read..self.want } else { self.written..self.want }
     }
 }
 
@@ -108,7 +103,7 @@ impl<'a> Copy<'a> {
 
     /// Copies everything, and says how many bytes that was.
     pub fn run(&mut self, progress: &mut Progress) -> Result<u64> {
-        (0..SLOTS).for_each(|slot| self.start(slot));
+        (0..SLOTS).for_each(|slot| self.request(slot));
         loop {
             self.queue.submit().map_err(|(slot, errno)| self.failure(slot, errno))?;
             let mut idle = true;
@@ -123,61 +118,55 @@ impl<'a> Copy<'a> {
         }
     }
 
-    /// Takes on the next chunk, if there is one.
-    fn start(&mut self, slot: usize) {
-        let want = self.end.saturating_sub(self.next).min(CHUNK as u64) as usize;
-        self.slots[slot] = Slot { offset: self.next, want, ..Slot::default() };
-        self.next += want as u64;
-        self.request(slot);
+    /// Prepares what a slot has to do next; when its chunk is copied, it takes on another, if there is one.
+    fn request(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        if slot.task().is_none() {
+            let want = self.end.saturating_sub(self.next).min(CHUNK as u64) as usize;
+            *slot = Slot { offset: self.next, want, ..Slot::default() };
+            self.next += want as u64;
+        }
+        let Some((opcode, range)) = slot.task() else { return };
+        let end = if opcode == READ { &self.src } else { &self.dst };
+        let (file, range, direct) = end.request(opcode, range);
+        slot.direct = direct;
+        let offset = slot.offset + range.start as u64;
+        self.queue.push(opcode, file, index, range, offset);
     }
 
-    /// Prepares what the slot has to do next, if anything.
-    fn request(&mut self, slot: usize) {
-        let Slot { offset, .. } = self.slots[slot];
-        let Some(op) = self.slots[slot].op() else { return };
-        let end = if op == Op::Read { &self.src } else { &self.dst };
-        let (file, range, direct) = end.request(op, self.slots[slot].rest(op));
-        self.slots[slot].direct = direct;
-        let at = offset + range.start as u64;
-        self.queue.push(op, file, slot, range, at);
-    }
-
-    /// Takes in how the slot's request ended, and goes on from there.
+    /// Takes in how a slot's request ended, and goes on from there.
     fn advance(&mut self, index: usize, result: std::result::Result<usize, Errno>) -> Result<()> {
         let slot = &mut self.slots[index];
-        let op = slot.op().expect("a slot in flight has something to do");
-        let end = if op == Op::Read { &mut self.src } else { &mut self.dst };
-        let left = slot.rest(op).len();
+        let (opcode, range) = slot.task().expect("a slot in flight has something to do");
+        let end = if opcode == READ { &mut self.src } else { &mut self.dst };
         end.was_direct |= slot.direct && result.is_ok();
-        match (op, result) {
+        match (opcode, result) {
             // The source has shrunk.
-            (Op::Read, Ok(0)) => {
+            (READ, Ok(0)) => {
                 self.end = self.end.min(slot.offset + slot.read as u64);
                 slot.want = slot.read;
             }
-            // Any of these may be short; the rest is asked for next.
-            (Op::Read, Ok(bytes)) => slot.read += bytes.min(left),
-            (Op::Write, Ok(bytes @ 1..)) => {
+            // Both may be short: the rest is asked for next. A direct read may also be longer than what is wanted.
+            (READ, Ok(bytes)) => slot.read += bytes.min(range.len()),
+            (_, Ok(bytes @ 1..)) => {
                 slot.written += bytes;
                 self.done += bytes as u64;
             }
+            (_, Ok(0)) => return Err(self.failure(index, Errno::EIO)),
+            // Once more.
             (_, Err(Errno::EINTR)) => {}
-            // More is wanted of direct requests here than the kernel would tell.
+            // Once more, without O_DIRECT: it wants something here that the kernel does not tell.
             (_, Err(Errno::EINVAL)) if slot.direct => end.try_direct = false,
-            (Op::Write, Ok(0)) => return Err(self.failure(index, Errno::EIO)),
             (_, Err(errno)) => return Err(self.failure(index, errno)),
         }
-        match self.slots[index].op() {
-            Some(_) => self.request(index),
-            None => self.start(index),
-        }
+        self.request(index);
         Ok(())
     }
 
     fn failure(&self, slot: usize, errno: Errno) -> String {
         let slot = &self.slots[slot];
-        match slot.op() {
-            Some(Op::Write) => cannot_at("write", self.dst.path, slot.offset + slot.written as u64, errno),
+        match slot.task() {
+            Some((WRITE, range)) => cannot_at("write", self.dst.path, slot.offset + range.start as u64, errno),
             _ => cannot_at("read", self.src.path, slot.offset + slot.read as u64, errno),
         }
     }
@@ -238,17 +227,15 @@ pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all().or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
 }
 
-/// What the file wants of direct requests: the kernel's word where it gives one, else what every file system of today
-/// is content with; `None` if it takes none.
+/// The alignment that the file wants of direct requests, or `None` if it takes none. Kernels before 6.1, and some file
+/// systems, do not tell.
 fn direct_alignment(file: &File) -> Option<usize> {
     const SAFE: usize = 4096;
-    let mut stat = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: the path is a string; `stat` has room for the answer.
-    let result = unsafe {
-        libc::statx(file.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, libc::STATX_DIOALIGN, stat.as_mut_ptr())
-    };
-    // SAFETY: zeros are a valid `statx`, and the kernel has put integers over them.
-    let stat = unsafe { stat.assume_init() };
+    // SAFETY: zeros are a valid `statx`, which is made of integers.
+    let mut stat: libc::statx = unsafe { mem::zeroed() };
+    // SAFETY: the path is a string, and the kernel writes nothing but `stat`.
+    let result =
+        unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, libc::STATX_DIOALIGN, &mut stat) };
     if result != 0 || stat.stx_mask & libc::STATX_DIOALIGN == 0 {
         return Some(SAFE);
     }

@@ -1,10 +1,10 @@
-//! A small C preprocessor for kernel headers: what a header defines under given macros, and the values of what it defines.
+//! A small C preprocessor for kernel headers: what a header defines, given some macros, and the values of these.
 //!
-//! Directives, comments, line splices and macro expansion follow C as gcc reads it. Where a header could tell the difference:
+//! Directives, comments, line splices and macro expansion follow C as gcc reads it. Where a header could tell:
 //!
-//! - nothing is predefined but what the caller passes, so `__has_include` and its kin do not exist either;
-//! - in `#if`, an unknown name is 0; an unknown name with arguments, a shift wider than its operand and a division by zero
-//!   are errors;
+//! - nothing is predefined but what the caller passes, which goes for `__has_attribute(x)` and its kin, too;
+//! - in `#if`, an unknown name is 0; an unknown name with arguments, a comma, a shift wider than its operand and a
+//!   division by zero are errors;
 //! - the value of a macro is what the C expression has on a 64-bit target: `~0U` is 4294967295, `1 << 31` is negative.
 //!   One above `i64::MAX` wraps. A cast to a type whose name does not tell its width changes nothing.
 
@@ -14,15 +14,15 @@ use std::rc::Rc;
 use crate::Error;
 
 const MAX_FILE: usize = 4 << 20;
-/// Bytes that one unit may read, a file counted each time it is included.
-const MAX_UNIT: usize = 16 << 20;
+/// Bytes that one unit may read, a file counted each time it is included, and characters that it may expand in all.
+const MAX_UNIT: usize = 64 << 20;
 const MAX_INCLUDES: usize = 64;
 /// Levels of `#if`, of macros within macros and of parentheses; also the parameters of one macro.
 const MAX_NESTING: usize = 256;
-/// Directives of one unit, and likewise enumerators: together with the next limit it bounds the time a unit takes.
-const MAX_ITEMS: usize = 1 << 17;
-/// Characters that the expansion of one expression may pass through.
-const MAX_EXPANSION: usize = 100_000;
+/// Macros, lines and names that one unit may hold.
+const MAX_ITEMS: usize = 1 << 18;
+/// Characters that the expansion of one expression may pass through; `IS_ENABLED(CONFIG_…)` takes 2 000.
+const MAX_EXPANSION: usize = 20_000;
 
 /// What a header and everything it includes come to.
 #[derive(Debug, Default)]
@@ -60,17 +60,22 @@ pub struct Macro {
     pub file: Rc<str>,
     /// The line of the `#define`.
     pub line: usize,
-    params: Option<Vec<String>>,
-    variadic: bool,
+    params: Option<Params>,
     order: usize,
+}
+
+#[derive(Debug)]
+struct Params {
+    names: Vec<String>,
+    variadic: bool,
 }
 
 impl Unit {
     /// Preprocesses `text`, which errors call `file`.
     ///
-    /// A predefined name may carry parameters, as in `("__SYSCALL(nr, entry)", "")`. `include` gets the name between the
-    /// delimiters and, if these were quotes, the file to look beside first; it returns a path to show and the text, or
-    /// `None` if there is no such file, which is recorded and skipped.
+    /// A predefined name may carry parameters, as in `("__SYSCALL(nr, entry)", "")`. `include` gets the name between
+    /// the delimiters and, if these were quotes, the file to look beside first; it returns a path to show and the text,
+    /// or `None` if there is no such file, which is recorded and skipped.
     ///
     /// # Errors
     /// A live `#error`, a malformed directive, an unbalanced conditional, an exceeded limit, or an error of `include`.
@@ -80,7 +85,8 @@ impl Unit {
         predefined: &[(impl AsRef<str>, impl AsRef<str>)],
         include: impl FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>,
     ) -> Result<Self, Error> {
-        let mut reader = Reader { unit: Self::default(), include, once: HashSet::new(), bytes: 0, directives: 0 };
+        let mut reader =
+            Reader { unit: Self::default(), include, once: HashSet::new(), bytes: 0, definitions: 0, expanded: 0 };
         for (name, body) in predefined {
             reader.define(&"<predefined>".into(), 0, &format!("{} {}", name.as_ref(), body.as_ref()), None)?;
         }
@@ -102,7 +108,7 @@ impl Unit {
     /// A division by zero, or an expansion beyond the limits.
     pub fn value(&self, name: &str) -> Result<Option<i64>, Error> {
         match self.macros.get(name) {
-            Some(m) if m.params.is_none() => self.integer(name, &HashMap::new(), &m.file, m.line),
+            Some(m) if m.params.is_none() => self.integer(name, &HashMap::new(), &mut 0, &m.file, m.line),
             _ => Ok(None),
         }
     }
@@ -115,7 +121,7 @@ impl Unit {
     pub fn enumerators(&self) -> Result<Vec<(String, i64, &Line)>, Error> {
         let mut found = Vec::new();
         let mut known = HashMap::new();
-        let mut entries = 0;
+        let mut expanded = 0;
         let lines = self.lines.iter();
         let mut tokens = lines.flat_map(|line| lex(&line.text).into_iter().map(move |t| (t.text, line))).peekable();
         while let Some((word, opened)) = tokens.next() {
@@ -144,13 +150,9 @@ impl Unit {
                 let mut parts = std::mem::take(&mut entry).into_iter();
                 let Some((name, line)) = parts.next() else { continue };
                 let rest: Vec<_> = parts.map(|(text, _)| text).collect();
-                entries += 1;
-                if entries > MAX_ITEMS {
-                    return Err(Error::new(&*line.file, line.line, too_large("enumerators", MAX_ITEMS)));
-                }
                 let value = match rest.split_first() {
                     Some((sign, value)) if sign == "=" => {
-                        self.integer(&value.join(" "), &known, &line.file, line.line)?
+                        self.integer(&value.join(" "), &known, &mut expanded, &line.file, line.line)?
                     }
                     None => next,
                     Some(_) => None,
@@ -165,8 +167,15 @@ impl Unit {
         Ok(found)
     }
 
-    fn integer(&self, text: &str, known: &Known, file: &str, line: usize) -> Result<Option<i64>, Error> {
-        match self.evaluate(text, Some(known)) {
+    fn integer(
+        &self,
+        text: &str,
+        known: &Known,
+        expanded: &mut usize,
+        file: &str,
+        line: usize,
+    ) -> Result<Option<i64>, Error> {
+        match self.evaluate(text, Some(known), expanded) {
             Ok(value) => Ok(Some(value)),
             Err(Fault::NotInteger(_)) => Ok(None),
             Err(Fault::Fatal(what)) => Err(Error::new(file, line, what)),
@@ -174,9 +183,10 @@ impl Unit {
     }
 
     /// Without `known`, the rules of `#if` apply.
-    fn evaluate(&self, text: &str, known: Option<&Known>) -> Result<i64, Fault> {
+    fn evaluate(&self, text: &str, known: Option<&Known>, expanded: &mut usize) -> Result<i64, Fault> {
         let directive = known.is_none();
-        let mut expander = Expander { macros: &self.macros, directive, active: Vec::new(), depth: 0, passed: 0 };
+        let limit = MAX_UNIT.min(*expanded + MAX_EXPANSION);
+        let mut expander = Expander { macros: &self.macros, directive, active: Vec::new(), depth: 0, expanded, limit };
         expander.charge(text.len())?;
         let tokens = expander.expand(lex(text))?;
         let mut parser = Parser { tokens: &tokens, known, int_bits: if directive { 64 } else { 32 }, depth: 0 };
@@ -199,7 +209,8 @@ struct Reader<F> {
     include: F,
     once: HashSet<String>,
     bytes: usize,
-    directives: usize,
+    definitions: usize,
+    expanded: usize,
 }
 
 struct Condition {
@@ -225,16 +236,16 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
             let place = |text: &str| Line { file: path.clone(), line, text: text.to_owned() };
             let live = open.last().is_none_or(|condition| condition.live);
             let text = text.trim();
+            let Unit { lines, missing, undefined, macros } = &self.unit;
+            if lines.len() + missing.len() + undefined.len() + macros.len() > MAX_ITEMS {
+                return fail(&too_large("macros and lines", MAX_ITEMS));
+            }
             let Some(directive) = text.strip_prefix('#') else {
                 if live && !text.is_empty() {
                     self.unit.lines.push(place(text));
                 }
                 continue;
             };
-            self.directives += 1;
-            if self.directives > MAX_ITEMS {
-                return fail(&too_large("directives", MAX_ITEMS));
-            }
             let (word, rest) = split_name(directive.trim_start());
             let rest = rest.trim_start();
             match word {
@@ -248,8 +259,9 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
                 "elif" | "elifdef" | "elifndef" | "else" => match open.last_mut() {
                     Some(condition) if !condition.ended => {
                         condition.ended = word == "else";
-                        let holds = |word| self.holds(word, rest, file, line);
-                        condition.live = condition.waiting && (condition.ended || holds(&word["el".len()..])?);
+                        let as_if = &word["el".len()..];
+                        condition.live =
+                            condition.waiting && (condition.ended || self.holds(as_if, rest, file, line)?);
                         condition.waiting &= !condition.live;
                     }
                     Some(Condition { line, .. }) => {
@@ -306,12 +318,14 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
         Ok(())
     }
 
-    fn holds(&self, word: &str, rest: &str, file: &str, line: usize) -> Result<bool, Error> {
+    fn holds(&mut self, word: &str, rest: &str, file: &str, line: usize) -> Result<bool, Error> {
         let what = match (word, split_name(rest).0) {
-            ("if", _) => match self.unit.evaluate(rest, None) {
+            ("if", _) => match self.unit.evaluate(rest, None, &mut self.expanded) {
                 Ok(value) => return Ok(value != 0),
                 Err(Fault::Fatal(what)) => what,
-                Err(Fault::NotInteger(what)) => format!("{what}; make `{rest}` an integer expression"),
+                Err(Fault::NotInteger(what)) => {
+                    format!("{what}; predefine what `{rest}` calls, or make it an integer expression")
+                }
             },
             (_, "") => format!("#{word} without a name; add one"),
             (_, name) => return Ok(self.unit.macros.contains_key(name) == (word == "ifdef")),
@@ -320,29 +334,32 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
     }
 
     fn define(&mut self, file: &Rc<str>, line: usize, text: &str, comment: Option<String>) -> Result<(), Error> {
-        let (name, mut body) = split_name(text);
-        let (mut params, mut variadic, mut valid) = (None, false, !name.is_empty());
-        if let Some(rest) = body.strip_prefix('(') {
-            let (list, rest) = rest.split_once(')').unwrap_or(("(", rest));
-            let fixed = list.trim_end().strip_suffix("...");
-            let mut names: Vec<_> = fixed.unwrap_or(list).split(',').map(|name| name.trim().to_owned()).collect();
-            if let Some(last) = names.last_mut().filter(|last| last.is_empty()) {
-                match fixed {
-                    Some(_) => "__VA_ARGS__".clone_into(last),
-                    None if names.len() == 1 => names.clear(),
-                    None => {}
-                }
-            }
-            valid &= names.len() <= MAX_NESTING && names.iter().all(|name| is_name(name));
-            (variadic, params, body) = (fixed.is_some(), Some(names), rest);
-        }
-        if !valid {
+        let (name, rest) = split_name(text);
+        let parsed = match rest.strip_prefix('(') {
+            Some(rest) => rest.split_once(')').and_then(|(list, body)| Some((Some(Params::parse(list)?), body))),
+            None => Some((None, rest)),
+        };
+        let Some((params, body)) = parsed.filter(|_| !name.is_empty()) else {
             let what = format!("`{text}` cannot be defined; write a name and, in parentheses, at most 256 parameters");
             return Err(Error::new(&**file, line, what));
-        }
-        let (name, body, file, order) = (name.to_owned(), body.trim().to_owned(), file.clone(), self.directives);
-        self.unit.macros.insert(name.clone(), Macro { name, body, comment, file, line, params, variadic, order });
+        };
+        self.definitions += 1;
+        let (name, body, file, order) = (name.to_owned(), body.trim().to_owned(), file.clone(), self.definitions);
+        self.unit.macros.insert(name.clone(), Macro { name, body, comment, file, line, params, order });
         Ok(())
+    }
+}
+
+impl Params {
+    fn parse(list: &str) -> Option<Self> {
+        let fixed = list.trim_end().strip_suffix("...");
+        let mut names: Vec<_> = fixed.unwrap_or(list).split(',').map(|name| name.trim().to_owned()).collect();
+        if names.last()?.is_empty() && (fixed.is_some() || names.len() == 1) {
+            names.pop();
+            names.extend(fixed.map(|_| "__VA_ARGS__".to_owned()));
+        }
+        let valid = names.len() <= MAX_NESTING && names.iter().all(|name| is_name(name));
+        valid.then_some(Self { names, variadic: fixed.is_some() })
     }
 }
 
@@ -408,7 +425,7 @@ fn tidy(comment: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// The length of the string or character constant that `text` begins with; without an end it runs to the end of the line.
+/// The length of the string or character constant that `text` begins with; one without an end takes all.
 fn literal_len(text: &str) -> usize {
     let mut escaped = true;
     let ends = |(at, byte): (usize, u8)| {
@@ -497,7 +514,8 @@ struct Expander<'a> {
     /// The macros being expanded, outermost first.
     active: Vec<&'a str>,
     depth: usize,
-    passed: usize,
+    expanded: &'a mut usize,
+    limit: usize,
 }
 
 enum Work {
@@ -508,8 +526,8 @@ enum Work {
 
 impl Expander<'_> {
     fn charge(&mut self, characters: usize) -> Result<(), Fault> {
-        self.passed += characters + 1;
-        if self.passed <= MAX_EXPANSION {
+        *self.expanded += characters + 1;
+        if *self.expanded <= self.limit {
             return Ok(());
         }
         Err(Fault::Fatal(too_large("characters in an expansion", MAX_EXPANSION)))
@@ -573,7 +591,8 @@ impl Expander<'_> {
         }
     }
 
-    fn arguments(&mut self, of: &Macro, params: &[String], work: &mut Vec<Work>) -> Result<Vec<Vec<Token>>, Fault> {
+    fn arguments(&mut self, of: &Macro, params: &Params, work: &mut Vec<Work>) -> Result<Vec<Vec<Token>>, Fault> {
+        let count = params.names.len();
         let mut args = Vec::new();
         let mut arg = Vec::new();
         let mut depth = 0;
@@ -585,19 +604,20 @@ impl Expander<'_> {
             };
             match &*token.text {
                 "(" if depth == 1 => {}
-                "," if depth == 1 && !(of.variadic && args.len() + 1 == params.len()) => {
+                "," if depth == 1 && !(params.variadic && args.len() + 1 == count) => {
                     args.push(std::mem::take(&mut arg));
                 }
                 ")" if depth == 0 => {
-                    let none = args.is_empty() && arg.is_empty() && params.is_empty();
-                    args.extend((!none).then_some(arg));
-                    if of.variadic && args.len() + 1 == params.len() {
+                    if count > 0 || !args.is_empty() || !arg.is_empty() {
+                        args.push(arg);
+                    }
+                    if params.variadic && args.len() + 1 == count {
                         args.push(Vec::new());
                     }
-                    if args.len() == params.len() {
+                    if args.len() == count {
                         return Ok(args);
                     }
-                    return not_integer(format!("`{}` takes {} arguments, not {}", of.name, params.len(), args.len()));
+                    return not_integer(format!("`{}` takes {count} arguments, not {}", of.name, args.len()));
                 }
                 _ => arg.push(token),
             }
@@ -608,7 +628,7 @@ impl Expander<'_> {
     /// The body with the arguments in place: expanded, or as written beside `##`.
     fn substitute(&mut self, found: &Macro, args: &[Vec<Token>]) -> Result<Vec<Token>, Fault> {
         self.charge(found.body.len())?;
-        let params = found.params.as_deref().unwrap_or_default();
+        let params = found.params.as_ref().map_or(&[][..], |params| &params.names);
         let expanded: Vec<_> = args.iter().map(|arg| self.expand(arg.clone())).collect::<Result<_, _>>()?;
         let mut out: Vec<Token> = Vec::new();
         let mut paste = false;
@@ -865,8 +885,8 @@ impl<'a> Parser<'a> {
         Int::new(holds.into(), self.int_bits, false)
     }
 
-    /// Takes the rest of a cast, whose `(` was taken: names without a value, before an operand. Where that could as well be
-    /// an operator or the arguments of a call, they must be the names of types.
+    /// Takes the rest of a cast, whose `(` was taken: names without a value, before an operand. Where that could as
+    /// well be an operator or the arguments of a call, they must be the names of types.
     fn cast(&mut self) -> Option<&'a [Token]> {
         let known = self.known?;
         let count = self.tokens.iter().take_while(|t| is_name(&t.text) && !known.contains_key(&t.text)).count();
@@ -936,8 +956,21 @@ mod tests {
     #[test]
     fn a_macro_has_its_body_comment_and_place() {
         let unit = unit(
-            "/* x */ # define\tEPERM\t 1 /* Operation \\\n  not */\n#define A /* no */ (1  +/**/2)\n#define B 2 /* Not a\n\t\t * pipe */\n\
-             #define C(x) x\n#define D\n#define E 1 // one\n#undef D\n#undef Z\n#define A 3\n#ident \"x\"\n#\n# 7 \"y\"\n#warning don't",
+            r#"/* x */ # define	EPERM	 1 /* Operation \
+  not */
+#define A /* no */ (1  +/**/2)
+#define B 2 /* Not a
+		 * pipe */
+#define C(x) x
+#define D
+#define E 1 // one
+#undef D
+#undef Z
+#define A 3
+#ident "x"
+#
+# 7 "y"
+#warning don't"#,
         );
         let seen: Vec<_> = unit.macros().iter().map(|m| (&*m.name, &*m.body, m.comment.as_deref(), m.line)).collect();
         assert_eq!(
@@ -1028,23 +1061,46 @@ mod tests {
     #[test]
     fn macros_expand_as_in_c() {
         let unit = unit(
-            "#define ONE 1 + 1\n#define TWICE ONE * 2\n#define A B\n#define B A\n#define SELF SELF + 1\n\
-             #define F(x, y) ((x) - (y))\n#define G F\n#define H() 5\n#define NR(base, ...) F(base, __VA_ARGS__)\n#define L(x...) F(x)\n\
-             #define AC_(X, Y) X##Y\n#define AC(X, Y) AC_(X, Y)\n#define WIDE AC(1, UL)\n#define GLUE AC_(, 4) AC_(2, ) + AC_(ON, E)\n#define HAS defined(ONE)\n\
-             #define f(a) a*g\n#define g(a) f(a)\n\
-             #define PLACE_1 0,\n#define SECOND(a, b, ...) b\n#define IS__(junk) SECOND(junk 1, 0)\n#define IS_(x) IS__(PLACE_##x)\n#define IS(x) IS_(x)\n\
-             #define Y 1\n#define V1 F(F(9, 2), (3, 4) - 1)\n#define V2 G (7, 3) + H()\n#define V3 NR(8, 2)\n#define V4 L(5, 1) + WIDE\n#define V5 F(1)\n#define V6 F(1, 2\n#define V7 IS(Y) * 10 + IS(N)\n\
-             #if HAS && !A && SELF == 1 && F == 0 && IS(Y) && !IS(N)\nyes\n#endif",
+            "#define ONE 1 + 1
+#define TWICE ONE * 2
+#define A B
+#define B A
+#define SELF SELF + 1
+#define F(x, y) ((x) - (y))
+#define G F
+#define H() 5
+#define NR(base, ...) F(base, __VA_ARGS__)
+#define L(x...) F(x)
+#define AC_(X, Y) X##Y
+#define AC(X, Y) AC_(X, Y)
+#define WIDE AC(1, UL)
+#define GLUE AC_(, 4) + AC_(2, ) * AC_(TWI, CE)
+#define HAS defined(ONE)
+#define PLACE_1 0,
+#define SECOND(a, b, ...) b
+#define IS__(junk) SECOND(junk 1, 0)
+#define IS_(x) IS__(PLACE_##x)
+#define IS(x) IS_(x)
+#define Y 1
+#define V1 F(F(9, 2), (3, 4) - 1)
+#define V2 G (7, 3) + H()
+#define V3 NR(8, 2)
+#define V4 L(5, 1) + WIDE
+#define V5 F(1)
+#define V6 F(1, 2
+#define V7 IS(Y) * 10 + IS(N)
+#define V8 F(F(9, 2), F(3, 1))
+#if HAS && !A && SELF == 1 && F == 0 && IS(Y) && !IS(N)
+yes
+#endif",
         );
         assert_eq!(texts(&unit), ["yes"]);
-        let value = |name| unit.value(name).unwrap();
-        assert_eq!(value("TWICE"), Some(3));
+        let value = |name: &&str| unit.value(name).unwrap();
         assert_eq!(
-            (value("A"), value("SELF"), value("F"), value("G"), value("NONE"), value("GLUE")),
-            (None, None, None, None, None, None)
+            ["TWICE", "GLUE", "V2", "V3", "V4", "V7", "V8"].each_ref().map(value),
+            [3, 8, 9, 6, 5, 10, 5].map(Some)
         );
-        assert_eq!((value("V2"), value("V3"), value("V4"), value("V7")), (Some(9), Some(6), Some(5), Some(10)));
-        assert_eq!((value("V1"), value("V5"), value("V6")), (None, None, None));
+        assert_eq!(["A", "SELF", "F", "G", "NONE", "V1", "V5", "V6"].each_ref().map(value), [None; 8]);
         assert!(fails("#define f(a) a\n#if f(1, 2)\n#endif").contains("`f` takes 1 arguments, not 2"));
         assert!(fails("#define f(a) a\n#if f(1\n#endif").contains("`f(` has no `)`"));
     }
@@ -1100,8 +1156,17 @@ mod tests {
             ("loop.h", "#include \"loop.h\""),
             ("open.h", "\n#if 1"),
         ];
-        let text = "#include <asm/sgidefs.h>\n#include <asm/sgidefs.h> /* again */\n#if _MIPS_SIM == _MIPS_SIM_ABI64\n#define __NR_Linux\t5000\n\
-                    #include <asm/unistd_n64.h>\n#else\n#include <dead.h>\n#endif\n#include \"once.h\"\n#include \"once.h\"\n#include NAME";
+        let text = "#include <asm/sgidefs.h>
+#include <asm/sgidefs.h> /* again */
+#if _MIPS_SIM == _MIPS_SIM_ABI64
+#define __NR_Linux	5000
+#include <asm/unistd_n64.h>
+#else
+#include <dead.h>
+#endif
+#include \"once.h\"
+#include \"once.h\"
+#include NAME";
         let unit = with(text, &[("_MIPS_SIM", "_MIPS_SIM_ABI64")], &files).unwrap();
         assert_eq!(unit.missing, ["asm/unistd_n64.h", "NAME"]);
         assert_eq!(texts(&unit), ["g", "o"]);
@@ -1123,8 +1188,15 @@ mod tests {
     #[test]
     fn generic_calls_stay_as_they_are_written() {
         let unit = unit(
-            "#ifndef __SYSCALL\n#define __SYSCALL(x, y)\n#endif\n#define __NR3264_fcntl 25\n__SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \\\n\tsys_fcntl)\n\
-             #define __NR_arch_specific_syscall 244\n#define __NR_x (__NR_arch_specific_syscall + 15)\n#define __NR_fcntl __NR3264_fcntl",
+            "#ifndef __SYSCALL
+#define __SYSCALL(x, y)
+#endif
+#define __NR3264_fcntl 25
+__SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \\
+	sys_fcntl)
+#define __NR_arch_specific_syscall 244
+#define __NR_x (__NR_arch_specific_syscall + 15)
+#define __NR_fcntl __NR3264_fcntl",
         );
         assert_eq!(texts(&unit), ["__SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \tsys_fcntl)"]);
         assert_eq!((unit.value("__NR_x").unwrap(), unit.value("__NR_fcntl").unwrap()), (Some(259), Some(25)));
@@ -1132,8 +1204,21 @@ mod tests {
 
     #[test]
     fn enumerators_count_on() {
-        let text = "enum {\n\tA = 0, /* a */\n\tB,\n#ifdef NO\n\tX,\n#endif\n#define C C\n\tC = BASE + 1, D };\nenum e : int { E = (D << 1) | 1, F = sizeof(int), G,\n H = E, }\nx;\n\
-                    enum e v; struct { enum { I = C, J = MAX(I, 2), K __attribute__((x)), L = ~0U } i; };\n#define BASE 8\n#define MAX(a, b) (a > b ? a : b)\nenum e f(enum e);";
+        let text = "enum {
+	A = 0, /* a */
+	B,
+#ifdef NO
+	X,
+#endif
+#define C C
+	C = BASE + 1, D };
+enum e : int { E = (D << 1) | 1, F = sizeof(int), G,
+ H = E, }
+x;
+enum e v; struct { enum { I = C, J = MAX(I, 2), K __attribute__((x)), L = ~0U } i; };
+#define BASE 8
+#define MAX(a, b) (a > b ? a : b)
+enum e f(enum e);";
         let unit = unit(text);
         let found = unit.enumerators().unwrap();
         let seen: Vec<_> = found.iter().map(|(name, value, line)| (&**name, *value, line.line)).collect();
@@ -1157,25 +1242,26 @@ mod tests {
     fn hostile_input_is_refused_in_time() {
         let many = |count, piece: fn(usize) -> String| (0..count).map(piece).collect::<String>();
         let doubling = many(40, |n| format!("#define X{n} X{} + X{0}\n", n + 1)) + "#define X40 1\n#if X0\n#endif";
-        assert!(fails(&doubling).contains("more than 100000 characters in an expansion"));
+        assert!(fails(&doubling).contains("more than 20000 characters in an expansion"));
         let growing =
             many(40, |n| format!("#define X{n}(a) X{}(a##a)\n", n + 1)) + "#define X40(a) a\n#if X0(1)\n#endif";
-        assert!(fails(&growing).contains("more than 100000 characters in an expansion"));
+        assert!(fails(&growing).contains("more than 20000 characters in an expansion"));
         let chain = many(300, |n| format!("#define X{n} X{}\n", n + 1)) + "#if X0\n#endif";
         assert!(fails(&chain).contains("more than 256 nested macros"));
-        let nested = format!("#define f(x) x\n#if {}1{}\n#endif", "f(".repeat(5000), ")".repeat(5000));
+        let nested = format!("#define f(x) x\n#if {}1{}\n#endif", "f(".repeat(600), ")".repeat(600));
         assert!(fails(&nested).contains("more than 256 nested macros"));
         for (open, close) in [("(", ")"), ("- ", ""), ("1 ? 1 : ", ""), ("1||1&&1|1^1&1==1<1<<1+1*(", ")")] {
-            let text = format!("#if {}1{}\n#endif", open.repeat(3000), close.repeat(3000));
+            let text = format!("#if {}1{}\n#endif", open.repeat(600), close.repeat(600));
             assert!(fails(&text).contains("more than 256 nested parentheses"), "{open}");
         }
-        let cast = format!("#define A {}1", "(int)".repeat(3000));
+        let cast = format!("#define A {}1", "(int)".repeat(600));
         assert!(unit(&cast).value("A").unwrap_err().to_string().starts_with("a.h:1: more than 256 nested parentheses"));
         assert!(fails(&"\n".repeat(MAX_FILE + 1)).starts_with("a.h:1: more than 4194304 bytes"));
-        assert!(fails(&"#\n".repeat(MAX_ITEMS + 1)).contains("more than 131072 directives"));
+        assert!(
+            fails(&"x\n".repeat(MAX_ITEMS + 2))
+                .ends_with("more than 262144 macros and lines; this is not a header to import")
+        );
         let twice = [("b.h", "#include <c.h>\n#include <c.h>"), ("c.h", "#include <b.h>\n#include <b.h>")];
         assert!(with("#include <b.h>", &[], &twice).unwrap_err().contains("more than 64 nested includes"));
-        let wide = "x".repeat(MAX_FILE);
-        assert!(with(&"#include <w.h>\n".repeat(5), &[], &[("w.h", &wide)]).unwrap_err().contains("bytes in all"));
     }
 }

@@ -17,8 +17,9 @@ fn preprocess(
     predefined: &[(String, String)],
     generated: Option<(&str, &str)>,
 ) -> Result<Unit, Error> {
+    let shown = |path: &str| root.join(path).display().to_string();
     let text = files::read(&root.join(header))?;
-    Unit::preprocess(header, &text, predefined, |name, _| {
+    Unit::preprocess(&shown(header), &text, predefined, |name, _| {
         if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
             return Ok(Some((name.to_owned(), text.to_owned())));
         }
@@ -28,7 +29,7 @@ fn preprocess(
         for path in [Some(own), Some(format!("include/uapi/{name}")), generic].into_iter().flatten() {
             if root.join(&path).is_file() {
                 let text = files::read(&root.join(&path))?;
-                return Ok(Some((path, text)));
+                return Ok(Some((shown(&path), text)));
             }
         }
         Ok(None)
@@ -120,22 +121,33 @@ fn finish(root: &Path, mut extra: Extra) -> Result<Option<Extra>, Error> {
     if extra.names.is_empty() && extra.removed.is_empty() && extra.redirects.is_empty() {
         return Ok(None);
     }
-    extra.sha256 = files::sha256(&files::read(&root.join(&extra.source))?);
+    extra.sha256 = files::sha256(&root.join(&extra.source))?;
     Ok(Some(extra))
 }
 
-/// The error numbers of an architecture, by value: name, value and the header's comment.
-pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Vec<(String, i64, String)>), Error> {
+/// Name, value and the header's comment of each error number.
+pub(crate) type Errnos = Vec<(String, i64, String)>;
+
+/// The header with the error numbers of an architecture, and these by value.
+pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Errnos), Error> {
     let own = format!("arch/{arch}/include/uapi/asm/errno.h");
     let source = if root.join(&own).is_file() { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
     let unit = preprocess(root, arch, &source, &[], None)?;
     let mut errnos = Vec::new();
     for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
         if let Some(value) = unit.value(&found.name)? {
+            if !(1..=4095).contains(&value) {
+                let what = format!("`{}` is {value}, no error number", found.name);
+                return Err(Error::new(&*found.file, found.line, what));
+            }
             let alias = found.body.trim().starts_with('E');
             let same = || format!("The same as {}", found.body.trim());
             errnos.push((value, alias, found.name.clone(), found.comment.clone().unwrap_or_else(same)));
         }
+    }
+    if errnos.is_empty() {
+        let what = "defines no error number; is the tree complete?";
+        return Err(Error::new(root.join(&source).display().to_string(), 0, what));
     }
     // An alias stands behind its original, so that a look-up by value finds the original.
     errnos.sort();
@@ -146,13 +158,13 @@ pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Vec<(String, i6
 pub(crate) fn constants(root: &Path, source: &str, prefixes: &[&str]) -> Result<Vec<(String, i64)>, Error> {
     // Nothing depends on the kernel's configuration but whether a .c file asks for it.
     let unit = preprocess(root, "x86", source, &[("IS_ENABLED(option)".to_owned(), "0".to_owned())], None)?;
+    let file = root.join(source).display().to_string();
     let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let mut constants: Vec<(usize, String, i64)> = Vec::new();
-    for (name, value, at) in unit.enumerators()?.into_iter().filter(|(name, _, at)| &*at.file == source && wanted(name))
-    {
+    for (name, value, at) in unit.enumerators()?.into_iter().filter(|(name, _, at)| *at.file == *file && wanted(name)) {
         constants.push((at.line, name, value));
     }
-    for found in unit.macros().iter().filter(|found| &*found.file == source && wanted(&found.name)) {
+    for found in unit.macros().iter().filter(|found| *found.file == *file && wanted(&found.name)) {
         if let Some(value) = unit.value(&found.name)? {
             constants.push((found.line, found.name.clone(), value));
         }

@@ -45,29 +45,28 @@ pub(crate) fn parse(file: &str, text: &str, abis: &[&Abi]) -> Result<Rows, Error
 fn row(content: &str, abis: &[&Abi]) -> Result<Row, String> {
     let columns: Vec<&str> = content.split_whitespace().collect();
     let [nr, tag, name, rest @ ..] = columns.as_slice() else {
-        return Err(format!("`{content}` is no row: a number, a tag and a name are wanted; was the file cut off?"));
+        let row = short(&columns.join(" "));
+        return Err(format!("`{row}` is no row: a number, a tag and a name are wanted; was the file cut off?"));
     };
-    // The kernel's header script takes hexadecimal numbers too.
-    let nr = match nr.strip_prefix("0x").or_else(|| nr.strip_prefix("0X")) {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => nr.parse(),
+    let nr = number(nr, abis)
+        .ok_or_else(|| format!("`{}` is no system-call number; the row must begin with one", short(nr)))?;
+    // The kernel's script would take this row for the shorter tag.
+    let prefix = |known: &&String| tag.starts_with(known.as_str()) && tag != known;
+    if let Some(known) = abis.iter().flat_map(|abi| &abi.tags).find(prefix) {
+        let tag = short(tag);
+        return Err(format!(
+            "the tag `{tag}` begins like `{known}`, and syscallhdr.sh, which compares prefixes, mixes them up"
+        ));
     }
-    .map_err(|_| format!("`{nr}` is no system-call number; the row must begin with one"))?;
     let any = abis.iter().any(|abi| abi.tags.is_empty());
     if !is_name(tag) || !any && !abis.iter().any(|abi| abi.takes(tag)) {
         let mut known: Vec<&str> = abis.iter().flat_map(|abi| &abi.tags).map(String::as_str).collect();
         known.sort_unstable();
         known.dedup();
         return Err(format!(
-            "the tag `{tag}` belongs to no ABI of this table ({}); if the kernel has a new one, add it to an ABI of abis.toml",
+            "the tag `{}` belongs to no ABI of this table ({}); if the kernel has a new one, add it to an ABI of abis.toml",
+            short(tag),
             known.join(", ")
-        ));
-    }
-    // The kernel's script would take this row for the shorter tag.
-    let prefix = |known: &&String| tag.starts_with(known.as_str()) && tag != known;
-    if let Some(known) = abis.iter().flat_map(|abi| &abi.tags).find(prefix) {
-        return Err(format!(
-            "the tag `{tag}` begins like `{known}`, and syscallhdr.sh, which compares prefixes, mixes them up"
         ));
     }
     if !is_name(name) {
@@ -92,12 +91,29 @@ fn row(content: &str, abis: &[&Abi]) -> Result<Row, String> {
     Ok(Row { nr, tag: (*tag).to_owned(), name: (*name).to_owned(), entry: symbol(0)?, compat: symbol(1)?, noreturn })
 }
 
+/// The number, if it has room for what user space adds. The kernel's header script takes hexadecimal ones too; a leading
+/// zero would make the number octal in C.
+fn number(word: &str, abis: &[&Abi]) -> Option<u32> {
+    let (digits, radix) = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
+        Some(hex) => (hex, 16),
+        None => (word, 10),
+    };
+    if digits.starts_with('+') || radix == 10 && digits.len() > 1 && digits.starts_with('0') {
+        return None;
+    }
+    let number = u32::from_str_radix(digits, radix).ok()?;
+    abis.iter().all(|abi| abi.base.checked_add(number).is_some()).then_some(number)
+}
+
 fn is_name(word: &str) -> bool {
     word.len() <= LONGEST_NAME && !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// The word as a message shows it: not all of a long one, and nothing that a terminal would obey.
 fn short(word: &str) -> String {
-    if word.chars().count() <= 40 { word.to_owned() } else { word.chars().take(40).chain("…".chars()).collect() }
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let start: String = word.chars().take(40).map(shown).collect();
+    if word.chars().nth(40).is_some() { start + "…" } else { start }
 }
 
 /// Within an ABI numbers rise, and neither a number nor a name comes twice.

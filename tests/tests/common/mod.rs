@@ -4,9 +4,10 @@
 
 mod tree;
 
-pub use tree::{GENERIC, HEADER_X86, MIPS_O32, S390, Tree, X86_64};
+pub use tree::*;
 
 use aio_codegen::Tables;
+use aio_codegen::tables::Call;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -86,6 +87,18 @@ pub fn tables(folder: &Path) -> Tables {
     let by_hand = ["abis.toml", "absent.toml"].map(|name| (name.to_owned(), fs::read(committed().join(name)).unwrap()));
     let files = contents(folder).into_iter().chain(by_hand);
     Tables::new(files.map(|(name, bytes)| (name.clone(), name, String::from_utf8(bytes).unwrap().into()))).unwrap()
+}
+
+/// The calls of an ABI. They live as long as the test, which is all that borrows them.
+pub fn calls(tables: &Tables, abi: &str) -> Vec<Call<'static>> {
+    let abi = tables.abi(abi).unwrap();
+    abi.calls(Box::leak(Box::new(tables.table(&abi.table).unwrap())))
+}
+
+/// Number and entry point of a call, `-` if it has none; `None` if the ABI lacks it.
+pub fn call(tables: &Tables, abi: &str, name: &str) -> Option<(u32, &'static str)> {
+    let calls = calls(tables, abi);
+    calls.iter().find(|call| call.name == name).map(|call| (call.number, call.entry.unwrap_or("-")))
 }
 
 /// Every file of a folder.

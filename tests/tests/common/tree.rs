@@ -163,7 +163,7 @@ const TABLES: &[Table] = &[
          25\t32\tfcntl64\tsys_fcntl64\tcompat_sys_fcntl64\n\
          25\t64\tfcntl\tsys_fcntl\n\
          38\trenameat\trenameat\tsys_renameat\n\
-         43\tstat64\tstatfs64\tsys_statfs64\tcompat_sys_statfs64\n\
+         80\tstat64\tfstat64\tsys_fstat64\n\
          84\tcommon\tsync_file_range\tsys_sync_file_range\n\
          92\tcommon\tpersonality\tsys_personality\n\
          163\trlimit\tgetrlimit\tsys_getrlimit\tcompat_sys_getrlimit\n\
