@@ -15,15 +15,15 @@ fn the_c_compiler_sees_the_same_structures_and_constants() {
         return skip("linux/aio_abi.h", &why);
     }
     let mut c = includes.to_owned();
-    let mut claim = |expression: String, value: i64| {
+    let mut claim = |expression: String, value: isize| {
         let _ = writeln!(c, "_Static_assert(({expression}) == {value}, \"{expression}\");");
     };
-    claim("sizeof(struct iocb)".into(), size_of::<iocb>() as i64);
-    claim("sizeof(struct io_event)".into(), size_of::<io_event>() as i64);
+    claim("sizeof(struct iocb)".into(), size_of::<iocb>() as isize);
+    claim("sizeof(struct io_event)".into(), size_of::<io_event>() as isize);
     macro_rules! offsets {
         ($($type:ident: $($field:ident)*;)*) => {$($({
             let expression = format!("__builtin_offsetof(struct {}, {})", stringify!($type), stringify!($field));
-            claim(expression, offset_of!($type, $field) as i64);
+            claim(expression, offset_of!($type, $field) as isize);
         })*)*};
     }
     offsets! {
@@ -32,17 +32,17 @@ fn the_c_compiler_sees_the_same_structures_and_constants() {
         io_event: data obj res res2;
     }
     macro_rules! constants {
-        ($($name:ident)*) => {$( claim(stringify!($name).into(), types::$name as i64); )*};
+        ($($name:ident)*) => {$( claim(stringify!($name).into(), types::$name as isize); )*};
     }
     constants! {
         IOCB_CMD_PREAD IOCB_CMD_PWRITE IOCB_CMD_FSYNC IOCB_CMD_FDSYNC IOCB_CMD_POLL IOCB_CMD_NOOP IOCB_CMD_PREADV
         IOCB_CMD_PWRITEV IOCB_FLAG_RESFD IOCB_FLAG_IOPRIO RWF_HIPRI RWF_DSYNC RWF_SYNC RWF_NOWAIT RWF_APPEND
     }
-    claim("__NR_io_submit".into(), nr::SYS_io_submit as i64);
+    claim("__NR_io_submit".into(), nr::SYS_io_submit as isize);
     let mut errnos = 0;
     for number in 1..=133 {
         if let Some(name) = Errno::decode(-number).unwrap_err().name() {
-            claim(name.into(), number as i64);
+            claim(name.into(), number as isize);
             errnos += 1;
         }
     }
