@@ -565,31 +565,23 @@ fn definitions_are_whole() {
     );
 }
 
-/// What a header or a C file says in strange letters is kept or refused, but never becomes a table that cannot be read.
+/// What a tree says in strange letters arrives as it was, in tables that can be read.
 #[test]
-fn strange_letters_leave_tables_that_can_be_read() {
-    for (path, from, to) in [
-        ("include/uapi/asm-generic/errno-base.h", "Try again", "Try \u{7}\0\u{200b}\"again\\"),
-        ("kernel/sys.c", "int, error_code", "int \u{1}, error_code"),
-        ("kernel/sys.c", "SYSCALL_DEFINE1(exit", "#if A\u{200b}\\B\n#endif\n#ifndef \u{7f}\nSYSCALL_DEFINE1(exit"),
-        ("Makefile", "EXTRAVERSION =", "EXTRAVERSION = \"\u{1}"),
-    ] {
-        let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
-        tree.edit(path, from, to);
-        if to.contains("#ifndef") {
-            tree.append(path, "#endif\n");
-        }
-        let (status, _, stderr) = import(tree.path(), folder.path(), &[]);
-        if status == Some(1) {
-            assert!(stderr.starts_with(&format!("{}/{path}", tree.path().display())), "{stderr}");
-            continue;
-        }
-        assert_eq!(status, Some(0), "{stderr}");
-        let tables = tables(folder.path());
-        tables.errnos("x86").unwrap();
-        tables.prototypes().unwrap();
-        tables.table("sh").unwrap();
-    }
+fn strange_letters_are_kept() {
+    let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
+    tree.edit("Makefile", "EXTRAVERSION =", "EXTRAVERSION = \"\u{1}");
+    tree.edit("include/uapi/asm-generic/errno-base.h", "Try again", "Try\u{7}\0\u{200b}\"again\\");
+    let odd = "#ifndef A\u{7f}\\B\nSYSCALL_DEFINE1(exit, int\u{1}, error_code)\n#endif\n";
+    tree.edit("kernel/sys.c", "SYSCALL_DEFINE1(exit, int, error_code)\n", odd);
+    assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
+    let tables = tables(folder.path());
+    assert_eq!(tables.table("sh").unwrap().linux, "7.2.13\"\u{1}");
+    let errnos = tables.errnos("x86").unwrap();
+    assert_eq!(errnos.iter().find(|errno| errno.name == "EAGAIN").unwrap().text, "Try\u{7}\0\u{200b}\"again\\");
+    let prototypes = tables.prototypes().unwrap();
+    let exit = prototypes.iter().find(|prototype| prototype.entry == "sys_exit").unwrap();
+    assert_eq!(exit.args[0].0, "int \u{1}");
+    assert!(exit.condition.as_ref().unwrap().contains('\u{7f}'));
 }
 
 // Files that are no files.
@@ -694,14 +686,14 @@ fn a_folder_in_the_place_of_a_table() {
     assert!(contents(folder.path()) == before, "some tables were written before the mistake was seen");
 }
 
-/// A disk that fills up while the files are written: the small ones are done, the first large one fails.
+/// A disk that fills up while the files are written: two have found room, and the third does not.
 #[test]
 fn a_full_disk_changes_no_table() {
     let (tree, folder) = (Tree::new(), stale());
     let before = contents(folder.path());
     let tool = codegen();
     let mut limited = Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\""]).arg(tool.get_program());
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(tool.get_program());
     limited.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen").arg("import");
     limited.arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path());
     let sentence = format!("{}: cannot be written: File too large (os error 27)\n", folder.path().display());

@@ -42,7 +42,7 @@ fn the_c_compiler_sees_the_same_structures_and_constants() {
     let mut errnos = 0;
     for number in 1..=133 {
         if let Some(name) = Errno::decode(-number).unwrap_err().name() {
-            claim(name.into(), number as isize);
+            claim(name.into(), number);
             errnos += 1;
         }
     }
