@@ -1,44 +1,69 @@
-//! A TOML document as the readers of `tables` want it: each value checked for its type, each error with its line, every
-//! unknown key refused.
+//! A TOML document as the readers of `tables` want it: each value checked for its type, every unknown key refused.
+//!
+//! A reader asks for values and gets them, or an empty one where something is wrong; [`parse`] then returns the first
+//! mistake, with its line, in place of what was read. That keeps the readers plain, and cheap to compile for everyone whose
+//! build script runs them.
 
 use crate::Error;
+use std::cell::RefCell;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// One table of the document, and where it stands.
-pub(crate) struct Block<'d> {
+/// A document being read.
+struct Document<'d> {
     file: &'d str,
     text: &'d str,
+    mistake: RefCell<Option<Error>>,
+}
+
+impl Document<'_> {
+    fn line(&self, at: usize) -> usize {
+        1 + self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|&&b| b == b'\n').count()
+    }
+
+    /// Keeps the first mistake.
+    fn refuse(&self, at: usize, what: String) {
+        let mut mistake = self.mistake.borrow_mut();
+        if mistake.is_none() {
+            *mistake = Some(Error::new(self.file, self.line(at), what));
+        }
+    }
+}
+
+/// One table of the document, and where it stands.
+pub(crate) struct Block<'d> {
+    document: &'d Document<'d>,
     at: usize,
     table: &'d DeTable<'d>,
 }
 
-pub(crate) fn parse<T>(file: &str, text: &str, read: impl FnOnce(&Block<'_>) -> Result<T, Error>) -> Result<T, Error> {
-    let document = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map_or(0, |span| line_of(text, span.start));
+/// Reads a document; the first mistake that `read` met is the result.
+pub(crate) fn parse<T>(file: &str, text: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
+    let document = Document { file, text, mistake: RefCell::new(None) };
+    let table = DeTable::parse(text).map_err(|error| {
+        let line = error.span().map_or(0, |span| document.line(span.start));
         Error::new(file, line, format!("not valid TOML: {}", error.message()))
     })?;
-    read(&Block { file, text, at: 0, table: document.get_ref() })
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    1 + text.as_bytes()[..at.min(text.len())].iter().filter(|&&b| b == b'\n').count()
+    let value = read(&Block { document: &document, at: 0, table: table.get_ref() });
+    match document.mistake.take() {
+        None => Ok(value),
+        Some(mistake) => Err(mistake),
+    }
 }
 
 impl<'d> Block<'d> {
-    pub(crate) fn error(&self, what: impl Into<String>) -> Error {
-        Error::new(self.file, line_of(self.text, self.at), what)
+    /// Notes a mistake of this table.
+    pub(crate) fn refuse(&self, what: String) {
+        self.document.refuse(self.at, what);
     }
 
     /// Refuses every key but `keys`.
-    pub(crate) fn only(&self, keys: &[&str]) -> Result<(), Error> {
-        match self.table.keys().find(|key| !keys.contains(&key.get_ref().as_ref())) {
-            None => Ok(()),
-            Some(key) => Err(Error::new(
-                self.file,
-                line_of(self.text, key.span().start),
-                format!("unknown key `{}`; the keys here are {}", key.get_ref(), keys.join(", ")),
-            )),
+    pub(crate) fn only(&self, keys: &[&str]) {
+        for key in self.table.keys() {
+            if !keys.contains(&key.get_ref().as_ref()) {
+                let what = format!("unknown key `{}`; the keys here are {}", key.get_ref(), keys.join(", "));
+                self.document.refuse(key.span().start, what);
+            }
         }
     }
 
@@ -50,70 +75,119 @@ impl<'d> Block<'d> {
         keys.into_iter().map(|(_, key)| key).collect()
     }
 
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     fn value(&self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
-        self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+        let value = self.table.get(key);
+        if value.is_none() {
+            self.refuse(format!("the key `{key}` is missing"));
+        }
+        value
     }
 
-    fn need(&self, key: &str) -> Result<&'d Spanned<DeValue<'d>>, Error> {
-        self.value(key).ok_or_else(|| self.error(format!("the key `{key}` is missing")))
+    fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let kind = value.get_ref().type_str();
+        let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        self.document.refuse(value.span().start, format!("`{key}` must be {wanted}, and is {article} {kind}"));
     }
 
-    fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> Error {
-        let line = line_of(self.text, value.span().start);
-        Error::new(self.file, line, format!("`{key}` must be {wanted}, and is {}", article(value.get_ref().type_str())))
-    }
-
-    pub(crate) fn string(&self, key: &str) -> Result<String, Error> {
-        let value = self.need(key)?;
-        value.get_ref().as_str().map(str::to_owned).ok_or_else(|| self.mismatch(key, value, "a string"))
-    }
-
-    pub(crate) fn optional_string(&self, key: &str) -> Result<Option<String>, Error> {
-        self.value(key).map(|_| self.string(key)).transpose()
-    }
-
-    pub(crate) fn flag(&self, key: &str) -> Result<bool, Error> {
-        match self.value(key) {
-            None => Ok(false),
-            Some(value) => value.get_ref().as_bool().ok_or_else(|| self.mismatch(key, value, "true or false")),
+    pub(crate) fn string(&self, key: &str) -> String {
+        let Some(value) = self.value(key) else { return String::new() };
+        match value.get_ref().as_str() {
+            Some(text) => text.to_owned(),
+            None => {
+                self.mismatch(key, value, "a string");
+                String::new()
+            }
         }
     }
 
-    pub(crate) fn number<N: TryFrom<i64>>(&self, key: &str) -> Result<N, Error> {
-        let value = self.need(key)?;
-        let wanted = "a whole number in range";
-        let integer = value.get_ref().as_integer().ok_or_else(|| self.mismatch(key, value, wanted))?;
-        i64::from_str_radix(integer.as_str(), integer.radix())
-            .ok()
-            .and_then(|number| N::try_from(number).ok())
-            .ok_or_else(|| self.mismatch(key, value, wanted))
+    pub(crate) fn optional_string(&self, key: &str) -> Option<String> {
+        if self.has(key) { Some(self.string(key)) } else { None }
     }
 
-    pub(crate) fn strings(&self, key: &str) -> Result<Vec<String>, Error> {
-        let value = self.need(key)?;
-        let wrong = || self.mismatch(key, value, "an array of strings");
-        let array = value.get_ref().as_array().ok_or_else(wrong)?;
-        array.iter().map(|item| item.get_ref().as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+    pub(crate) fn flag(&self, key: &str) -> bool {
+        let Some(value) = self.value(key) else { return false };
+        match value.get_ref().as_bool() {
+            Some(flag) => flag,
+            None => {
+                self.mismatch(key, value, "true or false");
+                false
+            }
+        }
     }
 
-    pub(crate) fn optional_block(&self, key: &str) -> Result<Option<Block<'d>>, Error> {
-        self.value(key).map(|value| self.inner(key, value)).transpose()
+    pub(crate) fn integer(&self, key: &str) -> i64 {
+        let Some(value) = self.value(key) else { return 0 };
+        let integer = value.get_ref().as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
+        if integer.is_none() {
+            self.mismatch(key, value, "a whole number");
+        }
+        integer.unwrap_or(0)
+    }
+
+    pub(crate) fn number(&self, key: &str) -> u32 {
+        let integer = self.integer(key);
+        if integer < 0 || integer > u32::MAX as i64 {
+            self.refuse(format!("`{key}` is {integer}, and must be in 0..=4294967295"));
+        }
+        integer as u32
+    }
+
+    pub(crate) fn strings(&self, key: &str) -> Vec<String> {
+        let mut strings = Vec::new();
+        let Some(value) = self.value(key) else { return strings };
+        match value.get_ref().as_array() {
+            Some(array) => {
+                for item in array {
+                    match item.get_ref().as_str() {
+                        Some(text) => strings.push(text.to_owned()),
+                        None => self.mismatch(key, item, "an array of strings"),
+                    }
+                }
+            }
+            None => self.mismatch(key, value, "an array of strings"),
+        }
+        strings
+    }
+
+    /// A table within this one; `None` where there is none.
+    pub(crate) fn block<T>(&self, key: &str, read: fn(&Block<'_>) -> T) -> Option<T> {
+        if !self.has(key) {
+            return None;
+        }
+        let value = self.value(key)?;
+        let block = self.inner(key, value)?;
+        Some(read(&block))
     }
 
     /// An array of tables; a missing key is an empty one.
-    pub(crate) fn blocks(&self, key: &str) -> Result<Vec<Block<'d>>, Error> {
-        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
-        let array = value.get_ref().as_array().ok_or_else(|| self.mismatch(key, value, "an array of tables"))?;
-        array.iter().map(|item| self.inner(key, item)).collect()
+    pub(crate) fn list<T>(&self, key: &str, read: fn(&Block<'_>) -> T) -> Vec<T> {
+        let mut list = Vec::new();
+        if !self.has(key) {
+            return list;
+        }
+        let Some(value) = self.value(key) else { return list };
+        match value.get_ref().as_array() {
+            Some(array) => {
+                for item in array {
+                    if let Some(block) = self.inner(key, item) {
+                        list.push(read(&block));
+                    }
+                }
+            }
+            None => self.mismatch(key, value, "an array of tables"),
+        }
+        list
     }
 
-    fn inner(&self, key: &str, value: &'d Spanned<DeValue<'d>>) -> Result<Block<'d>, Error> {
-        let table = value.get_ref().as_table().ok_or_else(|| self.mismatch(key, value, "a table"))?;
-        Ok(Block { file: self.file, text: self.text, at: value.span().start, table })
+    fn inner(&self, key: &str, value: &'d Spanned<DeValue<'d>>) -> Option<Block<'d>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.mismatch(key, value, "a table");
+        }
+        Some(Block { document: self.document, at: value.span().start, table: table? })
     }
-}
-
-fn article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-    format!("{article} {noun}")
 }

@@ -95,9 +95,7 @@ fn errnos(out: &mut String, errnos: &[crate::tables::ErrnoValue]) {
         "    }\n\n    /// Value, name and the header's words for it, by value; an alias stands behind its original.\n",
     );
     out.push_str("    pub(crate) const NAMES: &[(u16, &str, &str)] = &[\n");
-    let mut sorted: Vec<_> = errnos.iter().collect();
-    sorted.sort_by_key(|errno| errno.value);
-    for errno in sorted {
+    for errno in errnos {
         let _ = writeln!(out, "        ({}, {:?}, {:?}),", errno.value, errno.name, errno.text);
     }
     out.push_str("    ];\n}\n\n");
@@ -105,13 +103,15 @@ fn errnos(out: &mut String, errnos: &[crate::tables::ErrnoValue]) {
 
 fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
     out.push_str("pub mod uapi {\n");
-    for constant in tables.constants()? {
-        let value = if constant.value > 9 { format!("{:#x}", constant.value) } else { constant.value.to_string() };
-        let _ = writeln!(
-            out,
-            "    /// `{}`.\n    pub const {}: {} = {value};",
-            constant.source, constant.name, constant.rust
-        );
+    for header in tables.constants()? {
+        for constant in header.constants {
+            let value = if constant.value > 9 { format!("{:#x}", constant.value) } else { constant.value.to_string() };
+            let _ = writeln!(
+                out,
+                "    /// `{}`.\n    pub const {}: {} = {value};",
+                header.source, constant.name, constant.rust
+            );
+        }
     }
     out.push_str("}\n\n");
     Ok(())

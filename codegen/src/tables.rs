@@ -3,7 +3,6 @@
 use crate::Error;
 use crate::document::{self, Block};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// One kernel file of numbers, and where it is.
 #[derive(Clone, Debug)]
@@ -186,8 +185,15 @@ pub struct Constant {
     pub value: i64,
     /// The Rust type of the field that takes it.
     pub rust: String,
-    /// The kernel file.
+}
+
+/// The constants of one kernel file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constants {
+    /// The file.
     pub source: String,
+    /// The constants, in its order.
+    pub constants: Vec<Constant>,
 }
 
 /// One error number.
@@ -224,26 +230,33 @@ pub struct Tables {
     pub sources: Vec<TableSource>,
     /// The ABIs, in the order of `abis.toml`.
     pub abis: Vec<Abi>,
-    files: BTreeMap<String, (String, Cow<'static, str>)>,
+    files: Vec<(String, String, Cow<'static, str>)>,
 }
 
 impl Tables {
     /// The tables that this crate was built with.
     pub fn embedded() -> Result<Tables, Error> {
-        let embedded = |&(name, text): &(&str, &'static str)| (name.to_owned(), format!("tables/{name}"), text.into());
-        Tables::new(aio_tables::FILES.iter().map(embedded))
+        let mut files = Vec::new();
+        for (name, text) in aio_tables::FILES {
+            files.push(((*name).to_owned(), format!("tables/{name}"), Cow::Borrowed(*text)));
+        }
+        Tables::new(files)
     }
 
     /// Tables from `(name, path to show, text)`.
-    pub fn new(files: impl IntoIterator<Item = (String, String, Cow<'static, str>)>) -> Result<Tables, Error> {
-        let files: BTreeMap<_, _> = files.into_iter().map(|(name, path, text)| (name, (path, text))).collect();
+    pub fn new(files: Vec<(String, String, Cow<'static, str>)>) -> Result<Tables, Error> {
         let mut tables = Tables { sources: Vec::new(), abis: Vec::new(), files };
-        (tables.sources, tables.abis) = tables.read("abis.toml", |top| {
-            top.only(&["table", "abi"])?;
-            let sources = top.blocks("table")?.iter().map(table_source).collect::<Result<Vec<_>, _>>()?;
-            let abis = top.blocks("abi")?.iter().map(|block| abi(block, &sources)).collect::<Result<_, _>>()?;
-            Ok((sources, abis))
+        let read = tables.read("abis.toml", |top| {
+            top.only(&["table", "abi"]);
+            (top.list("table", table_source), top.list("abi", abi))
         })?;
+        (tables.sources, tables.abis) = read;
+        for abi in &tables.abis {
+            if !tables.sources.iter().any(|source| source.name == abi.table) {
+                let what = format!("`table` of {} is `{}`, which is no [[table]] here; add one", abi.name, abi.table);
+                return Err(Error::new("tables/abis.toml", 0, what));
+            }
+        }
         Ok(tables)
     }
 
@@ -259,130 +272,111 @@ impl Tables {
 
     /// Whether the imported table is there.
     pub fn has_table(&self, name: &str) -> bool {
-        self.files.contains_key(&format!("{name}.toml"))
+        self.files.iter().any(|(file, ..)| file.strip_suffix(".toml") == Some(name))
     }
 
     /// An imported table.
     pub fn table(&self, name: &str) -> Result<KernelTable, Error> {
         self.read(&format!("{name}.toml"), |top| {
-            top.only(&["linux", "source", "sha256", "extra", "syscalls"])?;
-            Ok(KernelTable {
-                linux: top.string("linux")?,
-                source: top.string("source")?,
-                sha256: top.string("sha256")?,
-                extras: top.blocks("extra")?.iter().map(extra).collect::<Result<_, _>>()?,
-                rows: top.blocks("syscalls")?.iter().map(row).collect::<Result<_, _>>()?,
-            })
+            top.only(&["linux", "source", "sha256", "extra", "syscalls"]);
+            KernelTable {
+                linux: top.string("linux"),
+                source: top.string("source"),
+                sha256: top.string("sha256"),
+                extras: top.list("extra", extra),
+                rows: top.list("syscalls", row),
+            }
         })
     }
 
     /// The entry points' arguments.
     pub fn prototypes(&self) -> Result<Vec<Prototype>, Error> {
         self.read("prototypes.toml", |top| {
-            top.only(&["linux", "prototypes"])?;
-            top.blocks("prototypes")?.iter().map(prototype).collect()
+            top.only(&["linux", "prototypes"]);
+            top.list("prototypes", prototype)
         })
     }
 
     /// The calls that an ABI never had.
     pub fn absent(&self) -> Result<Vec<Absent>, Error> {
-        self.read("absent.toml", |top| {
-            top.only(&["absent"])?;
-            top.blocks("absent")?.iter().map(|block| self.absence(block)).collect()
-        })
+        let absent = self.read("absent.toml", |top| {
+            top.only(&["absent"]);
+            top.list("absent", absence)
+        })?;
+        for Absent { name, abis, .. } in &absent {
+            if let Some(unknown) = abis.iter().find(|name| self.abi(name).is_none()) {
+                let what = format!("`{unknown}`, which is to lack {name}, is no ABI of abis.toml");
+                return Err(Error::new("tables/absent.toml", 0, what));
+            }
+        }
+        Ok(absent)
     }
 
     /// Constants of the kernel's user-space headers.
-    pub fn constants(&self) -> Result<Vec<Constant>, Error> {
+    pub fn constants(&self) -> Result<Vec<Constants>, Error> {
         self.read("uapi.toml", |top| {
-            top.only(&["linux", "header"])?;
-            let mut constants = Vec::new();
-            for header in top.blocks("header")? {
-                header.only(&["source", "sha256", "constants"])?;
-                let source = header.string("source")?;
-                for block in header.blocks("constants")? {
-                    block.only(&["name", "value", "rust"])?;
-                    let (name, value, rust) = (block.string("name")?, block.number("value")?, block.string("rust")?);
-                    constants.push(Constant { name, value, rust, source: source.clone() });
-                }
-            }
-            Ok(constants)
+            top.only(&["linux", "header"]);
+            top.list("header", constants)
         })
     }
 
     /// The error numbers of a kernel architecture.
     pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
-        self.read("errno.toml", |top| {
-            top.only(&["linux", "set"])?;
-            for set in top.blocks("set")? {
-                set.only(&["archs", "source", "sha256", "errnos"])?;
-                if set.strings("archs")?.iter().any(|a| a == arch) {
-                    let read = |block: &Block<'_>| {
-                        block.only(&["value", "name", "text"])?;
-                        let (name, value, text) =
-                            (block.string("name")?, block.number("value")?, block.string("text")?);
-                        Ok(ErrnoValue { name, value, text })
-                    };
-                    return set.blocks("errnos")?.iter().map(read).collect();
-                }
+        let sets = self.read("errno.toml", |top| {
+            top.only(&["linux", "set"]);
+            top.list("set", errno_set)
+        })?;
+        for (archs, errnos) in sets {
+            if archs.iter().any(|a| a == arch) {
+                return Ok(errnos);
             }
-            Err(top.error(format!("no set of error numbers for arch/{arch}; import the tables again")))
-        })
-    }
-
-    fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let (path, text) = self
-            .files
-            .get(name)
-            .ok_or_else(|| Error::new(name, 0, "there is no such table; `cargo codegen import` writes it"))?;
-        document::parse(path, text, read)
-    }
-
-    fn absence(&self, block: &Block<'_>) -> Result<Absent, Error> {
-        block.only(&["name", "abis", "entry", "why", "instead"])?;
-        let abis = block.strings("abis")?;
-        if let Some(unknown) = abis.iter().find(|name| self.abi(name).is_none()) {
-            return Err(block.error(format!("`{unknown}` is no ABI of abis.toml")));
         }
-        Ok(Absent {
-            name: block.string("name")?,
-            abis,
-            entry: block.string("entry")?,
-            why: block.string("why")?,
-            instead: block.string("instead")?,
-        })
+        Err(Error::new("tables/errno.toml", 0, format!("no error numbers for arch/{arch}; import the tables again")))
+    }
+
+    fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
+        match self.files.iter().find(|(file, ..)| file == name) {
+            Some((_, path, text)) => document::parse(path, text, read),
+            None => Err(Error::new(name, 0, "there is no such table; `cargo codegen import` writes it")),
+        }
     }
 }
 
 impl Abi {
-    /// The calls of this ABI: the table's rows by number, then the names that only headers define, by number.
+    /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
-        let extras: Vec<&Extra> = table.extras.iter().filter(|extra| extra.abis.contains(&self.name)).collect();
-        let redirect = |entry: &'t str| -> &'t str {
-            let swapped = extras.iter().flat_map(|extra| &extra.redirects).find(|(from, _)| from == entry);
-            swapped.map_or(entry, |(_, to)| to)
-        };
-        let mut names: Vec<(u32, &str)> =
-            extras.iter().flat_map(|extra| &extra.names).map(|(nr, name)| (*nr, name.as_str())).collect();
-        let mut calls = Vec::new();
-        for row in table.rows.iter().filter(|row| self.takes(&row.tag)) {
+        let mut names: Vec<(u32, &str)> = Vec::new();
+        let mut removed: Vec<&str> = Vec::new();
+        let mut redirects: Vec<&(String, String)> = Vec::new();
+        for extra in &table.extras {
+            if extra.abis.contains(&self.name) {
+                names.extend(extra.names.iter().map(|(nr, name)| (*nr, name.as_str())));
+                removed.extend(extra.removed.iter().map(String::as_str));
+                redirects.extend(&extra.redirects);
+            }
+        }
+        let mut calls: Vec<Call<'t>> = Vec::new();
+        for row in &table.rows {
             let mut name = row.name.as_str();
-            if extras.iter().any(|extra| extra.removed.contains(&row.name)) {
+            if !self.takes(&row.tag) {
+                continue;
+            }
+            if removed.contains(&name) {
                 // The header took the name away; the name that it gives the number takes its place.
                 let Some(at) = names.iter().position(|(nr, _)| *nr == row.nr) else { continue };
                 name = names.remove(at).1;
             }
-            calls.push(Call {
-                number: self.base.wrapping_add(row.nr),
-                tag: Some(&row.tag),
-                name,
-                entry: row.entry.as_deref().map(redirect),
-                compat: row.compat.as_deref(),
-                noreturn: row.noreturn,
-            });
+            let mut entry = row.entry.as_deref();
+            for (from, to) in &redirects {
+                if entry == Some(from) {
+                    entry = Some(to);
+                    break;
+                }
+            }
+            let (tag, compat) = (Some(row.tag.as_str()), row.compat.as_deref());
+            let number = self.base.wrapping_add(row.nr);
+            calls.push(Call { number, tag, name, entry, compat, noreturn: row.noreturn });
         }
-        calls.sort_by_key(|call| call.number);
-        names.sort();
         for (nr, name) in names {
             let number = self.base.wrapping_add(nr);
             let same = calls.iter().find(|call| call.number == number).cloned();
@@ -431,142 +425,164 @@ const CALL_KEYS: &[&str] = &[
 ];
 
 fn non_empty(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
+    if text.is_empty() { None } else { Some(text) }
 }
 
-fn table_source(block: &Block<'_>) -> Result<TableSource, Error> {
-    block.only(&["name", "source", "makefile", "frozen"])?;
-    Ok(TableSource {
-        name: block.string("name")?,
-        source: block.string("source")?,
-        makefile: block.string("makefile")?,
-        frozen: non_empty(block.string("frozen")?),
-    })
+fn table_source(block: &Block<'_>) -> TableSource {
+    block.only(&["name", "source", "makefile", "frozen"]);
+    TableSource {
+        name: block.string("name"),
+        source: block.string("source"),
+        makefile: block.string("makefile"),
+        frozen: non_empty(block.string("frozen")),
+    }
 }
 
-fn abi(block: &Block<'_>, sources: &[TableSource]) -> Result<Abi, Error> {
-    block.only(ABI_KEYS)?;
-    let table = block.string("table")?;
-    if !sources.iter().any(|source| source.name == table) {
-        return Err(block.error(format!("`{table}` is no [[table]] of this file; add one")));
+fn abi(block: &Block<'_>) -> Abi {
+    block.only(ABI_KEYS);
+    let bits = block.number("bits");
+    if bits != 32 && bits != 64 {
+        block.refuse(format!("`bits` is {bits}, and must be 32 or 64"));
     }
-    let bits = block.number("bits")?;
-    if ![32, 64].contains(&bits) {
-        return Err(block.error("`bits` must be 32 or 64"));
-    }
-    Ok(Abi {
-        name: block.string("name")?,
-        arch: block.string("arch")?,
-        table,
-        tags: block.strings("tags")?,
-        base: block.number("base")?,
-        base_macro: non_empty(block.string("base_macro")?),
-        header: block.string("header")?,
-        uapi: block.flag("uapi")?,
-        predefined: block.strings("predefined")?,
-        redirects: non_empty(block.string("redirects")?),
+    Abi {
+        name: block.string("name"),
+        arch: block.string("arch"),
+        table: block.string("table"),
+        tags: block.strings("tags"),
+        base: block.number("base"),
+        base_macro: non_empty(block.string("base_macro")),
+        header: block.string("header"),
+        uapi: block.flag("uapi"),
+        predefined: block.strings("predefined"),
+        redirects: non_empty(block.string("redirects")),
         bits,
-        sigset: block.number("sigset")?,
-        rust: block.strings("rust")?,
-        call: block.optional_block("call")?.map(|block| convention(&block)).transpose()?,
-    })
+        sigset: block.number("sigset"),
+        rust: block.strings("rust"),
+        call: block.block("call", convention),
+    }
 }
 
-/// One of a closed set of words.
-fn word<T: Copy>(block: &Block<'_>, key: &str, words: &[(&str, T)]) -> Result<T, Error> {
-    let text = block.string(key)?;
-    let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-    let wrong = || block.error(format!("`{key}` is \"{text}\", and can only be {}", known.join(" or ")));
-    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(wrong)
+/// Which of a closed set of words the key has.
+fn word(block: &Block<'_>, key: &str, words: &[&str]) -> usize {
+    let text = block.string(key);
+    let found = words.iter().position(|word| *word == text);
+    if found.is_none() {
+        block.refuse(format!("`{key}` is \"{text}\", and can only be one of {words:?}"));
+    }
+    found.unwrap_or(0)
 }
 
-fn convention(block: &Block<'_>) -> Result<Convention, Error> {
-    block.only(CALL_KEYS)?;
-    word(block, "failure", &[("negative", ())])?;
-    let destroyed = |block: &Block<'_>| {
-        block.only(&["register", "why", "source"])?;
-        Ok(Destroyed {
-            register: block.string("register")?,
-            why: block.string("why")?,
-            source: block.string("source")?,
-        })
-    };
-    let pairs = [("whole", Pairs::Whole), ("consecutive", Pairs::Consecutive), ("even", Pairs::Even)];
-    Ok(Convention {
-        instruction: block.string("instruction")?,
-        number: block.string("number")?,
-        arguments: block.strings("arguments")?,
-        result: block.string("result")?,
-        destroyed: block.blocks("destroyed")?.iter().map(destroyed).collect::<Result<_, Error>>()?,
-        flags_kept: word(block, "flags", &[("kept", true), ("destroyed", false)])?,
-        pairs: word(block, "pairs", &pairs)?,
-        unnameable: block.strings("unnameable")?,
-        save: block.string("save")?,
-        load: block.string("load")?,
-        restore: block.string("restore")?,
-    })
+fn convention(block: &Block<'_>) -> Convention {
+    block.only(CALL_KEYS);
+    word(block, "failure", &["negative"]);
+    Convention {
+        instruction: block.string("instruction"),
+        number: block.string("number"),
+        arguments: block.strings("arguments"),
+        result: block.string("result"),
+        destroyed: block.list("destroyed", |block| {
+            block.only(&["register", "why", "source"]);
+            Destroyed { register: block.string("register"), why: block.string("why"), source: block.string("source") }
+        }),
+        flags_kept: word(block, "flags", &["destroyed", "kept"]) == 1,
+        pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
+        unnameable: block.strings("unnameable"),
+        save: block.string("save"),
+        load: block.string("load"),
+        restore: block.string("restore"),
+    }
 }
 
-fn row(block: &Block<'_>) -> Result<Row, Error> {
-    block.only(&["nr", "tag", "name", "entry", "compat", "noreturn"])?;
-    Ok(Row {
-        nr: block.number("nr")?,
-        tag: block.string("tag")?,
-        name: block.string("name")?,
-        entry: block.optional_string("entry")?,
-        compat: block.optional_string("compat")?,
-        noreturn: block.flag("noreturn")?,
-    })
+fn row(block: &Block<'_>) -> Row {
+    block.only(&["nr", "tag", "name", "entry", "compat", "noreturn"]);
+    Row {
+        nr: block.number("nr"),
+        tag: block.string("tag"),
+        name: block.string("name"),
+        entry: block.optional_string("entry"),
+        compat: block.optional_string("compat"),
+        noreturn: block.has("noreturn") && block.flag("noreturn"),
+    }
 }
 
-fn extra(block: &Block<'_>) -> Result<Extra, Error> {
-    block.only(&["abis", "source", "sha256", "names", "removed", "redirects"])?;
-    let name = |block: &Block<'_>| {
-        block.only(&["nr", "name"])?;
-        Ok((block.number("nr")?, block.string("name")?))
-    };
-    let redirect = |block: &Block<'_>| {
-        block.only(&["entry", "to"])?;
-        Ok((block.string("entry")?, block.string("to")?))
-    };
-    Ok(Extra {
-        abis: block.strings("abis")?,
-        source: block.string("source")?,
-        sha256: block.string("sha256")?,
-        names: block.blocks("names")?.iter().map(name).collect::<Result<_, Error>>()?,
-        removed: block.strings("removed")?,
-        redirects: block.blocks("redirects")?.iter().map(redirect).collect::<Result<_, Error>>()?,
-    })
+fn extra(block: &Block<'_>) -> Extra {
+    block.only(&["abis", "source", "sha256", "names", "removed", "redirects"]);
+    Extra {
+        abis: block.strings("abis"),
+        source: block.string("source"),
+        sha256: block.string("sha256"),
+        names: block.list("names", |block| {
+            block.only(&["nr", "name"]);
+            (block.number("nr"), block.string("name"))
+        }),
+        removed: block.strings("removed"),
+        redirects: block.list("redirects", |block| {
+            block.only(&["entry", "to"]);
+            (block.string("entry"), block.string("to"))
+        }),
+    }
 }
 
-fn prototype(block: &Block<'_>) -> Result<Prototype, Error> {
-    block.only(&["entry", "args", "source", "condition"])?;
-    let split = |arg: String| match arg.rsplit_once(' ') {
-        Some((ctype, name)) => Ok((ctype.to_owned(), name.to_owned())),
-        None => Err(block.error(format!("`{arg}` is no argument: a C type, a blank and a name are wanted"))),
-    };
-    Ok(Prototype {
-        entry: block.string("entry")?,
-        args: block.strings("args")?.into_iter().map(split).collect::<Result<_, _>>()?,
-        source: block.string("source")?,
-        condition: block.optional_string("condition")?,
-    })
+fn prototype(block: &Block<'_>) -> Prototype {
+    block.only(&["entry", "args", "source", "condition"]);
+    let mut args = Vec::new();
+    for arg in block.strings("args") {
+        match arg.rsplit_once(' ') {
+            Some((ctype, name)) => args.push((ctype.to_owned(), name.to_owned())),
+            None => block.refuse(format!("`{arg}` is no argument: a C type, a blank and a name are wanted")),
+        }
+    }
+    Prototype {
+        entry: block.string("entry"),
+        args,
+        source: block.string("source"),
+        condition: block.optional_string("condition"),
+    }
+}
+
+fn absence(block: &Block<'_>) -> Absent {
+    block.only(&["name", "abis", "entry", "why", "instead"]);
+    Absent {
+        name: block.string("name"),
+        abis: block.strings("abis"),
+        entry: block.string("entry"),
+        why: block.string("why"),
+        instead: block.string("instead"),
+    }
+}
+
+fn constants(block: &Block<'_>) -> Constants {
+    block.only(&["source", "sha256", "constants"]);
+    Constants {
+        source: block.string("source"),
+        constants: block.list("constants", |block| {
+            block.only(&["name", "value", "rust"]);
+            Constant { name: block.string("name"), value: block.integer("value"), rust: block.string("rust") }
+        }),
+    }
+}
+
+fn errno_set(block: &Block<'_>) -> (Vec<String>, Vec<ErrnoValue>) {
+    block.only(&["archs", "source", "sha256", "errnos"]);
+    let errnos = block.list("errnos", |block| {
+        block.only(&["value", "name", "text"]);
+        ErrnoValue { name: block.string("name"), value: block.number("value"), text: block.string("text") }
+    });
+    (block.strings("archs"), errnos)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn blocks_of(key: &str, inner: Option<&str>) -> Vec<Vec<String>> {
+    fn blocks_of(key: &str) -> Vec<Vec<String>> {
         let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "abis.toml").unwrap();
         document::parse("abis.toml", text, |top| {
-            let blocks = top.blocks(key)?;
-            Ok(match inner {
-                None => blocks.iter().map(Block::keys).collect(),
-                Some(inner) => {
-                    blocks.iter().filter_map(|b| b.optional_block(inner).unwrap()).map(|b| b.keys()).collect()
-                }
-            })
+            if key == "call" {
+                top.list("abi", |block| block.block("call", |call| call.keys())).into_iter().flatten().collect()
+            } else {
+                top.list(key, |block| block.keys())
+            }
         })
         .unwrap()
     }
@@ -574,12 +590,12 @@ mod tests {
     #[test]
     fn every_abi_has_the_same_keys_in_the_same_order() {
         let numbering = &ABI_KEYS[..ABI_KEYS.len() - 1];
-        let abis = blocks_of("abi", None);
+        let abis = blocks_of("abi");
         assert!(abis.len() > 30);
         for keys in abis {
             assert_eq!(keys.iter().filter(|key| *key != "call").collect::<Vec<_>>(), numbering);
         }
-        let calls = blocks_of("abi", Some("call"));
+        let calls = blocks_of("call");
         assert!(calls.len() >= 2);
         for keys in calls {
             assert_eq!(keys, CALL_KEYS);
@@ -614,7 +630,7 @@ mod tests {
         );
         assert_eq!(
             table(&format!("{head}syscalls = [\n  {{ nr = -1, tag = \"a\", name = \"exit\" }},\n]\n")),
-            "sh.toml:5: `nr` must be a whole number in range, and is an integer"
+            "sh.toml:5: `nr` is -1, and must be in 0..=4294967295"
         );
         assert_eq!(
             table(&format!("{head}syscalls = [\n  {{ nr = 1, name = \"exit\" }},\n]\n")),
