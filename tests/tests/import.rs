@@ -44,7 +44,7 @@ syscalls = [
     );
     let tables = tables(&new);
     assert_eq!(tables.prototypes().unwrap().len(), 6);
-    assert_eq!(tables.constants().unwrap().len(), 11);
+    assert_eq!(tables.constants().unwrap().iter().map(|header| header.constants.len()).sum::<usize>(), 11);
     assert_eq!(tables.errnos("mips").unwrap().last().unwrap().value, 89);
     assert_eq!(tables.errnos("x86").unwrap().last().unwrap().value, 38);
 }
@@ -856,9 +856,9 @@ fn the_export_of_a_folder_names_the_damaged_line() {
     for (from, to, sentence) in [
         ("nr = 435, ", "nr = 435 ", "not valid TOML: "),
         ("nr = 435, ", "nr = 4x5, ", "not valid TOML: "),
-        ("nr = 435, ", "nr = -435, ", "`nr` must be a whole number in range, and is an integer\n"),
-        ("nr = 435, ", "nr = 4294967296, ", "`nr` must be a whole number in range, and is an integer\n"),
-        ("nr = 435, ", "nr = \"435\", ", "`nr` must be a whole number in range, and is a string\n"),
+        ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=4294967295\n"),
+        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, and must be in 0..=4294967295\n"),
+        ("nr = 435, ", "nr = \"435\", ", "`nr` must be a whole number, and is a string\n"),
         ("nr = 435, ", "", "the key `nr` is missing\n"),
         ("nr = 435, ", "rn = 435, ", "unknown key `rn`; the keys here are nr, tag, name, entry, compat, noreturn\n"),
         ("nr = 435, ", "nr = 435, \0", "not valid TOML: "),

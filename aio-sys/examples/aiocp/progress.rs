@@ -33,12 +33,12 @@ impl Progress {
             let bar = "#".repeat((width as f64 * part) as usize);
             self.note(&format!("{percent:3.0}% [{bar:width$}] {} of {}, {speed}/s", human(done), human(self.size)));
         }
-        self.drawn = Some(Instant::now());
     }
 
     /// Puts a text where the bar is.
     pub fn note(&mut self, text: &str) {
         if self.terminal {
+            self.drawn = Some(Instant::now());
             let _ = write!(io::stderr(), "\r{text}\x1b[K");
         }
     }
@@ -47,18 +47,20 @@ impl Progress {
 /// Leaves a clean line to whatever is said next.
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.note("");
+        if self.drawn.is_some() {
+            self.note("");
+        }
     }
 }
 
 /// `1.5 GiB`
 pub fn human(bytes: u64) -> String {
-    let (mut value, mut units) = (bytes as f64, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter());
-    let mut unit = units.next();
-    while value >= 1023.95 && units.len() > 0 {
-        value /= 1024.0;
-        unit = units.next();
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let (mut value, mut unit) = (bytes as f64, 0);
+    // What would be shown as 1024.0 is one of the next unit.
+    while value >= 1023.95 {
+        (value, unit) = (value / 1024.0, unit + 1);
     }
-    let digits = if bytes < 1024 { 0 } else { 1 };
-    format!("{value:.digits$} {}", unit.unwrap_or(&""))
+    let digits = usize::from(unit > 0);
+    format!("{value:.digits$} {}", UNITS[unit])
 }

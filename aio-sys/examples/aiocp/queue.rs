@@ -10,8 +10,8 @@ use std::os::fd::AsRawFd;
 use std::process::abort;
 use std::ptr::NonNull;
 
-/// Requests in flight at most, each with a buffer of its own: a copy takes `SLOTS * CHUNK` bytes of memory. More of it was
-/// no faster on a disk, and slower where it did not fit the processor's cache.
+/// Requests in flight at most, each with a buffer of its own: a copy takes `SLOTS * CHUNK` bytes of memory. More of it
+/// was no faster on a disk, and slower where it did not fit the processor's cache.
 pub const SLOTS: usize = 16;
 /// Events to wait for at a time, and so requests to submit together. It saves calls, and leaves the disk enough to do.
 const BATCH: usize = SLOTS / 4;

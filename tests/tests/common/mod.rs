@@ -86,7 +86,8 @@ pub fn imported(tree: &Tree, only: &[&str]) -> Tables {
 pub fn tables(folder: &Path) -> Tables {
     let by_hand = ["abis.toml", "absent.toml"].map(|name| (name.to_owned(), fs::read(committed().join(name)).unwrap()));
     let files = contents(folder).into_iter().chain(by_hand);
-    Tables::new(files.map(|(name, bytes)| (name.clone(), name, String::from_utf8(bytes).unwrap().into()))).unwrap()
+    Tables::new(files.map(|(name, bytes)| (name.clone(), name, String::from_utf8(bytes).unwrap().into())).collect())
+        .unwrap()
 }
 
 /// The calls of an ABI. They live as long as the test, which is all that borrows them.
