@@ -114,7 +114,7 @@ impl Unit {
     }
 
     /// Name, value and place of the constants of every `enum` in [`Unit::lines`]. One whose value cannot be told from
-    /// them is left out, and so are those that count on from it.
+    /// them is left out, and so are those that count on from it and one that a macro hides.
     ///
     /// # Errors
     /// An `enum` without an end, a division by zero, or an expansion beyond the limits.
@@ -150,7 +150,10 @@ impl Unit {
                 let mut parts = std::mem::take(&mut entry).into_iter();
                 let Some((name, line)) = parts.next() else { continue };
                 let rest: Vec<_> = parts.map(|(text, _)| text).collect();
+                // Other than in `#define A A`, such a name is not the enumerator's, or does not mean it any more.
+                let hidden = self.macros.get(&name).is_some_and(|m| m.params.is_none() && m.body != name);
                 let value = match rest.split_first() {
+                    _ if hidden => None,
                     Some((sign, value)) if sign == "=" => {
                         self.integer(&value.join(" "), &known, &mut expanded, &line.file, line.line)?
                     }
@@ -1216,7 +1219,7 @@ __SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \\
 enum e : int { E = (D << 1) | 1, F = sizeof(int), G,
  H = E, }
 x;
-enum e v; struct { enum { I = C, J = MAX(I, 2), K __attribute__((x)), L = ~0U } i; };
+enum e v; struct { enum { I = C, J = MAX(I, 2), K __attribute__((x)), L = ~0U, BASE, M } i; };
 #define BASE 8
 #define MAX(a, b) (a > b ? a : b)
 enum e f(enum e);";
