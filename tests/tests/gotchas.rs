@@ -65,6 +65,7 @@ fn gotcha_02_csky_and_hexagon_rename_84() {
             ("hexagon", "sync_file_range2", 84, "sys_sync_file_range2"),
         ],
     );
+    lacks(&tables, "sync_file_range", &["hexagon"]);
 }
 
 /// What MIPS swaps in assembly, and only if it is configured for FPU affinity, is not followed.

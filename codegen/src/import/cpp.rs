@@ -125,11 +125,10 @@ impl Unit {
         let lines = self.lines.iter();
         let mut tokens = lines.flat_map(|line| lex(&line.text).into_iter().map(move |t| (t.text, line))).peekable();
         while let Some((word, opened)) = tokens.next() {
-            let tagged = |(text, _): &(String, &Line)| is_name(text) || text == ":";
             if word != "enum" {
                 continue;
             }
-            while tokens.next_if(tagged).is_some() {}
+            while tokens.next_if(|(text, _)| is_name(text) || text == ":").is_some() {}
             if tokens.next_if(|(text, _)| text == "{").is_none() {
                 continue;
             }
