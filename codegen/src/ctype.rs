@@ -1,7 +1,6 @@
 //! C types of kernel prototypes as Rust types. A type that is not understood has none: no guess is emitted.
 
 /// A Rust type for an argument, and whether it is a scalar of 64 bits on every ABI.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rust {
     pub(crate) name: String,
     pub(crate) wide: bool,

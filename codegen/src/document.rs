@@ -6,8 +6,8 @@
 
 use crate::Error;
 use std::cell::RefCell;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml_span::value::Table;
+use toml_span::{Value, parse as parse_toml};
 
 /// A document being read.
 struct Document<'d> {
@@ -34,17 +34,17 @@ impl Document<'_> {
 pub(crate) struct Block<'d> {
     document: &'d Document<'d>,
     at: usize,
-    table: &'d DeTable<'d>,
+    table: &'d Table<'d>,
 }
 
 /// Reads a document; the first mistake that `read` met is the result.
 pub(crate) fn parse<T>(file: &str, text: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
     let document = Document { file, text, mistake: RefCell::new(None) };
-    let table = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map_or(0, |span| document.line(span.start));
-        Error::new(file, line, format!("not valid TOML: {}", error.message()))
-    })?;
-    let value = read(&Block { document: &document, at: 0, table: table.get_ref() });
+    let top = parse_toml(text)
+        .map_err(|error| Error::new(file, document.line(error.span.start), format!("not valid TOML: {error}")))?;
+    let block =
+        Block { document: &document, at: 0, table: top.as_table().ok_or_else(|| Error::new(file, 0, "no table"))? };
+    let value = read(&block);
     match document.mistake.take() {
         None => Ok(value),
         Some(mistake) => Err(mistake),
@@ -60,9 +60,9 @@ impl<'d> Block<'d> {
     /// Refuses every key but `keys`.
     pub(crate) fn only(&self, keys: &[&str]) {
         for key in self.table.keys() {
-            if !keys.contains(&key.get_ref().as_ref()) {
-                let what = format!("unknown key `{}`; the keys here are {}", key.get_ref(), keys.join(", "));
-                self.document.refuse(key.span().start, what);
+            if !keys.contains(&key.name.as_ref()) {
+                let what = format!("unknown key `{}`; the keys here are {}", key.name, keys.join(", "));
+                self.document.refuse(key.span.start, what);
             }
         }
     }
@@ -70,7 +70,7 @@ impl<'d> Block<'d> {
     /// The keys in the order of the file.
     #[cfg(test)]
     pub(crate) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<_> = self.table.keys().map(|key| (key.span().start, key.get_ref().to_string())).collect();
+        let mut keys: Vec<_> = self.table.keys().map(|key| (key.span.start, key.name.to_string())).collect();
         keys.sort();
         keys.into_iter().map(|(_, key)| key).collect()
     }
@@ -79,7 +79,7 @@ impl<'d> Block<'d> {
         self.table.contains_key(key)
     }
 
-    fn value(&self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
+    fn value(&self, key: &str) -> Option<&'d Value<'d>> {
         let value = self.table.get(key);
         if value.is_none() {
             self.refuse(format!("the key `{key}` is missing"));
@@ -87,15 +87,15 @@ impl<'d> Block<'d> {
         value
     }
 
-    fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
-        let kind = value.get_ref().type_str();
+    fn mismatch(&self, key: &str, value: &Value<'_>, wanted: &str) {
+        let kind = value.as_ref().type_str();
         let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        self.document.refuse(value.span().start, format!("`{key}` must be {wanted}, and is {article} {kind}"));
+        self.document.refuse(value.span.start, format!("`{key}` must be {wanted}, and is {article} {kind}"));
     }
 
     pub(crate) fn string(&self, key: &str) -> String {
         let Some(value) = self.value(key) else { return String::new() };
-        match value.get_ref().as_str() {
+        match value.as_str() {
             Some(text) => text.to_owned(),
             None => {
                 self.mismatch(key, value, "a string");
@@ -110,7 +110,7 @@ impl<'d> Block<'d> {
 
     pub(crate) fn flag(&self, key: &str) -> bool {
         let Some(value) = self.value(key) else { return false };
-        match value.get_ref().as_bool() {
+        match value.as_bool() {
             Some(flag) => flag,
             None => {
                 self.mismatch(key, value, "true or false");
@@ -121,7 +121,7 @@ impl<'d> Block<'d> {
 
     pub(crate) fn integer(&self, key: &str) -> i64 {
         let Some(value) = self.value(key) else { return 0 };
-        let integer = value.get_ref().as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
+        let integer = value.as_integer();
         if integer.is_none() {
             self.mismatch(key, value, "a whole number");
         }
@@ -139,10 +139,10 @@ impl<'d> Block<'d> {
     pub(crate) fn strings(&self, key: &str) -> Vec<String> {
         let mut strings = Vec::new();
         let Some(value) = self.value(key) else { return strings };
-        match value.get_ref().as_array() {
+        match value.as_array() {
             Some(array) => {
                 for item in array {
-                    match item.get_ref().as_str() {
+                    match item.as_str() {
                         Some(text) => strings.push(text.to_owned()),
                         None => self.mismatch(key, item, "an array of strings"),
                     }
@@ -170,7 +170,7 @@ impl<'d> Block<'d> {
             return list;
         }
         let Some(value) = self.value(key) else { return list };
-        match value.get_ref().as_array() {
+        match value.as_array() {
             Some(array) => {
                 for item in array {
                     if let Some(block) = self.inner(key, item) {
@@ -183,11 +183,11 @@ impl<'d> Block<'d> {
         list
     }
 
-    fn inner(&self, key: &str, value: &'d Spanned<DeValue<'d>>) -> Option<Block<'d>> {
-        let table = value.get_ref().as_table();
+    fn inner(&self, key: &str, value: &'d Value<'d>) -> Option<Block<'d>> {
+        let table = value.as_table();
         if table.is_none() {
             self.mismatch(key, value, "a table");
         }
-        Some(Block { document: self.document, at: value.span().start, table: table? })
+        Some(Block { document: self.document, at: value.span.start, table: table? })
     }
 }

@@ -1,11 +1,13 @@
 //! The tables as Rust values. What each key means is said at the top of `tables/abis.toml`.
+//!
+//! What only the tool wants of them, to be printed and compared, is derived only for the tool.
 
 use crate::Error;
 use crate::document::{self, Block};
 use std::borrow::Cow;
 
 /// One kernel file of numbers, and where it is.
-#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct TableSource {
     /// The table's name; the imported file is `NAME.toml`.
     pub name: String,
@@ -18,7 +20,7 @@ pub struct TableSource {
 }
 
 /// An ABI: a numbering, a word size and a calling convention.
-#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Abi {
     /// Its name, as everywhere in this project.
     pub name: String,
@@ -51,7 +53,7 @@ pub struct Abi {
 }
 
 /// How a call is made.
-#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Convention {
     /// The instruction that enters the kernel.
     pub instruction: String,
@@ -78,7 +80,7 @@ pub struct Convention {
 }
 
 /// A register that the kernel changes, and who says so.
-#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Destroyed {
     /// Its name in the assembler.
     pub register: String,
@@ -100,7 +102,7 @@ pub enum Pairs {
 }
 
 /// An imported table.
-#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug, Default))]
 pub struct KernelTable {
     /// The kernel it comes from.
     pub linux: String,
@@ -115,7 +117,7 @@ pub struct KernelTable {
 }
 
 /// A row of a kernel table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Row {
     /// The number, base not included.
     pub nr: u32,
@@ -132,7 +134,7 @@ pub struct Row {
 }
 
 /// What a header or a C file of one architecture adds to a table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug, Default, PartialEq, Eq))]
 pub struct Extra {
     /// The ABIs it holds for.
     pub abis: Vec<String>,
@@ -149,7 +151,7 @@ pub struct Extra {
 }
 
 /// An entry point's arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Prototype {
     /// The entry point.
     pub entry: String,
@@ -162,7 +164,7 @@ pub struct Prototype {
 }
 
 /// A call that an ABI never had.
-#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Absent {
     /// The call.
     pub name: String,
@@ -177,7 +179,7 @@ pub struct Absent {
 }
 
 /// A named value of the kernel's user-space headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Constant {
     /// Its name.
     pub name: String,
@@ -188,7 +190,7 @@ pub struct Constant {
 }
 
 /// The constants of one kernel file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Constants {
     /// The file.
     pub source: String,
@@ -197,7 +199,7 @@ pub struct Constants {
 }
 
 /// One error number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct ErrnoValue {
     /// Its name.
     pub name: String,
@@ -208,7 +210,8 @@ pub struct ErrnoValue {
 }
 
 /// A call as user space sees it on one ABI.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
+#[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
 pub struct Call<'t> {
     /// The number that user space loads, base included.
     pub number: u32,
