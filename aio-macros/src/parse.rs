@@ -38,7 +38,7 @@ pub(crate) struct Function {
 
 /// `#[...]`
 pub(crate) struct Attribute {
-    pound: Token![#],
+    pound: TokenTree,
     pub(crate) brackets: Group,
 }
 
