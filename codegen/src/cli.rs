@@ -85,7 +85,7 @@ fn verb(verb: Verb) -> Result<(), Error> {
             // Nothing is written unless what is about to be written can be read.
             let (folder, files) = match tables {
                 Some(folder) => {
-                    load(&folder, &imported)?;
+                    readable(&load(&folder, &imported)?, &imported)?;
                     (folder, imported)
                 }
                 None => {
@@ -174,6 +174,19 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
         ));
     }
     Tables::new(found)
+}
+
+/// Reads every file that is to be written.
+fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error> {
+    for (name, _) in imported {
+        match name.trim_end_matches(".toml") {
+            "prototypes" => tables.prototypes().map(drop)?,
+            "errno" => tables.errnos("x86").map(drop)?,
+            "uapi" => tables.constants().map(drop)?,
+            table => tables.table(table).map(drop)?,
+        }
+    }
+    Ok(())
 }
 
 /// Every file of the repository that is emitted from the tables: path and text.
