@@ -1,8 +1,10 @@
 //! System calls by name, argument for argument as the kernel declares them.
 //!
 //! A result in `-4095..=-1` is `-errno` ([`Errno::decode`](crate::Errno::decode) tells); the C library's `errno` is not
-//! touched. A 64-bit argument is one Rust argument on every ABI: where the kernel takes it in two registers it is split
-//! here. A call whose C types are not understood has no function; [`abi`](crate::abi) makes it all the same.
+//! touched. A 64-bit argument of the kernel's prototype is one Rust argument, and is split here where it takes two
+//! registers; some entry points of 32-bit ABIs are declared with the halves as arguments of their own (`offset_lo`,
+//! `offset_hi` of i386's `fallocate`), and then so is the function. A call whose C types are not understood has no
+//! function; [`abi`](crate::abi) makes it all the same.
 //!
 //! # Safety
 //!
