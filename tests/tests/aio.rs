@@ -132,6 +132,16 @@ fn setup_wants_an_empty_id_and_a_number() {
     assert_eq!(Errno::decode(unsafe { raw::io_setup(1, ptr::without_provenance_mut(1)) }), Err(Errno::EFAULT));
 }
 
+/// More than the whole system may have is refused as the quota is, without using any of it up.
+#[test]
+fn setup_beyond_the_quota_is_eagain() {
+    let limit: u32 = std::fs::read_to_string("/proc/sys/fs/aio-max-nr").unwrap().trim().parse().unwrap();
+    if limit >= 4_000_000 {
+        return aio_tests::skip("EAGAIN of io_setup", "fs.aio-max-nr is beyond the kernel's own limit here");
+    }
+    assert_eq!(io_setup(limit + 1, &mut { ContextId::NONE }), Err(Errno::EAGAIN));
+}
+
 #[test]
 fn destroy_knows_no_context_twice() {
     let context = Context::new(1);
