@@ -331,3 +331,37 @@ impl<'p> Function<'p> {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registers(pairs: Pairs, args: &[&str]) -> Vec<String> {
+        let tables = Tables::embedded().unwrap();
+        let abi = tables.abi("i386").unwrap();
+        let mut convention = abi.call.clone().unwrap();
+        convention.pairs = pairs;
+        let args = args.iter().map(|arg| ((*arg).to_owned(), "x".to_owned())).collect();
+        let (entry, source) = ("sys_made_up".to_owned(), "fs/made_up.c".to_owned());
+        let prototypes = [Prototype { entry, args, source, condition: None }];
+        Function::new(abi, &convention, &prototypes, "sys_made_up").map_or(Vec::new(), |function| function.registers())
+    }
+
+    #[test]
+    fn a_64_bit_argument_travels_as_the_abi_wants() {
+        let (low, high) = ("Word::halves(x as u64)[0]", "Word::halves(x as u64)[1]");
+        let (x, hole) = ("Word::from(x)", "Word::from(0)");
+        let pread = ["unsigned int", "char __user *", "size_t", "loff_t"];
+        assert_eq!(registers(Pairs::Whole, &pread), [x, x, x, x]);
+        assert_eq!(registers(Pairs::Consecutive, &pread), [x, x, x, low, high]);
+        assert_eq!(registers(Pairs::Even, &pread), [x, x, x, hole, low, high]);
+        assert_eq!(registers(Pairs::Even, &["int", "int", "u64", "u64"]), [x, x, low, high, low, high]);
+        let too_many = ["int", "u64", "int", "u64"];
+        assert!(registers(Pairs::Even, &too_many).is_empty(), "more than six registers");
+    }
+
+    #[test]
+    fn an_argument_that_is_not_understood_has_no_function() {
+        assert!(registers(Pairs::Whole, &["int", "struct x"]).is_empty());
+    }
+}

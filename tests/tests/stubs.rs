@@ -1,0 +1,88 @@
+//! One call of each arity, from none to six arguments: each arrives in its place, and what surrounds the call survives.
+
+use aio_sys::{Errno, raw};
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+
+/// The call, with eight values live across it that the compiler must find unchanged.
+fn surrounded(call: impl FnOnce() -> isize) -> Result<usize, Errno> {
+    let before: [usize; 8] = black_box([1, 2, 3, 4, 5, 6, 7, 8]);
+    let [a, b, c, d, e, f, g, h] = before;
+    let result = call();
+    assert_eq!([a, b, c, d, e, f, g, h], [1, 2, 3, 4, 5, 6, 7, 8]);
+    Errno::decode(result)
+}
+
+#[test]
+fn no_argument() {
+    // SAFETY: getppid takes nothing.
+    assert_eq!(surrounded(|| unsafe { raw::getppid() }), Ok(std::os::unix::process::parent_id() as usize));
+}
+
+#[test]
+fn one_argument() {
+    // SAFETY: there is no such descriptor.
+    assert_eq!(surrounded(|| unsafe { raw::close(u32::MAX) }), Err(Errno::EBADF));
+}
+
+#[test]
+fn two_arguments() {
+    // SAFETY: the paths are C strings.
+    let access = |path: &core::ffi::CStr, mode| surrounded(|| unsafe { raw::access(path.as_ptr(), mode) });
+    assert_eq!(access(c"/proc", libc::R_OK), Ok(0));
+    assert_eq!(access(c"/proc/none", libc::R_OK), Err(Errno::ENOENT));
+    assert_eq!(access(c"/proc", 64), Err(Errno::EINVAL), "a mode that there is not");
+}
+
+#[test]
+fn three_arguments() {
+    let zero = File::open("/dev/zero").unwrap();
+    let mut buffer = [1u8; 9];
+    // SAFETY: the buffer has room for eight bytes.
+    let read = surrounded(|| unsafe { raw::read(zero.as_raw_fd() as u32, buffer.as_mut_ptr().cast(), 8) });
+    assert_eq!((read, buffer), (Ok(8), [0, 0, 0, 0, 0, 0, 0, 0, 1]));
+}
+
+#[test]
+fn four_arguments() {
+    let mut buffer = [0u8; 4096];
+    let (folder, path) = (File::open("/proc").unwrap(), c"self");
+    // SAFETY: the buffer has the room that is told.
+    let length = surrounded(|| unsafe {
+        raw::readlinkat(folder.as_raw_fd(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len() as i32)
+    });
+    assert_eq!(&buffer[..length.unwrap()], std::process::id().to_string().as_bytes());
+}
+
+#[test]
+fn five_arguments() {
+    // SAFETY: a structure of integers.
+    let mut status: libc::statx = unsafe { std::mem::zeroed() };
+    // SAFETY: the path is a C string, and the kernel writes a statx.
+    let found = surrounded(|| unsafe {
+        let into = (&raw mut status).cast();
+        raw::statx(libc::AT_FDCWD, c"/proc/self/exe".as_ptr(), 0, libc::STATX_SIZE, into)
+    });
+    assert_eq!((found, status.stx_size), (Ok(0), fs::metadata("/proc/self/exe").unwrap().len()));
+}
+
+#[test]
+fn six_arguments() {
+    let (mut from, to) = (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    from.write_all(b"0123456789").unwrap();
+    let (mut at, mut into) = (2i64, 1i64);
+    // SAFETY: both offsets are there to be read and written.
+    let copied = surrounded(|| unsafe {
+        let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
+        raw::copy_file_range(from, &raw mut at, to, &raw mut into, 5, 0)
+    });
+    assert_eq!((copied, at, into), (Ok(5), 7, 6));
+    assert_eq!(fs::read(to.path()).unwrap(), b"\x0023456");
+    // SAFETY: as above; the sixth argument is refused.
+    let refused = surrounded(|| unsafe {
+        raw::copy_file_range(from.as_raw_fd(), &raw mut at, to.as_raw_fd(), &raw mut into, 1, 1)
+    });
+    assert_eq!(refused, Err(Errno::EINVAL));
+}
