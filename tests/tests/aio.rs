@@ -389,6 +389,33 @@ fn eperm_of_submit() {
     });
 }
 
+/// The other cause: a file that may only grow, written as if it might not. Only root can make one, on a file system with
+/// such flags.
+#[test]
+fn eperm_of_submit_on_an_append_only_file() {
+    let path = tempfile::NamedTempFile::new().unwrap();
+    let file = File::options().append(true).open(path.path()).unwrap();
+    let set = |flags: core::ffi::c_int| {
+        // SAFETY: the kernel reads an int (include/uapi/linux/fs.h).
+        unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_SETFLAGS as _, &raw const flags) }
+    };
+    if set(0x20) != 0 {
+        let why = std::io::Error::last_os_error();
+        return aio_tests::skip("EPERM of io_submit on an append-only file", &why.to_string());
+    }
+    let context = Context::new(1);
+    let mut write = request(IOCB_CMD_PWRITE, &file, b"x".as_ptr(), 1, 0);
+    write.aio_rw_flags = RWF_NOAPPEND;
+    // SAFETY: the byte is static.
+    let refused = unsafe { context.submit(&[&mut write]) };
+    // The file could not be removed otherwise.
+    set(0);
+    if refused == Err(Errno::EOPNOTSUPP) {
+        return aio_tests::skip("EPERM of io_submit on an append-only file", "RWF_NOAPPEND needs Linux 6.9");
+    }
+    assert_eq!(refused, Err(Errno::EPERM));
+}
+
 /// A filter, as containers have, in place of the kernel without AIO.
 #[test]
 fn enosys_of_every_call() {
