@@ -54,7 +54,7 @@ enum Verb {
         #[arg(long, value_name = "ABI")]
         abi: Option<String>,
         /// Write nothing; fail if a copy differs.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "abi")]
         check: bool,
         /// Read the imported tables from this folder.
         #[arg(long, value_name = "DIR")]

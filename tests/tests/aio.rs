@@ -104,7 +104,8 @@ fn in_child(check: impl FnOnce() -> bool) {
     // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
     match unsafe { libc::fork() } {
         0 => {
-            let passed = check();
+            // A panic must not reach the harness, whose other threads the child does not have: it would end with status 0.
+            let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
             // SAFETY: the child ends here, without unwinding into the test harness.
             unsafe { libc::_exit(i32::from(!passed)) }
         }

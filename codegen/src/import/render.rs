@@ -100,10 +100,10 @@ pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype]) -> String {
         let condition = prototype.condition.as_ref().map_or(String::new(), |c| format!(", condition = {}", quoted(c)));
         let _ = writeln!(
             out,
-            "  {{ entry = {:?}, args = {}, source = {:?}{condition} }},",
+            "  {{ entry = {:?}, args = {}, source = {}{condition} }},",
             prototype.entry,
             strings(&args),
-            prototype.source
+            quoted(&prototype.source)
         );
     }
     out.push_str("]\n");
