@@ -15,6 +15,8 @@ pub mod cli;
 mod export;
 #[cfg(feature = "cli")]
 mod files;
+#[cfg(all(fuzzing, feature = "cli"))]
+pub mod fuzzing;
 #[cfg(feature = "cli")]
 mod import;
 

@@ -263,6 +263,16 @@ impl Tables {
         Ok(tables)
     }
 
+    /// These tables with another text in place of one file.
+    #[cfg(fuzzing)]
+    pub(crate) fn with(&self, name: &str, text: String) -> Tables {
+        let (sources, abis) = (self.sources.clone(), self.abis.clone());
+        let mut files = self.files.clone();
+        files.retain(|(file, ..)| file != name);
+        files.push((name.to_owned(), "hostile.toml".to_owned(), text.into()));
+        Tables { sources, abis, files }
+    }
+
     /// The ABI of that name.
     pub fn abi(&self, name: &str) -> Option<&Abi> {
         self.abis.iter().find(|abi| abi.name == name)

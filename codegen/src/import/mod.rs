@@ -1,6 +1,8 @@
 //! From a kernel source tree to `tables/`: read everything, check everything, and only then hand over the files.
 
 mod cpp;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod header;
 mod makefile;
 mod prototypes;
