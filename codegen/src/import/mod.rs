@@ -1,11 +1,15 @@
 //! From a kernel source tree, or from installed headers, to `tables/`: read everything, check everything, and only then
 //! hand over the files.
 
+mod condition;
 mod cpp;
+mod entries;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod header;
 mod installed;
+mod kbuild;
+mod kconfig;
 mod makefile;
 mod prototypes;
 mod render;
@@ -51,10 +55,8 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
         out.push((format!("{}.toml", source.name), render::table(table)));
     }
     if wanted("prototypes") {
-        let mut found = prototypes::scan(root)?;
-        let reached = entry_points(facts, read.iter().map(|(_, table)| table))?;
-        found.retain(|prototype| reached.contains(prototype.entry.as_str()));
-        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &found)));
+        let (found, bare) = entries::join(root, facts, &read)?;
+        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &found, &bare)));
     }
     if wanted("errno") {
         out.push(("errno.toml".to_owned(), errnos(root, &linux, facts)?));
@@ -139,17 +141,6 @@ fn merged(
     let (takes, rows) = unistd::merge(all);
     let source = path.strip_prefix(root).unwrap_or(path).display().to_string();
     Ok(Some(KernelTable { linux: linux.to_owned(), source, sha256: files::sha256(path)?, takes, extras, rows }))
-}
-
-/// Every symbol that some number ends in, and those that absent calls would have ended in.
-fn entry_points<'t>(facts: &Tables, tables: impl Iterator<Item = &'t KernelTable>) -> Result<BTreeSet<String>, Error> {
-    let mut symbols: BTreeSet<String> = facts.absent()?.into_iter().map(|absent| absent.entry).collect();
-    for table in tables {
-        let rows = table.rows.iter().flat_map(|row| [&row.entry, &row.compat]).flatten();
-        let swapped = table.extras.iter().flat_map(|extra| &extra.redirects).map(|(_, to)| to);
-        symbols.extend(rows.chain(swapped).cloned());
-    }
-    Ok(symbols)
 }
 
 fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
