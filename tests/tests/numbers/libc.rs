@@ -3,13 +3,15 @@
 use crate::{Numbers, OURS, Oracle, is_error, text};
 use std::path::Path;
 
-pub(crate) const LIBC: Oracle = Oracle { name: "libc", files: FILES, read, one_kernel: false };
+pub(crate) const LIBC: Oracle =
+    Oracle { name: "libc", mark: "pub const SYS_read:", files: FILES, read, one_kernel: false };
 
-/// Those of wasm32 (a runtime with x86_64's numbers) and of targets that share a file are left out.
+/// The runtime that wasm32 is for has the numbers of x86_64.
 const FILES: &[(&str, &str)] = &[
     ("x86_64", "linux/gnu/b64/x86_64/not_x32.rs"),
     ("x86_64", "linux/musl/b64/x86_64/mod.rs"),
     ("x86_64", "android/b64/x86_64/mod.rs"),
+    ("x86_64", "linux/musl/b64/wasm32/mod.rs"),
     ("x32", "linux/gnu/b64/x86_64/x32.rs"),
     ("i386", "linux/gnu/b32/x86/mod.rs"),
     ("i386", "linux/musl/b32/x86/mod.rs"),

@@ -13,7 +13,7 @@ use aio_codegen::Tables;
 use aio_tests::{CCompiler, package_source, root, skip};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::{env, fs};
 
@@ -21,7 +21,9 @@ use std::{env, fs};
 struct Oracle {
     /// As its package and its list are called.
     name: &'static str,
-    /// The ABIs that it has, and its file for each.
+    /// What a file with numbers of calls contains.
+    mark: &'static str,
+    /// The ABIs that it has, and the end of the path of a file for each.
     files: &'static [(&'static str, &'static str)],
     /// Reads such a file in the package's source.
     read: fn(&Path, &str) -> Numbers,
@@ -89,6 +91,21 @@ impl Oracle {
         claims
     }
 
+    /// No file of the package that has numbers is forgotten.
+    fn is_read_as_a_whole(&self) {
+        fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { walk(&path, found) } else { found.push(path) }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&package_source(self.name).join("src"), &mut found);
+        found.retain(|path| text(path).contains(self.mark));
+        found.retain(|path| !self.files.iter().any(|(_, file)| path.ends_with(file)));
+        assert!(found.is_empty(), "files of {} that are compared with no ABI: {found:#?}", self.name);
+    }
+
     /// The lines of its list, and whether each is an error of the crate.
     fn known(&self) -> BTreeMap<Claim, bool> {
         let file = format!("tests/oracles/{}.txt", self.name);
@@ -108,6 +125,7 @@ impl Oracle {
     }
 
     fn agrees_but_for_its_known_errors(&self) {
+        self.is_read_as_a_whole();
         let known = self.known();
         let mut found = self.claims();
         found.retain(|(place, name, number)| number.is_none() || OURS[place].get(name) != number.as_ref());
@@ -175,7 +193,7 @@ fn the_readme_has_the_figures() {
         "<!-- Figures: written by `AIO_BLESS=1 cargo test -p aio-tests --test numbers` -->\n",
         "<!-- end of figures -->",
     );
-    let (head, rest) = readme.split_once(begin).expect("README.md has the line of which the figures stand below");
+    let (head, rest) = readme.split_once(begin).expect("README.md has the line that the figures stand below");
     let (_, tail) = rest.split_once(end).expect("README.md has the line that ends the figures");
     let expected = format!("{head}{begin}{table}{end}{tail}");
     if env::var_os("AIO_BLESS").is_some() {

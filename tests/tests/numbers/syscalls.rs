@@ -5,6 +5,7 @@ use std::path::Path;
 
 pub(crate) const SYSCALLS: Oracle = Oracle {
     name: "syscalls",
+    mark: "        read = ",
     files: &[
         ("x86_64", "x86_64.rs"),
         ("i386", "x86.rs"),
