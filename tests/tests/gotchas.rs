@@ -327,7 +327,8 @@ fn facts(tables: &Tables) -> String {
         table.extras.iter_mut().for_each(|extra| extra.sha256.clear());
         facts += &format!("{table:#?}\n");
     }
-    facts + &format!("{:#?}\n{:#?}", tables.prototypes().unwrap(), (tables.constants(), tables.errnos("mips")))
+    let (constants, errnos) = (tables.constants().unwrap(), tables.errnos("mips").unwrap());
+    facts + &format!("{:#?}\n{constants:#?}\n{errnos:#?}", tables.prototypes().unwrap())
 }
 
 #[test]
