@@ -1,7 +1,7 @@
 //! Tables to Rust: the text that `aio-sys` includes for its target. A pure function of the tables.
 
 use crate::Error;
-use crate::ctype;
+use crate::ctype::{self, Width};
 use crate::tables::{Abi, Absent, Call, Convention, KernelTable, Pairs, Prototype, Tables};
 use std::fmt::Write as _;
 
@@ -34,7 +34,7 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     constants(&mut out, tables)?;
     stubs(&mut out, convention, abi.bits);
     let absent: Vec<_> = tables.absent()?.into_iter().filter(|absent| absent.abis.contains(name)).collect();
-    raw(&mut out, abi, convention, &table, &calls, &tables.prototypes()?, &absent);
+    raw(&mut out, abi, &table, &calls, &tables.prototypes()?, &absent);
     Ok(out)
 }
 
@@ -219,24 +219,28 @@ fn stub(out: &mut String, convention: &Convention, bits: u32, count: usize) {
     out.push_str("            );\n        }\n        result\n    }\n");
 }
 
-/// The prototype of an entry point on an architecture, if it is one and only one.
-fn prototype<'p>(prototypes: &'p [Prototype], arch: &str, entry: &str) -> Option<&'p Prototype> {
-    let own = format!("arch/{arch}/");
-    let all = prototypes.iter().filter(|prototype| prototype.entry == entry);
-    let (ours, rest): (Vec<_>, Vec<_>) = all
-        .filter(|prototype| prototype.source.starts_with(&own) || !prototype.source.starts_with("arch/"))
-        // User-mode Linux lives in arch/x86 too.
-        .filter(|prototype| !prototype.source.starts_with("arch/x86/um/"))
-        .partition(|prototype| prototype.source.starts_with(&own));
-    let found = if ours.is_empty() { rest } else { ours };
-    let (first, others) = found.split_first()?;
-    others.iter().all(|other| other.args == first.args).then_some(*first)
+/// The prototype of an entry point on an ABI, if it is one and only one.
+fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<&'p Prototype> {
+    let own = format!("arch/{}/", abi.arch);
+    let mut found = prototypes.iter().filter(|prototype| {
+        prototype.entry == entry
+            && match &prototype.abis {
+                Some(abis) => abis.contains(&abi.name),
+                None => prototype.source.starts_with(&own) || !prototype.source.starts_with("arch/"),
+            }
+    });
+    let first = found.next()?;
+    // Definitions of one kernel configuration or another agree, but for the words of the C types.
+    found.all(|other| other.args.len() == first.args.len() && types(other) == types(first)).then_some(first)
+}
+
+fn types(prototype: &Prototype) -> Vec<Option<String>> {
+    prototype.args.iter().map(|(c, _)| ctype::rust(c).map(|rust| rust.name)).collect()
 }
 
 fn raw(
     out: &mut String,
     abi: &Abi,
-    convention: &Convention,
     table: &KernelTable,
     calls: &[Call<'_>],
     prototypes: &[Prototype],
@@ -249,13 +253,14 @@ fn raw(
     );
     for call in calls {
         let body = |f: &Function<'_>| f.body(call.name);
-        if let Some(function) = call.entry.and_then(|entry| Function::new(abi, convention, prototypes, entry)) {
+        let function = call.entry.and_then(|entry| Function::new(abi, prototypes, entry));
+        if let Some(function) = function.filter(|function| function.registers().len() <= MOST_ARGUMENTS) {
             function.write(out, call.name, "", "", &body(&function));
         }
     }
     for absence in absent {
         let Absent { name, why, instead, entry, .. } = absence;
-        let Some(function) = Function::new(abi, convention, prototypes, entry) else { continue };
+        let Some(function) = Function::new(abi, prototypes, entry) else { continue };
         let message = format!("{} has no `{name}`: {why}; use {instead}", abi.name);
         let _ = writeln!(
             out,
@@ -277,35 +282,44 @@ fn raw(
 /// A raw function in the making.
 struct Function<'p> {
     prototype: &'p Prototype,
-    /// Rust name, Rust type and whether it travels as a pair.
-    parameters: Vec<(String, String, bool)>,
+    parameters: Vec<Parameter>,
+}
+
+struct Parameter {
+    name: String,
+    rust: String,
+    /// How it travels; `Whole` is one register.
     pairs: Pairs,
 }
 
 impl<'p> Function<'p> {
-    fn new(abi: &Abi, convention: &Convention, prototypes: &'p [Prototype], entry: &str) -> Option<Function<'p>> {
-        let prototype = prototype(prototypes, &abi.arch, entry)?;
+    fn new(abi: &Abi, prototypes: &'p [Prototype], entry: &str) -> Option<Function<'p>> {
+        let prototype = prototype(prototypes, abi, entry)?;
         let mut parameters = Vec::new();
         for (c, name) in &prototype.args {
             let rust = ctype::rust(c)?;
-            parameters.push((identifier(name), rust.name, rust.wide && convention.pairs != Pairs::Whole));
+            let pairs = match rust.width {
+                Width::Word => Pairs::Whole,
+                Width::Wide => abi.pairs,
+                Width::Halves => Pairs::Consecutive,
+            };
+            parameters.push(Parameter { name: identifier(name), rust: rust.name, pairs });
         }
-        let function = Function { prototype, parameters, pairs: convention.pairs };
-        (function.registers().len() <= MOST_ARGUMENTS).then_some(function)
+        Some(Function { prototype, parameters })
     }
 
     /// What goes into each register.
     fn registers(&self) -> Vec<String> {
         let mut registers = Vec::new();
-        for (name, _, pair) in &self.parameters {
-            if !pair {
+        for Parameter { name, pairs, .. } in &self.parameters {
+            if *pairs == Pairs::Whole {
                 registers.push(format!("Word::from({name})"));
                 continue;
             }
-            if self.pairs == Pairs::Even && registers.len() % 2 == 1 {
+            if *pairs == Pairs::Even && registers.len() % 2 == 1 {
                 registers.push("Word::from(0)".to_owned());
             }
-            registers.extend([format!("Word::halves({name} as u64)[0]"), format!("Word::halves({name} as u64)[1]")]);
+            registers.extend([0, 1].map(|half| format!("Word::halves({name} as u64)[{half}]")));
         }
         registers
     }
@@ -320,7 +334,8 @@ impl<'p> Function<'p> {
     fn write(&self, out: &mut String, name: &str, attributes: &str, bound: &str, body: &str) {
         let c: Vec<_> = self.prototype.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
         let source = &self.prototype.source;
-        let parameters: Vec<_> = self.parameters.iter().map(|(name, rust, _)| format!("{name}: {rust}")).collect();
+        let parameters: Vec<_> =
+            self.parameters.iter().map(|Parameter { name, rust, .. }| format!("{name}: {rust}")).collect();
         let _ = writeln!(
             out,
             "\n    /// `{name}({})`, defined in `{source}`.\n    {attributes}#[inline]\n    \
@@ -338,13 +353,12 @@ mod tests {
 
     fn registers(pairs: Pairs, args: &[&str]) -> Vec<String> {
         let tables = Tables::embedded().unwrap();
-        let abi = tables.abi("i386").unwrap();
-        let mut convention = abi.call.clone().unwrap();
-        convention.pairs = pairs;
+        let mut abi = tables.abi("i386").unwrap().clone();
+        abi.pairs = pairs;
         let args = args.iter().map(|arg| ((*arg).to_owned(), "x".to_owned())).collect();
         let (entry, source) = ("sys_made_up".to_owned(), "fs/made_up.c".to_owned());
-        let prototypes = [Prototype { entry, args, source, condition: None }];
-        Function::new(abi, &convention, &prototypes, "sys_made_up").map_or(Vec::new(), |function| function.registers())
+        let prototypes = [Prototype { entry, args, abis: None, source, line: 1, condition: None, optional: None }];
+        Function::new(&abi, &prototypes, "sys_made_up").map_or(Vec::new(), |function| function.registers())
     }
 
     #[test]
@@ -357,7 +371,8 @@ mod tests {
         assert_eq!(registers(Pairs::Even, &pread), [x, x, x, hole, low, high]);
         assert_eq!(registers(Pairs::Even, &["int", "int", "u64", "u64"]), [x, x, low, high, low, high]);
         let too_many = ["int", "u64", "int", "u64"];
-        assert!(registers(Pairs::Even, &too_many).is_empty(), "more than six registers");
+        assert!(registers(Pairs::Even, &too_many).len() > MOST_ARGUMENTS);
+        assert_eq!(registers(Pairs::Even, &["int", "SC_ARG64"]), [x, low, high], "the kernel splits it itself");
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct Abi {
     pub bits: u32,
     /// Bytes of the kernel's signal set.
     pub sigset: u32,
+    /// How a 64-bit argument travels.
+    pub pairs: Pairs,
     /// Values of Rust's `target_arch`.
     pub rust: Vec<String>,
     /// How a call is made, where a stub is emitted.
@@ -70,8 +72,6 @@ pub struct Convention {
     pub destroyed: Vec<Destroyed>,
     /// Whether the flags survive.
     pub flags_kept: bool,
-    /// How a 64-bit argument travels.
-    pub pairs: Pairs,
     /// Registers that Rust's `asm!` refuses as operands.
     pub unnameable: Vec<String>,
     /// One line that saves an unnameable `{register}`.
@@ -190,10 +190,54 @@ pub struct Prototype {
     pub entry: String,
     /// C type and name of each argument.
     pub args: Vec<(String, String)>,
+    /// The ABIs whose tables end in this definition, where the entry point has several.
+    pub abis: Option<Vec<String>>,
     /// The file that defines it.
     pub source: String,
+    /// The line of the definition, from 1.
+    pub line: u32,
     /// The preprocessor condition that it stands under.
     pub condition: Option<String>,
+    /// When the kernel has it, where `kernel/sys_ni.c` says that it may not: a Kconfig condition, or
+    /// [`Prototype::UNKNOWN`].
+    pub optional: Option<String>,
+}
+
+impl Prototype {
+    /// Stands in `optional` where neither a makefile nor an `#if` of the kernel says when it has the definition.
+    pub const UNKNOWN: &'static str = "unknown";
+}
+
+/// An entry point that no C definition gives arguments.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct Bare {
+    /// The entry point.
+    pub entry: String,
+    /// What it is instead.
+    pub why: Why,
+    /// The ABIs whose tables end in it.
+    pub abis: Vec<String>,
+    /// The file that says so; empty for [`Why::NotFound`].
+    pub source: String,
+    /// The line there.
+    pub line: u32,
+}
+
+/// Why an entry point has no prototype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It is written in assembly.
+    Assembler,
+    /// No configuration builds a definition for these ABIs, and the kernel answers `ENOSYS`.
+    NotBuilt,
+    /// Nothing in the tree defines it.
+    NotFound,
+}
+
+impl Why {
+    /// Every reason, in the words of `prototypes.toml`.
+    pub const ALL: &'static [(Why, &'static str)] =
+        &[(Why::Assembler, "assembler"), (Why::NotBuilt, "not built"), (Why::NotFound, "not found")];
 }
 
 /// A call that an ABI never had.
@@ -328,9 +372,14 @@ impl Tables {
     /// The entry points' arguments.
     pub fn prototypes(&self) -> Result<Vec<Prototype>, Error> {
         self.read("prototypes.toml", |top| {
-            top.only(&["linux", "prototypes"]);
+            top.only(&["linux", "prototypes", "bare"]);
             top.list("prototypes", prototype)
         })
+    }
+
+    /// The entry points without prototype.
+    pub fn bare(&self) -> Result<Vec<Bare>, Error> {
+        self.read("prototypes.toml", |top| top.list("bare", bare))
     }
 
     /// The calls that an ABI never had.
@@ -441,6 +490,7 @@ const ABI_KEYS: &[&str] = &[
     "redirects",
     "bits",
     "sigset",
+    "pairs",
     "rust",
     "call",
     "entry",
@@ -457,7 +507,6 @@ const CALL_KEYS: &[&str] = &[
     "failure",
     "destroyed",
     "flags",
-    "pairs",
     "unnameable",
     "save",
     "load",
@@ -497,6 +546,7 @@ fn abi(block: &Block<'_>) -> Abi {
         redirects: non_empty(block.string("redirects")),
         bits,
         sigset: block.number("sigset"),
+        pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
         call: block.block("call", convention),
         #[cfg(feature = "cli")]
@@ -549,7 +599,6 @@ fn convention(block: &Block<'_>) -> Convention {
             Destroyed { register: block.string("register"), why: block.string("why"), source: block.string("source") }
         }),
         flags_kept: word(block, "flags", &["destroyed", "kept"]) == 1,
-        pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         unnameable: block.strings("unnameable"),
         save: block.string("save"),
         load: block.string("load"),
@@ -588,7 +637,7 @@ fn extra(block: &Block<'_>) -> Extra {
 }
 
 fn prototype(block: &Block<'_>) -> Prototype {
-    block.only(&["entry", "args", "source", "condition"]);
+    block.only(&["entry", "args", "abis", "source", "line", "condition", "optional"]);
     let mut args = Vec::new();
     for arg in block.strings("args") {
         match arg.rsplit_once(' ') {
@@ -599,8 +648,25 @@ fn prototype(block: &Block<'_>) -> Prototype {
     Prototype {
         entry: block.string("entry"),
         args,
+        abis: if block.has("abis") { Some(block.strings("abis")) } else { None },
         source: block.string("source"),
+        line: block.number("line"),
         condition: block.optional_string("condition"),
+        optional: block.optional_string("optional"),
+    }
+}
+
+fn bare(block: &Block<'_>) -> Bare {
+    block.only(&["entry", "why", "abis", "source", "line"]);
+    let words: Vec<&str> = Why::ALL.iter().map(|(_, word)| *word).collect();
+    let why = Why::ALL[word(block, "why", &words)].0;
+    let placed = why != Why::NotFound;
+    Bare {
+        entry: block.string("entry"),
+        why,
+        abis: block.strings("abis"),
+        source: if placed { block.string("source") } else { String::new() },
+        line: if placed { block.number("line") } else { 0 },
     }
 }
 

@@ -1686,7 +1686,7 @@ pub mod raw {
 
     /// `time(old_time32_t __user * tloc)`, defined in `kernel/time/time.c`.
     #[inline]
-    pub unsafe fn time(tloc: *mut c_void) -> isize {
+    pub unsafe fn time(tloc: *mut i32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall1(nr::SYS_time, Word::from(tloc)) }
     }
@@ -1763,7 +1763,7 @@ pub mod raw {
 
     /// `stime(old_time32_t __user * tptr)`, defined in `kernel/time/time.c`.
     #[inline]
-    pub unsafe fn stime(tptr: *mut c_void) -> isize {
+    pub unsafe fn stime(tptr: *mut i32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall1(nr::SYS_stime, Word::from(tptr)) }
     }
@@ -2039,6 +2039,13 @@ pub mod raw {
     pub unsafe fn setregid(rgid: u16, egid: u16) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_setregid, Word::from(rgid), Word::from(egid)) }
+    }
+
+    /// `sigsuspend(int unused1, int unused2, old_sigset_t mask)`, defined in `kernel/signal.c`.
+    #[inline]
+    pub unsafe fn sigsuspend(unused1: c_int, unused2: c_int, mask: c_ulong) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall3(nr::SYS_sigsuspend, Word::from(unused1), Word::from(unused2), Word::from(mask)) }
     }
 
     /// `sigpending(old_sigset_t __user * uset)`, defined in `kernel/signal.c`.
@@ -2349,6 +2356,13 @@ pub mod raw {
         unsafe { stub::syscall0(nr::SYS_sigreturn) }
     }
 
+    /// `clone(unsigned long clone_flags, unsigned long newsp, int __user * parent_tidptr, unsigned long tls, int __user * child_tidptr)`, defined in `kernel/fork.c`.
+    #[inline]
+    pub unsafe fn clone(clone_flags: c_ulong, newsp: c_ulong, parent_tidptr: *mut c_int, tls: c_ulong, child_tidptr: *mut c_int) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall5(nr::SYS_clone, Word::from(clone_flags), Word::from(newsp), Word::from(parent_tidptr), Word::from(tls), Word::from(child_tidptr)) }
+    }
+
     /// `setdomainname(char __user * name, int len)`, defined in `kernel/sys.c`.
     #[inline]
     pub unsafe fn setdomainname(name: *mut c_char, len: c_int) -> isize {
@@ -2424,13 +2438,6 @@ pub mod raw {
     pub unsafe fn fchdir(fd: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall1(nr::SYS_fchdir, Word::from(fd)) }
-    }
-
-    /// `bdflush()`, defined in `arch/x86/kernel/process.c`.
-    #[inline]
-    pub unsafe fn bdflush() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall0(nr::SYS_bdflush) }
     }
 
     /// `sysfs(int option, unsigned long arg1, unsigned long arg2)`, defined in `fs/filesystems.c`.
@@ -2522,13 +2529,6 @@ pub mod raw {
     pub unsafe fn fdatasync(fd: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall1(nr::SYS_fdatasync, Word::from(fd)) }
-    }
-
-    /// `_sysctl()`, defined in `arch/x86/kernel/process.c`.
-    #[inline]
-    pub unsafe fn _sysctl() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall0(nr::SYS__sysctl) }
     }
 
     /// `mlock(unsigned long start, size_t len)`, defined in `mm/mlock.c`.
@@ -3273,6 +3273,13 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_timer_delete, Word::from(timer_id)) }
     }
 
+    /// `clock_settime(const clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    #[inline]
+    pub unsafe fn clock_settime(which_clock: i32, tp: *mut old_timespec32) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall2(nr::SYS_clock_settime, Word::from(which_clock), Word::from(tp)) }
+    }
+
     /// `clock_gettime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-stubs.c`.
     #[inline]
     pub unsafe fn clock_gettime(which_clock: i32, tp: *mut old_timespec32) -> isize {
@@ -3775,6 +3782,13 @@ pub mod raw {
     pub unsafe fn fanotify_init(flags: c_uint, event_f_flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_fanotify_init, Word::from(flags), Word::from(event_f_flags)) }
+    }
+
+    /// `fanotify_mark(int fanotify_fd, unsigned int flags, SC_ARG64 mask, int dfd, const char __user * pathname)`, defined in `fs/notify/fanotify/fanotify_user.c`.
+    #[inline]
+    pub unsafe fn fanotify_mark(fanotify_fd: c_int, flags: c_uint, mask: u64, dfd: c_int, pathname: *const c_char) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall6(nr::SYS_fanotify_mark, Word::from(fanotify_fd), Word::from(flags), Word::halves(mask as u64)[0], Word::halves(mask as u64)[1], Word::from(dfd), Word::from(pathname)) }
     }
 
     /// `prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __user * new_rlim, struct rlimit64 __user * old_rlim)`, defined in `kernel/sys.c`.

@@ -1,7 +1,11 @@
 //! From a kernel source tree to `tables/`: read everything, check everything, and only then hand over the files.
 
+mod condition;
 mod cpp;
+mod entries;
 mod header;
+mod kbuild;
+mod kconfig;
 mod makefile;
 mod prototypes;
 mod render;
@@ -72,10 +76,8 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
         out.push((format!("{}.toml", source.name), render::table(table)));
     }
     if wanted("prototypes") {
-        let mut found = prototypes::scan(root)?;
-        let reached = entry_points(facts, &read)?;
-        found.retain(|prototype| reached.contains(prototype.entry.as_str()));
-        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &found)));
+        let (found, bare) = entries::join(root, facts, &read)?;
+        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &found, &bare)));
     }
     if wanted("errno") {
         out.push(("errno.toml".to_owned(), errnos(root, &linux, facts)?));
@@ -201,17 +203,6 @@ fn no_gaps(
         }
     }
     Ok(())
-}
-
-/// Every symbol that some number ends in, and those that absent calls would have ended in.
-fn entry_points(facts: &Tables, read: &[(&TableSource, KernelTable)]) -> Result<BTreeSet<String>, Error> {
-    let mut symbols: BTreeSet<String> = facts.absent()?.into_iter().map(|absent| absent.entry).collect();
-    for (_, table) in read {
-        let rows = table.rows.iter().flat_map(|row| [&row.entry, &row.compat]).flatten();
-        let swapped = table.extras.iter().flat_map(|extra| &extra.redirects).map(|(_, to)| to);
-        symbols.extend(rows.chain(swapped).cloned());
-    }
-    Ok(symbols)
 }
 
 fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
