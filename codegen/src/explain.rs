@@ -1,7 +1,7 @@
 //! What becomes of a call: from the instruction through the kernel's labels and tables to the function that it ends in.
 
 use crate::Error;
-use crate::tables::{Abi, Absent, Call, Entry, Extra, KernelTable, Prototype, Tables};
+use crate::tables::{Abi, Absent, Bare, Call, Entry, Extra, KernelTable, Prototype, Tables, Why};
 use std::fmt::Write as _;
 
 /// What is asked about.
@@ -20,7 +20,9 @@ struct Room<'t> {
 /// All that an answer may need.
 struct Facts<'t> {
     rooms: Vec<Room<'t>>,
+    linux: String,
     prototypes: Vec<Prototype>,
+    bare: Vec<Bare>,
     absent: Vec<Absent>,
 }
 
@@ -33,7 +35,8 @@ pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<Stri
     let there: Vec<&Abi> = tables.abis.iter().filter(|abi| tables.has_table(&abi.table)).collect();
     let kernel: Vec<KernelTable> = there.iter().map(|abi| tables.table(&abi.table)).collect::<Result<_, _>>()?;
     let rooms = there.iter().zip(&kernel).map(|(abi, table)| Room { abi, table, calls: abi.calls(table) }).collect();
-    let facts = Facts { rooms, prototypes: tables.prototypes()?, absent: tables.absent()? };
+    let (linux, prototypes, bare) = (tables.prototypes_of()?, tables.prototypes()?, tables.bare()?);
+    let facts = Facts { rooms, linux, prototypes, bare, absent: tables.absent()? };
     if let Asked::Name(name) = asked {
         facts.known(name)?;
     }
@@ -193,11 +196,7 @@ impl Facts<'_> {
         let place = match entry {
             None => "answers ENOSYS: the number is only reserved".to_owned(),
             Some(NO_CALL) => "answers ENOSYS".to_owned(),
-            Some(entry) => {
-                let mut places: Vec<String> = self.definitions(entry, Some(abi)).into_iter().map(place).collect();
-                places.dedup();
-                places.join(", ")
-            }
+            Some(entry) => self.place(entry, abi),
         };
         let mut steps: Vec<Vec<&str>> = Vec::new();
         for step in way.path.iter().chain([&way.table]) {
@@ -208,26 +207,54 @@ impl Facts<'_> {
         format!("  {}{comma}{}\n{}", way.instruction, way.when, aligned(&steps, "    "))
     }
 
-    /// An entry point's definitions; for one ABI, not those of other architectures.
-    fn definitions(&self, entry: &str, abi: Option<&Abi>) -> Vec<&Prototype> {
-        let mut found: Vec<&Prototype> = self.prototypes.iter().filter(|prototype| prototype.entry == entry).collect();
-        if let Some(abi) = abi {
-            let arch = format!("arch/{}/", abi.arch);
-            let own = found.iter().any(|prototype| prototype.source.starts_with(&arch));
-            found.retain(|prototype| prototype.source.starts_with(if own { &arch } else { "" }));
-            found.retain(|prototype| own || !prototype.source.starts_with("arch/"));
+    /// Where the entry point of an ABI is defined, as far as the kernel of the prototypes says.
+    fn place(&self, entry: &str, abi: &Abi) -> String {
+        if let Some(prototype) = self.definitions(entry, Some(abi)).first() {
+            return self.at(&prototype.source, prototype.line, Some(abi));
         }
-        found
+        let Some(bare) = self.bare.iter().find(|bare| bare.entry == entry && bare.abis.contains(&abi.name)) else {
+            return String::new();
+        };
+        let at = self.at(&bare.source, bare.line, Some(abi));
+        match bare.why {
+            Why::Assembler => format!("{at}, in assembly"),
+            Why::NotBuilt => format!("answers ENOSYS: no configuration builds it ({at})"),
+            Why::NotFound => String::new(),
+        }
+    }
+
+    /// A place in the kernel that the prototypes are from; another kernel has the line elsewhere.
+    fn at(&self, source: &str, line: u32, abi: Option<&Abi>) -> String {
+        let same = |room: &&Room| abi.is_none_or(|abi| abi.name == room.abi.name) && room.table.linux == self.linux;
+        if self.rooms.iter().any(|room| same(&room)) { format!("{source}:{line}") } else { source.to_owned() }
+    }
+
+    /// An entry point's definitions: those of one ABI, or all.
+    fn definitions(&self, entry: &str, abi: Option<&Abi>) -> Vec<&Prototype> {
+        let for_abi = |prototype: &&Prototype| match (abi, &prototype.abis) {
+            (Some(abi), Some(abis)) => abis.contains(&abi.name),
+            _ => true,
+        };
+        self.prototypes.iter().filter(|prototype| prototype.entry == entry).filter(for_abi).collect()
     }
 
     /// An entry point's declarations, each with its place and when the kernel has it.
     fn signatures(&self, out: &mut String, entry: &str, abi: Option<&Abi>) {
+        let indent = if abi.is_none() { "" } else { "  " };
         for prototype in self.definitions(entry, abi) {
             let args: Vec<String> = prototype.args.iter().map(|(ctype, name)| declared(ctype, name)).collect();
             let args = if args.is_empty() { "void".to_owned() } else { args.join(", ") };
-            let condition = prototype.condition.as_ref().map_or(String::new(), |condition| format!(", if {condition}"));
-            let indent = if abi.is_none() { "" } else { "  " };
-            let _ = writeln!(out, "\n{indent}long {entry}({args})\n{indent}  {}{condition}", place(prototype));
+            let mut about = self.at(&prototype.source, prototype.line, abi);
+            match (&prototype.optional, &prototype.condition) {
+                (Some(unknown), _) if unknown == Prototype::UNKNOWN => about.push_str(", ENOSYS where it is not built"),
+                (Some(optional), _) => about.push_str(&format!(", ENOSYS unless {optional}")),
+                (None, Some(condition)) => about.push_str(&format!(", if {condition}")),
+                (None, None) => {}
+            }
+            if let (None, Some(abis)) = (abi, &prototype.abis) {
+                about.push_str(&format!("\n  on {}", abis.join(", ")));
+            }
+            let _ = writeln!(out, "\n{indent}long {entry}({args})\n{indent}  {about}");
         }
     }
 
@@ -332,13 +359,11 @@ fn short(abi: &Abi, number: u32) -> String {
     if abi.base > 0xffff { format!("{number:#x}") } else { number.to_string() }
 }
 
-/// A definition's file.
-fn place(prototype: &Prototype) -> String {
-    prototype.source.clone()
-}
-
-/// A C declaration; a star clings to the name.
+/// A C declaration; a star clings to the name. SC_ARG64 is a macro that declares both halves of a 64-bit argument.
 fn declared(ctype: &str, name: &str) -> String {
+    if ctype == "SC_ARG64" {
+        return format!("{ctype}({name})");
+    }
     let blank = if ctype.ends_with('*') { "" } else { " " };
     format!("{ctype}{blank}{name}")
 }

@@ -377,6 +377,12 @@ impl Tables {
         })
     }
 
+    /// The kernel that the prototypes are from.
+    #[cfg(feature = "cli")]
+    pub fn prototypes_of(&self) -> Result<String, Error> {
+        self.read("prototypes.toml", |top| top.string("linux"))
+    }
+
     /// The entry points without prototype.
     pub fn bare(&self) -> Result<Vec<Bare>, Error> {
         self.read("prototypes.toml", |top| top.list("bare", bare))
