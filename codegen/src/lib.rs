@@ -12,6 +12,8 @@ pub mod tables;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
+mod explain;
+#[cfg(feature = "cli")]
 mod export;
 #[cfg(feature = "cli")]
 mod files;

@@ -52,6 +52,9 @@ pub struct Abi {
     pub rust: Vec<String>,
     /// How a call is made, where a stub is emitted.
     pub call: Option<Convention>,
+    /// The ways into the kernel, the most usual first.
+    #[cfg(feature = "cli")]
+    pub entries: Vec<Entry>,
 }
 
 /// How a call is made.
@@ -88,6 +91,36 @@ pub struct Destroyed {
     pub why: String,
     /// The kernel file that shows it.
     pub source: String,
+}
+
+/// A way into the kernel: an instruction, and where it leads.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The instruction, as the assembler spells it.
+    pub instruction: String,
+    /// On which kernel and which CPU; empty where it is the only way.
+    pub when: String,
+    /// From the label that the instruction lands on to the function that looks the number up.
+    pub path: Vec<Label>,
+    /// The table, or the switch made of it.
+    pub table: Label,
+    /// Whether it has the compat entry points.
+    pub compat: bool,
+    /// What the table puts before an entry point's name.
+    pub prefix: String,
+}
+
+/// A symbol of the kernel, and who defines it.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Its name.
+    pub name: String,
+    /// The kernel file that defines it.
+    pub source: String,
+    /// What that file says instead, where a macro or a variable hides the name.
+    pub by: Option<String>,
 }
 
 /// How a 64-bit argument travels.
@@ -371,6 +404,12 @@ impl Tables {
         })
     }
 
+    /// The kernel that the prototypes are from.
+    #[cfg(feature = "cli")]
+    pub fn prototypes_of(&self) -> Result<String, Error> {
+        self.read("prototypes.toml", |top| top.string("linux"))
+    }
+
     /// The entry points without prototype.
     pub fn bare(&self) -> Result<Vec<Bare>, Error> {
         self.read("prototypes.toml", |top| top.list("bare", bare))
@@ -519,7 +558,11 @@ const ABI_KEYS: &[&str] = &[
     "pairs",
     "rust",
     "call",
+    "entry",
 ];
+
+#[cfg(feature = "cli")]
+const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix"];
 
 const CALL_KEYS: &[&str] = &[
     "instruction",
@@ -571,7 +614,31 @@ fn abi(block: &Block<'_>) -> Abi {
         pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
         call: block.block("call", convention),
+        #[cfg(feature = "cli")]
+        entries: block.list("entry", entry),
     }
+}
+
+#[cfg(feature = "cli")]
+fn entry(block: &Block<'_>) -> Entry {
+    block.only(ENTRY_KEYS);
+    Entry {
+        instruction: block.string("instruction"),
+        when: block.string("when"),
+        path: block.list("path", label),
+        table: block.block("table", label).unwrap_or_else(|| {
+            block.refuse("the key `table` is missing".to_owned());
+            Label { name: String::new(), source: String::new(), by: None }
+        }),
+        compat: word(block, "column", &["entry", "compat"]) == 1,
+        prefix: block.string("prefix"),
+    }
+}
+
+#[cfg(feature = "cli")]
+fn label(block: &Block<'_>) -> Label {
+    block.only(&["label", "source", "by"]);
+    Label { name: block.string("label"), source: block.string("source"), by: block.optional_string("by") }
 }
 
 /// Which of a closed set of words the key has.
@@ -711,28 +778,43 @@ mod tests {
 
     fn blocks_of(key: &str) -> Vec<Vec<String>> {
         let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "abis.toml").unwrap();
-        document::parse("abis.toml", text, |top| {
-            if key == "call" {
-                top.list("abi", |block| block.block("call", |call| call.keys())).into_iter().flatten().collect()
-            } else {
-                top.list(key, |block| block.keys())
+        document::parse("abis.toml", text, |top| match key {
+            "call" => top.list("abi", |block| block.block("call", |call| call.keys())).into_iter().flatten().collect(),
+            "entry" => {
+                top.list("abi", |block| block.list("entry", |entry| entry.keys())).into_iter().flatten().collect()
             }
+            key => top.list(key, |block| block.keys()),
         })
         .unwrap()
     }
 
     #[test]
     fn every_abi_has_the_same_keys_in_the_same_order() {
-        let numbering = &ABI_KEYS[..ABI_KEYS.len() - 1];
         let abis = blocks_of("abi");
         assert!(abis.len() > 30);
         for keys in abis {
-            assert_eq!(keys.iter().filter(|key| *key != "call").collect::<Vec<_>>(), numbering);
+            // Only `call` may be missing.
+            let wanted = ABI_KEYS.iter().filter(|&&key| key != "call" || keys.iter().any(|key| key == "call"));
+            assert_eq!(keys, wanted.copied().collect::<Vec<_>>());
         }
         let calls = blocks_of("call");
         assert!(calls.len() >= 2);
         for keys in calls {
             assert_eq!(keys, CALL_KEYS);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn every_way_into_the_kernel_has_the_same_keys_in_the_same_order() {
+        for keys in blocks_of("entry") {
+            assert_eq!(keys, ENTRY_KEYS);
+        }
+        for abi in Tables::embedded().unwrap().abis {
+            assert!(!abi.entries.is_empty(), "{}", abi.name);
+            assert!(abi.entries.iter().all(|entry| !entry.path.is_empty()), "{}", abi.name);
+            // The one that needs no condition comes first.
+            assert!(abi.entries.iter().skip(1).all(|entry| !entry.when.is_empty()), "{}", abi.name);
         }
     }
 
