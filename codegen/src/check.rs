@@ -4,7 +4,7 @@
 //! that one side lacks is one unless the kernel of that side is older. Where a number ends inside the kernel may change
 //! from version to version, so entry points are held against each other only where the versions are the same.
 
-use crate::diff::{AbiDiff, BOLD, Change, RED, Side, Version, end, plain};
+use crate::diff::{AbiDiff, BOLD, Change, RED, Side, Version, counted, end, plain};
 use crate::tables::Call;
 use std::fmt::Write as _;
 
@@ -97,11 +97,8 @@ pub(crate) fn text(theirs: &Side, found: &[AbiDiff<'_>], findings: &[Finding<'_>
     let names: usize = found.iter().map(|diff| diff.common).sum();
     let both = found.iter().filter(|diff| diff.old.is_some() && diff.new.is_some()).count();
     let errors = findings.iter().filter(|finding| finding.error).count();
-    let _ = writeln!(
-        out,
-        "{names} names that {both} ABIs share with {}: {errors} errors, {} notes",
-        plain(&theirs.shown),
-        findings.len() - errors
-    );
+    let (names, both) = (counted(names, "name"), counted(both, "ABI"));
+    let (errors, notes) = (counted(errors, "error"), counted(findings.len() - errors, "note"));
+    let _ = writeln!(out, "{names} of {both} in common with {}: {errors}, {notes}", plain(&theirs.shown));
     out
 }

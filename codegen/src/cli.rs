@@ -178,7 +178,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut installed(), INSTALLED, &mut text);
-            print(&String::from_utf8_lossy(&text))?;
+            // For bash the hyphen is spelled in two ways, and no option is found below a verb: clap-rs/clap#6421.
+            print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
         }
         Verb::Man { folder } => {
             let pages = man()?;
@@ -206,8 +207,9 @@ fn man() -> Result<Vec<(String, String)>, Error> {
     let mut pages = Vec::new();
     for command in std::iter::once(&command).chain(command.get_subcommands()) {
         let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        // The date is empty: the same source gives the same pages.
         let source = concat!("aio-codegen ", env!("CARGO_PKG_VERSION"));
-        let page = clap_mangen::Man::new(command.clone().after_help(None)).source(source);
+        let page = clap_mangen::Man::new(command.clone().after_help(None)).date("\"\"").source(source);
         let mut text = Vec::new();
         page.render(&mut text).map_err(failed)?;
         // What stands after the help keeps its lines, below a heading of its own.

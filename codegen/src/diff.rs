@@ -300,7 +300,7 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
     summary("without entry points, since one side knows none", names(&|abi| both(abi) && !abi.entries));
     let same = found.iter().filter(|abi| both(abi) && !abi.differs()).count();
-    summary("the same", if same == 0 { String::new() } else { format!("{same} ABIs") });
+    summary("the same", if same == 0 { String::new() } else { counted(same, "ABI") });
     out
 }
 
@@ -324,6 +324,10 @@ fn columns(change: &Change) -> [String; 4] {
 
 fn arrow(old: &str, new: &str) -> String {
     if old == new { old.to_owned() } else { format!("{old} → {new}") }
+}
+
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Text from a file, which may hold what a terminal takes for a command.
@@ -407,11 +411,12 @@ mod tests {
 
     #[test]
     fn a_call_may_change_in_several_ways() {
-        let (a, z) = (row(1, "a", "sys_a"), Call { compat: Some("compat_sys_z"), ..row(1, "z", "sys_z") });
-        let pair = || (a.clone(), z.clone());
-        let of = |change: fn(Call<'static>, Call<'static>) -> Change<'static>| change(pair().0, pair().1);
-        assert_eq!(differences(&[a.clone()], &[z.clone()], true), (0, vec![of(Renamed), of(Entry), of(Compat)]));
-        assert_eq!(differences(&[a.clone()], &[z.clone()], false), (0, vec![of(Renamed)]));
+        let a = row(1, "a", "sys_a");
+        let z = Call { compat: Some("compat_sys_z"), ..row(1, "z", "sys_z") };
+        let found = |entries| differences(std::slice::from_ref(&a), std::slice::from_ref(&z), entries).1;
+        let changes: [fn(Call<'static>, Call<'static>) -> Change<'static>; 3] = [Renamed, Entry, Compat];
+        assert_eq!(found(true), changes.map(|change| change(a.clone(), z.clone())));
+        assert_eq!(found(false), [Renamed(a.clone(), z.clone())]);
     }
 
     /// Two calls that have changed places are renumbered, and a name that moved away leaves its number to another.
@@ -457,7 +462,7 @@ mod tests {
     #[test]
     fn a_reserved_number_ends_in_sys_ni_syscall() {
         let none = Call { entry: None, ..row(1, "a", "") };
-        assert_eq!(differences(&[none.clone()], &[row(1, "a", "sys_ni_syscall")], true).1, []);
+        assert_eq!(differences(std::slice::from_ref(&none), &[row(1, "a", "sys_ni_syscall")], true).1, []);
         assert_eq!(differences(&[none], &[row(1, "a", "sys_a")], true).1.len(), 1);
     }
 
