@@ -20,6 +20,8 @@ Examples:
   cargo codegen import --linux ~/src/linux-6.1 --only ia64
   cargo codegen import --linux ~/src/linux --tables /tmp/new    into another folder; the repository stays as it is
   cargo codegen export tsv | grep -P '\\tio_submit\\t'
+  cargo codegen export html >syscalls.html               one page with a search, for a browser
+  cargo codegen export c --abi x86_64 >x86_64.h          also json, markdown; see export --help
   cargo codegen emit                                     write the committed Rust copies anew
   cargo codegen emit --abi i386                          print what a build for i386 gets";
 
@@ -38,9 +40,13 @@ enum Verb {
         only: Vec<String>,
     },
     /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel runs them.
+    #[command(after_long_help = export::SCHEMA)]
     Export {
-        /// The format: abi, number, name, entry and compat entry, with tabs between.
+        /// The format.
         format: Format,
+        /// Only this ABI; may be repeated.
+        #[arg(long, value_name = "ABI")]
+        abi: Vec<String>,
         /// Read the imported tables from this folder.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -64,7 +70,17 @@ enum Verb {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
+    /// A line a call: abi, number, name, entry and compat entry, with tabs between.
     Tsv,
+    /// One document; its keys are explained below.
+    Json,
+    /// A header: AIO_SYS_NR_<abi>_<name>, and with one --abi also __NR_<name> and SYS_<name> where the compiler is for
+    /// that ABI and the system's headers lack them.
+    C,
+    /// A table to paste: names and ABIs, or with one --abi its calls and their entry points.
+    Markdown,
+    /// One self-contained page with a search.
+    Html,
 }
 
 /// Runs the tool on the process's arguments.
@@ -98,8 +114,17 @@ fn verb(verb: Verb) -> Result<(), Error> {
             eprintln!("{written} of {} files changed", files.len());
             Ok(())
         }
-        Verb::Export { format: Format::Tsv, tables, header_names } => {
-            print(&export::tsv(&load(&folder(tables), &[])?, header_names)?)
+        Verb::Export { format, abi, tables, header_names } => {
+            let tables = load(&folder(tables), &[])?;
+            let read = export::read(&tables)?;
+            let exported = export::choose(&tables, &read, &abi, header_names)?;
+            print(&match format {
+                Format::Tsv => export::tsv(&exported),
+                Format::Json => export::json(&tables, &exported)?,
+                Format::C => export::c(&exported)?,
+                Format::Markdown => export::markdown(&exported),
+                Format::Html => export::html(&tables, &exported)?,
+            })
         }
         Verb::Emit { abi: Some(name), tables, .. } => {
             let tables = load(&folder(tables), &[])?;
