@@ -48,6 +48,8 @@ pub struct Abi {
     pub sigset: u32,
     /// Values of Rust's `target_arch`.
     pub rust: Vec<String>,
+    /// Patterns of target triples; one that begins with `!` takes away.
+    pub triples: Vec<String>,
     /// How a call is made, where a stub is emitted.
     pub call: Option<Convention>,
 }
@@ -112,6 +114,8 @@ pub struct KernelTable {
     pub sha256: String,
     /// What other kernel files add to it, for some of its ABIs.
     pub extras: Vec<Extra>,
+    /// The error numbers of an architecture that has left the kernel with this table.
+    pub errnos: Vec<ErrnoSet>,
     /// Its rows, in the kernel's order.
     pub rows: Vec<Row>,
 }
@@ -209,6 +213,19 @@ pub struct ErrnoValue {
     pub text: String,
 }
 
+/// The error numbers that some architectures share.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct ErrnoSet {
+    /// The kernel's `arch/` folders.
+    pub archs: Vec<String>,
+    /// The header.
+    pub source: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// The numbers, by value; an alias stands behind its original.
+    pub errnos: Vec<ErrnoValue>,
+}
+
 /// A call as user space sees it on one ABI.
 #[derive(Clone)]
 #[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
@@ -281,12 +298,13 @@ impl Tables {
     /// An imported table.
     pub fn table(&self, name: &str) -> Result<KernelTable, Error> {
         self.read(&format!("{name}.toml"), |top| {
-            top.only(&["linux", "source", "sha256", "extra", "syscalls"]);
+            top.only(&["linux", "source", "sha256", "extra", "set", "syscalls"]);
             KernelTable {
                 linux: top.string("linux"),
                 source: top.string("source"),
                 sha256: top.string("sha256"),
                 extras: top.list("extra", extra),
+                errnos: top.list("set", errno_set),
                 rows: top.list("syscalls", row),
             }
         })
@@ -325,16 +343,27 @@ impl Tables {
 
     /// The error numbers of a kernel architecture.
     pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
-        let sets = self.read("errno.toml", |top| {
+        let mut sets = self.read("errno.toml", |top| {
             top.only(&["linux", "set"]);
             top.list("set", errno_set)
         })?;
-        for (archs, errnos) in sets {
-            if archs.iter().any(|a| a == arch) {
-                return Ok(errnos);
+        if self.frozen(arch) {
+            for abi in self.abis.iter().filter(|abi| abi.arch == arch) {
+                sets.extend(self.table(&abi.table)?.errnos);
+            }
+        }
+        for set in sets {
+            if set.archs.iter().any(|a| a == arch) {
+                return Ok(set.errnos);
             }
         }
         Err(Error::new("tables/errno.toml", 0, format!("no error numbers for arch/{arch}; import the tables again")))
+    }
+
+    /// Whether the architecture has left the kernel: each of its tables is frozen.
+    pub fn frozen(&self, arch: &str) -> bool {
+        let frozen = |table: &str| self.sources.iter().any(|source| source.name == table && source.frozen.is_some());
+        self.abis.iter().all(|abi| abi.arch != arch || frozen(&abi.table))
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
@@ -409,6 +438,7 @@ const ABI_KEYS: &[&str] = &[
     "bits",
     "sigset",
     "rust",
+    "triples",
     "call",
 ];
 
@@ -461,6 +491,7 @@ fn abi(block: &Block<'_>) -> Abi {
         bits,
         sigset: block.number("sigset"),
         rust: block.strings("rust"),
+        triples: block.strings("triples"),
         call: block.block("call", convention),
     }
 }
@@ -565,13 +596,18 @@ fn constants(block: &Block<'_>) -> Constants {
     }
 }
 
-fn errno_set(block: &Block<'_>) -> (Vec<String>, Vec<ErrnoValue>) {
+fn errno_set(block: &Block<'_>) -> ErrnoSet {
     block.only(&["archs", "source", "sha256", "errnos"]);
     let errnos = block.list("errnos", |block| {
         block.only(&["value", "name", "text"]);
         ErrnoValue { name: block.string("name"), value: block.number("value"), text: block.string("text") }
     });
-    (block.strings("archs"), errnos)
+    ErrnoSet {
+        archs: block.strings("archs"),
+        source: block.string("source"),
+        sha256: block.string("sha256"),
+        errnos,
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::cpp::Unit;
 use super::tbl::Rows;
 use crate::Error;
 use crate::files;
-use crate::tables::{Abi, Extra};
+use crate::tables::{Abi, ErrnoSet, ErrnoValue, Extra};
 use std::path::Path;
 
 /// Preprocesses a header of the kernel's user-space API. `generated` stands in for a header that the kernel makes while
@@ -125,11 +125,8 @@ fn finish(root: &Path, mut extra: Extra) -> Result<Option<Extra>, Error> {
     Ok(Some(extra))
 }
 
-/// Name, value and the header's comment of each error number.
-pub(crate) type Errnos = Vec<(String, i64, String)>;
-
 /// The header with the error numbers of an architecture, and these by value.
-pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Errnos), Error> {
+pub(crate) fn errnos(root: &Path, arch: &str) -> Result<ErrnoSet, Error> {
     let own = format!("arch/{arch}/include/uapi/asm/errno.h");
     let source = if root.join(&own).is_file() { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
     let unit = preprocess(root, arch, &source, &[], None)?;
@@ -151,7 +148,9 @@ pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Errnos), Error>
     }
     // An alias stands behind its original, so that a look-up by value finds the original.
     errnos.sort();
-    Ok((source, errnos.into_iter().map(|(value, _, name, text)| (name, value, text)).collect()))
+    let value = |(value, _, name, text)| ErrnoValue { name, value: value as u32, text };
+    let errnos = errnos.into_iter().map(value).collect();
+    Ok(ErrnoSet { archs: vec![arch.to_owned()], sha256: files::sha256(&root.join(&source))?, source, errnos })
 }
 
 /// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's order.

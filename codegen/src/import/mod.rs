@@ -9,7 +9,7 @@ mod tbl;
 
 use crate::Error;
 use crate::files;
-use crate::tables::{Abi, Extra, KernelTable, Row, TableSource, Tables};
+use crate::tables::{Abi, ErrnoSet, Extra, KernelTable, Row, TableSource, Tables};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -145,11 +145,14 @@ fn table(root: &Path, linux: &str, facts: &Tables, source: &TableSource, checked
             }
         }
     }
+    let left = takers.first().filter(|abi| checked && facts.frozen(&abi.arch));
+    let errnos = left.map(|abi| header::errnos(root, &abi.arch)).transpose()?;
     Ok(KernelTable {
         linux: linux.to_owned(),
         source: source.source.clone(),
         sha256: files::sha256(&path)?,
         extras,
+        errnos: errnos.into_iter().collect(),
         rows: rows.into_iter().map(|(_, row)| row).collect(),
     })
 }
@@ -215,16 +218,15 @@ fn entry_points(facts: &Tables, read: &[(&TableSource, KernelTable)]) -> Result<
 }
 
 fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
-    let mut sets: Vec<render::ErrnoSet> = Vec::new();
+    let mut sets: Vec<ErrnoSet> = Vec::new();
     let archs: BTreeSet<&str> = facts.abis.iter().map(|abi| abi.arch.as_str()).collect();
-    for arch in archs.into_iter().filter(|arch| root.join("arch").join(arch).is_dir()) {
-        let (source, errnos) = header::errnos(root, arch)?;
-        match sets.iter_mut().find(|set| set.source == source) {
-            Some(set) => set.archs.push(arch.to_owned()),
-            None => {
-                let sha256 = files::sha256(&root.join(&source))?;
-                sets.push(render::ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos });
-            }
+    // Those of an architecture that has left the kernel stand beside its last table.
+    let here = |arch: &&str| root.join("arch").join(arch).is_dir() && !facts.frozen(arch);
+    for arch in archs.into_iter().filter(here) {
+        let found = header::errnos(root, arch)?;
+        match sets.iter_mut().find(|set| set.source == found.source) {
+            Some(set) => set.archs.extend(found.archs),
+            None => sets.push(found),
         }
     }
     Ok(render::errnos(linux, &sets))
