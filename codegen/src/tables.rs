@@ -602,12 +602,7 @@ fn errno_set(block: &Block<'_>) -> ErrnoSet {
         block.only(&["value", "name", "text"]);
         ErrnoValue { name: block.string("name"), value: block.number("value"), text: block.string("text") }
     });
-    ErrnoSet {
-        archs: block.strings("archs"),
-        source: block.string("source"),
-        sha256: block.string("sha256"),
-        errnos,
-    }
+    ErrnoSet { archs: block.strings("archs"), source: block.string("source"), sha256: block.string("sha256"), errnos }
 }
 
 #[cfg(test)]
