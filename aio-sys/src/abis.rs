@@ -78,7 +78,7 @@ struct Run {
 /// The index that stands for nothing.
 const NONE: u16 = u16::MAX;
 
-/// Strings, one after the other.
+/// Strings, one after the other. Only [`Strings::new`] makes one.
 struct Strings {
     text: &'static str,
     /// Where each begins, and where the last one ends.
@@ -103,14 +103,10 @@ impl Strings {
             return None;
         }
         let (begin, end) = (self.at[index] as usize, self.at[index + 1] as usize);
-        match self.text.as_bytes().split_at_checked(end) {
-            // SAFETY: the text is ASCII, as `new` has seen, and so is each part of it.
-            Some((head, _)) => match head.split_at_checked(begin) {
-                Some((_, bytes)) => Some(unsafe { core::str::from_utf8_unchecked(bytes) }),
-                None => None,
-            },
-            None => None,
-        }
+        let Some((head, _)) = self.text.as_bytes().split_at_checked(end) else { return None };
+        let Some((_, bytes)) = head.split_at_checked(begin) else { return None };
+        // SAFETY: `new` has seen that the text is ASCII, of which every part is UTF-8.
+        Some(unsafe { core::str::from_utf8_unchecked(bytes) })
     }
 }
 
