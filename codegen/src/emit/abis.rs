@@ -21,8 +21,11 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
     }
     let every: Vec<_> = read.iter().map(|(abi, table)| abi.calls(table)).collect();
     let (mut names, seeds) = perfect(every.iter().flatten().map(|call| call.name).collect())?;
-    let prototypes = tables.prototypes()?;
-    let mut functions = Functions { known: &prototypes, ..Functions::default() };
+    let mut prototypes = tables.prototypes()?;
+    prototypes.sort_by(|a, b| a.entry.cmp(&b.entry));
+    let same_entry = prototypes.chunk_by(|a, b| a.entry == b.entry);
+    let known = same_entry.map(|same| (same[0].entry.as_str(), same)).collect();
+    let mut functions = Functions { known, ..Functions::default() };
     let mut errnos: Pool<Vec<(u32, String)>> = Pool::default();
 
     let mut facts = String::new();
@@ -224,7 +227,7 @@ impl<T: Clone + Ord> Pool<T> {
 /// Entry points with their prototypes. A symbol that architectures define each for itself is several.
 #[derive(Default)]
 struct Functions<'p> {
-    known: &'p [Prototype],
+    known: BTreeMap<&'p str, &'p [Prototype]>,
     entries: Pool<(String, u16)>,
     /// Source file, and type and name of each argument.
     prototypes: Pool<(u16, Vec<(u16, u16)>)>,
@@ -235,7 +238,8 @@ struct Functions<'p> {
 
 impl Functions<'_> {
     fn entry(&mut self, abi: &Abi, entry: &str) -> u16 {
-        let prototype = prototype(self.known, &abi.arch, entry).map_or(NONE, |found| {
+        let known = self.known.get(entry).copied().unwrap_or_default();
+        let prototype = prototype(known, &abi.arch, entry).map_or(NONE, |found| {
             let args = found.args.iter().map(|(ctype, name)| (self.types.of(ctype), self.names.of(name))).collect();
             self.prototypes.of((self.sources.of(&found.source), args))
         });
