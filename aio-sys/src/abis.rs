@@ -311,6 +311,7 @@ impl Abi {
     /// let io_submit = Abi::X86_64.prototype(209).unwrap();
     /// assert_eq!(io_submit.to_string(), "aio_context_t ctx_id, long nr, struct iocb __user * __user * iocbpp");
     /// assert_eq!(io_submit.source(), "fs/aio.c");
+    /// assert!(io_submit.line() > 1000);
     /// ```
     pub const fn prototype(self, number: u32) -> Option<Prototype> {
         let Some(slot) = self.slot(number) else { return None };
@@ -556,6 +557,24 @@ impl Prototype {
         (0..self.len()).map(move |at| self.argument(at).unwrap_or(Argument { ctype: "", name: "" }))
     }
 
+    /// The line of the definition in [`source`](Prototype::source), from 1.
+    pub const fn line(self) -> u32 {
+        data::PROTOTYPE_LINE[self.0 as usize]
+    }
+
+    /// The Kconfig condition under which the kernel has the entry point, if it may lack it: such a call then answers
+    /// `ENOSYS`. `"unknown"` where the kernel's source does not say when.
+    ///
+    /// ```
+    /// use aio_sys::Abi;
+    ///
+    /// assert_eq!(Abi::X86_64.prototype(209).unwrap().optional(), Some("CONFIG_AIO"));
+    /// assert_eq!(Abi::X86_64.prototype(0).unwrap().optional(), None);
+    /// ```
+    pub const fn optional(self) -> Option<&'static str> {
+        data::CONDITIONS.get(data::PROTOTYPE_OPTIONAL[self.0 as usize])
+    }
+
     /// The kernel file that defines the entry point.
     pub const fn source(self) -> &'static str {
         match data::SOURCES.get(data::PROTOTYPE_SOURCE[self.0 as usize]) {
@@ -576,7 +595,7 @@ impl fmt::Display for Prototype {
 
 impl fmt::Debug for Prototype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Prototype({self}; {})", self.source())
+        write!(f, "Prototype({self}; {}:{})", self.source(), self.line())
     }
 }
 

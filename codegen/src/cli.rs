@@ -1,6 +1,7 @@
 //! The command line: what `cargo codegen` takes, and where it reads and writes.
 
-use crate::{Error, Tables, emit, export, files, import};
+use crate::tables::Abi;
+use crate::{Error, Tables, emit, explain, export, files, import};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ Examples:
   cargo codegen import --linux ~/src/linux-6.1 --only ia64
   cargo codegen import --linux ~/src/linux --tables /tmp/new    into another folder; the repository stays as it is
   cargo codegen export tsv | grep -P '\\tio_submit\\t'
+  cargo codegen explain io_submit                        its number and entry point on every ABI
+  cargo codegen explain 209 --abi x86_64                 what becomes of it, from the instruction on
   cargo codegen emit                                     write the committed Rust copies anew
   cargo codegen emit --abi i386                          print what a build for i386 gets";
 
@@ -28,8 +31,15 @@ enum Verb {
     /// Read a kernel source tree and write the tables. All or nothing: a mistake in the tree changes no file.
     Import {
         /// The kernel source tree.
-        #[arg(long, value_name = "DIR")]
-        linux: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "headers", conflicts_with = "headers")]
+        linux: Option<PathBuf>,
+        /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross compiler's include folder,
+        /// what `make headers_install` wrote. They have no entry points, so --tables must name another folder.
+        #[arg(long, value_name = "DIR", requires = "tables", conflicts_with = "only")]
+        headers: Option<PathBuf>,
+        /// The kernel's name of the headers' architecture, where the path does not tell.
+        #[arg(long, value_name = "ARCH", requires = "headers")]
+        arch: Option<String>,
         /// Write into this folder instead of the repository's own tables.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -47,6 +57,18 @@ enum Verb {
         /// Also the names that only headers define: aliases, and ARM's private calls.
         #[arg(long)]
         header_names: bool,
+    },
+    /// Say which kernel function a call ends in, and how: instruction, labels, table, entry point, prototype.
+    Explain {
+        /// A call's name, or its number: decimal, or hexadecimal after 0x. A number below the ABI's base is the table's own.
+        #[arg(value_name = "NAME|NUMBER")]
+        call: String,
+        /// The whole path on this ABI; may be repeated. Without it, a line for each ABI.
+        #[arg(long, value_name = "ABI")]
+        abi: Vec<String>,
+        /// Read the imported tables from this folder.
+        #[arg(long, value_name = "DIR")]
+        tables: Option<PathBuf>,
     },
     /// Write the Rust copies under aio-sys/src/generated and the README's table of ABIs.
     Emit {
@@ -80,8 +102,12 @@ pub fn run() -> ExitCode {
 
 fn verb(verb: Verb) -> Result<(), Error> {
     match verb {
-        Verb::Import { linux, tables, only } => {
-            let imported = import::tree(&linux, &Tables::embedded()?, &only)?;
+        Verb::Import { linux, headers, arch, tables, only } => {
+            let facts = Tables::embedded()?;
+            let imported = match (headers, linux) {
+                (Some(headers), _) => import::headers(&headers, arch.as_deref(), &facts)?,
+                (None, linux) => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
+            };
             // Nothing is written unless what is about to be written can be read.
             let (folder, files) = match tables {
                 Some(folder) => {
@@ -89,7 +115,10 @@ fn verb(verb: Verb) -> Result<(), Error> {
                     (folder, imported)
                 }
                 None => {
-                    let copies = copies(&load(&workspace().join("tables"), &imported)?)?;
+                    let place = workspace().join("tables");
+                    let new = load(&place, &imported)?;
+                    import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
+                    let copies = copies(&new)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                     (workspace(), tables.chain(copies).collect())
                 }
@@ -101,11 +130,14 @@ fn verb(verb: Verb) -> Result<(), Error> {
         Verb::Export { format: Format::Tsv, tables, header_names } => {
             print(&export::tsv(&load(&folder(tables), &[])?, header_names)?)
         }
+        Verb::Explain { call, abi: names, tables } => {
+            let tables = load(&folder(tables), &[])?;
+            let abis: Vec<_> = names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
+            print(&explain::explain(&tables, &call, &abis)?)
+        }
         Verb::Emit { abi: Some(name), tables, .. } => {
             let tables = load(&folder(tables), &[])?;
-            let known: Vec<_> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
-            let unknown = || Error::new("--abi", 0, format!("`{name}` is no ABI; there are {}", known.join(", ")));
-            print(&emit::target(&tables, tables.abi(&name).ok_or_else(unknown)?)?)
+            print(&emit::target(&tables, abi(&tables, &name)?)?)
         }
         Verb::Emit { abi: None, check, tables } => {
             let copies = copies(&load(&folder(tables), &[])?)?;
@@ -121,6 +153,12 @@ fn verb(verb: Verb) -> Result<(), Error> {
             }
         }
     }
+}
+
+/// The ABI that the user named.
+fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
+    let known = || tables.abis.iter().map(|abi| abi.name.as_str()).collect::<Vec<_>>().join(", ");
+    tables.abi(name).ok_or_else(|| Error::new("--abi", 0, format!("`{name}` is no ABI; there are {}", known())))
 }
 
 /// The repository: cargo says where this package is when it runs the tool.
@@ -181,7 +219,7 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
     for (name, _) in imported {
         match name.trim_end_matches(".toml") {
             "prototypes" => tables.prototypes().map(drop)?,
-            "errno" => tables.errnos("x86").map(drop)?,
+            "errno" => tables.errno_sets().map(drop)?,
             "uapi" => tables.constants().map(drop)?,
             table => tables.table(table).map(drop)?,
         }

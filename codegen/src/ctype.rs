@@ -1,9 +1,26 @@
 //! C types of kernel prototypes as Rust types. A type that is not understood has none: no guess is emitted.
 
-/// A Rust type for an argument, and whether it is a scalar of 64 bits on every ABI.
+/// A Rust type for an argument.
 pub(crate) struct Rust {
     pub(crate) name: String,
-    pub(crate) wide: bool,
+    pub(crate) width: Width,
+}
+
+/// What an argument needs of registers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// One, whatever the ABI.
+    Word,
+    /// A scalar of 64 bits on every ABI: what its pairs say.
+    Wide,
+    /// Two, in memory order.
+    Halves,
+}
+
+impl Rust {
+    fn word(name: &str) -> Rust {
+        Rust { name: name.to_owned(), width: Width::Word }
+    }
 }
 
 /// Structures that `aio_sys::types` defines; a pointer to any other is a pointer to `c_void`.
@@ -28,14 +45,28 @@ fn scalar(name: &str) -> Option<&'static str> {
         "ssize_t" => "isize",
         "s64" | "__s64" | "int64_t" | "loff_t" | "long long" => "i64",
         "u64" | "__u64" | "uint64_t" | "unsigned long long" => "u64",
+        // include/asm-generic/compat.h, include/linux/compat.h: the same on every ABI whose own entry points take them.
+        "compat_int_t" | "compat_long_t" | "compat_pid_t" | "compat_off_t" | "compat_key_t" | "compat_timer_t"
+        | "compat_ssize_t" | "old_time32_t" => "i32",
+        "compat_uint_t" | "compat_ulong_t" | "compat_size_t" | "compat_uptr_t" | "compat_aio_context_t" => "u32",
+        "compat_s64" | "compat_loff_t" => "i64",
+        "compat_u64" => "u64",
         "aio_context_t" => "aio_context_t",
         "void" => "c_void",
         _ => return None,
     })
 }
 
+/// Typedefs of pointers: `include/uapi/linux/capability.h`, `include/uapi/asm-generic/signal-defs.h`,
+/// `arch/arm/include/uapi/asm/signal.h`.
+const POINTERS: &[&str] = &["cap_user_header_t", "cap_user_data_t", "__sighandler_t"];
+
 /// The Rust type of an argument declared as `c`.
 pub(crate) fn rust(c: &str) -> Option<Rust> {
+    // A function, or an array, which C passes as a pointer.
+    if c.contains("(*") || c.ends_with(']') {
+        return Some(Rust::word("*mut c_void"));
+    }
     let spaced = c.replace('*', " * ");
     let words: Vec<&str> =
         spaced.split_whitespace().filter(|word| !["__user", "__force", "struct", "union"].contains(word)).collect();
@@ -48,15 +79,18 @@ pub(crate) fn rust(c: &str) -> Option<Rust> {
         return None;
     }
     if pointers.is_empty() {
-        // Typedefs of pointers: include/uapi/linux/capability.h, include/uapi/asm-generic/signal-defs.h.
-        if ["cap_user_header_t", "cap_user_data_t", "__sighandler_t"].contains(&base.as_str()) {
-            return Some(Rust { name: "*mut c_void".into(), wide: false });
+        if POINTERS.contains(&base.as_str()) {
+            return Some(Rust::word("*mut c_void"));
         }
         if base.starts_with("enum ") {
-            return Some(Rust { name: "c_uint".into(), wide: false });
+            return Some(Rust::word("c_uint"));
+        }
+        if base == "SC_ARG64" {
+            return Some(Rust { name: "u64".into(), width: Width::Halves });
         }
         let name = scalar(&base).filter(|name| *name != "c_void")?;
-        return Some(Rust { name: name.into(), wide: ["i64", "u64"].contains(&name) });
+        let width = if ["i64", "u64"].contains(&name) { Width::Wide } else { Width::Word };
+        return Some(Rust { name: name.into(), width });
     }
     let known = STRUCTS.iter().find(|name| **name == base).copied();
     let mut name = known.or_else(|| scalar(&base)).unwrap_or("c_void").to_owned();
@@ -70,11 +104,13 @@ pub(crate) fn rust(c: &str) -> Option<Rust> {
             _ => return None,
         }
     }
-    Some(Rust { name, wide: false })
+    Some(Rust { name, width: Width::Word })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Width;
+
     #[test]
     fn c_types_become_rust_types() {
         let name = |c| super::rust(c).map(|rust| rust.name);
@@ -89,13 +125,19 @@ mod tests {
             ("struct stat __user *", "*mut c_void"),
             ("const void __user *", "*const c_void"),
             ("unsigned int __user *", "*mut c_uint"),
+            ("int (*)(void)", "*mut c_void"),
+            ("int[2]", "*mut c_void"),
+            ("compat_uptr_t", "u32"),
+            ("compat_loff_t", "i64"),
+            ("SC_ARG64", "u64"),
         ] {
             assert_eq!(name(c).as_deref(), Some(rust), "{c}");
         }
-        for unknown in ["void", "compat_sigset_t", "struct x", "", "int (*)(void)", "SC_ARG64(len)"] {
+        for unknown in ["void", "compat_sigset_t", "u64 x", "struct x", "", "SC_ARG64(len)"] {
             assert_eq!(name(unknown), None, "{unknown}");
         }
-        assert!(super::rust("loff_t").unwrap().wide);
-        assert!(!super::rust("loff_t __user *").unwrap().wide);
+        let width = |c| super::rust(c).unwrap().width;
+        assert!(width("loff_t") == Width::Wide && width("SC_ARG64") == Width::Halves);
+        assert!(width("loff_t __user *") == Width::Word && width("unsigned long") == Width::Word);
     }
 }

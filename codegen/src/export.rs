@@ -33,10 +33,15 @@ fn abi_table(tables: &Tables) -> Result<String, Error> {
     let aio = ["setup", "destroy", "submit", "cancel", "getevents", "pgetevents", "pgetevents_time64"];
     let mut out = format!("| ABI | stubs | calls | Linux | base | {} |\n", aio.join(" | "));
     let _ = writeln!(out, "|---|---|--:|---|--:|{}", "--:|".repeat(aio.len()));
+    let mut total = 0;
     for abi in tables.abis.iter().filter(|abi| tables.has_table(&abi.table)) {
         let table = tables.table(&abi.table)?;
+        if table.tags(&abi.name).is_none() {
+            continue;
+        }
         let calls = abi.calls(&table);
         let rows = calls.iter().filter(|call| call.tag.is_some()).count();
+        total += rows;
         let stubs = if abi.call.is_some() { "yes" } else { "" };
         let base = if abi.base > 0xffff { format!("{:#x}", abi.base) } else { abi.base.to_string() };
         let _ = write!(out, "| {} | {stubs} | {rows} | {} | {base} |", abi.name, table.linux);
@@ -47,5 +52,6 @@ fn abi_table(tables: &Tables) -> Result<String, Error> {
         }
         out.push('\n');
     }
+    let _ = writeln!(out, "| all | | {total} | | |{}", " |".repeat(aio.len()));
     Ok(out)
 }

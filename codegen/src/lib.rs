@@ -12,9 +12,13 @@ pub mod tables;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
+mod explain;
+#[cfg(feature = "cli")]
 mod export;
 #[cfg(feature = "cli")]
 mod files;
+#[cfg(all(fuzzing, feature = "cli"))]
+pub mod fuzzing;
 #[cfg(feature = "cli")]
 mod import;
 

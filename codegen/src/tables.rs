@@ -28,8 +28,6 @@ pub struct Abi {
     pub arch: String,
     /// The kernel table with its numbers.
     pub table: String,
-    /// Tags of the rows that belong to it; empty: every row.
-    pub tags: Vec<String>,
     /// What user space adds to the table's number.
     pub base: u32,
     /// The kernel macro that says so.
@@ -42,16 +40,23 @@ pub struct Abi {
     pub predefined: Vec<String>,
     /// The C file that swaps entry points of a shared table.
     pub redirects: Option<String>,
+    /// The first kernel series that has it, where older headers look as if they had it, too.
+    pub since: Option<String>,
     /// Width of `long` and of a pointer.
     pub bits: u32,
     /// Bytes of the kernel's signal set.
     pub sigset: u32,
+    /// How a 64-bit argument travels.
+    pub pairs: Pairs,
     /// Values of Rust's `target_arch`.
     pub rust: Vec<String>,
     /// Patterns of target triples; one that begins with `!` takes away.
     pub triples: Vec<String>,
     /// How a call is made, where a stub is emitted.
     pub call: Option<Convention>,
+    /// The ways into the kernel, the most usual first.
+    #[cfg(feature = "cli")]
+    pub entries: Vec<Entry>,
 }
 
 /// How a call is made.
@@ -69,8 +74,6 @@ pub struct Convention {
     pub destroyed: Vec<Destroyed>,
     /// Whether the flags survive.
     pub flags_kept: bool,
-    /// How a 64-bit argument travels.
-    pub pairs: Pairs,
     /// Registers that Rust's `asm!` refuses as operands.
     pub unnameable: Vec<String>,
     /// One line that saves an unnameable `{register}`.
@@ -90,6 +93,36 @@ pub struct Destroyed {
     pub why: String,
     /// The kernel file that shows it.
     pub source: String,
+}
+
+/// A way into the kernel: an instruction, and where it leads.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The instruction, as the assembler spells it.
+    pub instruction: String,
+    /// On which kernel and which CPU; empty where it is the only way.
+    pub when: String,
+    /// From the label that the instruction lands on to the function that looks the number up.
+    pub path: Vec<Label>,
+    /// The table, or the switch made of it.
+    pub table: Label,
+    /// Whether it has the compat entry points.
+    pub compat: bool,
+    /// What the table puts before an entry point's name.
+    pub prefix: String,
+}
+
+/// A symbol of the kernel, and who defines it.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Its name.
+    pub name: String,
+    /// The kernel file that defines it.
+    pub source: String,
+    /// What that file says instead, where a macro or a variable hides the name.
+    pub by: Option<String>,
 }
 
 /// How a 64-bit argument travels.
@@ -112,12 +145,23 @@ pub struct KernelTable {
     pub source: String,
     /// Its SHA-256.
     pub sha256: String,
+    /// The ABIs that this kernel makes of it.
+    pub takes: Vec<Taker>,
     /// What other kernel files add to it, for some of its ABIs.
     pub extras: Vec<Extra>,
     /// The error numbers of an architecture that has left the kernel with this table.
     pub errnos: Vec<ErrnoSet>,
     /// Its rows, in the kernel's order.
     pub rows: Vec<Row>,
+}
+
+/// An ABI, and which rows of a table are its own.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct Taker {
+    /// The ABI.
+    pub abi: String,
+    /// The tags of its rows; empty: every row.
+    pub tags: Vec<String>,
 }
 
 /// A row of a kernel table.
@@ -161,10 +205,54 @@ pub struct Prototype {
     pub entry: String,
     /// C type and name of each argument.
     pub args: Vec<(String, String)>,
+    /// The ABIs whose tables end in this definition, where the entry point has several.
+    pub abis: Option<Vec<String>>,
     /// The file that defines it.
     pub source: String,
+    /// The line of the definition, from 1.
+    pub line: u32,
     /// The preprocessor condition that it stands under.
     pub condition: Option<String>,
+    /// When the kernel has it, where `kernel/sys_ni.c` says that it may not: a Kconfig condition, or
+    /// [`Prototype::UNKNOWN`].
+    pub optional: Option<String>,
+}
+
+impl Prototype {
+    /// Stands in `optional` where neither a makefile nor an `#if` of the kernel says when it has the definition.
+    pub const UNKNOWN: &'static str = "unknown";
+}
+
+/// An entry point that no C definition gives arguments.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct Bare {
+    /// The entry point.
+    pub entry: String,
+    /// What it is instead.
+    pub why: Why,
+    /// The ABIs whose tables end in it.
+    pub abis: Vec<String>,
+    /// The file that says so; empty for [`Why::NotFound`].
+    pub source: String,
+    /// The line there.
+    pub line: u32,
+}
+
+/// Why an entry point has no prototype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It is written in assembly.
+    Assembler,
+    /// No configuration builds a definition for these ABIs, and the kernel answers `ENOSYS`.
+    NotBuilt,
+    /// Nothing in the tree defines it.
+    NotFound,
+}
+
+impl Why {
+    /// Every reason, in the words of `prototypes.toml`.
+    pub const ALL: &'static [(Why, &'static str)] =
+        &[(Why::Assembler, "assembler"), (Why::NotBuilt, "not built"), (Why::NotFound, "not found")];
 }
 
 /// A call that an ABI never had.
@@ -180,6 +268,8 @@ pub struct Absent {
     pub why: String,
     /// What to use instead.
     pub instead: String,
+    /// The last kernel series without it, where a newer one has it.
+    pub until: Option<String>,
 }
 
 /// A named value of the kernel's user-space headers.
@@ -280,6 +370,16 @@ impl Tables {
         Ok(tables)
     }
 
+    /// These tables with another text in place of one file.
+    #[cfg(fuzzing)]
+    pub(crate) fn with(&self, name: &str, text: String) -> Tables {
+        let (sources, abis) = (self.sources.clone(), self.abis.clone());
+        let mut files = self.files.clone();
+        files.retain(|(file, ..)| file != name);
+        files.push((name.to_owned(), "hostile.toml".to_owned(), text.into()));
+        Tables { sources, abis, files }
+    }
+
     /// The ABI of that name.
     pub fn abi(&self, name: &str) -> Option<&Abi> {
         self.abis.iter().find(|abi| abi.name == name)
@@ -298,11 +398,12 @@ impl Tables {
     /// An imported table.
     pub fn table(&self, name: &str) -> Result<KernelTable, Error> {
         self.read(&format!("{name}.toml"), |top| {
-            top.only(&["linux", "source", "sha256", "extra", "set", "syscalls"]);
+            top.only(&["linux", "source", "sha256", "takes", "extra", "set", "syscalls"]);
             KernelTable {
                 linux: top.string("linux"),
                 source: top.string("source"),
                 sha256: top.string("sha256"),
+                takes: top.list("takes", taker),
                 extras: top.list("extra", extra),
                 errnos: top.list("set", errno_set),
                 rows: top.list("syscalls", row),
@@ -313,9 +414,20 @@ impl Tables {
     /// The entry points' arguments.
     pub fn prototypes(&self) -> Result<Vec<Prototype>, Error> {
         self.read("prototypes.toml", |top| {
-            top.only(&["linux", "prototypes"]);
+            top.only(&["linux", "prototypes", "bare"]);
             top.list("prototypes", prototype)
         })
+    }
+
+    /// The kernel that the prototypes are from.
+    #[cfg(feature = "cli")]
+    pub fn prototypes_of(&self) -> Result<String, Error> {
+        self.read("prototypes.toml", |top| top.string("linux"))
+    }
+
+    /// The entry points without prototype.
+    pub fn bare(&self) -> Result<Vec<Bare>, Error> {
+        self.read("prototypes.toml", |top| top.list("bare", bare))
     }
 
     /// The calls that an ABI never had.
@@ -341,23 +453,23 @@ impl Tables {
         })
     }
 
-    /// The error numbers of a kernel architecture.
-    pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
-        let mut sets = self.read("errno.toml", |top| {
+    /// All error numbers of `errno.toml`.
+    pub fn errno_sets(&self) -> Result<Vec<ErrnoSet>, Error> {
+        self.read("errno.toml", |top| {
             top.only(&["linux", "set"]);
             top.list("set", errno_set)
-        })?;
+        })
+    }
+
+    /// The error numbers of a kernel architecture.
+    pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
+        let mut sets = self.errno_sets()?;
         if self.frozen(arch) {
             for abi in self.abis.iter().filter(|abi| abi.arch == arch) {
                 sets.extend(self.table(&abi.table)?.errnos);
             }
         }
-        for set in sets {
-            if set.archs.iter().any(|a| a == arch) {
-                return Ok(set.errnos);
-            }
-        }
-        Err(Error::new("tables/errno.toml", 0, format!("no error numbers for arch/{arch}; import the tables again")))
+        Ok(sets.swap_remove(set_of(&sets, arch)?).errnos)
     }
 
     /// Whether the architecture has left the kernel: each of its tables is frozen.
@@ -374,9 +486,49 @@ impl Tables {
     }
 }
 
+impl KernelTable {
+    /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such ABI.
+    pub fn tags(&self, abi: &str) -> Option<&[String]> {
+        self.taker(abi).map(|taker| taker.tags.as_slice())
+    }
+
+    fn taker(&self, abi: &str) -> Option<&Taker> {
+        self.takes.iter().find(|taker| taker.abi == abi)
+    }
+}
+
+/// Which of the sets is for a kernel architecture.
+pub(crate) fn set_of(sets: &[ErrnoSet], arch: &str) -> Result<usize, Error> {
+    let what = || format!("no error numbers for arch/{arch}; import the tables again");
+    let set = sets.iter().position(|set| set.archs.iter().any(|a| a == arch));
+    set.ok_or_else(|| Error::new("tables/errno.toml", 0, what()))
+}
+
+impl Taker {
+    /// Whether rows with this tag are the ABI's own.
+    pub fn takes(&self, tag: &str) -> bool {
+        self.tags.is_empty() || self.tags.iter().any(|t| t == tag)
+    }
+}
+
+impl Absent {
+    /// Whether the call is absent from this kernel, too.
+    pub fn holds(&self, linux: &str) -> bool {
+        self.until.as_deref().is_none_or(|until| series(linux) <= series(until))
+    }
+}
+
+/// The series of a kernel, as numbers: 7 and 2 of `7.2.13`.
+pub fn series(linux: &str) -> (u32, u32) {
+    let mut numbers = linux.split(['.', '-']).map(|word| word.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 impl Abi {
     /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
+    /// None, if the table's kernel has no such ABI.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
+        let Some(taker) = table.taker(&self.name) else { return Vec::new() };
         let mut names: Vec<(u32, &str)> = Vec::new();
         let mut removed: Vec<&str> = Vec::new();
         let mut redirects: Vec<&(String, String)> = Vec::new();
@@ -390,7 +542,7 @@ impl Abi {
         let mut calls: Vec<Call<'t>> = Vec::new();
         for row in &table.rows {
             let mut name = row.name.as_str();
-            if !self.takes(&row.tag) {
+            if !taker.takes(&row.tag) {
                 continue;
             }
             if removed.contains(&name) {
@@ -417,30 +569,30 @@ impl Abi {
         }
         calls
     }
-
-    /// Whether rows with this tag belong to the ABI.
-    pub fn takes(&self, tag: &str) -> bool {
-        self.tags.is_empty() || self.tags.iter().any(|t| t == tag)
-    }
 }
 
 const ABI_KEYS: &[&str] = &[
     "name",
     "arch",
     "table",
-    "tags",
     "base",
     "base_macro",
     "header",
     "uapi",
     "predefined",
     "redirects",
+    "since",
     "bits",
     "sigset",
+    "pairs",
     "rust",
     "triples",
     "call",
+    "entry",
 ];
+
+#[cfg(feature = "cli")]
+const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix"];
 
 const CALL_KEYS: &[&str] = &[
     "instruction",
@@ -450,7 +602,6 @@ const CALL_KEYS: &[&str] = &[
     "failure",
     "destroyed",
     "flags",
-    "pairs",
     "unnameable",
     "save",
     "load",
@@ -481,19 +632,44 @@ fn abi(block: &Block<'_>) -> Abi {
         name: block.string("name"),
         arch: block.string("arch"),
         table: block.string("table"),
-        tags: block.strings("tags"),
         base: block.number("base"),
         base_macro: non_empty(block.string("base_macro")),
         header: block.string("header"),
         uapi: block.flag("uapi"),
         predefined: block.strings("predefined"),
         redirects: non_empty(block.string("redirects")),
+        since: non_empty(block.string("since")),
         bits,
         sigset: block.number("sigset"),
+        pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
         triples: block.strings("triples"),
         call: block.block("call", convention),
+        #[cfg(feature = "cli")]
+        entries: block.list("entry", entry),
     }
+}
+
+#[cfg(feature = "cli")]
+fn entry(block: &Block<'_>) -> Entry {
+    block.only(ENTRY_KEYS);
+    Entry {
+        instruction: block.string("instruction"),
+        when: block.string("when"),
+        path: block.list("path", label),
+        table: block.block("table", label).unwrap_or_else(|| {
+            block.refuse("the key `table` is missing".to_owned());
+            Label { name: String::new(), source: String::new(), by: None }
+        }),
+        compat: word(block, "column", &["entry", "compat"]) == 1,
+        prefix: block.string("prefix"),
+    }
+}
+
+#[cfg(feature = "cli")]
+fn label(block: &Block<'_>) -> Label {
+    block.only(&["label", "source", "by"]);
+    Label { name: block.string("label"), source: block.string("source"), by: block.optional_string("by") }
 }
 
 /// Which of a closed set of words the key has.
@@ -519,12 +695,16 @@ fn convention(block: &Block<'_>) -> Convention {
             Destroyed { register: block.string("register"), why: block.string("why"), source: block.string("source") }
         }),
         flags_kept: word(block, "flags", &["destroyed", "kept"]) == 1,
-        pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         unnameable: block.strings("unnameable"),
         save: block.string("save"),
         load: block.string("load"),
         restore: block.string("restore"),
     }
+}
+
+fn taker(block: &Block<'_>) -> Taker {
+    block.only(&["abi", "tags"]);
+    Taker { abi: block.string("abi"), tags: block.strings("tags") }
 }
 
 fn row(block: &Block<'_>) -> Row {
@@ -558,7 +738,7 @@ fn extra(block: &Block<'_>) -> Extra {
 }
 
 fn prototype(block: &Block<'_>) -> Prototype {
-    block.only(&["entry", "args", "source", "condition"]);
+    block.only(&["entry", "args", "abis", "source", "line", "condition", "optional"]);
     let mut args = Vec::new();
     for arg in block.strings("args") {
         match arg.rsplit_once(' ') {
@@ -569,19 +749,37 @@ fn prototype(block: &Block<'_>) -> Prototype {
     Prototype {
         entry: block.string("entry"),
         args,
+        abis: if block.has("abis") { Some(block.strings("abis")) } else { None },
         source: block.string("source"),
+        line: block.number("line"),
         condition: block.optional_string("condition"),
+        optional: block.optional_string("optional"),
+    }
+}
+
+fn bare(block: &Block<'_>) -> Bare {
+    block.only(&["entry", "why", "abis", "source", "line"]);
+    let words: Vec<&str> = Why::ALL.iter().map(|(_, word)| *word).collect();
+    let why = Why::ALL[word(block, "why", &words)].0;
+    let placed = why != Why::NotFound;
+    Bare {
+        entry: block.string("entry"),
+        why,
+        abis: block.strings("abis"),
+        source: if placed { block.string("source") } else { String::new() },
+        line: if placed { block.number("line") } else { 0 },
     }
 }
 
 fn absence(block: &Block<'_>) -> Absent {
-    block.only(&["name", "abis", "entry", "why", "instead"]);
+    block.only(&["name", "abis", "entry", "why", "instead", "until"]);
     Absent {
         name: block.string("name"),
         abis: block.strings("abis"),
         entry: block.string("entry"),
         why: block.string("why"),
         instead: block.string("instead"),
+        until: block.optional_string("until"),
     }
 }
 
@@ -611,28 +809,43 @@ mod tests {
 
     fn blocks_of(key: &str) -> Vec<Vec<String>> {
         let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "abis.toml").unwrap();
-        document::parse("abis.toml", text, |top| {
-            if key == "call" {
-                top.list("abi", |block| block.block("call", |call| call.keys())).into_iter().flatten().collect()
-            } else {
-                top.list(key, |block| block.keys())
+        document::parse("abis.toml", text, |top| match key {
+            "call" => top.list("abi", |block| block.block("call", |call| call.keys())).into_iter().flatten().collect(),
+            "entry" => {
+                top.list("abi", |block| block.list("entry", |entry| entry.keys())).into_iter().flatten().collect()
             }
+            key => top.list(key, |block| block.keys()),
         })
         .unwrap()
     }
 
     #[test]
     fn every_abi_has_the_same_keys_in_the_same_order() {
-        let numbering = &ABI_KEYS[..ABI_KEYS.len() - 1];
         let abis = blocks_of("abi");
         assert!(abis.len() > 30);
         for keys in abis {
-            assert_eq!(keys.iter().filter(|key| *key != "call").collect::<Vec<_>>(), numbering);
+            // Only `call` may be missing.
+            let wanted = ABI_KEYS.iter().filter(|&&key| key != "call" || keys.iter().any(|key| key == "call"));
+            assert_eq!(keys, wanted.copied().collect::<Vec<_>>());
         }
         let calls = blocks_of("call");
         assert!(calls.len() >= 2);
         for keys in calls {
             assert_eq!(keys, CALL_KEYS);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn every_way_into_the_kernel_has_the_same_keys_in_the_same_order() {
+        for keys in blocks_of("entry") {
+            assert_eq!(keys, ENTRY_KEYS);
+        }
+        for abi in Tables::embedded().unwrap().abis {
+            assert!(!abi.entries.is_empty(), "{}", abi.name);
+            assert!(abi.entries.iter().all(|entry| !entry.path.is_empty()), "{}", abi.name);
+            // The one that needs no condition comes first.
+            assert!(abi.entries.iter().skip(1).all(|entry| !entry.when.is_empty()), "{}", abi.name);
         }
     }
 

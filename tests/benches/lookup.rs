@@ -1,6 +1,6 @@
 //! Names to numbers and back: `aio_sys::Abi` against the `syscalls` crate and libseccomp, in one run.
 //!
-//! `cargo bench -p aio-tests` prints two tables. The first is of medians: in each round all of them look up the same calls
+//! `cargo bench -p aio-tests --features bench` prints two tables. The first is of medians: in each round all of them look up the same calls
 //! in the same random order, in a random order of their own, so that what disturbs the machine disturbs all alike. The
 //! second is divan's, of the same look-ups one after the other.
 

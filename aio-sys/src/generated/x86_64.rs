@@ -1548,7 +1548,7 @@ pub mod raw {
         unsafe { stub::syscall4(nr::SYS_rt_sigprocmask, Word::from(how), Word::from(nset), Word::from(oset), Word::from(sigsetsize)) }
     }
 
-    /// `rt_sigreturn()`, defined in `arch/x86/kernel/signal_32.c`.
+    /// `rt_sigreturn()`, defined in `arch/x86/kernel/signal_64.c`.
     #[inline]
     pub unsafe fn rt_sigreturn() -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -1833,6 +1833,13 @@ pub mod raw {
     pub unsafe fn getsockopt(fd: c_int, level: c_int, optname: c_int, optval: *mut c_char, optlen: *mut c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_getsockopt, Word::from(fd), Word::from(level), Word::from(optname), Word::from(optval), Word::from(optlen)) }
+    }
+
+    /// `clone(unsigned long clone_flags, unsigned long newsp, int __user * parent_tidptr, int __user * child_tidptr, unsigned long tls)`, defined in `kernel/fork.c`.
+    #[inline]
+    pub unsafe fn clone(clone_flags: c_ulong, newsp: c_ulong, parent_tidptr: *mut c_int, child_tidptr: *mut c_int, tls: c_ulong) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall5(nr::SYS_clone, Word::from(clone_flags), Word::from(newsp), Word::from(parent_tidptr), Word::from(child_tidptr), Word::from(tls)) }
     }
 
     /// `fork()`, defined in `kernel/fork.c`.
@@ -2519,13 +2526,6 @@ pub mod raw {
     pub unsafe fn pivot_root(new_root: *const c_char, put_old: *const c_char) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_pivot_root, Word::from(new_root), Word::from(put_old)) }
-    }
-
-    /// `_sysctl()`, defined in `arch/x86/kernel/process.c`.
-    #[inline]
-    pub unsafe fn _sysctl() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall0(nr::SYS__sysctl) }
     }
 
     /// `prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)`, defined in `kernel/sys.c`.
@@ -3429,6 +3429,13 @@ pub mod raw {
     pub unsafe fn fanotify_init(flags: c_uint, event_f_flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_fanotify_init, Word::from(flags), Word::from(event_f_flags)) }
+    }
+
+    /// `fanotify_mark(int fanotify_fd, unsigned int flags, __u64 mask, int dfd, const char __user * pathname)`, defined in `fs/notify/fanotify/fanotify_user.c`.
+    #[inline]
+    pub unsafe fn fanotify_mark(fanotify_fd: c_int, flags: c_uint, mask: u64, dfd: c_int, pathname: *const c_char) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall5(nr::SYS_fanotify_mark, Word::from(fanotify_fd), Word::from(flags), Word::from(mask), Word::from(dfd), Word::from(pathname)) }
     }
 
     /// `prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __user * new_rlim, struct rlimit64 __user * old_rlim)`, defined in `kernel/sys.c`.

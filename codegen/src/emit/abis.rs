@@ -3,7 +3,7 @@
 use super::hash::{bucket, hash, slot};
 use super::{header, prototype};
 use crate::Error;
-use crate::tables::{Abi, Call, Prototype, Tables};
+use crate::tables::{Abi, Call, KernelTable, Prototype, Tables, set_of};
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
@@ -15,18 +15,22 @@ const NONE: u16 = u16::MAX;
 
 /// The text that `aio-sys` includes for its feature `all-abis`.
 pub fn abis(tables: &Tables) -> Result<String, Error> {
-    let mut read = Vec::new();
+    let mut kernel = BTreeMap::new();
     for abi in &tables.abis {
-        read.push((abi, tables.table(&abi.table)?));
+        if !kernel.contains_key(&abi.table) {
+            kernel.insert(&abi.table, tables.table(&abi.table)?);
+        }
     }
+    let read: Vec<_> = tables.abis.iter().map(|abi| (abi, &kernel[&abi.table])).collect();
     let every: Vec<_> = read.iter().map(|(abi, table)| abi.calls(table)).collect();
+    let mut errnos = tables.errno_sets()?;
+    errnos.extend(kernel.values().flat_map(|table| table.errnos.iter().cloned()));
     let (mut names, seeds) = perfect(every.iter().flatten().map(|call| call.name).collect())?;
     let mut prototypes = tables.prototypes()?;
     prototypes.sort_by(|a, b| a.entry.cmp(&b.entry));
     let same_entry = prototypes.chunk_by(|a, b| a.entry == b.entry);
     let known = same_entry.map(|same| (same[0].entry.as_str(), same)).collect();
     let mut functions = Functions { known, ..Functions::default() };
-    let mut errnos: Pool<Vec<(u32, String)>> = Pool::default();
 
     let mut facts = String::new();
     // One row of each for every slot.
@@ -53,8 +57,7 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
             }
         }
         numbers.extend(of_name);
-        let set = tables.errnos(&abi.arch)?.into_iter().map(|errno| (errno.value, errno.name)).collect();
-        let errnos = errnos.of(set);
+        let errnos = set_of(&errnos, &abi.arch)?;
         let calls = slots[begin..].iter().filter(|[name, ..]| *name != NONE).count();
         let Abi { name, base, bits, .. } = abi;
         let _ = writeln!(
@@ -99,16 +102,18 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
     }
     functions.write(&mut out)?;
     let mut errno_names = Pool::default();
-    let _ = writeln!(out, "pub(super) static ERRNOS: [&[(u16, u16)]; {}] = [", errnos.items.len());
-    for set in errnos.items {
-        let set: Vec<_> = set.into_iter().map(|(value, name)| (value, errno_names.of(name))).collect();
+    let _ = writeln!(out, "pub(super) static ERRNOS: [&[(u16, u16)]; {}] = [", errnos.len());
+    for set in &errnos {
+        let set: Vec<_> = set.errnos.iter().map(|errno| (errno.value, errno_names.of(errno.name.as_str()))).collect();
         let _ = writeln!(out, "    &{set:?},");
     }
     out.push_str("];\n\n");
     strings(&mut out, "ERRNO_NAMES", errno_names.items)?;
     out.push_str("pub(super) static ABSENT: &[(&str, &[Abi], Absent)] = &[\n");
     for absent in tables.absent()? {
-        let abis: Vec<_> = absent.abis.iter().map(|abi| format!("Abi::{}", variant(abi))).collect();
+        let holds =
+            |(abi, table): &&(&Abi, &KernelTable)| absent.abis.contains(&abi.name) && absent.holds(&table.linux);
+        let abis: Vec<_> = read.iter().filter(holds).map(|(abi, _)| format!("Abi::{}", variant(&abi.name))).collect();
         let _ = writeln!(
             out,
             "    ({:?}, &[{}], Absent {{ why: {:?}, instead: {:?} }}),",
@@ -224,14 +229,24 @@ impl<T: Clone + Ord> Pool<T> {
     }
 }
 
+/// A prototype, its strings in pools.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Declared {
+    source: u16,
+    line: u32,
+    optional: u16,
+    /// Type and name of each.
+    args: Vec<(u16, u16)>,
+}
+
 /// Entry points with their prototypes. A symbol that architectures define each for itself is several.
 #[derive(Default)]
 struct Functions<'p> {
     known: BTreeMap<&'p str, &'p [Prototype]>,
     entries: Pool<(String, u16)>,
-    /// Source file, and type and name of each argument.
-    prototypes: Pool<(u16, Vec<(u16, u16)>)>,
+    prototypes: Pool<Declared>,
     sources: Pool<&'p str>,
+    conditions: Pool<&'p str>,
     types: Pool<&'p str>,
     names: Pool<&'p str>,
 }
@@ -239,9 +254,10 @@ struct Functions<'p> {
 impl Functions<'_> {
     fn entry(&mut self, abi: &Abi, entry: &str) -> u16 {
         let known = self.known.get(entry).copied().unwrap_or_default();
-        let prototype = prototype(known, &abi.arch, entry).map_or(NONE, |found| {
+        let prototype = prototype(known, abi, entry).map_or(NONE, |found| {
             let args = found.args.iter().map(|(ctype, name)| (self.types.of(ctype), self.names.of(name))).collect();
-            self.prototypes.of((self.sources.of(&found.source), args))
+            let optional = found.optional.as_ref().map_or(NONE, |condition| self.conditions.of(condition));
+            self.prototypes.of(Declared { source: self.sources.of(&found.source), line: found.line, optional, args })
         });
         self.entries.of((entry.to_owned(), prototype))
     }
@@ -250,18 +266,21 @@ impl Functions<'_> {
         let (entries, prototype_of): (Vec<_>, Vec<_>) = self.entries.items.into_iter().unzip();
         strings(out, "ENTRIES", entries)?;
         array(out, "ENTRY_PROTOTYPE", "u16", prototype_of);
-        let (mut sources, mut first, mut arguments) = (Vec::new(), Vec::new(), Vec::new());
-        for (source, args) in self.prototypes.items {
-            sources.push(source);
+        let prototypes = self.prototypes.items;
+        let (mut first, mut arguments) = (Vec::new(), Vec::new());
+        for prototype in &prototypes {
             first.push(index(arguments.len())?);
-            arguments.extend(args);
+            arguments.extend(&prototype.args);
         }
         first.push(index(arguments.len())?);
-        array(out, "PROTOTYPE_SOURCE", "u16", sources);
+        array(out, "PROTOTYPE_SOURCE", "u16", prototypes.iter().map(|prototype| prototype.source));
+        array(out, "PROTOTYPE_LINE", "u32", prototypes.iter().map(|prototype| prototype.line));
+        array(out, "PROTOTYPE_OPTIONAL", "u16", prototypes.iter().map(|prototype| prototype.optional));
         array(out, "PROTOTYPE_ARGUMENTS", "u16", first);
         array(out, "ARGUMENT_TYPE", "u16", arguments.iter().map(|(ctype, _)| ctype));
         array(out, "ARGUMENT_NAME", "u16", arguments.iter().map(|(_, name)| name));
         strings(out, "SOURCES", self.sources.items)?;
+        strings(out, "CONDITIONS", self.conditions.items)?;
         strings(out, "TYPES", self.types.items)?;
         strings(out, "ARGUMENT_NAMES", self.names.items)
     }

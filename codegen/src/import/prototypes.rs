@@ -4,6 +4,7 @@
 //! entry point may have several prototypes: another architecture's, another configuration's.
 
 use crate::Error;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -29,12 +30,9 @@ const MACROS: &[(&str, &[[&str; 2]])] = &[
     ("PPC32_SYSCALL", &[["sys_", "CONFIG_PPC32"], ["compat_sys_", "!CONFIG_PPC32"]]),
 ];
 
-/// Macros that stand for a 64-bit argument in two halves: `include/linux/syscalls.h`, `include/asm-generic/compat.h`,
-/// `arch/arm64/kernel/sys32.c`.
+/// Macros that stand for a 64-bit argument in two halves, in memory order: `include/linux/syscalls.h`,
+/// `include/asm-generic/compat.h`, `arch/arm64/kernel/sys32.c`. The argument's type is then the first of them.
 const WIDE: &[&str] = &["SC_ARG64", "compat_arg_u64_dual", "arg_u32p"];
-/// When the halves come in which order.
-const HALVES: [(&str, [&str; 2]); 2] =
-    [("!CONFIG_CPU_BIG_ENDIAN", ["lo", "hi"]), ("CONFIG_CPU_BIG_ENDIAN", ["hi", "lo"])];
 
 const LARGEST_FILE: u64 = 8 << 20;
 /// No argument list and no condition comes near this many characters; the limit keeps hostile files from costing time.
@@ -45,8 +43,7 @@ const LONGEST: usize = 2048;
 pub struct Prototype {
     /// The symbol that the tables name: `sys_io_submit`, `compat_sys_io_submit`, `parisc_pread64`.
     pub entry: String,
-    /// C type and name of each argument. What the kernel takes in two halves is two arguments, and the entry point has
-    /// one prototype for each byte order.
+    /// C type and name of each argument.
     pub args: Vec<(String, String)>,
     /// Path in the tree, with forward slashes.
     pub source: String,
@@ -137,11 +134,11 @@ fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Pro
 }
 
 type Args = Vec<(String, String)>;
-/// An entry point, its arguments, and the conditions that the macros around them stand for.
-type Definition = (String, Args, [&'static str; 2]);
+/// An entry point, its arguments, and the condition that the macro around them stands for.
+type Definition = (String, Args, &'static str);
 
 /// The definitions in a file, or the line that cannot be parsed and why.
-fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, String)> {
+pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, String)> {
     let text = blank(&splice(text));
     let (mut code, mut directives) = (String::with_capacity(text.len()), Vec::new());
     for (line, text) in (1..).zip(text.split_inclusive('\n')) {
@@ -178,7 +175,7 @@ fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, String)> {
 }
 
 /// Lines that end with a backslash joined with the next; the newlines follow, so that line numbers stay.
-fn splice(text: &str) -> String {
+pub(super) fn splice(text: &str) -> String {
     let (mut joined, mut owed) = (String::with_capacity(text.len()), 0);
     for line in text.split_inclusive('\n') {
         match line.trim_end().strip_suffix('\\') {
@@ -196,7 +193,7 @@ fn splice(text: &str) -> String {
 }
 
 /// Comments and literals blanked, line for line.
-fn blank(text: &str) -> String {
+pub(super) fn blank(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['/', '"', '\'']) {
@@ -227,10 +224,10 @@ fn literal(text: &[u8]) -> usize {
 
 /// For each open `#if` the conditions of its branches so far, and whether they hold: only the last one can.
 #[derive(Default)]
-struct Conditions(Vec<Vec<(bool, String)>>);
+pub(super) struct Conditions(Vec<Vec<(bool, String)>>);
 
 impl Conditions {
-    fn apply(&mut self, directive: &str) -> Result<(), String> {
+    pub(super) fn apply(&mut self, directive: &str) -> Result<(), String> {
         let directive = directive.trim();
         let (word, rest) = directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
         match word {
@@ -252,19 +249,25 @@ impl Conditions {
     }
 
     /// The conditions in force and `more`, as one.
-    fn and(&self, more: [&str; 2]) -> Result<Option<String>, String> {
+    pub(super) fn and(&self, more: &str) -> Result<Option<String>, String> {
         let open = self.0.iter().flatten();
         if open.clone().map(|(_, part)| part.len() + " && ".len()).sum::<usize>() > LONGEST {
             return Err(format!("the conditions around it have more than {LONGEST} characters; simplify them"));
         }
         let open = open.map(|(holds, part)| if *holds { part.clone() } else { negated(part) });
-        let more = more.into_iter().filter(|part| !part.is_empty()).map(str::to_owned);
-        let parts: Vec<String> = open.chain(more).collect();
-        Ok(match &parts[..] {
-            [] => None,
-            [part] => Some(part.clone()),
-            _ => Some(parts.iter().map(|part| operand(part)).collect::<Vec<_>>().join(" && ")),
-        })
+        Ok(all(open.chain([more.to_owned()])))
+    }
+}
+
+/// The conditions as one; an empty one always holds.
+pub(super) fn all(parts: impl IntoIterator<Item = String>) -> Option<String> {
+    let mut parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let mut seen = BTreeSet::new();
+    parts.retain(|part| seen.insert(part.clone()));
+    match &parts[..] {
+        [] => None,
+        [part] => Some(part.clone()),
+        _ => Some(parts.iter().map(|part| operand(part)).collect::<Vec<_>>().join(" && ")),
     }
 }
 
@@ -319,26 +322,22 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Definition>, String> {
     if name.is_empty() || !name.chars().all(is_word) {
         return Err(fault("not a name".to_owned()));
     }
-    let orders = if items.iter().any(|item| wide(item).is_some()) { &HALVES[..] } else { &[("", [""; 2])] };
-    let mut found = Vec::new();
-    for (order, suffixes) in orders {
-        let words: Vec<String> = items
-            .iter()
-            .flat_map(|item| match wide(item) {
-                Some(name) => suffixes.iter().flat_map(|half| ["u32".into(), format!("{name}_{half}")]).collect(),
-                None => vec![spaced(&tokens(item))],
-            })
-            .collect();
-        if words.len() != 2 * count {
-            return Err(fault(format!("{} words are not {count} pairs of type and name", words.len())));
-        }
-        let args: Args = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
-        if let Some((c, name)) = args.iter().find(|(c, name)| c.is_empty() || !is_name(name)) {
-            return Err(fault(format!("`{c}, {name}` is not a type and a name")));
-        }
-        found.extend(entries.iter().map(|[prefix, when]| (format!("{prefix}{name}"), args.clone(), [*when, *order])));
+    let words: Vec<String> = items
+        .iter()
+        .flat_map(|item| match wide(item) {
+            Some(name) => vec![WIDE[0].to_owned(), name.to_owned()],
+            None => vec![spaced(&tokens(item))],
+        })
+        .collect();
+    // The macros count halves.
+    if words.len() + 2 * items.iter().filter(|item| wide(item).is_some()).count() != 2 * count {
+        return Err(fault(format!("{} words are not {count} pairs of type and name", words.len())));
     }
-    Ok(found)
+    let args: Args = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    if let Some((c, name)) = args.iter().find(|(c, name)| c.is_empty() || !is_name(name)) {
+        return Err(fault(format!("`{c}, {name}` is not a type and a name")));
+    }
+    Ok(entries.iter().map(|[prefix, when]| (format!("{prefix}{name}"), args.clone(), *when)).collect())
 }
 
 /// `x` of `SC_ARG64(x)`.
@@ -359,7 +358,7 @@ fn function(rest: &str) -> Option<Definition> {
     };
     // Registers as the entry code saved them: the entry point is that code.
     let inner = args.iter().any(|(c, _)| c.contains("pt_regs"));
-    (!inner).then(|| (name.to_owned(), args, [""; 2]))
+    (!inner).then(|| (name.to_owned(), args, ""))
 }
 
 /// `const char __user *path` as type and name; a function pointer's or an array's name is taken out of the type.
@@ -373,7 +372,7 @@ fn parameter(text: &str) -> Option<(String, String)> {
 }
 
 /// What is between the parentheses that the text starts with, and what follows them.
-fn parentheses(text: &str) -> Option<(&str, &str)> {
+pub(super) fn parentheses(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start().strip_prefix('(')?;
     let mut depth = 1;
     for (at, c) in text.char_indices().take(LONGEST) {
@@ -400,7 +399,7 @@ fn split(list: &str) -> Vec<&str> {
     .collect()
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
@@ -409,7 +408,7 @@ fn is_name(word: &str) -> bool {
 }
 
 /// Words and operators.
-fn tokens(text: &str) -> Vec<&str> {
+pub(super) fn tokens(text: &str) -> Vec<&str> {
     let (mut found, mut rest) = (Vec::new(), text.trim_start());
     while let Some(first) = rest.chars().next() {
         let length = match first {
@@ -484,13 +483,10 @@ PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsi
     }
 
     #[test]
-    fn halves_follow_the_byte_order() {
+    fn halves_are_one_argument() {
         assert_eq!(
             lines("COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, count)"),
-            [
-                "1: compat_sys_readahead(int, fd; u32, off_lo; u32, off_hi; size_t, count) if !CONFIG_CPU_BIG_ENDIAN",
-                "1: compat_sys_readahead(int, fd; u32, off_hi; u32, off_lo; size_t, count) if CONFIG_CPU_BIG_ENDIAN",
-            ]
+            ["1: compat_sys_readahead(int, fd; SC_ARG64, off; size_t, count)"]
         );
     }
 

@@ -1,7 +1,6 @@
 //! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a diff of added lines.
 
-use super::prototypes::Prototype;
-use crate::tables::{ErrnoSet, ErrnoValue, KernelTable};
+use crate::tables::{Bare, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why};
 use std::fmt::Write as _;
 
 fn head(linux: &str) -> String {
@@ -46,7 +45,10 @@ fn strings(items: &[impl AsRef<str>]) -> String {
 
 pub(crate) fn table(table: &KernelTable) -> String {
     let mut out = head(&table.linux);
-    let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\nsyscalls = [", table.source, table.sha256);
+    let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\ntakes  = [", table.source, table.sha256);
+    let taker = |taker: &Taker| vec![format!("abi = {:?},", taker.abi), format!("tags = {},", strings(&taker.tags))];
+    aligned(&mut out, &[21], &table.takes.iter().map(taker).collect::<Vec<_>>());
+    out.push_str("]\nsyscalls = [\n");
     let key = |key: &str, value: &Option<String>| value.as_ref().map_or(String::new(), |v| format!("{key} = {v:?},"));
     let rows: Vec<_> = table
         .rows
@@ -92,19 +94,28 @@ pub(crate) fn table(table: &KernelTable) -> String {
     out
 }
 
-pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype]) -> String {
+pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype], bare: &[Bare]) -> String {
     let mut out = head(linux);
     out.push_str("prototypes = [\n");
-    for prototype in prototypes {
-        let args: Vec<_> = prototype.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
-        let condition = prototype.condition.as_ref().map_or(String::new(), |c| format!(", condition = {}", quoted(c)));
+    for Prototype { entry, args, abis, source, line, condition, optional } in prototypes {
+        let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
+        let key = |key: &str, value: Option<String>| value.map_or(String::new(), |value| format!(", {key} = {value}"));
         let _ = writeln!(
             out,
-            "  {{ entry = {:?}, args = {}, source = {}{condition} }},",
-            prototype.entry,
+            "  {{ entry = {entry:?}, args = {}{}, source = {}, line = {line}{}{} }},",
             strings(&args),
-            quoted(&prototype.source)
+            key("abis", abis.as_ref().map(|abis| strings(abis))),
+            quoted(source),
+            key("condition", condition.as_deref().map(quoted)),
+            key("optional", optional.as_deref().map(quoted)),
         );
+    }
+    out.push_str("]\n\n# Entry points that no C definition gives arguments.\nbare = [\n");
+    for Bare { entry, why, abis, source, line } in bare {
+        let word = Why::ALL.iter().find(|(known, _)| known == why).map_or("", |(_, word)| word);
+        let place =
+            if source.is_empty() { String::new() } else { format!(", source = {}, line = {line}", quoted(source)) };
+        let _ = writeln!(out, "  {{ entry = {entry:?}, why = {word:?}, abis = {}{place} }},", strings(abis));
     }
     out.push_str("]\n");
     out

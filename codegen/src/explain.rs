@@ -1,0 +1,384 @@
+//! What becomes of a call: from the instruction through the kernel's labels and tables to the function that it ends in.
+
+use crate::Error;
+use crate::tables::{Abi, Absent, Bare, Call, Entry, Extra, KernelTable, Prototype, Tables, Why};
+use std::fmt::Write as _;
+
+/// What is asked about.
+enum Asked<'a> {
+    Name(&'a str),
+    Number(u32),
+}
+
+/// An ABI with its table and its calls.
+struct Room<'t> {
+    abi: &'t Abi,
+    table: &'t KernelTable,
+    calls: Vec<Call<'t>>,
+}
+
+/// All that an answer may need.
+struct Facts<'t> {
+    rooms: Vec<Room<'t>>,
+    linux: String,
+    prototypes: Vec<Prototype>,
+    bare: Vec<Bare>,
+    absent: Vec<Absent>,
+}
+
+/// The answer about a name or a number: on each of `abis` in full, or on every ABI at a glance.
+pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
+    let asked = asked(what)?;
+    for abi in abis {
+        tables.table(&abi.table)?;
+    }
+    let there: Vec<&Abi> = tables.abis.iter().filter(|abi| tables.has_table(&abi.table)).collect();
+    let kernel: Vec<KernelTable> = there.iter().map(|abi| tables.table(&abi.table)).collect::<Result<_, _>>()?;
+    let rooms = there.iter().zip(&kernel).map(|(abi, table)| Room { abi, table, calls: abi.calls(table) }).collect();
+    let (linux, prototypes, bare) = (tables.prototypes_of()?, tables.prototypes()?, tables.bare()?);
+    let facts = Facts { rooms, linux, prototypes, bare, absent: tables.absent()? };
+    if let Asked::Name(name) = asked {
+        facts.known(name)?;
+    }
+    if abis.is_empty() {
+        return facts.everywhere(&asked, what);
+    }
+    let chosen = facts.rooms.iter().filter(|room| abis.iter().any(|abi| abi.name == room.abi.name));
+    let parts: Vec<String> = chosen.map(|room| facts.on(room, &asked)).collect();
+    Ok(parts.join("\n"))
+}
+
+/// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
+fn asked(what: &str) -> Result<Asked<'_>, Error> {
+    if !what.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok(Asked::Name(what));
+    }
+    let number = match what.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => what.parse(),
+    };
+    let refused = |_| format!("`{what}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for");
+    number.map(Asked::Number).map_err(|error| Error::new("explain", 0, refused(error)))
+}
+
+impl Facts<'_> {
+    /// Refuses a name that no ABI has, with those that are near to it.
+    fn known(&self, name: &str) -> Result<(), Error> {
+        let names = || {
+            let calls = self.rooms.iter().flat_map(|room| room.calls.iter().map(|call| call.name));
+            calls.chain(self.absent.iter().map(|absent| absent.name.as_str()))
+        };
+        if names().any(|known| known == name) {
+            return Ok(());
+        }
+        // Who asks for `__NR_read` or `sys_read` means `read`.
+        let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"].iter().find_map(|prefix| name.strip_prefix(prefix));
+        let wanted = bare.unwrap_or(name);
+        let limit = (wanted.chars().count() / 3).max(1);
+        let mut near: Vec<(usize, &str)> =
+            names().map(|known| (strsim::damerau_levenshtein(wanted, known), known)).collect();
+        near.retain(|(distance, _)| *distance <= limit);
+        near.sort_unstable();
+        near.dedup();
+        near.truncate(if near.first().is_some_and(|(distance, _)| *distance == 0) { 1 } else { 3 });
+        let near: Vec<String> = near.iter().map(|(_, name)| format!("`{name}`")).collect();
+        let hint = match near.is_empty() {
+            true => "`cargo codegen export tsv` lists them all".to_owned(),
+            false => format!("did you mean {}?", near.join(" or ")),
+        };
+        Err(Error::new("explain", 0, format!("no ABI has a call `{name}`; {hint}")))
+    }
+
+    /// A line an ABI.
+    fn everywhere(&self, asked: &Asked, what: &str) -> Result<String, Error> {
+        let mut rows = Vec::new();
+        let mut lacking: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut entries: Vec<&str> = Vec::new();
+        for room in &self.rooms {
+            let Some(call) = room.find(asked) else {
+                let why = match asked {
+                    Asked::Name(name) => self.why_absent(room, name),
+                    Asked::Number(_) => format!("no call is {what}"),
+                };
+                match lacking.iter_mut().find(|(reason, _)| *reason == why) {
+                    Some((_, abis)) => abis.push(&room.abi.name),
+                    None => lacking.push((why, vec![&room.abi.name])),
+                }
+                continue;
+            };
+            let entry = room.taken(call, false);
+            let compat = room.taken(call, true).filter(|_| room.taken(call, true) != entry);
+            entries.extend(entry.iter().chain(&compat));
+            let name = if let Asked::Name(_) = asked { "" } else { call.name };
+            let number = short(room.abi, call.number);
+            rows.push((&room.abi.name, number, name, entry.unwrap_or_default(), compat.unwrap_or_default()));
+        }
+        if rows.is_empty() {
+            return Err(Error::new("explain", 0, format!("no ABI has a call {what}")));
+        }
+        let name = if let Asked::Name(_) = asked { "" } else { "name" };
+        let mut lines = vec![vec!["ABI", "number", name, "entry point", "compat entry point"]];
+        lines.extend(
+            rows.iter().map(|(abi, number, name, entry, compat)| vec![abi.as_str(), number, name, entry, compat]),
+        );
+        let mut out = aligned(&lines, "");
+        for (at, (why, abis)) in lacking.iter().enumerate() {
+            let blank = if at == 0 { "\n" } else { "" };
+            let _ = writeln!(out, "{blank}not on {}: {why}", abis.join(", "));
+        }
+        if let Asked::Name(_) = asked {
+            entries.sort_unstable();
+            entries.dedup();
+            for entry in entries {
+                self.signatures(&mut out, entry, None);
+            }
+        }
+        let _ = writeln!(out, "\n`cargo codegen explain {what} --abi {}` shows the way there.", rows[0].0);
+        Ok(out)
+    }
+
+    /// All that is known of a call on one ABI.
+    fn on(&self, room: &Room, asked: &Asked) -> String {
+        let abi = room.abi;
+        let Some(call) = room.find(asked) else {
+            return match asked {
+                Asked::Name(name) => format!("{} has no {name}: {}\n", abi.name, self.why_absent(room, name)),
+                Asked::Number(number) => room.no_such_number(*number),
+            };
+        };
+        let mut out = format!("{} on {}\n\n", call.name, abi.name);
+        let mut number = format!("{} ({:#x})", call.number, call.number);
+        if abi.base != 0 {
+            let base = abi.base_macro.clone().unwrap_or_else(|| abi.base.to_string());
+            let _ = write!(number, ", which is {base} + {}", call.number.wrapping_sub(abi.base));
+        }
+        let same = |other: &&Call| other.number == call.number;
+        let row = room.calls.iter().filter(same).find(|other| other.tag.is_some());
+        let table = match row.and_then(|row| row.tag) {
+            Some(tag) => {
+                let (file, linux) = (&room.table.source, &room.table.linux);
+                format!("{file} of Linux {linux}, tag {tag} (tables/{}.toml)", abi.table)
+            }
+            None => format!("none: the name is from {}", room.origin(call)),
+        };
+        let others = room.calls.iter().filter(same).filter(|other| other.name != call.name);
+        let others: Vec<String> = others.map(|other| format!("{} of {}", other.name, room.origin(other))).collect();
+        let (others, redirected) = (others.join(", "), room.redirected(call).unwrap_or_default());
+        let mut about = vec![vec!["number", &number], vec!["table", &table]];
+        about.push(vec!["also", &others]);
+        about.push(vec!["entry point", &redirected]);
+        about.push(vec!["returns", if call.noreturn { "never" } else { "" }]);
+        about.retain(|line| !line[1].is_empty());
+        out.push_str(&aligned(&about, "  "));
+        if row.is_none() {
+            out.push_str("\n  The kernel answers it outside of its table.\n");
+            return out;
+        }
+
+        let mut entries: Vec<&str> = Vec::new();
+        for way in &abi.entries {
+            let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
+            out.push('\n');
+            out.push_str(&self.way(abi, way, entry));
+            if let Some(entry) = entry.filter(|entry| !entries.contains(entry)) {
+                entries.push(entry);
+            }
+        }
+        for entry in entries {
+            self.signatures(&mut out, entry, Some(abi));
+        }
+        out
+    }
+
+    /// A way into the kernel, and the function it ends in.
+    fn way(&self, abi: &Abi, way: &Entry, entry: Option<&str>) -> String {
+        let symbol = format!("{}{}", way.prefix, entry.unwrap_or(NO_CALL));
+        let place = match entry {
+            None => "answers ENOSYS: the number is only reserved".to_owned(),
+            Some(NO_CALL) => "answers ENOSYS".to_owned(),
+            Some(entry) => self.place(entry, abi),
+        };
+        let mut steps: Vec<Vec<&str>> = Vec::new();
+        for step in way.path.iter().chain([&way.table]) {
+            steps.push(vec![&step.name, &step.source]);
+        }
+        steps.push(vec![&symbol, &place]);
+        let comma = if way.when.is_empty() { "" } else { ", " };
+        format!("  {}{comma}{}\n{}", way.instruction, way.when, aligned(&steps, "    "))
+    }
+
+    /// Where the entry point of an ABI is defined, as far as the kernel of the prototypes says.
+    fn place(&self, entry: &str, abi: &Abi) -> String {
+        if let Some(prototype) = self.definitions(entry, Some(abi)).first() {
+            return self.at(&prototype.source, prototype.line, Some(abi));
+        }
+        let Some(bare) = self.bare.iter().find(|bare| bare.entry == entry && bare.abis.contains(&abi.name)) else {
+            return String::new();
+        };
+        let at = self.at(&bare.source, bare.line, Some(abi));
+        match bare.why {
+            Why::Assembler => format!("{at}, in assembly"),
+            Why::NotBuilt => format!("answers ENOSYS: no configuration builds it ({at})"),
+            Why::NotFound => String::new(),
+        }
+    }
+
+    /// A place in the kernel that the prototypes are from; another kernel has the line elsewhere.
+    fn at(&self, source: &str, line: u32, abi: Option<&Abi>) -> String {
+        let same = |room: &&Room| abi.is_none_or(|abi| abi.name == room.abi.name) && room.table.linux == self.linux;
+        if self.rooms.iter().any(|room| same(&room)) { format!("{source}:{line}") } else { source.to_owned() }
+    }
+
+    /// An entry point's definitions: those of one ABI, or all.
+    fn definitions(&self, entry: &str, abi: Option<&Abi>) -> Vec<&Prototype> {
+        let for_abi = |prototype: &&Prototype| match (abi, &prototype.abis) {
+            (Some(abi), Some(abis)) => abis.contains(&abi.name),
+            _ => true,
+        };
+        self.prototypes.iter().filter(|prototype| prototype.entry == entry).filter(for_abi).collect()
+    }
+
+    /// An entry point's declarations, each with its place and when the kernel has it.
+    fn signatures(&self, out: &mut String, entry: &str, abi: Option<&Abi>) {
+        let indent = if abi.is_none() { "" } else { "  " };
+        for prototype in self.definitions(entry, abi) {
+            let args: Vec<String> = prototype.args.iter().map(|(ctype, name)| declared(ctype, name)).collect();
+            let args = if args.is_empty() { "void".to_owned() } else { args.join(", ") };
+            let mut about = self.at(&prototype.source, prototype.line, abi);
+            match (&prototype.optional, &prototype.condition) {
+                (Some(unknown), _) if unknown == Prototype::UNKNOWN => about.push_str(", ENOSYS where it is not built"),
+                (Some(optional), _) => about.push_str(&format!(", ENOSYS unless {optional}")),
+                (None, Some(condition)) => about.push_str(&format!(", if {condition}")),
+                (None, None) => {}
+            }
+            if let (None, Some(abis)) = (abi, &prototype.abis) {
+                about.push_str(&format!("\n  on {}", abis.join(", ")));
+            }
+            let _ = writeln!(out, "\n{indent}long {entry}({args})\n{indent}  {about}");
+        }
+    }
+
+    /// Why an ABI lacks a call that another has.
+    fn why_absent(&self, room: &Room, name: &str) -> String {
+        let listed = |absent: &&Absent| absent.name == name && absent.abis.contains(&room.abi.name);
+        if let Some(absent) = self.absent.iter().find(listed) {
+            return format!("{}; use {}", absent.why, absent.instead);
+        }
+        if let Some(extra) = room.extras().find(|extra| extra.removed.iter().any(|removed| removed == name)) {
+            return format!("{} takes the name away", extra.source);
+        }
+        let mut tags: Vec<&str> =
+            room.table.rows.iter().filter(|row| row.name == name).map(|row| row.tag.as_str()).collect();
+        tags.dedup();
+        match tags.as_slice() {
+            [] => "its table has no such row".to_owned(),
+            tags => format!(
+                "its table has the call only in rows tagged {}, which the ABI does not take",
+                tags.join(" and ")
+            ),
+        }
+    }
+}
+
+/// Where a number ends that is no call.
+const NO_CALL: &str = "sys_ni_syscall";
+
+impl<'t> Room<'t> {
+    /// The call; of the names of a number the table's.
+    fn find(&self, asked: &Asked) -> Option<&Call<'t>> {
+        match asked {
+            Asked::Name(name) => self.calls.iter().find(|call| call.name == *name),
+            Asked::Number(number) => self.numbered(*number).or_else(|| self.numbered(self.based(*number)?)),
+        }
+    }
+
+    fn numbered(&self, number: u32) -> Option<&Call<'t>> {
+        self.calls.iter().find(|call| call.number == number)
+    }
+
+    /// The number that user space loads for one of the table's own.
+    fn based(&self, number: u32) -> Option<u32> {
+        if number < self.abi.base { self.abi.base.checked_add(number) } else { None }
+    }
+
+    /// The entry point in a column of the kernel's, if any way into the kernel takes that column.
+    fn taken(&self, call: &Call<'t>, compat: bool) -> Option<&'t str> {
+        let used = self.abi.entries.iter().any(|way| way.compat == compat);
+        let entry = if compat { call.compat.or(call.entry) } else { call.entry };
+        // A row without entry point is reserved; a header's number without row is none of the table's business.
+        entry.or(call.tag.map(|_| NO_CALL)).filter(|_| used)
+    }
+
+    /// The extras that hold for the ABI.
+    fn extras(&self) -> impl Iterator<Item = &'t Extra> {
+        self.table.extras.iter().filter(|extra| extra.abis.contains(&self.abi.name))
+    }
+
+    /// The file that has a name: the table, or the header that alone has it.
+    fn origin(&self, call: &Call) -> &'t str {
+        let named = |extra: &&Extra| call.tag.is_none() && extra.names.iter().any(|(_, name)| name == call.name);
+        self.extras().find(named).map_or(&self.table.source, |extra| &extra.source)
+    }
+
+    /// Says who swapped the entry point that the row names.
+    fn redirected(&self, call: &Call) -> Option<String> {
+        let own = call.number.wrapping_sub(self.abi.base);
+        let row = self.table.rows.iter().find(|row| row.nr == own && self.abi.takes(&row.tag))?;
+        let (from, to) = (row.entry.as_deref()?, call.entry?);
+        let extra = self.extras().find(|extra| extra.redirects.iter().any(|(old, new)| old == from && new == to))?;
+        Some(format!("{from} in the table, which {} makes {to}", extra.source))
+    }
+
+    /// What is around a number that is no call.
+    fn no_such_number(&self, number: u32) -> String {
+        let (abi, number) = (&self.abi.name, self.based(number).unwrap_or(number));
+        let mut out = format!("{abi} has no call {number} ({number:#x})");
+        let own = number.wrapping_sub(self.abi.base);
+        if let Some(row) = self.table.rows.iter().find(|row| row.nr == own) {
+            let _ = write!(
+                out,
+                ": row {own} of its table, {}, is tagged {}, which the ABI does not take",
+                row.name, row.tag
+            );
+        }
+        out.push('\n');
+        let near = |call: Option<&Call>, none: &str| {
+            call.map_or(none.to_owned(), |call| format!("{} is {}", short(self.abi, call.number), call.name))
+        };
+        let rows = || self.calls.iter().filter(|call| call.tag.is_some());
+        let below = near(rows().filter(|call| call.number < number).max_by_key(|call| call.number), "there is none");
+        let above =
+            near(rows().filter(|call| call.number > number).min_by_key(|call| call.number), "the table ends there");
+        let _ = writeln!(out, "  before it {below}; after it {above}");
+        out
+    }
+}
+
+/// A number as a reader of the kernel's headers knows it: one with a flag in it in hexadecimal.
+fn short(abi: &Abi, number: u32) -> String {
+    if abi.base > 0xffff { format!("{number:#x}") } else { number.to_string() }
+}
+
+/// A C declaration; a star clings to the name. SC_ARG64 is a macro that declares both halves of a 64-bit argument.
+fn declared(ctype: &str, name: &str) -> String {
+    if ctype == "SC_ARG64" {
+        return format!("{ctype}({name})");
+    }
+    let blank = if ctype.ends_with('*') { "" } else { " " };
+    format!("{ctype}{blank}{name}")
+}
+
+/// Lines of columns, two blanks between them; a column that is empty throughout is left out.
+fn aligned(rows: &[Vec<&str>], indent: &str) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = indent.to_owned();
+        for (text, &width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
+            let _ = write!(line, "{text:width$}  ");
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out
+}
