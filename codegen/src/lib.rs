@@ -10,7 +10,11 @@ mod error;
 pub mod tables;
 
 #[cfg(feature = "cli")]
+mod check;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+mod diff;
 #[cfg(feature = "cli")]
 mod explain;
 #[cfg(feature = "cli")]
