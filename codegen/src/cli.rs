@@ -364,7 +364,7 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
 /// Every file of the repository that is emitted from the tables: path and text.
 fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
-    let mut copies = vec![(place("target"), emit::choice(tables))];
+    let mut copies = vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
     for abi in tables.abis.iter().filter(|abi| abi.call.is_some()) {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }

@@ -1,5 +1,13 @@
 //! Tables to Rust: the text that `aio-sys` includes for its target. A pure function of the tables.
 
+#[cfg(feature = "all-abis")]
+mod abis;
+#[cfg(feature = "all-abis")]
+mod hash;
+
+#[cfg(feature = "all-abis")]
+pub use abis::abis;
+
 use crate::Error;
 use crate::ctype::{self, Width};
 use crate::tables::{Abi, Absent, Call, Convention, KernelTable, Pairs, Prototype, Tables};

@@ -50,6 +50,8 @@ pub struct Abi {
     pub pairs: Pairs,
     /// Values of Rust's `target_arch`.
     pub rust: Vec<String>,
+    /// Patterns of target triples; one that begins with `!` takes away.
+    pub triples: Vec<String>,
     /// How a call is made, where a stub is emitted.
     pub call: Option<Convention>,
     /// The ways into the kernel, the most usual first.
@@ -147,6 +149,8 @@ pub struct KernelTable {
     pub takes: Vec<Taker>,
     /// What other kernel files add to it, for some of its ABIs.
     pub extras: Vec<Extra>,
+    /// The error numbers of an architecture that has left the kernel with this table.
+    pub errnos: Vec<ErrnoSet>,
     /// Its rows, in the kernel's order.
     pub rows: Vec<Row>,
 }
@@ -299,8 +303,18 @@ pub struct ErrnoValue {
     pub text: String,
 }
 
-/// The error numbers of some kernel architectures, which come first.
-pub type ErrnoSet = (Vec<String>, Vec<ErrnoValue>);
+/// The error numbers that some architectures share.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct ErrnoSet {
+    /// The kernel's `arch/` folders.
+    pub archs: Vec<String>,
+    /// The header.
+    pub source: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// The numbers, by value; an alias stands behind its original.
+    pub errnos: Vec<ErrnoValue>,
+}
 
 /// A call as user space sees it on one ABI.
 #[derive(Clone)]
@@ -384,13 +398,14 @@ impl Tables {
     /// An imported table.
     pub fn table(&self, name: &str) -> Result<KernelTable, Error> {
         self.read(&format!("{name}.toml"), |top| {
-            top.only(&["linux", "source", "sha256", "takes", "extra", "syscalls"]);
+            top.only(&["linux", "source", "sha256", "takes", "extra", "set", "syscalls"]);
             KernelTable {
                 linux: top.string("linux"),
                 source: top.string("source"),
                 sha256: top.string("sha256"),
                 takes: top.list("takes", taker),
                 extras: top.list("extra", extra),
+                errnos: top.list("set", errno_set),
                 rows: top.list("syscalls", row),
             }
         })
@@ -438,7 +453,7 @@ impl Tables {
         })
     }
 
-    /// All error numbers, each set with the kernel architectures that it holds for.
+    /// All error numbers of `errno.toml`.
     pub fn errno_sets(&self) -> Result<Vec<ErrnoSet>, Error> {
         self.read("errno.toml", |top| {
             top.only(&["linux", "set"]);
@@ -448,12 +463,19 @@ impl Tables {
 
     /// The error numbers of a kernel architecture.
     pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
-        for (archs, errnos) in self.errno_sets()? {
-            if archs.iter().any(|a| a == arch) {
-                return Ok(errnos);
+        let mut sets = self.errno_sets()?;
+        if self.frozen(arch) {
+            for abi in self.abis.iter().filter(|abi| abi.arch == arch) {
+                sets.extend(self.table(&abi.table)?.errnos);
             }
         }
-        Err(Error::new("tables/errno.toml", 0, format!("no error numbers for arch/{arch}; import the tables again")))
+        Ok(sets.swap_remove(set_of(&sets, arch)?).errnos)
+    }
+
+    /// Whether the architecture has left the kernel: each of its tables is frozen.
+    pub fn frozen(&self, arch: &str) -> bool {
+        let frozen = |table: &str| self.sources.iter().any(|source| source.name == table && source.frozen.is_some());
+        self.abis.iter().all(|abi| abi.arch != arch || frozen(&abi.table))
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
@@ -473,6 +495,13 @@ impl KernelTable {
     fn taker(&self, abi: &str) -> Option<&Taker> {
         self.takes.iter().find(|taker| taker.abi == abi)
     }
+}
+
+/// Which of the sets is for a kernel architecture.
+pub(crate) fn set_of(sets: &[ErrnoSet], arch: &str) -> Result<usize, Error> {
+    let what = || format!("no error numbers for arch/{arch}; import the tables again");
+    let set = sets.iter().position(|set| set.archs.iter().any(|a| a == arch));
+    set.ok_or_else(|| Error::new("tables/errno.toml", 0, what()))
 }
 
 impl Taker {
@@ -557,6 +586,7 @@ const ABI_KEYS: &[&str] = &[
     "sigset",
     "pairs",
     "rust",
+    "triples",
     "call",
     "entry",
 ];
@@ -613,6 +643,7 @@ fn abi(block: &Block<'_>) -> Abi {
         sigset: block.number("sigset"),
         pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
+        triples: block.strings("triples"),
         call: block.block("call", convention),
         #[cfg(feature = "cli")]
         entries: block.list("entry", entry),
@@ -769,7 +800,7 @@ fn errno_set(block: &Block<'_>) -> ErrnoSet {
         block.only(&["value", "name", "text"]);
         ErrnoValue { name: block.string("name"), value: block.number("value"), text: block.string("text") }
     });
-    (block.strings("archs"), errnos)
+    ErrnoSet { archs: block.strings("archs"), source: block.string("source"), sha256: block.string("sha256"), errnos }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::tbl::Rows;
 use super::unistd::{self, Numbers, called};
 use crate::Error;
 use crate::files;
-use crate::tables::{Abi, Extra, Taker};
+use crate::tables::{Abi, ErrnoValue, Extra, Taker};
 use std::path::{Path, PathBuf};
 
 /// Where `#include <…>` looks, in order; a header `asm/x.h` that is in no folder is the generic one.
@@ -147,11 +147,8 @@ fn finish(root: &Path, mut extra: Extra) -> Result<Option<Extra>, Error> {
     Ok(Some(extra))
 }
 
-/// Name, value and the header's comment of each error number.
-pub(crate) type Errnos = Vec<(String, i64, String)>;
-
-/// Name, value and comment of each error number that a header defines, by value.
-pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Errnos, Error> {
+/// The error numbers that a header defines, by value.
+pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Vec<ErrnoValue>, Error> {
     let (unit, _) = includes.preprocess(header, &[], None)?;
     let mut errnos = Vec::new();
     for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
@@ -171,7 +168,8 @@ pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Errnos, Error
     }
     // An alias stands behind its original, so that a look-up by value finds the original.
     errnos.sort();
-    Ok(errnos.into_iter().map(|(value, _, name, text)| (name, value, text)).collect())
+    let value = |(value, _, name, text)| ErrnoValue { name, value: value as u32, text };
+    Ok(errnos.into_iter().map(value).collect())
 }
 
 /// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's order.

@@ -19,7 +19,7 @@ mod unistd;
 
 use crate::Error;
 use crate::files;
-use crate::tables::{Extra, KernelTable, Tables, series};
+use crate::tables::{ErrnoSet, Extra, KernelTable, Tables, series};
 use header::Includes;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,10 +48,13 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
         return Err(Error::new("--only", 0, format!("`{unknown}` is no table; there are {}", known.join(", "))));
     }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
-    let read = tree::tables(root, &linux, facts, only, wanted)?;
+    let mut read = tree::tables(root, &linux, facts, only, wanted)?;
 
     let mut out = Files::new();
-    for (source, table) in read.iter().filter(|(source, _)| wanted(&source.name)) {
+    for (source, table) in read.iter_mut().filter(|(source, _)| wanted(&source.name)) {
+        // errno.toml is of a kernel that no longer has the architecture of a last table.
+        let left = facts.abis.iter().find(|abi| abi.table == source.name && facts.frozen(&abi.arch));
+        table.errnos.extend(left.map(|abi| errno_set(root, &abi.arch)).transpose()?);
         out.push((format!("{}.toml", source.name), render::table(table)));
     }
     if wanted("prototypes") {
@@ -90,7 +93,7 @@ pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Resu
     };
     let errnos = header::errnos(includes, &path)?;
     let (archs, source) = (vec![installed.arch.clone()], "asm/errno.h".to_owned());
-    let set = render::ErrnoSet { archs, source, sha256: files::sha256(&path)?, errnos };
+    let set = ErrnoSet { archs, source, sha256: files::sha256(&path)?, errnos };
     out.push(("errno.toml".to_owned(), render::errnos(&installed.linux, &[set])));
     // User space gets no fs/aio.c, and a package may have no more than asm/.
     let header = |source: &str| includes.find(source.strip_prefix("include/uapi/")?);
@@ -140,24 +143,36 @@ fn merged(
     let path = Path::new(&*first.file);
     let (takes, rows) = unistd::merge(all);
     let source = path.strip_prefix(root).unwrap_or(path).display().to_string();
-    Ok(Some(KernelTable { linux: linux.to_owned(), source, sha256: files::sha256(path)?, takes, extras, rows }))
+    Ok(Some(KernelTable {
+        linux: linux.to_owned(),
+        source,
+        sha256: files::sha256(path)?,
+        takes,
+        extras,
+        rows,
+        errnos: Vec::new(),
+    }))
+}
+
+/// The error numbers of an architecture of the tree.
+fn errno_set(root: &Path, arch: &str) -> Result<ErrnoSet, Error> {
+    let own = format!("arch/{arch}/include/uapi/asm/errno.h");
+    let source = if root.join(&own).is_file() { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
+    let path = root.join(&source);
+    let errnos = header::errnos(&Includes::of_tree(root, arch), &path)?;
+    Ok(ErrnoSet { archs: vec![arch.to_owned()], sha256: files::sha256(&path)?, source, errnos })
 }
 
 fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
-    let mut sets: Vec<render::ErrnoSet> = Vec::new();
+    let mut sets: Vec<ErrnoSet> = Vec::new();
     let archs: BTreeSet<&str> = facts.abis.iter().map(|abi| abi.arch.as_str()).collect();
-    for arch in archs.into_iter().filter(|arch| root.join("arch").join(arch).is_dir()) {
-        let own = format!("arch/{arch}/include/uapi/asm/errno.h");
-        let generic = "include/uapi/asm-generic/errno.h";
-        let source = if root.join(&own).is_file() { own } else { generic.to_owned() };
-        match sets.iter_mut().find(|set| set.source == source) {
-            Some(set) => set.archs.push(arch.to_owned()),
-            None => {
-                let path = root.join(&source);
-                let errnos = header::errnos(&Includes::of_tree(root, arch), &path)?;
-                let sha256 = files::sha256(&path)?;
-                sets.push(render::ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos });
-            }
+    // Those of an architecture that has left the kernel stand beside its last table.
+    let here = |arch: &&str| root.join("arch").join(arch).is_dir() && !facts.frozen(arch);
+    for arch in archs.into_iter().filter(here) {
+        let found = errno_set(root, arch)?;
+        match sets.iter_mut().find(|set| set.source == found.source) {
+            Some(set) => set.archs.extend(found.archs),
+            None => sets.push(found),
         }
     }
     Ok(render::errnos(linux, &sets))

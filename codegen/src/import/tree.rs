@@ -154,6 +154,7 @@ fn from_tbl(
         sha256: files::sha256(path)?,
         takes: takers.into_iter().map(|(_, taker)| taker).collect(),
         extras,
+        errnos: Vec::new(),
         rows: rows.into_iter().map(|(_, row)| row).collect(),
     }))
 }
