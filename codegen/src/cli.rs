@@ -38,8 +38,15 @@ Examples:
   cargo codegen import --linux ~/src/linux --tables /tmp/new  into another folder; the repository stays as it is")]
     Import {
         /// The kernel source tree.
-        #[arg(long, value_name = "DIR")]
-        linux: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "headers", conflicts_with = "headers")]
+        linux: Option<PathBuf>,
+        /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross compiler's include folder,
+        /// what `make headers_install` wrote. They have no entry points, so --tables must name another folder.
+        #[arg(long, value_name = "DIR", requires = "tables", conflicts_with = "only")]
+        headers: Option<PathBuf>,
+        /// The kernel's name of the headers' architecture, where the path does not tell.
+        #[arg(long, value_name = "ARCH", requires = "headers")]
+        arch: Option<String>,
         /// Write into this folder instead of the repository's own tables.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -135,8 +142,12 @@ pub fn run() -> ExitCode {
 
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
-        Verb::Import { linux, tables, only } => {
-            let imported = import::tree(&linux, &Tables::embedded()?, &only)?;
+        Verb::Import { linux, headers, arch, tables, only } => {
+            let facts = Tables::embedded()?;
+            let imported = match (headers, linux) {
+                (Some(headers), _) => import::headers(&headers, arch.as_deref(), &facts)?,
+                (None, linux) => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
+            };
             // Nothing is written unless what is about to be written can be read.
             let (folder, files) = match tables {
                 Some(folder) => {
@@ -144,7 +155,10 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                     (folder, imported)
                 }
                 None => {
-                    let copies = copies(&load(&workspace().join("tables"), &imported)?)?;
+                    let place = workspace().join("tables");
+                    let new = load(&place, &imported)?;
+                    import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
+                    let copies = copies(&new)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                     (workspace(), tables.chain(copies).collect())
                 }
@@ -291,7 +305,7 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
     for (name, _) in imported {
         match name.trim_end_matches(".toml") {
             "prototypes" => tables.prototypes().map(drop)?,
-            "errno" => tables.errnos("x86").map(drop)?,
+            "errno" => tables.errno_sets().map(drop)?,
             "uapi" => tables.constants().map(drop)?,
             table => tables.table(table).map(drop)?,
         }

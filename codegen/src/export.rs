@@ -35,6 +35,9 @@ fn abi_table(tables: &Tables) -> Result<String, Error> {
     let _ = writeln!(out, "|---|---|--:|---|--:|{}", "--:|".repeat(aio.len()));
     for abi in tables.abis.iter().filter(|abi| tables.has_table(&abi.table)) {
         let table = tables.table(&abi.table)?;
+        if table.tags(&abi.name).is_none() {
+            continue;
+        }
         let calls = abi.calls(&table);
         let rows = calls.iter().filter(|call| call.tag.is_some()).count();
         let stubs = if abi.call.is_some() { "yes" } else { "" };

@@ -28,8 +28,6 @@ pub struct Abi {
     pub arch: String,
     /// The kernel table with its numbers.
     pub table: String,
-    /// Tags of the rows that belong to it; empty: every row.
-    pub tags: Vec<String>,
     /// What user space adds to the table's number.
     pub base: u32,
     /// The kernel macro that says so.
@@ -42,6 +40,8 @@ pub struct Abi {
     pub predefined: Vec<String>,
     /// The C file that swaps entry points of a shared table.
     pub redirects: Option<String>,
+    /// The first kernel series that has it, where older headers look as if they had it, too.
+    pub since: Option<String>,
     /// Width of `long` and of a pointer.
     pub bits: u32,
     /// Bytes of the kernel's signal set.
@@ -110,10 +110,21 @@ pub struct KernelTable {
     pub source: String,
     /// Its SHA-256.
     pub sha256: String,
+    /// The ABIs that this kernel makes of it.
+    pub takes: Vec<Taker>,
     /// What other kernel files add to it, for some of its ABIs.
     pub extras: Vec<Extra>,
     /// Its rows, in the kernel's order.
     pub rows: Vec<Row>,
+}
+
+/// An ABI, and which rows of a table are its own.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct Taker {
+    /// The ABI.
+    pub abi: String,
+    /// The tags of its rows; empty: every row.
+    pub tags: Vec<String>,
 }
 
 /// A row of a kernel table.
@@ -176,6 +187,8 @@ pub struct Absent {
     pub why: String,
     /// What to use instead.
     pub instead: String,
+    /// The last kernel series without it, where a newer one has it.
+    pub until: Option<String>,
 }
 
 /// A named value of the kernel's user-space headers.
@@ -208,6 +221,9 @@ pub struct ErrnoValue {
     /// The header's comment.
     pub text: String,
 }
+
+/// The error numbers of some kernel architectures, which come first.
+pub type ErrnoSet = (Vec<String>, Vec<ErrnoValue>);
 
 /// A call as user space sees it on one ABI.
 #[derive(Clone)]
@@ -281,11 +297,12 @@ impl Tables {
     /// An imported table.
     pub fn table(&self, name: &str) -> Result<KernelTable, Error> {
         self.read(&format!("{name}.toml"), |top| {
-            top.only(&["linux", "source", "sha256", "extra", "syscalls"]);
+            top.only(&["linux", "source", "sha256", "takes", "extra", "syscalls"]);
             KernelTable {
                 linux: top.string("linux"),
                 source: top.string("source"),
                 sha256: top.string("sha256"),
+                takes: top.list("takes", taker),
                 extras: top.list("extra", extra),
                 rows: top.list("syscalls", row),
             }
@@ -323,13 +340,17 @@ impl Tables {
         })
     }
 
-    /// The error numbers of a kernel architecture.
-    pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
-        let sets = self.read("errno.toml", |top| {
+    /// All error numbers, each set with the kernel architectures that it holds for.
+    pub fn errno_sets(&self) -> Result<Vec<ErrnoSet>, Error> {
+        self.read("errno.toml", |top| {
             top.only(&["linux", "set"]);
             top.list("set", errno_set)
-        })?;
-        for (archs, errnos) in sets {
+        })
+    }
+
+    /// The error numbers of a kernel architecture.
+    pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
+        for (archs, errnos) in self.errno_sets()? {
             if archs.iter().any(|a| a == arch) {
                 return Ok(errnos);
             }
@@ -345,9 +366,42 @@ impl Tables {
     }
 }
 
+impl KernelTable {
+    /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such ABI.
+    pub fn tags(&self, abi: &str) -> Option<&[String]> {
+        self.taker(abi).map(|taker| taker.tags.as_slice())
+    }
+
+    fn taker(&self, abi: &str) -> Option<&Taker> {
+        self.takes.iter().find(|taker| taker.abi == abi)
+    }
+}
+
+impl Taker {
+    /// Whether rows with this tag are the ABI's own.
+    pub fn takes(&self, tag: &str) -> bool {
+        self.tags.is_empty() || self.tags.iter().any(|t| t == tag)
+    }
+}
+
+impl Absent {
+    /// Whether the call is absent from this kernel, too.
+    pub fn holds(&self, linux: &str) -> bool {
+        self.until.as_deref().is_none_or(|until| series(linux) <= series(until))
+    }
+}
+
+/// The series of a kernel, as numbers: 7 and 2 of `7.2.13`.
+pub fn series(linux: &str) -> (u32, u32) {
+    let mut numbers = linux.split(['.', '-']).map(|word| word.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 impl Abi {
     /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
+    /// None, if the table's kernel has no such ABI.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
+        let Some(taker) = table.taker(&self.name) else { return Vec::new() };
         let mut names: Vec<(u32, &str)> = Vec::new();
         let mut removed: Vec<&str> = Vec::new();
         let mut redirects: Vec<&(String, String)> = Vec::new();
@@ -361,7 +415,7 @@ impl Abi {
         let mut calls: Vec<Call<'t>> = Vec::new();
         for row in &table.rows {
             let mut name = row.name.as_str();
-            if !self.takes(&row.tag) {
+            if !taker.takes(&row.tag) {
                 continue;
             }
             if removed.contains(&name) {
@@ -388,24 +442,19 @@ impl Abi {
         }
         calls
     }
-
-    /// Whether rows with this tag belong to the ABI.
-    pub fn takes(&self, tag: &str) -> bool {
-        self.tags.is_empty() || self.tags.iter().any(|t| t == tag)
-    }
 }
 
 const ABI_KEYS: &[&str] = &[
     "name",
     "arch",
     "table",
-    "tags",
     "base",
     "base_macro",
     "header",
     "uapi",
     "predefined",
     "redirects",
+    "since",
     "bits",
     "sigset",
     "rust",
@@ -451,13 +500,13 @@ fn abi(block: &Block<'_>) -> Abi {
         name: block.string("name"),
         arch: block.string("arch"),
         table: block.string("table"),
-        tags: block.strings("tags"),
         base: block.number("base"),
         base_macro: non_empty(block.string("base_macro")),
         header: block.string("header"),
         uapi: block.flag("uapi"),
         predefined: block.strings("predefined"),
         redirects: non_empty(block.string("redirects")),
+        since: non_empty(block.string("since")),
         bits,
         sigset: block.number("sigset"),
         rust: block.strings("rust"),
@@ -494,6 +543,11 @@ fn convention(block: &Block<'_>) -> Convention {
         load: block.string("load"),
         restore: block.string("restore"),
     }
+}
+
+fn taker(block: &Block<'_>) -> Taker {
+    block.only(&["abi", "tags"]);
+    Taker { abi: block.string("abi"), tags: block.strings("tags") }
 }
 
 fn row(block: &Block<'_>) -> Row {
@@ -544,13 +598,14 @@ fn prototype(block: &Block<'_>) -> Prototype {
 }
 
 fn absence(block: &Block<'_>) -> Absent {
-    block.only(&["name", "abis", "entry", "why", "instead"]);
+    block.only(&["name", "abis", "entry", "why", "instead", "until"]);
     Absent {
         name: block.string("name"),
         abis: block.strings("abis"),
         entry: block.string("entry"),
         why: block.string("why"),
         instead: block.string("instead"),
+        until: block.optional_string("until"),
     }
 }
 
@@ -565,7 +620,7 @@ fn constants(block: &Block<'_>) -> Constants {
     }
 }
 
-fn errno_set(block: &Block<'_>) -> (Vec<String>, Vec<ErrnoValue>) {
+fn errno_set(block: &Block<'_>) -> ErrnoSet {
     block.only(&["archs", "source", "sha256", "errnos"]);
     let errnos = block.list("errnos", |block| {
         block.only(&["value", "name", "text"]);

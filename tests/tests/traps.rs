@@ -138,8 +138,7 @@ fn trap_5_no_tag_begins_like_another() {
     let tables = embedded();
     for source in &tables.sources {
         let mut tags: BTreeSet<String> = rows(&source.name).into_iter().map(|row| row.tag).collect();
-        let abis = tables.abis.iter().filter(|abi| abi.table == source.name);
-        tags.extend(abis.flat_map(|abi| abi.tags.clone()));
+        tags.extend(tables.table(&source.name).unwrap().takes.into_iter().flat_map(|taker| taker.tags));
         assert!(!tags.is_empty());
         for tag in &tags {
             let like = tags.iter().find(|other| *other != tag && other.starts_with(tag.as_str()));

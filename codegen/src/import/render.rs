@@ -2,7 +2,7 @@
 
 use super::header::Errnos;
 use super::prototypes::Prototype;
-use crate::tables::KernelTable;
+use crate::tables::{KernelTable, Taker};
 use std::fmt::Write as _;
 
 fn head(linux: &str) -> String {
@@ -47,7 +47,10 @@ fn strings(items: &[impl AsRef<str>]) -> String {
 
 pub(crate) fn table(table: &KernelTable) -> String {
     let mut out = head(&table.linux);
-    let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\nsyscalls = [", table.source, table.sha256);
+    let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\ntakes  = [", table.source, table.sha256);
+    let taker = |taker: &Taker| vec![format!("abi = {:?},", taker.abi), format!("tags = {},", strings(&taker.tags))];
+    aligned(&mut out, &[21], &table.takes.iter().map(taker).collect::<Vec<_>>());
+    out.push_str("]\nsyscalls = [\n");
     let key = |key: &str, value: &Option<String>| value.as_ref().map_or(String::new(), |v| format!("{key} = {v:?},"));
     let rows: Vec<_> = table
         .rows
