@@ -36,7 +36,7 @@ pub(crate) fn c(exported: &[Exported<'_>]) -> Result<String, Error> {
     if let ([Exported { abi, calls, .. }], [prefix]) = (exported, &abis[..]) {
         let mut compiler = vec![format!("__SIZEOF_POINTER__ == {}", abi.bits / 8)];
         compiler.extend(abi.predefined.iter().map(|macro_| match macro_.split_once('=') {
-            Some((name, value)) => format!("{name} == {value}"),
+            Some((name, value)) => format!("defined({name}) && {name} == {value}"),
             None => format!("defined({macro_})"),
         }));
         let _ = writeln!(out, "\n#if {}", compiler.join(" && "));

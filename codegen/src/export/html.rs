@@ -30,8 +30,8 @@ struct Column<'t> {
     source: &'t str,
 }
 
-/// 0 where the ABI lacks the call; else number, entry, compat (indices, or -1), and whether it returns not, and whether only
-/// a header names it.
+/// 0 where the ABI lacks the call; else number, entry and compat entry (indices, or -1), and two flags: the call never
+/// returns; only a header has the name.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Cell {
