@@ -63,7 +63,7 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Write the Rust copies under aio-sys/src/generated and the README's table of ABIs.
+    /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and example of explain.
     Emit {
         /// Print the text for one ABI instead.
         #[arg(long, value_name = "ABI")]
@@ -221,6 +221,7 @@ fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
     let readme = files::read(&workspace().join("README.md"))?;
-    copies.push(("README.md".to_owned(), export::in_readme(tables, &readme)?));
+    let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
+    copies.push(("README.md".to_owned(), readme));
     Ok(copies)
 }

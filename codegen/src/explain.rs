@@ -45,6 +45,25 @@ pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<Stri
     Ok(parts.join("\n"))
 }
 
+/// The README with its example of `explain` made anew; the command that it shows is a person's.
+pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> {
+    let shown = |readme: &str| {
+        let (head, rest) = readme.split_once("$ cargo codegen explain ")?;
+        let (command, rest) = rest.split_once('\n')?;
+        let (what, abi) = command.split_once(" --abi ")?;
+        let (_, tail) = rest.split_once("```")?;
+        Some([head, command, what, abi, tail].map(str::to_owned))
+    };
+    let Some([head, command, what, abi, tail]) = shown(readme) else {
+        let what = "the block with `$ cargo codegen explain NAME --abi ABI` is missing";
+        return Err(Error::new("README.md", 0, what));
+    };
+    let abi = tables
+        .abi(&abi)
+        .ok_or_else(|| Error::new("README.md", 0, format!("explains a call on `{abi}`, which is no ABI")))?;
+    Ok(format!("{head}$ cargo codegen explain {command}\n{}```{tail}", explain(tables, &what, &[abi])?))
+}
+
 /// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
 fn asked(what: &str) -> Result<Asked<'_>, Error> {
     if !what.starts_with(|c: char| c.is_ascii_digit()) {

@@ -198,12 +198,3 @@ fn an_unknown_abi() {
     let sentence = refusal(&["io_submit", "--abi", "x86-64"]);
     assert!(sentence.starts_with("--abi: `x86-64` is no ABI; there are x86_64, x32, i386, "), "{sentence}");
 }
-
-#[test]
-fn the_readme_shows_what_it_prints() {
-    let readme = std::fs::read_to_string(aio_tests::root().join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("$ cargo codegen explain ").expect("the README shows the verb");
-    let (command, rest) = rest.split_once('\n').unwrap();
-    let (shown, _) = rest.split_once("```").unwrap();
-    assert_eq!(explain(&command.split(' ').collect::<Vec<_>>()), shown);
-}
