@@ -220,7 +220,7 @@ fn stub(out: &mut String, convention: &Convention, bits: u32, count: usize) {
 }
 
 /// The prototype of an entry point on an ABI, if it is one and only one.
-fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<&'p Prototype> {
+pub fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<&'p Prototype> {
     let own = format!("arch/{}/", abi.arch);
     let mut found = prototypes.iter().filter(|prototype| {
         prototype.entry == entry
@@ -231,11 +231,23 @@ fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<
     });
     let first = found.next()?;
     // Definitions of one kernel configuration or another agree, but for the words of the C types.
-    found.all(|other| other.args.len() == first.args.len() && types(other) == types(first)).then_some(first)
+    found.all(|other| types(other) == types(first)).then_some(first)
 }
 
 fn types(prototype: &Prototype) -> Vec<Option<String>> {
     prototype.args.iter().map(|(c, _)| ctype::rust(c).map(|rust| rust.name)).collect()
+}
+
+/// What each argument register holds when `raw` makes the call on an ABI, stub or no stub: an argument, a half of one in
+/// memory order (`pos[0]`), or `0` where the ABI leaves a hole. `None` where `raw` has no function for it.
+pub fn registers(prototypes: &[Prototype], abi: &Abi, call: &Call<'_>) -> Option<Vec<String>> {
+    let function = Function::of(abi, prototypes, call)?;
+    let show = |slot| match slot {
+        Slot::Whole(parameter) => parameter.name.clone(),
+        Slot::Half(parameter, half) => format!("{}[{half}]", parameter.name),
+        Slot::Hole => "0".to_owned(),
+    };
+    Some(function.slots().into_iter().map(show).collect())
 }
 
 fn raw(
@@ -253,14 +265,15 @@ fn raw(
     );
     for call in calls {
         let body = |f: &Function<'_>| f.body(call.name);
-        let function = call.entry.and_then(|entry| Function::new(abi, prototypes, entry));
-        if let Some(function) = function.filter(|function| function.registers().len() <= MOST_ARGUMENTS) {
+        let function = Function::of(abi, prototypes, call);
+        if let Some(function) = function.filter(|function| function.slots().len() <= MOST_ARGUMENTS) {
             function.write(out, call.name, "", "", &body(&function));
         }
     }
     for absence in absent {
         let Absent { name, why, instead, entry, .. } = absence;
-        let Some(function) = Function::new(abi, prototypes, entry) else { continue };
+        let function = prototype(prototypes, abi, entry).and_then(|prototype| Function::new(abi, prototype));
+        let Some(function) = function else { continue };
         let message = format!("{} has no `{name}`: {why}; use {instead}", abi.name);
         let _ = writeln!(
             out,
@@ -282,6 +295,8 @@ fn raw(
 /// A raw function in the making.
 struct Function<'p> {
     prototype: &'p Prototype,
+    /// The definition that the number ends in, where it takes the halves of what `prototype` declares.
+    splits: Option<&'p Prototype>,
     parameters: Vec<Parameter>,
 }
 
@@ -292,9 +307,31 @@ struct Parameter {
     pairs: Pairs,
 }
 
+/// What an argument register holds.
+enum Slot<'f> {
+    Whole(&'f Parameter),
+    Half(&'f Parameter, usize),
+    Hole,
+}
+
 impl<'p> Function<'p> {
-    fn new(abi: &Abi, prototypes: &'p [Prototype], entry: &str) -> Option<Function<'p>> {
-        let prototype = prototype(prototypes, abi, entry)?;
+    /// The function for a call. An entry point that takes the halves of 64-bit arguments by hand, as the ABI lays them
+    /// out, has the signature that the call has elsewhere, so that programs need not know.
+    fn of(abi: &Abi, prototypes: &'p [Prototype], call: &Call<'_>) -> Option<Function<'p>> {
+        let mut entries = [call.entry, call.compat].into_iter().flatten();
+        let own = entries.find_map(|entry| Function::new(abi, prototype(prototypes, abi, entry)?))?;
+        let generic = format!("sys_{}", call.name);
+        let everywhere = |prototype: &&Prototype| prototype.entry == generic && !prototype.source.starts_with("arch/");
+        for prototype in prototypes.iter().filter(everywhere).filter(|_| own.prototype.entry != generic) {
+            let shared = Function::new(abi, prototype);
+            if let Some(shared) = shared.filter(|shared| shared.is_split() && shared.shape() == own.shape()) {
+                return Some(Function { splits: Some(own.prototype), ..shared });
+            }
+        }
+        Some(own)
+    }
+
+    fn new(abi: &Abi, prototype: &'p Prototype) -> Option<Function<'p>> {
         let mut parameters = Vec::new();
         for (c, name) in &prototype.args {
             let rust = ctype::rust(c)?;
@@ -305,23 +342,45 @@ impl<'p> Function<'p> {
             };
             parameters.push(Parameter { name: identifier(name), rust: rust.name, pairs });
         }
-        Some(Function { prototype, parameters })
+        Some(Function { prototype, splits: None, parameters })
     }
 
-    /// What goes into each register.
-    fn registers(&self) -> Vec<String> {
-        let mut registers = Vec::new();
-        for Parameter { name, pairs, .. } in &self.parameters {
-            if *pairs == Pairs::Whole {
-                registers.push(format!("Word::from({name})"));
-                continue;
+    fn slots(&self) -> Vec<Slot<'_>> {
+        let mut slots = Vec::new();
+        for parameter in &self.parameters {
+            match parameter.pairs {
+                Pairs::Whole => {
+                    slots.push(Slot::Whole(parameter));
+                    continue;
+                }
+                Pairs::Even if slots.len() % 2 == 1 => slots.push(Slot::Hole),
+                _ => {}
             }
-            if *pairs == Pairs::Even && registers.len() % 2 == 1 {
-                registers.push("Word::from(0)".to_owned());
-            }
-            registers.extend([0, 1].map(|half| format!("Word::halves({name} as u64)[{half}]")));
+            slots.extend([Slot::Half(parameter, 0), Slot::Half(parameter, 1)]);
         }
-        registers
+        slots
+    }
+
+    /// Which registers hold pointers.
+    fn shape(&self) -> Vec<bool> {
+        self.slots()
+            .iter()
+            .map(|slot| matches!(slot, Slot::Whole(parameter) if parameter.rust.starts_with('*')))
+            .collect()
+    }
+
+    fn is_split(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.pairs != Pairs::Whole)
+    }
+
+    /// What goes into each register, as Rust.
+    fn registers(&self) -> Vec<String> {
+        let rust = |slot| match slot {
+            Slot::Whole(parameter) => format!("Word::from({})", parameter.name),
+            Slot::Half(parameter, half) => format!("Word::halves({} as u64)[{half}]", parameter.name),
+            Slot::Hole => "Word::from(0)".to_owned(),
+        };
+        self.slots().into_iter().map(rust).collect()
     }
 
     fn body(&self, name: &str) -> String {
@@ -334,11 +393,13 @@ impl<'p> Function<'p> {
     fn write(&self, out: &mut String, name: &str, attributes: &str, bound: &str, body: &str) {
         let c: Vec<_> = self.prototype.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
         let source = &self.prototype.source;
+        let splits =
+            self.splits.map_or(String::new(), |own| format!("; `{}` in `{}` joins the halves", own.entry, own.source));
         let parameters: Vec<_> =
             self.parameters.iter().map(|Parameter { name, rust, .. }| format!("{name}: {rust}")).collect();
         let _ = writeln!(
             out,
-            "\n    /// `{name}({})`, defined in `{source}`.\n    {attributes}#[inline]\n    \
+            "\n    /// `{name}({})`, defined in `{source}`{splits}.\n    {attributes}#[inline]\n    \
              pub unsafe fn {}({}) -> isize{bound} {{\n        {body}\n    }}",
             c.join(", "),
             identifier(name),
@@ -351,14 +412,38 @@ impl<'p> Function<'p> {
 mod tests {
     use super::*;
 
-    fn registers(pairs: Pairs, args: &[&str]) -> Vec<String> {
-        let tables = Tables::embedded().unwrap();
-        let mut abi = tables.abi("i386").unwrap().clone();
-        abi.pairs = pairs;
+    fn made_up(entry: &str, source: &str, args: &[&str]) -> Prototype {
         let args = args.iter().map(|arg| ((*arg).to_owned(), "x".to_owned())).collect();
-        let (entry, source) = ("sys_made_up".to_owned(), "fs/made_up.c".to_owned());
-        let prototypes = [Prototype { entry, args, abis: None, source, line: 1, condition: None, optional: None }];
-        Function::new(&abi, &prototypes, "sys_made_up").map_or(Vec::new(), |function| function.registers())
+        let (entry, source) = (entry.to_owned(), source.to_owned());
+        Prototype { entry, args, abis: None, source, line: 1, condition: None, optional: None }
+    }
+
+    fn registers(pairs: Pairs, args: &[&str]) -> Vec<String> {
+        let mut abi = Tables::embedded().unwrap().abi("i386").unwrap().clone();
+        abi.pairs = pairs;
+        let prototype = made_up("sys_made_up", "fs/made_up.c", args);
+        Function::new(&abi, &prototype).map_or(Vec::new(), |function| function.registers())
+    }
+
+    /// The Rust types of the function for `made_up`, which ends in `arch_made_up` with the arguments `own`.
+    fn signature(own: &[&str], generic: &[&str]) -> Vec<String> {
+        let tables = Tables::embedded().unwrap();
+        let (entry, compat) = (Some("arch_made_up"), None);
+        let call = Call { number: 1, tag: None, name: "made_up", entry, compat, noreturn: false };
+        let prototypes =
+            [made_up("arch_made_up", "arch/x86/a.c", own), made_up("sys_made_up", "fs/made_up.c", generic)];
+        let function = Function::of(tables.abi("i386").unwrap(), &prototypes, &call).unwrap();
+        function.parameters.into_iter().map(|parameter| parameter.rust).collect()
+    }
+
+    #[test]
+    fn who_splits_by_hand_has_the_signature_of_all() {
+        let pread = ["int", "char __user *", "loff_t"];
+        assert_eq!(signature(&["int", "char __user *", "u32", "u32"], &pread), ["c_int", "*mut c_char", "i64"]);
+        // Another order, another count of registers, or nothing to split: the own declaration stands.
+        assert_eq!(signature(&["char __user *", "int", "u32", "u32"], &pread)[3], "u32");
+        assert_eq!(signature(&["int", "char __user *", "u32", "u32", "u32"], &pread)[4], "u32");
+        assert_eq!(signature(&["int", "u32"], &["int", "int"])[1], "u32");
     }
 
     #[test]

@@ -2727,18 +2727,18 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_rt_sigsuspend, Word::from(unewset), Word::from(sigsetsize)) }
     }
 
-    /// `pread64(unsigned int fd, char __user * ubuf, u32 count, u32 poslo, u32 poshi)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `pread64(unsigned int fd, char __user * buf, size_t count, loff_t pos)`, defined in `fs/read_write.c`; `sys_ia32_pread64` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn pread64(fd: c_uint, ubuf: *mut c_char, count: u32, poslo: u32, poshi: u32) -> isize {
+    pub unsafe fn pread64(fd: c_uint, buf: *mut c_char, count: usize, pos: i64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall5(nr::SYS_pread64, Word::from(fd), Word::from(ubuf), Word::from(count), Word::from(poslo), Word::from(poshi)) }
+        unsafe { stub::syscall5(nr::SYS_pread64, Word::from(fd), Word::from(buf), Word::from(count), Word::halves(pos as u64)[0], Word::halves(pos as u64)[1]) }
     }
 
-    /// `pwrite64(unsigned int fd, const char __user * ubuf, u32 count, u32 poslo, u32 poshi)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `pwrite64(unsigned int fd, const char __user * buf, size_t count, loff_t pos)`, defined in `fs/read_write.c`; `sys_ia32_pwrite64` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn pwrite64(fd: c_uint, ubuf: *const c_char, count: u32, poslo: u32, poshi: u32) -> isize {
+    pub unsafe fn pwrite64(fd: c_uint, buf: *const c_char, count: usize, pos: i64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall5(nr::SYS_pwrite64, Word::from(fd), Word::from(ubuf), Word::from(count), Word::from(poslo), Word::from(poshi)) }
+        unsafe { stub::syscall5(nr::SYS_pwrite64, Word::from(fd), Word::from(buf), Word::from(count), Word::halves(pos as u64)[0], Word::halves(pos as u64)[1]) }
     }
 
     /// `chown(const char __user * filename, old_uid_t user, old_gid_t group)`, defined in `kernel/uid16.c`.
@@ -2804,18 +2804,18 @@ pub mod raw {
         unsafe { stub::syscall6(nr::SYS_mmap2, Word::from(addr), Word::from(len), Word::from(prot), Word::from(flags), Word::from(fd), Word::from(pgoff)) }
     }
 
-    /// `truncate64(const char __user * filename, unsigned long offset_low, unsigned long offset_high)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `truncate64(const char __user * path, loff_t length)`, defined in `fs/open.c`; `sys_ia32_truncate64` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn truncate64(filename: *const c_char, offset_low: c_ulong, offset_high: c_ulong) -> isize {
+    pub unsafe fn truncate64(path: *const c_char, length: i64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall3(nr::SYS_truncate64, Word::from(filename), Word::from(offset_low), Word::from(offset_high)) }
+        unsafe { stub::syscall3(nr::SYS_truncate64, Word::from(path), Word::halves(length as u64)[0], Word::halves(length as u64)[1]) }
     }
 
-    /// `ftruncate64(unsigned int fd, unsigned long offset_low, unsigned long offset_high)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `ftruncate64(unsigned int fd, loff_t length)`, defined in `fs/open.c`; `sys_ia32_ftruncate64` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn ftruncate64(fd: c_uint, offset_low: c_ulong, offset_high: c_ulong) -> isize {
+    pub unsafe fn ftruncate64(fd: c_uint, length: i64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall3(nr::SYS_ftruncate64, Word::from(fd), Word::from(offset_low), Word::from(offset_high)) }
+        unsafe { stub::syscall3(nr::SYS_ftruncate64, Word::from(fd), Word::halves(length as u64)[0], Word::halves(length as u64)[1]) }
     }
 
     /// `stat64(const char __user * filename, struct stat64 __user * statbuf)`, defined in `fs/stat.c`.
@@ -3014,11 +3014,11 @@ pub mod raw {
         unsafe { stub::syscall0(nr::SYS_gettid) }
     }
 
-    /// `readahead(int fd, unsigned int off_lo, unsigned int off_hi, size_t count)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `readahead(int fd, loff_t offset, size_t count)`, defined in `mm/readahead.c`; `sys_ia32_readahead` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn readahead(fd: c_int, off_lo: c_uint, off_hi: c_uint, count: usize) -> isize {
+    pub unsafe fn readahead(fd: c_int, offset: i64, count: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall4(nr::SYS_readahead, Word::from(fd), Word::from(off_lo), Word::from(off_hi), Word::from(count)) }
+        unsafe { stub::syscall4(nr::SYS_readahead, Word::from(fd), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::from(count)) }
     }
 
     /// `setxattr(const char __user * pathname, const char __user * name, const void __user * value, size_t size, int flags)`, defined in `fs/xattr.c`.
@@ -3189,11 +3189,11 @@ pub mod raw {
         unsafe { stub::syscall3(nr::SYS_io_cancel, Word::from(ctx_id), Word::from(iocb), Word::from(result)) }
     }
 
-    /// `fadvise64(int fd, unsigned int offset_lo, unsigned int offset_hi, size_t len, int advice)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `fadvise64(int fd, loff_t offset, size_t len, int advice)`, defined in `mm/fadvise.c`; `sys_ia32_fadvise64` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn fadvise64(fd: c_int, offset_lo: c_uint, offset_hi: c_uint, len: usize, advice: c_int) -> isize {
+    pub unsafe fn fadvise64(fd: c_int, offset: i64, len: usize, advice: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall5(nr::SYS_fadvise64, Word::from(fd), Word::from(offset_lo), Word::from(offset_hi), Word::from(len), Word::from(advice)) }
+        unsafe { stub::syscall5(nr::SYS_fadvise64, Word::from(fd), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::from(len), Word::from(advice)) }
     }
 
     /// `exit_group(int error_code)`, defined in `kernel/exit.c`.
@@ -3329,11 +3329,11 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_utimes, Word::from(filename), Word::from(t)) }
     }
 
-    /// `fadvise64_64(int fd, __u32 offset_low, __u32 offset_high, __u32 len_low, __u32 len_high, int advice)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `fadvise64_64(int fd, loff_t offset, loff_t len, int advice)`, defined in `mm/fadvise.c`; `sys_ia32_fadvise64_64` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn fadvise64_64(fd: c_int, offset_low: u32, offset_high: u32, len_low: u32, len_high: u32, advice: c_int) -> isize {
+    pub unsafe fn fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall6(nr::SYS_fadvise64_64, Word::from(fd), Word::from(offset_low), Word::from(offset_high), Word::from(len_low), Word::from(len_high), Word::from(advice)) }
+        unsafe { stub::syscall6(nr::SYS_fadvise64_64, Word::from(fd), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(len as u64)[0], Word::halves(len as u64)[1], Word::from(advice)) }
     }
 
     /// `mbind(unsigned long start, unsigned long len, unsigned long mode, const unsigned long __user * nmask, unsigned long maxnode, unsigned int flags)`, defined in `mm/mempolicy.c`.
@@ -3609,11 +3609,11 @@ pub mod raw {
         unsafe { stub::syscall6(nr::SYS_splice, Word::from(fd_in), Word::from(off_in), Word::from(fd_out), Word::from(off_out), Word::from(len), Word::from(flags)) }
     }
 
-    /// `sync_file_range(int fd, unsigned int off_low, unsigned int off_hi, unsigned int n_low, unsigned int n_hi, int flags)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `sync_file_range(int fd, loff_t offset, loff_t nbytes, unsigned int flags)`, defined in `fs/sync.c`; `sys_ia32_sync_file_range` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn sync_file_range(fd: c_int, off_low: c_uint, off_hi: c_uint, n_low: c_uint, n_hi: c_uint, flags: c_int) -> isize {
+    pub unsafe fn sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall6(nr::SYS_sync_file_range, Word::from(fd), Word::from(off_low), Word::from(off_hi), Word::from(n_low), Word::from(n_hi), Word::from(flags)) }
+        unsafe { stub::syscall6(nr::SYS_sync_file_range, Word::from(fd), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(nbytes as u64)[0], Word::halves(nbytes as u64)[1], Word::from(flags)) }
     }
 
     /// `tee(int fdin, int fdout, size_t len, unsigned int flags)`, defined in `fs/splice.c`.
@@ -3679,11 +3679,11 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_eventfd, Word::from(count)) }
     }
 
-    /// `fallocate(int fd, int mode, unsigned int offset_lo, unsigned int offset_hi, unsigned int len_lo, unsigned int len_hi)`, defined in `arch/x86/kernel/sys_ia32.c`.
+    /// `fallocate(int fd, int mode, loff_t offset, loff_t len)`, defined in `fs/open.c`; `sys_ia32_fallocate` in `arch/x86/kernel/sys_ia32.c` joins the halves.
     #[inline]
-    pub unsafe fn fallocate(fd: c_int, mode: c_int, offset_lo: c_uint, offset_hi: c_uint, len_lo: c_uint, len_hi: c_uint) -> isize {
+    pub unsafe fn fallocate(fd: c_int, mode: c_int, offset: i64, len: i64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall6(nr::SYS_fallocate, Word::from(fd), Word::from(mode), Word::from(offset_lo), Word::from(offset_hi), Word::from(len_lo), Word::from(len_hi)) }
+        unsafe { stub::syscall6(nr::SYS_fallocate, Word::from(fd), Word::from(mode), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(len as u64)[0], Word::halves(len as u64)[1]) }
     }
 
     /// `timerfd_settime(int ufd, int flags, const struct old_itimerspec32 __user * utmr, struct old_itimerspec32 __user * otmr)`, defined in `fs/timerfd.c`.
