@@ -95,7 +95,7 @@ Examples:
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Write the Rust copies under aio-sys/src/generated and the README's table of ABIs.
+    /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and example of explain.
     #[command(after_help = "\
 Examples:
   cargo codegen emit               write the committed Rust copies anew
@@ -369,7 +369,8 @@ fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
     let readme = files::read(&workspace().join("README.md"))?;
-    copies.push(("README.md".to_owned(), export::in_readme(tables, &readme)?));
+    let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
+    copies.push(("README.md".to_owned(), readme));
     Ok(copies)
 }
 
