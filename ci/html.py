@@ -147,6 +147,13 @@ class Browser:
             const element = document.getElementById('{element}');
             return element.checkVisibility() ? element.innerText : null;""")
 
+    def in_sight(self, script):
+        """Whether nothing hides the middle of the element that the script returns."""
+        return self.run(f"""
+            const element = {script}, place = element.getBoundingClientRect();
+            const middle = [place.x + place.width / 2, place.y + place.height / 2];
+            return document.elementFromPoint(...middle) === element;""")
+
     def names(self):
         return self.run("return [...document.querySelectorAll('#body th')].map(cell => cell.textContent)")
 
@@ -290,7 +297,10 @@ with Driver() as driver:
         check("a number is found in hidden columns", browser.hits(), having(0x40000220))
         browser.open(page + "#q=209")
         check("cells of #q=209 on a phone", browser.hits(), having(209))
+        check("209 is in sight on x86_64", browser.in_sight(cell("x86_64", "io_submit")), True)
         browser.picture(folder / "phone-209.png")
+        browser.open(page + "#q=1238&abi=x86_64,i386,arm,aarch64,riscv64,s390x")
+        check("the first hit is in sight", browser.in_sight(cell("ia64", "io_setup")), True)
         browser.open(page)
         browser.click("document.querySelector('#chooser summary')")
         browser.picture(folder / "phone-abis.png")

@@ -145,8 +145,10 @@ function show() {
   $("scroller").scrollTop = 0;
   fill(0, number);
   if (number !== null) {
+    // The leftmost hit is to be seen.
     $("scroller").scrollLeft = 0;
-    $("body").querySelector(".hit")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const hits = [...$("body").querySelectorAll(".hit")].sort((a, b) => a.cellIndex - b.cellIndex);
+    hits[0]?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
   $("nothing").hidden = rows.length > 0;
   $("nothing").textContent =
