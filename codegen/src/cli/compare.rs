@@ -79,11 +79,11 @@ pub(super) struct Check {
 }
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
-    let mut sides = args.sources.0.iter().map(|(kind, folder)| side(*kind, folder, args.arch.as_deref()));
-    let first = sides.next().unwrap_or_else(committed)?;
-    let (old, new) = match sides.next() {
-        Some(second) => (first, second?),
-        None => (committed()?, first),
+    let Sources { first, second } = args.sources;
+    let side = |(kind, folder): (Kind, PathBuf)| side(kind, &folder, args.arch.as_deref());
+    let (old, new) = match second {
+        Some(second) => (side(first)?, side(second)?),
+        None => (committed()?, side(first)?),
     };
     let found = compare(&old, &new, &args.abi)?;
     print(&if args.json { diff::json(&old, &new, &found) } else { diff::text(&old, &new, &found) })?;
@@ -137,7 +137,10 @@ fn in_memory(shown: &str, imported: import::Files) -> Result<Tables, Error> {
 }
 
 /// The sources of `diff`, in the order of the command line, whichever options they are given with.
-struct Sources(Vec<(Kind, PathBuf)>);
+struct Sources {
+    first: (Kind, PathBuf),
+    second: Option<(Kind, PathBuf)>,
+}
 
 const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
@@ -166,13 +169,14 @@ impl FromArgMatches for Sources {
         for (kind, _) in SOURCES {
             let folders = matches.get_many::<PathBuf>(kind.word()).into_iter().flatten().cloned();
             let places = matches.indices_of(kind.word()).into_iter().flatten();
-            found.extend(places.zip(folders).map(|(place, folder)| (place, kind, folder)));
+            found.extend(places.zip(folders.map(|folder| (kind, folder))));
         }
-        found.sort_by_key(|(place, ..)| *place);
-        if found.len() > 2 {
-            return Err(clap::Error::raw(ErrorKind::TooManyValues, "no more than two sources can be compared\n"));
+        found.sort_by_key(|(place, _)| *place);
+        let mut found = found.into_iter().map(|(_, source)| source);
+        match (found.next(), found.next(), found.next()) {
+            (Some(first), second, None) => Ok(Sources { first, second }),
+            _ => Err(clap::Error::raw(ErrorKind::WrongNumberOfValues, "one or two sources can be compared\n")),
         }
-        Ok(Sources(found.into_iter().map(|(_, kind, folder)| (kind, folder)).collect()))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
