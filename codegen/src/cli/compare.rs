@@ -64,7 +64,7 @@ pub(super) struct Check {
     /// The kernel source tree.
     #[arg(long, value_name = "DIR", conflicts_with = "headers")]
     linux: Option<PathBuf>,
-    /// Installed headers, as of import; only the ABIs that they are for are checked.
+    /// Installed headers, as `import` takes them; only the ABIs that they are for are checked.
     #[arg(long, value_name = "DIR")]
     headers: Option<PathBuf>,
     /// The kernel's name of the headers' architecture, where the path does not tell.
@@ -144,7 +144,7 @@ struct Sources {
 
 const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
-    (Kind::Headers, "Installed headers, as of import; only the ABIs that they are for are compared"),
+    (Kind::Headers, "Installed headers, as `import` takes them; only the ABIs that they are for are compared"),
     (Kind::Tables, "A folder of imported tables"),
 ];
 
