@@ -109,6 +109,8 @@ pub struct Entry {
     pub compat: bool,
     /// What the table puts before an entry point's name.
     pub prefix: String,
+    /// What is surprising; may be empty.
+    pub note: String,
 }
 
 /// A symbol of the kernel, and who defines it.
@@ -503,7 +505,7 @@ const ABI_KEYS: &[&str] = &[
 ];
 
 #[cfg(feature = "cli")]
-const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix"];
+const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix", "note"];
 
 const CALL_KEYS: &[&str] = &[
     "instruction",
@@ -573,6 +575,7 @@ fn entry(block: &Block<'_>) -> Entry {
         }),
         compat: word(block, "column", &["entry", "compat"]) == 1,
         prefix: block.string("prefix"),
+        note: block.string("note"),
     }
 }
 
