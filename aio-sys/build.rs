@@ -10,11 +10,13 @@ fn main() {
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    match text(&variable("CARGO_CFG_TARGET_ARCH"), &variable("CARGO_CFG_TARGET_POINTER_WIDTH")) {
-        Ok(text) => {
-            let path = std::path::Path::new(&variable("OUT_DIR")).join("target.rs");
-            if let Err(error) = std::fs::write(&path, text) {
-                println!("cargo::error={} cannot be written: {error}", path.display());
+    match texts(&variable("CARGO_CFG_TARGET_ARCH"), &variable("CARGO_CFG_TARGET_POINTER_WIDTH")) {
+        Ok(texts) => {
+            for (name, text) in texts {
+                let path = std::path::Path::new(&variable("OUT_DIR")).join(name);
+                if let Err(error) = std::fs::write(&path, text) {
+                    println!("cargo::error={} cannot be written: {error}", path.display());
+                }
             }
         }
         Err(error) => println!("cargo::error={error}"),
@@ -22,10 +24,15 @@ fn main() {
 }
 
 #[cfg(feature = "generate")]
-fn text(arch: &str, pointer_width: &str) -> Result<String, aio_codegen::Error> {
+fn texts(arch: &str, pointer_width: &str) -> Result<Vec<(&'static str, String)>, aio_codegen::Error> {
     let tables = aio_codegen::Tables::embedded()?;
-    match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.call.is_some()) {
-        Some(abi) => aio_codegen::emit::target(&tables, abi),
-        None => Ok(aio_codegen::emit::refusal(&tables)),
-    }
+    let target = match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.call.is_some()) {
+        Some(abi) => aio_codegen::emit::target(&tables, abi)?,
+        None => aio_codegen::emit::refusal(&tables),
+    };
+    Ok(vec![
+        ("target.rs", target),
+        #[cfg(feature = "all-abis")]
+        ("abis.rs", aio_codegen::emit::abis(&tables)?),
+    ])
 }

@@ -29,6 +29,24 @@ impl Errno {
         }
     }
 
+    /// An error number in `1..=4095`, as the kernel returns them.
+    #[cfg(feature = "serde")]
+    pub(crate) fn new(value: u16) -> Option<Errno> {
+        NonZeroU16::new(value).filter(|value| value.get() <= Errno::MAX).map(Errno)
+    }
+
+    /// The number of a name.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_name(name: &str) -> Option<Errno> {
+        NAMES.iter().find(|(_, known, _)| *known == name).map(|(value, ..)| Errno::known(*value))
+    }
+
+    /// The number.
+    #[cfg(feature = "serde")]
+    pub(crate) fn get(self) -> u16 {
+        self.0.get()
+    }
+
     /// What a system call returned: a value, or the error in `-4095..=-1`.
     #[inline]
     pub const fn decode(result: isize) -> Result<usize, Errno> {

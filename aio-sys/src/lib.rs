@@ -33,6 +33,8 @@
 //!   the committed copy of the same text serves, and there is no build dependency.
 //! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come from their committed
 //!   expansion, and there is no proc macro to build.
+//! - `all-abis`: [`Abi`], the calls of every ABI by name and by number.
+//! - `serde`: `Serialize` and `Deserialize` for [`Errno`] and [`Abi`].
 #![no_std]
 
 // `#[syscall]` and its committed expansion name the crate as its users do.
@@ -50,10 +52,14 @@ mod target {
 compile_error!("aio-sys is for Linux: the target has another kernel");
 
 pub mod abi;
+#[cfg(feature = "all-abis")]
+mod abis;
 mod convert;
 mod errno;
 pub mod nr;
 pub mod raw;
+#[cfg(feature = "serde")]
+mod serde;
 pub mod types;
 
 #[cfg(feature = "macros")]
@@ -63,6 +69,8 @@ mod calls;
 #[rustfmt::skip]
 mod calls;
 
+#[cfg(feature = "all-abis")]
+pub use abis::{Abi, Absent, Argument, Call, Calls, Prototype, UnknownAbi};
 #[cfg(feature = "macros")]
 pub use aio_macros::syscall;
 pub use calls::*;

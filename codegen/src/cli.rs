@@ -1,38 +1,59 @@
 //! The command line: what `cargo codegen` takes, and where it reads and writes.
+//!
+//! Exit status: 0 fine, 1 something differs, 2 the verb could not do its work.
+
+mod compare;
 
 use crate::tables::Abi;
 use crate::{Error, Tables, emit, explain, export, files, import};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Import Linux system-call tables, print them, and emit Rust from them.
 #[derive(Parser)]
-#[command(name = "cargo codegen", bin_name = "cargo codegen", version, after_help = EXAMPLES)]
+#[command(name = "cargo codegen", bin_name = "cargo codegen", version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
 
-const EXAMPLES: &str = "\
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  fine
+  1  something differs (diff, check, emit --check)
+  2  the verb could not do its work; nothing was changed
+
+`--help` after a verb shows examples.";
+
+const EXPORT_EXAMPLES: &str = "\
 Examples:
-  cargo codegen import --linux ~/src/linux               bring tables/ and the Rust copies up to that kernel
-  cargo codegen import --linux ~/src/linux-6.1 --only ia64
-  cargo codegen import --linux ~/src/linux --tables /tmp/new    into another folder; the repository stays as it is
   cargo codegen export tsv | grep -P '\\tio_submit\\t'
-  cargo codegen explain io_submit                        its number and entry point on every ABI
-  cargo codegen explain 209 --abi x86_64                 what becomes of it, from the instruction on
-  cargo codegen emit                                     write the committed Rust copies anew
-  cargo codegen emit --abi i386                          print what a build for i386 gets";
+  cargo codegen export html >syscalls.html           one page with a search, for a browser
+  cargo codegen export c --abi x86_64 >x86_64.h
+  cargo codegen export tsv --header-names --tables /tmp/new";
 
 #[derive(Subcommand)]
 enum Verb {
     /// Read a kernel source tree and write the tables. All or nothing: a mistake in the tree changes no file.
+    #[command(after_help = "\
+Examples:
+  cargo codegen import --linux ~/src/linux                    bring tables/ and the Rust copies up to that kernel
+  cargo codegen import --linux ~/src/linux-6.1 --only ia64
+  cargo codegen import --linux ~/src/linux --tables /tmp/new  into another folder; the repository stays as it is")]
     Import {
         /// The kernel source tree.
-        #[arg(long, value_name = "DIR")]
-        linux: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "headers", conflicts_with = "headers")]
+        linux: Option<PathBuf>,
+        /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross compiler's include folder,
+        /// what `make headers_install` wrote. They have no entry points, so --tables must name another folder.
+        #[arg(long, value_name = "DIR", requires = "tables", conflicts_with = "only")]
+        headers: Option<PathBuf>,
+        /// The kernel's name of the headers' architecture, where the path does not tell.
+        #[arg(long, value_name = "ARCH", requires = "headers")]
+        arch: Option<String>,
         /// Write into this folder instead of the repository's own tables.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -40,10 +61,16 @@ enum Verb {
         #[arg(long, value_name = "TABLE")]
         only: Vec<String>,
     },
+    Diff(compare::Diff),
+    Check(compare::Check),
     /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel runs them.
+    #[command(after_help = EXPORT_EXAMPLES, after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", export::SCHEMA))]
     Export {
-        /// The format: abi, number, name, entry and compat entry, with tabs between.
+        /// The format.
         format: Format,
+        /// Only this ABI; may be repeated.
+        #[arg(long, value_name = "ABI")]
+        abi: Vec<String>,
         /// Read the imported tables from this folder.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -52,6 +79,11 @@ enum Verb {
         header_names: bool,
     },
     /// Say which kernel function a call ends in, and how: instruction, labels, table, entry point, prototype.
+    #[command(after_help = "\
+Examples:
+  cargo codegen explain io_submit                  its number and entry point on every ABI
+  cargo codegen explain 209 --abi x86_64           what becomes of it, from the instruction on
+  cargo codegen explain 0x40000220 --abi x32")]
     Explain {
         /// A call's name, or its number: decimal, or hexadecimal after 0x. A number below the ABI's base is the table's own.
         #[arg(value_name = "NAME|NUMBER")]
@@ -64,39 +96,92 @@ enum Verb {
         tables: Option<PathBuf>,
     },
     /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and example of explain.
+    #[command(after_help = "\
+Examples:
+  cargo codegen emit               write the committed Rust copies anew
+  cargo codegen emit --check       write nothing; exit status 1 if a copy is not what the tables give
+  cargo codegen emit --abi i386    print what a build for i386 gets")]
     Emit {
         /// Print the text for one ABI instead.
         #[arg(long, value_name = "ABI")]
         abi: Option<String>,
-        /// Write nothing; fail if a copy differs.
+        /// Write nothing; the exit status is 1 if a copy differs.
         #[arg(long, conflicts_with = "abi")]
         check: bool,
         /// Read the imported tables from this folder.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
+    /// Print the completions of a shell for `aio-codegen`, as the tool is called once it is installed.
+    #[command(after_help = "\
+Examples:
+  cargo codegen completions bash > ~/.local/share/bash-completion/completions/aio-codegen
+  cargo codegen completions zsh > ~/.zfunc/_aio-codegen    where fpath has ~/.zfunc
+  cargo codegen completions fish > ~/.config/fish/completions/aio-codegen.fish")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the man pages of `aio-codegen` and of its verbs.
+    #[command(after_help = "\
+Examples:
+  cargo codegen man | man -l -
+  cargo codegen man ~/.local/share/man/man1    aio-codegen.1, aio-codegen-diff.1, ...")]
+    Man {
+        /// Write them into this folder instead, a file each.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
+    /// A line a call: abi, number, name, entry and compat entry, with tabs between.
     Tsv,
+    /// One document; its keys are explained below.
+    Json,
+    /// A header: AIO_SYS_NR_<abi>_<name>, and with one --abi also __NR_<name> and SYS_<name> where the compiler is for
+    /// that ABI and the system's headers lack them.
+    C,
+    /// A table to paste: names and ABIs, or with one --abi its calls and their entry points.
+    Markdown,
+    /// One self-contained page with a search.
+    Html,
+}
+
+/// What a verb that did its work has to say.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Fine,
+    Differs,
+}
+
+impl Outcome {
+    fn differs(differs: bool) -> Outcome {
+        if differs { Outcome::Differs } else { Outcome::Fine }
+    }
 }
 
 /// Runs the tool on the process's arguments.
 pub fn run() -> ExitCode {
     match verb(Cli::parse().verb) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Differs) => ExitCode::from(1),
         Err(error) => {
             eprintln!("{error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
 
-fn verb(verb: Verb) -> Result<(), Error> {
+fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
-        Verb::Import { linux, tables, only } => {
-            let imported = import::tree(&linux, &Tables::embedded()?, &only)?;
+        Verb::Import { linux, headers, arch, tables, only } => {
+            let facts = Tables::embedded()?;
+            let imported = match (headers, linux) {
+                (Some(headers), _) => import::headers(&headers, arch.as_deref(), &facts)?,
+                (None, linux) => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
+            };
             // Nothing is written unless what is about to be written can be read.
             let (folder, files) = match tables {
                 Some(folder) => {
@@ -104,41 +189,101 @@ fn verb(verb: Verb) -> Result<(), Error> {
                     (folder, imported)
                 }
                 None => {
-                    let copies = copies(&load(&workspace().join("tables"), &imported)?)?;
+                    let place = workspace().join("tables");
+                    let new = load(&place, &imported)?;
+                    import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
+                    let copies = copies(&new)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                     (workspace(), tables.chain(copies).collect())
                 }
             };
             let written = report(&folder, &files)?;
             eprintln!("{written} of {} files changed", files.len());
-            Ok(())
         }
-        Verb::Export { format: Format::Tsv, tables, header_names } => {
-            print(&export::tsv(&load(&folder(tables), &[])?, header_names)?)
+        Verb::Diff(args) => return compare::diff(args),
+        Verb::Check(args) => return compare::check(args),
+        Verb::Export { format, abi, tables, header_names } => {
+            let tables = load(&folder(tables), &[])?;
+            let read = export::read(&tables)?;
+            let exported = export::choose(&tables, &read, &abi, header_names)?;
+            print(&match format {
+                Format::Tsv => export::tsv(&exported),
+                Format::Json => export::json(&tables, &exported)?,
+                Format::C => export::c(&exported)?,
+                Format::Markdown => export::markdown(&exported),
+                Format::Html => export::html(&tables, &exported)?,
+            })?;
         }
         Verb::Explain { call, abi: names, tables } => {
             let tables = load(&folder(tables), &[])?;
             let abis: Vec<_> = names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
-            print(&explain::explain(&tables, &call, &abis)?)
+            print(&explain::explain(&tables, &call, &abis)?)?;
         }
         Verb::Emit { abi: Some(name), tables, .. } => {
             let tables = load(&folder(tables), &[])?;
-            print(&emit::target(&tables, abi(&tables, &name)?)?)
+            print(&emit::target(&tables, abi(&tables, &name)?)?)?;
         }
         Verb::Emit { abi: None, check, tables } => {
             let copies = copies(&load(&folder(tables), &[])?)?;
             if !check {
-                return report(&workspace(), &copies).map(drop);
+                report(&workspace(), &copies)?;
+                return Ok(Outcome::Fine);
             }
             let stale = |(name, text): &&(String, String)| {
                 std::fs::read(workspace().join(name)).ok().as_deref() != Some(text.as_bytes())
             };
-            match copies.iter().find(stale) {
-                None => Ok(()),
-                Some((name, _)) => Err(Error::new(name, 0, "is not what the tables give; run `cargo codegen emit`")),
+            if let Some((name, _)) = copies.iter().find(stale) {
+                eprintln!("{}", Error::new(name, 0, "is not what the tables give; run `cargo codegen emit`"));
+                return Ok(Outcome::Differs);
+            }
+        }
+        Verb::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut installed(), INSTALLED, &mut text);
+            // For bash the hyphen is spelled in two ways, and no option is found below a verb: clap-rs/clap#6421.
+            print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
+        }
+        Verb::Man { folder } => {
+            let pages = man()?;
+            match folder {
+                Some(folder) => report(&folder, &pages).map(drop)?,
+                None => print(&pages.into_iter().map(|(_, text)| text).collect::<String>())?,
             }
         }
     }
+    Ok(Outcome::Fine)
+}
+
+/// What the tool is called outside a checkout, where there is no alias of cargo's.
+const INSTALLED: &str = "aio-codegen";
+
+fn installed() -> clap::Command {
+    Cli::command().name(INSTALLED).bin_name(INSTALLED)
+}
+
+/// The man pages: file and text.
+fn man() -> Result<Vec<(String, String)>, Error> {
+    let mut command = installed();
+    command.build();
+    let failed = |error: std::io::Error| Error::new("man", 0, error.to_string());
+    let mut pages = Vec::new();
+    for command in std::iter::once(&command).chain(command.get_subcommands()) {
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        // The date is empty: the same source gives the same pages.
+        let source = concat!("aio-codegen ", env!("CARGO_PKG_VERSION"));
+        let page = clap_mangen::Man::new(command.clone().after_help(None)).date("\"\"").source(source);
+        let mut text = Vec::new();
+        page.render(&mut text).map_err(failed)?;
+        // What stands after the help keeps its lines, below a heading of its own.
+        if let Some((heading, lines)) = after.split_once(":\n") {
+            let mut roff = clap_mangen::roff::Roff::new();
+            roff.control("SH", [heading.to_uppercase().as_str()]).control("nf", []);
+            roff.text([clap_mangen::roff::roman(lines)]).control("fi", []);
+            roff.to_writer(&mut text).map_err(failed)?;
+        }
+        pages.push((page.get_filename(), String::from_utf8_lossy(&text).into_owned()));
+    }
+    Ok(pages)
 }
 
 /// The ABI that the user named.
@@ -165,8 +310,9 @@ fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
     Ok(written.len())
 }
 
+/// Prints to standard output; colours reach a terminal alone, and none where NO_COLOR is set.
 fn print(text: &str) -> Result<(), Error> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match anstream::stdout().write_all(text.as_bytes()) {
         // A reader that has seen enough, as `head` has, is no mistake.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new("standard output", 0, format!("cannot be written: {error}")))
@@ -175,14 +321,16 @@ fn print(text: &str) -> Result<(), Error> {
     }
 }
 
+/// Facts that no import writes.
+const BY_HAND: [&str; 2] = ["abis.toml", "absent.toml"];
+
 /// The imported tables of a folder, with `newer` in place of those it has, beside the facts written by hand.
 fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
-    let by_hand = ["abis.toml", "absent.toml"];
     let mut found = Vec::new();
     for &(name, text) in aio_tables::FILES {
         let path = folder.join(name);
         let shown = path.display().to_string();
-        if by_hand.contains(&name) {
+        if BY_HAND.contains(&name) {
             found.push((name.to_owned(), format!("tables/{name}"), text.into()));
         } else if let Some((_, text)) = newer.iter().find(|(newer, _)| newer == name) {
             found.push((name.to_owned(), shown, text.clone().into()));
@@ -190,7 +338,7 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
             found.push((name.to_owned(), shown, files::read(&path)?.into()));
         }
     }
-    if found.len() == by_hand.len() {
+    if found.len() == BY_HAND.len() {
         return Err(Error::new(
             folder.display().to_string(),
             0,
@@ -205,7 +353,7 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
     for (name, _) in imported {
         match name.trim_end_matches(".toml") {
             "prototypes" => tables.prototypes().map(drop)?,
-            "errno" => tables.errnos("x86").map(drop)?,
+            "errno" => tables.errno_sets().map(drop)?,
             "uapi" => tables.constants().map(drop)?,
             table => tables.table(table).map(drop)?,
         }
@@ -216,7 +364,7 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
 /// Every file of the repository that is emitted from the tables: path and text.
 fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
-    let mut copies = vec![(place("target"), emit::choice(tables))];
+    let mut copies = vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
     for abi in tables.abis.iter().filter(|abi| abi.call.is_some()) {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
@@ -224,4 +372,30 @@ fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
     copies.push(("README.md".to_owned(), readme));
     Ok(copies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_shows_examples_that_it_takes() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands() {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<&str> =
+                help.lines().filter_map(|line| line.trim().strip_prefix("cargo codegen ")).collect();
+            assert!(examples.len() >= 2, "{}", verb.get_name());
+            for example in examples {
+                // What follows is the shell's, or a remark.
+                let line = example.split(" | ").next().unwrap().split(" > ").next().unwrap();
+                let words = line.split("  ").next().unwrap().split(' ');
+                let parsed = Cli::try_parse_from(std::iter::once("cargo codegen").chain(words));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.err().unwrap());
+                assert!(example.starts_with(verb.get_name()), "{example}");
+            }
+        }
+    }
 }

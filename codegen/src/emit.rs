@@ -1,5 +1,13 @@
 //! Tables to Rust: the text that `aio-sys` includes for its target. A pure function of the tables.
 
+#[cfg(feature = "all-abis")]
+mod abis;
+#[cfg(feature = "all-abis")]
+mod hash;
+
+#[cfg(feature = "all-abis")]
+pub use abis::abis;
+
 use crate::Error;
 use crate::ctype::{self, Width};
 use crate::tables::{Abi, Absent, Call, Convention, KernelTable, Pairs, Prototype, Tables};
@@ -23,6 +31,10 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
             format!("`{}` has no [abi.call], so there is no stub to emit", abi.name),
         ));
     };
+    if table.tags(&abi.name).is_none() {
+        let what = format!("is of Linux {}, which has no {}; import a tree that has it", table.linux, abi.name);
+        return Err(Error::new(format!("{}.toml", abi.table), 0, what));
+    }
     let calls = abi.calls(&table);
     let mut out = header("cargo codegen emit");
     let Abi { name, sigset, .. } = abi;
@@ -33,7 +45,9 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     errnos(&mut out, &tables.errnos(&abi.arch)?);
     constants(&mut out, tables)?;
     stubs(&mut out, convention, abi.bits);
-    let absent: Vec<_> = tables.absent()?.into_iter().filter(|absent| absent.abis.contains(name)).collect();
+    let called = |name: &str| calls.iter().any(|call| call.name == name);
+    let holds = |absent: &Absent| absent.abis.contains(name) && absent.holds(&table.linux) && !called(&absent.name);
+    let absent: Vec<_> = tables.absent()?.into_iter().filter(holds).collect();
     raw(&mut out, abi, &table, &calls, &tables.prototypes()?, &absent);
     Ok(out)
 }

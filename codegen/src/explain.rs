@@ -356,7 +356,7 @@ impl<'t> Room<'t> {
     /// Says who swapped the entry point that the row names.
     fn redirected(&self, call: &Call) -> Option<String> {
         let own = call.number.wrapping_sub(self.abi.base);
-        let row = self.table.rows.iter().find(|row| row.nr == own && self.abi.takes(&row.tag))?;
+        let row = self.table.rows.iter().find(|row| row.nr == own && call.tag == Some(row.tag.as_str()))?;
         let (from, to) = (row.entry.as_deref()?, call.entry?);
         let extra = self.extras().find(|extra| extra.redirects.iter().any(|(old, new)| old == from && new == to))?;
         Some(format!("{from} in the table, which {} makes {to}", extra.source))

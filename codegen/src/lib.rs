@@ -10,13 +10,19 @@ mod error;
 pub mod tables;
 
 #[cfg(feature = "cli")]
+mod check;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+mod diff;
 #[cfg(feature = "cli")]
 mod explain;
 #[cfg(feature = "cli")]
 mod export;
 #[cfg(feature = "cli")]
 mod files;
+#[cfg(all(fuzzing, feature = "cli"))]
+pub mod fuzzing;
 #[cfg(feature = "cli")]
 mod import;
 

@@ -28,8 +28,6 @@ pub struct Abi {
     pub arch: String,
     /// The kernel table with its numbers.
     pub table: String,
-    /// Tags of the rows that belong to it; empty: every row.
-    pub tags: Vec<String>,
     /// What user space adds to the table's number.
     pub base: u32,
     /// The kernel macro that says so.
@@ -42,6 +40,8 @@ pub struct Abi {
     pub predefined: Vec<String>,
     /// The C file that swaps entry points of a shared table.
     pub redirects: Option<String>,
+    /// The first kernel series that has it, where older headers look as if they had it, too.
+    pub since: Option<String>,
     /// Width of `long` and of a pointer.
     pub bits: u32,
     /// Bytes of the kernel's signal set.
@@ -50,6 +50,8 @@ pub struct Abi {
     pub pairs: Pairs,
     /// Values of Rust's `target_arch`.
     pub rust: Vec<String>,
+    /// Patterns of target triples; one that begins with `!` takes away.
+    pub triples: Vec<String>,
     /// How a call is made, where a stub is emitted.
     pub call: Option<Convention>,
     /// The ways into the kernel, the most usual first.
@@ -145,10 +147,23 @@ pub struct KernelTable {
     pub source: String,
     /// Its SHA-256.
     pub sha256: String,
+    /// The ABIs that this kernel makes of it.
+    pub takes: Vec<Taker>,
     /// What other kernel files add to it, for some of its ABIs.
     pub extras: Vec<Extra>,
+    /// The error numbers of an architecture that has left the kernel with this table.
+    pub errnos: Vec<ErrnoSet>,
     /// Its rows, in the kernel's order.
     pub rows: Vec<Row>,
+}
+
+/// An ABI, and which rows of a table are its own.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct Taker {
+    /// The ABI.
+    pub abi: String,
+    /// The tags of its rows; empty: every row.
+    pub tags: Vec<String>,
 }
 
 /// A row of a kernel table.
@@ -255,6 +270,8 @@ pub struct Absent {
     pub why: String,
     /// What to use instead.
     pub instead: String,
+    /// The last kernel series without it, where a newer one has it.
+    pub until: Option<String>,
 }
 
 /// A named value of the kernel's user-space headers.
@@ -278,7 +295,8 @@ pub struct Constants {
 }
 
 /// One error number.
-#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+#[derive(Clone)]
+#[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
 pub struct ErrnoValue {
     /// Its name.
     pub name: String,
@@ -286,6 +304,20 @@ pub struct ErrnoValue {
     pub value: u32,
     /// The header's comment.
     pub text: String,
+}
+
+/// The error numbers that some architectures share.
+#[derive(Clone)]
+#[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
+pub struct ErrnoSet {
+    /// The kernel's `arch/` folders.
+    pub archs: Vec<String>,
+    /// The header.
+    pub source: String,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// The numbers, by value; an alias stands behind its original.
+    pub errnos: Vec<ErrnoValue>,
 }
 
 /// A call as user space sees it on one ABI.
@@ -342,6 +374,16 @@ impl Tables {
         Ok(tables)
     }
 
+    /// These tables with another text in place of one file.
+    #[cfg(fuzzing)]
+    pub(crate) fn with(&self, name: &str, text: String) -> Tables {
+        let (sources, abis) = (self.sources.clone(), self.abis.clone());
+        let mut files = self.files.clone();
+        files.retain(|(file, ..)| file != name);
+        files.push((name.to_owned(), "hostile.toml".to_owned(), text.into()));
+        Tables { sources, abis, files }
+    }
+
     /// The ABI of that name.
     pub fn abi(&self, name: &str) -> Option<&Abi> {
         self.abis.iter().find(|abi| abi.name == name)
@@ -360,12 +402,14 @@ impl Tables {
     /// An imported table.
     pub fn table(&self, name: &str) -> Result<KernelTable, Error> {
         self.read(&format!("{name}.toml"), |top| {
-            top.only(&["linux", "source", "sha256", "extra", "syscalls"]);
+            top.only(&["linux", "source", "sha256", "takes", "extra", "set", "syscalls"]);
             KernelTable {
                 linux: top.string("linux"),
                 source: top.string("source"),
                 sha256: top.string("sha256"),
+                takes: top.list("takes", taker),
                 extras: top.list("extra", extra),
+                errnos: top.list("set", errno_set),
                 rows: top.list("syscalls", row),
             }
         })
@@ -413,18 +457,29 @@ impl Tables {
         })
     }
 
-    /// The error numbers of a kernel architecture.
-    pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
-        let sets = self.read("errno.toml", |top| {
+    /// All error numbers of `errno.toml`.
+    pub fn errno_sets(&self) -> Result<Vec<ErrnoSet>, Error> {
+        self.read("errno.toml", |top| {
             top.only(&["linux", "set"]);
             top.list("set", errno_set)
-        })?;
-        for (archs, errnos) in sets {
-            if archs.iter().any(|a| a == arch) {
-                return Ok(errnos);
+        })
+    }
+
+    /// The error numbers of a kernel architecture.
+    pub fn errnos(&self, arch: &str) -> Result<Vec<ErrnoValue>, Error> {
+        let mut sets = self.errno_sets()?;
+        if self.frozen(arch) {
+            for abi in self.abis.iter().filter(|abi| abi.arch == arch) {
+                sets.extend(self.table(&abi.table)?.errnos);
             }
         }
-        Err(Error::new("tables/errno.toml", 0, format!("no error numbers for arch/{arch}; import the tables again")))
+        Ok(sets.swap_remove(set_of(&sets, arch)?).errnos)
+    }
+
+    /// Whether the architecture has left the kernel: each of its tables is frozen.
+    pub fn frozen(&self, arch: &str) -> bool {
+        let frozen = |table: &str| self.sources.iter().any(|source| source.name == table && source.frozen.is_some());
+        self.abis.iter().all(|abi| abi.arch != arch || frozen(&abi.table))
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
@@ -435,9 +490,49 @@ impl Tables {
     }
 }
 
+impl KernelTable {
+    /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such ABI.
+    pub fn tags(&self, abi: &str) -> Option<&[String]> {
+        self.taker(abi).map(|taker| taker.tags.as_slice())
+    }
+
+    fn taker(&self, abi: &str) -> Option<&Taker> {
+        self.takes.iter().find(|taker| taker.abi == abi)
+    }
+}
+
+/// Which of the sets is for a kernel architecture.
+pub(crate) fn set_of(sets: &[ErrnoSet], arch: &str) -> Result<usize, Error> {
+    let what = || format!("no error numbers for arch/{arch}; import the tables again");
+    let set = sets.iter().position(|set| set.archs.iter().any(|a| a == arch));
+    set.ok_or_else(|| Error::new("tables/errno.toml", 0, what()))
+}
+
+impl Taker {
+    /// Whether rows with this tag are the ABI's own.
+    pub fn takes(&self, tag: &str) -> bool {
+        self.tags.is_empty() || self.tags.iter().any(|t| t == tag)
+    }
+}
+
+impl Absent {
+    /// Whether the call is absent from this kernel, too.
+    pub fn holds(&self, linux: &str) -> bool {
+        self.until.as_deref().is_none_or(|until| series(linux) <= series(until))
+    }
+}
+
+/// The series of a kernel, as numbers: 7 and 2 of `7.2.13`.
+pub fn series(linux: &str) -> (u32, u32) {
+    let mut numbers = linux.split(['.', '-']).map(|word| word.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 impl Abi {
     /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
+    /// None, if the table's kernel has no such ABI.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
+        let Some(taker) = table.taker(&self.name) else { return Vec::new() };
         let mut names: Vec<(u32, &str)> = Vec::new();
         let mut removed: Vec<&str> = Vec::new();
         let mut redirects: Vec<&(String, String)> = Vec::new();
@@ -451,7 +546,7 @@ impl Abi {
         let mut calls: Vec<Call<'t>> = Vec::new();
         for row in &table.rows {
             let mut name = row.name.as_str();
-            if !self.takes(&row.tag) {
+            if !taker.takes(&row.tag) {
                 continue;
             }
             if removed.contains(&name) {
@@ -478,28 +573,24 @@ impl Abi {
         }
         calls
     }
-
-    /// Whether rows with this tag belong to the ABI.
-    pub fn takes(&self, tag: &str) -> bool {
-        self.tags.is_empty() || self.tags.iter().any(|t| t == tag)
-    }
 }
 
 const ABI_KEYS: &[&str] = &[
     "name",
     "arch",
     "table",
-    "tags",
     "base",
     "base_macro",
     "header",
     "uapi",
     "predefined",
     "redirects",
+    "since",
     "bits",
     "sigset",
     "pairs",
     "rust",
+    "triples",
     "call",
     "entry",
 ];
@@ -545,17 +636,18 @@ fn abi(block: &Block<'_>) -> Abi {
         name: block.string("name"),
         arch: block.string("arch"),
         table: block.string("table"),
-        tags: block.strings("tags"),
         base: block.number("base"),
         base_macro: non_empty(block.string("base_macro")),
         header: block.string("header"),
         uapi: block.flag("uapi"),
         predefined: block.strings("predefined"),
         redirects: non_empty(block.string("redirects")),
+        since: non_empty(block.string("since")),
         bits,
         sigset: block.number("sigset"),
         pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
+        triples: block.strings("triples"),
         call: block.block("call", convention),
         #[cfg(feature = "cli")]
         entries: block.list("entry", entry),
@@ -613,6 +705,11 @@ fn convention(block: &Block<'_>) -> Convention {
         load: block.string("load"),
         restore: block.string("restore"),
     }
+}
+
+fn taker(block: &Block<'_>) -> Taker {
+    block.only(&["abi", "tags"]);
+    Taker { abi: block.string("abi"), tags: block.strings("tags") }
 }
 
 fn row(block: &Block<'_>) -> Row {
@@ -680,13 +777,14 @@ fn bare(block: &Block<'_>) -> Bare {
 }
 
 fn absence(block: &Block<'_>) -> Absent {
-    block.only(&["name", "abis", "entry", "why", "instead"]);
+    block.only(&["name", "abis", "entry", "why", "instead", "until"]);
     Absent {
         name: block.string("name"),
         abis: block.strings("abis"),
         entry: block.string("entry"),
         why: block.string("why"),
         instead: block.string("instead"),
+        until: block.optional_string("until"),
     }
 }
 
@@ -701,13 +799,13 @@ fn constants(block: &Block<'_>) -> Constants {
     }
 }
 
-fn errno_set(block: &Block<'_>) -> (Vec<String>, Vec<ErrnoValue>) {
+fn errno_set(block: &Block<'_>) -> ErrnoSet {
     block.only(&["archs", "source", "sha256", "errnos"]);
     let errnos = block.list("errnos", |block| {
         block.only(&["value", "name", "text"]);
         ErrnoValue { name: block.string("name"), value: block.number("value"), text: block.string("text") }
     });
-    (block.strings("archs"), errnos)
+    ErrnoSet { archs: block.strings("archs"), source: block.string("source"), sha256: block.string("sha256"), errnos }
 }
 
 #[cfg(test)]

@@ -14,26 +14,25 @@ pub fn skip(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}");
 }
 
-/// Where cargo keeps the source of a package that the workspace depends on.
+/// Where cargo keeps the source of a package that the workspace depends on. It is asked for a target without an operating
+/// system, for which `Cargo.toml` has those that are only read.
 pub fn package_source(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "metadata",
-            "--format-version=1",
-            "--offline",
-            "--filter-platform=x86_64-unknown-linux-gnu",
-            "--manifest-path",
-        ])
+        .args(["metadata", "--format-version=1", "--filter-platform=x86_64-unknown-none", "--manifest-path"])
         .arg(root().join("Cargo.toml"))
         .output()
         .expect("cargo runs");
     let text = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-    let manifest = text
-        .split('"')
-        .find(|word| word.ends_with("/Cargo.toml") && word.contains(&format!("/{name}-")))
-        .unwrap_or_else(|| panic!("cargo metadata does not know {name}: {}", String::from_utf8_lossy(&output.stderr)));
-    Path::new(manifest).parent().expect("a manifest is in a folder").to_owned()
+    let version = |folder: &Path| Some(folder.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('-')?.to_owned());
+    let manifests = text.split('"').filter_map(|word| word.strip_suffix("/Cargo.toml")).map(Path::new);
+    let mut sources =
+        manifests.filter(|folder| version(folder).is_some_and(|version| version.starts_with(char::is_numeric)));
+    match (sources.next(), sources.next()) {
+        (Some(source), None) => source.to_owned(),
+        (None, _) => panic!("cargo metadata does not know {name}: {}", String::from_utf8_lossy(&output.stderr)),
+        (_, Some(_)) => panic!("the workspace depends on two versions of {name}"),
+    }
 }
 
 /// A C compiler of the machine, and the folder in which Debian keeps the kernel's headers for every word size.

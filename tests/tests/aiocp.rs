@@ -1,5 +1,6 @@
 //! The example `aiocp`, as its users meet it: what needs no root. `ci/aiocp` has the rest, on file systems of its own.
 
+use aio_tests::skip;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -224,10 +225,10 @@ fn sources_that_cannot_be_read_are_named() {
     room.refuse("two\nlines", "dst", r#"cannot read "two\nlines": ENOENT (No such file or directory)"#);
     room.write("secret", "content");
     fs::set_permissions(room.path("secret"), Permissions::from_mode(0o000)).unwrap();
-    // Root may read everything.
-    if File::open(room.path("secret")).is_err() {
-        room.refuse("secret", "dst", r#"cannot read "secret": EACCES (Permission denied)"#);
+    if File::open(room.path("secret")).is_ok() {
+        return skip("EACCES of a source", "root may read everything");
     }
+    room.refuse("secret", "dst", r#"cannot read "secret": EACCES (Permission denied)"#);
 }
 
 #[test]
@@ -288,7 +289,7 @@ fn a_pipe_is_written_in_place() {
 #[test]
 fn short_reads_are_continued() {
     let name = "/sys/kernel/btf/vmlinux";
-    let Ok(bytes) = fs::read(name) else { return println!("no {name} here") };
+    let Ok(bytes) = fs::read(name) else { return skip("short reads", &format!("no {name} here")) };
     let room = Room::new();
     room.copy(name, "dst");
     assert!(room.read("dst") == bytes);
@@ -298,7 +299,7 @@ fn short_reads_are_continued() {
 #[test]
 fn a_source_that_is_shorter_than_its_size_is_copied_to_its_end() {
     let name = "/sys/kernel/mm/transparent_hugepage/enabled";
-    let Ok(bytes) = fs::read(name) else { return println!("no {name} here") };
+    let Ok(bytes) = fs::read(name) else { return skip("a source below its size", &format!("no {name} here")) };
     let room = Room::new();
     room.copy(name, "dst");
     assert_eq!(room.read("dst"), bytes);
@@ -354,7 +355,6 @@ fn an_interrupted_copy_leaves_nothing_and_dies_of_the_signal() {
     let room = Room::new();
     File::create(room.path("src")).unwrap().set_len(200 << 20).unwrap();
     room.write("old", "old");
-    let mut killed = 0;
     for (signal, dst) in [(libc::SIGINT, "new"), (libc::SIGTERM, "old"), (libc::SIGHUP, "new"), (libc::SIGKILL, "old")]
     {
         let child = room.command(["src", dst]).stdout(Stdio::null()).spawn().unwrap();
@@ -363,16 +363,14 @@ fn an_interrupted_copy_leaves_nothing_and_dies_of_the_signal() {
         unsafe { libc::kill(child.id() as i32, signal) };
         let status = child.wait_with_output().unwrap().status;
         if status.success() {
-            // It was faster.
+            skip(&format!("signal {signal} during a copy"), "the copy was faster");
             let _ = fs::remove_file(room.path("new"));
             room.write("old", "old");
             continue;
         }
-        killed += 1;
         assert_eq!(status.signal(), Some(signal));
         assert_eq!((room.names(), room.read("old")), (vec!["old".to_owned(), "src".to_owned()], b"old".to_vec()));
     }
-    println!("{killed} of 4 in time");
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn the_repository_changes_as_a_whole() {
     // No README: the last file that an import makes cannot be made.
     let readme = repository.path().join("README.md");
     let missing = format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display());
-    assert_eq!(import(), (Some(1), String::new(), missing));
+    assert_eq!(import(), (Some(2), String::new(), missing));
     assert_eq!(fs::read_dir(repository.path()).unwrap().count(), 0);
     let lines = "<!-- ABIs: written by `cargo codegen emit` -->\nold\n<!-- end of ABIs -->\n";
     fs::write(&readme, format!("# Mine\n{lines}more of mine\n")).unwrap();
@@ -412,7 +412,7 @@ fn a_folder_that_is_no_kernel_tree() {
         let ends = "give the folder that holds the kernel's Makefile";
         let sentence = format!("{}: is no kernel source tree ({why}); {ends}\n", at(path).display());
         for to in [old.path(), &tables] {
-            assert_eq!(import(&at(path), to, &[]), (Some(1), String::new(), sentence.clone()));
+            assert_eq!(import(&at(path), to, &[]), (Some(2), String::new(), sentence.clone()));
         }
         assert!(contents(old.path()) == before && !tables.exists(), "{path}");
     }
@@ -525,7 +525,7 @@ fn headers_are_whole() {
         // fs/aio.c is read for its system calls, too, and that reader names the file alone.
         let place = if path == "fs/aio.c" { String::new() } else { format!(":{line}") };
         let starts = format!("{}/{path}{place}: ", tree.path().display());
-        assert!(status == Some(1) && stdout.is_empty() && stderr.starts_with(&starts), "{stderr}");
+        assert!(status == Some(2) && stdout.is_empty() && stderr.starts_with(&starts), "{stderr}");
         assert!(stderr.contains("#endif") && stderr.lines().count() == 1, "{stderr}");
         assert!(contents(folder.path()) == before);
     }
@@ -648,7 +648,7 @@ fn whatever_happens_to_a_file_there_is_no_panic() {
             assert!(!stderr.contains("panicked"), "{what} of {}: {stderr}", path.display());
             if status != Some(0) {
                 refusals += 1;
-                assert_eq!((status, stderr.lines().count()), (Some(1), 1), "{what} of {}: {stderr}", path.display());
+                assert_eq!((status, stderr.lines().count()), (Some(2), 1), "{what} of {}: {stderr}", path.display());
                 assert!(contents(folder.path()) == before, "{what} of {}", path.display());
             }
         }
@@ -667,7 +667,7 @@ fn a_folder_that_cannot_be_written() {
     // Not even root can put a file into the last.
     for path in [file.clone(), file.join("below"), "/proc/sys/kernel".into()] {
         let (status, stdout, stderr) = import(tree.path(), &path, &[]);
-        assert_eq!((status, stdout.as_str()), (Some(1), ""));
+        assert_eq!((status, stdout.as_str()), (Some(2), ""));
         assert!(stderr.starts_with(&format!("{}: cannot be written: ", path.display())), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
@@ -682,7 +682,7 @@ fn a_folder_in_the_place_of_a_table() {
     fs::create_dir(&path).unwrap();
     let before = contents(folder.path());
     let sentence = format!("{}: cannot be written: it is a folder\n", path.display());
-    assert_eq!(import(tree.path(), folder.path(), &[]), (Some(1), String::new(), sentence));
+    assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
     assert!(contents(folder.path()) == before, "some tables were written before the mistake was seen");
 }
 
@@ -697,7 +697,7 @@ fn a_full_disk_changes_no_table() {
     limited.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen").arg("import");
     limited.arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path());
     let sentence = format!("{}: cannot be written: File too large (os error 27)\n", folder.path().display());
-    assert_eq!(run(&mut limited), (Some(1), String::new(), sentence));
+    assert_eq!(run(&mut limited), (Some(2), String::new(), sentence));
     assert!(contents(folder.path()) == before, "a table changed, or a temporary file stayed");
 }
 
@@ -871,7 +871,7 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         assert_eq!(text.matches(from).count(), 1);
         fs::write(&path, text.replace(from, to)).unwrap();
         let (status, stdout, stderr) = export(folder.path(), &[]);
-        assert_eq!((status, stdout.as_str()), (Some(1), ""), "{to}");
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{to}");
         assert!(stderr.starts_with(&format!("{}:8: {sentence}", path.display())), "{to}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
         // The next import repairs it, and it alone.
@@ -885,7 +885,7 @@ fn the_export_of_a_folder_without_tables() {
     let folder = TempDir::new().unwrap();
     for path in [folder.path().to_owned(), folder.path().join("missing")] {
         let sentence = format!("{}: holds no imported tables; `cargo codegen import` writes them\n", path.display());
-        assert_eq!(export(&path, &[]), (Some(1), String::new(), sentence));
+        assert_eq!(export(&path, &[]), (Some(2), String::new(), sentence));
     }
 }
 
@@ -910,5 +910,5 @@ fn a_full_disk_is_a_mistake() {
     let mut tool = codegen();
     tool.args(["export", "tsv", "--tables"]).arg(committed()).stdout(full);
     let sentence = "standard output: cannot be written: No space left on device (os error 28)\n";
-    assert_eq!(run(&mut tool), (Some(1), String::new(), sentence.to_owned()));
+    assert_eq!(run(&mut tool), (Some(2), String::new(), sentence.to_owned()));
 }

@@ -169,6 +169,29 @@ impl Unit {
         Ok(found)
     }
 
+    /// A text of this unit with the macros expanded as they are at its end, token by token; what the expansion costs
+    /// is added to `expanded`.
+    ///
+    /// # Errors
+    /// A call of a macro with the wrong number of arguments, or an expansion beyond the limits.
+    pub fn expand(&self, text: &str, at: &Line, expanded: &mut usize) -> Result<Vec<String>, Error> {
+        let limit = MAX_UNIT.min(*expanded + MAX_EXPANSION);
+        let (active, depth) = (Vec::new(), 0);
+        let mut expander = Expander { macros: &self.macros, directive: false, active, depth, expanded, limit };
+        match expander.charge(text.len()).and_then(|()| expander.expand(lex(text))) {
+            Ok(tokens) => Ok(tokens.into_iter().map(|token| token.text).collect()),
+            Err(Fault::NotInteger(what) | Fault::Fatal(what)) => Err(Error::new(&*at.file, at.line, what)),
+        }
+    }
+
+    /// The integer that an expression stands for, through macros; `None` as with [`Unit::value`].
+    ///
+    /// # Errors
+    /// As with [`Unit::value`].
+    pub fn number(&self, text: &str, at: &Line, expanded: &mut usize) -> Result<Option<i64>, Error> {
+        self.integer(text, &HashMap::new(), expanded, &at.file, at.line)
+    }
+
     fn integer(
         &self,
         text: &str,

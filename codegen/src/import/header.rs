@@ -3,41 +3,64 @@
 
 use super::cpp::Unit;
 use super::tbl::Rows;
+use super::unistd::{self, Numbers, called};
 use crate::Error;
 use crate::files;
-use crate::tables::{Abi, Extra};
-use std::path::Path;
+use crate::tables::{Abi, ErrnoValue, Extra, Taker};
+use std::path::{Path, PathBuf};
 
-/// Preprocesses a header of the kernel's user-space API. `generated` stands in for a header that the kernel makes while
-/// it is built: its name as in `<asm/unistd_64.h>`, and its text.
-fn preprocess(
-    root: &Path,
-    arch: &str,
-    header: &str,
-    predefined: &[(String, String)],
-    generated: Option<(&str, &str)>,
-) -> Result<Unit, Error> {
-    let shown = |path: &str| root.join(path).display().to_string();
-    let text = files::read(&root.join(header))?;
-    Unit::preprocess(&shown(header), &text, predefined, |name, _| {
-        if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
-            return Ok(Some((name.to_owned(), text.to_owned())));
-        }
-        let own = format!("arch/{arch}/include/uapi/{name}");
-        // A header that an architecture has no version of is the generic one.
-        let generic = name.strip_prefix("asm/").map(|name| format!("include/uapi/asm-generic/{name}"));
-        for path in [Some(own), Some(format!("include/uapi/{name}")), generic].into_iter().flatten() {
-            if root.join(&path).is_file() {
-                let text = files::read(&root.join(&path))?;
-                return Ok(Some((shown(&path), text)));
+/// Where `#include <…>` looks, in order; a header `asm/x.h` that is in no folder is the generic one.
+pub(crate) struct Includes {
+    folders: Vec<PathBuf>,
+}
+
+impl Includes {
+    /// The user-space headers of a kernel tree.
+    pub(crate) fn of_tree(root: &Path, arch: &str) -> Includes {
+        Includes::new(vec![root.join(format!("arch/{arch}/include/uapi")), root.join("include/uapi")])
+    }
+
+    /// Some folders.
+    pub(crate) fn new(folders: Vec<PathBuf>) -> Includes {
+        Includes { folders }
+    }
+
+    /// The file that a name stands for.
+    pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
+        let generic = name.strip_prefix("asm/").map(|name| format!("asm-generic/{name}"));
+        let names = [Some(name), generic.as_deref()].into_iter().flatten();
+        let mut paths = names.flat_map(|name| self.folders.iter().map(move |folder| folder.join(name)));
+        paths.find(|path| path.is_file())
+    }
+
+    /// Preprocesses a header; the names of those that it includes come with it. `generated` stands in for a header that the kernel makes while it is built: its name as in
+    /// `<asm/unistd_64.h>`, and its text.
+    pub(crate) fn preprocess(
+        &self,
+        header: &Path,
+        predefined: &[(String, String)],
+        generated: Option<(&str, &str)>,
+    ) -> Result<(Unit, Vec<String>), Error> {
+        let text = files::read(header)?;
+        let mut included = Vec::new();
+        let unit = Unit::preprocess(&header.display().to_string(), &text, predefined, |name, _| {
+            if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
+                return Ok(Some((name.to_owned(), text.to_owned())));
             }
-        }
-        Ok(None)
-    })
+            match self.find(name) {
+                Some(path) => {
+                    included.push(name.to_owned());
+                    Ok(Some((path.display().to_string(), files::read(&path)?)))
+                }
+                None => Ok(None),
+            }
+        })?;
+        Ok((unit, included))
+    }
 }
 
 /// The macros of a C compiler for the ABI that these headers ask for.
-fn predefined(abi: &Abi) -> Vec<(String, String)> {
+pub(crate) fn predefined(abi: &Abi) -> Vec<(String, String)> {
     let bytes = (abi.bits / 8).to_string();
     let words = [("__CHAR_BIT__", "8"), ("__SIZEOF_LONG__", &bytes), ("__SIZEOF_POINTER__", &bytes)];
     let width = (abi.bits == 64).then_some(("__LP64__", "1"));
@@ -46,7 +69,7 @@ fn predefined(abi: &Abi) -> Vec<(String, String)> {
 }
 
 /// Holds the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or takes away.
-pub(crate) fn names(root: &Path, abi: &Abi, rows: &Rows) -> Result<Option<Extra>, Error> {
+pub(crate) fn names(root: &Path, abi: &Abi, taker: &Taker, rows: &Rows) -> Result<Option<Extra>, Error> {
     if !abi.uapi {
         return Ok(None);
     }
@@ -54,36 +77,27 @@ pub(crate) fn names(root: &Path, abi: &Abi, rows: &Rows) -> Result<Option<Extra>
     let wrong = |what: String| Error::new(root.join(&source).display().to_string(), 0, what);
     let mut generated = "#define AIO_SYS_ROWS\n".to_owned();
     let rows: Vec<(u32, &str)> =
-        rows.iter().filter(|(_, row)| abi.takes(&row.tag)).map(|(_, row)| (row.nr, row.name.as_str())).collect();
+        rows.iter().filter(|(_, row)| taker.takes(&row.tag)).map(|(_, row)| (row.nr, row.name.as_str())).collect();
     for (nr, name) in &rows {
         generated += &format!("#define __NR_{name} {}\n", abi.base.wrapping_add(*nr));
     }
     let include = format!("asm/{}", abi.header);
-    let unit = preprocess(root, &abi.arch, &source, &predefined(abi), Some((&include, &generated)))?;
+    let includes = Includes::of_tree(root, &abi.arch);
+    let (unit, _) = includes.preprocess(&root.join(&source), &predefined(abi), Some((&include, &generated)))?;
     let macros = unit.macros();
     if !macros.iter().any(|found| found.name == "AIO_SYS_ROWS") {
         let to =
             format!("does not include <{include}> for {}; correct `header` or `predefined` in abis.toml", abi.name);
         return Err(wrong(to));
     }
-    let base = match &abi.base_macro {
-        None => 0,
-        Some(name) => unit
-            .value(name)?
-            .ok_or_else(|| wrong(format!("does not define {name}; correct `base_macro` in abis.toml")))?,
+    let Some(base) = unistd::base(&unit, abi).map_err(wrong)? else {
+        let name = abi.base_macro.as_deref().unwrap_or_default();
+        return Err(wrong(format!("does not define {name}; correct `base_macro` in abis.toml")));
     };
-    if base != i64::from(abi.base) {
-        let what =
-            format!("says that the base of {} is {base:#x}, abis.toml {:#x}; correct `base` there", abi.name, abi.base);
-        return Err(wrong(what));
-    }
     let mut extra = Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
     for found in &macros {
-        let Some(name) = found.name.strip_prefix("__NR_").or_else(|| found.name.strip_prefix("__ARM_NR_")) else {
-            continue;
-        };
-        // Names of calls have small letters; what has others is a base or a mask.
-        if name.bytes().any(|b| b.is_ascii_uppercase()) || rows.iter().any(|(_, row)| *row == name) {
+        let Some((name, _)) = called(&found.name) else { continue };
+        if rows.iter().any(|(_, row)| *row == name) {
             continue;
         }
         let number = unit.value(&found.name)?.and_then(|value| u32::try_from(value - base).ok());
@@ -99,7 +113,8 @@ pub(crate) fn names(root: &Path, abi: &Abi, rows: &Rows) -> Result<Option<Extra>
 }
 
 /// The entry points that an architecture swaps before it includes the shared table: `#define sys_clone sys_clone_wrapper`.
-pub(crate) fn redirects(root: &Path, abi: &Abi, rows: &Rows) -> Result<Option<Extra>, Error> {
+/// `listed` are those of the ABI's rows.
+pub(crate) fn redirects(root: &Path, abi: &Abi, listed: &[&str]) -> Result<Option<Extra>, Error> {
     let Some(source) = &abi.redirects else { return Ok(None) };
     let text = files::read(&root.join(source))?;
     let mut extra = Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
@@ -109,14 +124,21 @@ pub(crate) fn redirects(root: &Path, abi: &Abi, rows: &Rows) -> Result<Option<Ex
         // arm64 puts its own prefix before every symbol.
         let prefix = format!("__{}_", abi.arch);
         let (from, to) = (from.strip_prefix(&prefix).unwrap_or(from), to.strip_prefix(&prefix).unwrap_or(to));
-        let listed = |(_, row): &(usize, crate::tables::Row)| row.entry.as_deref() == Some(from) && abi.takes(&row.tag);
-        if rows.iter().any(listed) {
+        if listed.contains(&from) {
             extra.redirects.push((from.to_owned(), to.to_owned()));
         }
     }
     finish(root, extra)
 }
 
+/// The names that a header with the numbers themselves has beside the rows.
+pub(crate) fn aliases(root: &Path, numbers: &Numbers<'_>, header: &Path) -> Result<Option<Extra>, Error> {
+    let source = header.strip_prefix(root).unwrap_or(header).display().to_string();
+    let (abis, names) = (vec![numbers.abi.name.clone()], numbers.names.clone());
+    finish(root, Extra { abis, source, names, ..Extra::default() })
+}
+
+/// Adds the hash; a file that adds nothing is no extra.
 fn finish(root: &Path, mut extra: Extra) -> Result<Option<Extra>, Error> {
     if extra.names.is_empty() && extra.removed.is_empty() && extra.redirects.is_empty() {
         return Ok(None);
@@ -125,14 +147,9 @@ fn finish(root: &Path, mut extra: Extra) -> Result<Option<Extra>, Error> {
     Ok(Some(extra))
 }
 
-/// Name, value and the header's comment of each error number.
-pub(crate) type Errnos = Vec<(String, i64, String)>;
-
-/// The header with the error numbers of an architecture, and these by value.
-pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Errnos), Error> {
-    let own = format!("arch/{arch}/include/uapi/asm/errno.h");
-    let source = if root.join(&own).is_file() { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
-    let unit = preprocess(root, arch, &source, &[], None)?;
+/// The error numbers that a header defines, by value.
+pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Vec<ErrnoValue>, Error> {
+    let (unit, _) = includes.preprocess(header, &[], None)?;
     let mut errnos = Vec::new();
     for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
         if let Some(value) = unit.value(&found.name)? {
@@ -147,18 +164,19 @@ pub(crate) fn errnos(root: &Path, arch: &str) -> Result<(String, Errnos), Error>
     }
     if errnos.is_empty() {
         let what = "defines no error number; is the tree complete?";
-        return Err(Error::new(root.join(&source).display().to_string(), 0, what));
+        return Err(Error::new(header.display().to_string(), 0, what));
     }
     // An alias stands behind its original, so that a look-up by value finds the original.
     errnos.sort();
-    Ok((source, errnos.into_iter().map(|(value, _, name, text)| (name, value, text)).collect()))
+    let value = |(value, _, name, text)| ErrnoValue { name, value: value as u32, text };
+    Ok(errnos.into_iter().map(value).collect())
 }
 
 /// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's order.
-pub(crate) fn constants(root: &Path, source: &str, prefixes: &[&str]) -> Result<Vec<(String, i64)>, Error> {
+pub(crate) fn constants(includes: &Includes, header: &Path, prefixes: &[&str]) -> Result<Vec<(String, i64)>, Error> {
     // Nothing depends on the kernel's configuration but whether a .c file asks for it.
-    let unit = preprocess(root, "x86", source, &[("IS_ENABLED(option)".to_owned(), "0".to_owned())], None)?;
-    let file = root.join(source).display().to_string();
+    let (unit, _) = includes.preprocess(header, &[("IS_ENABLED(option)".to_owned(), "0".to_owned())], None)?;
+    let file = header.display().to_string();
     let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let mut constants: Vec<(usize, String, i64)> = Vec::new();
     for (name, value, at) in unit.enumerators()?.into_iter().filter(|(name, _, at)| *at.file == *file && wanted(name)) {

@@ -138,7 +138,7 @@ type Args = Vec<(String, String)>;
 type Definition = (String, Args, &'static str);
 
 /// The definitions in a file, or the line that cannot be parsed and why.
-fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, String)> {
+pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, String)> {
     let text = blank(&splice(text));
     let (mut code, mut directives) = (String::with_capacity(text.len()), Vec::new());
     for (line, text) in (1..).zip(text.split_inclusive('\n')) {

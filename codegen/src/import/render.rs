@@ -1,7 +1,6 @@
 //! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a diff of added lines.
 
-use super::header::Errnos;
-use crate::tables::{Bare, KernelTable, Prototype, Why};
+use crate::tables::{Bare, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why};
 use std::fmt::Write as _;
 
 fn head(linux: &str) -> String {
@@ -46,7 +45,10 @@ fn strings(items: &[impl AsRef<str>]) -> String {
 
 pub(crate) fn table(table: &KernelTable) -> String {
     let mut out = head(&table.linux);
-    let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\nsyscalls = [", table.source, table.sha256);
+    let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\ntakes  = [", table.source, table.sha256);
+    let taker = |taker: &Taker| vec![format!("abi = {:?},", taker.abi), format!("tags = {},", strings(&taker.tags))];
+    aligned(&mut out, &[21], &table.takes.iter().map(taker).collect::<Vec<_>>());
+    out.push_str("]\nsyscalls = [\n");
     let key = |key: &str, value: &Option<String>| value.as_ref().map_or(String::new(), |v| format!("{key} = {v:?},"));
     let rows: Vec<_> = table
         .rows
@@ -88,6 +90,7 @@ pub(crate) fn table(table: &KernelTable) -> String {
             }
         }
     }
+    table.errnos.iter().for_each(|set| errno_set(&mut out, set));
     out
 }
 
@@ -118,31 +121,25 @@ pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype], bare: &[Bare]) -
     out
 }
 
-/// The error numbers that some architectures share.
-pub(crate) struct ErrnoSet {
-    pub(crate) archs: Vec<String>,
-    pub(crate) source: String,
-    pub(crate) sha256: String,
-    pub(crate) errnos: Errnos,
-}
-
 pub(crate) fn errnos(linux: &str, sets: &[ErrnoSet]) -> String {
     let mut out = head(linux);
-    for set in sets {
-        let _ = writeln!(
-            out,
-            "\n[[set]]\narchs  = {}\nsource = {:?}\nsha256 = {:?}\nerrnos = [",
-            strings(&set.archs),
-            set.source,
-            set.sha256
-        );
-        let row = |(name, value, text): &(String, i64, String)| {
-            vec![format!("value = {value:4},"), format!("name = {name:?},"), format!("text = {},", quoted(text))]
-        };
-        aligned(&mut out, &[13, 25], &set.errnos.iter().map(row).collect::<Vec<_>>());
-        out.push_str("]\n");
-    }
+    sets.iter().for_each(|set| errno_set(&mut out, set));
     out
+}
+
+fn errno_set(out: &mut String, set: &ErrnoSet) {
+    let _ = writeln!(
+        out,
+        "\n[[set]]\narchs  = {}\nsource = {:?}\nsha256 = {:?}\nerrnos = [",
+        strings(&set.archs),
+        set.source,
+        set.sha256
+    );
+    let row = |ErrnoValue { name, value, text }: &ErrnoValue| {
+        vec![format!("value = {value:4},"), format!("name = {name:?},"), format!("text = {},", quoted(text))]
+    };
+    aligned(out, &[13, 25], &set.errnos.iter().map(row).collect::<Vec<_>>());
+    out.push_str("]\n");
 }
 
 /// Header, its SHA-256, and name, value and Rust type of each constant.

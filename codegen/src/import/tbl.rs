@@ -1,7 +1,9 @@
 //! The kernel's `syscall.tbl` format: number, tag, name, entry point, compat entry point, `noreturn`.
+//!
+//! The kernel's scripts are older than the last column, and Linux 4.17 to 5.6 spelt x86's entry points otherwise.
 
 use crate::Error;
-use crate::tables::{Abi, Row};
+use crate::tables::{Abi, Row, Taker};
 use std::collections::HashMap;
 
 /// More rows than any table has; a file with more is not one.
@@ -12,19 +14,30 @@ const LONGEST_NAME: usize = 64;
 /// A row, and its line in the file.
 pub(crate) type Rows = Vec<(usize, Row)>;
 
-/// Reads a table. `abis` are those that take rows from it.
-pub(crate) fn parse(file: &str, text: &str, abis: &[&Abi]) -> Result<Rows, Error> {
+/// The ABIs that a kernel makes of a table.
+pub(crate) type Takers<'f> = Vec<(&'f Abi, Taker)>;
+
+/// Whether the line is one of those that a merge leaves behind.
+pub(crate) fn conflict(line: &str) -> bool {
+    ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|marker| line.starts_with(marker))
+}
+
+/// What to say of such a line.
+pub(crate) const CONFLICT: &str = "a merge conflict marker; resolve the conflict first";
+
+/// Reads a table. `takers` are all that take rows from it.
+pub(crate) fn parse(file: &str, text: &str, takers: &Takers<'_>) -> Result<Rows, Error> {
     let mut rows = Rows::new();
     for (line, content) in (1..).zip(text.lines()) {
         let wrong = |what: String| Error::new(file, line, what);
-        if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|marker| content.starts_with(marker)) {
-            return Err(wrong("a merge conflict marker; resolve the conflict first".into()));
+        if conflict(content) {
+            return Err(wrong(CONFLICT.into()));
         }
         let content = content.trim();
         if content.is_empty() || content.starts_with('#') {
             continue;
         }
-        rows.push((line, row(content, abis).map_err(wrong)?));
+        rows.push((line, row(content, takers).map_err(wrong)?));
         if rows.len() > MOST_ROWS {
             return Err(wrong(format!("more than {MOST_ROWS} rows, which no kernel table has; is this one?")));
         }
@@ -36,35 +49,34 @@ pub(crate) fn parse(file: &str, text: &str, abis: &[&Abi]) -> Result<Rows, Error
     if rows.is_empty() {
         return Err(Error::new(file, last, "there is no row in this file; fetch the tree again"));
     }
-    for abi in abis {
-        in_order(file, &rows, abi)?;
+    for (_, taker) in takers {
+        in_order(file, &rows, taker)?;
     }
     Ok(rows)
 }
 
-fn row(content: &str, abis: &[&Abi]) -> Result<Row, String> {
+fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
     let columns: Vec<&str> = content.split_whitespace().collect();
     let [nr, tag, name, rest @ ..] = columns.as_slice() else {
         let row = short(&columns.join(" "));
         return Err(format!("`{row}` is no row: a number, a tag and a name are wanted; was the file cut off?"));
     };
-    let nr = number(nr, abis)
+    let nr = number(nr, takers)
         .ok_or_else(|| format!("`{}` is no system-call number; the row must begin with one", short(nr)))?;
     // The kernel's script would take this row for the shorter tag.
     let prefix = |known: &&String| tag.starts_with(known.as_str()) && tag != known;
-    if let Some(known) = abis.iter().flat_map(|abi| &abi.tags).find(prefix) {
+    if let Some(known) = takers.iter().flat_map(|(_, taker)| &taker.tags).find(prefix) {
         let tag = short(tag);
         return Err(format!(
             "the tag `{tag}` begins like `{known}`, and syscallhdr.sh, which compares prefixes, mixes them up"
         ));
     }
-    let any = abis.iter().any(|abi| abi.tags.is_empty());
-    if !is_name(tag) || !any && !abis.iter().any(|abi| abi.takes(tag)) {
-        let mut known: Vec<&str> = abis.iter().flat_map(|abi| &abi.tags).map(String::as_str).collect();
+    if !is_name(tag) || !takers.iter().any(|(_, taker)| taker.takes(tag)) {
+        let mut known: Vec<&str> = takers.iter().flat_map(|(_, taker)| &taker.tags).map(String::as_str).collect();
         known.sort_unstable();
         known.dedup();
         return Err(format!(
-            "the tag `{}` belongs to no ABI of this table ({}); if the kernel has a new one, add it to an ABI of abis.toml",
+            "the tag `{}` belongs to no ABI of this table ({}); is the makefile beside it damaged?",
             short(tag),
             known.join(", ")
         ));
@@ -80,7 +92,7 @@ fn row(content: &str, abis: &[&Abi]) -> Result<Row, String> {
     }
     let symbol = |at: usize| match rest.get(at) {
         None | Some(&"-") => Ok(None),
-        Some(symbol) if is_name(symbol) => Ok(Some((*symbol).to_owned())),
+        Some(symbol) if is_name(entry(symbol)) => Ok(Some(entry(symbol).to_owned())),
         Some(other) => Err(format!("`{}` is no entry point; a C identifier or - is wanted", short(other))),
     };
     let noreturn = match rest.get(2) {
@@ -88,12 +100,24 @@ fn row(content: &str, abis: &[&Abi]) -> Result<Row, String> {
         Some(&"noreturn") => true,
         Some(other) => return Err(format!("`{}` in the sixth column, where only noreturn is known", short(other))),
     };
-    Ok(Row { nr, tag: (*tag).to_owned(), name: (*name).to_owned(), entry: symbol(0)?, compat: symbol(1)?, noreturn })
+    let (native, mut compat) = (symbol(0)?, symbol(1)?);
+    // Of those years: i386's fifth column said the same as the fourth once more.
+    if rest.get(1).is_some_and(|symbol| symbol.starts_with("__ia32_sys_")) {
+        compat = compat.filter(|symbol| Some(symbol) != native.as_ref());
+    }
+    Ok(Row { nr, tag: (*tag).to_owned(), name: (*name).to_owned(), entry: native, compat, noreturn })
+}
+
+/// `sys_clone` of `__x64_sys_clone/ptregs`: what the table's entry point is called in C, and in every other kernel.
+fn entry(symbol: &str) -> &str {
+    let symbol = symbol.strip_suffix("/ptregs").unwrap_or(symbol);
+    let called = ["__x64_", "__ia32_", "__x32_"].iter().find_map(|prefix| symbol.strip_prefix(prefix));
+    called.filter(|rest| rest.starts_with("sys_") || rest.starts_with("compat_sys_")).unwrap_or(symbol)
 }
 
 /// The number, if it has room for what user space adds. The kernel's header script takes hexadecimal ones too; a leading
 /// zero would make the number octal in C.
-fn number(word: &str, abis: &[&Abi]) -> Option<u32> {
+fn number(word: &str, takers: &Takers<'_>) -> Option<u32> {
     let (digits, radix) = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
         Some(hex) => (hex, 16),
         None => (word, 10),
@@ -102,28 +126,29 @@ fn number(word: &str, abis: &[&Abi]) -> Option<u32> {
         return None;
     }
     let number = u32::from_str_radix(digits, radix).ok()?;
-    abis.iter().all(|abi| abi.base.checked_add(number).is_some()).then_some(number)
+    takers.iter().all(|(abi, _)| abi.base.checked_add(number).is_some()).then_some(number)
 }
 
-fn is_name(word: &str) -> bool {
+/// Whether the word may be a name or a symbol.
+pub(crate) fn is_name(word: &str) -> bool {
     word.len() <= LONGEST_NAME && !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// The word as a message shows it: not all of a long one, and nothing that a terminal would obey.
-fn short(word: &str) -> String {
+pub(crate) fn short(word: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     let start: String = word.chars().take(40).map(shown).collect();
     if word.chars().nth(40).is_some() { start + "…" } else { start }
 }
 
 /// Within an ABI numbers rise, and neither a number nor a name comes twice.
-fn in_order(file: &str, rows: &Rows, abi: &Abi) -> Result<(), Error> {
+fn in_order(file: &str, rows: &Rows, taker: &Taker) -> Result<(), Error> {
     let mut numbers = HashMap::new();
     let mut names = HashMap::new();
     let mut highest = 0;
-    for (line, Row { nr, name, .. }) in rows.iter().filter(|(_, row)| abi.takes(&row.tag)) {
+    for (line, Row { nr, name, .. }) in rows.iter().filter(|(_, row)| taker.takes(&row.tag)) {
         let twice = |what: String, first: usize| {
-            Error::new(file, *line, format!("{what} is used twice in {}; the first is at line {first}", abi.name))
+            Error::new(file, *line, format!("{what} is used twice in {}; the first is at line {first}", taker.abi))
         };
         if let Some(first) = numbers.insert(nr, *line) {
             return Err(twice(format!("number {nr}"), first));
@@ -132,7 +157,7 @@ fn in_order(file: &str, rows: &Rows, abi: &Abi) -> Result<(), Error> {
             return Err(twice(format!("the name `{name}`"), first));
         }
         if *nr < highest {
-            let what = format!("number {nr} is out of order in {}: it comes after {highest}; sort the rows", abi.name);
+            let what = format!("number {nr} is out of order in {}: it comes after {highest}; sort the rows", taker.abi);
             return Err(Error::new(file, *line, what));
         }
         highest = *nr;

@@ -21,8 +21,22 @@ impl Tree {
         for arch in ["m68k", "sh", "microblaze", "xtensa", "nios2", "openrisc", "arc"] {
             tree.write(&format!("arch/{arch}/include/uapi/asm/unistd.h"), "#include <asm/unistd_32.h>\n");
         }
-        for arch in ["mips", "alpha", "m68k", "sh", "microblaze", "xtensa"] {
-            tree.write(&format!("arch/{arch}/kernel/syscalls/Makefile"), "cmd = sh $(syshdr) --emit-nr $< $@\n");
+        for arch in ["alpha", "m68k", "sh", "microblaze", "xtensa"] {
+            let made = "cmd = sh $(syshdr) --emit-nr $< $@\nuapisyshdr-y += unistd_32.h\n";
+            tree.write(&format!("arch/{arch}/kernel/syscalls/Makefile"), made);
+        }
+        for (arch, headers) in [
+            ("arc", "unistd_32.h"),
+            ("arm64", "unistd_64.h"),
+            ("csky", "unistd_32.h"),
+            ("hexagon", "unistd_32.h"),
+            ("loongarch", "unistd_32.h unistd_64.h"),
+            ("nios2", "unistd_32.h"),
+            ("openrisc", "unistd_32.h"),
+            ("riscv", "unistd_32.h unistd_64.h"),
+        ] {
+            let made: String = headers.split(' ').map(|header| format!("syscall-y += {header}\n")).collect();
+            tree.write(&format!("arch/{arch}/include/uapi/asm/Kbuild"), made);
         }
         for (path, head, tag, own, tail) in TABLES {
             let numbered = UNIFIED.iter().map(|(nr, name)| (nr + if path.contains("alpha") { 110 } else { 0 }, name));
@@ -52,7 +66,10 @@ impl Tree {
              450\tcommon\tset_mempolicy_home_node\tsys_set_mempolicy_home_node\n\
              471\tcommon\trseq_slice_yield\tsys_rseq_slice_yield\n",
         );
-        tree.write("arch/ia64/kernel/syscalls/Makefile", "cmd = sh $(syshdr) --offset __NR_Linux $< $@\n");
+        tree.write(
+            "arch/ia64/kernel/syscalls/Makefile",
+            "cmd = sh $(syshdr) --offset __NR_Linux $< $@\nuapisyshdr-y += unistd_64.h\n",
+        );
         tree.write(
             "arch/ia64/include/uapi/asm/unistd.h",
             "#define __NR_Linux 1024\n#define __NR_umount __NR_umount2\n#include <asm/unistd_64.h>\n",
@@ -67,7 +84,8 @@ impl Tree {
         tree.edit(S390, "13\tcommon\talarm\tsys_alarm\n", "13  32\ttime\t-\tsys_time32\n13  64\talarm\tsys_alarm\t-\n");
         tree.write(
             "arch/s390/kernel/syscalls/Makefile",
-            "syshdr_abi_unistd_32 := common,32\nsyshdr_abi_unistd_64 := common,64\n\
+            "uapi-hdrs-y := $(uapi)/unistd_32.h\nuapi-hdrs-y += $(uapi)/unistd_64.h\n\
+             syshdr_abi_unistd_32 := common,32\nsyshdr_abi_unistd_64 := common,64\n\
              filechk = sh $(systbl) -H -a $(syshdr_abi_$(basetarget)) < $<\n",
         );
         tree.write(
@@ -273,13 +291,25 @@ const FILES: &[(&str, &str)] = &[
          $(uapi)/unistd_32.h: abis := i386\n$(uapi)/unistd_x32.h: abis := common,x32\n\
          $(uapi)/unistd_64.h: abis := common,64\n",
     ),
-    ("arch/arm/tools/Makefile", "cmd = sh $(syshdr) --abis common,$* $< $@\n"),
+    (
+        "arch/arm/tools/Makefile",
+        "uapi-hdrs-y += $(uapi)/unistd-oabi.h\nuapi-hdrs-y += $(uapi)/unistd-eabi.h\n\
+         cmd = sh $(syshdr) --abis common,$* $< $@\n",
+    ),
+    (
+        "arch/mips/kernel/syscalls/Makefile",
+        "cmd = sh $(syshdr) --offset __NR_Linux $< $@\nuapisyshdr-y += unistd_n32.h unistd_n64.h \\\n\tunistd_o32.h\n",
+    ),
+    ("arch/arm64/include/asm/Kbuild", "# for AArch32\nsyscall-y += unistd_compat_32.h\n"),
     (
         "arch/powerpc/kernel/syscalls/Makefile",
         "$(uapi)/unistd_32.h: abis := common,nospu,32\n$(uapi)/unistd_64.h: abis := common,nospu,64\n\
          $(kapi)/syscall_table_spu.h: abis := common,spu\n",
     ),
-    ("arch/s390/kernel/syscalls/Makefile", "cmd = sh $(syshdr) --emit-nr --abis common,$* $< $@\n"),
+    (
+        "arch/s390/kernel/syscalls/Makefile",
+        "cmd = sh $(syshdr) --emit-nr --abis common,$* $< $@\nuapisyshdr-y += unistd_64.h\n",
+    ),
     (
         "arch/sparc/kernel/syscalls/Makefile",
         "$(uapi)/unistd_32.h: abis := common,32\n$(uapi)/unistd_64.h: abis := common,64\n",

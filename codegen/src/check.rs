@@ -1,0 +1,104 @@
+//! The tables against a kernel that need not be theirs: what is a mistake, and what only another version.
+//!
+//! A number keeps its call for ever, so another number or another name is a mistake whatever the two kernels are. A name
+//! that one side lacks is one unless the kernel of that side is older. Where a number ends inside the kernel may change
+//! from version to version, so entry points are held against each other only where the versions are the same.
+
+use crate::diff::{AbiDiff, BOLD, Change, RED, Side, Version, counted, end, plain};
+use crate::tables::Call;
+use std::fmt::Write as _;
+
+/// What is said of an ABI.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Finding<'t> {
+    abi: &'t str,
+    /// A mistake; otherwise a note.
+    pub(crate) error: bool,
+    what: String,
+}
+
+/// Judges what differs between the tables, which are the old side, and a tree or headers, the new side.
+pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Vec<Finding<'t>> {
+    let mut findings = Vec::new();
+    for diff in found {
+        let mut say = |error, what| findings.push(Finding { abi: &diff.abi.name, error, what });
+        let (our, their) = match (diff.old, diff.new) {
+            (Some(our), Some(their)) => (our, their),
+            (Some(our), None) => {
+                let linux = theirs.linux().unwrap_or_default();
+                let older = Version::new(linux) < Version::new(&our.linux);
+                let file = ours.file(diff.abi, our, None);
+                say(!diff.kept && !older, format!("is in {file} (Linux {}), and not in Linux {linux}", our.linux));
+                continue;
+            }
+            (None, their) => {
+                let file = their.map(|their| theirs.file(diff.abi, their, None)).unwrap_or_default();
+                say(true, format!("is in {file}, and not in {}", ours.shown));
+                continue;
+            }
+        };
+        let (here, there) = (Version::new(&our.linux), Version::new(&their.linux));
+        let (mut gained, mut lost) = (Vec::new(), Vec::new());
+        for change in &diff.changes {
+            let (old, new) = change.sides();
+            let (a, b) = (ours.file(diff.abi, our, old), theirs.file(diff.abi, their, new));
+            match change {
+                Change::Renumbered(old, new) => {
+                    say(true, format!("{} is {} in {a}, and {} in {b}", new.name, old.number, new.number));
+                }
+                Change::Renamed(old, new) => {
+                    say(true, format!("{} is {} in {a}, and {} in {b}", new.number, old.name, new.name));
+                }
+                Change::Added(call) if here < there => gained.push(call),
+                Change::Added(call) => {
+                    say(true, format!("{} is in {b}, and not in {a}, whose kernel is not older", numbered(call)));
+                }
+                Change::Removed(call) if there < here => lost.push(call),
+                Change::Removed(call) => {
+                    say(true, format!("{} is in {a}, and not in {b}, whose kernel is not older", numbered(call)));
+                }
+                Change::Entry(old, new) => {
+                    let (from, to) = (end(old), end(new));
+                    say(here == there, format!("{} ends in {from} in {a}, and in {to} in {b}", numbered(new)));
+                }
+                Change::Compat(old, new) => {
+                    let [from, to] = [old, new].map(|call| call.compat.unwrap_or("no entry point of its own"));
+                    let call = numbered(new);
+                    say(here == there, format!("{call} ends for compat tasks in {from} in {a}, and in {to} in {b}"));
+                }
+            }
+        }
+        // What another version has is no news of each call.
+        for (calls, has) in [(gained, "has also"), (lost, "has not yet")] {
+            if !calls.is_empty() {
+                let calls: Vec<String> = calls.into_iter().map(numbered).collect();
+                let file = theirs.file(diff.abi, their, None);
+                let (calls, linux) = (calls.join(", "), &their.linux);
+                say(false, format!("Linux {linux} {has} {calls}: {file}; our table is from Linux {}", our.linux));
+            }
+        }
+    }
+    findings
+}
+
+fn numbered(call: &Call) -> String {
+    format!("{} ({})", call.name, call.number)
+}
+
+/// A line for each finding, and the sum.
+pub(crate) fn text(theirs: &Side, found: &[AbiDiff<'_>], findings: &[Finding<'_>]) -> String {
+    let mut out = String::new();
+    for Finding { abi, error, what } in findings {
+        let _ = match error {
+            true => writeln!(out, "{RED}error{RED:#}: {BOLD}{abi}{BOLD:#}: {}", plain(what)),
+            false => writeln!(out, "note: {BOLD}{abi}{BOLD:#}: {}", plain(what)),
+        };
+    }
+    let names: usize = found.iter().map(|diff| diff.common).sum();
+    let both = found.iter().filter(|diff| diff.old.is_some() && diff.new.is_some()).count();
+    let errors = findings.iter().filter(|finding| finding.error).count();
+    let (names, both) = (counted(names, "name"), counted(both, "ABI"));
+    let (errors, notes) = (counted(errors, "error"), counted(findings.len() - errors, "note"));
+    let _ = writeln!(out, "{names} of {both} in common with {}: {errors}, {notes}", plain(&theirs.shown));
+    out
+}

@@ -1,0 +1,487 @@
+//! What two sets of tables say differently, ABI by ABI and name by name: compared, and printed as text or JSON.
+//!
+//! Tags, the order of rows and whether a call returns are no difference. A number that is only reserved ends in
+//! `sys_ni_syscall`, as the kernel has it. Where a side knows no entry point of an ABI, as headers know none, entry points
+//! are not compared.
+
+use crate::Error;
+use crate::tables::{Abi, Call, Extra, KernelTable, Tables};
+use clap::builder::styling::{AnsiColor, Style};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What a side was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A folder of imported tables. It keeps the tables of ABIs that have left the kernel.
+    Tables,
+    /// A kernel source tree.
+    Linux,
+    /// Installed headers, which are for a few ABIs and say nothing of the others.
+    Headers,
+}
+
+impl Kind {
+    /// Its option on the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::Tables => "tables",
+            Kind::Linux => "linux",
+            Kind::Headers => "headers",
+        }
+    }
+}
+
+/// One side of a comparison, read as a whole.
+pub(crate) struct Side {
+    pub(crate) kind: Kind,
+    /// Its folder, as the user named it.
+    pub(crate) shown: String,
+    pub(crate) facts: Tables,
+    read: Vec<(String, KernelTable)>,
+}
+
+impl Side {
+    /// Reads every table of numbers that is there.
+    pub(crate) fn new(kind: Kind, shown: String, facts: Tables) -> Result<Side, Error> {
+        let there = facts.sources.iter().filter(|source| facts.has_table(&source.name));
+        let read =
+            there.map(|source| Ok((source.name.clone(), facts.table(&source.name)?))).collect::<Result<_, _>>()?;
+        Ok(Side { kind, shown, facts, read })
+    }
+
+    /// The table of an ABI and its calls, if the side has the ABI.
+    fn calls(&self, abi: &Abi) -> Option<(&KernelTable, Vec<Call<'_>>)> {
+        let (_, table) = self.read.iter().find(|(name, _)| *name == abi.table)?;
+        let calls = abi.calls(table);
+        if calls.is_empty() { None } else { Some((table, calls)) }
+    }
+
+    /// The file in which the table, or what a header adds to it, is found.
+    pub(crate) fn file(&self, abi: &Abi, table: &KernelTable, call: Option<&Call>) -> String {
+        let defines = |extra: &&Extra| {
+            let name = call.filter(|call| call.tag.is_none()).map(|call| call.name);
+            extra.abis.contains(&abi.name) && extra.names.iter().any(|(_, other)| Some(other.as_str()) == name)
+        };
+        match self.kind {
+            Kind::Tables => format!("{}/{}.toml", self.shown, abi.table),
+            Kind::Linux | Kind::Headers => {
+                let source = table.extras.iter().find(defines).map_or(&table.source, |extra| &extra.source);
+                format!("{}/{source}", self.shown)
+            }
+        }
+    }
+
+    /// The kernel that all of it is from.
+    pub(crate) fn linux(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Tables => None,
+            Kind::Linux | Kind::Headers => self.read.first().map(|(_, table)| table.linux.as_str()),
+        }
+    }
+}
+
+/// An ABI on both sides.
+pub(crate) struct AbiDiff<'t> {
+    /// The ABI.
+    pub(crate) abi: &'t Abi,
+    /// Its table on the old side, unless that side lacks the ABI.
+    pub(crate) old: Option<&'t KernelTable>,
+    /// The same on the new side.
+    pub(crate) new: Option<&'t KernelTable>,
+    /// One side lacks it because it has left the kernel, and the other, a folder of tables, keeps what there was.
+    pub(crate) kept: bool,
+    /// Whether both sides know entry points.
+    pub(crate) entries: bool,
+    /// Names that both sides have.
+    pub(crate) common: usize,
+    /// What differs, by number; nothing where only one side has the ABI.
+    pub(crate) changes: Vec<Change<'t>>,
+}
+
+impl AbiDiff<'_> {
+    /// Whether the two sides differ in it.
+    pub(crate) fn differs(&self) -> bool {
+        !self.changes.is_empty() || (!self.kept && (self.old.is_none() || self.new.is_none()))
+    }
+}
+
+/// One difference.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Change<'t> {
+    /// The name is new.
+    Added(Call<'t>),
+    /// The name is gone.
+    Removed(Call<'t>),
+    /// Another number.
+    Renumbered(Call<'t>, Call<'t>),
+    /// Another name for the number.
+    Renamed(Call<'t>, Call<'t>),
+    /// Another native entry point.
+    Entry(Call<'t>, Call<'t>),
+    /// Another compat entry point.
+    Compat(Call<'t>, Call<'t>),
+}
+
+use Change::{Added, Compat, Entry, Removed, Renamed, Renumbered};
+
+impl<'t> Change<'t> {
+    /// Its word, in text and in JSON.
+    fn word(&self) -> &'static str {
+        match self {
+            Added(_) => "added",
+            Removed(_) => "removed",
+            Renumbered(..) => "renumbered",
+            Renamed(..) => "renamed",
+            Entry(..) => "entry",
+            Compat(..) => "compat",
+        }
+    }
+
+    /// The call on the old side, and on the new.
+    pub(crate) fn sides(&self) -> (Option<&Call<'t>>, Option<&Call<'t>>) {
+        match self {
+            Added(new) => (None, Some(new)),
+            Removed(old) => (Some(old), None),
+            Renumbered(old, new) | Renamed(old, new) | Entry(old, new) | Compat(old, new) => (Some(old), Some(new)),
+        }
+    }
+
+    /// Whether no side has a row for the name: only headers define it.
+    pub(crate) fn header_name(&self) -> bool {
+        let (old, new) = self.sides();
+        old.into_iter().chain(new).all(|call| call.tag.is_none())
+    }
+}
+
+/// Compares the ABIs called `only`, or all of them.
+pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Vec<AbiDiff<'t>> {
+    let mut found = Vec::new();
+    for abi in old.facts.abis.iter().filter(|abi| only.is_empty() || only.contains(&abi.name)) {
+        let (mut entries, mut common, mut changes) = (false, 0, Vec::new());
+        let (was, is) = (old.calls(abi), new.calls(abi));
+        match (&was, &is) {
+            (None, None) => continue,
+            (None, _) if old.kind == Kind::Headers => continue,
+            (_, None) if new.kind == Kind::Headers => continue,
+            (Some((_, was)), Some((_, is))) => {
+                let known = |calls: &[Call]| calls.iter().any(|call| call.entry.is_some() || call.compat.is_some());
+                entries = known(was) && known(is);
+                (common, changes) = differences(was, is, entries);
+            }
+            _ => {}
+        }
+        let left = |has: &Side, lacks: &Side| {
+            let table = has.facts.sources.iter().find(|source| source.name == abi.table);
+            let frozen = table.and_then(|table| table.frozen.as_deref());
+            has.kind == Kind::Tables
+                && frozen.zip(lacks.linux()).is_some_and(|(frozen, linux)| Version::new(linux).is_after(frozen))
+        };
+        let kept = (is.is_none() && left(old, new)) || (was.is_none() && left(new, old));
+        let [old, new] = [was, is].map(|side| side.map(|(table, _)| table));
+        found.push(AbiDiff { abi, old, new, kept, entries, common, changes });
+    }
+    found
+}
+
+/// How many names both have, and what differs.
+fn differences<'t>(old: &[Call<'t>], new: &[Call<'t>], entries: bool) -> (usize, Vec<Change<'t>>) {
+    let names = |calls: &[Call<'t>]| -> BTreeMap<&str, Call<'t>> {
+        calls.iter().map(|call| (call.name, call.clone())).collect()
+    };
+    let (old_names, mut left) = (names(old), names(new));
+    let mut common = 0;
+    let mut changes = Vec::new();
+    for call in old_names.values() {
+        let renamed = || {
+            // The row's number is that of another row now, and both names are on one side alone.
+            let row = |other: &&Call| other.number == call.number && other.tag.is_some();
+            let other = new.iter().find(row).filter(|_| call.tag.is_some() && !left.contains_key(call.name))?;
+            if old_names.contains_key(other.name) { None } else { Some(other.name) }
+        };
+        let name = renamed().unwrap_or(call.name);
+        let Some(other) = left.remove(name) else {
+            changes.push(Removed(call.clone()));
+            continue;
+        };
+        common += usize::from(name == call.name);
+        let mut differs = |change: fn(Call<'t>, Call<'t>) -> Change<'t>| {
+            changes.push(change(call.clone(), other.clone()));
+        };
+        if call.number != other.number {
+            differs(Renumbered);
+        }
+        if call.name != other.name {
+            differs(Renamed);
+        }
+        // A name that only headers define ends where its row does, and the row has been compared.
+        if entries && call.tag.is_some() && other.tag.is_some() {
+            if end(call) != end(&other) {
+                differs(Entry);
+            }
+            if call.compat != other.compat {
+                differs(Compat);
+            }
+        }
+    }
+    changes.extend(left.into_values().map(Added));
+    changes.sort_by_key(|change| {
+        let (old, new) = change.sides();
+        (new.or(old).map(|call| call.number), old.is_none(), change.header_name())
+    });
+    (common, changes)
+}
+
+/// Where the native call ends.
+pub(crate) fn end<'t>(call: &Call<'t>) -> &'t str {
+    call.entry.unwrap_or("sys_ni_syscall")
+}
+
+/// A kernel's version, which sorts as kernels follow one another: a release candidate comes before its release.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version([u32; 3], u32);
+
+impl Version {
+    /// `7.2.13`, `7.3.0-rc4`; what a distribution appends is no part of it.
+    pub(crate) fn new(linux: &str) -> Version {
+        let (numbers, rest) = linux.split_once('-').unwrap_or((linux, ""));
+        let mut parts = numbers.split('.').map_while(|part| part.parse().ok());
+        let numbers = std::array::from_fn(|_| parts.next().unwrap_or(0));
+        let candidate = rest.strip_prefix("rc").and_then(|number| number.parse().ok());
+        Version(numbers, candidate.unwrap_or(u32::MAX))
+    }
+
+    /// Whether it is of a later series than this one.
+    fn is_after(&self, series: &str) -> bool {
+        self.0[..2] > Version::new(series).0[..2]
+    }
+}
+
+pub(crate) const RED: Style = AnsiColor::Red.on_default();
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(crate) const BOLD: Style = Style::new().bold();
+
+/// For people: an aligned line for each difference, below its ABI; in colour.
+pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
+    let mut out = String::new();
+    let names = |these: &dyn Fn(&AbiDiff) -> bool| -> String {
+        let names: Vec<&str> = found.iter().filter(|abi| these(abi)).map(|abi| abi.abi.name.as_str()).collect();
+        names.join(", ")
+    };
+    let _ = writeln!(out, "{RED}--- {}{RED:#}\n{GREEN}+++ {}{GREEN:#}", plain(&old.shown), plain(&new.shown));
+    for AbiDiff { abi, old, new, changes, .. } in found.iter().filter(|abi| !abi.changes.is_empty()) {
+        let [was, is] = [old, new].map(|table| plain(table.map_or("", |table| &table.linux)));
+        let linux = arrow(&was, &is);
+        let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}, Linux {linux}", abi.name);
+        let lines: Vec<[String; 4]> = changes.iter().map(columns).collect();
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let (words, numbers, names) = (width(0), width(1), width(2));
+        for (change, [word, number, name, rest]) in changes.iter().zip(&lines) {
+            let colour = match change {
+                Added(_) => GREEN,
+                Removed(_) => RED,
+                _ => YELLOW,
+            };
+            let line = format!("{number:>numbers$}  {name:names$}  {rest}");
+            let _ = writeln!(out, "  {colour}{word:words$}{colour:#}  {}", line.trim_end());
+        }
+    }
+    out.push('\n');
+    let mut summary = |what: &str, names: String| {
+        if !names.is_empty() {
+            let _ = writeln!(out, "{what}: {names}");
+        }
+    };
+    summary(&format!("only in {}", plain(&old.shown)), names(&|abi| abi.new.is_none() && !abi.kept));
+    summary(&format!("only in {}", plain(&new.shown)), names(&|abi| abi.old.is_none() && !abi.kept));
+    summary("not compared, since they have left the kernel", names(&|abi| abi.kept));
+    let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
+    summary("without entry points, since one side knows none", names(&|abi| both(abi) && !abi.entries));
+    let same = found.iter().filter(|abi| both(abi) && !abi.differs()).count();
+    summary("the same", if same == 0 { String::new() } else { counted(same, "ABI") });
+    out
+}
+
+/// What is done, the number, the name, and what else there is to say.
+fn columns(change: &Change) -> [String; 4] {
+    let name = |call: &Call| plain(call.name);
+    let entry = |entry: Option<&str>| entry.map_or("–".to_owned(), plain);
+    let ends = |call: &Call| [call.entry, call.compat].into_iter().flatten().map(plain).collect::<Vec<_>>().join(" ");
+    let (number, name, mut rest) = match change {
+        Added(call) | Removed(call) => (call.number.to_string(), name(call), ends(call)),
+        Renumbered(old, new) => (format!("{} → {}", old.number, new.number), name(new), String::new()),
+        Renamed(old, new) => (new.number.to_string(), arrow(&name(old), &name(new)), String::new()),
+        Entry(old, new) => (new.number.to_string(), name(new), arrow(&plain(end(old)), &plain(end(new)))),
+        Compat(old, new) => (new.number.to_string(), name(new), arrow(&entry(old.compat), &entry(new.compat))),
+    };
+    if change.header_name() {
+        rest += if rest.is_empty() { "(header name)" } else { " (header name)" };
+    }
+    [change.word().to_owned(), number, name, rest]
+}
+
+fn arrow(old: &str, new: &str) -> String {
+    if old == new { old.to_owned() } else { format!("{old} → {new}") }
+}
+
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Text from a file, which may hold what a terminal takes for a command.
+pub(crate) fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// For programs; the keys are described by the help of the verb.
+pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
+    let side = |side: &Side| json!({ "kind": side.kind.word(), "path": side.shown });
+    let table =
+        |table: Option<&KernelTable>| table.map(|table| json!({ "linux": table.linux, "source": table.source }));
+    let call = |call: Option<&Call>| -> Option<Value> {
+        let Call { number, name, entry, compat, .. } = call?;
+        Some(json!({ "number": number, "name": name, "entry": entry, "compat": compat }))
+    };
+    let change = |change: &Change| {
+        let (old, new) = change.sides();
+        json!({
+            "change": change.word(),
+            "header_name": change.header_name(),
+            "old": call(old),
+            "new": call(new),
+        })
+    };
+    let abi = |diff: &AbiDiff| {
+        json!({
+            "abi": diff.abi.name,
+            "old": table(diff.old),
+            "new": table(diff.new),
+            "left_the_kernel": diff.kept,
+            "entries_compared": diff.entries,
+            "changes": diff.changes.iter().map(change).collect::<Vec<_>>(),
+        })
+    };
+    let abis: Vec<_> = found.iter().map(abi).collect();
+    let whole = json!({
+        "differs": found.iter().any(AbiDiff::differs),
+        "old": side(old),
+        "new": side(new),
+        "abis": abis,
+    });
+    format!("{whole:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: u32, name: &'static str, entry: &'static str) -> Call<'static> {
+        Call { number, tag: Some("common"), name, entry: Some(entry), compat: None, noreturn: false }
+    }
+
+    fn alias(number: u32, name: &'static str) -> Call<'static> {
+        Call { tag: None, ..row(number, name, "sys_a") }
+    }
+
+    #[test]
+    fn each_kind_of_change() {
+        let (a, b) = (row(1, "a", "sys_a"), row(2, "b", "sys_b"));
+        let both = |new: &[Call<'static>]| differences(&[a.clone(), b.clone()], new, true);
+        assert_eq!(both(&[b.clone(), a.clone()]), (2, vec![]));
+        assert_eq!(both(std::slice::from_ref(&b)), (1, vec![Removed(a.clone())]));
+        let c = row(0, "c", "sys_c");
+        assert_eq!(both(&[c.clone(), a.clone(), b.clone()]), (2, vec![Added(c)]));
+        let moved = row(3, "a", "sys_a");
+        assert_eq!(both(&[moved.clone(), b.clone()]), (2, vec![Renumbered(a.clone(), moved)]));
+        let called = row(1, "z", "sys_a");
+        assert_eq!(both(&[called.clone(), b.clone()]), (1, vec![Renamed(a.clone(), called)]));
+        let ends = row(1, "a", "sys_newa");
+        assert_eq!(both(&[ends.clone(), b.clone()]), (2, vec![Entry(a.clone(), ends)]));
+        let compat = Call { compat: Some("compat_sys_a"), ..a.clone() };
+        assert_eq!(both(&[compat.clone(), b.clone()]), (2, vec![Compat(a.clone(), compat)]));
+        let tagged = Call { tag: Some("64"), noreturn: true, ..a.clone() };
+        assert_eq!(both(&[tagged, b.clone()]), (2, vec![]));
+    }
+
+    #[test]
+    fn a_call_may_change_in_several_ways() {
+        let a = row(1, "a", "sys_a");
+        let z = Call { compat: Some("compat_sys_z"), ..row(1, "z", "sys_z") };
+        let found = |entries| differences(std::slice::from_ref(&a), std::slice::from_ref(&z), entries).1;
+        let changes: [fn(Call<'static>, Call<'static>) -> Change<'static>; 3] = [Renamed, Entry, Compat];
+        assert_eq!(found(true), changes.map(|change| change(a.clone(), z.clone())));
+        assert_eq!(found(false), [Renamed(a.clone(), z.clone())]);
+    }
+
+    /// Two calls that have changed places are renumbered, and a name that moved away leaves its number to another.
+    #[test]
+    fn a_name_that_both_sides_have_is_not_renamed() {
+        let (old, new) = ([row(1, "a", "s"), row(2, "b", "s")], [row(1, "b", "s"), row(2, "a", "s")]);
+        let [a, b] = old.clone();
+        assert_eq!(
+            differences(&old, &new, true),
+            (2, vec![Renumbered(b, new[0].clone()), Renumbered(a, new[1].clone())])
+        );
+        let new = [row(1, "c", "s"), row(2, "b", "s"), row(3, "a", "s")];
+        assert_eq!(
+            differences(&old, &new, true),
+            (2, vec![Added(new[0].clone()), Renumbered(old[0].clone(), new[2].clone())])
+        );
+        let new = [row(1, "b", "s")];
+        let [a, b] = old.clone();
+        assert_eq!(differences(&old, &new, true), (1, vec![Removed(a), Renumbered(b, new[0].clone())]));
+    }
+
+    #[test]
+    fn names_that_only_headers_define_are_no_new_names_of_rows() {
+        let a = row(1, "a", "sys_a");
+        let found = |old: &[Call<'static>], new: &[Call<'static>]| differences(old, new, true).1;
+        let gone = found(&[a.clone(), alias(1, "b")], &[a.clone(), alias(1, "c")]);
+        assert_eq!(gone, [Removed(alias(1, "b")), Added(alias(1, "c"))]);
+        assert!(gone.iter().all(Change::header_name));
+        assert_eq!(
+            found(&[a.clone(), alias(1, "b")], &[a.clone(), alias(9, "b")]),
+            [Renumbered(alias(1, "b"), alias(9, "b"))]
+        );
+        // Its row says where it ends.
+        let newer = row(1, "a", "sys_newa");
+        let other = Call { entry: Some("sys_newa"), ..alias(1, "b") };
+        assert_eq!(found(&[a.clone(), alias(1, "b")], &[newer.clone(), other]), [Entry(a.clone(), newer)]);
+        // What one side defines in a header the other has in its table.
+        let b = row(1, "b", "sys_a");
+        let swapped = found(&[a.clone(), alias(1, "b")], &[b, alias(1, "a")]);
+        assert_eq!(swapped, []);
+    }
+
+    #[test]
+    fn a_reserved_number_ends_in_sys_ni_syscall() {
+        let none = Call { entry: None, ..row(1, "a", "") };
+        assert_eq!(differences(std::slice::from_ref(&none), &[row(1, "a", "sys_ni_syscall")], true).1, []);
+        assert_eq!(differences(&[none], &[row(1, "a", "sys_a")], true).1.len(), 1);
+    }
+
+    #[test]
+    fn kernels_follow_one_another() {
+        let order = ["4.19.0", "6.1.176", "6.9.0", "6.12.107", "7.2.0-rc1", "7.2.0-rc10", "7.2", "7.2.13"];
+        for (at, version) in order.iter().enumerate() {
+            for (other_at, other) in order.iter().enumerate() {
+                assert_eq!(Version::new(version).cmp(&Version::new(other)), at.cmp(&other_at), "{version} {other}");
+            }
+        }
+        assert_eq!(Version::new("7.2.0"), Version::new("7.2"));
+        assert_eq!(Version::new("7.2.13-amd64"), Version::new("7.2.13"));
+        assert!(Version::new("7.2.13").is_after("6.12") && Version::new("6.13.0").is_after("6.12"));
+        assert!(!Version::new("6.12.107").is_after("6.12") && !Version::new("6.1.176").is_after("6.12"));
+    }
+
+    #[test]
+    fn nothing_that_a_file_says_is_a_command_to_a_terminal() {
+        assert_eq!(plain("7.2\u{1b}[2J\u{9b}m ü"), "7.2\\u{1b}[2J\\u{9b}m ü");
+    }
+}

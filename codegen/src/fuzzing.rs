@@ -1,0 +1,35 @@
+//! Doors for the fuzzer (`codegen/fuzz`): each takes any bytes and comes back, with the tables or with a sentence.
+
+use crate::import::fuzzing;
+use crate::{Error, Tables, emit};
+use std::sync::LazyLock;
+
+pub use fuzzing::{header, prototypes, table};
+
+/// The repository's own tables.
+pub(crate) static TABLES: LazyLock<Tables> =
+    LazyLock::new(|| Tables::embedded().expect("the committed tables are good"));
+
+/// Each kind of table in turn is the given text; what can be read is emitted, too.
+pub fn toml(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    for kind in ["absent.toml", "prototypes.toml", "errno.toml", "uapi.toml", "i386.toml"] {
+        let tables = TABLES.with(kind, text.clone());
+        let read = || match kind {
+            "absent.toml" => tables.absent().map(drop),
+            "prototypes.toml" => tables.prototypes().map(drop),
+            "errno.toml" => tables.errnos("x86").map(drop),
+            "uapi.toml" => tables.constants().map(drop),
+            _ => tables.table("i386").map(drop),
+        };
+        let emitted = read().and_then(|()| emit::target(&tables, tables.abi("i386").expect("it is there")).map(drop));
+        sentence(emitted);
+    }
+    sentence(Tables::new(vec![("abis.toml".to_owned(), "hostile.toml".to_owned(), text.into())]).map(drop));
+}
+
+fn sentence(result: Result<(), Error>) {
+    if let Err(error) = result {
+        assert!(!error.what.is_empty(), "a mistake without a sentence");
+    }
+}

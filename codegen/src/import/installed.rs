@@ -1,0 +1,150 @@
+//! Headers that a distribution or `make headers_install` put somewhere for user space: numbers and names, no entry points.
+
+use super::header::{Includes, aliases, predefined};
+use super::tree::exists;
+use super::unistd;
+use crate::Error;
+
+use crate::tables::{KernelTable, TableSource, Tables};
+use std::path::{Path, PathBuf};
+
+/// Beginnings of a compiler's names for a processor, where they are no beginning of the kernel's own name.
+const PROCESSORS: &[(&str, &str)] = &[
+    ("aarch64", "arm64"),
+    ("hppa", "parisc"),
+    ("i386", "x86"),
+    ("i486", "x86"),
+    ("i586", "x86"),
+    ("i686", "x86"),
+    ("or1k", "openrisc"),
+    ("ppc", "powerpc"),
+    ("x86_64", "x86"),
+];
+
+/// A folder of headers, understood.
+pub(crate) struct Installed {
+    /// The folder that holds `asm/`.
+    pub(crate) folder: PathBuf,
+    /// The kernel's `arch/` folder that they are of.
+    pub(crate) arch: String,
+    /// The kernel that they are of.
+    pub(crate) linux: String,
+    /// Where they look for each other.
+    pub(crate) includes: Includes,
+}
+
+impl Installed {
+    /// Looks around. `arch` is what the user says, who need not.
+    pub(crate) fn find(folder: &Path, arch: Option<&str>, facts: &Tables) -> Result<Installed, Error> {
+        let shown = folder.display().to_string();
+        let wrong = |what: String| Error::new(&shown, 0, what);
+        if !folder.is_dir() {
+            return Err(wrong("is no folder".to_owned()));
+        }
+        let holds = |folder: &PathBuf| folder.join("asm/unistd.h").is_file();
+        let folder = [folder.to_owned(), folder.join("include")].into_iter().find(holds).ok_or_else(|| {
+            wrong("holds no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is".to_owned())
+        })?;
+        // A distribution may keep the headers of all architectures elsewhere, with links to them.
+        let real = |path: PathBuf| path.canonicalize().ok().into_iter();
+        let unistd = real(folder.join("asm/unistd.h")).filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
+        let places: Vec<PathBuf> = [folder.clone()].into_iter().chain(unistd).chain(real(folder.clone())).collect();
+        let arch = match arch {
+            Some(arch) => arch.to_owned(),
+            None => places.iter().find_map(|place| arch_of(place, facts)).ok_or_else(|| {
+                wrong("its path does not say for which architecture these headers are; add --arch ARCH".to_owned())
+            })?,
+        };
+        let mut known: Vec<&str> = facts.abis.iter().map(|abi| abi.arch.as_str()).collect();
+        known.dedup();
+        if !known.contains(&arch.as_str()) {
+            let what =
+                format!("`{arch}` is no folder of the kernel's arch/ with an ABI here; there are {}", known.join(", "));
+            return Err(Error::new("--arch", 0, what));
+        }
+        let mut folders = vec![folder.clone()];
+        for file in ["asm-generic/unistd.h", "linux/version.h"] {
+            folders.extend(places.iter().find_map(|place| above(place, file)));
+        }
+        folders.dedup();
+        let includes = Includes::new(folders);
+        let linux = version(&includes, &folder)?;
+        Ok(Installed { folder, arch, linux, includes })
+    }
+
+    /// One of the tables, as far as its ABIs have headers here.
+    pub(crate) fn table(&self, facts: &Tables, source: &TableSource) -> Result<Option<KernelTable>, Error> {
+        let path = self.folder.join("asm/unistd.h");
+        let shown = path.display().to_string();
+        let (mut all, mut extras) = (Vec::new(), Vec::new());
+        for abi in facts.abis.iter().filter(|abi| abi.table == source.name && abi.arch == self.arch && abi.uapi) {
+            let (unit, included) = self.includes.preprocess(&path, &predefined(abi), None)?;
+            let own = format!("asm/{}", abi.header);
+            let mut generated = included.iter().chain(&unit.missing).filter(|name| name.starts_with("asm/unistd"));
+            // A kernel that lacks the ABI lacks its header, and may give another in its place.
+            if generated.next().is_some() && !included.contains(&own) || !exists(abi, &self.linux) {
+                continue;
+            }
+            if let Some(missing) = unit.missing.first() {
+                let what = format!("includes <{missing}>, which is not there; are all of the headers installed?");
+                return Err(Error::new(shown, 0, what));
+            }
+            let mut numbers = unistd::numbers(&unit, abi, &shown)?;
+            if numbers.rows.is_empty() {
+                return Err(Error::new(shown, 0, format!("defines no system call of {}", abi.name)));
+            }
+            // What asm-generic/unistd.h says of entry points is not all: a C file of the architecture may swap some.
+            for row in &mut numbers.rows {
+                (row.entry, row.compat) = (None, None);
+            }
+            super::add(&mut extras, aliases(&self.folder, &numbers, &path)?);
+            all.push(numbers);
+        }
+        super::merged(&self.linux, &self.folder, &all, extras)
+    }
+}
+
+/// The architecture that a path names: `uapi/arm64`, or a compiler's triplet, whose first word is the processor.
+fn arch_of(place: &Path, facts: &Tables) -> Option<String> {
+    let words: Vec<&str> = place.iter().filter_map(|word| word.to_str()).collect();
+    let archs = || facts.abis.iter().map(|abi| abi.arch.as_str());
+    if let [.., "uapi", last] = words[..] {
+        if let Some(arch) = archs().find(|arch| *arch == last) {
+            return Some(arch.to_owned());
+        }
+    }
+    let triplets = words.iter().rev().filter(|word| word.contains("-linux"));
+    let processor = |word: &&&str| {
+        let named = PROCESSORS.iter().find(|(begins, _)| word.starts_with(begins)).map(|(_, arch)| *arch);
+        // arm64 begins like arm.
+        named.or_else(|| archs().filter(|arch| word.starts_with(arch)).max_by_key(|arch| arch.len()))
+    };
+    triplets.filter_map(|word| processor(&word)).next().map(str::to_owned)
+}
+
+/// The folder at or above a place, or the `include` beside it, that has a file.
+fn above(place: &Path, file: &str) -> Option<PathBuf> {
+    let folders = place.ancestors().take(5).flat_map(|folder| [folder.to_owned(), folder.join("include")]);
+    folders.into_iter().find(|folder| folder.join(file).is_file())
+}
+
+/// The kernel that `linux/version.h` names; before 5.18 it had one number for all.
+fn version(includes: &Includes, folder: &Path) -> Result<String, Error> {
+    let Some(path) = includes.find("linux/version.h") else {
+        let what = "there is no linux/version.h at or above it to say which kernel these headers are of";
+        return Err(Error::new(folder.display().to_string(), 0, what));
+    };
+    let (unit, _) = includes.preprocess(&path, &[], None)?;
+    let value = |name: &str| unit.value(name).ok().flatten();
+    let parts = ["MAJOR", "PATCHLEVEL", "SUBLEVEL"].map(|part| value(&format!("LINUX_VERSION_{part}")));
+    let code = value("LINUX_VERSION_CODE").map(|code| [code >> 16, code >> 8 & 255, code & 255]);
+    match (parts, code) {
+        ([Some(version), Some(patchlevel), Some(sublevel)], _) | (_, Some([version, patchlevel, sublevel])) => {
+            Ok(format!("{version}.{patchlevel}.{sublevel}"))
+        }
+        _ => {
+            let what = "defines no LINUX_VERSION_CODE; are the headers complete?";
+            Err(Error::new(path.display().to_string(), 0, what))
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Headers that hold the numbers themselves: an architecture's `asm/unistd.h` as it was before it had a `syscall.tbl`,
+//! `asm-generic/unistd.h`, and what is installed for user space.
+//!
+//! A row is a macro `__NR_name` that is defined in the end. Where `__SYSCALL(number, entry)` stands beside it, as in
+//! `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry point is known.
+
+use super::cpp::{Line, Unit};
+use super::tbl::{CONFLICT, conflict, is_name};
+use crate::Error;
+use crate::tables::{Abi, Row, Taker};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What the headers say of one ABI.
+pub(crate) struct Numbers<'f> {
+    /// The ABI.
+    pub(crate) abi: &'f Abi,
+    /// By number; the tags are still empty.
+    pub(crate) rows: Vec<Row>,
+    /// Other names of these, and private calls.
+    pub(crate) names: Vec<(u32, String)>,
+    /// The file that has most of the rows.
+    pub(crate) file: Rc<str>,
+}
+
+/// The name of the call that a macro is the number of, and whether it is one of ARM's private ones. Names of calls have
+/// small letters; what has others is a base, a mask, or another system's.
+pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
+    let (name, private) = match found.strip_prefix("__ARM_NR_") {
+        Some(name) => (name, true),
+        None => (found.strip_prefix("__NR_")?, false),
+    };
+    let call = is_name(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
+    (call && !["syscalls", "arch_specific_syscall"].contains(&name)).then_some((name, private))
+}
+
+/// What user space adds to the numbers, which is what `abis.toml` says.
+pub(crate) fn base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
+    let Some(name) = &abi.base_macro else { return Ok(Some(0)) };
+    let base = unit.value(name).map_err(|error| error.what)?;
+    match base {
+        Some(base) if base != i64::from(abi.base) => Err(format!(
+            "says that the base of {} is {base:#x}, abis.toml {:#x}; correct `base` there",
+            abi.name, abi.base
+        )),
+        base => Ok(base),
+    }
+}
+
+/// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`.
+pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbers<'f>, Error> {
+    if let Some(line) = unit.lines.iter().find(|line| conflict(&line.text)) {
+        return Err(Error::new(&*line.file, line.line, CONFLICT));
+    }
+    // Some headers have the base in the numbers already.
+    let base = base(unit, abi).map_err(|what| Error::new(file, 0, what))?.unwrap_or(i64::from(abi.base));
+    let entries = entries(unit, abi)?;
+    let macros = unit.macros();
+    let is_call = |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
+    let mut numbers = Numbers { abi, rows: Vec::new(), names: Vec::new(), file: file.into() };
+    let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
+    for found in &macros {
+        let Some((name, private)) = called(&found.name) else { continue };
+        let wrong = |what: String| Error::new(&*found.file, found.line, what);
+        let no_number = || wrong(format!("`{}` has no number that can be worked out", found.name));
+        let value = unit.value(&found.name)?.ok_or_else(no_number)?;
+        // What stands below 0 is no call: traps of the processor that a C library knows how to use.
+        if value < 0 {
+            continue;
+        }
+        let nr = u32::try_from(value - base).map_err(|_| {
+            wrong(format!("`{}` is {value}, less than what {} adds to its numbers, {base}", found.name, abi.name))
+        })?;
+        if private || is_call(found.body.trim_matches(['(', ')', ' '])) {
+            numbers.names.push((nr, name.to_owned()));
+            continue;
+        }
+        let (entry, compat) = entries.get(&value).cloned().unwrap_or_default();
+        numbers.rows.push(Row { nr, tag: String::new(), name: name.to_owned(), entry, compat, noreturn: false });
+        *files.entry(&found.file).or_default() += 1;
+    }
+    numbers.rows.sort_by_key(|row| row.nr);
+    numbers.names.sort();
+    if let Some((file, _)) = files.into_iter().max_by_key(|(file, count)| (*count, file.to_string())) {
+        numbers.file = file.clone();
+    }
+    Ok(numbers)
+}
+
+type Symbols = (Option<String>, Option<String>);
+
+/// The entry points by number: what the lines `__SYSCALL(number, entry)` come to, or a macro that stands for one. Two
+/// such macros also name the compat entry point, last: of one, it holds for whoever has the number; of the other, only
+/// where `long` has 32 bits, since the number means another call elsewhere.
+fn entries(unit: &Unit, abi: &Abi) -> Result<HashMap<i64, Symbols>, Error> {
+    let mut found = HashMap::new();
+    let mut expanded = 0;
+    for line in &unit.lines {
+        let Some((word, list)) = line.text.split_once('(') else { continue };
+        let word = word.trim();
+        if word != "__SYSCALL" && !word.starts_with("__SC_") {
+            continue;
+        }
+        let mut compat = None;
+        if word == "__SC_COMP" || word == "__SC_COMP_3264" && abi.bits == 32 {
+            let last = list.rsplit(',').next().unwrap_or("").trim_end_matches([';', ')', ' ']);
+            compat = unit.expand(last, line, &mut expanded)?.pop();
+        }
+        let tokens = unit.expand(&line.text, line, &mut expanded)?;
+        for (number, entry) in calls(&tokens) {
+            let Some(number) = unit.number(&number, line, &mut expanded)? else {
+                let what = format!("`{}` has no number that can be worked out", line.text);
+                return Err(Error::new(&*line.file, line.line, what));
+            };
+            for symbol in [Some(&entry), compat.as_ref()].into_iter().flatten() {
+                symbol_at(symbol, line)?;
+            }
+            // In the kernel's array, a later element takes the place of an earlier one.
+            found.insert(number, (Some(entry), compat.clone()));
+        }
+    }
+    Ok(found)
+}
+
+fn symbol_at(symbol: &str, line: &Line) -> Result<(), Error> {
+    if is_name(symbol) {
+        return Ok(());
+    }
+    Err(Error::new(&*line.file, line.line, format!("`{}` names no entry point that can be read", line.text)))
+}
+
+/// First and second argument of each `__SYSCALL` among the tokens.
+fn calls(tokens: &[String]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = tokens;
+    while let Some(at) = rest.iter().position(|token| token == "__SYSCALL") {
+        rest = &rest[at + 1..];
+        let (mut depth, mut arguments) = (0, vec![String::new()]);
+        for token in rest {
+            depth += match token.as_str() {
+                "(" => 1,
+                ")" => -1,
+                _ => 0,
+            };
+            match token.as_str() {
+                "(" if depth == 1 => {}
+                "," if depth == 1 => arguments.push(String::new()),
+                _ if depth == 0 => break,
+                token => {
+                    if let Some(argument) = arguments.last_mut() {
+                        *argument += token;
+                    }
+                }
+            }
+        }
+        let mut arguments = arguments.into_iter();
+        if let (Some(number), Some(entry)) = (arguments.next(), arguments.next()) {
+            found.push((number, entry));
+        }
+    }
+    found
+}
+
+/// The ABIs' numbers as one table: a row that all have is tagged `common`, another with the names of those that have it.
+pub(crate) fn merge(all: &[Numbers<'_>]) -> (Vec<Taker>, Vec<Row>) {
+    let mut rows: Vec<(Row, Vec<&str>)> = Vec::new();
+    let mut known: HashMap<(u32, &str), Vec<usize>> = HashMap::new();
+    for numbers in all {
+        for row in &numbers.rows {
+            let places = known.entry((row.nr, &row.name)).or_default();
+            match places.iter().find(|at| rows[**at].0 == *row) {
+                Some(at) => rows[*at].1.push(&numbers.abi.name),
+                None => {
+                    places.push(rows.len());
+                    rows.push((row.clone(), vec![&numbers.abi.name]));
+                }
+            }
+        }
+    }
+    rows.sort_by_key(|(row, _)| row.nr);
+    let mut takers: Vec<Taker> =
+        all.iter().map(|numbers| Taker { abi: numbers.abi.name.clone(), tags: Vec::new() }).collect();
+    for (row, abis) in &mut rows {
+        row.tag = if abis.len() == all.len() { "common".to_owned() } else { abis.join("+") };
+        for taker in takers.iter_mut().filter(|taker| abis.contains(&taker.abi.as_str())) {
+            if !taker.tags.contains(&row.tag) {
+                taker.tags.push(row.tag.clone());
+            }
+        }
+    }
+    (takers, rows.into_iter().map(|(row, _)| row).collect())
+}

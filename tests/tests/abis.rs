@@ -1,0 +1,387 @@
+//! `aio_sys::Abi` against the tables themselves, rustc, dpkg and libc.
+
+use aio_codegen::Tables;
+use aio_codegen::tables::Call;
+use aio_sys::{Abi, Errno};
+use aio_tests::{package_source, skip};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Runs on the calls of every ABI, as the tables have them.
+fn with_calls(mut check: impl FnMut(Abi, &aio_codegen::tables::Abi, &[Call<'_>])) {
+    let tables = Tables::embedded().unwrap();
+    for abi in &tables.abis {
+        let table = tables.table(&abi.table).unwrap();
+        check(abi.name.parse().unwrap(), abi, &abi.calls(&table));
+    }
+}
+
+/// Numbers that are easily got wrong, for an ABI that has these.
+fn boundaries(numbers: impl Iterator<Item = u32>) -> BTreeSet<u32> {
+    let powers = (0..32).map(|bit| 1 << bit).chain([0, u32::MAX]);
+    let near = powers.chain(numbers).flat_map(|n| (0..3u32).flat_map(move |d| [n.wrapping_sub(d), n.wrapping_add(d)]));
+    (0..2000).chain(near).collect()
+}
+
+#[test]
+fn every_abi_is_there_with_what_is_known_of_it() {
+    let tables = Tables::embedded().unwrap();
+    let names: Vec<_> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
+    assert_eq!(Abi::ALL.iter().map(|abi| abi.as_str()).collect::<Vec<_>>(), names);
+    for (abi, known) in Abi::ALL.iter().zip(&tables.abis) {
+        assert_eq!((abi.to_string(), abi.bits(), abi.base()), (known.name.clone(), known.bits, known.base));
+        assert_eq!(abi.linux(), tables.table(&known.table).unwrap().linux);
+        assert_eq!(known.name.parse(), Ok(*abi));
+    }
+    assert_eq!(Abi::TARGET.as_str(), aio_sys::abi::ABI);
+    let error = "x86-64".parse::<Abi>().unwrap_err().to_string();
+    assert_eq!(error, format!("no such ABI; there are {}", names.join(", ")));
+}
+
+#[test]
+fn each_number_gives_what_the_tables_say_and_every_other_number_nothing() {
+    with_calls(|abi, _, calls| {
+        let mut known: BTreeMap<u32, &Call<'_>> = BTreeMap::new();
+        for call in calls {
+            known.entry(call.number).or_insert(call);
+        }
+        for number in boundaries(known.keys().copied()) {
+            let call = known.get(&number);
+            assert_eq!(abi.name(number), call.map(|call| call.name), "{abi} {number}");
+            assert_eq!(abi.entry(number), call.and_then(|call| call.entry), "{abi} {number}");
+            assert_eq!(abi.compat(number), call.and_then(|call| call.compat), "{abi} {number}");
+            assert_eq!(abi.call(number).map(|call| (call.number, call.name)), call.map(|call| (number, call.name)));
+        }
+        let expected: Vec<_> = known.values().map(|call| (call.number, call.name)).collect();
+        let pair = |call: aio_sys::Call| (call.number, call.name);
+        assert_eq!(abi.calls().map(pair).collect::<Vec<_>>(), expected);
+        assert_eq!(abi.calls().len(), expected.len());
+        assert!(abi.calls().rev().map(pair).eq(expected.iter().rev().copied()));
+        // From both ends at once, to the middle and no further.
+        let (mut both, mut left) = (abi.calls(), expected.len());
+        while left > 0 {
+            let call = if left % 3 == 0 { both.next_back() } else { both.next() };
+            left -= 1;
+            assert!(call.is_some() && both.len() == left && both.clone().count() == left, "{abi}");
+        }
+        assert_eq!((both.next(), both.next_back()), (None, None));
+    });
+}
+
+#[test]
+fn each_name_gives_its_number_and_every_other_text_nothing() {
+    let mut every = BTreeSet::new();
+    with_calls(|_, _, calls| every.extend(calls.iter().map(|call| call.name.to_owned())));
+    let mut texts = every.clone();
+    for name in &every {
+        texts.extend((0..name.len()).map(|at| name[..at].to_owned()));
+        texts.extend((0..name.len()).map(|at| name[at..].to_owned()));
+        for at in 0..name.len() {
+            let mut bytes = name.clone().into_bytes();
+            bytes[at] ^= 1;
+            texts.insert(String::from_utf8(bytes).unwrap());
+        }
+        texts.extend(["\0", "a", "é", "_time64_time64_time64_time64"].map(|end| format!("{name}{end}")));
+    }
+    assert!(texts.len() > 20 * every.len());
+    with_calls(|abi, _, calls| {
+        let mut known = BTreeMap::new();
+        for call in calls {
+            assert_eq!(known.insert(call.name, call.number), None, "{abi}: {} twice", call.name);
+        }
+        for text in &texts {
+            assert_eq!(abi.number(text), known.get(text.as_str()).copied(), "{abi} {text:?}");
+        }
+    });
+}
+
+#[test]
+fn a_call_is_translated_by_its_name() {
+    let mut all = Vec::new();
+    with_calls(|abi, _, calls| {
+        let numbers: BTreeMap<String, u32> = calls.iter().map(|call| (call.name.to_owned(), call.number)).collect();
+        all.push((abi, numbers));
+    });
+    for (from, _) in &all {
+        for call in from.calls() {
+            for (to, numbers) in &all {
+                let expected = numbers.get(call.name).copied();
+                assert_eq!(Abi::translate(call.number, *from, *to), expected, "{} of {from} on {to}", call.name);
+            }
+        }
+        assert_eq!(Abi::translate(u32::MAX, *from, *from), None);
+    }
+}
+
+#[test]
+fn a_prototype_is_one_that_the_tables_have() {
+    let prototypes = Tables::embedded().unwrap().prototypes().unwrap();
+    let (mut with, mut without) = (0, 0);
+    for abi in Abi::ALL {
+        for call in abi.calls() {
+            let Some(entry) = call.entry else { continue };
+            let known: Vec<_> = prototypes.iter().filter(|prototype| prototype.entry == entry).collect();
+            let Some(prototype) = call.prototype else {
+                without += 1;
+                continue;
+            };
+            with += 1;
+            let args: Vec<_> = prototype.args().map(|arg| (arg.ctype.to_owned(), arg.name.to_owned())).collect();
+            assert!(
+                known.iter().any(|k| k.args == args
+                    && k.source == prototype.source()
+                    && k.line == prototype.line()
+                    && k.optional.as_deref() == prototype.optional()),
+                "{abi} {entry}: {prototype:?}"
+            );
+            assert_eq!((prototype.len(), prototype.is_empty()), (args.len(), args.is_empty()));
+            assert_eq!(prototype.argument(args.len()), None);
+        }
+    }
+    assert!(with > 10 * without, "{with} entry points have a prototype, {without} have none");
+    let entry = |abi: Abi| abi.prototype(abi.number("io_submit").unwrap()).unwrap().to_string();
+    assert_eq!(entry(Abi::X32), "compat_aio_context_t ctx_id, int nr, compat_uptr_t __user * iocbpp");
+}
+
+#[test]
+fn what_an_abi_lacks_has_a_reason() {
+    for absent in Tables::embedded().unwrap().absent().unwrap() {
+        for abi in Abi::ALL {
+            let reason = abi.absent(&absent.name);
+            if absent.abis.iter().any(|name| name == abi.as_str()) && absent.holds(abi.linux()) {
+                assert_eq!(reason.map(|r| (r.why, r.instead)), Some((&*absent.why, &*absent.instead)), "{abi}");
+                assert_eq!(abi.number(&absent.name), None, "{abi} has {}", absent.name);
+            }
+        }
+    }
+    assert_eq!(Abi::X86_64.absent("io_submit"), None);
+    assert_eq!(Abi::X86_64.absent("no_such_call"), None);
+}
+
+#[test]
+fn rustc_s_targets_have_the_abi_that_their_cfg_says() {
+    let tables = Tables::embedded().unwrap();
+    let print = |what: &[&str]| {
+        let output = Command::new("rustc").args(what).output().expect("rustc runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut compared = 0;
+    for target in print(&["--print", "target-list"]).lines() {
+        if !target.contains("linux") && !target.contains("android") {
+            assert_eq!(Abi::of(target), None, "{target}");
+            continue;
+        }
+        let cfg = print(&["--print", "cfg", "--target", target]);
+        let value = |key: &str| {
+            let mut values = cfg.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix("=\""));
+            values.next().map_or("", |value| value.trim_end_matches('"'))
+        };
+        let (arch, width) = (value("target_arch"), value("target_pointer_width"));
+        let expected = tables.abi_for_target(arch, width).map(|abi| abi.name.as_str());
+        assert_eq!(Abi::of(target).map(Abi::as_str), expected, "{target}");
+        compared += 1;
+    }
+    assert!(compared > 70, "only {compared} Linux targets");
+}
+
+#[test]
+fn dpkg_s_triplets_have_an_abi_of_their_word_size_and_architecture() {
+    let print = |arguments: &[&str]| {
+        let output = Command::new("dpkg-architecture").args(arguments).stderr(std::process::Stdio::null()).output();
+        output.ok().filter(|output| output.status.success()).map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Some(list) = print(&["-L"]) else { return skip("dpkg's triplets", "no dpkg-architecture") };
+    // Ports to other kernels, and with other C libraries, have a prefix.
+    let linux = |arch: &&str| !arch.contains('-');
+    let mut unknown = BTreeSet::new();
+    let mut compared = 0;
+    for arch in list.lines().filter(linux) {
+        let facts = print(&["-a", arch]).unwrap();
+        let value = |key: &str| {
+            let mut values = facts.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            values.next().unwrap_or_else(|| panic!("dpkg-architecture says no {key} of {arch}")).to_owned()
+        };
+        let triplet = value("DEB_HOST_GNU_TYPE");
+        let Some(abi) = Abi::of(&triplet) else {
+            unknown.insert(triplet);
+            continue;
+        };
+        assert_eq!(abi.bits().to_string(), value("DEB_HOST_ARCH_BITS"), "{triplet} is {abi}");
+        compared += 1;
+    }
+    // Left the kernel before these tables began: AVR32, M32R, TILE-Gx. Never was in it: ilp32 on arm64.
+    let old = ["aarch64-linux-gnu_ilp32", "avr32-linux-gnu", "m32r-linux-gnu", "tilegx-linux-gnu"];
+    assert!(unknown.iter().eq(old), "{unknown:?}");
+    assert!(compared > 40, "only {compared} triplets");
+}
+
+#[test]
+fn a_triple_means_one_abi() {
+    for (triple, abi) in [
+        ("x86_64-pc-linux-gnu", Some(Abi::X86_64)),
+        ("x86_64-linux-muslx32", Some(Abi::X32)),
+        ("i486-linux-gnu", Some(Abi::I386)),
+        ("arm-linux-gnu", Some(Abi::ArmOabi)),
+        ("thumbv7neon-linux-androideabi", Some(Abi::Arm)),
+        ("aarch64_be-none-linux-gnu", Some(Abi::Aarch64)),
+        ("hppa2.0-unknown-linux-gnu", Some(Abi::Parisc32)),
+        ("hppa64-linux-gnu", Some(Abi::Parisc64)),
+        ("mipsel-linux-gnu", Some(Abi::MipsO32)),
+        ("mipsisa64r6el-linux-gnuabin32", Some(Abi::MipsN32)),
+        ("or1k-buildroot-linux-musl", Some(Abi::Openrisc)),
+        ("microblazeel-xilinx-linux-gnu", Some(Abi::Microblaze)),
+        ("loongarch32-unknown-linux-gnu", Some(Abi::Loongarch32)),
+        ("mips64-linux-gnu", None),
+        ("aarch64-linux-gnu_ilp32", None),
+        ("x86_64-unknown-freebsd", None),
+        ("x86_64-kfreebsd-gnu", None),
+        ("aarch64-apple-darwin", None),
+        ("wasm32-wali-linux-musl", None),
+        ("x86_64", None),
+        ("linux", None),
+        ("-", None),
+        ("", None),
+    ] {
+        assert_eq!(Abi::of(triple), abi, "{triple}");
+    }
+    // No text fits two ABIs, so that their order does not matter.
+    let tables = Tables::embedded().unwrap();
+    for abi in &tables.abis {
+        for pattern in abi.triples.iter().filter(|pattern| !pattern.starts_with('!')) {
+            let plain = pattern.replace('*', "");
+            let found = Abi::of(&plain).map(Abi::as_str);
+            assert!(found == Some(&*abi.name) || found.is_none(), "{pattern} of {} is {found:?}", abi.name);
+        }
+    }
+}
+
+/// libc's source files with error numbers, and the ABI that each is for; that of uclibc on x86_64 has but a few.
+const LIBC_ERRNOS: &[(&str, &str)] = &[
+    ("x86_64", "linux/gnu/b64/x86_64/mod.rs"),
+    ("x86_64", "linux/musl/b64/x86_64/mod.rs"),
+    ("i386", "linux/gnu/b32/x86/mod.rs"),
+    ("i386", "linux/musl/b32/x86/mod.rs"),
+    ("arm", "linux/gnu/b32/arm/mod.rs"),
+    ("arm", "linux/musl/b32/arm/mod.rs"),
+    ("arm", "linux/uclibc/arm/mod.rs"),
+    ("aarch64", "linux/gnu/b64/aarch64/mod.rs"),
+    ("aarch64", "linux/musl/b64/aarch64/mod.rs"),
+    ("aarch64", "android/mod.rs"),
+    ("riscv64", "linux/gnu/b64/riscv64/mod.rs"),
+    ("riscv64", "linux/musl/b64/riscv64/mod.rs"),
+    ("riscv32", "linux/gnu/b32/riscv32/mod.rs"),
+    ("riscv32", "linux/musl/b32/riscv32/mod.rs"),
+    ("loongarch64", "linux/gnu/b64/loongarch64/mod.rs"),
+    ("loongarch64", "linux/musl/b64/loongarch64/mod.rs"),
+    ("powerpc64", "linux/gnu/b64/powerpc64/mod.rs"),
+    ("powerpc64", "linux/musl/b64/powerpc64.rs"),
+    ("powerpc32", "linux/gnu/b32/powerpc.rs"),
+    ("powerpc32", "linux/musl/b32/powerpc.rs"),
+    ("s390x", "linux/gnu/b64/s390x.rs"),
+    ("s390x", "linux/musl/b64/s390x.rs"),
+    ("mips-o32", "linux/gnu/b32/mips/mod.rs"),
+    ("mips-o32", "linux/musl/b32/mips/mod.rs"),
+    ("mips-o32", "linux/uclibc/mips/mod.rs"),
+    ("mips-n64", "linux/gnu/b64/mips64/mod.rs"),
+    ("mips-n64", "linux/musl/b64/mips64.rs"),
+    ("sparc64", "linux/gnu/b64/sparc64/mod.rs"),
+    ("sparc32", "linux/gnu/b32/sparc/mod.rs"),
+    ("m68k", "linux/gnu/b32/m68k/mod.rs"),
+    ("csky", "linux/gnu/b32/csky/mod.rs"),
+    ("hexagon", "linux/musl/b32/hexagon.rs"),
+];
+
+/// `pub const ENAME: c_int = number;`, or another error's name for it.
+fn libc_errnos(abi: Abi, path: &Path) -> Vec<(String, Option<u16>)> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // Registers of x86 begin with E as well, as do constants of epoll, Ethernet and getaddrinfo.
+    let registers = ["EAX", "EBP", "EBX", "ECX", "EDI", "EDX", "EFL", "EFLAGS", "EIP", "ES", "ESI"];
+    let mut errnos = Vec::new();
+    for line in text.lines() {
+        let Some((name, value)) = line.strip_prefix("pub const ").and_then(|rest| rest.split_once(": c_int = ")) else {
+            continue;
+        };
+        if !name.starts_with('E') || name.contains('_') || registers.contains(&name) {
+            continue;
+        }
+        let value = value.split(';').next().unwrap_or(value).trim_start_matches("crate::");
+        let number = match value.strip_prefix("0x") {
+            Some(hex) => u16::from_str_radix(hex, 16).ok(),
+            None => value.parse().ok(),
+        };
+        errnos.push((name.to_owned(), number.or_else(|| abi.errno(value))));
+    }
+    errnos
+}
+
+#[test]
+fn libc_s_error_numbers_are_ours() {
+    let folder = package_source("libc").join("src/unix/linux_like");
+    for (name, file) in LIBC_ERRNOS {
+        let abi: Abi = name.parse().unwrap();
+        let theirs = libc_errnos(abi, &folder.join(file));
+        assert!(theirs.len() > 80, "{name}: only {} error numbers read from libc's {file}", theirs.len());
+        for (errno, number) in theirs {
+            // A name of the C library alone.
+            let kernel_s = if errno == "ENOTSUP" { "EOPNOTSUPP" } else { &errno };
+            assert!(number.is_some() && abi.errno(kernel_s) == number, "{name} {errno}: {number:?} in libc's {file}");
+        }
+    }
+}
+
+#[test]
+fn error_numbers_differ_by_architecture() {
+    let tables = Tables::embedded().unwrap();
+    for (abi, known) in Abi::ALL.iter().zip(&tables.abis) {
+        let enosys = match known.arch.as_str() {
+            "alpha" => 78,
+            "mips" => 89,
+            "parisc" => 251,
+            "sparc" => 90,
+            _ => 38,
+        };
+        assert_eq!((abi.errno("ENOSYS"), abi.errno_name(enosys)), (Some(enosys), Some("ENOSYS")), "{abi}");
+        let errnos = tables.errnos(&known.arch).unwrap();
+        for value in 0..=u16::MAX {
+            let first = errnos.iter().find(|errno| errno.value == u32::from(value));
+            assert_eq!(abi.errno_name(value), first.map(|errno| errno.name.as_str()), "{abi} {value}");
+        }
+        for errno in &errnos {
+            assert_eq!(abi.errno(&errno.name).map(u32::from), Some(errno.value), "{abi} {}", errno.name);
+        }
+        assert_eq!((abi.errno(""), abi.errno("ENOSUCH"), abi.errno("enosys")), (None, None, None));
+    }
+}
+
+#[test]
+fn serde_takes_back_what_it_gave() {
+    for abi in Abi::ALL {
+        let text = serde_json::to_string(abi).unwrap();
+        assert_eq!(text, format!("\"{abi}\""));
+        assert_eq!(serde_json::from_str::<Abi>(&text).unwrap(), *abi);
+    }
+    let refused = serde_json::from_str::<Abi>("\"vax\"").unwrap_err().to_string();
+    assert!(refused.starts_with("`vax`: no such ABI; there are x86_64, x32,"), "{refused}");
+
+    for number in 1..=4095 {
+        let errno = Errno::decode(-number).unwrap_err();
+        let text = serde_json::to_string(&errno).unwrap();
+        assert_eq!(text, errno.name().map_or(number.to_string(), |name| format!("\"{name}\"")));
+        assert_eq!(serde_json::from_str::<Errno>(&text).unwrap(), errno);
+        assert_eq!(serde_json::from_str::<Errno>(&number.to_string()).unwrap(), errno);
+    }
+    assert_eq!(serde_json::from_str::<Errno>("\"EWOULDBLOCK\"").unwrap(), Errno::EAGAIN);
+    for (text, why) in [
+        ("\"ENOSUCH\"", "invalid value: string \"ENOSUCH\", expected the name or the number of an error"),
+        ("0", "invalid value: integer `0`, expected the name or the number of an error"),
+        ("4096", "invalid value: integer `4096`, expected the name or the number of an error"),
+        ("65537", "invalid value: integer `65537`, expected the name or the number of an error"),
+        ("-5", "invalid type: integer `-5`, expected the name or the number of an error"),
+    ] {
+        let refused = serde_json::from_str::<Errno>(text).unwrap_err().to_string();
+        assert!(refused.starts_with(why), "{refused}");
+    }
+}
