@@ -111,6 +111,8 @@ pub struct Entry {
     pub compat: bool,
     /// What the table puts before an entry point's name.
     pub prefix: String,
+    /// What is surprising; may be empty.
+    pub note: String,
 }
 
 /// A symbol of the kernel, and who defines it.
@@ -594,7 +596,7 @@ const ABI_KEYS: &[&str] = &[
 ];
 
 #[cfg(feature = "cli")]
-const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix"];
+const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix", "note"];
 
 const CALL_KEYS: &[&str] = &[
     "instruction",
@@ -665,6 +667,7 @@ fn entry(block: &Block<'_>) -> Entry {
         }),
         compat: word(block, "column", &["entry", "compat"]) == 1,
         prefix: block.string("prefix"),
+        note: block.string("note"),
     }
 }
 
