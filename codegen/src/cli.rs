@@ -1,6 +1,6 @@
 //! The command line: what `cargo codegen` takes, and where it reads and writes.
 
-use crate::{Error, Tables, emit, export, files, import};
+use crate::{Error, Tables, emit, export, files, import, resolved};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -83,18 +83,28 @@ fn verb(verb: Verb) -> Result<(), Error> {
         Verb::Import { linux, tables, only } => {
             let imported = import::tree(&linux, &Tables::embedded()?, &only)?;
             // Nothing is written unless what is about to be written can be read.
-            let (folder, files) = match tables {
+            let resolved = |tables: &Tables| match imported.iter().any(|(name, _)| name == "prototypes.toml") {
+                true => resolved::summary(tables).map(Some),
+                false => Ok(None),
+            };
+            let (folder, files, summary) = match tables {
                 Some(folder) => {
-                    readable(&load(&folder, &imported)?, &imported)?;
-                    (folder, imported)
+                    let tables = load(&folder, &imported)?;
+                    readable(&tables, &imported)?;
+                    let summary = resolved(&tables)?;
+                    (folder, imported, summary)
                 }
                 None => {
-                    let copies = copies(&load(&workspace().join("tables"), &imported)?)?;
+                    let tables = load(&workspace().join("tables"), &imported)?;
+                    let (copies, summary) = (copies(&tables)?, resolved(&tables)?);
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
-                    (workspace(), tables.chain(copies).collect())
+                    (workspace(), tables.chain(copies).collect(), summary)
                 }
             };
             let written = report(&folder, &files)?;
+            if let Some(summary) = summary {
+                eprintln!("{summary}");
+            }
             eprintln!("{written} of {} files changed", files.len());
             Ok(())
         }

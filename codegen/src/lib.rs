@@ -17,6 +17,8 @@ mod export;
 mod files;
 #[cfg(feature = "cli")]
 mod import;
+#[cfg(feature = "cli")]
+pub mod resolved;
 
 pub use error::Error;
 pub use tables::Tables;
