@@ -162,7 +162,13 @@ pub(super) fn join(
             optional,
         });
     }
-    joined.extend(passing.into_values().filter(|row| row.abis.as_ref().is_some_and(|abis| !abis.is_empty())));
+    for mut row in passing.into_values() {
+        let abis = row.abis.unwrap_or_default();
+        row.abis = Some(facts.abis.iter().map(|abi| &abi.name).filter(|name| abis.contains(name)).cloned().collect());
+        if !abis.is_empty() {
+            joined.push(row);
+        }
+    }
     joined
         .sort_by(|a, b| (&a.entry, &a.source, &a.condition, a.line).cmp(&(&b.entry, &b.source, &b.condition, b.line)));
     Ok((joined, bare(facts, &lacking, &assembly, &missing)))
