@@ -28,6 +28,13 @@ Exit status:
 
 `--help` after a verb shows examples.";
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  cargo codegen export tsv | grep -P '\\tio_submit\\t'
+  cargo codegen export html >syscalls.html           one page with a search, for a browser
+  cargo codegen export c --abi x86_64 >x86_64.h
+  cargo codegen export tsv --header-names --tables /tmp/new";
+
 #[derive(Subcommand)]
 enum Verb {
     /// Read a kernel source tree and write the tables. All or nothing: a mistake in the tree changes no file.
@@ -57,13 +64,13 @@ Examples:
     Diff(compare::Diff),
     Check(compare::Check),
     /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel runs them.
-    #[command(after_help = "\
-Examples:
-  cargo codegen export tsv | grep -P '\\tio_submit\\t'
-  cargo codegen export tsv --header-names --tables /tmp/new")]
+    #[command(after_help = EXPORT_EXAMPLES, after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", export::SCHEMA))]
     Export {
-        /// The format: abi, number, name, entry and compat entry, with tabs between.
+        /// The format.
         format: Format,
+        /// Only this ABI; may be repeated.
+        #[arg(long, value_name = "ABI")]
+        abi: Vec<String>,
         /// Read the imported tables from this folder.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -88,7 +95,7 @@ Examples:
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Write the Rust copies under aio-sys/src/generated and the README's table of ABIs.
+    /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and example of explain.
     #[command(after_help = "\
 Examples:
   cargo codegen emit               write the committed Rust copies anew
@@ -129,7 +136,17 @@ Examples:
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
+    /// A line a call: abi, number, name, entry and compat entry, with tabs between.
     Tsv,
+    /// One document; its keys are explained below.
+    Json,
+    /// A header: AIO_SYS_NR_<abi>_<name>, and with one --abi also __NR_<name> and SYS_<name> where the compiler is for
+    /// that ABI and the system's headers lack them.
+    C,
+    /// A table to paste: names and ABIs, or with one --abi its calls and their entry points.
+    Markdown,
+    /// One self-contained page with a search.
+    Html,
 }
 
 /// What a verb that did its work has to say.
@@ -185,8 +202,17 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         }
         Verb::Diff(args) => return compare::diff(args),
         Verb::Check(args) => return compare::check(args),
-        Verb::Export { format: Format::Tsv, tables, header_names } => {
-            print(&export::tsv(&load(&folder(tables), &[])?, header_names)?)?;
+        Verb::Export { format, abi, tables, header_names } => {
+            let tables = load(&folder(tables), &[])?;
+            let read = export::read(&tables)?;
+            let exported = export::choose(&tables, &read, &abi, header_names)?;
+            print(&match format {
+                Format::Tsv => export::tsv(&exported),
+                Format::Json => export::json(&tables, &exported)?,
+                Format::C => export::c(&exported)?,
+                Format::Markdown => export::markdown(&exported),
+                Format::Html => export::html(&tables, &exported)?,
+            })?;
         }
         Verb::Explain { call, abi: names, tables } => {
             let tables = load(&folder(tables), &[])?;
@@ -343,7 +369,8 @@ fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
     let readme = files::read(&workspace().join("README.md"))?;
-    copies.push(("README.md".to_owned(), export::in_readme(tables, &readme)?));
+    let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
+    copies.push(("README.md".to_owned(), readme));
     Ok(copies)
 }
 

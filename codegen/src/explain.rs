@@ -32,11 +32,8 @@ pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<Stri
     for abi in abis {
         tables.table(&abi.table)?;
     }
-    let there: Vec<&Abi> = tables.abis.iter().filter(|abi| tables.has_table(&abi.table)).collect();
-    let kernel: Vec<KernelTable> = there.iter().map(|abi| tables.table(&abi.table)).collect::<Result<_, _>>()?;
-    let rooms = there.iter().zip(&kernel).map(|(abi, table)| Room { abi, table, calls: abi.calls(table) }).collect();
-    let (linux, prototypes, bare) = (tables.prototypes_of()?, tables.prototypes()?, tables.bare()?);
-    let facts = Facts { rooms, linux, prototypes, bare, absent: tables.absent()? };
+    let kernel = kernel(tables)?;
+    let facts = Facts::new(tables, &kernel)?;
     if let Asked::Name(name) = asked {
         facts.known(name)?;
     }
@@ -46,6 +43,25 @@ pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<Stri
     let chosen = facts.rooms.iter().filter(|room| abis.iter().any(|abi| abi.name == room.abi.name));
     let parts: Vec<String> = chosen.map(|room| facts.on(room, &asked)).collect();
     Ok(parts.join("\n"))
+}
+
+/// The README with its example of `explain` made anew; the command that it shows is a person's.
+pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> {
+    let shown = |readme: &str| {
+        let (head, rest) = readme.split_once("$ cargo codegen explain ")?;
+        let (command, rest) = rest.split_once('\n')?;
+        let (what, abi) = command.split_once(" --abi ")?;
+        let (_, tail) = rest.split_once("```")?;
+        Some([head, command, what, abi, tail].map(str::to_owned))
+    };
+    let Some([head, command, what, abi, tail]) = shown(readme) else {
+        let what = "the block with `$ cargo codegen explain NAME --abi ABI` is missing";
+        return Err(Error::new("README.md", 0, what));
+    };
+    let abi = tables
+        .abi(&abi)
+        .ok_or_else(|| Error::new("README.md", 0, format!("explains a call on `{abi}`, which is no ABI")))?;
+    Ok(format!("{head}$ cargo codegen explain {command}\n{}```{tail}", explain(tables, &what, &[abi])?))
 }
 
 /// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
@@ -61,7 +77,23 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
     number.map(Asked::Number).map_err(|error| Error::new("explain", 0, refused(error)))
 }
 
-impl Facts<'_> {
+/// The imported table of each ABI, where it is there.
+fn kernel(tables: &Tables) -> Result<Vec<(&Abi, KernelTable)>, Error> {
+    let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
+    there.map(|abi| Ok((abi, tables.table(&abi.table)?))).collect()
+}
+
+impl<'t> Facts<'t> {
+    fn new(tables: &Tables, kernel: &'t [(&'t Abi, KernelTable)]) -> Result<Facts<'t>, Error> {
+        Ok(Facts {
+            rooms: kernel.iter().map(|(abi, table)| Room { abi, table, calls: abi.calls(table) }).collect(),
+            linux: tables.prototypes_of()?,
+            prototypes: tables.prototypes()?,
+            bare: tables.bare()?,
+            absent: tables.absent()?,
+        })
+    }
+
     /// Refuses a name that no ABI has, with those that are near to it.
     fn known(&self, name: &str) -> Result<(), Error> {
         let names = || {
@@ -381,4 +413,33 @@ fn aligned(rows: &[Vec<&str>], indent: &str) -> String {
         let _ = writeln!(out, "{}", line.trim_end());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_of_every_abi_by_name_and_by_number() {
+        let tables = Tables::embedded().unwrap();
+        let kernel = kernel(&tables).unwrap();
+        let facts = Facts::new(&tables, &kernel).unwrap();
+        assert_eq!(facts.rooms.len(), tables.abis.len());
+        for room in &facts.rooms {
+            for call in &room.calls {
+                let text = facts.on(room, &Asked::Name(call.name));
+                assert!(text.starts_with(&format!("{} on {}\n", call.name, room.abi.name)), "{text}");
+                assert!(text.contains(&format!("  {} ({:#x})", call.number, call.number)), "{text}");
+                // What the text says of one name it says of each name of the number.
+                let by_number = facts.on(room, &Asked::Number(call.number));
+                let same = |text: &str| text.split_once("\n\n  ").unwrap().1.split_once("\n\n").unwrap().1.to_owned();
+                assert_eq!(same(&by_number), same(&text));
+                for way in room.abi.entries.iter().filter(|_| call.tag.is_some()) {
+                    let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
+                    let symbol = format!("    {}{} ", way.prefix, entry.unwrap_or(NO_CALL));
+                    assert!(format!("{text} ").replace('\n', " ").contains(&symbol), "{symbol} in {text}");
+                }
+            }
+        }
+    }
 }

@@ -293,7 +293,8 @@ pub struct Constants {
 }
 
 /// One error number.
-#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+#[derive(Clone)]
+#[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
 pub struct ErrnoValue {
     /// Its name.
     pub name: String,
@@ -304,7 +305,8 @@ pub struct ErrnoValue {
 }
 
 /// The error numbers that some architectures share.
-#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+#[derive(Clone)]
+#[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
 pub struct ErrnoSet {
     /// The kernel's `arch/` folders.
     pub archs: Vec<String>,

@@ -1,0 +1,111 @@
+//! The tables as one page for a browser: every name × every ABI, with a search. It loads nothing from anywhere.
+//!
+//! The page, its style and its script are the files beside this one, each a person's; the tables go into it as JSON.
+
+use super::json::text;
+use super::{Exported, absences, by_name};
+use crate::Error;
+use crate::tables::{Absent, Tables};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What the script reads.
+#[derive(Serialize)]
+struct Data<'t> {
+    abis: Vec<Column<'t>>,
+    /// Entry points; a cell has the index.
+    entries: Vec<&'t str>,
+    /// The rows, by name: a cell for each ABI.
+    calls: Vec<(&'t str, Vec<Cell>)>,
+    absent: Vec<Absence<'t>>,
+}
+
+#[derive(Serialize)]
+struct Column<'t> {
+    name: &'t str,
+    arch: &'t str,
+    bits: u32,
+    base: u32,
+    linux: &'t str,
+    source: &'t str,
+}
+
+/// 0 where the ABI lacks the call; else number, entry and compat entry (indices, or -1), and two flags: the call never
+/// returns; only a header has the name.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Cell {
+    Lacking(u8),
+    Plain(u32, i64),
+    Full(u32, i64, i64, u8, u8),
+}
+
+/// Why some ABIs, by their column, lack a call.
+#[derive(Serialize)]
+struct Absence<'t> {
+    name: &'t str,
+    abis: Vec<usize>,
+    why: &'t str,
+    instead: &'t str,
+}
+
+pub(crate) fn html(tables: &Tables, exported: &[Exported<'_>]) -> Result<String, Error> {
+    let calls = exported.iter().flat_map(|exported| &exported.calls);
+    let mut index: BTreeMap<&str, i64> =
+        calls.flat_map(|call| [call.entry, call.compat]).flatten().map(|entry| (entry, 0)).collect();
+    for (at, index) in index.values_mut().enumerate() {
+        *index = at as i64;
+    }
+    let at = |entry: Option<&str>| entry.and_then(|entry| index.get(entry).copied()).unwrap_or(-1);
+    let rows = by_name(exported);
+    let absent = absences(tables, exported)?;
+    let data = Data {
+        abis: exported
+            .iter()
+            .map(|Exported { abi, table, .. }| Column {
+                name: &abi.name,
+                arch: &abi.arch,
+                bits: abi.bits,
+                base: abi.base,
+                linux: &table.linux,
+                source: &table.source,
+            })
+            .collect(),
+        entries: index.keys().copied().collect(),
+        calls: rows
+            .iter()
+            .map(|((name, _), cells)| {
+                let cells = cells.iter().map(|cell| match cell {
+                    None => Cell::Lacking(0),
+                    Some(call) if call.compat.is_none() && call.tag.is_some() && !call.noreturn => {
+                        Cell::Plain(call.number, at(call.entry))
+                    }
+                    Some(call) => Cell::Full(
+                        call.number,
+                        at(call.entry),
+                        at(call.compat),
+                        call.noreturn.into(),
+                        call.tag.is_none().into(),
+                    ),
+                });
+                (*name, cells.collect())
+            })
+            .collect(),
+        absent: absent
+            .iter()
+            .map(|(Absent { name, why, instead, .. }, abis)| Absence { name, abis: abis.clone(), why, instead })
+            .collect(),
+    };
+    // Inside a script element only `<` could end it, and JSON has that only within strings.
+    let data = text(&data)?.replace('<', "\\u003c");
+    let mut page = String::new();
+    for part in include_str!("page.html").split_inclusive('\n') {
+        page += match part.trim() {
+            "<!-- page.css -->" => include_str!("page.css"),
+            "<!-- page.js -->" => include_str!("page.js"),
+            "<!-- data -->" => &data,
+            _ => part,
+        };
+    }
+    Ok(page)
+}

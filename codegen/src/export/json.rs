@@ -1,0 +1,90 @@
+//! The tables as one JSON document, a call to a line. What its keys mean is said in [`SCHEMA`], which `--help` shows.
+
+use super::{Exported, absences};
+use crate::Error;
+use crate::tables::{Absent, Call, Tables};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// The schema, for people. A change that a reader could trip over raises `schema`.
+pub(crate) const SCHEMA: &str = "\
+JSON: every key is always there; what a call or an ABI has not is null.
+  schema   1; raised by a change that a reader could trip over
+  abis     in the order of tables/abis.toml, each with
+    name arch bits base     `base` is what user space adds to the table's number
+    linux source sha256     the kernel, its file of numbers, and that file's SHA-256
+    calls                   by number, the names that only headers define last, each with
+      number                as user space loads it, base included
+      name
+      entry compat          entry points; an `entry` of null, or \"sys_ni_syscall\", is ENOSYS
+      tag                   the kernel's word for the ABIs of the row; null where only a header defines the name
+      noreturn
+  absent   calls that an ABI never had: name, abis, why, instead";
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Facts<'t> {
+    name: &'t str,
+    arch: &'t str,
+    bits: u32,
+    base: u32,
+    linux: &'t str,
+    source: &'t str,
+    sha256: &'t str,
+}
+
+#[derive(Serialize)]
+struct JsonCall<'t> {
+    number: u32,
+    name: &'t str,
+    entry: Option<&'t str>,
+    compat: Option<&'t str>,
+    tag: Option<&'t str>,
+    noreturn: bool,
+}
+
+#[derive(Serialize)]
+struct JsonAbsent<'t> {
+    name: &'t str,
+    abis: Vec<&'t str>,
+    why: &'t str,
+    instead: &'t str,
+}
+
+pub(crate) fn json(tables: &Tables, exported: &[Exported<'_>]) -> Result<String, Error> {
+    let mut out = format!("{{\"schema\":{VERSION},\"abis\":[");
+    for (at, Exported { abi, table, calls }) in exported.iter().enumerate() {
+        let facts = text(&Facts {
+            name: &abi.name,
+            arch: &abi.arch,
+            bits: abi.bits,
+            base: abi.base,
+            linux: &table.linux,
+            source: &table.source,
+            sha256: &table.sha256,
+        })?;
+        let facts = facts.strip_suffix('}').unwrap_or(&facts);
+        let _ = write!(out, "{}\n{facts},\"calls\":[", comma(at));
+        for (at, &Call { number, name, entry, compat, tag, noreturn }) in calls.iter().enumerate() {
+            let _ = write!(out, "{}\n  {}", comma(at), text(&JsonCall { number, name, entry, compat, tag, noreturn })?);
+        }
+        out += "\n]}";
+    }
+    out += "\n],\"absent\":[";
+    for (at, (absent, columns)) in absences(tables, exported)?.iter().enumerate() {
+        let Absent { name, why, instead, .. } = absent;
+        let abis = columns.iter().map(|&column| exported[column].abi.name.as_str()).collect();
+        let _ = write!(out, "{}\n  {}", comma(at), text(&JsonAbsent { name, abis, why, instead })?);
+    }
+    out += "\n]}\n";
+    Ok(out)
+}
+
+fn comma(at: usize) -> &'static str {
+    if at == 0 { "" } else { "," }
+}
+
+pub(super) fn text(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::new("JSON", 0, format!("cannot be written: {error}")))
+}

@@ -1,0 +1,136 @@
+//! Tables for others: every call of every ABI, in the formats that others read.
+
+mod c;
+mod html;
+mod json;
+mod markdown;
+
+pub(crate) use c::c;
+pub(crate) use html::html;
+pub(crate) use json::{SCHEMA, json};
+pub(crate) use markdown::markdown;
+
+use crate::Error;
+use crate::tables::{Abi, Absent, Call, KernelTable, Tables};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// An ABI, its table and its calls.
+pub(crate) struct Exported<'t> {
+    abi: &'t Abi,
+    table: &'t KernelTable,
+    calls: Vec<Call<'t>>,
+}
+
+/// The imported tables, each read once.
+pub(crate) fn read(tables: &Tables) -> Result<BTreeMap<&str, KernelTable>, Error> {
+    let names = tables.sources.iter().map(|source| source.name.as_str()).filter(|name| tables.has_table(name));
+    names.map(|name| Ok((name, tables.table(name)?))).collect()
+}
+
+/// The ABIs that have calls in these tables, in the order of `abis.toml`: those named, or all. With `header_names` also the
+/// aliases and private calls that only headers define.
+pub(crate) fn choose<'t>(
+    tables: &'t Tables,
+    read: &'t BTreeMap<&str, KernelTable>,
+    names: &[String],
+    header_names: bool,
+) -> Result<Vec<Exported<'t>>, Error> {
+    let mut exported = Vec::new();
+    for abi in &tables.abis {
+        let Some(table) = read.get(abi.table.as_str()) else { continue };
+        let mut calls = abi.calls(table);
+        calls.retain(|call| header_names || call.tag.is_some());
+        if !calls.is_empty() {
+            exported.push(Exported { abi, table, calls });
+        }
+    }
+    let there: Vec<&str> = exported.iter().map(|exported| exported.abi.name.as_str()).collect();
+    if let Some(name) = names.iter().find(|name| !there.contains(&name.as_str())) {
+        return Err(Error::new(
+            "--abi",
+            0,
+            format!("`{name}` is no ABI of these tables; there are {}", there.join(", ")),
+        ));
+    }
+    exported.retain(|exported| names.is_empty() || names.contains(&exported.abi.name));
+    Ok(exported)
+}
+
+/// Calls by name, a cell for each ABI. Should an ABI have a name twice, its second number stands in a row of its own.
+fn by_name<'t>(exported: &'t [Exported<'t>]) -> BTreeMap<(&'t str, usize), Vec<Option<&'t Call<'t>>>> {
+    let mut rows = BTreeMap::new();
+    for (column, Exported { calls, .. }) in exported.iter().enumerate() {
+        for call in calls {
+            let mut nth = 0;
+            loop {
+                let row = rows.entry((call.name, nth)).or_insert_with(|| vec![None; exported.len()]);
+                if row[column].is_none() {
+                    row[column] = Some(call);
+                    break;
+                }
+                nth += 1;
+            }
+        }
+    }
+    rows
+}
+
+/// What `absent.toml` says of the ABIs chosen, and which of them each entry is about.
+fn absences(tables: &Tables, exported: &[Exported<'_>]) -> Result<Vec<(Absent, Vec<usize>)>, Error> {
+    let about = |absent: Absent| {
+        let lacks = |(_, Exported { abi, table, calls }): &(usize, &Exported<'_>)| {
+            absent.abis.contains(&abi.name)
+                && absent.holds(&table.linux)
+                && !calls.iter().any(|call| call.name == absent.name)
+        };
+        let columns: Vec<usize> = exported.iter().enumerate().filter(lacks).map(|(column, _)| column).collect();
+        (absent, columns)
+    };
+    Ok(tables.absent()?.into_iter().map(about).filter(|(_, columns)| !columns.is_empty()).collect())
+}
+
+/// `abi⇥number⇥name⇥entry⇥compat`, by ABI and number; an absent entry is empty.
+pub(crate) fn tsv(exported: &[Exported<'_>]) -> String {
+    let mut out = String::new();
+    for Exported { abi, calls, .. } in exported {
+        for call in calls {
+            let (entry, compat) = (call.entry.unwrap_or(""), call.compat.unwrap_or(""));
+            let _ = writeln!(out, "{}\t{}\t{}\t{entry}\t{compat}", abi.name, call.number, call.name);
+        }
+    }
+    out
+}
+
+/// The README with its table of ABIs made anew; the rest of it is a person's.
+pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> {
+    let (begin, end) = ("<!-- ABIs: written by `cargo codegen emit` -->\n", "<!-- end of ABIs -->");
+    let parts = readme.split_once(begin).and_then(|(head, rest)| Some((head, rest.split_once(end)?.1)));
+    let Some((head, tail)) = parts else {
+        return Err(Error::new("README.md", 0, format!("the lines `{}` and `{end}` are missing", begin.trim_end())));
+    };
+    Ok(format!("{head}{begin}{}{end}{tail}", abi_table(tables)?))
+}
+
+/// One line an ABI, with the numbers of the AIO calls.
+fn abi_table(tables: &Tables) -> Result<String, Error> {
+    let aio = ["setup", "destroy", "submit", "cancel", "getevents", "pgetevents", "pgetevents_time64"];
+    let mut out = format!("| ABI | stubs | calls | Linux | base | {} |\n", aio.join(" | "));
+    let _ = writeln!(out, "|---|---|--:|---|--:|{}", "--:|".repeat(aio.len()));
+    let mut total = 0;
+    for Exported { abi, table, calls } in choose(tables, &read(tables)?, &[], true)? {
+        let rows = calls.iter().filter(|call| call.tag.is_some()).count();
+        total += rows;
+        let stubs = if abi.call.is_some() { "yes" } else { "" };
+        let base = if abi.base > 0xffff { format!("{:#x}", abi.base) } else { abi.base.to_string() };
+        let _ = write!(out, "| {} | {stubs} | {rows} | {} | {base} |", abi.name, table.linux);
+        for name in aio {
+            let call = calls.iter().find(|call| call.name.strip_prefix("io_") == Some(name));
+            let number = call.map_or("–".to_owned(), |call| (call.number - abi.base).to_string());
+            let _ = write!(out, " {number} |");
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "| all | | {total} | | |{}", " |".repeat(aio.len()));
+    Ok(out)
+}
