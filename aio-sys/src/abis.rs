@@ -309,7 +309,7 @@ impl Abi {
     /// use aio_sys::Abi;
     ///
     /// let io_submit = Abi::X86_64.prototype(209).unwrap();
-    /// assert_eq!(io_submit.to_string(), "aio_context_t ctx_id, long nr, struct iocb __user * __user * iocbpp");
+    /// assert_eq!(io_submit.to_string(), "aio_context_t ctx_id, long nr, struct iocb __user *__user * iocbpp");
     /// assert_eq!(io_submit.source(), "fs/aio.c");
     /// assert!(io_submit.line() > 1000);
     /// ```

@@ -1,12 +1,10 @@
-//! `aio_sys::Abi` against the tables themselves, rustc, dpkg and libc.
+//! `aio_sys::Abi` against the tables themselves, rustc and dpkg.
 
 use aio_codegen::Tables;
 use aio_codegen::tables::Call;
 use aio_sys::{Abi, Errno};
-use aio_tests::{package_source, skip};
+use aio_tests::skip;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 /// Runs on the calls of every ABI, as the tables have them.
@@ -254,80 +252,6 @@ fn a_triple_means_one_abi() {
             let plain = pattern.replace('*', "");
             let found = Abi::of(&plain).map(Abi::as_str);
             assert!(found == Some(&*abi.name) || found.is_none(), "{pattern} of {} is {found:?}", abi.name);
-        }
-    }
-}
-
-/// libc's source files with error numbers, and the ABI that each is for; that of uclibc on x86_64 has but a few.
-const LIBC_ERRNOS: &[(&str, &str)] = &[
-    ("x86_64", "linux/gnu/b64/x86_64/mod.rs"),
-    ("x86_64", "linux/musl/b64/x86_64/mod.rs"),
-    ("i386", "linux/gnu/b32/x86/mod.rs"),
-    ("i386", "linux/musl/b32/x86/mod.rs"),
-    ("arm", "linux/gnu/b32/arm/mod.rs"),
-    ("arm", "linux/musl/b32/arm/mod.rs"),
-    ("arm", "linux/uclibc/arm/mod.rs"),
-    ("aarch64", "linux/gnu/b64/aarch64/mod.rs"),
-    ("aarch64", "linux/musl/b64/aarch64/mod.rs"),
-    ("aarch64", "android/mod.rs"),
-    ("riscv64", "linux/gnu/b64/riscv64/mod.rs"),
-    ("riscv64", "linux/musl/b64/riscv64/mod.rs"),
-    ("riscv32", "linux/gnu/b32/riscv32/mod.rs"),
-    ("riscv32", "linux/musl/b32/riscv32/mod.rs"),
-    ("loongarch64", "linux/gnu/b64/loongarch64/mod.rs"),
-    ("loongarch64", "linux/musl/b64/loongarch64/mod.rs"),
-    ("powerpc64", "linux/gnu/b64/powerpc64/mod.rs"),
-    ("powerpc64", "linux/musl/b64/powerpc64.rs"),
-    ("powerpc32", "linux/gnu/b32/powerpc.rs"),
-    ("powerpc32", "linux/musl/b32/powerpc.rs"),
-    ("s390x", "linux/gnu/b64/s390x.rs"),
-    ("s390x", "linux/musl/b64/s390x.rs"),
-    ("mips-o32", "linux/gnu/b32/mips/mod.rs"),
-    ("mips-o32", "linux/musl/b32/mips/mod.rs"),
-    ("mips-o32", "linux/uclibc/mips/mod.rs"),
-    ("mips-n64", "linux/gnu/b64/mips64/mod.rs"),
-    ("mips-n64", "linux/musl/b64/mips64.rs"),
-    ("sparc64", "linux/gnu/b64/sparc64/mod.rs"),
-    ("sparc32", "linux/gnu/b32/sparc/mod.rs"),
-    ("m68k", "linux/gnu/b32/m68k/mod.rs"),
-    ("csky", "linux/gnu/b32/csky/mod.rs"),
-    ("hexagon", "linux/musl/b32/hexagon.rs"),
-];
-
-/// `pub const ENAME: c_int = number;`, or another error's name for it.
-fn libc_errnos(abi: Abi, path: &Path) -> Vec<(String, Option<u16>)> {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    // Registers of x86 begin with E as well, as do constants of epoll, Ethernet and getaddrinfo.
-    let registers = ["EAX", "EBP", "EBX", "ECX", "EDI", "EDX", "EFL", "EFLAGS", "EIP", "ES", "ESI"];
-    let mut errnos = Vec::new();
-    for line in text.lines() {
-        let Some((name, value)) = line.strip_prefix("pub const ").and_then(|rest| rest.split_once(": c_int = ")) else {
-            continue;
-        };
-        if !name.starts_with('E') || name.contains('_') || registers.contains(&name) {
-            continue;
-        }
-        let value = value.split(';').next().unwrap_or(value).trim_start_matches("crate::");
-        let number = match value.strip_prefix("0x") {
-            Some(hex) => u16::from_str_radix(hex, 16).ok(),
-            None => value.parse().ok(),
-        };
-        errnos.push((name.to_owned(), number.or_else(|| abi.errno(value))));
-    }
-    errnos
-}
-
-#[test]
-fn libc_s_error_numbers_are_ours() {
-    let folder = package_source("libc").join("src/unix/linux_like");
-    for (name, file) in LIBC_ERRNOS {
-        let abi: Abi = name.parse().unwrap();
-        let theirs = libc_errnos(abi, &folder.join(file));
-        assert!(theirs.len() > 80, "{name}: only {} error numbers read from libc's {file}", theirs.len());
-        for (errno, number) in theirs {
-            // A name of the C library alone.
-            let kernel_s = if errno == "ENOTSUP" { "EOPNOTSUPP" } else { &errno };
-            assert!(number.is_some() && abi.errno(kernel_s) == number, "{name} {errno}: {number:?} in libc's {file}");
         }
     }
 }

@@ -135,6 +135,18 @@ fn frozen_tables_come_from_their_own_series() {
 }
 
 #[test]
+fn an_architecture_leaves_its_error_numbers_beside_its_last_table() {
+    let errnos = |table: &str| imported(&Tree::linux_6_1(), &[table]).table(table).unwrap().errnos;
+    let [ia64] = &errnos("ia64")[..] else { panic!("one set of error numbers") };
+    assert_eq!((&ia64.archs[..], &*ia64.source), (&["ia64".to_owned()][..], "include/uapi/asm-generic/errno.h"));
+    assert_eq!(ia64.errnos.last().map(|errno| (&*errno.name, errno.value)), Some(("ENOSYS", 38)));
+    assert!(errnos("sh").is_empty());
+    // Those of today's kernel are not among them, nor does its file have ia64's.
+    let sets = imported(&Tree::linux_6_1(), &["errno"]).errno_sets().unwrap();
+    assert!(!sets.is_empty() && sets.iter().all(|set| !set.archs.contains(&"ia64".to_owned())));
+}
+
+#[test]
 fn one_table_needs_no_others_in_the_tree() {
     let tree = Tree::linux_6_1();
     tree.remove("scripts/syscall.tbl");

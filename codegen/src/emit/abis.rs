@@ -21,10 +21,10 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
             kernel.insert(&abi.table, tables.table(&abi.table)?);
         }
     }
+    let mut errnos = tables.errno_sets()?;
+    kernel.values_mut().for_each(|table| errnos.append(&mut table.errnos));
     let read: Vec<_> = tables.abis.iter().map(|abi| (abi, &kernel[&abi.table])).collect();
     let every: Vec<_> = read.iter().map(|(abi, table)| abi.calls(table)).collect();
-    let mut errnos = tables.errno_sets()?;
-    errnos.extend(kernel.values().flat_map(|table| table.errnos.iter().cloned()));
     let (mut names, seeds) = perfect(every.iter().flatten().map(|call| call.name).collect())?;
     let mut prototypes = tables.prototypes()?;
     prototypes.sort_by(|a, b| a.entry.cmp(&b.entry));
