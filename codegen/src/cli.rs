@@ -42,14 +42,15 @@ enum Verb {
 Examples:
   cargo codegen import --linux ~/src/linux                    bring tables/ and the Rust copies up to that kernel
   cargo codegen import --linux ~/src/linux-6.1 --only ia64
-  cargo codegen import --linux ~/src/linux --tables /tmp/new  into another folder; the repository stays as it is")]
+  cargo codegen import --linux ~/src/linux --tables /tmp/new  into another folder; the repository stays as it is
+  cargo codegen import --headers /usr/include/x86_64-linux-gnu --tables /tmp/installed")]
     Import {
         /// The kernel source tree.
         #[arg(long, value_name = "DIR", required_unless_present = "headers", conflicts_with = "headers")]
         linux: Option<PathBuf>,
         /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross compiler's include folder,
         /// what `make headers_install` wrote. They have no entry points, so --tables must name another folder.
-        #[arg(long, value_name = "DIR", requires = "tables", conflicts_with = "only")]
+        #[arg(long, value_name = "DIR", conflicts_with = "only")]
         headers: Option<PathBuf>,
         /// The kernel's name of the headers' architecture, where the path does not tell.
         #[arg(long, value_name = "ARCH", requires = "headers")]
@@ -179,6 +180,11 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         Verb::Import { linux, headers, arch, tables, only } => {
             let facts = Tables::embedded()?;
             let imported = match (headers, linux) {
+                (Some(_), _) if tables.is_none() => {
+                    let what =
+                        "headers know no entry points, which the repository's tables would lose; add --tables DIR";
+                    return Err(Error::new("--headers", 0, what));
+                }
                 (Some(headers), _) => import::headers(&headers, arch.as_deref(), &facts)?,
                 (None, linux) => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
             };
@@ -192,7 +198,9 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 None => {
                     let place = workspace().join("tables");
                     let new = load(&place, &imported)?;
-                    import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
+                    if place.is_dir() {
+                        import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
+                    }
                     let copies = copies(&new)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                     (workspace(), new, tables.chain(copies).collect())

@@ -528,20 +528,22 @@ fn a_stale_copy_is_a_difference() {
         fs::write(tables.join(name), bytes).unwrap();
     }
     let readme = repository.path().join("README.md");
+    let empty = "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n\
+                 $ cargo codegen explain read --abi i386\n```\n";
     let missing = (
         Some(2),
         String::new(),
         format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display()),
     );
     assert_eq!(emit(&["--check"]), missing);
-    fs::write(&readme, "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n").unwrap();
+    fs::write(&readme, empty).unwrap();
     let stale = |name: &str| {
         (Some(1), String::new(), format!("{name}: is not what the tables give; run `cargo codegen emit`\n"))
     };
     assert_eq!(emit(&["--check"]), stale("aio-sys/src/generated/target.rs"));
     assert_eq!(emit(&[]).0, Some(0));
     assert_eq!(emit(&["--check"]), (Some(0), String::new(), String::new()));
-    fs::write(&readme, "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n").unwrap();
+    fs::write(&readme, empty).unwrap();
     assert_eq!(emit(&["--check"]), stale("README.md"));
 }
 

@@ -174,8 +174,11 @@ pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Vec<ErrnoValu
 
 /// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's order.
 pub(crate) fn constants(includes: &Includes, header: &Path, prefixes: &[&str]) -> Result<Vec<(String, i64)>, Error> {
-    // Nothing depends on the kernel's configuration but whether a .c file asks for it.
-    let (unit, _) = includes.preprocess(header, &[("IS_ENABLED(option)".to_owned(), "0".to_owned())], None)?;
+    // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte order, but what is included
+    // must have one.
+    let asked = [("IS_ENABLED(option)", "0"), ("__MIPSEL__", "1"), ("__XTENSA_EL__", "1")];
+    let macros = asked.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (unit, _) = includes.preprocess(header, &macros, None)?;
     let file = header.display().to_string();
     let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let mut constants: Vec<(usize, String, i64)> = Vec::new();

@@ -49,11 +49,17 @@ impl Installed {
         let real = |path: PathBuf| path.canonicalize().ok().into_iter();
         let unistd = real(folder.join("asm/unistd.h")).filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
         let places: Vec<PathBuf> = [folder.clone()].into_iter().chain(unistd).chain(real(folder.clone())).collect();
-        let arch = match arch {
-            Some(arch) => arch.to_owned(),
-            None => places.iter().find_map(|place| arch_of(place, facts)).ok_or_else(|| {
-                wrong("its path does not say for which architecture these headers are; add --arch ARCH".to_owned())
-            })?,
+        let told = places.iter().find_map(|place| arch_of(place, facts));
+        let arch = match (arch, told) {
+            (Some(arch), Some(told)) if arch != told => {
+                return Err(wrong(format!("its path says that these are headers of {told}, and --arch says {arch}")));
+            }
+            (Some(arch), _) => arch.to_owned(),
+            (None, Some(told)) => told,
+            (None, None) => {
+                let what = "its path does not say for which architecture these headers are; add --arch ARCH";
+                return Err(wrong(what.to_owned()));
+            }
         };
         let mut known: Vec<&str> = facts.abis.iter().map(|abi| abi.arch.as_str()).collect();
         known.dedup();

@@ -76,7 +76,7 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
         known.sort_unstable();
         known.dedup();
         return Err(format!(
-            "the tag `{}` belongs to no ABI of this table ({}); is the makefile beside it damaged?",
+            "the tag `{}` belongs to no ABI of this table ({}); if the kernel has a new ABI, add it to abis.toml",
             short(tag),
             known.join(", ")
         ));

@@ -178,7 +178,10 @@ fn from_headers(root: &Path, linux: &str, facts: &Tables, source: &TableSource) 
         if !abi.uapi && !path.is_file() {
             continue;
         }
-        let (unit, _) = Includes::of_tree(root, &abi.arch).preprocess(&path, &predefined(abi), None)?;
+        // It stands for itself, so that the lines that call it stay.
+        let mut macros = predefined(abi);
+        macros.push(("__SYSCALL".to_owned(), "__SYSCALL".to_owned()));
+        let (unit, _) = Includes::of_tree(root, &abi.arch).preprocess(&path, &macros, None)?;
         if let Some(missing) = unit.missing.first() {
             // A header that the kernel generates is made of a table, which is what is missing.
             if missing.starts_with("asm/unistd") {

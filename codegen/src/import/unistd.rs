@@ -31,7 +31,7 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
         None => (found.strip_prefix("__NR_")?, false),
     };
     let call = is_name(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
-    (call && !["syscalls", "arch_specific_syscall"].contains(&name)).then_some((name, private))
+    (call && !["syscalls", "syscall_count", "arch_specific_syscall"].contains(&name)).then_some((name, private))
 }
 
 /// What user space adds to the numbers, which is what `abis.toml` says.
@@ -47,7 +47,8 @@ pub(crate) fn base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     }
 }
 
-/// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`.
+/// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`. There are entry points if
+/// `__SYSCALL` was predefined as itself.
 pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbers<'f>, Error> {
     if let Some(line) = unit.lines.iter().find(|line| conflict(&line.text)) {
         return Err(Error::new(&*line.file, line.line, CONFLICT));
