@@ -1,8 +1,9 @@
 //! The tables against a kernel that need not be theirs: what is a mistake, and what only another version.
 //!
-//! A number keeps its call for ever, so another number or another name is a mistake whatever the two kernels are. A name
-//! that one side lacks is one unless the kernel of that side is older. Where a number ends inside the kernel may change
-//! from version to version, so entry points are held against each other only where the versions are the same.
+//! What user space sees of a call stays for ever, so another number or another name is a mistake whatever the two kernels
+//! are. A name that one side lacks is one unless the kernel of that side is older. What the kernel keeps to itself may
+//! change from version to version: entry points, and names in headers that user space does not get, are held against each
+//! other only where the versions are the same.
 
 use crate::diff::{AbiDiff, BOLD, Change, RED, Side, Version, counted, end, plain};
 use crate::tables::Call;
@@ -38,7 +39,8 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
             }
         };
         let (here, there) = (Version::new(&our.linux), Version::new(&their.linux));
-        let (mut gained, mut lost) = (Vec::new(), Vec::new());
+        // What another version has otherwise is no news of each call.
+        let mut notes = [("has also", Vec::new()), ("has not yet", Vec::new()), ("has otherwise", Vec::new())];
         for change in &diff.changes {
             let (old, new) = change.sides();
             let (a, b) = (ours.file(diff.abi, our, old), theirs.file(diff.abi, their, new));
@@ -46,36 +48,38 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
                 Change::Renumbered(old, new) => {
                     say(true, format!("{} is {} in {a}, and {} in {b}", new.name, old.number, new.number));
                 }
-                Change::Renamed(old, new) => {
+                Change::Renamed(old, new) if here == there || diff.abi.uapi => {
                     say(true, format!("{} is {} in {a}, and {} in {b}", new.number, old.name, new.name));
                 }
-                Change::Added(call) if here < there => gained.push(call),
+                Change::Renamed(old, new) => notes[2].1.push(format!("{} → {}", numbered(old), new.name)),
+                Change::Added(call) if here < there => notes[0].1.push(numbered(call)),
                 Change::Added(call) => {
                     say(true, format!("{} is in {b}, and not in {a}, whose kernel is not older", numbered(call)));
                 }
-                Change::Removed(call) if there < here => lost.push(call),
+                Change::Removed(call) if there < here => notes[1].1.push(numbered(call)),
                 Change::Removed(call) => {
                     say(true, format!("{} is in {a}, and not in {b}, whose kernel is not older", numbered(call)));
                 }
                 Change::Entry(old, new) => {
-                    let (from, to) = (end(old), end(new));
-                    say(here == there, format!("{} ends in {from} in {a}, and in {to} in {b}", numbered(new)));
+                    let (call, from, to) = (numbered(new), end(old), end(new));
+                    match here == there {
+                        true => say(true, format!("{call} ends in {from} in {a}, and in {to} in {b}")),
+                        false => notes[2].1.push(format!("{call} {from} → {to}")),
+                    }
                 }
                 Change::Compat(old, new) => {
-                    let [from, to] = [old, new].map(|call| call.compat.unwrap_or("no entry point of its own"));
                     let call = numbered(new);
-                    say(here == there, format!("{call} ends for compat tasks in {from} in {a}, and in {to} in {b}"));
+                    let [from, to] = [old, new].map(|call| call.compat.unwrap_or("–"));
+                    match here == there {
+                        true => say(true, format!("{call} has the compat entry point {from} in {a}, and {to} in {b}")),
+                        false => notes[2].1.push(format!("{call} compat {from} → {to}")),
+                    }
                 }
             }
         }
-        // What another version has is no news of each call.
-        for (calls, has) in [(gained, "has also"), (lost, "has not yet")] {
-            if !calls.is_empty() {
-                let calls: Vec<String> = calls.into_iter().map(numbered).collect();
-                let file = theirs.file(diff.abi, their, None);
-                let (calls, linux) = (calls.join(", "), &their.linux);
-                say(false, format!("Linux {linux} {has} {calls}: {file}; our table is from Linux {}", our.linux));
-            }
+        for (has, calls) in notes.into_iter().filter(|(_, calls)| !calls.is_empty()) {
+            let (file, linux, calls) = (theirs.file(diff.abi, their, None), &their.linux, calls.join(", "));
+            say(false, format!("Linux {linux} {has} {calls}: {file}; our table is from Linux {}", our.linux));
         }
     }
     findings

@@ -5,7 +5,7 @@
 mod compare;
 
 use crate::tables::Abi;
-use crate::{Error, Tables, emit, explain, export, files, import};
+use crate::{Error, Tables, emit, explain, export, files, import, resolved};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::io::Write as _;
@@ -183,10 +183,11 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 (None, linux) => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
             };
             // Nothing is written unless what is about to be written can be read.
-            let (folder, files) = match tables {
+            let (folder, new, files) = match tables {
                 Some(folder) => {
-                    readable(&load(&folder, &imported)?, &imported)?;
-                    (folder, imported)
+                    let new = load(&folder, &imported)?;
+                    readable(&new, &imported)?;
+                    (folder, new, imported)
                 }
                 None => {
                     let place = workspace().join("tables");
@@ -194,10 +195,15 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                     import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
                     let copies = copies(&new)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
-                    (workspace(), tables.chain(copies).collect())
+                    (workspace(), new, tables.chain(copies).collect())
                 }
             };
+            let prototypes = files.iter().any(|(name, _)| name.ends_with("prototypes.toml"));
+            let summary = if prototypes { Some(resolved::summary(&new)?) } else { None };
             let written = report(&folder, &files)?;
+            if let Some(summary) = summary {
+                eprintln!("{summary}");
+            }
             eprintln!("{written} of {} files changed", files.len());
         }
         Verb::Diff(args) => return compare::diff(args),

@@ -37,11 +37,11 @@ fn scalar(name: &str) -> Option<&'static str> {
         "int" | "signed int" => "c_int",
         "unsigned" | "unsigned int" | "uint" => "c_uint",
         "s32" | "__s32" | "int32_t" | "pid_t" | "key_t" | "mqd_t" | "clockid_t" | "timer_t" | "key_serial_t"
-        | "rwf_t" => "i32",
+        | "rwf_t" | "utrap_entry_t" => "i32",
         "u32" | "__u32" | "uint32_t" | "uid_t" | "gid_t" | "qid_t" => "u32",
         "long" | "long int" | "off_t" => "c_long",
         "unsigned long" | "unsigned long int" | "old_sigset_t" => "c_ulong",
-        "size_t" => "usize",
+        "size_t" | "uintptr_t" => "usize",
         "ssize_t" => "isize",
         "s64" | "__s64" | "int64_t" | "loff_t" | "long long" => "i64",
         "u64" | "__u64" | "uint64_t" | "unsigned long long" => "u64",
@@ -49,6 +49,8 @@ fn scalar(name: &str) -> Option<&'static str> {
         "compat_int_t" | "compat_long_t" | "compat_pid_t" | "compat_off_t" | "compat_key_t" | "compat_timer_t"
         | "compat_ssize_t" | "old_time32_t" => "i32",
         "compat_uint_t" | "compat_ulong_t" | "compat_size_t" | "compat_uptr_t" | "compat_aio_context_t" => "u32",
+        // x86 alone has another, and no such entry point of its own.
+        "compat_mode_t" => "u32",
         "compat_s64" | "compat_loff_t" => "i64",
         "compat_u64" => "u64",
         "aio_context_t" => "aio_context_t",
@@ -58,8 +60,8 @@ fn scalar(name: &str) -> Option<&'static str> {
 }
 
 /// Typedefs of pointers: `include/uapi/linux/capability.h`, `include/uapi/asm-generic/signal-defs.h`,
-/// `arch/arm/include/uapi/asm/signal.h`.
-const POINTERS: &[&str] = &["cap_user_header_t", "cap_user_data_t", "__sighandler_t"];
+/// `arch/sparc/include/uapi/asm/utrap.h`.
+const POINTERS: &[&str] = &["cap_user_header_t", "cap_user_data_t", "__sighandler_t", "utrap_handler_t"];
 
 /// The Rust type of an argument declared as `c`.
 pub(crate) fn rust(c: &str) -> Option<Rust> {

@@ -319,6 +319,8 @@ struct Parameter {
     rust: String,
     /// How it travels; `Whole` is one register.
     pairs: Pairs,
+    /// The kernel declares 64 bits, not halves.
+    wide: bool,
 }
 
 /// What an argument register holds.
@@ -338,7 +340,7 @@ impl<'p> Function<'p> {
         let everywhere = |prototype: &&Prototype| prototype.entry == generic && !prototype.source.starts_with("arch/");
         for prototype in prototypes.iter().filter(everywhere).filter(|_| own.prototype.entry != generic) {
             let shared = Function::new(abi, prototype);
-            if let Some(shared) = shared.filter(|shared| shared.is_split() && shared.shape() == own.shape()) {
+            if let Some(shared) = shared.filter(|shared| shared.joins(&own)) {
                 return Some(Function { splits: Some(own.prototype), ..shared });
             }
         }
@@ -354,7 +356,8 @@ impl<'p> Function<'p> {
                 Width::Wide => abi.pairs,
                 Width::Halves => Pairs::Consecutive,
             };
-            parameters.push(Parameter { name: identifier(name), rust: rust.name, pairs });
+            let wide = rust.width == Width::Wide;
+            parameters.push(Parameter { name: identifier(name), rust: rust.name, pairs, wide });
         }
         Some(Function { prototype, splits: None, parameters })
     }
@@ -383,8 +386,19 @@ impl<'p> Function<'p> {
             .collect()
     }
 
-    fn is_split(&self) -> bool {
-        self.parameters.iter().any(|parameter| parameter.pairs != Pairs::Whole)
+    /// Whether `own` takes the same registers, but for halves that it joins itself.
+    fn joins(&self, own: &Function<'_>) -> bool {
+        let split = |function: &Function<'_>| function.parameters.iter().any(|p| p.wide && p.pairs != Pairs::Whole);
+        let places = |function: &Function<'_>| -> Vec<(String, usize)> {
+            let whole = |(at, slot)| match slot {
+                Slot::Whole(parameter) => Some((parameter.name.clone(), at)),
+                _ => None,
+            };
+            function.slots().into_iter().enumerate().filter_map(whole).collect()
+        };
+        let others = places(own);
+        let elsewhere = |(name, at): &(String, usize)| others.iter().any(|(other, place)| other == name && place != at);
+        split(self) && !split(own) && self.shape() == own.shape() && !places(self).iter().any(elsewhere)
     }
 
     /// What goes into each register, as Rust.
@@ -407,8 +421,11 @@ impl<'p> Function<'p> {
     fn write(&self, out: &mut String, name: &str, attributes: &str, bound: &str, body: &str) {
         let c: Vec<_> = self.prototype.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
         let source = &self.prototype.source;
-        let splits =
-            self.splits.map_or(String::new(), |own| format!("; `{}` in `{}` joins the halves", own.entry, own.source));
+        let splits = match (self.splits, &self.prototype.calls) {
+            (Some(own), _) => format!("; `{}` in `{}` joins the halves", own.entry, own.source),
+            (None, Some(function)) => format!(" in assembly, which calls `{function}`"),
+            (None, None) => String::new(),
+        };
         let parameters: Vec<_> =
             self.parameters.iter().map(|Parameter { name, rust, .. }| format!("{name}: {rust}")).collect();
         let _ = writeln!(
@@ -427,9 +444,10 @@ mod tests {
     use super::*;
 
     fn made_up(entry: &str, source: &str, args: &[&str]) -> Prototype {
-        let args = args.iter().map(|arg| ((*arg).to_owned(), "x".to_owned())).collect();
+        let args = args.iter().map(|arg| arg.split_once(", ").unwrap_or((arg, "x")));
+        let args = args.map(|(c, name)| (c.to_owned(), name.to_owned())).collect();
         let (entry, source) = (entry.to_owned(), source.to_owned());
-        Prototype { entry, args, abis: None, source, line: 1, condition: None, optional: None }
+        Prototype { entry, args, abis: None, source, line: 1, calls: None, condition: None, optional: None }
     }
 
     fn registers(pairs: Pairs, args: &[&str]) -> Vec<String> {
@@ -452,12 +470,22 @@ mod tests {
 
     #[test]
     fn who_splits_by_hand_has_the_signature_of_all() {
-        let pread = ["int", "char __user *", "loff_t"];
-        assert_eq!(signature(&["int", "char __user *", "u32", "u32"], &pread), ["c_int", "*mut c_char", "i64"]);
-        // Another order, another count of registers, or nothing to split: the own declaration stands.
-        assert_eq!(signature(&["char __user *", "int", "u32", "u32"], &pread)[3], "u32");
-        assert_eq!(signature(&["int", "char __user *", "u32", "u32", "u32"], &pread)[4], "u32");
-        assert_eq!(signature(&["int", "u32"], &["int", "int"])[1], "u32");
+        let pread = ["int, fd", "char __user *, buf", "loff_t, pos"];
+        let joined = ["c_int", "*mut c_char", "i64"];
+        assert_eq!(signature(&["int, fd", "char __user *, to", "u32, low", "u32, high"], &pread), joined);
+        assert_eq!(signature(&["int, fd", "char __user *, to", "SC_ARG64, at"], &pread), joined);
+        for own in [
+            ["char __user *, buf", "int, fd", "u32, low", "u32, high"].as_slice(),
+            &["int, fd", "char __user *, buf", "u32, low", "u32, high", "int, dummy"],
+        ] {
+            assert_eq!(signature(own, &pread).len(), own.len(), "another order or another count of registers");
+        }
+        let advise = ["int, fd", "loff_t, offset", "loff_t, len", "int, advice"];
+        let csky = ["int, fd", "int, advice", "loff_t, offset", "loff_t, len"];
+        assert_eq!(signature(&csky, &advise), ["c_int", "c_int", "i64", "i64"]);
+        let by_hand = ["int, fd", "int, advice", "u32, a", "u32, b", "u32, c", "u32, d"];
+        assert_eq!(signature(&by_hand, &advise).len(), 6, "the advice has another place");
+        assert_eq!(signature(&["int, fd", "u32, x"], &["int, fd", "int, x"])[1], "u32", "nothing is split");
     }
 
     #[test]

@@ -236,7 +236,8 @@ impl<'t> Facts<'t> {
         }
         steps.push(vec![&symbol, &place]);
         let comma = if way.when.is_empty() { "" } else { ", " };
-        format!("  {}{comma}{}\n{}", way.instruction, way.when, aligned(&steps, "    "))
+        let note = if way.note.is_empty() { String::new() } else { format!("    ({})\n", way.note) };
+        format!("  {}{comma}{}\n{}{note}", way.instruction, way.when, aligned(&steps, "    "))
     }
 
     /// Where the entry point of an ABI is defined, as far as the kernel of the prototypes says.

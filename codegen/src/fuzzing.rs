@@ -4,7 +4,7 @@ use crate::import::fuzzing;
 use crate::{Error, Tables, emit};
 use std::sync::LazyLock;
 
-pub use fuzzing::{header, prototypes, table};
+pub use fuzzing::{header, prototypes, table, tree};
 
 /// The repository's own tables.
 pub(crate) static TABLES: LazyLock<Tables> =

@@ -25,6 +25,8 @@ mod files;
 pub mod fuzzing;
 #[cfg(feature = "cli")]
 mod import;
+#[cfg(feature = "cli")]
+pub mod resolved;
 
 pub use error::Error;
 pub use tables::Tables;

@@ -111,6 +111,8 @@ pub struct Entry {
     pub compat: bool,
     /// What the table puts before an entry point's name.
     pub prefix: String,
+    /// What is surprising; may be empty.
+    pub note: String,
 }
 
 /// A symbol of the kernel, and who defines it.
@@ -211,6 +213,8 @@ pub struct Prototype {
     pub source: String,
     /// The line of the definition, from 1.
     pub line: u32,
+    /// Where the definition is assembly: the C function of the same arguments that it calls.
+    pub calls: Option<String>,
     /// The preprocessor condition that it stands under.
     pub condition: Option<String>,
     /// When the kernel has it, where `kernel/sys_ni.c` says that it may not: a Kconfig condition, or
@@ -594,7 +598,7 @@ const ABI_KEYS: &[&str] = &[
 ];
 
 #[cfg(feature = "cli")]
-const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix"];
+const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix", "note"];
 
 const CALL_KEYS: &[&str] = &[
     "instruction",
@@ -665,6 +669,7 @@ fn entry(block: &Block<'_>) -> Entry {
         }),
         compat: word(block, "column", &["entry", "compat"]) == 1,
         prefix: block.string("prefix"),
+        note: block.string("note"),
     }
 }
 
@@ -740,7 +745,7 @@ fn extra(block: &Block<'_>) -> Extra {
 }
 
 fn prototype(block: &Block<'_>) -> Prototype {
-    block.only(&["entry", "args", "abis", "source", "line", "condition", "optional"]);
+    block.only(&["entry", "args", "abis", "source", "line", "calls", "condition", "optional"]);
     let mut args = Vec::new();
     for arg in block.strings("args") {
         match arg.rsplit_once(' ') {
@@ -754,6 +759,7 @@ fn prototype(block: &Block<'_>) -> Prototype {
         abis: if block.has("abis") { Some(block.strings("abis")) } else { None },
         source: block.string("source"),
         line: block.number("line"),
+        calls: block.optional_string("calls"),
         condition: block.optional_string("condition"),
         optional: block.optional_string("optional"),
     }

@@ -124,6 +124,11 @@ fn what_answers_enosys_says_so() {
         &["__x64_sys_ni_syscall ", "answers ENOSYS: the number is only "],
     );
     in_order(&explain(&["_sysctl", "--abi", "x86_64"]), &["__x64_sys_ni_syscall ", "answers ENOSYS\n"]);
+    // What is surprising about a way stands under it.
+    in_order(
+        &explain(&["spill", "--abi", "xtensa"]),
+        &["sys_ni_syscall ", "(fast_syscall_user answers numbers 0 and 1, "],
+    );
     let text = explain(&["map_shadow_stack", "--abi", "arm"]);
     in_order(&text, &["sys_map_shadow_stack ", "answers ENOSYS: no configuration builds it (kernel/sys_ni.c:"]);
 }

@@ -27,12 +27,16 @@ use std::path::{Path, PathBuf};
 Examples:
   cargo codegen diff --linux ~/src/linux                      what an import of that kernel would change
   cargo codegen diff --linux ~/src/linux-6.12 --linux ~/src/linux
+  cargo codegen diff --headers /usr/include/x86_64-linux-gnu  which calls this machine's C programs lack
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386
   cargo codegen diff --linux ~/src/linux --json | jq '.abis[] | select(.abi == \"x32\").changes'"
 )]
 pub(super) struct Diff {
     #[command(flatten)]
     sources: Sources,
+    /// The kernel's name of the headers' architecture, where the path does not tell.
+    #[arg(long, value_name = "ARCH", requires = "headers")]
+    arch: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -60,9 +64,12 @@ pub(super) struct Check {
     /// The kernel source tree.
     #[arg(long, value_name = "DIR", conflicts_with = "headers")]
     linux: Option<PathBuf>,
-    /// Installed headers: a folder that holds asm/unistd.h.
+    /// Installed headers, as `import` takes them; only the ABIs that they are for are checked.
     #[arg(long, value_name = "DIR")]
     headers: Option<PathBuf>,
+    /// The kernel's name of the headers' architecture, where the path does not tell.
+    #[arg(long, value_name = "ARCH", requires = "headers")]
+    arch: Option<String>,
     /// Check the imported tables of this folder instead of the committed ones.
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
@@ -72,11 +79,11 @@ pub(super) struct Check {
 }
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
-    let mut sides = args.sources.0.iter().map(|(kind, folder)| side(*kind, folder));
-    let first = sides.next().unwrap_or_else(committed)?;
-    let (old, new) = match sides.next() {
-        Some(second) => (first, second?),
-        None => (committed()?, first),
+    let Sources { first, second } = args.sources;
+    let side = |(kind, folder): (Kind, PathBuf)| side(kind, &folder, args.arch.as_deref());
+    let (old, new) = match second {
+        Some(second) => (side(first)?, side(second)?),
+        None => (committed()?, side(first)?),
     };
     let found = compare(&old, &new, &args.abi)?;
     print(&if args.json { diff::json(&old, &new, &found) } else { diff::text(&old, &new, &found) })?;
@@ -85,11 +92,11 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
 
 pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     let theirs = match (&args.linux, &args.headers) {
-        (Some(folder), _) => side(Kind::Linux, folder)?,
-        (None, Some(folder)) => side(Kind::Headers, folder)?,
+        (Some(folder), _) => side(Kind::Linux, folder, None)?,
+        (None, Some(folder)) => side(Kind::Headers, folder, args.arch.as_deref())?,
         (None, None) => return Err(Error::new("check", 0, "give --linux DIR or --headers DIR")),
     };
-    let ours = args.tables.map_or_else(committed, |folder| side(Kind::Tables, &folder))?;
+    let ours = args.tables.map_or_else(committed, |folder| side(Kind::Tables, &folder, None))?;
     let found = compare(&ours, &theirs, &args.abi)?;
     let findings = check::judge(&ours, &theirs, &found);
     print(&check::text(&theirs, &found, &findings))?;
@@ -110,12 +117,13 @@ fn committed() -> Result<Side, Error> {
     Side::new(Kind::Tables, "tables".to_owned(), Tables::embedded()?)
 }
 
-fn side(kind: Kind, folder: &Path) -> Result<Side, Error> {
+fn side(kind: Kind, folder: &Path, arch: Option<&str>) -> Result<Side, Error> {
     let shown = folder.display().to_string();
+    let facts = Tables::embedded()?;
     let tables = match kind {
         Kind::Tables => load(folder, &[])?,
-        Kind::Linux => in_memory(&shown, import::tree(folder, &Tables::embedded()?, &[])?)?,
-        Kind::Headers => return Err(Error::new(shown, 0, "headers cannot be read by this version; give --linux DIR")),
+        Kind::Linux => in_memory(&shown, import::numbers(folder, &facts)?)?,
+        Kind::Headers => in_memory(&shown, import::headers(folder, arch, &facts)?)?,
     };
     Side::new(kind, shown, tables)
 }
@@ -129,14 +137,14 @@ fn in_memory(shown: &str, imported: import::Files) -> Result<Tables, Error> {
 }
 
 /// The sources of `diff`, in the order of the command line, whichever options they are given with.
-struct Sources(Vec<(Kind, PathBuf)>);
+struct Sources {
+    first: (Kind, PathBuf),
+    second: Option<(Kind, PathBuf)>,
+}
 
 const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
-    (
-        Kind::Headers,
-        "Installed headers: a folder that holds asm/unistd.h. Only the ABIs that they are for are compared",
-    ),
+    (Kind::Headers, "Installed headers, as `import` takes them; only the ABIs that they are for are compared"),
     (Kind::Tables, "A folder of imported tables"),
 ];
 
@@ -161,13 +169,14 @@ impl FromArgMatches for Sources {
         for (kind, _) in SOURCES {
             let folders = matches.get_many::<PathBuf>(kind.word()).into_iter().flatten().cloned();
             let places = matches.indices_of(kind.word()).into_iter().flatten();
-            found.extend(places.zip(folders).map(|(place, folder)| (place, kind, folder)));
+            found.extend(places.zip(folders.map(|folder| (kind, folder))));
         }
-        found.sort_by_key(|(place, ..)| *place);
-        if found.len() > 2 {
-            return Err(clap::Error::raw(ErrorKind::TooManyValues, "no more than two sources can be compared\n"));
+        found.sort_by_key(|(place, _)| *place);
+        let mut found = found.into_iter().map(|(_, source)| source);
+        match (found.next(), found.next(), found.next()) {
+            (Some(first), second, None) => Ok(Sources { first, second }),
+            _ => Err(clap::Error::raw(ErrorKind::WrongNumberOfValues, "one or two sources can be compared\n")),
         }
-        Ok(Sources(found.into_iter().map(|(_, kind, folder)| (kind, folder)).collect()))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -15,6 +15,8 @@ use std::path::Path;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Use<'a> {
     entry: &'a str,
+    /// The name of the call.
+    call: &'a str,
     abi: &'a str,
     arch: &'a str,
     wide: &'static [bool],
@@ -47,11 +49,11 @@ fn uses<'a>(
             let second = call.compat.filter(|_| compat);
             let first = call.entry.filter(|_| narrow_kernel || second.is_none());
             let wide: &[bool] = if !wide && compat && second.is_none() { &[false, true] } else { own };
-            uses.extend(first.map(|entry| Use { entry, abi, arch, wide }));
-            uses.extend(second.map(|entry| Use { entry, abi, arch, wide: &[true] }));
+            uses.extend(first.map(|entry| Use { entry, call: call.name, abi, arch, wide }));
+            uses.extend(second.map(|entry| Use { entry, call: call.name, abi, arch, wide: &[true] }));
         }
         let absent = absent.iter().filter(|absent| absent.abis.contains(abi));
-        uses.extend(absent.map(|absent| Use { entry: &absent.entry, abi, arch, wide: own }));
+        uses.extend(absent.map(|absent| Use { entry: &absent.entry, call: &absent.name, abi, arch, wide: own }));
     }
     uses.retain(|used| used.entry != NONE);
     uses
@@ -72,9 +74,7 @@ pub(super) fn join(
         }
     }
     let uses = uses(facts, &absent, read, &architectures);
-    let entries: BTreeSet<&str> = uses.iter().map(|used| used.entry).collect();
-    let mut found = prototypes::scan(root)?;
-    found.retain(|found| entries.contains(found.entry.as_str()));
+    let found = prototypes::scan(root)?;
     let mut definitions: BTreeMap<&str, Vec<&prototypes::Prototype>> = BTreeMap::new();
     for definition in &found {
         definitions.entry(&definition.entry).or_default().push(definition);
@@ -88,18 +88,11 @@ pub(super) fn join(
         }
     }
 
-    // Source and line of a definition, and the ABIs that it is for.
+    // Each definition, and the ABIs that it is for.
     let mut takers: BTreeMap<(&str, &str, usize), BTreeSet<&str>> = BTreeMap::new();
     let mut lacking: Vec<Use<'_>> = Vec::new();
     for used in &uses {
-        let all = definitions.get(used.entry).map(Vec::as_slice).unwrap_or_default();
-        let mut chosen = Vec::new();
-        for wide in used.wide {
-            let Some(kernel) = kernels.get_mut(&(used.arch, *wide)) else { continue };
-            if chosen.is_empty() {
-                chosen = choice(all, used.arch, kernel, &mut kbuild)?;
-            }
-        }
+        let chosen = chosen(used.entry, used, &definitions, &mut kernels, &mut kbuild)?;
         if chosen.is_empty() {
             lacking.push(*used);
         }
@@ -107,6 +100,37 @@ pub(super) fn join(
             takers.entry((used.entry, &definition.source, definition.line)).or_default().insert(used.abi);
         }
     }
+
+    // Assembly that calls the C function of the call's own name takes what that takes.
+    let mut assembly: BTreeMap<&str, BTreeMap<String, Stub>> = BTreeMap::new();
+    let mut passing: BTreeMap<(&str, &str), Prototype> = BTreeMap::new();
+    for used in &lacking {
+        if !assembly.contains_key(used.arch) {
+            let wanted = lacking.iter().filter(|other| other.arch == used.arch).map(|other| other.entry).collect();
+            assembly.insert(used.arch, stubs(root, used.arch, &wanted)?);
+        }
+        let Some(stub) = assembly[used.arch].get(used.entry) else { continue };
+        let Some(function) = stub.passes_to(used.entry, used.call) else { continue };
+        let chosen = chosen(&function, used, &definitions, &mut kernels, &mut kbuild)?;
+        let Some((first, others)) = chosen.split_first() else { continue };
+        let row = passing.entry((used.entry, used.arch)).or_insert_with(|| Prototype {
+            entry: used.entry.to_owned(),
+            args: first.args.clone(),
+            abis: Some(Vec::new()),
+            source: stub.source.clone(),
+            line: stub.line,
+            calls: Some(function),
+            condition: None,
+            optional: None,
+        });
+        if row.args == first.args && others.iter().all(|other| other.args == first.args) {
+            row.abis.get_or_insert_with(Vec::new).push(used.abi.to_owned());
+        }
+    }
+    lacking.retain(|used| {
+        let abis = passing.get(&(used.entry, used.arch)).and_then(|row| row.abis.as_ref());
+        !abis.is_some_and(|abis| abis.iter().any(|abi| abi == used.abi))
+    });
 
     let missing = may_be_missing(root)?;
     let mut variants: BTreeMap<&str, usize> = BTreeMap::new();
@@ -133,11 +157,41 @@ pub(super) fn join(
             abis: rivals.then(|| in_order.map(str::to_owned).collect()),
             source: definition.source.clone(),
             line: definition.line as u32,
+            calls: None,
             condition: definition.condition.clone(),
             optional,
         });
     }
-    Ok((joined, bare(root, facts, &lacking, &missing)?))
+    for mut row in passing.into_values() {
+        let abis = row.abis.unwrap_or_default();
+        row.abis = Some(facts.abis.iter().map(|abi| &abi.name).filter(|name| abis.contains(name)).cloned().collect());
+        if !abis.is_empty() {
+            joined.push(row);
+        }
+    }
+    joined
+        .sort_by(|a, b| (&a.entry, &a.source, &a.condition, a.line).cmp(&(&b.entry, &b.source, &b.condition, b.line)));
+    Ok((joined, bare(facts, &lacking, &assembly, &missing)))
+}
+
+/// The definitions of a C function for the first of the kernels that has it.
+fn chosen<'d, 'u>(
+    function: &str,
+    used: &Use<'u>,
+    definitions: &BTreeMap<&str, Vec<&'d prototypes::Prototype>>,
+    kernels: &mut BTreeMap<(&'u str, bool), Kernel<'_>>,
+    kbuild: &mut Kbuild<'_>,
+) -> Result<Vec<&'d prototypes::Prototype>, Error> {
+    let all = definitions.get(function).map(Vec::as_slice).unwrap_or_default();
+    for wide in used.wide {
+        if let Some(kernel) = kernels.get_mut(&(used.arch, *wide)) {
+            let chosen = choice(all, used.arch, kernel, kbuild)?;
+            if !chosen.is_empty() {
+                return Ok(chosen);
+            }
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The definitions that a kernel of the architecture can have: those that it surely has, or else those that it may have;
@@ -198,17 +252,18 @@ fn may_be_missing(root: &Path) -> Result<BTreeMap<String, u32>, Error> {
 const NI: &str = "kernel/sys_ni.c";
 
 /// What the entry points are that no definition is for.
-fn bare(root: &Path, facts: &Tables, lacking: &[Use<'_>], missing: &BTreeMap<String, u32>) -> Result<Vec<Bare>, Error> {
+fn bare(
+    facts: &Tables,
+    lacking: &[Use<'_>],
+    assembly: &BTreeMap<&str, BTreeMap<String, Stub>>,
+    missing: &BTreeMap<String, u32>,
+) -> Vec<Bare> {
     let mut found: BTreeMap<(&str, String), Bare> = BTreeMap::new();
-    let mut defined: BTreeMap<&str, BTreeMap<String, (String, u32)>> = BTreeMap::new();
     for abi in &facts.abis {
         for used in lacking.iter().filter(|used| used.abi == abi.name) {
-            if !defined.contains_key(used.arch) {
-                let wanted = lacking.iter().filter(|other| other.arch == used.arch).map(|other| other.entry).collect();
-                defined.insert(used.arch, stubs(root, used.arch, &wanted)?);
-            }
-            let (why, source, line) = match (defined[used.arch].get(used.entry), missing.get(used.entry)) {
-                (Some((source, line)), _) => (Why::Assembler, source.clone(), *line),
+            let stub = assembly.get(used.arch).and_then(|stubs| stubs.get(used.entry));
+            let (why, source, line) = match (stub, missing.get(used.entry)) {
+                (Some(stub), _) => (Why::Assembler, stub.source.clone(), stub.line),
                 (None, Some(line)) => (Why::NotBuilt, NI.to_owned(), *line),
                 (None, None) => (Why::NotFound, String::new(), 0),
             };
@@ -220,7 +275,26 @@ fn bare(root: &Path, facts: &Tables, lacking: &[Use<'_>], missing: &BTreeMap<Str
             }
         }
     }
-    Ok(found.into_values().collect())
+    found.into_values().collect()
+}
+
+/// A symbol that assembly defines.
+struct Stub {
+    source: String,
+    line: u32,
+    /// What follows it, up to the next one.
+    body: String,
+}
+
+impl Stub {
+    /// The C function that the stub hands the call's arguments on to: that of the call's own name, or ARM's `mmap2`, which
+    /// is `mmap_pgoff` for pages of 4 KiB.
+    fn passes_to(&self, entry: &str, call: &str) -> Option<String> {
+        let own = format!("sys_{call}");
+        let other = if call == "mmap2" { "sys_mmap_pgoff" } else { &own };
+        let mut words = self.body.split(|c| !is_word(c)).filter(|word| *word != entry);
+        words.find(|word| *word == own || *word == other).map(str::to_owned)
+    }
 }
 
 /// C macros that make an assembler stub of a function: macro, and what the stub's name begins with.
@@ -228,7 +302,7 @@ fn bare(root: &Path, facts: &Tables, lacking: &[Use<'_>], missing: &BTreeMap<Str
 const STUBS: &[(&str, &str)] = &[("save_static_function", "__")];
 
 /// Where an architecture's assembler defines which of the symbols.
-fn stubs(root: &Path, arch: &str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<String, (String, u32)>, Error> {
+fn stubs(root: &Path, arch: &str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<String, Stub>, Error> {
     let mut found = BTreeMap::new();
     let mut sources = Vec::new();
     let mut folders = vec![format!("arch/{arch}/kernel"), format!("arch/{arch}/entry")];
@@ -247,23 +321,24 @@ fn stubs(root: &Path, arch: &str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<St
     for source in sources {
         let text = files::read(&root.join(&source))?;
         let symbols = if source.ends_with(".S") { labels(&text) } else { made(&text) };
-        for (line, symbol) in symbols {
+        for (line, symbol, body) in symbols {
             if wanted.contains(symbol.as_str()) {
-                found.entry(symbol).or_insert((source.clone(), line));
+                found.entry(symbol).or_insert(Stub { source: source.clone(), line, body });
             }
         }
     }
     Ok(found)
 }
 
-/// The symbols that a C file makes with the macros of [`STUBS`].
-fn made(text: &str) -> Vec<(u32, String)> {
+/// The symbols that a C file makes with the macros of [`STUBS`], with line and body.
+fn made(text: &str) -> Vec<(u32, String, String)> {
     let mut found = Vec::new();
     if STUBS.iter().any(|(name, _)| text.contains(name)) {
         for (line, text) in (1..).zip(text.lines()) {
             for (name, prefix) in STUBS {
                 if let Some((symbol, _)) = text.trim_start().strip_prefix(name).and_then(parentheses) {
-                    found.push((line, format!("{prefix}{}", symbol.trim())));
+                    let symbol = symbol.trim();
+                    found.push((line, format!("{prefix}{symbol}"), symbol.to_owned()));
                 }
             }
         }
@@ -271,41 +346,44 @@ fn made(text: &str) -> Vec<(u32, String)> {
     found
 }
 
-/// The labels of an assembler file: `name:`, `ENTRY(name)` and their like, and those that a `.macro` of one parameter
-/// makes of its argument.
-fn labels(text: &str) -> Vec<(u32, String)> {
-    let mut found = Vec::new();
-    // Of each macro the names that it makes, `\` and the parameter in them.
-    let mut macros: Vec<(&str, &str, Vec<String>)> = Vec::new();
+/// The labels of an assembler file, with line and body: `name:`, `ENTRY(name)` and their like, and those that a `.macro`
+/// of one parameter makes of its argument.
+fn labels(text: &str) -> Vec<(u32, String, String)> {
+    let mut found: Vec<(u32, String, String)> = Vec::new();
+    // Name, parameter, labels and body of each macro; a lone backslash stands for the parameter.
+    let mut macros: Vec<(&str, &str, Vec<String>, String)> = Vec::new();
     let mut inside = false;
     for (line, text) in (1..).zip(text.lines()) {
         let text = text.trim();
         let mut words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty());
-        match words.next() {
-            Some(".macro") => {
+        let Some(first) = words.next() else { continue };
+        match first {
+            ".macro" => {
                 inside = true;
-                macros.push((words.next().unwrap_or_default(), words.next().unwrap_or_default(), Vec::new()));
+                let (name, parameter) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                macros.push((name, parameter, Vec::new(), String::new()));
+                continue;
             }
-            Some(".endm") => inside = false,
-            Some(word) => {
-                if let Some(label) = label(text) {
-                    match macros.last_mut() {
-                        Some((_, parameter, made)) if inside && !parameter.is_empty() => {
-                            made.push(
-                                label
-                                    .replace(&format!("\\{parameter}\\()"), "\\")
-                                    .replace(&format!("\\{parameter}"), "\\"),
-                            );
-                        }
-                        _ => found.push((line, label.to_owned())),
-                    }
-                } else if let (Some((_, _, made)), Some(argument)) =
-                    (macros.iter().find(|(name, ..)| *name == word), words.next())
-                {
-                    found.extend(made.iter().map(|name| (line, name.replace('\\', argument))));
-                }
+            ".endm" => {
+                inside = false;
+                continue;
             }
-            None => {}
+            _ => {}
+        }
+        if let Some((_, parameter, made, body)) = macros.last_mut().filter(|_| inside) {
+            let text = text.replace(&format!("\\{parameter}\\()"), "\\").replace(&format!("\\{parameter}"), "\\");
+            made.extend(label(&text).map(str::to_owned));
+            *body += &format!("{text}\n");
+        } else if let Some(label) = label(text) {
+            found.push((line, label.to_owned(), String::new()));
+        } else if let (Some((_, _, made, body)), Some(argument)) =
+            (macros.iter().find(|(name, ..)| *name == first), words.next())
+        {
+            let filled = |text: &String| text.replace('\\', argument);
+            found.extend(made.iter().map(|name| (line, filled(name), filled(body))));
+        } else if let Some((_, _, body)) = found.last_mut() {
+            *body += text;
+            body.push('\n');
         }
     }
     found
@@ -313,7 +391,8 @@ fn labels(text: &str) -> Vec<(u32, String)> {
 
 /// The symbol that a line of assembly defines.
 fn label(text: &str) -> Option<&str> {
-    let named = |name: &str| name.chars().all(|c| is_word(c) || ['\\', '(', ')'].contains(&c)) && !name.is_empty();
+    let named =
+        |name: &str| name.chars().all(|c| is_word(c) || c == '\\') && name.starts_with(|c: char| !c.is_ascii_digit());
     let macro_like = |text: &str| text.split('(').next().is_some_and(|word| word.contains("ENTRY"));
     if let Some((name, _)) = text.split_once(':').filter(|(name, _)| named(name) && !macro_like(name)) {
         return Some(name);
@@ -330,26 +409,33 @@ mod tests {
 
     #[test]
     fn assembler_defines_symbols() {
-        let text = "\t.globl a\na:\n\tb c:\nENTRY(sys_a)\nEND(sys_a)\nSYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
-                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\nalpha_\\name:\n\
-                    .endm\nfork_like clone\n\tfork_like fork, 2\n1:\tnop\n";
-        let found: Vec<_> = labels(text).into_iter().map(|(line, name)| format!("{line} {name}")).collect();
+        let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\nSYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
+                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\n\
+                    alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
+        let found: Vec<_> = labels(text).into_iter().map(|(line, name, _)| format!("{line} {name}")).collect();
         assert_eq!(
             found,
             [
                 "2 a",
-                "4 sys_a",
-                "6 sys_b",
-                "7 sys_c",
-                "8 sys_d",
-                "9 sys_e",
-                "14 sys_clone_wrapper",
-                "14 alpha_clone",
-                "15 sys_fork_wrapper",
-                "15 alpha_fork",
-                "16 1"
+                "5 sys_a",
+                "7 sys_b",
+                "8 sys_c",
+                "9 sys_d",
+                "10 sys_e",
+                "16 sys_clone_wrapper",
+                "16 alpha_clone",
+                "17 sys_fork_wrapper",
+                "17 alpha_fork"
             ]
         );
-        assert_eq!(made("save_static_function(sys_fork);\nsave(sys_x);"), [(1, "__sys_fork".to_owned())]);
+        let passes = |symbol: &str, call: &str| {
+            let stub = labels(text).into_iter().find(|(_, name, _)| name == symbol).unwrap();
+            Stub { source: String::new(), line: stub.0, body: stub.2 }.passes_to(symbol, call)
+        };
+        assert_eq!(passes("alpha_clone", "clone").as_deref(), Some("sys_clone"));
+        assert_eq!(passes("a", "x").as_deref(), Some("sys_x"));
+        assert_eq!(passes("sys_b", "x"), None, "another stub calls it");
+        let made = made("save_static_function(sys_fork);\nsave(sys_x);");
+        assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
     }
 }

@@ -72,6 +72,12 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
     Ok(out)
 }
 
+/// The tables of numbers alone, all that the tree has.
+pub(crate) fn numbers(root: &Path, facts: &Tables) -> Result<Files, Error> {
+    let read = tree::tables(root, &tree::version(root)?, facts, &[], |_| true)?;
+    Ok(read.iter().map(|(source, table)| (format!("{}.toml", source.name), render::table(table))).collect())
+}
+
 /// Imports installed headers: the tables of one architecture, without entry points, its error numbers and the constants.
 /// `arch` is the kernel's name of it; without one, the path says it.
 pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Result<Files, Error> {

@@ -97,15 +97,16 @@ pub(crate) fn table(table: &KernelTable) -> String {
 pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype], bare: &[Bare]) -> String {
     let mut out = head(linux);
     out.push_str("prototypes = [\n");
-    for Prototype { entry, args, abis, source, line, condition, optional } in prototypes {
+    for Prototype { entry, args, abis, source, line, calls, condition, optional } in prototypes {
         let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
         let key = |key: &str, value: Option<String>| value.map_or(String::new(), |value| format!(", {key} = {value}"));
         let _ = writeln!(
             out,
-            "  {{ entry = {entry:?}, args = {}{}, source = {}, line = {line}{}{} }},",
+            "  {{ entry = {entry:?}, args = {}{}, source = {}, line = {line}{}{}{} }},",
             strings(&args),
             key("abis", abis.as_ref().map(|abis| strings(abis))),
             quoted(source),
+            key("calls", calls.as_deref().map(quoted)),
             key("condition", condition.as_deref().map(quoted)),
             key("optional", optional.as_deref().map(quoted)),
         );

@@ -1,0 +1,98 @@
+//! How many of the tables' entry points have a prototype, and why the others have none.
+
+use crate::tables::{Abi, Bare, Prototype, Why};
+use crate::{Error, Tables, emit};
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+
+/// The entry points of one ABI.
+#[derive(Clone, Debug, Default)]
+pub struct Resolved {
+    /// Entry points that the ABI's calls end in; `sys_ni_syscall`, which says that there is no call, is none.
+    pub entries: usize,
+    /// Those with a prototype.
+    pub prototypes: usize,
+    /// Calls for which `raw` has a function, stub or no stub, and calls that end in an entry point.
+    pub functions: [usize; 2],
+    /// Entry points without prototype, and the reason; `None` where the table has left the kernel that the prototypes are
+    /// from.
+    pub bare: Vec<(String, Option<Why>)>,
+    /// Calls whose prototype `raw` does not understand.
+    pub unclear: Vec<String>,
+}
+
+/// What is known of the entry points of each ABI whose table is there. An entry point that is not accounted for is a
+/// mistake of the tables.
+pub fn abis(tables: &Tables) -> Result<Vec<(&Abi, Resolved)>, Error> {
+    let (prototypes, bare) = (tables.prototypes()?, tables.bare()?);
+    let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
+    there.map(|abi| Ok((abi, of(tables, abi, &prototypes, &bare)?))).collect()
+}
+
+fn of(tables: &Tables, abi: &Abi, prototypes: &[Prototype], bare: &[Bare]) -> Result<Resolved, Error> {
+    let table = tables.table(&abi.table)?;
+    let left = tables.sources.iter().any(|source| source.name == abi.table && source.frozen.is_some());
+    let mut found = Resolved::default();
+    let mut seen = BTreeSet::new();
+    for call in abi.calls(&table) {
+        let Some(entry) = call.entry.filter(|entry| *entry != "sys_ni_syscall") else { continue };
+        let known = [call.entry, call.compat]
+            .into_iter()
+            .flatten()
+            .any(|entry| emit::prototype(prototypes, abi, entry).is_some());
+        let function = emit::registers(prototypes, abi, &call).is_some();
+        found.functions[0] += usize::from(function);
+        found.functions[1] += 1;
+        if known && !function {
+            found.unclear.push(call.name.to_owned());
+        }
+        if !seen.insert(entry) {
+            continue;
+        }
+        found.entries += 1;
+        if known {
+            found.prototypes += 1;
+            continue;
+        }
+        let row = bare
+            .iter()
+            .find(|bare| bare.abis.contains(&abi.name) && [call.entry, call.compat].contains(&Some(&bare.entry)));
+        match row {
+            Some(row) => found.bare.push((entry.to_owned(), Some(row.why))),
+            None if left => found.bare.push((entry.to_owned(), None)),
+            None => {
+                let what = format!(
+                    "`{entry}`, in which calls of {} end, is not accounted for; import the tables again",
+                    abi.name
+                );
+                return Err(Error::new("prototypes.toml", 0, what));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// One line about all ABIs whose tables are there: each entry point of each ABI counts.
+pub fn summary(tables: &Tables) -> Result<String, Error> {
+    let mut all = Resolved::default();
+    for (_, one) in abis(tables)? {
+        all.entries += one.entries;
+        all.prototypes += one.prototypes;
+        all.bare.extend(one.bare);
+    }
+    Ok(format!("entry points of all ABIs: {all}"))
+}
+
+impl Display for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} have a prototype", self.prototypes, self.entries)?;
+        let reasons = Why::ALL.iter().map(|(why, word)| (Some(*why), *word)).chain([(None, "left the kernel")]);
+        for (why, word) in reasons {
+            let count = self.bare.iter().filter(|(_, reason)| *reason == why).count();
+            if count > 0 {
+                write!(f, ", {count} {word}")?;
+            }
+        }
+        Ok(())
+    }
+}
