@@ -396,7 +396,7 @@ mod tests {
             assert!(examples.len() >= 2, "{}", verb.get_name());
             for example in examples {
                 // What follows is the shell's, or a remark.
-                let line = example.split(" | ").next().unwrap().split(" > ").next().unwrap();
+                let line = example.split(['|', '>']).next().unwrap().trim_end();
                 let words = line.split("  ").next().unwrap().split(' ');
                 let parsed = Cli::try_parse_from(std::iter::once("cargo codegen").chain(words));
                 assert!(parsed.is_ok(), "{example}: {}", parsed.err().unwrap());
