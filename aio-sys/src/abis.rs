@@ -623,3 +623,43 @@ pub struct Absent {
     /// What to use instead.
     pub instead: &'static str,
 }
+
+#[cfg(test)]
+mod tests {
+    /// Two names that differ in one byte hardly ever share a slot, so that look-ups alone would not show a byte that is
+    /// left out.
+    #[test]
+    fn names_are_the_same_if_every_byte_is() {
+        let text = *b"rt_tgsigqueueinfo_time64_and_more";
+        for len in 0..=text.len() {
+            assert!(super::same(&text[..len], &text[..len]));
+            assert!(len == text.len() || !super::same(&text[..len], &text[..=len]));
+            for at in 0..len {
+                let mut other = text;
+                other[at] ^= 0x20;
+                assert!(!super::same(&text[..len], &other[..len]), "{len} bytes, of which {at} differs");
+            }
+        }
+    }
+
+    #[test]
+    fn a_star_is_any_text() {
+        for (pattern, text, fits) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("*", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "abcbc", true),
+            ("a*c", "abcb", false),
+            ("*ab*ab", "abaab", true),
+            ("*ab*ab", "aab", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a**c", "abc", true),
+            ("abc", "abcd", false),
+            ("a*", "b", false),
+        ] {
+            assert_eq!(super::fits(pattern.as_bytes(), text.as_bytes()), fits, "`{pattern}` on `{text}`");
+        }
+    }
+}

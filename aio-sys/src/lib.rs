@@ -33,8 +33,8 @@
 //!   the committed copy of the same text serves, and there is no build dependency.
 //! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come from their committed
 //!   expansion, and there is no proc macro to build.
-//! - `all-abis`: [`Abi`], the calls of every ABI by name and by number.
-//! - `serde`: `Serialize` and `Deserialize` for [`Errno`] and [`Abi`].
+//! - `all-abis`: the type `Abi`, the calls of every ABI by name and by number.
+//! - `serde`: `Serialize` and `Deserialize` for [`Errno`], and for `Abi` if it is there.
 #![no_std]
 
 // `#[syscall]` and its committed expansion name the crate as its users do.
