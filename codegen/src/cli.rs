@@ -83,22 +83,16 @@ fn verb(verb: Verb) -> Result<(), Error> {
         Verb::Import { linux, tables, only } => {
             let imported = import::tree(&linux, &Tables::embedded()?, &only)?;
             // Nothing is written unless what is about to be written can be read.
-            let resolved = |tables: &Tables| match imported.iter().any(|(name, _)| name == "prototypes.toml") {
-                true => resolved::summary(tables).map(Some),
-                false => Ok(None),
-            };
-            let (folder, files, summary) = match tables {
+            let summary = summary(&imported)?;
+            let (folder, files) = match tables {
                 Some(folder) => {
-                    let tables = load(&folder, &imported)?;
-                    readable(&tables, &imported)?;
-                    let summary = resolved(&tables)?;
-                    (folder, imported, summary)
+                    readable(&load(&folder, &imported)?, &imported)?;
+                    (folder, imported)
                 }
                 None => {
-                    let tables = load(&workspace().join("tables"), &imported)?;
-                    let (copies, summary) = (copies(&tables)?, resolved(&tables)?);
+                    let copies = copies(&load(&workspace().join("tables"), &imported)?)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
-                    (workspace(), tables.chain(copies).collect(), summary)
+                    (workspace(), tables.chain(copies).collect())
                 }
             };
             let written = report(&folder, &files)?;
@@ -161,14 +155,16 @@ fn print(text: &str) -> Result<(), Error> {
     }
 }
 
+/// The tables that no import writes.
+const BY_HAND: &[&str] = &["abis.toml", "absent.toml"];
+
 /// The imported tables of a folder, with `newer` in place of those it has, beside the facts written by hand.
 fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
-    let by_hand = ["abis.toml", "absent.toml"];
     let mut found = Vec::new();
     for &(name, text) in aio_tables::FILES {
         let path = folder.join(name);
         let shown = path.display().to_string();
-        if by_hand.contains(&name) {
+        if BY_HAND.contains(&name) {
             found.push((name.to_owned(), format!("tables/{name}"), text.into()));
         } else if let Some((_, text)) = newer.iter().find(|(newer, _)| newer == name) {
             found.push((name.to_owned(), shown, text.clone().into()));
@@ -176,7 +172,7 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
             found.push((name.to_owned(), shown, files::read(&path)?.into()));
         }
     }
-    if found.len() == by_hand.len() {
+    if found.len() == BY_HAND.len() {
         return Err(Error::new(
             folder.display().to_string(),
             0,
@@ -184,6 +180,17 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
         ));
     }
     Tables::new(found)
+}
+
+/// What an import that brings tables and prototypes says of the entry points.
+fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
+    if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
+        return Ok(None);
+    }
+    let by_hand = aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name));
+    let by_hand = by_hand.map(|&(name, text)| (name.to_owned(), format!("tables/{name}"), text.into()));
+    let new = imported.iter().map(|(name, text)| (name.clone(), name.clone(), text.clone().into()));
+    resolved::summary(&Tables::new(by_hand.chain(new).collect())?).map(Some)
 }
 
 /// Reads every file that is to be written.
