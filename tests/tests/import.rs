@@ -4,6 +4,7 @@
 mod common;
 
 use aio_codegen::Tables;
+use aio_codegen::tables::Why;
 use common::*;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -51,6 +52,45 @@ syscalls = [
     assert_eq!(tables.constants().unwrap().iter().map(|header| header.constants.len()).sum::<usize>(), 11);
     assert_eq!(tables.errnos("mips").unwrap().last().unwrap().value, 89);
     assert_eq!(tables.errnos("x86").unwrap().last().unwrap().value, 38);
+}
+
+#[test]
+fn a_variant_is_for_the_abis_whose_kernels_build_it() {
+    let tree = Tree::new();
+    tree.write("Kbuild", "obj-y += kernel/\n");
+    tree.write("kernel/Makefile", "obj-$(CONFIG_CLONES) += clone.o\n");
+    tree.write("kernel/sys_ni.c", "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n");
+    tree.write(
+        "kernel/clone.c",
+        "#ifdef CONFIG_BACKWARDS\nSYSCALL_DEFINE2(clone3, int, b, int, a)\n#else\nSYSCALL_DEFINE2(clone3, int, a, int, b)\n\
+         #endif\n",
+    );
+    tree.write("arch/Kconfig", "config BACKWARDS\n\tbool\n");
+    tree.write(
+        "arch/x86/Kconfig",
+        "config 64BIT\n\tbool \"64-bit kernel\"\nconfig X86_32\n\tdef_bool !64BIT\n\tselect BACKWARDS\n",
+    );
+    tree.write(
+        "arch/arm/kernel/entry.S",
+        "sys_rseq_slice_yield:\n\tb\tsys_other\nsys_pidfd_send_signal:\n\tb\tsys_personality\n",
+    );
+    let tables = imported(&tree, &[]);
+    let prototypes = tables.prototypes().unwrap();
+    let order = |abi: &str| {
+        let found = aio_codegen::emit::prototype(&prototypes, tables.abi(abi).unwrap(), "sys_clone3").unwrap();
+        assert_eq!(found.optional.as_deref().map(|when| when.split(' ').next().unwrap()), Some("CONFIG_CLONES"));
+        found.args.iter().map(|(_, name)| name.as_str()).collect::<String>()
+    };
+    assert_eq!(["x86_64", "x32", "i386", "sh"].map(order), ["ab", "ab", "ba", "ab"]);
+
+    let bare = tables.bare().unwrap();
+    let why = |entry: &str, abi: &str| {
+        let found = bare.iter().find(|bare| bare.entry == entry && bare.abis.iter().any(|name| name == abi)).unwrap();
+        (found.why, found.source.as_str(), found.line)
+    };
+    assert_eq!(why("sys_rseq_slice_yield", "arm"), (Why::Assembler, "arch/arm/kernel/entry.S", 1));
+    assert_eq!(why("sys_rseq_slice_yield", "sh"), (Why::NotFound, "", 0));
+    assert_eq!(why("sys_set_mempolicy_home_node", "sh"), (Why::NotBuilt, "kernel/sys_ni.c", 2));
 }
 
 #[test]
