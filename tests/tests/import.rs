@@ -63,7 +63,7 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     tree.write(
         "kernel/clone.c",
         "#ifdef CONFIG_BACKWARDS\nSYSCALL_DEFINE2(clone3, int, b, int, a)\n#else\nSYSCALL_DEFINE2(clone3, int, a, int, b)\n\
-         #endif\n",
+         #endif\n#ifdef CONFIG_CHOICE\nSYSCALL_DEFINE2(clone3, int, c, int, d)\n#endif\n",
     );
     tree.write("arch/Kconfig", "config BACKWARDS\n\tbool\n");
     tree.write(
