@@ -1,10 +1,11 @@
 //! System calls by name, argument for argument as the kernel declares them.
 //!
 //! A result in `-4095..=-1` is `-errno` ([`Errno::decode`](crate::Errno::decode) tells); the C library's `errno` is not
-//! touched. A 64-bit argument of the kernel's prototype is one Rust argument, and is split here where it takes two
-//! registers; some entry points of 32-bit ABIs are declared with the halves as arguments of their own (`offset_lo`,
-//! `offset_hi` of i386's `fallocate`), and then so is the function. A call whose C types are not understood has no
-//! function; [`abi`](crate::abi) makes it all the same.
+//! touched. Every call that the kernel defines has a function here. A 64-bit argument is one Rust argument on every target,
+//! and is split and aligned here where it takes two registers: `pread64(fd, buf, count, pos)` is right everywhere, though
+//! i386's entry point takes the halves by hand. A pointer to a structure that [`types`](crate::types) does not define is
+//! a pointer to `c_void`. Two things are as the kernel declares them, and differ: the order of the arguments where an
+//! architecture has its own (`clone`, `fadvise64_64`), and `preadv`'s halves, which come low before high.
 //!
 //! # Safety
 //!

@@ -177,6 +177,7 @@ pub fn run() -> ExitCode {
 
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
+<<<<<<< HEAD
         Verb::Import { linux, headers, arch, tables, only } => {
             let facts = Tables::embedded()?;
             let imported = match (headers, linux) {
@@ -204,6 +205,21 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                     let copies = copies(&new)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                     (workspace(), new, tables.chain(copies).collect())
+=======
+        Verb::Import { linux, tables, only } => {
+            let imported = import::tree(&linux, &Tables::embedded()?, &only)?;
+            // Nothing is written unless what is about to be written can be read.
+            let summary = summary(&imported)?;
+            let (folder, files) = match tables {
+                Some(folder) => {
+                    readable(&load(&folder, &imported)?, &imported)?;
+                    (folder, imported)
+                }
+                None => {
+                    let copies = copies(&load(&workspace().join("tables"), &imported)?)?;
+                    let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
+                    (workspace(), tables.chain(copies).collect())
+>>>>>>> h-prototypes
                 }
             };
             let prototypes = files.iter().any(|(name, _)| name.ends_with("prototypes.toml"));
@@ -335,8 +351,13 @@ fn print(text: &str) -> Result<(), Error> {
     }
 }
 
+<<<<<<< HEAD
 /// Facts that no import writes.
 const BY_HAND: [&str; 2] = ["abis.toml", "absent.toml"];
+=======
+/// The tables that no import writes.
+const BY_HAND: &[&str] = &["abis.toml", "absent.toml"];
+>>>>>>> h-prototypes
 
 /// The imported tables of a folder, with `newer` in place of those it has, beside the facts written by hand.
 fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
@@ -360,6 +381,17 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
         ));
     }
     Tables::new(found)
+}
+
+/// What an import that brings tables and prototypes says of the entry points.
+fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
+    if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
+        return Ok(None);
+    }
+    let by_hand = aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name));
+    let by_hand = by_hand.map(|&(name, text)| (name.to_owned(), format!("tables/{name}"), text.into()));
+    let new = imported.iter().map(|(name, text)| (name.clone(), name.clone(), text.clone().into()));
+    resolved::summary(&Tables::new(by_hand.chain(new).collect())?).map(Some)
 }
 
 /// Reads every file that is to be written.

@@ -4,6 +4,7 @@
 mod common;
 
 use aio_codegen::Tables;
+use aio_codegen::tables::Why;
 use common::*;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,6 +16,9 @@ use tempfile::TempDir;
 
 // What is written.
 
+/// What an import says of the miniature tree, whose tables name more than its C files define.
+const RESOLVED: &str = "entry points of all ABIs: 49 of 277 have a prototype, 228 not found\n";
+
 #[test]
 fn a_tree_becomes_tables() {
     let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
@@ -22,9 +26,10 @@ fn a_tree_becomes_tables() {
     let (status, stdout, stderr) = import(tree.path(), &new, &[]);
     assert_eq!((status, stdout.as_str()), (Some(0), ""), "{stderr}");
     let said: Vec<&str> = stderr.lines().collect();
-    assert_eq!(said.len(), 21);
+    assert_eq!(said.len(), 22);
     assert_eq!(said[0], format!("wrote {}/x86_64.toml", new.display()));
-    assert_eq!(said[20], "20 of 20 files changed");
+    assert_eq!(format!("{}\n", said[20]), RESOLVED);
+    assert_eq!(said[21], "20 of 20 files changed");
     let written = contents(&new);
     assert_eq!(written.keys().collect::<Vec<_>>(), IMPORTED);
     assert_eq!(
@@ -53,6 +58,45 @@ syscalls = [
 }
 
 #[test]
+fn a_variant_is_for_the_abis_whose_kernels_build_it() {
+    let tree = Tree::new();
+    tree.write("Kbuild", "obj-y += kernel/\n");
+    tree.write("kernel/Makefile", "obj-$(CONFIG_CLONES) += clone.o\n");
+    tree.write("kernel/sys_ni.c", "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n");
+    tree.write(
+        "kernel/clone.c",
+        "#ifdef CONFIG_BACKWARDS\nSYSCALL_DEFINE2(clone3, int, b, int, a)\n#else\nSYSCALL_DEFINE2(clone3, int, a, int, b)\n\
+         #endif\n#ifdef CONFIG_CHOICE\nSYSCALL_DEFINE2(clone3, int, c, int, d)\n#endif\n",
+    );
+    tree.write("arch/Kconfig", "config BACKWARDS\n\tbool\n");
+    tree.write(
+        "arch/x86/Kconfig",
+        "config 64BIT\n\tbool \"64-bit kernel\"\nconfig X86_32\n\tdef_bool !64BIT\n\tselect BACKWARDS\n",
+    );
+    tree.write(
+        "arch/arm/kernel/entry.S",
+        "sys_rseq_slice_yield:\n\tb\tsys_other\nsys_pidfd_send_signal:\n\tb\tsys_personality\n",
+    );
+    let tables = imported(&tree, &[]);
+    let prototypes = tables.prototypes().unwrap();
+    let order = |abi: &str| {
+        let found = aio_codegen::emit::prototype(&prototypes, tables.abi(abi).unwrap(), "sys_clone3").unwrap();
+        assert_eq!(found.optional.as_deref().map(|when| when.split(' ').next().unwrap()), Some("CONFIG_CLONES"));
+        found.args.iter().map(|(_, name)| name.as_str()).collect::<String>()
+    };
+    assert_eq!(["x86_64", "x32", "i386", "sh"].map(order), ["ab", "ab", "ba", "ab"]);
+
+    let bare = tables.bare().unwrap();
+    let why = |entry: &str, abi: &str| {
+        let found = bare.iter().find(|bare| bare.entry == entry && bare.abis.iter().any(|name| name == abi)).unwrap();
+        (found.why, found.source.as_str(), found.line)
+    };
+    assert_eq!(why("sys_rseq_slice_yield", "arm"), (Why::Assembler, "arch/arm/kernel/entry.S", 1));
+    assert_eq!(why("sys_rseq_slice_yield", "sh"), (Why::NotFound, "", 0));
+    assert_eq!(why("sys_set_mempolicy_home_node", "sh"), (Why::NotBuilt, "kernel/sys_ni.c", 2));
+}
+
+#[test]
 fn a_second_import_changes_no_byte() {
     let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
     assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
@@ -61,7 +105,7 @@ fn a_second_import_changes_no_byte() {
         files.map(|(name, bytes)| (fs::metadata(folder.path().join(&name)).unwrap().ino(), name, bytes)).collect()
     };
     let before = state();
-    let nothing = (Some(0), String::new(), "0 of 20 files changed\n".to_owned());
+    let nothing = (Some(0), String::new(), format!("{RESOLVED}0 of 20 files changed\n"));
     assert_eq!(import(tree.path(), folder.path(), &[]), nothing);
     assert!(state() == before, "a file was written anew");
 
@@ -69,7 +113,8 @@ fn a_second_import_changes_no_byte() {
     tree.edit(sh, "245\t", "240\tcommon\tgetpid\tsys_getpid\n245\t");
     // The new number ends in an entry point that the tree defines, too.
     let said = ["sh.toml", "prototypes.toml"].map(|name| format!("wrote {}/{name}\n", folder.path().display()));
-    let two = (Some(0), String::new(), said.concat() + "2 of 20 files changed\n");
+    let more = RESOLVED.replace("49 of 277", "50 of 278");
+    let two = (Some(0), String::new(), said.concat() + &more + "2 of 20 files changed\n");
     assert_eq!(import(tree.path(), folder.path(), &[]), two);
 }
 
@@ -188,7 +233,7 @@ fn the_repository_changes_as_a_whole() {
     let readme = fs::read_to_string(&readme).unwrap();
     assert!(readme.starts_with("# Mine\n<!--") && readme.ends_with("-->\nmore of mine\n"), "{readme}");
     assert!(readme.contains("\n| x32 |  | 10 | 7.2.13 | 0x40000000 | 543 | 207 |"), "{readme}");
-    assert_eq!(import().2, format!("0 of {all} files changed\n"));
+    assert_eq!(import().2, format!("{RESOLVED}0 of {all} files changed\n"));
 }
 
 // What no kernel table says.
@@ -891,7 +936,7 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         assert!(stderr.starts_with(&format!("{}:11: {sentence}", path.display())), "{to}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
         // The next import repairs it, and it alone.
-        let repaired = format!("wrote {}\n1 of 20 files changed\n", path.display());
+        let repaired = format!("wrote {}\n{RESOLVED}1 of 20 files changed\n", path.display());
         assert_eq!(import(tree.path(), folder.path(), &[]).2, repaired);
     }
 }

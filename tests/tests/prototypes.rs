@@ -48,6 +48,19 @@ fn arguments(prototypes: &[Prototype], abi: &Abi, entry: &str) -> Vec<String> {
     found.args.iter().map(|(_, name)| name.clone()).collect()
 }
 
+/// What a program would have called, so that the compiler can say what to use instead.
+#[test]
+fn absent_calls_have_prototypes() {
+    let tables = embedded();
+    let prototypes = tables.prototypes().unwrap();
+    for absent in tables.absent().unwrap() {
+        for abi in &absent.abis {
+            let found = emit::prototype(&prototypes, tables.abi(abi).unwrap(), &absent.entry);
+            assert!(found.is_some(), "{abi} {}", absent.entry);
+        }
+    }
+}
+
 /// Against clone(2), sigsuspend and rt_sigaction of the C libraries, which differ by architecture alike.
 #[test]
 fn variants_are_the_architecture_s() {

@@ -100,9 +100,9 @@ impl Architecture {
         !self.symbols.get("64BIT").is_some_and(always)
     }
 
-    /// Whether a kernel of 64 bits can run programs of 32.
+    /// Whether a kernel of 64 bits can run programs of 32, or may be able to: a tree without Kconfig files does not say.
     pub(super) fn has_compat(&self) -> bool {
-        self.symbols.contains_key("COMPAT")
+        self.symbols.is_empty() || self.symbols.contains_key("COMPAT")
     }
 
     /// Takes a Kconfig file in; what it sources is the result.
@@ -222,6 +222,7 @@ impl<'a> Kernel<'a> {
         match name {
             "64BIT" => return Some(self.wide),
             "32BIT" => return Some(!self.wide),
+            "COMPAT" if self.wide && self.architecture.symbols.is_empty() => return None,
             "COMPAT" => return Some(self.wide && self.architecture.has_compat()),
             _ => {}
         }

@@ -96,7 +96,12 @@ pub(crate) fn table(table: &KernelTable) -> String {
 
 pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype], bare: &[Bare]) -> String {
     let mut out = head(linux);
-    out.push_str("prototypes = [\n");
+    out.push_str(
+        "\n# Who defines the entry points, and what they take; SC_ARG64 is the kernel's macro for 64 bits in two words, in memory\n\
+         # order. abis: the ABIs that end in a definition, where an entry point has several. calls: the definition is assembly\n\
+         # and hands the arguments on. condition: the #if around it. optional: kernel/sys_ni.c says that a kernel may lack it;\n\
+         # this is when it has it.\nprototypes = [\n",
+    );
     for Prototype { entry, args, abis, source, line, calls, condition, optional } in prototypes {
         let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
         let key = |key: &str, value: Option<String>| value.map_or(String::new(), |value| format!(", {key} = {value}"));
@@ -111,7 +116,7 @@ pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype], bare: &[Bare]) -
             key("optional", optional.as_deref().map(quoted)),
         );
     }
-    out.push_str("]\n\n# Entry points that no C definition gives arguments.\nbare = [\n");
+    out.push_str("]\n\n# Entry points without arguments to be told: those of the ABIs end in assembly, are not built for them, or are not found.\nbare = [\n");
     for Bare { entry, why, abis, source, line } in bare {
         let word = Why::ALL.iter().find(|(known, _)| known == why).map_or("", |(_, word)| word);
         let place =
