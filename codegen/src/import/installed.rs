@@ -120,12 +120,17 @@ fn arch_of(place: &Path, facts: &Tables) -> Option<String> {
         }
     }
     let triplets = words.iter().rev().filter(|word| word.contains("-linux"));
-    let processor = |word: &&&str| {
-        let named = PROCESSORS.iter().find(|(begins, _)| word.starts_with(begins)).map(|(_, arch)| *arch);
-        // arm64 begins like arm.
-        named.or_else(|| archs().filter(|arch| word.starts_with(arch)).max_by_key(|arch| arch.len()))
-    };
-    triplets.filter_map(|word| processor(&word)).next().map(str::to_owned)
+    triplets.filter_map(|triplet| processor(triplet, archs().collect())).next().map(str::to_owned)
+}
+
+/// The architecture of a triplet's processor: `mipsel` is mips, and `arch` is not arc.
+fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
+    let (word, _) = triplet.split_once('-')?;
+    if let Some((_, arch)) = PROCESSORS.iter().find(|(begins, _)| word.starts_with(begins)) {
+        return Some(arch);
+    }
+    let variant = |rest: &str| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit() || "eivx".contains(c));
+    archs.into_iter().find(|arch| word.strip_prefix(arch).is_some_and(variant))
 }
 
 /// The folder at or above a place, or the `include` beside it, that has a file.
@@ -151,6 +156,43 @@ fn version(includes: &Includes, folder: &Path) -> Result<String, Error> {
         _ => {
             let what = "defines no LINUX_VERSION_CODE; are the headers complete?";
             Err(Error::new(path.display().to_string(), 0, what))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_triplet_names_an_architecture() {
+        let facts = Tables::embedded().unwrap();
+        let arch = |path: &str| arch_of(Path::new(path), &facts);
+        for (path, expected) in [
+            ("/usr/include/x86_64-linux-gnu", "x86"),
+            ("/usr/include/i386-linux-gnu", "x86"),
+            ("/usr/include/x86_64-linux-gnux32", "x86"),
+            ("/usr/aarch64-linux-gnu/include", "arm64"),
+            ("/usr/arm-linux-gnueabihf/include", "arm"),
+            ("/usr/include/armv7l-unknown-linux-musleabihf", "arm"),
+            ("/usr/include/powerpc64le-linux-gnu", "powerpc"),
+            ("/usr/include/ppc64-linux-gnu", "powerpc"),
+            ("/usr/include/mipsisa64r6el-linux-gnuabi64", "mips"),
+            ("/usr/include/s390x-linux-gnu", "s390"),
+            ("/usr/include/sparc64-linux-gnu", "sparc"),
+            ("/usr/include/hppa-linux-gnu", "parisc"),
+            ("/usr/include/alphaev67-linux-gnu", "alpha"),
+            ("/usr/include/sh4-linux-gnu", "sh"),
+            ("/usr/include/or1k-linux-gnu", "openrisc"),
+            ("/usr/include/m68k-linux-gnu", "m68k"),
+            ("/usr/lib/linux/uapi/loongarch", "loongarch"),
+        ] {
+            assert_eq!(arch(path).as_deref(), Some(expected), "{path}");
+        }
+        for path in
+            ["/usr/include", "/home/arm/include", "/mnt/arch-linux/usr/include", "/src/linux-6.1/usr/include", "uapi/x"]
+        {
+            assert_eq!(arch(path), None, "{path}");
         }
     }
 }

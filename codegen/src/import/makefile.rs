@@ -54,16 +54,15 @@ fn arch(text: &str, header: &str) -> Option<Vec<String>> {
     if !text.split([' ', '\t', '\n', '\r', ':', '\\']).any(named) {
         return None;
     }
-    let value = |wanted: &[&str]| {
+    let value = |wanted: &str| {
         let assigned = text.lines().filter_map(|line| line.split_once(":="));
-        let named = |name: &str| wanted.iter().any(|wanted| name.trim().ends_with(wanted));
-        assigned.into_iter().find(|(name, _)| named(name)).map(|(_, list)| words(list))
+        assigned.into_iter().find(|(name, _)| name.trim().ends_with(wanted)).map(|(_, list)| words(list))
     };
     let variable = |header: &str| {
         let stem = header.trim_end_matches(".h");
-        value(&[&format!("_abi_{stem}"), &format!("_abis_{stem}")])
+        value(&format!("_abis_{stem}")).or_else(|| value(&format!("_abi_{stem}")))
     };
-    let tags = value(&[&format!("/{header}: abis")]).or_else(|| variable(header)).unwrap_or_else(|| {
+    let tags = value(&format!("/{header}: abis")).or_else(|| variable(header)).unwrap_or_else(|| {
         let after = text.split_once("--abis ").map_or("", |(_, after)| after);
         let list = after.split_whitespace().next().unwrap_or("");
         words(&list.replace("$*", stem(header)))
@@ -90,6 +89,8 @@ mod tests {
         let older = "syshdr_abi_unistd_32 := common,32\n$(uapi)/unistd_32.h: $(syscall) FORCE\n";
         assert_eq!(made(older, "unistd_32.h"), some("common,32"));
         assert_eq!(made(&older.replace("_abi_", "_abis_"), "unistd_32.h"), some("common,32"));
+        let spu = "systbl_abi_syscall_table_spu := spu\nsystbl_abis_syscall_table_spu := common,spu\n\t$(kapi)/syscall_table_spu.h\n";
+        assert_eq!(made(spu, "syscall_table_spu.h"), some("common,spu"));
         let arm = "syshdr_abi_unistd-common := common\nsyshdr_abi_unistd-oabi := oabi\n$(uapi)/unistd-oabi.h: x\n";
         assert_eq!(made(arm, "unistd-oabi.h"), some("common,oabi"));
         let pattern = "uapi-hdrs-y += $(uapi)/unistd-oabi.h\ncmd = sh --abis common,$* $< $@\n";
