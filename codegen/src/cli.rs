@@ -177,7 +177,6 @@ pub fn run() -> ExitCode {
 
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
-<<<<<<< HEAD
         Verb::Import { linux, headers, arch, tables, only } => {
             let facts = Tables::embedded()?;
             let imported = match (headers, linux) {
@@ -190,11 +189,11 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 (None, linux) => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
             };
             // Nothing is written unless what is about to be written can be read.
-            let (folder, new, files) = match tables {
+            let summary = summary(&imported)?;
+            let (folder, files) = match tables {
                 Some(folder) => {
-                    let new = load(&folder, &imported)?;
-                    readable(&new, &imported)?;
-                    (folder, new, imported)
+                    readable(&load(&folder, &imported)?, &imported)?;
+                    (folder, imported)
                 }
                 None => {
                     let place = workspace().join("tables");
@@ -204,26 +203,9 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                     }
                     let copies = copies(&new)?;
                     let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
-                    (workspace(), new, tables.chain(copies).collect())
-=======
-        Verb::Import { linux, tables, only } => {
-            let imported = import::tree(&linux, &Tables::embedded()?, &only)?;
-            // Nothing is written unless what is about to be written can be read.
-            let summary = summary(&imported)?;
-            let (folder, files) = match tables {
-                Some(folder) => {
-                    readable(&load(&folder, &imported)?, &imported)?;
-                    (folder, imported)
-                }
-                None => {
-                    let copies = copies(&load(&workspace().join("tables"), &imported)?)?;
-                    let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                     (workspace(), tables.chain(copies).collect())
->>>>>>> h-prototypes
                 }
             };
-            let prototypes = files.iter().any(|(name, _)| name.ends_with("prototypes.toml"));
-            let summary = if prototypes { Some(resolved::summary(&new)?) } else { None };
             let written = report(&folder, &files)?;
             if let Some(summary) = summary {
                 eprintln!("{summary}");
@@ -351,13 +333,8 @@ fn print(text: &str) -> Result<(), Error> {
     }
 }
 
-<<<<<<< HEAD
 /// Facts that no import writes.
 const BY_HAND: [&str; 2] = ["abis.toml", "absent.toml"];
-=======
-/// The tables that no import writes.
-const BY_HAND: &[&str] = &["abis.toml", "absent.toml"];
->>>>>>> h-prototypes
 
 /// The imported tables of a folder, with `newer` in place of those it has, beside the facts written by hand.
 fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
@@ -388,10 +365,15 @@ fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
     if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
         return Ok(None);
     }
+    resolved::summary(&in_memory("", imported)?).map(Some)
+}
+
+/// Tables that are in no folder, beside the facts written by hand; `shown` is where they come from.
+fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Tables, Error> {
     let by_hand = aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name));
     let by_hand = by_hand.map(|&(name, text)| (name.to_owned(), format!("tables/{name}"), text.into()));
-    let new = imported.iter().map(|(name, text)| (name.clone(), name.clone(), text.clone().into()));
-    resolved::summary(&Tables::new(by_hand.chain(new).collect())?).map(Some)
+    let imported = imported.iter().map(|(name, text)| (name.clone(), format!("{shown}: {name}"), text.clone().into()));
+    Tables::new(by_hand.chain(imported).collect())
 }
 
 /// Reads every file that is to be written.

@@ -1,6 +1,6 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::{BY_HAND, Outcome, abi, load, print};
+use super::{Outcome, abi, in_memory, load, print};
 use crate::diff::{AbiDiff, Kind, Side};
 use crate::{Error, Tables, check, diff, import};
 use clap::error::ErrorKind;
@@ -122,18 +122,10 @@ fn side(kind: Kind, folder: &Path, arch: Option<&str>) -> Result<Side, Error> {
     let facts = Tables::embedded()?;
     let tables = match kind {
         Kind::Tables => load(folder, &[])?,
-        Kind::Linux => in_memory(&shown, import::numbers(folder, &facts)?)?,
-        Kind::Headers => in_memory(&shown, import::headers(folder, arch, &facts)?)?,
+        Kind::Linux => in_memory(&shown, &import::numbers(folder, &facts)?)?,
+        Kind::Headers => in_memory(&shown, &import::headers(folder, arch, &facts)?)?,
     };
     Side::new(kind, shown, tables)
-}
-
-/// Tables that are in no folder, beside the facts written by hand.
-fn in_memory(shown: &str, imported: import::Files) -> Result<Tables, Error> {
-    let by_hand = aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name));
-    let by_hand = by_hand.map(|&(name, text)| (name.to_owned(), format!("tables/{name}"), text.into()));
-    let imported = imported.into_iter().map(|(name, text)| (name.clone(), format!("{shown}: {name}"), text.into()));
-    Tables::new(by_hand.chain(imported).collect())
 }
 
 /// The sources of `diff`, in the order of the command line, whichever options they are given with.
