@@ -201,7 +201,7 @@ fn abis_that_one_side_lacks_are_said_once() {
     let (status, text) = diff(&old, &new, &[]);
     assert_eq!(status, Some(1));
     assert_eq!(text.matches("s390").count(), 1, "{text}");
-    assert!(text.ends_with("\nonly in {old}: s390\nthe same: 32 ABIs\n"), "{text}");
+    assert!(text.ends_with("\nonly in {old}: s390\nonly in {new}: loongarch32\nthe same: 31 ABIs\n"), "{text}");
     let (status, text) = diff(&new, &old, &["--abi", "s390"]);
     assert_eq!((status, text.as_str()), (Some(1), "--- {old}\n+++ {new}\n\nonly in {new}: s390\n"));
     let json: serde_json::Value = serde_json::from_str(&diff(&new, &old, &["--abi", "s390", "--json"]).1).unwrap();
@@ -463,7 +463,7 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     let (status, _, stderr) = compared("check", &["--abi", "arm"]);
     assert!(status == Some(2) && stderr.contains(": has none of the ABIs that are to be compared with "), "{stderr}");
     let (status, _, stderr) = compared("check", &["--arch", "vax"]);
-    assert!(status == Some(2) && stderr.starts_with("--arch: "), "{stderr}");
+    assert!(status == Some(2) && stderr.ends_with("headers of sh, and --arch says vax\n"), "{stderr}");
 }
 
 // What cannot be done.
@@ -528,22 +528,20 @@ fn a_stale_copy_is_a_difference() {
         fs::write(tables.join(name), bytes).unwrap();
     }
     let readme = repository.path().join("README.md");
-    let empty = "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n\
-                 $ cargo codegen explain read --abi i386\n```\n";
     let missing = (
         Some(2),
         String::new(),
         format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display()),
     );
     assert_eq!(emit(&["--check"]), missing);
-    fs::write(&readme, empty).unwrap();
+    fs::write(&readme, README).unwrap();
     let stale = |name: &str| {
         (Some(1), String::new(), format!("{name}: is not what the tables give; run `cargo codegen emit`\n"))
     };
     assert_eq!(emit(&["--check"]), stale("aio-sys/src/generated/target.rs"));
     assert_eq!(emit(&[]).0, Some(0));
     assert_eq!(emit(&["--check"]), (Some(0), String::new(), String::new()));
-    fs::write(&readme, empty).unwrap();
+    fs::write(&readme, README).unwrap();
     assert_eq!(emit(&["--check"]), stale("README.md"));
 }
 

@@ -220,7 +220,7 @@ fn gotcha_07_some_abis_number_otherwise() {
     // Alpha's shift is the same for all newer calls that both have.
     let alpha: BTreeMap<&str, u32> = calls(&tables, "alpha").iter().map(|call| (call.name, call.number)).collect();
     let newer: Vec<_> = calls(&tables, "aarch64").into_iter().filter(|call| call.number >= 424).collect();
-    assert_eq!(newer.len(), 48);
+    assert!(newer.len() >= 48, "as many as in Linux 7.2");
     for call in newer.iter().filter(|call| call.name != "memfd_secret") {
         assert_eq!(alpha[call.name], call.number + 110, "{}", call.name);
     }
@@ -411,18 +411,19 @@ fn gotcha_12_vendor_trees_carry_conflicts_and_private_calls() {
 #[test]
 fn gotcha_13_versions_differ() {
     let tables = embedded();
+    let current = tables.table("x86_64").unwrap().linux;
     for source in &tables.sources {
         let linux = tables.table(&source.name).unwrap().linux;
-        let series = match source.name.as_str() {
-            "ia64" => "6.1.",
-            "s390-31bit" => "6.12.",
-            _ => "7.2.",
+        let frozen = match source.name.as_str() {
+            "ia64" => Some("6.1"),
+            "s390-31bit" => Some("6.12"),
+            _ => None,
         };
-        assert!(linux.starts_with(series), "{} is of Linux {linux}", source.name);
-        assert_eq!(
-            source.frozen.as_ref().map(|frozen| format!("{frozen}.")),
-            (series != "7.2.").then_some(series.into())
-        );
+        assert_eq!(source.frozen.as_deref(), frozen);
+        match frozen {
+            Some(series) => assert!(linux.starts_with(&format!("{series}.")), "{} is of Linux {linux}", source.name),
+            None => assert_eq!(linux, current, "{}", source.name),
+        }
     }
     holds(
         &tables,
@@ -440,7 +441,7 @@ fn gotcha_13_versions_differ() {
             ("riscv32", "riscv_hwprobe", 258, "sys_riscv_hwprobe"),
         ],
     );
-    assert_eq!((calls(&tables, "s390").len(), calls(&tables, "s390x").len()), (433, 390));
+    assert!(calls(&tables, "s390").len() == 433 && calls(&tables, "s390x").len() >= 390);
     let tags: BTreeSet<String> = tables.table("s390").unwrap().rows.into_iter().map(|row| row.tag).collect();
     assert_eq!(tags, BTreeSet::from(["common".to_owned()]));
 
@@ -464,11 +465,8 @@ fn gotcha_13_versions_differ() {
 fn gotcha_14_the_compat_column_belongs_to_32_bit() {
     let tables = embedded();
     let rows = tables.table("asm-generic").unwrap().rows;
-    let mut tags: BTreeMap<&str, usize> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.compat.is_some()) {
-        *tags.entry(&row.tag).or_default() += 1;
-    }
-    assert_eq!(tags, BTreeMap::from([("32", 11), ("common", 56), ("rlimit", 2), ("time32", 8)]));
+    let tags: BTreeSet<&str> = rows.iter().filter(|row| row.compat.is_some()).map(|row| row.tag.as_str()).collect();
+    assert_eq!(tags, BTreeSet::from(["32", "common", "rlimit", "time32"]));
     let fcntl: Vec<_> = rows
         .iter()
         .filter(|row| row.nr == 25)

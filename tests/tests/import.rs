@@ -210,7 +210,7 @@ fn one_table_needs_no_others_in_the_tree() {
 
 #[test]
 fn the_repository_changes_as_a_whole() {
-    let (tree, repository) = (Tree::new(), TempDir::new().unwrap());
+    let (tree, repository) = (Tree::new(), repository());
     let import = || {
         let mut command = codegen();
         command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen"));
@@ -220,18 +220,18 @@ fn the_repository_changes_as_a_whole() {
     let readme = repository.path().join("README.md");
     let missing = format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display());
     assert_eq!(import(), (Some(2), String::new(), missing));
-    assert_eq!(fs::read_dir(repository.path()).unwrap().count(), 0);
-    let lines = "<!-- ABIs: written by `cargo codegen emit` -->\nold\n<!-- end of ABIs -->\n";
-    fs::write(&readme, format!("# Mine\n{lines}more of mine\n")).unwrap();
+    assert_eq!(contents(&repository.path().join("tables")).keys().collect::<Vec<_>>(), FROZEN);
+    assert_eq!(fs::read_dir(repository.path()).unwrap().count(), 1);
+    fs::write(&readme, format!("# Mine\n{README}more of mine\n")).unwrap();
     let (status, _, stderr) = import();
     let stubs = Tables::embedded().unwrap().abis.iter().filter(|abi| abi.call.is_some()).count();
-    // Beside the copies: the file that picks one, and the README.
-    let all = IMPORTED.len() + stubs + 2;
+    // Beside the copies: the file that picks one, that of all ABIs, and the README.
+    let all = IMPORTED.len() + stubs + 3;
     assert!(status == Some(0) && stderr.ends_with(&format!("\n{all} of {all} files changed\n")), "{stderr}");
-    assert_eq!(contents(&repository.path().join("tables")).keys().collect::<Vec<_>>(), IMPORTED);
-    assert_eq!(contents(&repository.path().join("aio-sys/src/generated")).len(), stubs + 1);
+    assert_eq!(contents(&repository.path().join("tables")).len(), IMPORTED.len() + FROZEN.len());
+    assert_eq!(contents(&repository.path().join("aio-sys/src/generated")).len(), stubs + 2);
     let readme = fs::read_to_string(&readme).unwrap();
-    assert!(readme.starts_with("# Mine\n<!--") && readme.ends_with("-->\nmore of mine\n"), "{readme}");
+    assert!(readme.starts_with("# Mine\n<!--") && readme.ends_with("```\nmore of mine\n"), "{readme}");
     assert!(readme.contains("\n| x32 |  | 10 | 7.2.13 | 0x40000000 | 543 | 207 |"), "{readme}");
     assert_eq!(import().2, format!("{RESOLVED}0 of {all} files changed\n"));
 }
@@ -768,7 +768,8 @@ fn export(folder: &Path, more: &[&str]) -> (Option<i32>, String, String) {
     run(codegen().args(["export", "tsv", "--tables"]).arg(folder).args(more))
 }
 
-/// Rows per ABI, as `make headers` of the same kernels and gcc count them.
+/// Rows per ABI, as `make headers` of Linux 7.2.13, 6.12.107 (s390) and 6.1.176 (ia64) and gcc count them. Later kernels add
+/// to them.
 const ROWS: &[(&str, usize)] = &[
     ("x86_64", 385),
     ("x32", 374),
@@ -819,8 +820,15 @@ fn the_committed_tables_have_the_kernels_rows() {
             _ => rows.push((columns[0], 1)),
         }
     }
-    assert_eq!(rows, ROWS);
-    assert_eq!(tsv.lines().count(), 13_359);
+    let abis = |rows: &[(&str, usize)]| rows.iter().map(|(abi, _)| (*abi).to_owned()).collect::<Vec<_>>();
+    assert_eq!(abis(&rows), abis(ROWS));
+    for ((abi, found), (_, least)) in rows.iter().zip(ROWS) {
+        let frozen = ["s390", "ia64"].contains(abi);
+        assert!(
+            if frozen { found == least } else { found >= least },
+            "{abi}: {found} rows, and {least} in Linux 7.2.13"
+        );
+    }
     for line in [
         "x86_64\t209\tio_submit\tsys_io_submit\t",
         "x32\t1073742368\tio_submit\tcompat_sys_io_submit\t",

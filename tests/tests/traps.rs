@@ -78,7 +78,8 @@ fn trap_3_native_columns_hold_compat_entry_points() {
             .map(|call| call.number)
             .collect()
     };
-    assert_eq!((compat("mips-n32").len(), compat("x32").len()), (71, 28));
+    assert_eq!(compat("x32").len(), 28);
+    assert!(compat("mips-n32").len() >= 71, "as many as in Linux 7.2");
     assert!(compat("x32").iter().all(|number| (0x4000_0000 + 512..=0x4000_0000 + 547).contains(number)));
     for abi in ["x86_64", "i386", "mips-o32", "mips-n64", "aarch64", "arm64-compat"] {
         assert!(compat(abi).is_empty(), "{abi}");
@@ -157,20 +158,13 @@ fn trap_6_a_name_is_no_entry_point() {
     let differ = |table| {
         let rows = rows(table);
         let other = |row: &&Row| row.entry.as_ref().is_some_and(|entry| *entry != format!("sys_{}", row.name));
-        (table, rows.iter().filter(other).count(), rows.len())
+        (table, rows.iter().filter(other).count())
     };
     let tables = ["i386", "m68k", "arm", "mips-o32", "asm-generic", "x86_64"];
-    assert_eq!(
-        tables.map(differ),
-        [
-            ("i386", 115, 461),
-            ("m68k", 113, 443),
-            ("arm", 110, 436),
-            ("mips-o32", 99, 445),
-            ("asm-generic", 50, 395),
-            ("x86_64", 35, 421)
-        ]
-    );
+    // In Linux 7.2; later ones add to it.
+    for ((table, found), least) in tables.map(differ).into_iter().zip([115, 113, 110, 99, 50, 35]) {
+        assert!(found >= least, "{table}: {found}");
+    }
     let tables = embedded();
     assert_eq!(call(&tables, "x86_64", "stat"), Some((4, "sys_newstat")));
     assert_eq!(call(&tables, "x86_64", "newstat"), None);
@@ -227,18 +221,19 @@ fn trap_8_the_entry_point_leads_to_the_arguments() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     let known: BTreeSet<&str> = prototypes.iter().map(|prototype| prototype.entry.as_str()).collect();
-    assert_eq!((prototypes.len(), known.len()), (898, 766));
-    let resolved = |abi: &str| {
+    // How many have arguments in Linux 7.2, and which have none.
+    for (abi, least, without) in [
+        ("x86_64", 368, &[][..]),
+        ("aarch64", 325, &[]),
+        ("i386", 439, &["sys_uselib"]),
+        ("openrisc", 344, &["sys_or1k_atomic"]),
+        ("mips-n64", 362, &[]),
+    ] {
         let entries = calls(&tables, abi).into_iter().filter_map(|call| call.entry);
         let (found, missing): (Vec<_>, Vec<_>) =
             entries.filter(|entry| *entry != "sys_ni_syscall").partition(|entry| known.contains(entry));
-        (found.len(), missing)
-    };
-    assert_eq!(resolved("x86_64"), (368, vec![]));
-    assert_eq!(resolved("aarch64"), (325, vec![]));
-    assert_eq!(resolved("i386"), (439, vec!["sys_uselib"]));
-    assert_eq!(resolved("openrisc"), (342, vec!["__sys_clone", "sys_or1k_atomic", "__sys_clone3"]));
-    assert_eq!(resolved("mips-n64"), (358, vec!["__sys_clone", "__sys_fork", "__sys_sysmips", "__sys_clone3"]));
+        assert!(found.len() >= least && missing == without, "{abi}: {}, without {missing:?}", found.len());
+    }
     let args = |entry: &str| -> Vec<String> {
         let found = prototypes.iter().find(|prototype| prototype.entry == entry).unwrap();
         found.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect()

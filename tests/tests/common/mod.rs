@@ -39,6 +39,24 @@ pub const IMPORTED: &[&str] = &[
     "xtensa.toml",
 ];
 
+/// A README with nothing but the places that `emit` writes.
+pub const README: &str = "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n\
+                          $ cargo codegen explain io_setup --abi i386\n```\n";
+
+/// A folder for a repository, which has the tables of ABIs that have left the kernel.
+pub fn repository() -> TempDir {
+    let repository = TempDir::new().unwrap();
+    let tables = repository.path().join("tables");
+    fs::create_dir(&tables).unwrap();
+    for name in FROZEN {
+        fs::copy(committed().join(name), tables.join(name)).unwrap();
+    }
+    repository
+}
+
+/// The tables that no newer kernel has.
+pub const FROZEN: &[&str] = &["ia64.toml", "s390-31bit.toml"];
+
 /// The committed tables.
 pub fn committed() -> PathBuf {
     aio_tests::root().join("tables")
