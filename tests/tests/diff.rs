@@ -192,7 +192,7 @@ fn one_source_is_compared_with_the_committed_tables() {
     let own: Vec<&str> = text.lines().filter(|line| !line.starts_with("  removed ")).collect();
     assert_eq!(own[..1], ["--- tables"]);
     // Every call of the little tree stands in the big one.
-    assert!(own[2..].iter().all(|line| line.is_empty() || *line == "sh, Linux 7.2.13"), "{text}");
+    assert!(own[2..].iter().all(|line| line.is_empty() || line.starts_with("sh, Linux ")), "{text}");
 }
 
 #[test]

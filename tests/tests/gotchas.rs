@@ -32,7 +32,8 @@ fn gotcha_01_mips_n64_common_row_is_kept() {
     let tables = embedded();
     let rows = tables.table("mips-n64").unwrap().rows;
     let other: Vec<_> = rows.iter().filter(|row| row.tag != "n64").map(|row| (row.nr, row.tag.as_str())).collect();
-    assert_eq!((rows.len(), other), (375, vec![(450, "common")]));
+    assert_eq!(other, [(450, "common")]);
+    assert_eq!(calls(&tables, "mips-n64").len(), rows.len());
     assert_eq!(tables.table("mips-n64").unwrap().tags("mips-n64"), Some(&[][..]));
     holds(&tables, &[("mips-n64", "set_mempolicy_home_node", 5450, "sys_set_mempolicy_home_node")]);
 

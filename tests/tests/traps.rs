@@ -22,8 +22,9 @@ fn trap_1_the_kernel_does_not_filter_mips_by_tag() {
     for (abi, number) in [("mips-o32", 4450), ("mips-n32", 6450), ("mips-n64", 5450)] {
         assert_eq!(call(&tables, abi, "set_mempolicy_home_node"), Some((number, entry)));
     }
-    assert_eq!(rows("mips-n64").iter().filter(|row| row.tag == "n64").count(), 374);
-    assert_eq!(calls(&tables, "mips-n64").len(), 375);
+    // All but one are tagged n64, and all are calls.
+    let tagged = rows("mips-n64").iter().filter(|row| row.tag == "n64").count();
+    assert_eq!(calls(&tables, "mips-n64").len(), tagged + 1);
 }
 
 #[test]
