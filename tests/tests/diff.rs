@@ -558,7 +558,10 @@ fn on_a_terminal(tree: &Tree, settings: &[(&str, &str)]) -> Option<String> {
         tree.path().display()
     );
     let mut command = Command::new("script");
-    command.args(["-qec", &line, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm");
+    command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm");
+    for other in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        command.env_remove(other);
+    }
     let output = command.envs(settings.iter().copied()).output().ok()?;
     assert_eq!(output.status.code(), Some(1), "the status passes through");
     Some(String::from_utf8(output.stdout).unwrap())
