@@ -1,6 +1,6 @@
 //! Linux system calls without a C library, and native AIO (`io_submit`) on top.
 //!
-//! Four layers, each uses only the one below:
+//! Layers, each uses only those below:
 //!
 //! | layer | for | example |
 //! |---|---|---|
@@ -8,9 +8,10 @@
 //! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
 //! | [`raw`] | calls by name, as the kernel declares them | `raw::close(fd)` |
 //! | this module | typed calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
+//! | [`Context`], [`Ring`] | an AIO context that has an owner, and its events without a call | [`Context::submit`] |
 //!
 //! The numbers, the registers and the prototypes are imported from the kernel's sources; none is typed by hand.
-//! The crate is `no_std`, allocates nothing, and never touches the C library's `errno`: errors are [`Errno`] values.
+//! The crate is `no_std` without the feature `std`, and never touches the C library's `errno`: errors are [`Errno`] values.
 //!
 //! # Example: a call of your own, in one line
 //!
@@ -33,7 +34,11 @@
 //!   the committed copy of the same text serves, and there is no build dependency.
 //! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come from their committed
 //!   expansion, and there is no proc macro to build.
+//! - `std` (default): what needs memory, threads or `BorrowedFd`. Without it nothing is allocated.
 #![no_std]
+
+#[cfg(feature = "std")]
+extern crate std;
 
 // `#[syscall]` and its committed expansion name the crate as its users do.
 extern crate self as aio_sys;
@@ -50,11 +55,18 @@ mod target {
 compile_error!("aio-sys is for Linux: the target has another kernel");
 
 pub mod abi;
+#[cfg(feature = "std")]
+mod background;
+mod context;
 mod convert;
 mod errno;
+mod flags;
+mod fork;
 pub mod nr;
 pub mod raw;
+mod ring;
 pub mod types;
+mod wait;
 
 #[cfg(feature = "macros")]
 mod calls;
@@ -66,5 +78,8 @@ mod calls;
 #[cfg(feature = "macros")]
 pub use aio_macros::syscall;
 pub use calls::*;
+pub use context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
 pub use convert::{Arg, Ret};
 pub use errno::Errno;
+pub use flags::{IocbFlags, PollEvents, RwFlags};
+pub use ring::{Events, Ring, RingError};
