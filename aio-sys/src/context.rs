@@ -13,7 +13,8 @@ use core::time::Duration;
 /// An AIO context: made by [`new`](Context::new), destroyed when it is dropped.
 ///
 /// Requests are submitted through `&Context`, by any number of threads; events are taken through `&mut Context`, from the
-/// ring where that is enough and by a call where it is necessary to wait. It owns no buffers.
+/// ring where that is enough and by a call where it is necessary to wait. It owns no buffers: that is what the safe [`Queue`](crate::Queue) and [`scope`](crate::scope())
+/// add.
 ///
 /// # After a fork
 ///
@@ -413,6 +414,12 @@ impl Context {
         self.ring = None;
         // SAFETY: the ring is not read any more.
         unsafe { io_destroy(mem::take(&mut self.id)) }
+    }
+
+    /// Whether the caller is the process that made it, or shares its memory.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.owner.is_current()
     }
 }
 

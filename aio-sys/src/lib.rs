@@ -9,9 +9,10 @@
 //! | [`raw`] | calls by name, as the kernel declares them | `raw::close(fd)` |
 //! | this module | typed calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
 //! | [`Context`], [`Ring`] | an AIO context that has an owner, and its events without a call | [`Context::submit`] |
+//! | [`Queue`], [`scope`](scope()) | asynchronous I/O that is safe | [`Queue::read`] |
 //!
 //! The numbers, the registers and the prototypes are imported from the kernel's sources; none is typed by hand.
-//! The crate is `no_std` without the feature `std`, and never touches the C library's `errno`: errors are [`Errno`] values.
+//! The crate never touches the C library's `errno`: errors are [`Errno`] values.
 //!
 //! # Example: a call of your own, in one line
 //!
@@ -34,7 +35,9 @@
 //!   the committed copy of the same text serves, and there is no build dependency.
 //! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come from their committed
 //!   expansion, and there is no proc macro to build.
-//! - `std` (default): what needs memory, threads or `BorrowedFd`. Without it nothing is allocated.
+//! - `std` (default): [`Queue`], [`scope`](scope()) and what else needs memory, threads or `BorrowedFd`. Without it the crate
+//!   is `no_std`, and allocates nothing.
+//! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
 #![no_std]
 
 #[cfg(feature = "std")]
@@ -57,14 +60,22 @@ compile_error!("aio-sys is for Linux: the target has another kernel");
 pub mod abi;
 #[cfg(feature = "std")]
 mod background;
+#[cfg(feature = "std")]
+mod buf;
 mod context;
 mod convert;
+#[cfg(feature = "std")]
+mod engine;
 mod errno;
 mod flags;
 mod fork;
 pub mod nr;
+#[cfg(feature = "std")]
+mod queue;
 pub mod raw;
 mod ring;
+#[cfg(feature = "std")]
+mod scope;
 pub mod types;
 mod wait;
 
@@ -77,9 +88,17 @@ mod calls;
 
 #[cfg(feature = "macros")]
 pub use aio_macros::syscall;
+#[cfg(feature = "std")]
+pub use buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut};
 pub use calls::*;
 pub use context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
 pub use convert::{Arg, Ret};
+#[cfg(feature = "std")]
+pub use engine::{Completion, Full, PollToken, Token};
 pub use errno::Errno;
 pub use flags::{IocbFlags, PollEvents, RwFlags};
+#[cfg(feature = "std")]
+pub use queue::{Batch, Queue};
 pub use ring::{Events, Ring, RingError};
+#[cfg(feature = "std")]
+pub use scope::{Borrowed, Scope, ScopeBatch, scope};
