@@ -3,7 +3,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::boxed::Box;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
 use std::slice;
 use std::vec::Vec;
@@ -16,8 +16,8 @@ use std::vec::Vec;
 ///
 /// # Safety
 ///
-/// From when the value has been moved into its place until it is moved out of there or dropped, `byte_ptr` and `byte_len`
-/// say the same, whatever else happens. Until then the bytes can be read, are initialised, and nobody writes to them.
+/// `byte_ptr` and `byte_len` say the same for as long as the value is not changed through a `&mut`, also when it is moved. So
+/// long the bytes can be read, are initialised, and nobody writes to them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be lent to the kernel until a request ends",
     label = "the kernel may use it after it has moved, or its borrow has ended",
@@ -99,6 +99,80 @@ shared! {
     &'static [u8];
     #[cfg(feature = "bytes")]
     bytes::Bytes;
+}
+
+/// A part of a buffer: for the rest of a transfer that was short, without copying.
+///
+/// # Example: until all is written
+///
+/// ```
+/// use aio_sys::{Part, Queue};
+/// use std::num::NonZeroU32;
+/// use std::os::fd::AsFd;
+///
+/// # let path = std::env::temp_dir().join(format!("aio-sys-part-{}", std::process::id()));
+/// let file = std::fs::File::create(&path)?;
+/// let mut queue = Queue::new(NonZeroU32::MIN)?;
+/// let mut rest = Part::new(b"all of it".to_vec(), 0..9);
+/// while !rest.range().is_empty() {
+///     let start = rest.range().start;
+///     queue.write(file.as_fd(), rest, start as u64).expect("a free slot");
+///     let mut ended = None;
+///     queue.wait(1, None, |completion| ended = Some(completion))?;
+///     let ended = ended.expect("no signal, no timeout");
+///     rest = Part::new(ended.buf.unwrap().into_inner(), start + ended.result?..9);
+/// }
+/// assert_eq!(std::fs::read(&path)?, b"all of it");
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Part<B> {
+    buf: B,
+    range: Range<usize>,
+}
+
+impl<B: IoBuf> Part<B> {
+    /// The bytes of `buf` in `range`.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it starts, or outside of the buffer.
+    pub fn new(buf: B, range: Range<usize>) -> Part<B> {
+        let len = buf.byte_len();
+        assert!(range.start <= range.end && range.end <= len, "{range:?} is no part of a buffer of {len} bytes");
+        Part { buf, range }
+    }
+
+    /// Which bytes.
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// All of the buffer.
+    pub fn into_inner(self) -> B {
+        self.buf
+    }
+}
+
+// SAFETY: inside of the buffer, as `new` has made sure: its length is what it was, since nobody else can reach it.
+unsafe impl<B: IoBuf> IoBuf for Part<B> {
+    fn byte_ptr(&self) -> *const u8 {
+        // SAFETY: see above.
+        unsafe { self.buf.byte_ptr().add(self.range.start) }
+    }
+
+    fn byte_len(&self) -> usize {
+        self.range.len()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl<B: IoBufMut> IoBufMut for Part<B> {
+    fn byte_mut_ptr(&mut self) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { self.buf.byte_mut_ptr().add(self.range.start) }
+    }
 }
 
 /// Zeroed memory that is aligned as `O_DIRECT` wants it.

@@ -20,6 +20,14 @@ use std::{fmt, iter, mem, process, slice};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(u64);
 
+impl Token {
+    /// A number below what the queue was made for, which no other request has until this one's completion was handed out:
+    /// an index for tables of one's own.
+    pub const fn index(self) -> usize {
+        self.0 as u32 as usize
+    }
+}
+
 /// A poll, the one kind of request that can be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PollToken(Token);

@@ -89,7 +89,7 @@ mod calls;
 #[cfg(feature = "macros")]
 pub use aio_macros::syscall;
 #[cfg(feature = "std")]
-pub use buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut};
+pub use buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut, Part};
 pub use calls::*;
 pub use context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
 pub use convert::{Arg, Ret};

@@ -4,7 +4,9 @@
 mod common;
 
 use aio_sys::types::aio_ring;
-use aio_sys::{AlignedBuf, AlignedBufError, Completion, Errno, Full, PollEvents, PollToken, Queue, RwFlags, Token};
+use aio_sys::{
+    AlignedBuf, AlignedBufError, Completion, Errno, Full, Part, PollEvents, PollToken, Queue, RwFlags, Token,
+};
 use common::{AIO_CALLS, Random, aio_nr, file, in_child, pair, refuse};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -139,6 +141,42 @@ fn kinds_of_buffers() {
     }
     let much = isize::MAX as usize + 1 - 512;
     assert_eq!(AlignedBuf::new(much, 512).unwrap_err(), AlignedBufError::NoMemory(much));
+}
+
+#[test]
+fn parts_of_buffers() {
+    let file = file(100);
+    let mut queue = Queue::<Part<Vec<u8>>>::new(NonZeroU32::new(2).unwrap()).unwrap();
+    queue.batch(|batch| {
+        batch.read(file.as_fd(), Part::new(vec![0; 8], 2..5), 10).unwrap();
+        batch.write(file.as_fd(), Part::new(vec![1, 2, 3, 4], 1..3), 50).unwrap();
+    });
+    let mut done = drain(&mut queue);
+    done.sort_by_key(|done| done.result);
+    let [write, read] = <[_; 2]>::try_from(done).unwrap().map(|done| (done.result, done.buf.unwrap().into_inner()));
+    assert_eq!(read, (Ok(3), vec![0, 0, 10, 11, 12, 0, 0, 0]));
+    assert_eq!(write, (Ok(2), vec![1, 2, 3, 4]));
+    let mut written = [0; 4];
+    file.read_exact_at(&mut written, 49).unwrap();
+    assert_eq!(written, [49, 2, 3, 52]);
+    #[allow(clippy::reversed_empty_ranges, reason = "the mistake to be caught")]
+    for range in [0..5, 5..5, 3..2] {
+        assert!(catch_unwind(|| Part::new(vec![0; 4], range)).is_err());
+    }
+    assert_eq!(Part::new(vec![0; 4], 4..4).range(), 4..4);
+}
+
+#[test]
+fn indexes_of_tokens_are_few_and_different() {
+    let (reader, _writer) = pair();
+    let mut queue = queue(5);
+    for _ in 0..3 {
+        let mut indexes = queue
+            .batch(|batch| [0; 5].map(|_| Token::from(batch.poll(reader.as_fd(), PollEvents::IN).unwrap()).index()));
+        indexes.sort();
+        assert_eq!(indexes, [0, 1, 2, 3, 4]);
+        queue = self::queue(5);
+    }
 }
 
 #[test]
