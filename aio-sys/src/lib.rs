@@ -14,6 +14,8 @@
 //! The numbers, the registers and the prototypes are imported from the kernel's sources; none is typed by hand.
 //! The crate never touches the C library's `errno`: errors are [`Errno`] values.
 //!
+//! [How it works](guide): one request followed through the kernel, from `io_submit` to its event, and when to use this at all.
+//!
 //! # Example: a call of your own, in one line
 //!
 //! ```
@@ -69,6 +71,9 @@ mod engine;
 mod errno;
 mod flags;
 mod fork;
+#[cfg(feature = "std")]
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod nr;
 #[cfg(feature = "std")]
 mod queue;
