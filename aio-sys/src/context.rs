@@ -289,6 +289,7 @@ impl Context {
     }
 
     /// The ring, to take events without a call. `None` if it is of a kind that is not known, and after a fork.
+    #[inline]
     pub fn ring(&mut self) -> Option<&mut Ring> {
         self.ring.as_mut().filter(|_| self.owner.is_current())
     }

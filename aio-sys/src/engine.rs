@@ -131,23 +131,27 @@ impl<B> Table<B> {
         }
     }
 
+    #[inline]
     fn take(&mut self) -> Option<u32> {
         let index = self.free.pop()?;
         self.slots[index as usize].generation += 1;
         Some(index)
     }
 
+    #[inline]
     fn token(&self, index: u32) -> Token {
         Token(u64::from(self.slots[index as usize].generation) << 32 | u64::from(index))
     }
 
     /// The slot of a request that has not ended.
+    #[inline]
     fn find(&self, token: Token) -> Option<u32> {
         let index = token.0 as u32;
         let slot = self.slots.get(index as usize)?;
         (slot.generation % 2 == 1 && self.token(index) == token).then_some(index)
     }
 
+    #[inline]
     fn end(&mut self, index: u32, result: Result<usize, Errno>) -> Completion<B> {
         let token = self.token(index);
         let slot = &mut self.slots[index as usize];
@@ -157,6 +161,7 @@ impl<B> Table<B> {
         Completion { token, result, buf, bufs }
     }
 
+    #[inline]
     fn completed(&mut self, event: io_event) -> Option<Completion<B>> {
         let index = self.find(Token(event.data))?;
         self.in_flight -= 1;
@@ -209,6 +214,7 @@ impl<B> Engine<B> {
 
     /// Queues a transfer. `address` is where the kernel may read, or write if `opcode` is that of a read, for as long as
     /// `buf` stays in its slot.
+    #[inline]
     pub(crate) fn transfer(
         &mut self,
         opcode: u16,
@@ -271,12 +277,14 @@ impl<B> Engine<B> {
     }
 
     /// Queues a poll.
+    #[inline]
     pub(crate) fn poll(&mut self, fd: BorrowedFd<'_>, events: PollEvents) -> Result<PollToken, Full<()>> {
         let index = self.table.take().ok_or(Full(()))?;
         let request = iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: events.bits().into(), ..iocb::default() };
         Ok(PollToken(self.queue(index, request, fd)))
     }
 
+    #[inline]
     fn at_offset(&mut self, index: u32, mut request: iocb, fd: BorrowedFd<'_>, offset: u64) -> Token {
         match offset.try_into() {
             Ok(offset) => {
@@ -288,6 +296,7 @@ impl<B> Engine<B> {
         }
     }
 
+    #[inline]
     fn queue(&mut self, index: u32, mut request: iocb, fd: BorrowedFd<'_>) -> Token {
         let token = self.table.token(index);
         request.aio_data = token.0;
@@ -309,6 +318,7 @@ impl<B> Engine<B> {
     /// Submits what is queued. What the kernel refuses is set aside, to be handed out with its error.
     ///
     /// The descriptors that were queued must still be open: whoever queues them sees to that.
+    #[inline]
     pub(crate) fn flush(&mut self) {
         let iocbs = self.iocbs.as_mut_ptr();
         self.requests.clear();
@@ -356,6 +366,7 @@ impl<B> Engine<B> {
         self.table.refused.len() + self.unread.len() + self.context.pending().unwrap_or(0)
     }
 
+    #[inline]
     pub(crate) fn reap(&mut self, mut visit: impl FnMut(Completion<B>)) -> usize {
         let mut count = 0;
         let mut visit = |completion| {

@@ -3,7 +3,7 @@
 //! Medians of rounds that take turns, on one processor, in one run: `cargo bench -p aio-tests --bench aio`.
 
 use aio_sys::types::*;
-use aio_sys::{Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
+use aio_sys::{AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
@@ -80,6 +80,11 @@ impl Work<'_> {
 /// Does the work of one batch, and waits for it.
 type Contender<'a> = Box<dyn FnMut() + 'a>;
 
+/// Aligned, so that nobody is lucky with where the bytes go.
+fn blocks(count: usize) -> AlignedBuf {
+    AlignedBuf::new(count * BLOCK, BLOCK).unwrap()
+}
+
 fn look_at(result: i64) {
     assert!(black_box(result) > 0);
 }
@@ -89,12 +94,12 @@ struct Hand {
     iocbs: Vec<iocb>,
     pointers: Vec<*mut iocb>,
     events: Vec<io_event>,
-    blocks: Vec<u8>,
+    blocks: AlignedBuf,
 }
 
 impl Hand {
     fn new(batch: usize) -> Hand {
-        let (mut iocbs, blocks) = (vec![iocb::default(); batch], vec![0; batch * BLOCK]);
+        let (mut iocbs, blocks) = (vec![iocb::default(); batch], blocks(batch));
         let first = iocbs.as_mut_ptr();
         // SAFETY: inside of the array.
         let pointers = (0..batch).map(|i| unsafe { first.add(i) }).collect();
@@ -118,8 +123,8 @@ impl Hand {
 }
 
 fn queue(work: Work<'_>, batch: usize) -> Contender<'_> {
-    let mut queue = Queue::<Vec<u8>>::new(NonZeroU32::new(batch as u32).unwrap()).unwrap();
-    let mut blocks = vec![vec![0; BLOCK]; batch];
+    let mut queue = Queue::<AlignedBuf>::new(NonZeroU32::new(batch as u32).unwrap()).unwrap();
+    let mut blocks: Vec<_> = (0..batch).map(|_| self::blocks(1)).collect();
     Box::new(move || {
         queue.batch(|requests| {
             for i in 0..batch {
@@ -214,7 +219,7 @@ fn libaio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
 fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     use io_uring::{IoUring, opcode, types::Fd};
     let mut ring = IoUring::new(batch as u32).ok()?;
-    let mut blocks = vec![0u8; batch * BLOCK];
+    let mut blocks = blocks(batch);
     let fd = Fd(work.fd());
     Some(Box::new(move || {
         {
@@ -242,7 +247,7 @@ fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
 
 /// One plain call for each.
 fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
-    let mut blocks = vec![0u8; batch * BLOCK];
+    let mut blocks = blocks(batch);
     Box::new(move || match work {
         Work::Poll(fd) => {
             for _ in 0..batch {
