@@ -9,6 +9,7 @@
 use crate::types::*;
 use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, io_cancel, raw};
 use std::boxed::Box;
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -111,7 +112,7 @@ struct Table<B> {
     /// Requests that the kernel has accepted, and whose events were not read.
     in_flight: usize,
     /// Those that it has not, or that were not even submitted, and why.
-    refused: Vec<(u32, Errno)>,
+    refused: VecDeque<(u32, Errno)>,
 }
 
 struct Slot<B> {
@@ -127,7 +128,7 @@ impl<B> Table<B> {
             slots: iter::repeat_with(|| Slot { generation: 0, buf: None, bufs: Vec::new() }).take(capacity).collect(),
             free: (0..capacity as u32).rev().collect(),
             in_flight: 0,
-            refused: Vec::with_capacity(capacity),
+            refused: VecDeque::with_capacity(capacity),
         }
     }
 
@@ -169,7 +170,7 @@ impl<B> Table<B> {
     }
 
     fn refused(&mut self) -> Option<Completion<B>> {
-        let (index, errno) = self.refused.pop()?;
+        let (index, errno) = self.refused.pop_front()?;
         Some(self.end(index, Err(errno)))
     }
 }
@@ -311,7 +312,7 @@ impl<B> Engine<B> {
     }
 
     fn refuse(&mut self, index: u32, errno: Errno) -> Token {
-        self.table.refused.push((index, errno));
+        self.table.refused.push_back((index, errno));
         self.table.token(index)
     }
 
