@@ -1,7 +1,7 @@
 //! An AIO context that has an owner.
 
 use crate::fork::Owner;
-use crate::ring::Ring;
+use crate::ring::{Events, Ring};
 use crate::types::{io_event, iocb, sigset_t};
 use crate::wait::wait;
 use crate::{ContextId, Errno, io_destroy, io_setup, io_submit};
@@ -54,7 +54,7 @@ use core::time::Duration;
 /// assert_eq!((error.index, error.errno, error.cause), (1, Errno::EBADF, Cause::Refused));
 ///
 /// let mut events = Vec::new();
-/// context.ring().expect("a ring of the kind that is known").reap(|event| events.push(event.data));
+/// context.reap(|event| events.push(event.data)).expect("a ring of the kind that is known");
 /// assert_eq!(events, [1]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -210,10 +210,13 @@ impl Context {
         Ok(Context { id, owner, ring, requested: requests })
     }
 
-    /// What the other layers know it by.
+    /// What the calls know it by.
     ///
-    /// Events that are taken by it are missed here, and requests that are submitted by it are seen here.
-    pub fn id(&self) -> ContextId {
+    /// # Safety
+    ///
+    /// Safe calls take it. None of them may take events, or destroy the context, while this value is used: events in the ring
+    /// are read where they are, and the kernel would write to them.
+    pub unsafe fn id(&self) -> ContextId {
         self.id
     }
 
@@ -288,10 +291,17 @@ impl Context {
         }
     }
 
-    /// The ring, to take events without a call. `None` if it is of a kind that is not known, and after a fork.
+    /// The events that are ready, in the ring: see [`Ring::peek`]. `None` if it cannot be read, which is so after a fork.
     #[inline]
-    pub fn ring(&mut self) -> Option<&mut Ring> {
-        self.ring.as_mut().filter(|_| self.owner.is_current())
+    pub fn peek(&mut self) -> Option<Events<'_>> {
+        self.ring.as_mut()?.peek()
+    }
+
+    /// Takes the events that are ready, without a call: see [`Ring::reap`]. `None` if the ring cannot be read.
+    #[inline]
+    pub fn reap(&mut self, visit: impl FnMut(io_event)) -> Option<usize> {
+        // The ring itself is not lent: two that changed places would not end with their contexts.
+        self.ring.as_mut()?.reap(visit)
     }
 
     /// Events that are ready: two loads. `None` if the ring cannot be read.

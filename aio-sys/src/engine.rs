@@ -354,7 +354,9 @@ impl<B> Engine<B> {
         if !self.context.is_ours() {
             return Err(Errno::EINVAL);
         }
-        match io_cancel(self.context.id(), &self.iocbs[index as usize], &mut io_event::default()) {
+        // SAFETY: io_cancel takes no events.
+        let id = unsafe { self.context.id() };
+        match io_cancel(id, &self.iocbs[index as usize], &mut io_event::default()) {
             Ok(()) | Err(Errno::EINPROGRESS) => Ok(true),
             Err(Errno::EINVAL) => Ok(false),
             Err(errno) => Err(errno),
@@ -379,11 +381,7 @@ impl<B> Engine<B> {
         }
         self.hand_out(&mut visit);
         let table = &mut self.table;
-        let read = self.context.ring().and_then(|ring| {
-            ring.reap(|event| {
-                table.completed(event).into_iter().for_each(&mut visit);
-            })
-        });
+        let read = self.context.reap(|event| table.completed(event).into_iter().for_each(&mut visit));
         if read.is_none() && self.table.in_flight > 0 {
             // There are no more events than there is room for. An error will be told to who waits.
             if let Ok(events) = self.context.getevents(0, &mut self.events, Some(std::time::Duration::ZERO)) {

@@ -66,7 +66,7 @@ fn without_wipe_on_fork() {
         // SAFETY: a poll has no buffer.
         let outcome = unsafe { context.submit(&requests) };
         assert_eq!(outcome.all(), Ok(1));
-        in_child(|| context.pending().is_none() && context.ring().is_none());
+        in_child(|| context.pending().is_none() && context.peek().is_none());
         context.getevents(1, &mut [io_event::default()], Some(Duration::from_secs(10))) == Ok(1)
     });
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use aio_sys::types::*;
-use aio_sys::{Cause, Context, ContextId, Errno, IocbFlags, PollEvents, RwFlags, SubmitOutcome, nr};
+use aio_sys::{Cause, Context, Errno, IocbFlags, PollEvents, Ring, RwFlags, SubmitOutcome, nr};
 use common::{AIO_CALLS, aio_nr, file, in_child, pair, refuse};
 use std::io::Write;
 use std::num::NonZeroU32;
@@ -109,7 +109,7 @@ fn a_full_ring_says_so_until_events_are_taken() {
     let again = submit(&context, &outcome.rest[..1]);
     assert_eq!(again.error.unwrap().cause, Cause::SlotsHeld);
     assert_eq!(context.pending(), Some(outcome.accepted));
-    assert_eq!(context.ring().unwrap().reap(|_| ()), Some(outcome.accepted));
+    assert_eq!(context.reap(|_| ()), Some(outcome.accepted));
     assert_eq!(submit(&context, &outcome.rest[..1]).all(), Ok(1));
 }
 
@@ -128,13 +128,13 @@ fn what_is_usable_can_be_used_from_any_processor() {
         pin((round + 1) % cpus);
         let mut left = usable;
         while left > 0 {
-            left -= context.ring().unwrap().reap(|_| ()).unwrap();
+            left -= context.reap(|_| ()).unwrap();
         }
         // One by one, so that this processor takes a group of its own.
         for _ in 0..round % 7 {
             assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).all(), Ok(1));
         }
-        context.ring().unwrap().reap(|_| ());
+        context.reap(|_| ());
     }
 }
 
@@ -150,7 +150,7 @@ fn pin(cpu: usize) {
 #[test]
 fn a_context_that_was_taken_away_is_told_from_a_bad_request() {
     let context = context(1);
-    // SAFETY: the ring is not read below.
+    // SAFETY: neither the ring nor the id is used below, but by calls that are to fail.
     unsafe { aio_sys::io_destroy(context.id()) }.unwrap();
     let (_reader, writer) = pair();
     let error = submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).error.unwrap();
@@ -163,7 +163,7 @@ fn a_context_that_was_taken_away_is_told_from_a_bad_request() {
 #[test]
 fn events_come_in_order_round_the_end_of_the_ring() {
     let mut context = context(1);
-    let places = context.ring().unwrap().nr() as u64;
+    let places = u64::from(context.capacity().events) + 1;
     let (_reader, writer) = pair();
     let (mut sent, mut seen) = (0, 0);
     while seen < 10 * places {
@@ -172,14 +172,14 @@ fn events_come_in_order_round_the_end_of_the_ring() {
         sent += submit(&context, &requests).all().unwrap() as u64;
         match sent % 3 {
             0 => {
-                let taken = context.ring().unwrap().reap(|event| {
+                let taken = context.reap(|event| {
                     assert_eq!(event.data, seen);
                     seen += 1;
                 });
                 assert!(taken.is_some());
             }
             1 => {
-                let events = context.ring().unwrap().peek().unwrap();
+                let events = context.peek().unwrap();
                 let count = events.len() / 2 + 1;
                 for event in &events[..count] {
                     assert_eq!(event.data, seen);
@@ -202,13 +202,14 @@ fn events_come_in_order_round_the_end_of_the_ring() {
 fn a_damaged_head_sends_the_reader_to_the_kernel() {
     let mut context = context(1);
     let (_reader, writer) = pair();
-    let nr = context.ring().unwrap().nr();
-    let ring = std::ptr::with_exposed_provenance_mut::<aio_ring>(context.id().as_raw() as usize);
+    let nr = context.capacity().events + 1;
+    // SAFETY: it takes no events.
+    let ring = unsafe { std::ptr::with_exposed_provenance_mut::<aio_ring>(context.id().as_raw() as usize) };
     assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 5)]).all(), Ok(1));
     // SAFETY: the ring is mapped, and nobody else writes the head.
     unsafe { (&raw mut (*ring).head).write_volatile(nr) };
     assert_eq!(context.pending(), None);
-    assert_eq!(context.ring().unwrap().reap(|_| ()), None);
+    assert_eq!(context.reap(|_| ()), None);
     assert_eq!(data(&mut context, 1), [5]);
     assert_eq!(context.pending(), Some(0), "the kernel has put the head right");
 }
@@ -379,7 +380,8 @@ fn a_child_touches_nothing() {
     in_child(|| {
         let mut events = [io_event::default(); 4];
         assert_eq!(context.pending(), None);
-        assert!(context.ring().is_none());
+        assert!(context.peek().is_none());
+        assert_eq!(context.reap(|_| ()), None);
         assert_eq!(context.getevents(1, &mut events, None), Err(Errno::EINVAL));
         assert_eq!(context.pgetevents(1, &mut events, None, &sigset_t::default()), Err(Errno::EINVAL));
         let mut again = poll(writer.as_raw_fd(), libc::POLLOUT, 4);
@@ -391,7 +393,7 @@ fn a_child_touches_nothing() {
         assert_eq!(data(&mut own, 1), [4]);
         assert_eq!(context.pending(), None, "a context in the child does not bring back the parent's");
         // And so for the child's child.
-        in_child(|| own.pending().is_none() && context.pending().is_none() && own.ring().is_none());
+        in_child(|| own.pending().is_none() && context.pending().is_none() && own.peek().is_none());
         // SAFETY: the child's copy, which is not used again.
         unsafe { std::ptr::read(&context) }.close() == Err(Errno::EINVAL)
     });
@@ -405,21 +407,21 @@ fn a_child_cannot_take_by_what_it_borrowed_before() {
     let (_reader, writer) = pair();
     let mut polls = [1, 2, 3].map(|data| poll(writer.as_raw_fd(), libc::POLLOUT, data));
     assert_eq!(submit(&context, &polls.each_mut()).all(), Ok(3));
-    let ring = context.ring().unwrap();
-    let events = ring.peek().unwrap();
+    // SAFETY: it takes no events.
+    let id = unsafe { context.id() };
+    let events = context.peek().unwrap();
     assert_eq!(events.len(), 3);
-    let head = |id: ContextId| {
-        let ring = std::ptr::with_exposed_provenance::<aio_ring>(id.as_raw() as usize);
-        // SAFETY: the parent's context lives; the field is inside of the ring.
-        unsafe { (&raw const (*ring).head).read_volatile() }
-    };
     in_child(move || {
         events.commit(3);
         true
     });
-    assert_eq!(head(context.id()), 0);
-    let ring = context.ring().unwrap();
+    let ring = std::ptr::with_exposed_provenance::<aio_ring>(id.as_raw() as usize);
+    // SAFETY: the context lives; the field is inside of the ring.
+    assert_eq!(unsafe { (&raw const (*ring).head).read_volatile() }, 0);
+    // SAFETY: the context is not used before the ring is gone.
+    let mut ring = unsafe { Ring::new(id) }.unwrap();
     in_child(|| ring.reap(|_| ()).is_none() && ring.peek().is_none() && ring.pending().is_none());
+    assert_eq!(ring.pending(), Some(3));
     assert_eq!(data(&mut context, 3), [1, 2, 3]);
 }
 

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 
 fn main() {
     let mut context = Context::new(NonZeroU32::MIN).unwrap();
-    let events = context.ring().unwrap().peek().unwrap();
+    let events = context.peek().unwrap();
     context.getevents(0, &mut [io_event::default()], None).unwrap();
     println!("{events:?}");
 }
