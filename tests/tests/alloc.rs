@@ -46,7 +46,8 @@ fn nothing_is_allocated_once_it_is_made() {
     let none = unsafe { BorrowedFd::borrow_raw(i32::MAX) };
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(32).unwrap()).unwrap();
     let mut bufs: Vec<Vec<u8>> = (0..64).map(|_| vec![0; 16]).collect();
-    let mut vectors: Vec<Vec<Vec<u8>>> = (0..8).map(|_| (0..300).map(|_| vec![0; 1]).collect()).collect();
+    let mut vectors: Vec<Vec<Vec<u8>>> =
+        [300, 300, 300, 1024, 1025, 300, 300, 300].map(|count| vec![vec![0; 1]; count]).into();
     let before = ALLOCATIONS.get();
     for _ in 0..50 {
         queue.batch(|batch| {
