@@ -1,6 +1,6 @@
 //! Linux system calls without a C library, and native AIO (`io_submit`) on top.
 //!
-//! Four layers, each uses only the one below:
+//! Layers, each uses only those below:
 //!
 //! | layer | for | example |
 //! |---|---|---|
@@ -8,9 +8,13 @@
 //! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
 //! | [`raw`] | calls by name, as the kernel declares them | `raw::close(fd)` |
 //! | this module | typed calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
+//! | [`Context`], [`Ring`] | an AIO context that has an owner, and its events without a call | [`Context::submit`] |
+//! | [`Queue`], [`scope`](scope()) | asynchronous I/O that is safe | [`Queue::read`] |
 //!
 //! The numbers, the registers and the prototypes are imported from the kernel's sources; none is typed by hand.
-//! The crate is `no_std`, allocates nothing, and never touches the C library's `errno`: errors are [`Errno`] values.
+//! The crate never touches the C library's `errno`: errors are [`Errno`] values.
+//!
+//! [How it works](guide): one request followed through the kernel, from `io_submit` to its event, and when to use this at all.
 //!
 //! # Example: a call of your own, in one line
 //!
@@ -35,7 +39,13 @@
 //!   expansion, and there is no proc macro to build.
 //! - `all-abis`: the type `Abi`, the calls of every ABI by name and by number.
 //! - `serde`: `Serialize` and `Deserialize` for [`Errno`], and for `Abi` if it is there.
+//! - `std` (default): [`Queue`], [`scope`](scope()) and what else needs memory, threads or `BorrowedFd`. Without it the crate
+//!   is `no_std`, and allocates nothing.
+//! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
 #![no_std]
+
+#[cfg(feature = "std")]
+extern crate std;
 
 // `#[syscall]` and its committed expansion name the crate as its users do.
 extern crate self as aio_sys;
@@ -54,13 +64,31 @@ compile_error!("aio-sys is for Linux: the target has another kernel");
 pub mod abi;
 #[cfg(feature = "all-abis")]
 mod abis;
+#[cfg(feature = "std")]
+mod background;
+#[cfg(feature = "std")]
+mod buf;
+mod context;
 mod convert;
+#[cfg(feature = "std")]
+mod engine;
 mod errno;
+mod flags;
+mod fork;
+#[cfg(feature = "std")]
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod nr;
+#[cfg(feature = "std")]
+mod queue;
 pub mod raw;
+mod ring;
+#[cfg(feature = "std")]
+mod scope;
 #[cfg(feature = "serde")]
 mod serde;
 pub mod types;
+mod wait;
 
 #[cfg(feature = "macros")]
 mod calls;
@@ -73,6 +101,17 @@ mod calls;
 pub use abis::{Abi, Absent, Argument, Call, Calls, Prototype, UnknownAbi};
 #[cfg(feature = "macros")]
 pub use aio_macros::syscall;
+#[cfg(feature = "std")]
+pub use buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut, Part};
 pub use calls::*;
+pub use context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
 pub use convert::{Arg, Ret};
+#[cfg(feature = "std")]
+pub use engine::{Completion, Full, PollToken, Token};
 pub use errno::Errno;
+pub use flags::{IocbFlags, PollEvents, RwFlags};
+#[cfg(feature = "std")]
+pub use queue::{Batch, Queue};
+pub use ring::{Events, Ring, RingError};
+#[cfg(feature = "std")]
+pub use scope::{Borrowed, Scope, ScopeBatch, scope};

@@ -3,12 +3,15 @@
 //! The expected values are the kernel's own (fs/aio.c, io_submit(2) and its kin); nothing is assumed to have been set up
 //! but a file in the temporary folder.
 
+#[path = "common/aio.rs"]
+mod common;
+
 use aio_sys::types::*;
 use aio_sys::{ContextId, Errno, io_cancel, io_destroy, io_getevents, io_pgetevents, io_setup, io_submit, raw};
+use common::{AIO_CALLS, aio_nr, eventfd, file, in_child, pair, refuse};
 use std::fs::File;
-use std::io::{Seek as _, Write as _};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::ptr;
 use std::time::{Duration, Instant};
 
@@ -75,47 +78,6 @@ fn poll(file: &impl std::os::fd::AsRawFd, events: i16, data: u64) -> iocb {
     request.aio_buf = events as u64;
     request.aio_data = data;
     request
-}
-
-/// A file with `bytes` bytes, counting up.
-fn file(bytes: usize) -> File {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(&(0..bytes).map(|i| i as u8).collect::<Vec<_>>()).unwrap();
-    file.rewind().unwrap();
-    file
-}
-
-/// Writable at once, readable when the peer has written.
-fn pair() -> (UnixStream, UnixStream) {
-    UnixStream::pair().unwrap()
-}
-
-fn eventfd() -> OwnedFd {
-    // SAFETY: a new descriptor, owned by nobody else.
-    unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) }
-}
-
-fn aio_nr() -> u64 {
-    std::fs::read_to_string("/proc/sys/fs/aio-nr").unwrap().trim().parse().unwrap()
-}
-
-/// Runs `check` in a child process, for what cannot be undone; `false` and a panic both fail the test.
-fn in_child(check: impl FnOnce() -> bool) {
-    // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
-    match unsafe { libc::fork() } {
-        0 => {
-            // A panic must not reach the harness, whose other threads the child does not have: it would end with status 0.
-            let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
-            // SAFETY: the child ends here, without unwinding into the test harness.
-            unsafe { libc::_exit(i32::from(!passed)) }
-        }
-        child => {
-            let mut status = 0;
-            // SAFETY: `status` is writable.
-            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-            assert_eq!(status, 0, "the child's check failed");
-        }
-    }
 }
 
 // --- io_setup and io_destroy ------------------------------------------------------------------------------------------
@@ -422,7 +384,7 @@ fn eperm_of_submit_on_an_append_only_file() {
 fn enosys_of_every_call() {
     in_child(|| {
         let context = Context::new(1);
-        if !refuse_aio_with(libc::ENOSYS) {
+        if !refuse(AIO_CALLS, libc::ENOSYS) {
             return false;
         }
         let mut events = [io_event::default()];
@@ -437,26 +399,6 @@ fn enosys_of_every_call() {
             && io_getevents(context.0, 0, &mut events, None) == none
             && io_pgetevents(context.0, 0, &mut events, None, None) == none
     });
-}
-
-/// Installs a seccomp filter on this thread.
-fn refuse_aio_with(errno: i32) -> bool {
-    use aio_sys::nr::*;
-    let refused = [SYS_io_setup, SYS_io_destroy, SYS_io_submit, SYS_io_cancel, SYS_io_getevents, SYS_io_pgetevents];
-    let statement = |code: u32, jt, k| libc::sock_filter { code: code as u16, jt, jf: 0, k };
-    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
-    for (at, number) in refused.iter().enumerate() {
-        let to_the_refusal = (refused.len() - at) as u8;
-        program.push(statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, to_the_refusal, *number as u32));
-    }
-    program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW));
-    program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | errno as u32));
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: the program lives until the kernel has copied it.
-    unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
-    }
 }
 
 #[test]

@@ -17,4 +17,5 @@ fn mistakes_are_sentences_at_one_token() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/pass/*.rs");
     cases.compile_fail("ui/*.rs");
+    cases.compile_fail("ui/aio/*.rs");
 }

@@ -4,16 +4,14 @@
 //! cargo run --release -p aio-sys --example aiocp -- SRC DST
 //! ```
 //!
-//! `--help` says what it does with what. It is meant as a model; `queue` and `transfer` are the AIO in it:
+//! `--help` says what it does with what. It is meant as a model, and has no unsafe AIO in it:
 //!
-//! - [`queue::Queue`] owns the buffers, and its `Drop` waits for the kernel before they are freed, on every way out;
-//! - [`queue::Queue::submit`] deals with requests that were not taken, and leaves them until others have ended;
-//! - [`transfer::Copy`] deals with short transfers, interrupted ones, and the errors that arrive in events;
+//! - [`transfer::Copy`] keeps requests in flight and buffers going round, and deals with short transfers, interrupted ones,
+//!   those that the kernel has no place for, and the errors that arrive in completions;
 //! - [`transfer::End`] keeps to the alignment that `O_DIRECT` wants, and does without where it cannot be kept to;
 //! - [`target::Target`] shows the copy under its name only when all of it is on disk.
 
 mod progress;
-mod queue;
 mod target;
 mod transfer;
 

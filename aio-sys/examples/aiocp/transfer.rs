@@ -1,15 +1,14 @@
 //! From one file to another: by AIO where offsets mean something, in order where they do not.
 
 use crate::progress::Progress;
-use crate::queue::{CHUNK, Queue, SLOTS};
 use crate::{Result, cannot, cannot_at, reason};
-use aio_sys::Errno;
-use aio_sys::types::{IOCB_CMD_PREAD as READ, IOCB_CMD_PWRITE as WRITE};
+use aio_sys::{AlignedBuf, AlignedBufError, Completion, Errno, Part, Queue};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
+use std::num::NonZeroU32;
 use std::ops::Range;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -42,13 +41,13 @@ impl<'a> End<'a> {
         End { path, file, try_direct: direct.is_some(), direct, was_direct: false }
     }
 
-    /// The best request for `range` of a slot's buffer: through which descriptor, for how much, whether that is direct.
+    /// The best request for `range` of a chunk's buffer: through which descriptor, for how much, whether that is direct.
     /// A read may ask for more than `range`, a write may leave some of it for later.
-    fn request(&self, opcode: u16, range: Range<usize>) -> (&File, Range<usize>, bool) {
+    fn request(&self, task: Task, range: Range<usize>) -> (&File, Range<usize>, bool) {
         if let Some((file, align)) = self.direct.as_ref().filter(|_| self.try_direct) {
-            let len = match opcode {
-                READ => range.len().next_multiple_of(*align),
-                _ => range.len() / align * align,
+            let len = match task {
+                Task::Read => range.len().next_multiple_of(*align),
+                Task::Write => range.len() / align * align,
             };
             // The buffer itself, and where it lies in the file, are aligned to `CHUNK`.
             if range.start % align == 0 && len > 0 {
@@ -59,11 +58,19 @@ impl<'a> End<'a> {
     }
 }
 
+/// Requests in flight at most, each with a buffer of its own: a copy takes `REQUESTS * CHUNK` bytes of memory. More of it
+/// was no faster on a disk, and slower where it did not fit the processor's cache.
+const REQUESTS: usize = 16;
+/// Completions to wait for at a time, and so requests to submit together. It saves calls, and leaves the disk enough to do.
+const BATCH: usize = REQUESTS / 4;
+/// Bytes of a buffer. A multiple of every page size, so that no two buffers meet in one page of the page cache.
+const CHUNK: usize = 256 << 10;
+
 /// A buffer's worth of the file, first read, then written.
 #[derive(Clone, Copy, Default)]
-struct Slot {
+struct Chunk {
     offset: u64,
-    /// Bytes to copy. Reading is over when `read` has come so far, the slot is done when `written` has.
+    /// Bytes to copy. Reading is over when `read` has come so far, the chunk is done when `written` has.
     want: usize,
     read: usize,
     written: usize,
@@ -71,115 +78,167 @@ struct Slot {
     direct: bool,
 }
 
-impl Slot {
+impl Chunk {
     /// What to do next, and with which part of the buffer.
-    fn task(&self) -> Option<(u16, Range<usize>)> {
+    fn task(&self) -> Option<(Task, Range<usize>)> {
         match self {
-            slot if slot.read < slot.want => Some((READ, slot.read..slot.want)),
-            slot if slot.written < slot.want => Some((WRITE, slot.written..slot.want)),
+            chunk if chunk.read < chunk.want => Some((Task::Read, chunk.read..chunk.want)),
+            chunk if chunk.written < chunk.want => Some((Task::Write, chunk.written..chunk.want)),
             _ => None,
         }
     }
 }
 
-/// A copy under way, `SLOTS` chunks at a time.
+#[derive(Clone, Copy, PartialEq)]
+enum Task {
+    Read,
+    Write,
+}
+
+/// What has ended, and how.
+type Ended = Completion<Part<AlignedBuf>>;
+
+/// A copy under way, `REQUESTS` chunks at a time.
 pub struct Copy<'a> {
-    queue: Queue,
+    /// Dropped first: buffers in flight are its own, and it waits for them.
+    queue: Queue<Part<AlignedBuf>>,
     src: End<'a>,
     dst: End<'a>,
-    slots: [Slot; SLOTS],
-    /// Where the first chunk lies that no slot has taken on.
+    /// Those that are in flight, by their requests' indexes.
+    chunks: [Chunk; REQUESTS],
+    /// Those that have something to do next.
+    waiting: Vec<(Chunk, AlignedBuf)>,
+    /// Where the first chunk lies that was not begun.
     next: u64,
     /// Where the file ends: its size when the copy began, or less if it shrinks.
     end: u64,
     done: u64,
+    /// Requests that the kernel took so far.
+    requests: u64,
 }
 
 impl<'a> Copy<'a> {
     pub fn new(src: End<'a>, dst: End<'a>, size: u64) -> Result<Copy<'a>> {
-        let (queue, slots) = (Queue::new()?, [Slot::default(); SLOTS]);
-        Ok(Copy { queue, src, dst, slots, next: 0, end: size, done: 0 })
+        // Aligned to whatever `O_DIRECT` may want.
+        let buffers = (0..REQUESTS).map(|_| Ok((Chunk::default(), AlignedBuf::new(CHUNK, CHUNK)?)));
+        let no_memory = |_: AlignedBufError| format!("no memory for {REQUESTS} buffers of {CHUNK} bytes");
+        let waiting = buffers.collect::<std::result::Result<_, _>>().map_err(no_memory)?;
+        let capacity = const { NonZeroU32::new(REQUESTS as u32).unwrap() };
+        let queue = Queue::new(capacity).map_err(|error| error.to_string())?;
+        let chunks = [Chunk::default(); REQUESTS];
+        Ok(Copy { queue, src, dst, chunks, waiting, next: 0, end: size, done: 0, requests: 0 })
     }
 
     /// Copies everything, and says how many bytes that was.
     pub fn run(&mut self, progress: &mut Progress) -> Result<u64> {
-        (0..SLOTS).for_each(|slot| self.request(slot));
+        let mut ended = Vec::with_capacity(REQUESTS);
         loop {
-            self.queue.submit().map_err(|(slot, errno)| self.failure(slot, errno))?;
-            let mut idle = true;
-            for (slot, result) in self.queue.reap()? {
-                self.advance(slot, result)?;
-                idle = false;
-            }
-            if idle {
+            self.submit();
+            if self.queue.outstanding() == 0 {
                 return Ok(self.end);
             }
+            self.wait(&mut ended)?;
+            ended.drain(..).try_for_each(|ended| self.advance(ended))?;
             progress.show(self.done);
         }
     }
 
-    /// Prepares what a slot has to do next; when its chunk is copied, it takes on another, if there is one.
-    fn request(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
-        if slot.task().is_none() {
-            let want = self.end.saturating_sub(self.next).min(CHUNK as u64) as usize;
-            *slot = Slot { offset: self.next, want, ..Slot::default() };
-            self.next += want as u64;
-        }
-        let Some((opcode, range)) = slot.task() else { return };
-        let end = if opcode == READ { &self.src } else { &self.dst };
-        let (file, range, direct) = end.request(opcode, range);
-        slot.direct = direct;
-        let offset = slot.offset + range.start as u64;
-        self.queue.push(opcode, file, index, range, offset);
+    /// Submits what each waiting chunk has to do next, by one call. One that is copied takes on another part of the file, if
+    /// there is one, or its buffer is not needed any more.
+    fn submit(&mut self) {
+        let (src, dst) = (&self.src, &self.dst);
+        self.queue.batch(|batch| {
+            for (mut chunk, buffer) in self.waiting.drain(..) {
+                if chunk.task().is_none() {
+                    let want = self.end.saturating_sub(self.next).min(CHUNK as u64) as usize;
+                    chunk = Chunk { offset: self.next, want, ..Chunk::default() };
+                    self.next += want as u64;
+                }
+                let Some((task, range)) = chunk.task() else { continue };
+                let end = if task == Task::Read { src } else { dst };
+                let (file, range, direct) = end.request(task, range);
+                chunk.direct = direct;
+                let offset = chunk.offset + range.start as u64;
+                let part = Part::new(buffer, range);
+                let queued = match task {
+                    Task::Read => batch.read(file.as_fd(), part, offset),
+                    Task::Write => batch.write(file.as_fd(), part, offset),
+                };
+                let token = queued.expect("no more buffers than the queue has room for");
+                self.chunks[token.index()] = chunk;
+            }
+        });
     }
 
-    /// Takes in how a slot's request ended, and goes on from there.
-    fn advance(&mut self, index: usize, result: std::result::Result<usize, Errno>) -> Result<()> {
-        let slot = &mut self.slots[index];
-        let (opcode, range) = slot.task().expect("a slot in flight has something to do");
-        let end = if opcode == READ { &mut self.src } else { &mut self.dst };
-        end.was_direct |= slot.direct && result.is_ok();
-        match (opcode, result) {
+    /// Waits for requests to end. If the kernel has no place for one, it gets one back when another's event is read: so it
+    /// is not enough that requests were refused, as long as others are in flight.
+    fn wait(&mut self, all: &mut Vec<Ended>) -> Result<()> {
+        let no_place = |ended: &Ended| ended.result == Err(Errno::EAGAIN);
+        while all.iter().all(no_place) && self.queue.outstanding() > 0 {
+            match self.queue.wait(BATCH, None, |ended| all.push(ended)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(format!("cannot wait for AIO: {errno}")),
+            }
+        }
+        match all.iter().all(no_place) {
+            true => Err(self.failure(&self.chunks[all[0].token.index()], Errno::EAGAIN)),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes in how a chunk's request ended.
+    fn advance(&mut self, ended: Ended) -> Result<()> {
+        let mut chunk = self.chunks[ended.token.index()];
+        let part = ended.buf.expect("a read or a write");
+        let (task, range) = chunk.task().expect("a chunk in flight has something to do");
+        let end = if task == Task::Read { &mut self.src } else { &mut self.dst };
+        end.was_direct |= chunk.direct && ended.result.is_ok();
+        self.requests += u64::from(ended.result != Err(Errno::EAGAIN));
+        match (task, ended.result) {
             // The source has shrunk.
-            (READ, Ok(0)) => {
-                self.end = self.end.min(slot.offset + slot.read as u64);
-                slot.want = slot.read;
+            (Task::Read, Ok(0)) => {
+                self.end = self.end.min(chunk.offset + chunk.read as u64);
+                chunk.want = chunk.read;
             }
             // Both may be short: the rest is asked for next. A direct read may also be longer than what is wanted.
-            (READ, Ok(bytes)) => slot.read += bytes.min(range.len()),
-            (_, Ok(bytes @ 1..)) => {
-                slot.written += bytes;
+            (Task::Read, Ok(bytes)) => chunk.read += bytes.min(range.len()),
+            (Task::Write, Ok(bytes @ 1..)) => {
+                chunk.written += bytes;
                 self.done += bytes as u64;
             }
-            (_, Ok(0)) => return Err(self.failure(index, Errno::EIO)),
-            // Once more.
-            (_, Err(Errno::EINTR)) => {}
+            (Task::Write, Ok(0)) => return Err(self.failure(&chunk, Errno::EIO)),
+            // Once more; others have ended meanwhile, if there was no place.
+            (_, Err(Errno::EINTR | Errno::EAGAIN)) => {}
             // Once more, without O_DIRECT: it wants something here that the kernel does not tell.
-            (_, Err(Errno::EINVAL)) if slot.direct => end.try_direct = false,
-            (_, Err(errno)) => return Err(self.failure(index, errno)),
+            (_, Err(Errno::EINVAL)) if chunk.direct => end.try_direct = false,
+            (_, Err(errno)) => return Err(self.failure(&chunk, errno)),
         }
-        self.request(index);
+        self.waiting.push((chunk, part.into_inner()));
         Ok(())
     }
 
-    fn failure(&self, slot: usize, errno: Errno) -> String {
-        let slot = &self.slots[slot];
-        match slot.task() {
-            Some((WRITE, range)) => cannot_at("write", self.dst.path, slot.offset + range.start as u64, errno),
-            _ => cannot_at("read", self.src.path, slot.offset + slot.read as u64, errno),
+    fn failure(&self, chunk: &Chunk, errno: Errno) -> String {
+        match chunk.task() {
+            Some((Task::Write, range)) => cannot_at("write", self.dst.path, chunk.offset + range.start as u64, errno),
+            _ => cannot_at("read", self.src.path, chunk.offset + chunk.read as u64, errno),
         }
     }
 
     /// Waits until what was written is on disk.
     pub fn flush(&mut self) -> Result<()> {
-        self.queue.push_fsync(self.dst.file);
-        let result = match self.queue.submit() {
-            Ok(()) => self.queue.reap()?.last().map_or(Ok(0), |(_, result)| result),
-            Err((_, errno)) => Err(errno),
-        };
+        let mut result = Err(Errno::EINTR);
+        self.queue.fsync(self.dst.file.as_fd()).expect("nothing else is in flight");
+        while self.queue.outstanding() > 0 {
+            match self.queue.wait(1, None, |ended| result = ended.result) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(format!("cannot wait for AIO: {errno}")),
+            }
+        }
         match result {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.requests += 1;
+                Ok(())
+            }
             // Kernels before 4.18 have it in their headers only.
             Err(Errno::EINVAL) => flush(self.dst.file).map_err(cannot("flush", self.dst.path)),
             Err(errno) => Err(format!("cannot flush {:?}: {errno}", self.dst.path)),
@@ -189,7 +248,7 @@ impl<'a> Copy<'a> {
     /// How it was done, for the report.
     pub fn summary(&self) -> String {
         let direct = |end: &End| if end.was_direct { "yes" } else { "no" };
-        let (requests, src, dst) = (self.queue.submitted, direct(&self.src), direct(&self.dst));
+        let (requests, src, dst) = (self.requests, direct(&self.src), direct(&self.dst));
         format!("{requests} requests, O_DIRECT: source {src}, destination {dst}")
     }
 }

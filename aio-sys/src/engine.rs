@@ -1,0 +1,476 @@
+//! Requests and what they transfer, kept together from submission to completion: what [`Queue`](crate::Queue) and
+//! [`Scope`](crate::Scope) are made of.
+//!
+//! A request has a slot for as long as the kernel may use its buffer. The buffer is moved into the slot before its address
+//! is taken, and is neither moved nor looked at before the request's event has come. What the kernel gives back with the
+//! event, `aio_data`, is the slot's number and generation, never an address: an event that is not expected finds nothing.
+//! All memory is allocated at first.
+
+use crate::types::*;
+use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, io_cancel, raw};
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::num::NonZeroU32;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::vec::Vec;
+use std::{fmt, iter, mem, process, slice};
+
+/// A request: what [`Completion::token`] says again when it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(u64);
+
+impl Token {
+    /// A number below what the queue was made for, which no other request has until this one's completion was handed out:
+    /// an index for tables of one's own.
+    pub const fn index(self) -> usize {
+        self.0 as u32 as usize
+    }
+}
+
+/// A poll, the one kind of request that can be cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PollToken(Token);
+
+impl From<PollToken> for Token {
+    fn from(poll: PollToken) -> Token {
+        poll.0
+    }
+}
+
+impl PartialEq<PollToken> for Token {
+    fn eq(&self, poll: &PollToken) -> bool {
+        *self == poll.0
+    }
+}
+
+/// The end of a request, and its buffer.
+#[derive(Debug)]
+#[must_use = "a request may have failed"]
+#[non_exhaustive]
+pub struct Completion<B> {
+    /// Which request.
+    pub token: Token,
+    /// The bytes that were transferred, which may be fewer than the buffer has; for a poll, [`PollEvents`] as bits, 0 if it
+    /// was cancelled; 0 for a sync. The error may be of the submission or of the transfer: there is no difference here.
+    pub result: Result<usize, Errno>,
+    /// The buffer of a read or a write.
+    pub buf: Option<B>,
+    /// The buffers of a vectored read or write.
+    pub bufs: Vec<B>,
+}
+
+/// There is no free slot: here is what was not submitted. Slots come back with completions.
+#[derive(Debug)]
+pub struct Full<T>(pub T);
+
+impl<T> fmt::Display for Full<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("as many requests are in flight as the queue was made for; slots come back with completions")
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for Full<T> {}
+
+/// As the kernel reads it (`include/uapi/linux/uio.h`).
+#[repr(C)]
+struct Iovec {
+    base: usize,
+    len: usize,
+}
+
+/// Elements of a vectored request at most: `UIO_MAXIOV` of `include/uapi/linux/uio.h`.
+const IOVECS: usize = 1024;
+
+/// What owns the buffers. To forget it is to leak them.
+pub(crate) struct Engine<B> {
+    context: Context,
+    table: Table<B>,
+    /// One to a slot. The kernel finds a poll by its iocb's address, so they stay where they are.
+    iocbs: Box<[iocb]>,
+    /// Slots whose requests go out with the next `flush`, in order.
+    queued: Vec<u32>,
+    /// Scratch of `flush`.
+    requests: Vec<*mut iocb>,
+    /// Scratch of queued requests, which the kernel copies in `flush`.
+    iovecs: Vec<Iovec>,
+    /// Events that a call has brought.
+    events: Box<[io_event]>,
+    /// Those of them that are not handed out yet.
+    unread: Range<usize>,
+    /// Signalled by the kernel for each event.
+    eventfd: Option<OwnedFd>,
+}
+
+// SAFETY: `requests` points into `iocbs`, which moves along on the heap, and is read only where it has just been written.
+unsafe impl<B: Send> Send for Engine<B> {}
+
+struct Table<B> {
+    slots: Box<[Slot<B>]>,
+    free: Vec<u32>,
+    /// Requests that the kernel has accepted, and whose events were not read.
+    in_flight: usize,
+    /// Those that it has not, or that were not even submitted, and why.
+    refused: VecDeque<(u32, Errno)>,
+}
+
+struct Slot<B> {
+    /// Odd while the slot is taken. Its end leaves no event behind that would fit the next request.
+    generation: u32,
+    buf: Option<B>,
+    bufs: Vec<B>,
+}
+
+impl<B> Table<B> {
+    fn new(capacity: usize) -> Table<B> {
+        Table {
+            slots: iter::repeat_with(|| Slot { generation: 0, buf: None, bufs: Vec::new() }).take(capacity).collect(),
+            free: (0..capacity as u32).rev().collect(),
+            in_flight: 0,
+            refused: VecDeque::with_capacity(capacity),
+        }
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<u32> {
+        let index = self.free.pop()?;
+        self.slots[index as usize].generation += 1;
+        Some(index)
+    }
+
+    #[inline]
+    fn token(&self, index: u32) -> Token {
+        Token(u64::from(self.slots[index as usize].generation) << 32 | u64::from(index))
+    }
+
+    /// The slot of a request that has not ended.
+    #[inline]
+    fn find(&self, token: Token) -> Option<u32> {
+        let index = token.0 as u32;
+        let slot = self.slots.get(index as usize)?;
+        (slot.generation % 2 == 1 && self.token(index) == token).then_some(index)
+    }
+
+    #[inline]
+    fn end(&mut self, index: u32, result: Result<usize, Errno>) -> Completion<B> {
+        let token = self.token(index);
+        let slot = &mut self.slots[index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        let (buf, bufs) = (slot.buf.take(), mem::take(&mut slot.bufs));
+        self.free.push(index);
+        Completion { token, result, buf, bufs }
+    }
+
+    #[inline]
+    fn completed(&mut self, event: io_event) -> Option<Completion<B>> {
+        let index = self.find(Token(event.data))?;
+        self.in_flight -= 1;
+        Some(self.end(index, Errno::decode(event.res as isize)))
+    }
+
+    fn refused(&mut self) -> Option<Completion<B>> {
+        let (index, errno) = self.refused.pop_front()?;
+        Some(self.end(index, Err(errno)))
+    }
+}
+
+impl<B> Engine<B> {
+    pub(crate) fn new(capacity: NonZeroU32, with_eventfd: bool) -> Result<Engine<B>, SetupError> {
+        let context = Context::new(capacity)?;
+        let eventfd = with_eventfd.then(eventfd).transpose();
+        let eventfd = eventfd.map_err(|errno| SetupError { errno, requested: capacity.get() })?;
+        let capacity = capacity.get() as usize;
+        Ok(Engine {
+            context,
+            table: Table::new(capacity),
+            iocbs: iter::repeat_n(iocb::default(), capacity).collect(),
+            queued: Vec::with_capacity(capacity),
+            requests: Vec::with_capacity(capacity),
+            iovecs: Vec::with_capacity(IOVECS),
+            events: iter::repeat_n(io_event::default(), capacity).collect(),
+            unread: 0..0,
+            eventfd,
+        })
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn eventfd(&self) -> Option<&OwnedFd> {
+        self.eventfd.as_ref()
+    }
+
+    /// Requests that have not been handed out as completions.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.table.slots.len() - self.table.free.len()
+    }
+
+    pub(crate) fn free(&self) -> usize {
+        self.table.free.len()
+    }
+
+    // --- requests -------------------------------------------------------------------------------------------------------
+
+    /// Queues a transfer. `address` is where the kernel may read, or write if `opcode` is that of a read, for as long as
+    /// `buf` stays in its slot.
+    #[inline]
+    pub(crate) fn transfer(
+        &mut self,
+        opcode: u16,
+        fd: BorrowedFd<'_>,
+        buf: B,
+        (offset, flags): (u64, RwFlags),
+        address: impl FnOnce(&mut B) -> (*mut u8, usize),
+    ) -> Result<Token, Full<B>> {
+        let Some(index) = self.table.take() else { return Err(Full(buf)) };
+        // In its place first: to move some owners is to claim what they own.
+        let (start, len) = address(self.table.slots[index as usize].buf.insert(buf));
+        let request = iocb {
+            aio_lio_opcode: opcode,
+            aio_buf: start.expose_provenance() as u64,
+            aio_nbytes: len as u64,
+            ..iocb::default()
+        };
+        Ok(self.at_offset(index, request.with_rw_flags(flags), fd, offset))
+    }
+
+    /// The same with several buffers.
+    pub(crate) fn vectored(
+        &mut self,
+        opcode: u16,
+        fd: BorrowedFd<'_>,
+        bufs: Vec<B>,
+        (offset, flags): (u64, RwFlags),
+        mut address: impl FnMut(&mut B) -> (*mut u8, usize),
+    ) -> Result<Token, Full<Vec<B>>> {
+        let Some(index) = self.table.take() else { return Err(Full(bufs)) };
+        let count = bufs.len();
+        if self.iovecs.len() + count > IOVECS {
+            // The kernel copies the elements in that call, and then there is room for others.
+            self.flush();
+        }
+        let slot = &mut self.table.slots[index as usize];
+        slot.bufs = bufs;
+        if count > IOVECS {
+            return Ok(self.refuse(index, Errno::EINVAL));
+        }
+        let first = self.iovecs.len();
+        for buf in &mut slot.bufs {
+            let (start, len) = address(buf);
+            self.iovecs.push(Iovec { base: start.expose_provenance(), len });
+        }
+        let request = iocb {
+            aio_lio_opcode: opcode,
+            // It has all of its capacity since `new`, so what is in it stays where it is.
+            aio_buf: self.iovecs[first..].as_ptr().expose_provenance() as u64,
+            aio_nbytes: count as u64,
+            ..iocb::default()
+        };
+        Ok(self.at_offset(index, request.with_rw_flags(flags), fd, offset))
+    }
+
+    /// Queues a sync.
+    pub(crate) fn sync(&mut self, opcode: u16, fd: BorrowedFd<'_>) -> Result<Token, Full<()>> {
+        let index = self.table.take().ok_or(Full(()))?;
+        Ok(self.queue(index, iocb { aio_lio_opcode: opcode, ..iocb::default() }, fd))
+    }
+
+    /// Queues a poll.
+    #[inline]
+    pub(crate) fn poll(&mut self, fd: BorrowedFd<'_>, events: PollEvents) -> Result<PollToken, Full<()>> {
+        let index = self.table.take().ok_or(Full(()))?;
+        let request = iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: events.bits().into(), ..iocb::default() };
+        Ok(PollToken(self.queue(index, request, fd)))
+    }
+
+    #[inline]
+    fn at_offset(&mut self, index: u32, mut request: iocb, fd: BorrowedFd<'_>, offset: u64) -> Token {
+        match offset.try_into() {
+            Ok(offset) => {
+                request.aio_offset = offset;
+                self.queue(index, request, fd)
+            }
+            // What the kernel says of the negative offset that this would be there.
+            Err(_) => self.refuse(index, Errno::EINVAL),
+        }
+    }
+
+    #[inline]
+    fn queue(&mut self, index: u32, mut request: iocb, fd: BorrowedFd<'_>) -> Token {
+        let token = self.table.token(index);
+        request.aio_data = token.0;
+        request.aio_fildes = fd.as_raw_fd() as u32;
+        if let Some(eventfd) = &self.eventfd {
+            request.aio_flags |= IOCB_FLAG_RESFD;
+            request.aio_resfd = eventfd.as_raw_fd() as u32;
+        }
+        self.iocbs[index as usize] = request;
+        self.queued.push(index);
+        token
+    }
+
+    fn refuse(&mut self, index: u32, errno: Errno) -> Token {
+        self.table.refused.push_back((index, errno));
+        self.table.token(index)
+    }
+
+    /// Submits what is queued. What the kernel refuses is set aside, to be handed out with its error.
+    ///
+    /// The descriptors that were queued must still be open: whoever queues them sees to that.
+    #[inline]
+    pub(crate) fn flush(&mut self) {
+        let iocbs = self.iocbs.as_mut_ptr();
+        self.requests.clear();
+        // SAFETY: there is one for each slot.
+        self.requests.extend(self.queued.iter().map(|&index| unsafe { iocbs.add(index as usize) }));
+        // SAFETY: a slot is queued once, so the pointers are to different iocbs, which nothing else accesses in here; a
+        // reference has the layout of a pointer.
+        let mut rest: &[&mut iocb] =
+            unsafe { slice::from_raw_parts(self.requests.as_ptr().cast(), self.requests.len()) };
+        let mut done = 0;
+        while !rest.is_empty() {
+            // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is not touched before
+            // `Table::end`, which is called for the request's event, or when the kernel has refused it. `drop` waits, or
+            // does not let it be freed. The addresses are those that the buffers' types vouch for.
+            let outcome = unsafe { self.context.submit(rest) };
+            self.table.in_flight += outcome.accepted;
+            done += outcome.accepted;
+            let Some(error) = outcome.error else { break };
+            // Another cause than the request itself is one for all that follow.
+            let refused = if error.cause == Cause::Refused { 1 } else { outcome.rest.len() };
+            let slots = &self.queued[done..done + refused];
+            self.table.refused.extend(slots.iter().map(|&index| (index, error.errno)));
+            done += refused;
+            rest = &outcome.rest[refused..];
+        }
+        self.queued.clear();
+        self.iovecs.clear();
+    }
+
+    pub(crate) fn cancel(&mut self, poll: PollToken) -> Result<bool, Errno> {
+        let Some(index) = self.table.find(poll.into()) else { return Ok(false) };
+        if !self.context.is_ours() {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: io_cancel takes no events.
+        let id = unsafe { self.context.id() };
+        match io_cancel(id, &self.iocbs[index as usize], &mut io_event::default()) {
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(true),
+            Err(Errno::EINVAL) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    // --- completions ------------------------------------------------------------------------------------------------------
+
+    pub(crate) fn pending(&self) -> usize {
+        self.table.refused.len() + self.unread.len() + self.context.pending().unwrap_or(0)
+    }
+
+    #[inline]
+    pub(crate) fn reap(&mut self, mut visit: impl FnMut(Completion<B>)) -> usize {
+        let mut count = 0;
+        let mut visit = |completion| {
+            count += 1;
+            visit(completion);
+        };
+        while let Some(completion) = self.table.refused() {
+            visit(completion);
+        }
+        self.hand_out(&mut visit);
+        let table = &mut self.table;
+        let read = self.context.reap(|event| table.completed(event).into_iter().for_each(&mut visit));
+        if read.is_none() && self.table.in_flight > 0 {
+            // There are no more events than there is room for. An error will be told to who waits.
+            if let Ok(events) = self.context.getevents(0, &mut self.events, Some(std::time::Duration::ZERO)) {
+                self.unread = 0..events;
+                self.hand_out(&mut visit);
+            }
+        }
+        count
+    }
+
+    pub(crate) fn wait(
+        &mut self,
+        min: usize,
+        timeout: Option<std::time::Duration>,
+        mut visit: impl FnMut(Completion<B>),
+    ) -> Result<usize, Errno> {
+        let mut count = self.reap(&mut visit);
+        let more = min.saturating_sub(count).min(self.table.in_flight);
+        if more == 0 {
+            return Ok(count);
+        }
+        match self.context.getevents(more, &mut self.events, timeout) {
+            Ok(events) => {
+                self.unread = 0..events;
+                self.hand_out(|completion| {
+                    count += 1;
+                    visit(completion);
+                });
+                Ok(count)
+            }
+            Err(_) if count > 0 => Ok(count),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// The events that a call has brought. If `visit` panics, the others wait for the next time.
+    fn hand_out(&mut self, mut visit: impl FnMut(Completion<B>)) {
+        for at in self.unread.by_ref() {
+            self.table.completed(self.events[at]).into_iter().for_each(&mut visit);
+        }
+    }
+
+    // --- the end ----------------------------------------------------------------------------------------------------------
+
+    /// Waits for the kernel. If that fails with requests in flight, their buffers are leaked.
+    pub(crate) fn close(mut self) -> Result<(), Errno> {
+        let closed = self.context.destroy();
+        match closed {
+            Ok(()) => self.table.in_flight = 0,
+            // The child's copies are its own.
+            Err(_) if !self.context.is_ours() => {}
+            Err(_) if self.table.in_flight > 0 => mem::forget(self),
+            Err(_) => {}
+        }
+        closed
+    }
+}
+
+impl<B> Drop for Engine<B> {
+    fn drop(&mut self) {
+        if self.table.in_flight == 0 || !self.context.is_ours() {
+            // Nobody uses the buffers: those in a child are copies.
+            return;
+        }
+        if let Err(errno) = self.context.destroy() {
+            // Nothing was waited for, and the buffers, which the kernel may be writing to, would be freed or given back.
+            let _ = writeln!(
+                std::io::stderr(),
+                "aio-sys: io_destroy fails ({errno}) with requests in flight, whose buffers cannot be freed safely: aborting"
+            );
+            process::abort();
+        }
+    }
+}
+
+fn eventfd() -> Result<OwnedFd, Errno> {
+    // include/uapi/linux/eventfd.h, which takes them from fcntl.h: asm-generic's and its exceptions.
+    const EFD_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+        0x80
+    } else if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) {
+        0x4000
+    } else {
+        0x800
+    };
+    const EFD_CLOEXEC: i32 =
+        if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) { 0x40_0000 } else { 0x8_0000 };
+
+    // SAFETY: it makes a descriptor and touches no memory.
+    let fd = Errno::decode(unsafe { raw::eventfd2(0, EFD_NONBLOCK | EFD_CLOEXEC) })?;
+    // SAFETY: new, and ours.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}

@@ -1,0 +1,98 @@
+//! What the tests of AIO share: files, a child to ruin, a filter.
+#![allow(dead_code, reason = "no test uses all of it")]
+
+use aio_sys::nr::*;
+use core::ffi::c_long;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+/// A file with `bytes` bytes, counting up.
+pub fn file(bytes: usize) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&(0..bytes).map(|i| i as u8).collect::<Vec<_>>()).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+/// Writable at once, readable when the peer has written.
+pub fn pair() -> (UnixStream, UnixStream) {
+    UnixStream::pair().unwrap()
+}
+
+pub fn eventfd() -> OwnedFd {
+    // SAFETY: a new descriptor, owned by nobody else.
+    unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) }
+}
+
+pub fn aio_nr() -> u64 {
+    std::fs::read_to_string("/proc/sys/fs/aio-nr").unwrap().trim().parse().unwrap()
+}
+
+/// Runs `check` in a child process, for what cannot be undone; `false` and a panic both fail the test.
+pub fn in_child(check: impl FnOnce() -> bool) {
+    // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
+    match unsafe { libc::fork() } {
+        0 => {
+            // A panic must not reach the harness, whose other threads the child does not have: it would end with status 0.
+            let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
+            // SAFETY: the child ends here, without unwinding into the test harness.
+            unsafe { libc::_exit(i32::from(!passed)) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: `status` is writable.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert_eq!(status, 0, "the child's check failed");
+        }
+    }
+}
+
+/// The calls, those with which only some ABIs wait among them.
+pub const AIO_CALLS: &[c_long] = &[
+    SYS_io_setup,
+    SYS_io_destroy,
+    SYS_io_submit,
+    SYS_io_cancel,
+    SYS_io_getevents,
+    SYS_io_pgetevents,
+    #[cfg(target_pointer_width = "32")]
+    SYS_io_pgetevents_time64,
+];
+
+/// Installs a seccomp filter on this thread: the calls end in an error, which may be 0. It cannot be undone.
+pub fn refuse(refused: &[c_long], errno: i32) -> bool {
+    let statement = |code: u32, jt, k| libc::sock_filter { code: code as u16, jt, jf: 0, k };
+    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
+    for (at, number) in refused.iter().enumerate() {
+        let to_the_refusal = (refused.len() - at) as u8;
+        program.push(statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, to_the_refusal, *number as u32));
+    }
+    program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW));
+    program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | errno as u32));
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the program lives until the kernel has copied it.
+    unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    }
+}
+
+/// Numbers that look random, the same for the same seed (xorshift64*).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        // 0 would stay 0.
+        self.0 = self.0.max(1);
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}

@@ -1,0 +1,5 @@
+use aio_sys::Context;
+
+fn main() {
+    let _context = Context::new(0);
+}

@@ -1,0 +1,12 @@
+#![deny(unused_must_use)]
+
+use aio_sys::{Context, types::iocb};
+
+/// # Safety
+///
+/// As of `Context::submit`.
+unsafe fn submit(context: &Context, requests: &[&mut iocb]) {
+    unsafe { context.submit(requests) };
+}
+
+fn main() {}
