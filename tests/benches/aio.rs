@@ -1,6 +1,7 @@
 //! What a request costs: `Queue` against the same by hand, libaio, io_uring and plain calls. Prints a table.
 //!
-//! Medians of rounds that take turns, on one processor, in one run: `cargo bench -p aio-tests --bench aio`.
+//! Medians of rounds that take turns, on one processor, in one run; the processor's time for this thread, in which all of it is
+//! done, so that others on the machine disturb less: `cargo bench -p aio-tests --bench aio`.
 
 use aio_sys::types::*;
 use aio_sys::{AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
@@ -267,6 +268,14 @@ fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
 
 // --- the table --------------------------------------------------------------------------------------------------------------
 
+/// Of this thread, in user space and in the kernel.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is written.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -306,13 +315,13 @@ fn main() {
                 for (i, contender) in contenders.iter_mut().enumerate() {
                     let Some(contender) = contender else { continue };
                     contender();
-                    let (start, before, mut batches) = (Instant::now(), ALLOCATIONS.get(), 0);
+                    let (start, cpu, before, mut batches) = (Instant::now(), cpu_time(), ALLOCATIONS.get(), 0);
                     while start.elapsed() < ROUND {
                         (0..16).for_each(|_| contender());
                         batches += 16;
                     }
                     let operations = (batches * batch) as f64;
-                    let time = start.elapsed().as_nanos() as f64 / operations;
+                    let time = (cpu_time() - cpu).as_nanos() as f64 / operations;
                     allocations[i] += (ALLOCATIONS.get() - before) as f64 / operations / ROUNDS as f64;
                     times[i].push(time);
                 }
