@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 /// No file that the importer reads is larger.
-pub(crate) const LARGEST: u64 = 8 << 20;
+const LARGEST: u64 = 8 << 20;
 
 /// The text of a file; bytes that are no UTF-8 are replaced.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
@@ -22,11 +22,19 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
         return Err(Error::new(shown, 0, "is no regular file"));
     }
     let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(failed)?;
-    if read as u64 > LARGEST {
-        return Err(Error::new(shown, 0, format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20)));
-    }
+    read_regular(path, &mut bytes)?;
     Ok(bytes)
+}
+
+/// The bytes of what is known to be a regular file, in place of those that the buffer holds.
+pub(crate) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    let failed = |what: String| Error::new(path.display().to_string(), 0, what);
+    bytes.clear();
+    let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(bytes));
+    if read.map_err(|error| failed(format!("cannot be read: {error}")))? as u64 > LARGEST {
+        return Err(failed(format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20)));
+    }
+    Ok(())
 }
 
 /// The SHA-256 of a file's bytes.

@@ -1,6 +1,95 @@
-//! Conditions, of the preprocessor or of Kconfig, where not every symbol's value is known.
+//! Conditions, of the preprocessor or of Kconfig: joined as text, and evaluated where not every symbol's value is known.
 
-use super::prototypes::{is_word, tokens};
+use super::c::{LONGEST, is_word, spaced, tokens};
+use std::collections::BTreeSet;
+
+/// For each open `#if` the conditions of its branches so far, and whether they hold: only the last one can.
+#[derive(Default)]
+pub(super) struct Conditions(Vec<Vec<(bool, String)>>);
+
+impl Conditions {
+    /// Takes a directive in, without its `#`; one that is no conditional changes nothing.
+    pub(super) fn apply(&mut self, directive: &str) -> Result<(), String> {
+        let directive = directive.trim();
+        let (word, rest) = directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
+        match word {
+            "if" | "ifdef" | "ifndef" => self.0.push(vec![(word != "ifndef", condition(rest))]),
+            "elif" | "else" | "endif" => {
+                let open = self.0.last_mut().ok_or_else(|| format!("#{word} without #if; repair the file"))?;
+                if let Some((holds, _)) = open.last_mut() {
+                    *holds = !*holds;
+                }
+                match word {
+                    "elif" => open.push((true, condition(rest))),
+                    "endif" => drop(self.0.pop()),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether every `#if` has its `#endif`.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The conditions in force and `more`, as one.
+    pub(super) fn and(&self, more: &str) -> Result<Option<String>, String> {
+        let open = self.0.iter().flatten();
+        if open.clone().map(|(_, part)| part.len() + " && ".len()).sum::<usize>() > LONGEST {
+            return Err(format!("the conditions around it have more than {LONGEST} characters; simplify them"));
+        }
+        let open = open.map(|(holds, part)| if *holds { part.clone() } else { negated(part) });
+        Ok(all(open.chain([more.to_owned()])))
+    }
+}
+
+/// The conditions as one; an empty one always holds.
+pub(super) fn all(parts: impl IntoIterator<Item = String>) -> Option<String> {
+    let mut parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let mut seen = BTreeSet::new();
+    parts.retain(|part| seen.insert(part.clone()));
+    match &parts[..] {
+        [] => None,
+        [part] => Some(part.clone()),
+        _ => Some(parts.iter().map(|part| operand(part)).collect::<Vec<_>>().join(" && ")),
+    }
+}
+
+/// `defined(A) && !defined(B)` as `A && !B`.
+fn condition(expression: &str) -> String {
+    let (words, mut kept) = (tokens(expression), Vec::new());
+    let mut rest = &words[..];
+    while let [first, tail @ ..] = rest {
+        let (token, tail) = match (*first, tail) {
+            ("defined", ["(", name, ")", tail @ ..] | [name, tail @ ..]) => (name, tail),
+            _ => (first, tail),
+        };
+        kept.push(*token);
+        rest = tail;
+    }
+    spaced(&kept)
+}
+
+fn negated(condition: &str) -> String {
+    match condition.strip_prefix('!') {
+        Some(rest) if !rest.contains(' ') => rest.to_owned(),
+        _ if condition.contains(' ') => format!("!({condition})"),
+        _ => format!("!{condition}"),
+    }
+}
+
+/// The condition as an operand of `&&`.
+fn operand(condition: &str) -> String {
+    let mut depth = 0;
+    let binds_less = condition.chars().any(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0 && ['|', '?'].contains(&c)
+    });
+    if binds_less { format!("({condition})") } else { condition.to_owned() }
+}
 
 /// What a condition is when some symbols are not known: `None` is either.
 pub(super) type Truth = Option<bool>;

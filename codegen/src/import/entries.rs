@@ -1,9 +1,11 @@
 //! Each entry point of the tables and what is known of it: which definition is for which ABI, when the kernel may lack it,
 //! and what it is where no C definition gives it arguments.
 
+use super::c::{blank, is_word, parentheses, tokens};
+use super::condition::all;
 use super::kbuild::Kbuild;
 use super::kconfig::{self, Architecture, Kernel};
-use super::prototypes::{self, all, blank, is_word, parentheses, tokens};
+use super::prototypes::{self, Definition};
 use crate::Error;
 use crate::files;
 use crate::tables::{Abi, Absent, Bare, KernelTable, Pairs, Prototype, TableSource, Tables, Why};
@@ -75,7 +77,7 @@ pub(super) fn join(
     }
     let uses = uses(facts, &absent, read, &architectures);
     let found = prototypes::scan(root)?;
-    let mut definitions: BTreeMap<&str, Vec<&prototypes::Prototype>> = BTreeMap::new();
+    let mut definitions: BTreeMap<&str, Vec<&Definition>> = BTreeMap::new();
     for definition in &found {
         definitions.entry(&definition.entry).or_default().push(definition);
     }
@@ -178,10 +180,10 @@ pub(super) fn join(
 fn chosen<'d, 'u>(
     function: &str,
     used: &Use<'u>,
-    definitions: &BTreeMap<&str, Vec<&'d prototypes::Prototype>>,
+    definitions: &BTreeMap<&str, Vec<&'d Definition>>,
     kernels: &mut BTreeMap<(&'u str, bool), Kernel<'_>>,
     kbuild: &mut Kbuild<'_>,
-) -> Result<Vec<&'d prototypes::Prototype>, Error> {
+) -> Result<Vec<&'d Definition>, Error> {
     let all = definitions.get(function).map(Vec::as_slice).unwrap_or_default();
     for wide in used.wide {
         if let Some(kernel) = kernels.get_mut(&(used.arch, *wide)) {
@@ -197,11 +199,11 @@ fn chosen<'d, 'u>(
 /// The definitions that a kernel of the architecture can have: those that it surely has, or else those that it may have;
 /// the architecture's own before others.
 fn choice<'d>(
-    definitions: &[&'d prototypes::Prototype],
+    definitions: &[&'d Definition],
     arch: &str,
     kernel: &mut Kernel<'_>,
     kbuild: &mut Kbuild<'_>,
-) -> Result<Vec<&'d prototypes::Prototype>, Error> {
+) -> Result<Vec<&'d Definition>, Error> {
     let own = format!("arch/{arch}/");
     let mut candidates = Vec::new();
     for definition in definitions {

@@ -1,6 +1,6 @@
 //! Any bytes as what the importer reads. What is read once is written and read again, and must be the same.
 
-use super::{cpp, prototypes as c, render, tbl, unistd};
+use super::{cpp, prototypes as definitions, render, tbl, unistd};
 use crate::fuzzing::TABLES;
 use crate::tables::KernelTable;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub fn header(bytes: &[u8]) {
 
 /// A C file with system calls.
 pub fn prototypes(bytes: &[u8]) {
-    let _ = c::parse("arch/x86/hostile.c", &text(bytes));
+    let _ = definitions::parse("arch/x86/hostile.c", &text(bytes));
 }
 
 /// A kernel tree in a folder; whatever is made of it can be read.

@@ -33,8 +33,8 @@ impl Includes {
         paths.find(|path| path.is_file())
     }
 
-    /// Preprocesses a header; the names of those that it includes come with it. `generated` stands in for a header that the kernel makes while it is built: its name as in
-    /// `<asm/unistd_64.h>`, and its text.
+    /// Preprocesses a header; the names of those that it includes come with it. `generated` stands in for a header that
+    /// the kernel makes while it is built: its name as in `<asm/unistd_64.h>`, and its text.
     pub(crate) fn preprocess(
         &self,
         header: &Path,

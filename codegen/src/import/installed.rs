@@ -1,10 +1,10 @@
-//! Headers that a distribution or `make headers_install` put somewhere for user space: numbers and names, no entry points.
+//! Headers that a distribution or `make headers_install` put somewhere for user space: numbers and names, no entry
+//! points.
 
 use super::header::{Includes, aliases, predefined};
 use super::tree::exists;
 use super::unistd;
 use crate::Error;
-
 use crate::tables::{KernelTable, TableSource, Tables};
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,8 @@
 //! When the kernel's makefiles build a file: `obj-$(CONFIG_AIO) += aio.o`, composite objects and folders followed up to
 //! the top of the tree.
 
-use super::prototypes::{Conditions, all};
+use super::c::is_word;
+use super::condition::{Conditions, all};
 use crate::Error;
 use crate::files;
 use std::collections::HashMap;
@@ -159,7 +160,7 @@ fn matches(item: &str, wanted: &str) -> Option<&'static str> {
 /// `CONFIG_X` of `$(CONFIG_X)` or of a function of it.
 fn variable(text: &str) -> Option<&str> {
     let from = &text[text.find("CONFIG_")?..];
-    Some(&from[..from.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(from.len())])
+    Some(&from[..from.find(|c| !is_word(c)).unwrap_or(from.len())])
 }
 
 /// `CONFIG_X` or `!CONFIG_X` of `ifdef CONFIG_X`, `ifeq ($(CONFIG_X),y)`, `ifneq ($(CONFIG_X),)` and their opposites; ""

@@ -1,8 +1,8 @@
 //! What a kernel's configuration must be for an ABI: the architecture's Kconfig files and the `__ARCH_WANT_…` of its
 //! headers, for a kernel of a given word size. What the one who configures may choose is not known.
 
-use super::condition::{Truth, and, evaluate, not, or};
-use super::prototypes::{Conditions, blank, splice};
+use super::c::{blank, splice};
+use super::condition::{Conditions, Truth, and, evaluate, not, or};
 use crate::Error;
 use crate::files;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

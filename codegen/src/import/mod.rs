@@ -1,6 +1,7 @@
 //! From a kernel source tree, or from installed headers, to `tables/`: read everything, check everything, and only then
 //! hand over the files.
 
+mod c;
 mod condition;
 mod cpp;
 mod entries;

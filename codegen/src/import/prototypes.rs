@@ -3,14 +3,15 @@
 //! The entry point is the symbol that the kernel's tables name, the join key between a number and its arguments. One
 //! entry point may have several prototypes: another architecture's, another configuration's.
 
-use crate::Error;
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use super::c::{LONGEST, blank, is_name, is_word, parentheses, spaced, splice, split, tokens};
+use super::condition::Conditions;
+use crate::{Error, files};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::{iter, mem, thread};
+use std::thread;
 
 /// The folders that can define a system call; `tools`, `samples`, `usr` and `rust` hold programs, copies and bindings.
 const FOLDERS: &[&str] = &[
@@ -34,13 +35,9 @@ const MACROS: &[(&str, &[[&str; 2]])] = &[
 /// `include/asm-generic/compat.h`, `arch/arm64/kernel/sys32.c`. The argument's type is then the first of them.
 const WIDE: &[&str] = &["SC_ARG64", "compat_arg_u64_dual", "arg_u32p"];
 
-const LARGEST_FILE: u64 = 8 << 20;
-/// No argument list and no condition comes near this many characters; the limit keeps hostile files from costing time.
-const LONGEST: usize = 2048;
-
 /// One definition of an entry point.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prototype {
+pub(super) struct Definition {
     /// The symbol that the tables name: `sys_io_submit`, `compat_sys_io_submit`, `parisc_pread64`.
     pub entry: String,
     /// C type and name of each argument.
@@ -57,7 +54,7 @@ pub struct Prototype {
 ///
 /// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are no system calls;
 /// only the tables know.
-pub fn scan(root: &Path) -> Result<Vec<Prototype>, Error> {
+pub(super) fn scan(root: &Path) -> Result<Vec<Definition>, Error> {
     let files = sources(root)?;
     let next = AtomicUsize::new(0);
     let (send, receive) = mpsc::channel();
@@ -114,20 +111,13 @@ fn sources(root: &Path) -> Result<Vec<String>, Error> {
     Ok(files)
 }
 
-fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Prototype>, Error> {
+fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Definition>, Error> {
     let path = root.join(source);
-    let error = |line, what: String| Error::new(path.to_string_lossy(), line, what);
-    bytes.clear();
-    File::open(&path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(bytes))
-        .map_err(|e| error(0, format!("cannot be read: {e}")))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(error(0, "is larger than 8 MiB, as no kernel source is; remove it from the tree".to_owned()));
-    }
+    files::read_regular(&path, bytes)?;
     let text = String::from_utf8_lossy(bytes);
     // Nearly all files end here.
     if text.contains("SYSCALL") || (source.starts_with("arch/") && text.contains("asmlinkage")) {
-        parse(source, &text).map_err(|(line, what)| error(line, what))
+        parse(source, &text).map_err(|(line, what)| Error::new(path.to_string_lossy(), line, what))
     } else {
         Ok(Vec::new())
     }
@@ -135,10 +125,10 @@ fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Pro
 
 type Args = Vec<(String, String)>;
 /// An entry point, its arguments, and the condition that the macro around them stands for.
-type Definition = (String, Args, &'static str);
+type Defined = (String, Args, &'static str);
 
 /// The definitions in a file, or the line that cannot be parsed and why.
-pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, String)> {
+pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, (usize, String)> {
     let text = blank(&splice(text));
     let (mut code, mut directives) = (String::with_capacity(text.len()), Vec::new());
     for (line, text) in (1..).zip(text.split_inclusive('\n')) {
@@ -168,144 +158,14 @@ pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Prototype>, (usize, 
         };
         for (entry, args, when) in definitions {
             let condition = conditions.and(when).map_err(|what| (line, what))?;
-            found.push(Prototype { entry, args, source: source.to_owned(), line, condition });
+            found.push(Definition { entry, args, source: source.to_owned(), line, condition });
         }
     }
-    if conditions.0.is_empty() { Ok(found) } else { Err((0, "an #if lacks its #endif; repair the file".to_owned())) }
-}
-
-/// Lines that end with a backslash joined with the next; the newlines follow, so that line numbers stay.
-pub(super) fn splice(text: &str) -> String {
-    let (mut joined, mut owed) = (String::with_capacity(text.len()), 0);
-    for line in text.split_inclusive('\n') {
-        match line.trim_end().strip_suffix('\\') {
-            Some(part) => {
-                joined += part;
-                owed += 1;
-            }
-            None => {
-                joined += line;
-                joined.extend(iter::repeat_n('\n', mem::take(&mut owed)));
-            }
-        }
-    }
-    joined
-}
-
-/// Comments and literals blanked, line for line.
-pub(super) fn blank(text: &str) -> String {
-    let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['/', '"', '\'']) {
-        let (before, from) = rest.split_at(at);
-        let end = match from.as_bytes() {
-            [b'/', b'*', ..] => from[2..].find("*/").map_or(from.len(), |end| end + 4),
-            [b'/', b'/', ..] => from.find('\n').unwrap_or(from.len()),
-            [b'/', ..] => 1,
-            bytes => literal(bytes),
-        };
-        code += before;
-        code.extend(from[..end].chars().map(|c| if c == '\n' || end == 1 { c } else { ' ' }));
-        rest = &from[end..];
-    }
-    code + rest
-}
-
-/// The length of the literal that the text starts with; a lone apostrophe, as in `#error don't`, ends with its line.
-fn literal(text: &[u8]) -> usize {
-    let mut escaped = true;
-    let end = text.iter().position(|&byte| {
-        let ends = byte == b'\n' || byte == text[0] && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        ends
-    });
-    end.map_or(text.len(), |end| end + usize::from(text[end] != b'\n'))
-}
-
-/// For each open `#if` the conditions of its branches so far, and whether they hold: only the last one can.
-#[derive(Default)]
-pub(super) struct Conditions(Vec<Vec<(bool, String)>>);
-
-impl Conditions {
-    pub(super) fn apply(&mut self, directive: &str) -> Result<(), String> {
-        let directive = directive.trim();
-        let (word, rest) = directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
-        match word {
-            "if" | "ifdef" | "ifndef" => self.0.push(vec![(word != "ifndef", condition(rest))]),
-            "elif" | "else" | "endif" => {
-                let open = self.0.last_mut().ok_or_else(|| format!("#{word} without #if; repair the file"))?;
-                if let Some((holds, _)) = open.last_mut() {
-                    *holds = !*holds;
-                }
-                match word {
-                    "elif" => open.push((true, condition(rest))),
-                    "endif" => drop(self.0.pop()),
-                    _ => {}
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The conditions in force and `more`, as one.
-    pub(super) fn and(&self, more: &str) -> Result<Option<String>, String> {
-        let open = self.0.iter().flatten();
-        if open.clone().map(|(_, part)| part.len() + " && ".len()).sum::<usize>() > LONGEST {
-            return Err(format!("the conditions around it have more than {LONGEST} characters; simplify them"));
-        }
-        let open = open.map(|(holds, part)| if *holds { part.clone() } else { negated(part) });
-        Ok(all(open.chain([more.to_owned()])))
-    }
-}
-
-/// The conditions as one; an empty one always holds.
-pub(super) fn all(parts: impl IntoIterator<Item = String>) -> Option<String> {
-    let mut parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    let mut seen = BTreeSet::new();
-    parts.retain(|part| seen.insert(part.clone()));
-    match &parts[..] {
-        [] => None,
-        [part] => Some(part.clone()),
-        _ => Some(parts.iter().map(|part| operand(part)).collect::<Vec<_>>().join(" && ")),
-    }
-}
-
-/// `defined(A) && !defined(B)` as `A && !B`.
-fn condition(expression: &str) -> String {
-    let (words, mut kept) = (tokens(expression), Vec::new());
-    let mut rest = &words[..];
-    while let [first, tail @ ..] = rest {
-        let (token, tail) = match (*first, tail) {
-            ("defined", ["(", name, ")", tail @ ..] | [name, tail @ ..]) => (name, tail),
-            _ => (first, tail),
-        };
-        kept.push(*token);
-        rest = tail;
-    }
-    spaced(&kept)
-}
-
-fn negated(condition: &str) -> String {
-    match condition.strip_prefix('!') {
-        Some(rest) if !rest.contains(' ') => rest.to_owned(),
-        _ if condition.contains(' ') => format!("!({condition})"),
-        _ => format!("!{condition}"),
-    }
-}
-
-/// The condition as an operand of `&&`.
-fn operand(condition: &str) -> String {
-    let mut depth = 0;
-    let binds_less = condition.chars().any(|c| {
-        depth += i32::from(c == '(') - i32::from(c == ')');
-        depth == 0 && ['|', '?'].contains(&c)
-    });
-    if binds_less { format!("({condition})") } else { condition.to_owned() }
+    if conditions.is_closed() { Ok(found) } else { Err((0, "an #if lacks its #endif; repair the file".to_owned())) }
 }
 
 /// What a use of a macro defines: entry points, arguments, and the conditions that come with the macros.
-fn expand(word: &str, rest: &str) -> Result<Vec<Definition>, String> {
+fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
     let known = word.rsplit_once("_DEFINE").and_then(|(x, n)| {
         let (_, entries) = MACROS.iter().find(|(known, _)| *known == x)?;
         Some((entries, n.parse::<usize>().ok()?))
@@ -347,7 +207,7 @@ fn wide(item: &str) -> Option<&str> {
 }
 
 /// The function that is defined after `asmlinkage`, if it takes what a user can pass.
-fn function(rest: &str) -> Option<Definition> {
+fn function(rest: &str) -> Option<Defined> {
     let (open, _) = rest.char_indices().take(LONGEST).find(|(_, c)| ['(', ';', '='].contains(c))?;
     let (head, list) = rest.split_at(open);
     let (list, body) = parentheses(list)?;
@@ -371,79 +231,13 @@ fn parameter(text: &str) -> Option<(String, String)> {
     (!words.is_empty()).then(|| (spaced(&words), name.to_owned()))
 }
 
-/// What is between the parentheses that the text starts with, and what follows them.
-pub(super) fn parentheses(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start().strip_prefix('(')?;
-    let mut depth = 1;
-    for (at, c) in text.char_indices().take(LONGEST) {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ';' | '{' | '}' => return None,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some((&text[..at], &text[at + 1..]));
-        }
-    }
-    None
-}
-
-/// The text between the commas that are in no parentheses.
-fn split(list: &str) -> Vec<&str> {
-    let mut depth = 0;
-    list.split(|c| {
-        depth += i32::from(c == '(') - i32::from(c == ')');
-        c == ',' && depth == 0
-    })
-    .collect()
-}
-
-pub(super) fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-fn is_name(word: &str) -> bool {
-    word.chars().all(is_word) && word.starts_with(|c: char| !c.is_ascii_digit())
-}
-
-/// Words and operators.
-pub(super) fn tokens(text: &str) -> Vec<&str> {
-    let (mut found, mut rest) = (Vec::new(), text.trim_start());
-    while let Some(first) = rest.chars().next() {
-        let length = match first {
-            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            _ if ["&&", "||", "==", "!=", "<=", ">=", "<<", ">>"].iter().any(|two| rest.starts_with(two)) => 2,
-            c => c.len_utf8(),
-        };
-        let (token, tail) = rest.split_at(length);
-        found.push(token);
-        rest = tail.trim_start();
-    }
-    found
-}
-
-/// Tokens with blanks as the kernel sets them: `const char __user *const __user *`, `A && IS_ENABLED(B)`.
-fn spaced(tokens: &[&str]) -> String {
-    let mut text = String::new();
-    for (at, token) in tokens.iter().enumerate() {
-        let before = at.checked_sub(1).map_or("(", |at| tokens[at]);
-        let call = *token == "(" && (before == ")" || before.chars().all(is_word)) && tokens.get(at + 1) != Some(&"*");
-        if !(call || ["(", "[", "!", "*"].contains(&before) || [")", "[", "]", ","].contains(token)) {
-            text.push(' ');
-        }
-        text += token;
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Each definition as one line: entry, arguments, condition.
     fn lines(text: &str) -> Vec<String> {
-        let show = |p: Prototype| {
+        let show = |p: Definition| {
             let args: Vec<_> = p.args.iter().map(|(c, name)| format!("{c}, {name}")).collect();
             let when = p.condition.map_or(String::new(), |when| format!(" if {when}"));
             format!("{}: {}({}){when}", p.line, p.entry, args.join("; "))
