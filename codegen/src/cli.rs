@@ -216,7 +216,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         Verb::Check(args) => return compare::check(args),
         Verb::Export { format, abi, tables, header_names } => {
             let tables = load(&folder(tables), &[])?;
-            let read = export::read(&tables)?;
+            let read = tables.imported()?;
             let exported = export::choose(&tables, &read, &abi, header_names)?;
             print(&match format {
                 Format::Tsv => export::tsv(&exported),

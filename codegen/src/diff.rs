@@ -5,7 +5,7 @@
 //! are not compared.
 
 use crate::Error;
-use crate::tables::{Abi, Call, Extra, KernelTable, Tables, series};
+use crate::tables::{Abi, Call, Extra, KernelTable, NO_CALL, Tables, series};
 use clap::builder::styling::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -39,21 +39,19 @@ pub(crate) struct Side {
     /// Its folder, as the user named it.
     pub(crate) shown: String,
     pub(crate) facts: Tables,
-    read: Vec<(String, KernelTable)>,
+    read: BTreeMap<String, KernelTable>,
 }
 
 impl Side {
     /// Reads every table of numbers that is there.
     pub(crate) fn new(kind: Kind, shown: String, facts: Tables) -> Result<Side, Error> {
-        let there = facts.sources.iter().filter(|source| facts.has_table(&source.name));
-        let read =
-            there.map(|source| Ok((source.name.clone(), facts.table(&source.name)?))).collect::<Result<_, _>>()?;
+        let read = facts.imported()?;
         Ok(Side { kind, shown, facts, read })
     }
 
     /// The table of an ABI and its calls, if the side has the ABI.
     fn calls(&self, abi: &Abi) -> Option<(&KernelTable, Vec<Call<'_>>)> {
-        let (_, table) = self.read.iter().find(|(name, _)| *name == abi.table)?;
+        let table = self.read.get(&abi.table)?;
         let calls = abi.calls(table);
         if calls.is_empty() { None } else { Some((table, calls)) }
     }
@@ -62,12 +60,12 @@ impl Side {
     pub(crate) fn file(&self, abi: &Abi, table: &KernelTable, call: Option<&Call>) -> String {
         let defines = |extra: &&Extra| {
             let name = call.filter(|call| call.tag.is_none()).map(|call| call.name);
-            extra.abis.contains(&abi.name) && extra.names.iter().any(|(_, other)| Some(other.as_str()) == name)
+            extra.names.iter().any(|(_, other)| Some(other.as_str()) == name)
         };
         match self.kind {
             Kind::Tables => format!("{}/{}.toml", self.shown, abi.table),
             Kind::Linux | Kind::Headers => {
-                let source = table.extras.iter().find(defines).map_or(&table.source, |extra| &extra.source);
+                let source = table.extras_of(abi).find(defines).map_or(&table.source, |extra| &extra.source);
                 format!("{}/{source}", self.shown)
             }
         }
@@ -77,7 +75,7 @@ impl Side {
     pub(crate) fn linux(&self) -> Option<&str> {
         match self.kind {
             Kind::Tables => None,
-            Kind::Linux | Kind::Headers => self.read.first().map(|(_, table)| table.linux.as_str()),
+            Kind::Linux | Kind::Headers => self.read.values().next().map(|table| table.linux.as_str()),
         }
     }
 }
@@ -235,7 +233,7 @@ fn differences<'t>(old: &[Call<'t>], new: &[Call<'t>], entries: bool) -> (usize,
 
 /// Where the native call ends.
 pub(crate) fn end<'t>(call: &Call<'t>) -> &'t str {
-    call.entry.unwrap_or("sys_ni_syscall")
+    call.entry.unwrap_or(NO_CALL)
 }
 
 /// A kernel's version, which sorts as kernels follow one another: a release candidate comes before its release.

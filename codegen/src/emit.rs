@@ -10,7 +10,7 @@ pub use abis::abis;
 
 use crate::Error;
 use crate::ctype::{self, Width};
-use crate::tables::{Abi, Absent, Call, Convention, KernelTable, Pairs, Prototype, Tables};
+use crate::tables::{Abi, Absent, Call, Convention, KernelTable, NO_CALL, Pairs, Prototype, Tables};
 use std::fmt::Write as _;
 
 /// No Linux call takes more arguments than this.
@@ -46,7 +46,7 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     constants(&mut out, tables)?;
     stubs(&mut out, convention, abi.bits);
     let called = |name: &str| calls.iter().any(|call| call.name == name);
-    let holds = |absent: &Absent| absent.abis.contains(name) && absent.holds(&table.linux) && !called(&absent.name);
+    let holds = |absent: &Absent| absent.holds(name, &table.linux) && !called(&absent.name);
     let absent: Vec<_> = tables.absent()?.into_iter().filter(holds).collect();
     raw(&mut out, abi, &table, &calls, &tables.prototypes()?, &absent);
     Ok(out)
@@ -87,7 +87,7 @@ fn numbers(out: &mut String, calls: &[Call<'_>]) {
     out.push_str("#[allow(non_upper_case_globals)]\npub mod nr {\n    use core::ffi::c_long;\n");
     for call in calls {
         let end = match call.entry {
-            Some("sys_ni_syscall") => "`sys_ni_syscall`: the kernel answers `ENOSYS`".to_owned(),
+            Some(NO_CALL) => format!("`{NO_CALL}`: the kernel answers `ENOSYS`"),
             Some(entry) => format!("Ends in `{entry}`"),
             None => "No entry point in the kernel's table".to_owned(),
         };
@@ -235,14 +235,7 @@ fn stub(out: &mut String, convention: &Convention, bits: u32, count: usize) {
 
 /// The prototype of an entry point on an ABI, if it is one and only one.
 pub fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<&'p Prototype> {
-    let own = format!("arch/{}/", abi.arch);
-    let mut found = prototypes.iter().filter(|prototype| {
-        prototype.entry == entry
-            && match &prototype.abis {
-                Some(abis) => abis.contains(&abi.name),
-                None => prototype.source.starts_with(&own) || !prototype.source.starts_with("arch/"),
-            }
-    });
+    let mut found = prototypes.iter().filter(|prototype| prototype.entry == entry && prototype.is_for(abi));
     let first = found.next()?;
     // Definitions of one kernel configuration or another agree, but for the words of the C types.
     found.all(|other| types(other) == types(first)).then_some(first)
@@ -252,8 +245,9 @@ fn types(prototype: &Prototype) -> Vec<Option<String>> {
     prototype.args.iter().map(|(c, _)| ctype::rust(c).map(|rust| rust.name)).collect()
 }
 
-/// What each argument register holds when `raw` makes the call on an ABI, stub or no stub: an argument, a half of one in
-/// memory order (`pos[0]`), or `0` where the ABI leaves a hole. `None` where `raw` has no function for it.
+/// What each argument register holds when `raw` makes the call on an ABI, stub or no stub: an argument, a half of one
+/// in memory order (`pos[0]`), or `0` where the ABI leaves a hole. `None` where `raw` has no function for it.
+#[cfg(feature = "cli")]
 pub fn registers(prototypes: &[Prototype], abi: &Abi, call: &Call<'_>) -> Option<Vec<String>> {
     let function = Function::of(abi, prototypes, call)?;
     let show = |slot| match slot {

@@ -1,7 +1,8 @@
 //! What becomes of a call: from the instruction through the kernel's labels and tables to the function that it ends in.
 
 use crate::Error;
-use crate::tables::{Abi, Absent, Bare, Call, Entry, Extra, KernelTable, Prototype, Tables, Why};
+use crate::tables::{Abi, Absent, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// What is asked about.
@@ -32,8 +33,8 @@ pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<Stri
     for abi in abis {
         tables.table(&abi.table)?;
     }
-    let kernel = kernel(tables)?;
-    let facts = Facts::new(tables, &kernel)?;
+    let read = tables.imported()?;
+    let facts = Facts::new(tables, &read)?;
     if let Asked::Name(name) = asked {
         facts.known(name)?;
     }
@@ -77,16 +78,14 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
     number.map(Asked::Number).map_err(|error| Error::new("explain", 0, refused(error)))
 }
 
-/// The imported table of each ABI, where it is there.
-fn kernel(tables: &Tables) -> Result<Vec<(&Abi, KernelTable)>, Error> {
-    let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
-    there.map(|abi| Ok((abi, tables.table(&abi.table)?))).collect()
-}
-
 impl<'t> Facts<'t> {
-    fn new(tables: &Tables, kernel: &'t [(&'t Abi, KernelTable)]) -> Result<Facts<'t>, Error> {
+    fn new(tables: &'t Tables, read: &'t BTreeMap<String, KernelTable>) -> Result<Facts<'t>, Error> {
+        let room = |abi: &'t Abi| {
+            let table = read.get(&abi.table)?;
+            Some(Room { abi, table, calls: abi.calls(table) })
+        };
         Ok(Facts {
-            rooms: kernel.iter().map(|(abi, table)| Room { abi, table, calls: abi.calls(table) }).collect(),
+            rooms: tables.abis.iter().filter_map(room).collect(),
             linux: tables.prototypes_of()?,
             prototypes: tables.prototypes()?,
             bare: tables.bare()?,
@@ -264,11 +263,8 @@ impl<'t> Facts<'t> {
 
     /// An entry point's definitions: those of one ABI, or all.
     fn definitions(&self, entry: &str, abi: Option<&Abi>) -> Vec<&Prototype> {
-        let for_abi = |prototype: &&Prototype| match (abi, &prototype.abis) {
-            (Some(abi), Some(abis)) => abis.contains(&abi.name),
-            _ => true,
-        };
-        self.prototypes.iter().filter(|prototype| prototype.entry == entry).filter(for_abi).collect()
+        let wanted = |prototype: &&Prototype| prototype.entry == entry && abi.is_none_or(|abi| prototype.is_for(abi));
+        self.prototypes.iter().filter(wanted).collect()
     }
 
     /// An entry point's declarations, each with its place and when the kernel has it.
@@ -293,7 +289,7 @@ impl<'t> Facts<'t> {
 
     /// Why an ABI lacks a call that another has.
     fn why_absent(&self, room: &Room, name: &str) -> String {
-        let listed = |absent: &&Absent| absent.name == name && absent.abis.contains(&room.abi.name);
+        let listed = |absent: &&Absent| absent.name == name && absent.holds(&room.abi.name, &room.table.linux);
         if let Some(absent) = self.absent.iter().find(listed) {
             return format!("{}; use {}", absent.why, absent.instead);
         }
@@ -312,9 +308,6 @@ impl<'t> Facts<'t> {
         }
     }
 }
-
-/// Where a number ends that is no call.
-const NO_CALL: &str = "sys_ni_syscall";
 
 impl<'t> Room<'t> {
     /// The call; of the names of a number the table's.
@@ -344,7 +337,7 @@ impl<'t> Room<'t> {
 
     /// The extras that hold for the ABI.
     fn extras(&self) -> impl Iterator<Item = &'t Extra> {
-        self.table.extras.iter().filter(|extra| extra.abis.contains(&self.abi.name))
+        self.table.extras_of(self.abi)
     }
 
     /// The file that has a name: the table, or the header that alone has it.
@@ -423,8 +416,8 @@ mod tests {
     #[test]
     fn every_call_of_every_abi_by_name_and_by_number() {
         let tables = Tables::embedded().unwrap();
-        let kernel = kernel(&tables).unwrap();
-        let facts = Facts::new(&tables, &kernel).unwrap();
+        let read = tables.imported().unwrap();
+        let facts = Facts::new(&tables, &read).unwrap();
         assert_eq!(facts.rooms.len(), tables.abis.len());
         for room in &facts.rooms {
             for call in &room.calls {

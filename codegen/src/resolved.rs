@@ -1,6 +1,6 @@
 //! How many of the tables' entry points have a prototype, and why the others have none.
 
-use crate::tables::{Abi, Bare, Prototype, Why};
+use crate::tables::{Abi, Bare, KernelTable, NO_CALL, Prototype, Why};
 use crate::{Error, Tables, emit};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -14,8 +14,8 @@ pub struct Resolved {
     pub prototypes: usize,
     /// Calls for which `raw` has a function, stub or no stub, and calls that end in an entry point.
     pub functions: [usize; 2],
-    /// Entry points without prototype, and the reason; `None` where the table has left the kernel that the prototypes are
-    /// from.
+    /// Entry points without prototype, and the reason; `None` where the table has left the kernel that the prototypes
+    /// are from.
     pub bare: Vec<(String, Option<Why>)>,
     /// Calls whose prototype `raw` does not understand.
     pub unclear: Vec<String>,
@@ -25,17 +25,23 @@ pub struct Resolved {
 /// mistake of the tables.
 pub fn abis(tables: &Tables) -> Result<Vec<(&Abi, Resolved)>, Error> {
     let (prototypes, bare) = (tables.prototypes()?, tables.bare()?);
-    let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
-    there.map(|abi| Ok((abi, of(tables, abi, &prototypes, &bare)?))).collect()
+    let read = tables.imported()?;
+    let there = tables.abis.iter().filter_map(|abi| Some((abi, read.get(&abi.table)?)));
+    there.map(|(abi, table)| Ok((abi, of(tables, abi, table, &prototypes, &bare)?))).collect()
 }
 
-fn of(tables: &Tables, abi: &Abi, prototypes: &[Prototype], bare: &[Bare]) -> Result<Resolved, Error> {
-    let table = tables.table(&abi.table)?;
+fn of(
+    tables: &Tables,
+    abi: &Abi,
+    table: &KernelTable,
+    prototypes: &[Prototype],
+    bare: &[Bare],
+) -> Result<Resolved, Error> {
     let left = tables.sources.iter().any(|source| source.name == abi.table && source.frozen.is_some());
     let mut found = Resolved::default();
     let mut seen = BTreeSet::new();
-    for call in abi.calls(&table) {
-        let Some(entry) = call.entry.filter(|entry| *entry != "sys_ni_syscall") else { continue };
+    for call in abi.calls(table) {
+        let Some(entry) = call.entry.filter(|entry| *entry != NO_CALL) else { continue };
         let known = [call.entry, call.compat]
             .into_iter()
             .flatten()

@@ -5,6 +5,11 @@
 use crate::Error;
 use crate::document::{self, Block};
 use std::borrow::Cow;
+#[cfg(feature = "cli")]
+use std::collections::BTreeMap;
+
+/// The entry point that is none: the kernel answers `ENOSYS`. A number that is only reserved ends there, too.
+pub(crate) const NO_CALL: &str = "sys_ni_syscall";
 
 /// One kernel file of numbers, and where it is.
 #[cfg_attr(feature = "cli", derive(Clone, Debug))]
@@ -225,10 +230,20 @@ pub struct Prototype {
 impl Prototype {
     /// Stands in `optional` where neither a makefile nor an `#if` of the kernel says when it has the definition.
     pub const UNKNOWN: &'static str = "unknown";
+
+    /// Whether a call of the ABI that ends in this entry point can end in this definition.
+    pub(crate) fn is_for(&self, abi: &Abi) -> bool {
+        match (&self.abis, self.source.strip_prefix("arch/")) {
+            (Some(abis), _) => abis.contains(&abi.name),
+            (None, Some(place)) => place.split('/').next() == Some(&abi.arch),
+            (None, None) => true,
+        }
+    }
 }
 
 /// An entry point that no C definition gives arguments.
-#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bare {
     /// The entry point.
     pub entry: String,
@@ -243,6 +258,7 @@ pub struct Bare {
 }
 
 /// Why an entry point has no prototype.
+#[cfg(feature = "cli")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
     /// It is written in assembly.
@@ -253,6 +269,7 @@ pub enum Why {
     NotFound,
 }
 
+#[cfg(feature = "cli")]
 impl Why {
     /// Every reason, in the words of `prototypes.toml`.
     pub const ALL: &'static [(Why, &'static str)] =
@@ -397,6 +414,7 @@ impl Tables {
     }
 
     /// Whether the imported table is there.
+    #[cfg(feature = "cli")]
     pub fn has_table(&self, name: &str) -> bool {
         self.files.iter().any(|(file, ..)| file.strip_suffix(".toml") == Some(name))
     }
@@ -417,6 +435,13 @@ impl Tables {
         })
     }
 
+    /// Every imported table of numbers that is there, by name.
+    #[cfg(feature = "cli")]
+    pub(crate) fn imported(&self) -> Result<BTreeMap<String, KernelTable>, Error> {
+        let there = self.sources.iter().filter(|source| self.has_table(&source.name));
+        there.map(|source| Ok((source.name.clone(), self.table(&source.name)?))).collect()
+    }
+
     /// The entry points' arguments.
     pub fn prototypes(&self) -> Result<Vec<Prototype>, Error> {
         self.read("prototypes.toml", |top| {
@@ -432,6 +457,7 @@ impl Tables {
     }
 
     /// The entry points without prototype.
+    #[cfg(feature = "cli")]
     pub fn bare(&self) -> Result<Vec<Bare>, Error> {
         self.read("prototypes.toml", |top| top.list("bare", bare))
     }
@@ -498,6 +524,11 @@ impl KernelTable {
         self.taker(abi).map(|taker| taker.tags.as_slice())
     }
 
+    /// What other kernel files add for an ABI.
+    pub(crate) fn extras_of<'t>(&'t self, abi: &Abi) -> impl Iterator<Item = &'t Extra> {
+        self.extras.iter().filter(|extra| extra.abis.contains(&abi.name))
+    }
+
     fn taker(&self, abi: &str) -> Option<&Taker> {
         self.takes.iter().find(|taker| taker.abi == abi)
     }
@@ -518,14 +549,15 @@ impl Taker {
 }
 
 impl Absent {
-    /// Whether the call is absent from this kernel, too.
-    pub fn holds(&self, linux: &str) -> bool {
-        self.until.as_deref().is_none_or(|until| series(linux) <= series(until))
+    /// Whether this kernel has an ABI without the call.
+    pub fn holds(&self, abi: &str, linux: &str) -> bool {
+        self.abis.iter().any(|name| name == abi)
+            && self.until.as_deref().is_none_or(|until| series(linux) <= series(until))
     }
 }
 
 /// The series of a kernel, as numbers: 7 and 2 of `7.2.13`.
-pub fn series(linux: &str) -> (u32, u32) {
+pub(crate) fn series(linux: &str) -> (u32, u32) {
     let mut numbers = linux.split(['.', '-']).map(|word| word.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
@@ -538,12 +570,10 @@ impl Abi {
         let mut names: Vec<(u32, &str)> = Vec::new();
         let mut removed: Vec<&str> = Vec::new();
         let mut redirects: Vec<&(String, String)> = Vec::new();
-        for extra in &table.extras {
-            if extra.abis.contains(&self.name) {
-                names.extend(extra.names.iter().map(|(nr, name)| (*nr, name.as_str())));
-                removed.extend(extra.removed.iter().map(String::as_str));
-                redirects.extend(&extra.redirects);
-            }
+        for extra in table.extras_of(self) {
+            names.extend(extra.names.iter().map(|(nr, name)| (*nr, name.as_str())));
+            removed.extend(extra.removed.iter().map(String::as_str));
+            redirects.extend(&extra.redirects);
         }
         let mut calls: Vec<Call<'t>> = Vec::new();
         for row in &table.rows {
@@ -765,6 +795,7 @@ fn prototype(block: &Block<'_>) -> Prototype {
     }
 }
 
+#[cfg(feature = "cli")]
 fn bare(block: &Block<'_>) -> Bare {
     block.only(&["entry", "why", "abis", "source", "line"]);
     let words: Vec<&str> = Why::ALL.iter().map(|(_, word)| *word).collect();

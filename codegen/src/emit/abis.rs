@@ -111,8 +111,7 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
     strings(&mut out, "ERRNO_NAMES", errno_names.items)?;
     out.push_str("pub(super) static ABSENT: &[(&str, &[Abi], Absent)] = &[\n");
     for absent in tables.absent()? {
-        let holds =
-            |(abi, table): &&(&Abi, &KernelTable)| absent.abis.contains(&abi.name) && absent.holds(&table.linux);
+        let holds = |(abi, table): &&(&Abi, &KernelTable)| absent.holds(&abi.name, &table.linux);
         let abis: Vec<_> = read.iter().filter(holds).map(|(abi, _)| format!("Abi::{}", variant(&abi.name))).collect();
         let _ = writeln!(
             out,

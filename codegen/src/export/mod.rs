@@ -22,23 +22,17 @@ pub(crate) struct Exported<'t> {
     calls: Vec<Call<'t>>,
 }
 
-/// The imported tables, each read once.
-pub(crate) fn read(tables: &Tables) -> Result<BTreeMap<&str, KernelTable>, Error> {
-    let names = tables.sources.iter().map(|source| source.name.as_str()).filter(|name| tables.has_table(name));
-    names.map(|name| Ok((name, tables.table(name)?))).collect()
-}
-
-/// The ABIs that have calls in these tables, in the order of `abis.toml`: those named, or all. With `header_names` also the
-/// aliases and private calls that only headers define.
+/// The ABIs that have calls in these tables, in the order of `abis.toml`: those named, or all. With `header_names` also
+/// the aliases and private calls that only headers define.
 pub(crate) fn choose<'t>(
     tables: &'t Tables,
-    read: &'t BTreeMap<&str, KernelTable>,
+    read: &'t BTreeMap<String, KernelTable>,
     names: &[String],
     header_names: bool,
 ) -> Result<Vec<Exported<'t>>, Error> {
     let mut exported = Vec::new();
     for abi in &tables.abis {
-        let Some(table) = read.get(abi.table.as_str()) else { continue };
+        let Some(table) = read.get(&abi.table) else { continue };
         let mut calls = abi.calls(table);
         calls.retain(|call| header_names || call.tag.is_some());
         if !calls.is_empty() {
@@ -80,9 +74,7 @@ fn by_name<'t>(exported: &'t [Exported<'t>]) -> BTreeMap<(&'t str, usize), Vec<O
 fn absences(tables: &Tables, exported: &[Exported<'_>]) -> Result<Vec<(Absent, Vec<usize>)>, Error> {
     let about = |absent: Absent| {
         let lacks = |(_, Exported { abi, table, calls }): &(usize, &Exported<'_>)| {
-            absent.abis.contains(&abi.name)
-                && absent.holds(&table.linux)
-                && !calls.iter().any(|call| call.name == absent.name)
+            absent.holds(&abi.name, &table.linux) && !calls.iter().any(|call| call.name == absent.name)
         };
         let columns: Vec<usize> = exported.iter().enumerate().filter(lacks).map(|(column, _)| column).collect();
         (absent, columns)
@@ -118,7 +110,7 @@ fn abi_table(tables: &Tables) -> Result<String, Error> {
     let mut out = format!("| ABI | stubs | calls | Linux | base | {} |\n", aio.join(" | "));
     let _ = writeln!(out, "|---|---|--:|---|--:|{}", "--:|".repeat(aio.len()));
     let mut total = 0;
-    for Exported { abi, table, calls } in choose(tables, &read(tables)?, &[], true)? {
+    for Exported { abi, table, calls } in choose(tables, &tables.imported()?, &[], true)? {
         let rows = calls.iter().filter(|call| call.tag.is_some()).count();
         total += rows;
         let stubs = if abi.call.is_some() { "yes" } else { "" };
@@ -126,7 +118,7 @@ fn abi_table(tables: &Tables) -> Result<String, Error> {
         let _ = write!(out, "| {} | {stubs} | {rows} | {} | {base} |", abi.name, table.linux);
         for name in aio {
             let call = calls.iter().find(|call| call.name.strip_prefix("io_") == Some(name));
-            let number = call.map_or("–".to_owned(), |call| (call.number - abi.base).to_string());
+            let number = call.map_or("–".to_owned(), |call| call.number.wrapping_sub(abi.base).to_string());
             let _ = write!(out, " {number} |");
         }
         out.push('\n');

@@ -8,7 +8,7 @@ use super::kconfig::{self, Architecture, Kernel};
 use super::prototypes::{self, Definition};
 use crate::Error;
 use crate::files;
-use crate::tables::{Abi, Absent, Bare, KernelTable, Pairs, Prototype, TableSource, Tables, Why};
+use crate::tables::{Abi, Absent, Bare, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -23,9 +23,6 @@ struct Use<'a> {
     arch: &'a str,
     wide: &'static [bool],
 }
-
-/// What the kernel answers itself where there is no call.
-const NONE: &str = "sys_ni_syscall";
 
 /// Every entry point of the tables, and those that absent calls would have ended in.
 fn uses<'a>(
@@ -57,7 +54,7 @@ fn uses<'a>(
         let absent = absent.iter().filter(|absent| absent.abis.contains(abi));
         uses.extend(absent.map(|absent| Use { entry: &absent.entry, call: &absent.name, abi, arch, wide: own }));
     }
-    uses.retain(|used| used.entry != NONE);
+    uses.retain(|used| used.entry != NO_CALL);
     uses
 }
 

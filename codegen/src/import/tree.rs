@@ -5,7 +5,7 @@ use super::tbl::{self, Takers};
 use super::{makefile, unistd};
 use crate::Error;
 use crate::files;
-use crate::tables::{Abi, Extra, KernelTable, Row, TableSource, Tables, Taker, series};
+use crate::tables::{Abi, Extra, KernelTable, NO_CALL, Row, TableSource, Tables, Taker, series};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -219,7 +219,7 @@ fn no_gaps(
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(), Error> {
     let absent = facts.absent()?;
-    let unified = |row: &&Row| row.nr >= UNIFIED && row.entry.as_deref() != Some("sys_ni_syscall");
+    let unified = |row: &&Row| row.nr >= UNIFIED && row.entry.as_deref() != Some(NO_CALL);
     let of = |abi: &Abi| {
         let (_, table) = read.iter().find(|(source, _)| source.name == abi.table)?;
         Some((table, table.takes.iter().find(|taker| taker.abi == abi.name)?))
@@ -239,14 +239,14 @@ fn no_gaps(
         .map(|row| row.name.as_str())
         .collect();
     // x32's own numbers end its table. Whatever they stand for x86_64 has, too.
-    let called = |row: &&Row| row.entry.as_deref().is_some_and(|entry| entry != "sys_ni_syscall");
+    let called = |row: &&Row| row.entry.as_deref().is_some_and(|entry| entry != NO_CALL);
     let x86_64 = facts.abi("x86_64").into_iter().flat_map(rows_of).filter(called).map(|row| row.name.as_str());
     let on_x32: BTreeSet<&str> = everywhere.iter().copied().chain(x86_64).collect();
     for abi in facts.abis.iter().filter(|abi| wanted(&abi.table)) {
         let Some((table, _)) = of(abi) else { continue };
         let rows = rows_of(abi);
         let expected = if abi.name == "x32" { &on_x32 } else { &everywhere };
-        let known = |name: &str| absent.iter().any(|a| a.name == name && a.abis.contains(&abi.name) && a.holds(linux));
+        let known = |name: &str| absent.iter().any(|a| a.name == name && a.holds(&abi.name, linux));
         let missing: Vec<&str> =
             expected.iter().copied().filter(|name| !rows.iter().any(|row| row.name == *name) && !known(name)).collect();
         if !missing.is_empty() {
