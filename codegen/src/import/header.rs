@@ -100,7 +100,7 @@ pub(crate) fn names(root: &Path, abi: &Abi, taker: &Taker, rows: &Rows) -> Resul
         if rows.iter().any(|(_, row)| *row == name) {
             continue;
         }
-        let number = unit.value(&found.name)?.and_then(|value| u32::try_from(value - base).ok());
+        let number = unit.value(&found.name)?.and_then(|value| u32::try_from(value.checked_sub(base)?).ok());
         let number = number.ok_or_else(|| {
             Error::new(&*found.file, found.line, format!("`{}` has no number that can be worked out", found.name))
         })?;

@@ -59,7 +59,12 @@ pub(super) struct Kernel<'a> {
     architecture: &'a Architecture,
     wide: bool,
     known: HashMap<String, Truth>,
+    /// How many symbols are being worked out, each for the one before it.
+    depth: usize,
 }
+
+/// Symbols that need symbols deeper than this are not followed.
+const DEEPEST: usize = 100;
 
 impl Architecture {
     /// `selects` are the symbols that Kconfig files outside `arch` select.
@@ -181,7 +186,7 @@ impl Architecture {
 
 impl<'a> Kernel<'a> {
     pub(super) fn new(architecture: &'a Architecture, wide: bool) -> Kernel<'a> {
-        Kernel { architecture, wide, known: HashMap::new() }
+        Kernel { architecture, wide, known: HashMap::new(), depth: 0 }
     }
 
     /// Whether a condition of the preprocessor holds in this kernel.
@@ -209,11 +214,16 @@ impl<'a> Kernel<'a> {
             // The compiler may define others.
             return if name.starts_with("__ARCH_WANT_") { Some(false) } else { None };
         };
+        if self.depth == DEEPEST {
+            return None;
+        }
+        self.depth += 1;
         self.known.insert(name.to_owned(), Some(false));
         let mut value = Some(false);
         for way in ways {
             value = or(value, way.as_deref().map_or(Some(true), |condition| self.holds(condition)));
         }
+        self.depth -= 1;
         self.known.insert(name.to_owned(), value);
         value
     }
@@ -235,6 +245,10 @@ impl<'a> Kernel<'a> {
             Some("\"32-bit kernel\"") => return Some(!self.wide),
             _ => {}
         }
+        if self.depth == DEEPEST {
+            return None;
+        }
+        self.depth += 1;
         // A symbol that needs itself is not set by that.
         self.known.insert(name.to_owned(), Some(false));
         let mut value = if symbol.prompt.is_some() { None } else { self.default(symbol) };
@@ -245,6 +259,7 @@ impl<'a> Kernel<'a> {
             let selects = and(self.symbol(by), self.expression(when));
             value = or(value, selects);
         }
+        self.depth -= 1;
         self.known.insert(name.to_owned(), value);
         value
     }
@@ -268,6 +283,19 @@ impl<'a> Kernel<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A file can make it deeper than any stack has room for.
+    #[test]
+    fn symbols_that_need_each_other_without_end_are_not_known() {
+        let mut architecture = Architecture { symbols: BTreeMap::new(), macros: BTreeMap::new() };
+        let chain: String = (0..100_000).map(|at| format!("config A{at}\n def_bool A{}\n", at + 1)).collect();
+        architecture.kconfig(&(chain + "config A100000\n def_bool y\n"));
+        let macros: String = (0..100_000).map(|at| format!("#if M{}\n#define M{at}\n#endif\n", at + 1)).collect();
+        architecture.header(&(macros + "#define M100000\n")).unwrap();
+        let mut kernel = Kernel::new(&architecture, true);
+        assert_eq!((kernel.holds("CONFIG_A0"), kernel.holds("M0")), (None, None));
+        assert_eq!((kernel.holds("CONFIG_A99950"), kernel.holds("M99950")), (Some(true), Some(true)));
+    }
 
     #[test]
     fn a_kernel_is_what_its_word_size_makes_it() {
