@@ -40,6 +40,8 @@
 //! - `std` (default): [`Queue`], [`scope`](scope()) and what else needs memory, threads or `BorrowedFd`. Without it the crate
 //!   is `no_std`, and allocates nothing.
 //! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
+//! - `tokio`: the module `tokio`, with a queue that tasks share.
+//! - `mio`: a [`Queue`] made with an eventfd is a `mio::event::Source`.
 #![no_std]
 
 #[cfg(feature = "std")]
@@ -74,6 +76,8 @@ mod fork;
 #[cfg(feature = "std")]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
+#[cfg(feature = "mio")]
+mod mio;
 pub mod nr;
 #[cfg(feature = "std")]
 mod queue;
@@ -81,6 +85,8 @@ pub mod raw;
 mod ring;
 #[cfg(feature = "std")]
 mod scope;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 pub mod types;
 mod wait;
 
