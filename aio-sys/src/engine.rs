@@ -75,9 +75,9 @@ impl<T: fmt::Debug> std::error::Error for Full<T> {}
 
 /// As the kernel reads it (`include/uapi/linux/uio.h`).
 #[repr(C)]
-struct Iovec {
-    base: usize,
-    len: usize,
+pub(crate) struct Iovec {
+    pub(crate) base: usize,
+    pub(crate) len: usize,
 }
 
 /// Elements of a vectored request at most: `UIO_MAXIOV` of `include/uapi/linux/uio.h`.

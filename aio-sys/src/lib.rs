@@ -42,6 +42,8 @@
 //! - `std` (default): [`Queue`], [`scope`](scope()) and what else needs memory, threads or `BorrowedFd`. Without it the crate
 //!   is `no_std`, and allocates nothing.
 //! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
+//! - `tokio`: the module `tokio`, with a queue that tasks share.
+//! - `mio`: a [`Queue`] made with an eventfd is a `mio::event::Source`.
 #![no_std]
 
 #[cfg(feature = "std")]
@@ -78,6 +80,8 @@ mod fork;
 #[cfg(feature = "std")]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
+#[cfg(feature = "mio")]
+mod mio;
 pub mod nr;
 #[cfg(feature = "std")]
 mod queue;
@@ -87,6 +91,8 @@ mod ring;
 mod scope;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 pub mod types;
 mod wait;
 

@@ -52,7 +52,7 @@ use std::vec::Vec;
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Queue<B>(Engine<B>);
+pub struct Queue<B>(pub(crate) Engine<B>);
 
 /// Requests that go to the kernel together, when the function that was given to [`Queue::batch`] has returned.
 pub struct Batch<'q, 'fd, B> {
@@ -278,12 +278,12 @@ impl<B> fmt::Debug for Queue<B> {
 }
 
 /// Where the kernel writes, and how much.
-fn target<B: IoBufMut>(buf: &mut B) -> (*mut u8, usize) {
+pub(crate) fn target<B: IoBufMut>(buf: &mut B) -> (*mut u8, usize) {
     (buf.byte_mut_ptr(), buf.byte_len())
 }
 
 /// Where the kernel reads, and how much. It does not write there: the opcode is that of a write.
-fn source<B: IoBuf>(buf: &mut B) -> (*mut u8, usize) {
+pub(crate) fn source<B: IoBuf>(buf: &mut B) -> (*mut u8, usize) {
     (buf.byte_ptr().cast_mut(), buf.byte_len())
 }
 
