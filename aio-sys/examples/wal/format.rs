@@ -1,0 +1,156 @@
+//! What is in the file.
+//!
+//! The first block says that it is a log. What was written at once begins at a block and fills whole ones, so that no block
+//! is written twice, and a write that is torn damages nothing but itself. It is records, one after the other, then zeros:
+//!
+//! | bytes | |
+//! |---|---|
+//! | 4 | length of the record, these 8 bytes included, little-endian: 0 is no record |
+//! | 4 | CRC-32 of the record's number as 8 bytes, the length as above, and the line |
+//! | length − 8 | the line |
+//! | 0 to 7 | zeros, so that the next begins at a multiple of 8, and no header lies across two blocks |
+//!
+//! The number is not written. It is in the sum, so that a record fits only where it belongs: not behind a gap, as when a
+//! later write reached the disk and an earlier one did not.
+
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::mem;
+use std::path::Path;
+
+/// Written at once, or not at all; what every disk's blocks divide.
+pub const BLOCK: usize = 4096;
+/// What is written at once at most.
+pub const GROUP: usize = 64 * BLOCK;
+const HEADER: usize = 8;
+/// Bytes of a line at most.
+pub const LINE: usize = GROUP - HEADER;
+/// What the first block begins with; the rest of it is zeros.
+pub const MAGIC: &[u8] = b"aio-sys write-ahead log 1\n";
+
+/// Puts a record at the start of `room`, and says how much of it that takes; `None` if it is too small.
+pub fn encode(number: u64, line: &[u8], room: &mut [u8]) -> Option<usize> {
+    let len = HEADER + line.len();
+    let record = room.get_mut(..len.next_multiple_of(HEADER))?;
+    let length = (len as u32).to_le_bytes();
+    record[..4].copy_from_slice(&length);
+    record[4..HEADER].copy_from_slice(&sum(number, length, line).to_le_bytes());
+    record[HEADER..len].copy_from_slice(line);
+    record[len..].fill(0);
+    Some(record.len())
+}
+
+fn sum(number: u64, length: [u8; 4], line: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&number.to_le_bytes());
+    hasher.update(&length);
+    hasher.update(line);
+    hasher.finalize()
+}
+
+/// Reads record after record.
+pub struct Reader {
+    input: BufReader<File>,
+    /// How far it has read.
+    at: u64,
+    end: u64,
+    number: u64,
+    line: Vec<u8>,
+}
+
+/// What comes next.
+pub enum Found<'a> {
+    Record(u64, &'a [u8]),
+    /// The log ends as it should.
+    End,
+    /// There is something that is no record: the log ends before it.
+    Torn,
+}
+
+impl Reader {
+    /// `None` if it is not a log.
+    pub fn open(file: File) -> io::Result<Option<Reader>> {
+        let input = BufReader::with_capacity(GROUP, file);
+        let mut reader = Reader { input, at: 0, end: BLOCK as u64, number: 0, line: Vec::new() };
+        let mut first = [0; BLOCK];
+        let whole = reader.read(&mut first)? == BLOCK;
+        Ok((whole && first.starts_with(MAGIC)).then_some(reader))
+    }
+
+    /// Where the last record ends that was found.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Which number that has; 0 if there is none.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub fn next(&mut self) -> io::Result<Found<'_>> {
+        let mut header = [0; HEADER];
+        loop {
+            let in_block = self.at % BLOCK as u64;
+            self.read(&mut header)?;
+            if header != [0; HEADER] {
+                break;
+            }
+            if in_block == 0 {
+                return Ok(Found::End);
+            }
+            // What was written at once ends here. The next begins at a block.
+            self.skip_to(BLOCK as u64)?;
+        }
+        let [length, sum_found] = [&header[..4], &header[4..]].map(|half| half.try_into().expect("four bytes"));
+        let len = u32::from_le_bytes(length) as usize;
+        if !(HEADER..=GROUP).contains(&len) {
+            return Ok(Found::Torn);
+        }
+        // Not what a cut-off line leaves of the one before.
+        let mut line = mem::take(&mut self.line);
+        line.clear();
+        line.resize(len - HEADER, 0);
+        let got = self.read(&mut line)?;
+        self.line = line;
+        if got < self.line.len() || sum(self.number + 1, length, &self.line) != u32::from_le_bytes(sum_found) {
+            return Ok(Found::Torn);
+        }
+        self.end = self.at;
+        self.number += 1;
+        self.skip_to(HEADER as u64)?;
+        Ok(Found::Record(self.number, &self.line))
+    }
+
+    /// Reads until `bytes` are full, or the file ends.
+    fn read(&mut self, mut bytes: &mut [u8]) -> io::Result<usize> {
+        let wanted = bytes.len();
+        while !bytes.is_empty() {
+            match self.input.read(bytes) {
+                Ok(0) => break,
+                Ok(got) => bytes = &mut bytes[got..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let got = wanted - bytes.len();
+        self.at += got as u64;
+        Ok(got)
+    }
+
+    /// Goes on at the next multiple of so many bytes.
+    fn skip_to(&mut self, multiple: u64) -> io::Result<()> {
+        let next = self.at.next_multiple_of(multiple);
+        self.input.seek_relative((next - self.at) as i64)?;
+        self.at = next;
+        Ok(())
+    }
+}
+
+/// `"PATH" ends with a torn record at byte 4104, after record 7`
+pub fn torn(path: &Path, reader: &Reader) -> String {
+    format!("{path:?} ends with a torn record at byte {}, after record {}", reader.end, reader.number)
+}
+
+pub fn foreign(path: &Path) -> String {
+    format!("{path:?} is not a log: it does not begin like one")
+}
