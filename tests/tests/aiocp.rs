@@ -1,5 +1,8 @@
 //! The example `aiocp`, as its users meet it: what needs no root. `ci/aiocp` has the rest, on file systems of its own.
 
+#[path = "common/example.rs"]
+mod common;
+
 use aio_tests::skip;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, Permissions};
@@ -23,18 +26,7 @@ fn program() -> &'static Path {
         if let Some(path) = std::env::var_os("AIOCP") {
             return path.into();
         }
-        let build = Command::new(env!("CARGO"))
-            .args(["build", "-q", "-p", "aio-sys", "--example", "aiocp", "--message-format=json"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(build.status.success(), "the example builds");
-        let messages = String::from_utf8(build.stdout).expect("cargo writes UTF-8");
-        let message =
-            messages.lines().find(|line| line.contains(r#""name":"aiocp""#)).expect("a message on the example");
-        let (_, path) = message.split_once(r#""executable":""#).expect("it says where the program is");
-        path.split_once('"').expect("a string ends").0.into()
+        common::example("aiocp")
     })
 }
 
