@@ -1,7 +1,7 @@
 //! What a request costs: `Queue` against the same by hand, libaio, io_uring and plain calls. Prints a table.
 //!
 //! Medians of rounds that take turns, on one processor, in one run; the processor's time for this thread, in which all of it is
-//! done, so that others on the machine disturb less: `cargo bench -p aio-tests --bench aio`.
+//! done, so that others on the machine disturb less: `cargo bench -p aio-tests --features bench --bench aio`.
 
 use aio_sys::types::*;
 use aio_sys::{AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
