@@ -37,6 +37,15 @@ pub(crate) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Error
     Ok(())
 }
 
+/// Whether a folder's entry is a file to read. A link counts if it leads out of the tree; within, it leads to a copy.
+pub(crate) fn is_file(root: &Path, entry: &fs::DirEntry) -> bool {
+    let outside = |to: &Path| !root.canonicalize().is_ok_and(|root| to.starts_with(root));
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => entry.path().canonicalize().is_ok_and(|to| to.is_file() && outside(&to)),
+        kind => kind.is_ok_and(|kind| kind.is_file()),
+    }
+}
+
 /// The SHA-256 of a file's bytes.
 pub(crate) fn sha256(path: &Path) -> Result<String, Error> {
     Ok(Sha256::digest(bytes(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
@@ -52,11 +61,18 @@ pub(crate) fn replace(folder: &Path, files: &[(String, String)]) -> Result<Vec<S
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent).map_err(failed)?;
+        // Whoever opens a named pipe waits until somebody writes to it.
+        match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => {
+                return Err(Error::new(path.display().to_string(), 0, "cannot be written: it is a folder"));
+            }
+            Ok(there) if !there.is_file() => {
+                return Err(Error::new(path.display().to_string(), 0, "cannot be written: it is no regular file"));
+            }
+            _ => {}
+        }
         if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
             continue;
-        }
-        if path.is_dir() {
-            return Err(Error::new(path.display().to_string(), 0, "cannot be written: it is a folder"));
         }
         let mut temporary = tempfile::Builder::new()
             .prefix(".")

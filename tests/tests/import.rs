@@ -981,3 +981,36 @@ fn a_full_disk_is_a_mistake() {
     let sentence = "standard output: cannot be written: No space left on device (os error 28)\n";
     assert_eq!(run(&mut tool), (Some(2), String::new(), sentence.to_owned()));
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_table_is_not_opened() {
+    let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
+    let pipe = folder.path().join("sh.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let sentence = format!("{}: cannot be written: it is no regular file\n", pipe.display());
+    assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// mips has error numbers of its own; the generic ones would be wrong.
+#[test]
+fn an_architecture_does_not_lose_its_error_numbers() {
+    let tree = Tree::new();
+    let path = "arch/mips/include/uapi/asm/errno.h";
+    tree.remove(path);
+    refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+}
+
+/// As `cp -rs` makes one.
+#[test]
+fn a_tree_of_links_is_read_as_what_they_lead_to() {
+    let (tree, links) = (Tree::new(), TempDir::new().unwrap());
+    assert!(Command::new("cp").arg("-rs").arg(tree.path()).arg(links.path()).status().unwrap().success());
+    let linked = links.path().join(tree.path().file_name().unwrap());
+    let [one, other] = [tree.path(), &linked].map(|tree| {
+        let folder = TempDir::new().unwrap();
+        assert_eq!(import(tree, folder.path(), &[]).0, Some(0));
+        contents(folder.path())
+    });
+    assert!(one == other);
+}

@@ -311,7 +311,9 @@ fn stubs(root: &Path, arch: &str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<St
             let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(name),
-                Ok(kind) if kind.is_file() && (name.ends_with(".S") || name.ends_with(".c")) => sources.push(name),
+                _ if (name.ends_with(".S") || name.ends_with(".c")) && files::is_file(root, &entry) => {
+                    sources.push(name)
+                }
                 _ => {}
             }
         }

@@ -35,7 +35,7 @@ pub(super) fn selects(root: &Path) -> Result<Vec<String>, Error> {
         for entry in entries.flatten() {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(kind) if kind.is_file() && entry.file_name().to_string_lossy().starts_with("Kconfig") => {
+                _ if entry.file_name().to_string_lossy().starts_with("Kconfig") && files::is_file(root, &entry) => {
                     let text = files::read(&entry.path())?;
                     let selected = text.lines().filter_map(|line| line.trim_start().strip_prefix("select"));
                     found.extend(selected.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned));

@@ -55,7 +55,7 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
     for (source, table) in read.iter_mut().filter(|(source, _)| wanted(&source.name)) {
         // errno.toml is of a kernel that no longer has the architecture of a last table.
         let left = facts.abis.iter().find(|abi| abi.table == source.name && facts.frozen(&abi.arch));
-        table.errnos.extend(left.map(|abi| errno_set(root, &abi.arch)).transpose()?);
+        table.errnos.extend(left.map(|abi| errno_set(root, &abi.arch, &[])).transpose()?);
         out.push((format!("{}.toml", source.name), render::table(table)));
     }
     if wanted("prototypes") {
@@ -164,21 +164,24 @@ fn merged(
 }
 
 /// The error numbers of an architecture of the tree.
-fn errno_set(root: &Path, arch: &str) -> Result<ErrnoSet, Error> {
+fn errno_set(root: &Path, arch: &str, before: &[ErrnoSet]) -> Result<ErrnoSet, Error> {
     let own = format!("arch/{arch}/include/uapi/asm/errno.h");
-    let source = if root.join(&own).is_file() { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
+    // An architecture that had numbers of its own still has: without its header the tree is damaged.
+    let had = before.iter().any(|set| set.source == own);
+    let exists = root.join(&own).symlink_metadata().is_ok();
+    let source = if had || exists { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
     let path = root.join(&source);
     let errnos = header::errnos(&Includes::of_tree(root, arch), &path)?;
     Ok(ErrnoSet { archs: vec![arch.to_owned()], sha256: files::sha256(&path)?, source, errnos })
 }
 
 fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
-    let mut sets: Vec<ErrnoSet> = Vec::new();
+    let (before, mut sets) = (facts.errno_sets()?, Vec::<ErrnoSet>::new());
     let archs: BTreeSet<&str> = facts.abis.iter().map(|abi| abi.arch.as_str()).collect();
     // Those of an architecture that has left the kernel stand beside its last table.
     let here = |arch: &&str| root.join("arch").join(arch).is_dir() && !facts.frozen(arch);
     for arch in archs.into_iter().filter(here) {
-        let found = errno_set(root, arch)?;
+        let found = errno_set(root, arch, &before)?;
         match sets.iter_mut().find(|set| set.source == found.source) {
             Some(set) => set.archs.extend(found.archs),
             None => sets.push(found),

@@ -84,7 +84,7 @@ pub(super) fn scan(root: &Path) -> Result<Vec<Definition>, Error> {
     Ok(found)
 }
 
-/// The `.c` files to search, sorted, relative to `root`. Symbolic links are not followed: they lead to copies.
+/// The `.c` files to search, sorted, relative to `root`. Links to folders are not followed.
 fn sources(root: &Path) -> Result<Vec<String>, Error> {
     let mut files: Vec<_> = DRIVERS.iter().filter(|file| root.join(file).is_file()).map(|&file| file.into()).collect();
     let mut folders: Vec<String> = FOLDERS.iter().map(|&folder| folder.into()).collect();
@@ -102,7 +102,7 @@ fn sources(root: &Path) -> Result<Vec<String>, Error> {
             // arch/*/boot: programs that run before there is a kernel.
             if kind.is_dir() && !(name == "boot" && folder.matches('/').count() == 1) {
                 folders.push(format!("{folder}/{name}"));
-            } else if kind.is_file() && name.ends_with(".c") {
+            } else if name.ends_with(".c") && files::is_file(root, &entry) {
                 files.push(format!("{folder}/{name}"));
             }
         }

@@ -21,6 +21,10 @@ impl Tree {
         for arch in ["m68k", "sh", "microblaze", "xtensa", "nios2", "openrisc", "arc"] {
             tree.write(&format!("arch/{arch}/include/uapi/asm/unistd.h"), "#include <asm/unistd_32.h>\n");
         }
+        for (arch, enosys) in [("alpha", 78), ("parisc", 251), ("powerpc", 38), ("sparc", 90)] {
+            let errno = format!("#include <asm-generic/errno-base.h>\n#define ENOSYS {enosys} /* Not implemented */\n");
+            tree.write(&format!("arch/{arch}/include/uapi/asm/errno.h"), errno);
+        }
         for arch in ["alpha", "m68k", "sh", "microblaze", "xtensa"] {
             let made = "cmd = sh $(syshdr) --emit-nr $< $@\nuapisyshdr-y += unistd_32.h\n";
             tree.write(&format!("arch/{arch}/kernel/syscalls/Makefile"), made);
