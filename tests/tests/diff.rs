@@ -591,3 +591,12 @@ fn what_a_tree_says_is_no_command_to_a_terminal() {
     let (_, text) = diff(&Tree::new(), &tree, &["--abi", "sh"]);
     assert!(text.contains("\nsh, Linux 7.2.13 → 7.2.13-\\u{1b}[2J\n"), "{text}");
 }
+
+/// To compare nothing is no success.
+#[test]
+fn check_needs_an_abi_that_both_have() {
+    let tree = Tree::new();
+    let (status, _, stderr) = tool(&[&"check", &"--linux", &tree.path(), &"--abi", &"ia64"]);
+    let sentence = format!("{}: has none of the ABIs that are to be compared with tables\n", tree.path().display());
+    assert_eq!((status, stderr), (Some(2), sentence));
+}

@@ -98,6 +98,9 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     };
     let ours = args.tables.map_or_else(committed, |folder| side(Kind::Tables, &folder, None))?;
     let found = compare(&ours, &theirs, &args.abi)?;
+    if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
+        return Err(nothing(&ours, &theirs));
+    }
     let findings = check::judge(&ours, &theirs, &found);
     print(&check::text(&theirs, &found, &findings))?;
     Ok(Outcome::differs(findings.iter().any(|finding| finding.error)))
@@ -107,10 +110,13 @@ fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiD
     only.iter().try_for_each(|name| abi(&old.facts, name).map(drop))?;
     let found = diff::compare(old, new, only);
     if found.is_empty() {
-        let what = format!("has none of the ABIs that are to be compared with {}", old.shown);
-        return Err(Error::new(&new.shown, 0, what));
+        return Err(nothing(old, new));
     }
     Ok(found)
+}
+
+fn nothing(old: &Side, new: &Side) -> Error {
+    Error::new(&new.shown, 0, format!("has none of the ABIs that are to be compared with {}", old.shown))
 }
 
 fn committed() -> Result<Side, Error> {
