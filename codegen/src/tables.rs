@@ -1125,7 +1125,7 @@ mod tests {
             assert_eq!(keys, wanted.copied().collect::<Vec<_>>());
         }
         let calls = blocks_of("call");
-        assert!(calls.len() >= 4);
+        assert!(calls.len() >= 18);
         for keys in calls {
             assert_eq!(keys, CALL_KEYS);
         }

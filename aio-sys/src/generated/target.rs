@@ -7,6 +7,34 @@ include!("x32.rs");
 include!("i386.rs");
 #[cfg(all(target_arch = "arm", target_pointer_width = "32"))]
 include!("arm.rs");
-#[cfg(not(any(all(target_arch = "x86_64", target_pointer_width = "64"), all(target_arch = "x86_64", target_pointer_width = "32"), all(target_arch = "x86", target_pointer_width = "32"), all(target_arch = "arm", target_pointer_width = "32"))))]
-compile_error!("aio-sys has no stubs for this target; the ABIs it has are: x86_64, x32, i386, arm");
+#[cfg(all(target_arch = "aarch64", target_pointer_width = "64"))]
+include!("aarch64.rs");
+#[cfg(all(target_arch = "riscv64", target_pointer_width = "64"))]
+include!("riscv64.rs");
+#[cfg(all(target_arch = "riscv32", target_pointer_width = "32"))]
+include!("riscv32.rs");
+#[cfg(all(target_arch = "loongarch64", target_pointer_width = "64"))]
+include!("loongarch64.rs");
+#[cfg(all(target_arch = "powerpc64", target_pointer_width = "64"))]
+include!("powerpc64.rs");
+#[cfg(all(target_arch = "powerpc", target_pointer_width = "32"))]
+include!("powerpc32.rs");
+#[cfg(all(target_arch = "s390x", target_pointer_width = "64"))]
+include!("s390x.rs");
+#[cfg(all(any(target_arch = "mips", target_arch = "mips32r6"), target_pointer_width = "32"))]
+include!("mips-o32.rs");
+#[cfg(all(any(target_arch = "mips64", target_arch = "mips64r6"), target_pointer_width = "64"))]
+include!("mips-n64.rs");
+#[cfg(all(target_arch = "sparc64", target_pointer_width = "64"))]
+include!("sparc64.rs");
+#[cfg(all(target_arch = "sparc", target_pointer_width = "32"))]
+include!("sparc32.rs");
+#[cfg(all(target_arch = "m68k", target_pointer_width = "32"))]
+include!("m68k.rs");
+#[cfg(all(target_arch = "csky", target_pointer_width = "32"))]
+include!("csky.rs");
+#[cfg(all(target_arch = "hexagon", target_pointer_width = "32"))]
+include!("hexagon.rs");
+#[cfg(not(any(all(target_arch = "x86_64", target_pointer_width = "64"), all(target_arch = "x86_64", target_pointer_width = "32"), all(target_arch = "x86", target_pointer_width = "32"), all(target_arch = "arm", target_pointer_width = "32"), all(target_arch = "aarch64", target_pointer_width = "64"), all(target_arch = "riscv64", target_pointer_width = "64"), all(target_arch = "riscv32", target_pointer_width = "32"), all(target_arch = "loongarch64", target_pointer_width = "64"), all(target_arch = "powerpc64", target_pointer_width = "64"), all(target_arch = "powerpc", target_pointer_width = "32"), all(target_arch = "s390x", target_pointer_width = "64"), all(any(target_arch = "mips", target_arch = "mips32r6"), target_pointer_width = "32"), all(any(target_arch = "mips64", target_arch = "mips64r6"), target_pointer_width = "64"), all(target_arch = "sparc64", target_pointer_width = "64"), all(target_arch = "sparc", target_pointer_width = "32"), all(target_arch = "m68k", target_pointer_width = "32"), all(target_arch = "csky", target_pointer_width = "32"), all(target_arch = "hexagon", target_pointer_width = "32"))))]
+compile_error!("aio-sys has no stubs for this target; the ABIs it has are: x86_64, x32, i386, arm, aarch64, riscv64, riscv32, loongarch64, powerpc64, powerpc32, s390x, mips-o32, mips-n64, sparc64, sparc32, m68k, csky, hexagon");
 

@@ -1912,11 +1912,11 @@ pub mod stub {
         ///
         /// The flags survive. Destroyed besides the result:
         ///
-        /// - `r8`, `r9`, `r10`, `r11`: kernels before 4.16 cleared them on this way in (`arch/x86/entry/entry_64_compat.S`)
+        /// - `r8`, `r9`, `r10`, `r11`: older kernels clear them on this way in (`arch/x86/entry/entry_64_compat.S`)
         ///
         /// The result is 32 bits wide, sign-extended.
         ///
-        /// Linux 7.2 keeps r8 to r11 (int80_emulation is an interrupt entry like others); a stub serves older kernels, too, and gives them up.
+        /// Linux 7.2 keeps r8 to r11, as do_int80_emulation is entered like any interrupt. A stub serves older kernels, too, and gives them up.
         pub const INSTRUCTION: &str = "int $0x80";
 
         /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
