@@ -238,16 +238,20 @@ enum Slot<'f> {
 
 impl<'p> Function<'p> {
     /// The function for a call. An entry point that takes the halves of 64-bit arguments by hand, as the ABI lays them
-    /// out, has the signature that the call has elsewhere, so that programs need not know.
+    /// out, has the signature that the call has elsewhere, so that programs need not know; so has a compat entry point.
     fn of(abi: &Abi, prototypes: &'p [Prototype], call: &Call<'_>) -> Option<Function<'p>> {
         let mut entries = [call.entry, call.compat].into_iter().flatten();
         let own = entries.find_map(|entry| Function::new(abi, prototype(prototypes, abi, entry)?))?;
         let generic = format!("sys_{}", call.name);
         let everywhere = |prototype: &&Prototype| prototype.entry == generic && !prototype.source.starts_with("arch/");
         for prototype in prototypes.iter().filter(everywhere).filter(|_| own.prototype.entry != generic) {
-            let shared = Function::new(abi, prototype);
-            if let Some(shared) = shared.filter(|shared| shared.joins(&own)) {
+            let Some(shared) = Function::new(abi, prototype) else { continue };
+            if shared.joins(&own) {
                 return Some(Function { splits: Some(own.prototype), ..shared });
+            }
+            // Where only the compat entry point is in the table, as some of x32's, its pointers are numbers to the kernel.
+            if own.prototype.entry.starts_with("compat_sys_") && shared.shape() == own.shape() {
+                return Some(shared);
             }
         }
         Some(own)

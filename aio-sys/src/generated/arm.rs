@@ -1333,12 +1333,28 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/mman.h`.
+    pub const MAP_PRIVATE: usize = 2;
+    /// `include/uapi/linux/auxvec.h`.
+    pub const AT_HWCAP2: usize = 0x1a;
     /// `fs/aio.c`.
     pub const AIO_RING_MAGIC: u32 = 0xa10a10a1;
     /// `fs/aio.c`.
     pub const AIO_RING_COMPAT_FEATURES: u32 = 1;
     /// `fs/aio.c`.
     pub const AIO_RING_INCOMPAT_FEATURES: u32 = 0;
+    /// `arch/arm/include/uapi/asm/fcntl.h`.
+    pub const O_NONBLOCK: i32 = 0x800;
+    /// `arch/arm/include/uapi/asm/fcntl.h`.
+    pub const O_CLOEXEC: i32 = 0x80000;
+    /// `arch/arm/include/uapi/asm/mman.h`.
+    pub const PROT_READ: usize = 1;
+    /// `arch/arm/include/uapi/asm/mman.h`.
+    pub const PROT_WRITE: usize = 2;
+    /// `arch/arm/include/uapi/asm/mman.h`.
+    pub const MAP_ANONYMOUS: usize = 0x20;
+    /// `arch/arm/include/uapi/asm/mman.h`.
+    pub const MADV_WIPEONFORK: usize = 0x12;
 }
 
 pub mod stub {

@@ -1165,16 +1165,34 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/mman.h`.
+    pub const MAP_PRIVATE: usize = 2;
+    /// `include/uapi/linux/auxvec.h`.
+    pub const AT_HWCAP2: usize = 0x1a;
     /// `fs/aio.c`.
     pub const AIO_RING_MAGIC: u32 = 0xa10a10a1;
     /// `fs/aio.c`.
     pub const AIO_RING_COMPAT_FEATURES: u32 = 1;
     /// `fs/aio.c`.
     pub const AIO_RING_INCOMPAT_FEATURES: u32 = 0;
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const O_NONBLOCK: i32 = 0x800;
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const O_CLOEXEC: i32 = 0x80000;
+    /// `include/uapi/asm-generic/mman.h`.
+    pub const PROT_READ: usize = 1;
+    /// `include/uapi/asm-generic/mman.h`.
+    pub const PROT_WRITE: usize = 2;
+    /// `include/uapi/asm-generic/mman.h`.
+    pub const MAP_ANONYMOUS: usize = 0x20;
+    /// `include/uapi/asm-generic/mman.h`.
+    pub const MADV_WIPEONFORK: usize = 0x12;
 }
 
 #[cfg(not(feature = "nightly"))]
-pub use crate::by_libc as stub;
+pub mod stub {
+    pub use crate::by_libc::*;
+}
 #[cfg(feature = "nightly")]
 pub mod stub {
     use crate::abi::Word;
