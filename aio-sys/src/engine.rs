@@ -6,6 +6,7 @@
 //! event, `aio_data`, is the slot's number and generation, never an address: an event that is not expected finds nothing.
 //! All memory is allocated at first.
 
+use crate::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK};
 use crate::types::*;
 use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, io_cancel, raw};
 use std::boxed::Box;
@@ -79,9 +80,6 @@ pub(crate) struct Iovec {
     pub(crate) base: usize,
     pub(crate) len: usize,
 }
-
-/// Elements of a vectored request at most: `UIO_MAXIOV` of `include/uapi/linux/uio.h`.
-const IOVECS: usize = 1024;
 
 /// What owns the buffers. To forget it is to leak them.
 pub(crate) struct Engine<B> {
@@ -187,7 +185,7 @@ impl<B> Engine<B> {
             iocbs: iter::repeat_n(iocb::default(), capacity).collect(),
             queued: Vec::with_capacity(capacity),
             requests: Vec::with_capacity(capacity),
-            iovecs: Vec::with_capacity(IOVECS),
+            iovecs: Vec::with_capacity(UIO_MAXIOV),
             events: iter::repeat_n(io_event::default(), capacity).collect(),
             unread: 0..0,
             eventfd,
@@ -247,13 +245,13 @@ impl<B> Engine<B> {
     ) -> Result<Token, Full<Vec<B>>> {
         let Some(index) = self.table.take() else { return Err(Full(bufs)) };
         let count = bufs.len();
-        if self.iovecs.len() + count > IOVECS {
+        if self.iovecs.len() + count > UIO_MAXIOV {
             // The kernel copies the elements in that call, and then there is room for others.
             self.flush();
         }
         let slot = &mut self.table.slots[index as usize];
         slot.bufs = bufs;
-        if count > IOVECS {
+        if count > UIO_MAXIOV {
             return Ok(self.refuse(index, Errno::EINVAL));
         }
         let first = self.iovecs.len();
@@ -458,19 +456,9 @@ impl<B> Drop for Engine<B> {
 }
 
 fn eventfd() -> Result<OwnedFd, Errno> {
-    // include/uapi/linux/eventfd.h, which takes them from fcntl.h: asm-generic's and its exceptions.
-    const EFD_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-        0x80
-    } else if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) {
-        0x4000
-    } else {
-        0x800
-    };
-    const EFD_CLOEXEC: i32 =
-        if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) { 0x40_0000 } else { 0x8_0000 };
-
+    // EFD_NONBLOCK and EFD_CLOEXEC are these (include/uapi/linux/eventfd.h).
     // SAFETY: it makes a descriptor and touches no memory.
-    let fd = Errno::decode(unsafe { raw::eventfd2(0, EFD_NONBLOCK | EFD_CLOEXEC) })?;
+    let fd = Errno::decode(unsafe { raw::eventfd2(0, O_NONBLOCK | O_CLOEXEC) })?;
     // SAFETY: new, and ours.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

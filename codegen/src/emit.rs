@@ -10,7 +10,7 @@ pub use abis::abis;
 
 use crate::Error;
 use crate::ctype::{self, Width};
-use crate::tables::{Abi, Absent, Call, Convention, KernelTable, NO_CALL, Pairs, Prototype, Tables};
+use crate::tables::{Abi, Absent, Call, Constants, Convention, KernelTable, NO_CALL, Pairs, Prototype, Tables};
 use std::fmt::Write as _;
 
 /// No Linux call takes more arguments than this.
@@ -43,7 +43,7 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     let _ = writeln!(out, "/// Bytes of the kernel's signal set.\npub const SIGSET_BYTES: usize = {sigset};\n");
     numbers(&mut out, &calls);
     errnos(&mut out, &tables.errnos(&abi.arch)?);
-    constants(&mut out, tables)?;
+    constants(&mut out, tables, &abi.arch)?;
     stubs(&mut out, convention, abi.bits);
     let called = |name: &str| calls.iter().any(|call| call.name == name);
     let holds = |absent: &Absent| absent.holds(name, &table.linux) && !called(&absent.name);
@@ -115,10 +115,21 @@ fn errnos(out: &mut String, errnos: &[crate::tables::ErrnoValue]) {
     out.push_str("    ];\n}\n\n");
 }
 
-fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
+/// Those for every architecture, and in a module of their own those of this one.
+fn constants(out: &mut String, tables: &Tables, arch: &str) -> Result<(), Error> {
+    let (common, own): (Vec<_>, Vec<_>) = tables.constants()?.into_iter().partition(|header| header.archs.is_empty());
     out.push_str("pub mod uapi {\n");
-    for header in tables.constants()? {
-        for constant in header.constants {
+    values(out, &common);
+    out.push_str("}\n\n#[allow(dead_code)]\npub mod uapi_of_arch {\n");
+    let own: Vec<_> = own.into_iter().filter(|header| header.archs.iter().any(|a| a == arch)).collect();
+    values(out, &own);
+    out.push_str("}\n\n");
+    Ok(())
+}
+
+fn values(out: &mut String, headers: &[Constants]) {
+    for header in headers {
+        for constant in &header.constants {
             let value = if constant.value > 9 { format!("{:#x}", constant.value) } else { constant.value.to_string() };
             let _ = writeln!(
                 out,
@@ -127,8 +138,6 @@ fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
             );
         }
     }
-    out.push_str("}\n\n");
-    Ok(())
 }
 
 fn stubs(out: &mut String, convention: &Convention, bits: u32) {

@@ -307,8 +307,12 @@ pub struct Constant {
 /// The constants of one kernel file.
 #[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Constants {
+    /// The kernel's `arch/` folders that they are for; empty for all.
+    pub archs: Vec<String>,
     /// The file.
     pub source: String,
+    /// Its SHA-256.
+    pub sha256: String,
     /// The constants, in its order.
     pub constants: Vec<Constant>,
 }
@@ -823,9 +827,11 @@ fn absence(block: &Block<'_>) -> Absent {
 }
 
 fn constants(block: &Block<'_>) -> Constants {
-    block.only(&["source", "sha256", "constants"]);
+    block.only(&["archs", "source", "sha256", "constants"]);
     Constants {
+        archs: block.strings("archs"),
         source: block.string("source"),
+        sha256: block.string("sha256"),
         constants: block.list("constants", |block| {
             block.only(&["name", "value", "rust"]);
             Constant { name: block.string("name"), value: block.integer("value"), rust: block.string("rust") }

@@ -52,7 +52,18 @@ syscalls = [
     );
     let tables = tables(&new);
     assert_eq!(tables.prototypes().unwrap().len(), 6);
-    assert_eq!(tables.constants().unwrap().iter().map(|header| header.constants.len()).sum::<usize>(), 11);
+    let constants = tables.constants().unwrap();
+    let common = constants.iter().filter(|header| header.archs.is_empty());
+    assert_eq!(common.map(|header| header.constants.len()).sum::<usize>(), 12);
+    let value = |arch: &str, name: &str| {
+        let own = constants.iter().filter(|header| header.archs.iter().any(|own| own == arch));
+        let found: Vec<_> = own.flat_map(|header| &header.constants).filter(|found| found.name == name).collect();
+        assert_eq!(found.len(), 1, "{arch}: {name}");
+        found[0].value
+    };
+    assert_eq!((value("x86", "O_NONBLOCK"), value("mips", "O_NONBLOCK")), (0x800, 0x80));
+    assert_eq!((value("mips", "POLLRDHUP"), value("sparc", "POLLRDHUP")), (0x2000, 0x800));
+    assert_eq!((value("alpha", "MAP_PRIVATE"), value("s390", "POLLIN")), (2, 1));
     assert_eq!(tables.errnos("mips").unwrap().last().unwrap().value, 89);
     assert_eq!(tables.errnos("x86").unwrap().last().unwrap().value, 38);
 }
@@ -598,6 +609,8 @@ fn headers_define_what_they_are_read_for() {
         ("include/uapi/linux/aio_abi.h", "defines no IOCB_CMD_; is the tree complete?"),
         ("include/uapi/linux/fs.h", "defines no RWF_; is the tree complete?"),
         ("arch/mips/include/uapi/asm/errno.h", "defines no error number; is the tree complete?"),
+        ("arch/mips/include/uapi/asm/fcntl.h", "defines no O_NONBLOCK; is the tree complete?"),
+        ("include/uapi/linux/mman.h", "defines no MAP_PRIVATE; is the tree complete?"),
     ] {
         let tree = Tree::new();
         tree.write(path, "#define SOMETHING 1\n");
@@ -992,13 +1005,15 @@ fn a_pipe_in_the_place_of_a_table_is_not_opened() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// mips has error numbers of its own; the generic ones would be wrong.
+/// mips has numbers of its own; the generic ones would be wrong.
 #[test]
-fn an_architecture_does_not_lose_its_error_numbers() {
-    let tree = Tree::new();
-    let path = "arch/mips/include/uapi/asm/errno.h";
-    tree.remove(path);
-    refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+fn an_architecture_does_not_lose_its_own_headers() {
+    for header in ["errno.h", "fcntl.h"] {
+        let tree = Tree::new();
+        let path = format!("arch/mips/include/uapi/asm/{header}");
+        tree.remove(&path);
+        refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+    }
 }
 
 /// As `cp -rs` makes one.

@@ -1241,12 +1241,44 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/uio.h`.
+    pub const UIO_MAXIOV: usize = 0x400;
     /// `fs/aio.c`.
     pub const AIO_RING_MAGIC: u32 = 0xa10a10a1;
     /// `fs/aio.c`.
     pub const AIO_RING_COMPAT_FEATURES: u32 = 1;
     /// `fs/aio.c`.
     pub const AIO_RING_INCOMPAT_FEATURES: u32 = 0;
+}
+
+#[allow(dead_code)]
+pub mod uapi_of_arch {
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const O_NONBLOCK: i32 = 0x800;
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const O_CLOEXEC: i32 = 0x80000;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const PROT_READ: i32 = 1;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const PROT_WRITE: i32 = 2;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const MAP_ANONYMOUS: i32 = 0x20;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const MADV_WIPEONFORK: i32 = 0x12;
+    /// `include/uapi/linux/mman.h`.
+    pub const MAP_PRIVATE: i32 = 2;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLIN: u16 = 1;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLPRI: u16 = 2;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLOUT: u16 = 4;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLERR: u16 = 8;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLHUP: u16 = 0x10;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLRDHUP: u16 = 0x2000;
 }
 
 pub mod stub {

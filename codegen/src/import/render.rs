@@ -1,6 +1,6 @@
 //! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a diff of added lines.
 
-use crate::tables::{Bare, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why};
+use crate::tables::{Bare, Constant, Constants, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why};
 use std::fmt::Write as _;
 
 fn head(linux: &str) -> String {
@@ -148,14 +148,12 @@ fn errno_set(out: &mut String, set: &ErrnoSet) {
     out.push_str("]\n");
 }
 
-/// Header, its SHA-256, and name, value and Rust type of each constant.
-type Header<'h> = (&'h str, String, Vec<(String, i64, &'h str)>);
-
-pub(crate) fn constants(linux: &str, headers: &[Header<'_>]) -> String {
+pub(crate) fn constants(linux: &str, headers: &[Constants]) -> String {
     let mut out = head(linux);
-    for (source, sha256, constants) in headers {
-        let _ = writeln!(out, "\n[[header]]\nsource = {source:?}\nsha256 = {sha256:?}\nconstants = [");
-        let row = |(name, value, rust): &(String, i64, &str)| {
+    for Constants { archs, source, sha256, constants } in headers {
+        let _ =
+            writeln!(out, "\n[[header]]\narchs  = {archs:?}\nsource = {source:?}\nsha256 = {sha256:?}\nconstants = [");
+        let row = |Constant { name, value, rust }: &Constant| {
             let value = if *value > 9 { format!("{value:#x}") } else { value.to_string() };
             vec![format!("name = {name:?},"), format!("value = {value},"), format!("rust = {rust:?},")]
         };

@@ -25,6 +25,16 @@ impl Tree {
             let errno = format!("#include <asm-generic/errno-base.h>\n#define ENOSYS {enosys} /* Not implemented */\n");
             tree.write(&format!("arch/{arch}/include/uapi/asm/errno.h"), errno);
         }
+        for (header, archs) in [
+            ("fcntl.h", "alpha arm arm64 m68k parisc powerpc sparc"),
+            ("mman.h", "alpha arm arm64 mips parisc powerpc sparc x86 xtensa"),
+            ("poll.h", "m68k mips xtensa"),
+        ] {
+            for arch in archs.split(' ') {
+                let own = format!("#include <asm-generic/{header}>\n");
+                tree.write(&format!("arch/{arch}/include/uapi/asm/{header}"), own);
+            }
+        }
         for arch in ["alpha", "m68k", "sh", "microblaze", "xtensa"] {
             let made = "cmd = sh $(syshdr) --emit-nr $< $@\nuapisyshdr-y += unistd_32.h\n";
             tree.write(&format!("arch/{arch}/kernel/syscalls/Makefile"), made);
@@ -444,6 +454,20 @@ const FILES: &[(&str, &str)] = &[
         "#define RWF_HIPRI ((__kernel_rwf_t)0x00000001)\n#define RWF_NOWAIT ((__kernel_rwf_t)0x00000008)\n\
          #define RWF_SUPPORTED (RWF_HIPRI | RWF_NOWAIT)\n",
     ),
+    ("include/uapi/linux/uio.h", "#define UIO_MAXIOV 1024\n"),
+    ("include/uapi/linux/mman.h", "#include <asm/mman.h>\n#define MAP_PRIVATE 0x02\n"),
+    ("include/uapi/asm-generic/fcntl.h", "#define O_NONBLOCK 00004000\n#define O_CLOEXEC 02000000\n"),
+    ("arch/mips/include/uapi/asm/fcntl.h", "#define O_NONBLOCK 0x0080\n#define O_CLOEXEC 02000000\n"),
+    (
+        "include/uapi/asm-generic/mman.h",
+        "#define PROT_READ 0x1\n#define PROT_WRITE 0x2\n#define MAP_ANONYMOUS 0x20\n#define MADV_WIPEONFORK 18\n",
+    ),
+    (
+        "include/uapi/asm-generic/poll.h",
+        "#define POLLIN 0x1\n#define POLLPRI 0x2\n#define POLLOUT 0x4\n#define POLLERR 0x8\n#define POLLHUP 0x10\n\
+         #ifndef POLLRDHUP\n#define POLLRDHUP 0x2000\n#endif\n",
+    ),
+    ("arch/sparc/include/uapi/asm/poll.h", "#define POLLRDHUP 0x800\n#include <asm-generic/poll.h>\n"),
     (
         "fs/aio.c",
         "#define AIO_RING_MAGIC 0xa10a10a1\n#define AIO_RING_COMPAT_FEATURES 1\n#define AIO_RING_INCOMPAT_FEATURES 0\n\
