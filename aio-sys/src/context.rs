@@ -168,7 +168,8 @@ pub enum Cause {
     /// `EAGAIN`: no place is free. Those of ended requests come back when their events are read, so read some before
     /// trying again; nothing else helps. (The kernel says the same when it has no memory for a request.)
     SlotsHeld,
-    /// `EINVAL`: there is no such context any more.
+    /// `EINVAL`: there is no such context any more. Somebody has destroyed it, or has unmapped or moved its ring, by which
+    /// the kernel knows it: then reading events from the ring is not to be tried.
     NoContext,
     /// The context belongs to the process that forked this one; the kernel was not asked.
     Forked,
@@ -425,6 +426,12 @@ impl Context {
         self.ring = None;
         // SAFETY: the ring is not read any more.
         unsafe { io_destroy(mem::take(&mut self.id)) }
+    }
+
+    /// The ring is not read any more: the kernel has said that it is not there.
+    #[cfg(feature = "std")]
+    pub(crate) fn without_ring(&mut self) {
+        self.ring = None;
     }
 
     /// Whether the caller is the process that made it, or shares its memory.

@@ -336,6 +336,9 @@ impl<B> Engine<B> {
             self.table.in_flight += outcome.accepted;
             done += outcome.accepted;
             let Some(error) = outcome.error else { break };
+            if error.cause == Cause::NoContext {
+                self.context.without_ring();
+            }
             // Another cause than the request itself is one for all that follow.
             let refused = if error.cause == Cause::Refused { 1 } else { outcome.rest.len() };
             let slots = &self.queued[done..done + refused];

@@ -2,11 +2,14 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 use aio_sys::nr::*;
+use aio_sys::{IoBuf, IoBufMut};
 use core::ffi::c_long;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A file with `bytes` bytes, counting up.
 pub fn file(bytes: usize) -> File {
@@ -30,11 +33,13 @@ pub fn aio_nr() -> u64 {
     std::fs::read_to_string("/proc/sys/fs/aio-nr").unwrap().trim().parse().unwrap()
 }
 
-/// Runs `check` in a child process, for what cannot be undone; `false` and a panic both fail the test.
+/// Runs `check` in a child process, for what cannot be undone; `false`, a panic and a minute without an end fail the test.
 pub fn in_child(check: impl FnOnce() -> bool) {
     // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
     match unsafe { libc::fork() } {
         0 => {
+            // SAFETY: it has the kernel kill this process, if it waits for what never comes.
+            unsafe { libc::alarm(60) };
             // A panic must not reach the harness, whose other threads the child does not have: it would end with status 0.
             let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
             // SAFETY: the child ends here, without unwinding into the test harness.
@@ -44,6 +49,7 @@ pub fn in_child(check: impl FnOnce() -> bool) {
             let mut status = 0;
             // SAFETY: `status` is writable.
             assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert_ne!(status, libc::SIGALRM, "the child's check did not end");
             assert_eq!(status, 0, "the child's check failed");
         }
     }
@@ -76,6 +82,74 @@ pub fn refuse(refused: &[c_long], errno: i32) -> bool {
     unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
             && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    }
+}
+
+/// Where buffers go when they are dropped, so that it can be seen whether somebody still writes to them.
+#[derive(Default)]
+pub struct Graveyard {
+    born: AtomicUsize,
+    dead: Mutex<Vec<Box<[u8]>>>,
+}
+
+/// A buffer that is buried when it is dropped.
+pub struct Mortal {
+    bytes: Box<[u8]>,
+    graveyard: Arc<Graveyard>,
+}
+
+const BURIED: u8 = 0xdd;
+
+impl Graveyard {
+    pub fn buffer(self: &Arc<Self>, bytes: usize) -> Mortal {
+        self.born.fetch_add(1, Ordering::SeqCst);
+        Mortal { bytes: vec![0; bytes].into(), graveyard: self.clone() }
+    }
+
+    /// Buffers that were dropped.
+    pub fn dead(&self) -> usize {
+        self.dead.lock().unwrap().len()
+    }
+
+    pub fn born(&self) -> usize {
+        self.born.load(Ordering::SeqCst)
+    }
+
+    /// Once nothing is in flight any more: nobody has written to what was dropped.
+    pub fn in_peace(&self) -> bool {
+        self.dead.lock().unwrap().iter().all(|bytes| bytes.iter().all(|&byte| byte == BURIED))
+    }
+}
+
+impl std::ops::Deref for Mortal {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        self.bytes.fill(BURIED);
+        self.graveyard.dead.lock().unwrap().push(std::mem::take(&mut self.bytes));
+    }
+}
+
+// SAFETY: as of the boxed slice, which nobody else reaches.
+unsafe impl IoBuf for Mortal {
+    fn byte_ptr(&self) -> *const u8 {
+        self.bytes.byte_ptr()
+    }
+    fn byte_len(&self) -> usize {
+        self.bytes.byte_len()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl IoBufMut for Mortal {
+    fn byte_mut_ptr(&mut self) -> *mut u8 {
+        self.bytes.byte_mut_ptr()
     }
 }
 
