@@ -130,6 +130,12 @@ impl<B> Table<B> {
         }
     }
 
+    /// The slot that `take` takes next. What is put there before does no harm, if it does not come to that.
+    #[inline]
+    fn vacant(&self) -> Option<u32> {
+        self.free.last().copied()
+    }
+
     #[inline]
     fn take(&mut self) -> Option<u32> {
         let index = self.free.pop()?;
@@ -222,9 +228,12 @@ impl<B> Engine<B> {
         (offset, flags): (u64, RwFlags),
         address: impl FnOnce(&mut B) -> (*mut u8, usize),
     ) -> Result<Token, Full<B>> {
-        let Some(index) = self.table.take() else { return Err(Full(buf)) };
-        // In its place first: to move some owners is to claim what they own.
-        let (start, len) = address(self.table.slots[index as usize].buf.insert(buf));
+        let Some(index) = self.table.vacant() else { return Err(Full(buf)) };
+        // In its place first: to move some owners is to claim what they own. Taken afterwards: `address` may panic.
+        let slot = &mut self.table.slots[index as usize];
+        slot.bufs.clear();
+        let (start, len) = address(slot.buf.insert(buf));
+        self.table.take();
         let request = iocb {
             aio_lio_opcode: opcode,
             aio_buf: start.expose_provenance() as u64,
@@ -243,15 +252,16 @@ impl<B> Engine<B> {
         (offset, flags): (u64, RwFlags),
         mut address: impl FnMut(&mut B) -> (*mut u8, usize),
     ) -> Result<Token, Full<Vec<B>>> {
-        let Some(index) = self.table.take() else { return Err(Full(bufs)) };
+        let Some(index) = self.table.vacant() else { return Err(Full(bufs)) };
         let count = bufs.len();
         if self.iovecs.len() + count > UIO_MAXIOV {
             // The kernel copies the elements in that call, and then there is room for others.
             self.flush();
         }
         let slot = &mut self.table.slots[index as usize];
-        slot.bufs = bufs;
+        (slot.buf, slot.bufs) = (None, bufs);
         if count > UIO_MAXIOV {
+            self.table.take();
             return Ok(self.refuse(index, Errno::EINVAL));
         }
         let first = self.iovecs.len();
@@ -259,6 +269,7 @@ impl<B> Engine<B> {
             let (start, len) = address(buf);
             self.iovecs.push(Iovec { base: start.expose_provenance(), len });
         }
+        self.table.take();
         let request = iocb {
             aio_lio_opcode: opcode,
             // It has all of its capacity since `new`, so what is in it stays where it is.

@@ -68,7 +68,8 @@ fn without_io_submit_requests_end_at_once() {
                     batch.read(file.as_fd(), vec![7; 2], 0).unwrap();
                 }
             });
-            let refused = |done: Completion<Vec<u8>>| assert_eq!((done.result, done.buf), (Err(told), Some(vec![7; 2])));
+            let refused =
+                |done: Completion<Vec<u8>>| assert_eq!((done.result, done.buf), (Err(told), Some(vec![7; 2])));
             assert_eq!(queue.wait(3, None, refused), Ok(3));
             queue.cancel(poll) == Ok(true) && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
         });
@@ -144,7 +145,8 @@ fn unmap(at: usize, bytes: usize) {
 fn remap(at: usize, bytes: usize) {
     // SAFETY: as above.
     let moved = unsafe {
-        let to = libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        let to =
+            libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         libc::mremap(std::ptr::with_exposed_provenance_mut(at), bytes, bytes, flags, to)
     };

@@ -2,11 +2,12 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 use aio_sys::nr::*;
-use aio_sys::{IoBuf, IoBufMut};
+use aio_sys::{AlignedBuf, IoBuf, IoBufMut};
 use core::ffi::c_long;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -89,67 +90,91 @@ pub fn refuse(refused: &[c_long], errno: i32) -> bool {
 #[derive(Default)]
 pub struct Graveyard {
     born: AtomicUsize,
-    dead: Mutex<Vec<Box<[u8]>>>,
+    dead: Mutex<Vec<AlignedBuf>>,
 }
 
-/// A buffer that is buried when it is dropped.
+/// A buffer that is buried when it is dropped; good for direct I/O.
 pub struct Mortal {
-    bytes: Box<[u8]>,
+    bytes: Option<AlignedBuf>,
     graveyard: Arc<Graveyard>,
 }
 
+/// What a file for [`Mortal`]s is to hold: something else than what is buried.
+pub const ALIVE: u8 = 7;
 const BURIED: u8 = 0xdd;
 
 impl Graveyard {
-    pub fn buffer(self: &Arc<Self>, bytes: usize) -> Mortal {
+    pub fn buffer(self: &Arc<Self>) -> Mortal {
         self.born.fetch_add(1, Ordering::SeqCst);
-        Mortal { bytes: vec![0; bytes].into(), graveyard: self.clone() }
+        Mortal { bytes: Some(AlignedBuf::new(Mortal::BYTES, 4096).unwrap()), graveyard: self.clone() }
     }
 
-    /// Buffers that were dropped.
-    pub fn dead(&self) -> usize {
-        self.dead.lock().unwrap().len()
+    /// Buffers that were not dropped.
+    pub fn alive(&self) -> usize {
+        self.born.load(Ordering::SeqCst) - self.dead.lock().unwrap().len()
     }
 
-    pub fn born(&self) -> usize {
-        self.born.load(Ordering::SeqCst)
-    }
-
-    /// Once nothing is in flight any more: nobody has written to what was dropped.
+    /// Whether nobody has written to what was dropped.
     pub fn in_peace(&self) -> bool {
         self.dead.lock().unwrap().iter().all(|bytes| bytes.iter().all(|&byte| byte == BURIED))
     }
 }
 
-impl std::ops::Deref for Mortal {
-    type Target = [u8];
+impl Mortal {
+    pub const BYTES: usize = 4096;
 
-    fn deref(&self) -> &[u8] {
-        &self.bytes
+    fn bytes(&self) -> &AlignedBuf {
+        self.bytes.as_ref().expect("there until it is dropped")
+    }
+
+    /// Whether it was read into.
+    pub fn is_read(&self) -> bool {
+        self.bytes().iter().all(|&byte| byte == ALIVE)
     }
 }
 
 impl Drop for Mortal {
     fn drop(&mut self) {
-        self.bytes.fill(BURIED);
-        self.graveyard.dead.lock().unwrap().push(std::mem::take(&mut self.bytes));
+        let mut bytes = self.bytes.take().expect("there until here");
+        bytes.fill(BURIED);
+        self.graveyard.dead.lock().unwrap().push(bytes);
     }
 }
 
-// SAFETY: as of the boxed slice, which nobody else reaches.
+// SAFETY: as of the aligned buffer, which nobody else reaches.
 unsafe impl IoBuf for Mortal {
     fn byte_ptr(&self) -> *const u8 {
-        self.bytes.byte_ptr()
+        self.bytes().byte_ptr()
     }
     fn byte_len(&self) -> usize {
-        self.bytes.byte_len()
+        self.bytes().byte_len()
     }
 }
 
 // SAFETY: as above.
 unsafe impl IoBufMut for Mortal {
     fn byte_mut_ptr(&mut self) -> *mut u8 {
-        self.bytes.byte_mut_ptr()
+        self.bytes.as_mut().expect("there until it is dropped").byte_mut_ptr()
+    }
+}
+
+/// A file for [`Mortal`]s, `blocks` of them: direct, so that reads are in flight for a while, where the file system can.
+pub fn direct_file(blocks: usize) -> File {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), vec![ALIVE; blocks * Mortal::BYTES]).unwrap();
+    File::open(file.path()).unwrap().sync_all().unwrap();
+    let direct = File::options().read(true).custom_flags(libc::O_DIRECT).open(file.path());
+    direct.unwrap_or_else(|_| {
+        aio_tests::skip("reads that are in flight for a while", "the file system takes no O_DIRECT");
+        File::open(file.path()).unwrap()
+    })
+}
+
+/// The seeds of a random test: that of `AIO_SEED`, or as many as are asked for.
+pub fn seeds(count: u64) -> Vec<u64> {
+    match std::env::var("AIO_SEED") {
+        Ok(seed) => vec![seed.parse().expect("AIO_SEED is a number")],
+        Err(_) => (1..=count).collect(),
     }
 }
 
