@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 fn wal(verb: &str, log: &Path) -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(PROGRAM.get_or_init(|| common::example("wal")));
+    let mut command = Command::new(PROGRAM.get_or_init(|| common::example("wal", "")));
     command.arg(verb).arg(log).stdin(Stdio::piped()).stdout(Stdio::piped());
     command
 }
