@@ -116,6 +116,55 @@ fn without_io_destroy_the_end_is_an_error() {
     }
 }
 
+// --- requests ---------------------------------------------------------------------------------------------------------
+
+/// Every error of io_submit that a request can have by what the safe types let through, first, in the middle and last: it ends
+/// with its number, and the others with their bytes.
+#[test]
+fn each_refusal_wherever_it_stands() {
+    let file = file(64);
+    let (pipe, _writer) = std::io::pipe().unwrap();
+    // SAFETY: the kernel refuses it; nobody can own it.
+    let no_fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(i32::MAX) };
+    type Bad<'f> = &'f dyn Fn(&mut aio_sys::Batch<'_, 'f, Vec<u8>>) -> aio_sys::Token;
+    let refusals: [(&str, Errno, Bad<'_>); 6] = [
+        ("no such descriptor", Errno::EBADF, &|batch| batch.read(no_fd, vec![0; 4], 0).unwrap()),
+        ("only readable", Errno::EBADF, &|batch| batch.write(pipe.as_fd(), vec![0; 4], 0).unwrap()),
+        ("offset", Errno::EINVAL, &|batch| batch.read(file.as_fd(), vec![0; 4], 1 << 63).unwrap()),
+        ("nothing to sync", Errno::EINVAL, &|batch| batch.fsync(pipe.as_fd()).unwrap()),
+        ("too many buffers", Errno::EINVAL, &|batch| batch.readv(file.as_fd(), vec![Vec::new(); 1025], 0).unwrap()),
+        ("unknown flag", Errno::EOPNOTSUPP, &|batch| {
+            batch.read_with(file.as_fd(), vec![0; 4], 0, aio_sys::RwFlags::from_bits(1 << 30)).unwrap()
+        }),
+    ];
+    for (what, errno, bad) in refusals {
+        for at in 0..3 {
+            let mut queue = queue(3);
+            let tokens = queue.batch(|batch| {
+                [0, 1, 2].map(|i| match i == at {
+                    true => bad(batch),
+                    false => batch.read(file.as_fd(), vec![0; 4], i * 4).unwrap(),
+                })
+            });
+            let mut seen = 0;
+            while queue.outstanding() > 0 {
+                let handed_out = queue.wait(1, LONG, |done| {
+                    let i = tokens.iter().position(|&token| token == done.token).unwrap() as u64;
+                    match i == at {
+                        true => assert_eq!(done.result, Err(errno), "{what} at {at}"),
+                        false => {
+                            let expected: Vec<u8> = (i as u8 * 4..).take(4).collect();
+                            assert_eq!((done.result, done.buf), (Ok(4), Some(expected)), "{what} at {at}");
+                        }
+                    }
+                });
+                seen += handed_out.unwrap();
+            }
+            assert_eq!(seen, 3);
+        }
+    }
+}
+
 // --- the ring ---------------------------------------------------------------------------------------------------------
 
 /// The completion ring of a context that was made by `make`, and how long it is.
