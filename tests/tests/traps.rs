@@ -180,7 +180,7 @@ fn conditions(prototypes: &[Prototype], entry: &str) -> Vec<Option<String>> {
     prototypes
         .iter()
         .filter(|prototype| prototype.entry == entry)
-        .map(|prototype| prototype.condition.clone())
+        .map(|prototype| prototype.optional.clone())
         .collect()
 }
 
@@ -205,11 +205,11 @@ fn trap_7_io_getevents_is_two_calls() {
     }
     let prototypes = tables.prototypes().unwrap();
     let only_if = |condition: &str| vec![Some(condition.to_owned())];
-    assert_eq!(conditions(&prototypes, "sys_io_getevents"), only_if("CONFIG_64BIT"));
-    assert_eq!(conditions(&prototypes, "sys_io_getevents_time32"), only_if("CONFIG_COMPAT_32BIT_TIME"));
+    assert_eq!(conditions(&prototypes, "sys_io_getevents"), only_if("CONFIG_AIO && CONFIG_64BIT"));
+    assert_eq!(conditions(&prototypes, "sys_io_getevents_time32"), only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME"));
     assert_eq!(
         conditions(&prototypes, "sys_io_pgetevents_time32"),
-        only_if("CONFIG_COMPAT_32BIT_TIME && !CONFIG_64BIT")
+        only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME && !CONFIG_64BIT")
     );
     assert_eq!(conditions(&prototypes, "sys_io_pgetevents"), [None]);
     let absent = tables.absent().unwrap();
