@@ -657,6 +657,110 @@ fn strange_letters_are_kept() {
     assert!(exit.condition.as_ref().unwrap().contains('\u{7f}'));
 }
 
+// What is damaged where nobody looks.
+
+/// Writes the file anew, and no definition that it lacks.
+fn damage(tree: &Tree, path: &str, text: &str) {
+    fs::write(tree.path().join(path), text).unwrap();
+}
+
+/// Every entry point has a definition, or `kernel/sys_ni.c` says that it may have none.
+#[test]
+fn entry_points_are_defined() {
+    let complete = "nor does any other file";
+    let tree = Tree::new();
+    damage(&tree, "lib/calls.c", "SYSCALL_DEFINE0(read)\n");
+    let (status, _, stderr) = import(tree.path(), stale().path(), &[]);
+    assert_eq!(status, Some(2));
+    // The file is where the committed tables have it.
+    let place = format!("{}/", tree.path().display());
+    assert!(stderr.starts_with(&place) && stderr.contains(complete), "{stderr}");
+    assert!(stderr.ends_with(" other entry points are missing; is the tree complete?\n"), "{stderr}");
+    let tree = Tree::new();
+    let calls = tree.read("lib/calls.c");
+    assert!(calls.contains("\nSYSCALL_DEFINE0(read)\n"));
+    damage(&tree, "lib/calls.c", &calls.replace("\nSYSCALL_DEFINE0(read)\n", "\n"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, {complete}; is the tree complete?"
+        ),
+    );
+    // One that may be missing was not while the committed tables were made.
+    damage(&tree, "lib/calls.c", &calls);
+    tree.append("kernel/sys_ni.c", "COND_SYSCALL(memfd_secret);\nCOND_SYSCALL(new_call);\n");
+    tree.append(X86_64, "545\tx32\tnew_call\tsys_new_call\n");
+    let calls = tree.read("lib/calls.c");
+    damage(&tree, "lib/calls.c", &calls.replace("SYSCALL_DEFINE0(new_call)\n", ""));
+    assert_eq!(import(tree.path(), stale().path(), &[]).0, Some(0));
+    damage(&tree, "lib/calls.c", &calls.replace("SYSCALL_DEFINE0(memfd_secret)\n", ""));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, in which memfd_secret of x86_64 ends, {complete}; \
+             is the tree complete?"
+        ),
+    );
+    // Tables alone need no definitions.
+    assert_eq!(import(tree.path(), stale().path(), &["x86_64"]).0, Some(0));
+}
+
+#[test]
+fn what_the_definitions_hang_on_is_there() {
+    let complete = "is the tree complete?";
+    for (path, text, sentence) in [
+        ("kernel/sys_ni.c", "", format!("{{tree}}/kernel/sys_ni.c: names no call that a kernel may lack; {complete}")),
+        ("arch/sh/Kconfig", "", format!("{{tree}}/arch/sh/Kconfig: declares no symbol; {complete}")),
+        ("arch/Kconfig", "# none\n", format!("{{tree}}/arch/Kconfig: declares no symbol; {complete}")),
+        (
+            "arch/x86/Kconfig",
+            "config 64BIT\n\tbool \"64-bit kernel\"\n",
+            format!("{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c is for; {complete}"),
+        ),
+        (
+            "arch/x86/Kconfig",
+            "menu \"m\"\nconfig 64BIT\n\tbool\n",
+            "{tree}/arch/x86/Kconfig: lacks an endmenu: it was cut off; fetch the tree again".to_owned(),
+        ),
+        (
+            "arch/x86/Kconfig",
+            "config 64BIT",
+            "{tree}/arch/x86/Kconfig:1: the file ends within a line: it was cut off; fetch the tree again".to_owned(),
+        ),
+        (
+            "init/Kconfig",
+            "",
+            format!("{{tree}}/fs/aio.c:8: compat_sys_io_setup needs CONFIG_AIO, which no Kconfig file declares; {complete}"),
+        ),
+        ("fs/Makefile", "", format!("{{tree}}/fs: no makefile here builds aio.c, which defines compat_sys_io_setup; {complete}")),
+        (
+            "lib/Makefile",
+            "ifdef CONFIG_AIO\nobj-y += calls.o\n",
+            "{tree}/lib/Makefile: an ifdef or ifeq lacks its endif; repair the file".to_owned(),
+        ),
+    ] {
+        let tree = Tree::new();
+        tree.write("arch/x86/entry/syscall_32.c", "/* both tables */\n");
+        damage(&tree, path, text);
+        refused(&tree, &sentence);
+        if text.is_empty() && path.ends_with("Kconfig") && path != "init/Kconfig" || path.ends_with("sys_ni.c") {
+            fs::remove_file(tree.path().join(path)).unwrap();
+            refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+        }
+    }
+    // Assembly that the committed tables know.
+    let tree = Tree::new();
+    let alpha = tree.read("arch/alpha/kernel/calls.c");
+    damage(&tree, "arch/alpha/kernel/calls.c", &alpha.replace("alpha_syscall_zero", "zero"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, in which osf_syscall of alpha ends, nor \
+             does any other file; {complete}"
+        ),
+    );
+}
+
 // Files that are no files.
 
 #[test]
@@ -959,6 +1063,34 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         let repaired = format!("wrote {}\n{RESOLVED}1 of 20 files changed\n", path.display());
         assert_eq!(import(tree.path(), folder.path(), &[]).2, repaired);
     }
+}
+
+#[test]
+fn the_export_of_a_folder_that_lacks_a_table() {
+    let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
+    assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
+    let path = folder.path().join("sh.toml");
+    fs::remove_file(&path).unwrap();
+    let missing = format!("{}: is missing from the tables beside it; import them again\n", path.display());
+    for verb in [&["export", "tsv"][..], &["explain", "io_setup"]] {
+        let said = run(codegen().args(verb).arg("--tables").arg(folder.path()));
+        assert_eq!(said, (Some(2), String::new(), missing.clone()));
+    }
+    symlink("nowhere", &path).unwrap();
+    let dangling = format!("{}: cannot be read: No such file or directory (os error 2)\n", path.display());
+    assert_eq!(export(folder.path(), &[]), (Some(2), String::new(), dangling));
+    // An import brings it back, and a folder of one table is whole.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(import(tree.path(), folder.path(), &["sh"]).0, Some(0));
+    assert_eq!(export(folder.path(), &[]).0, Some(0));
+    let one = TempDir::new().unwrap();
+    assert_eq!(import(tree.path(), one.path(), &["sh"]).0, Some(0));
+    assert_eq!(export(one.path(), &[]).0, Some(0));
+    // The repository has them all.
+    let repository = repository();
+    let here = |verb: &[&str]| run(codegen().env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).args(verb));
+    let (status, _, stderr) = here(&["export", "tsv"]);
+    assert!(status == Some(2) && stderr.contains(".toml: is missing from the tables beside it"), "{stderr}");
 }
 
 #[test]

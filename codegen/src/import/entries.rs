@@ -557,7 +557,10 @@ mod tests {
         let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\nSYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
                     NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\n\
                     alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
-        let found: Vec<_> = labels(text).into_iter().map(|(line, name, _)| format!("{line} {name}")).collect();
+        let wanted = BTreeSet::from([
+            "a", "sys_a", "sys_b", "sys_c", "sys_d", "sys_e", "sys_clone_wrapper", "alpha_clone", "sys_fork_wrapper", "alpha_fork",
+        ]);
+        let found: Vec<_> = labels(text, &wanted).into_iter().map(|(line, name, _)| format!("{line} {name}")).collect();
         assert_eq!(
             found,
             [
@@ -574,7 +577,7 @@ mod tests {
             ]
         );
         let passes = |symbol: &str, call: &str| {
-            let stub = labels(text).into_iter().find(|(_, name, _)| name == symbol).unwrap();
+            let stub = labels(text, &wanted).into_iter().find(|(_, name, _)| name == symbol).unwrap();
             Stub { source: String::new(), line: stub.0, body: stub.2 }.passes_to(symbol, call)
         };
         assert_eq!(passes("alpha_clone", "clone").as_deref(), Some("sys_clone"));
@@ -582,5 +585,20 @@ mod tests {
         assert_eq!(passes("sys_b", "x"), None, "another stub calls it");
         let made = made("save_static_function(sys_fork);\nsave(sys_x);");
         assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
+    }
+
+    /// A file of 8 MiB can ask for more bytes than there are.
+    #[test]
+    fn hostile_assembly() {
+        let body = "\tcall sys_\\name\n".repeat(50_000);
+        let macros = format!(".macro stub name\nsys_\\name:\nsame:\n{}{body}.endm\n", "other:\n".repeat(1000));
+        let uses: String = (0..100_000).map(|at| format!("stub a{}\n", at % 500)).collect();
+        let names: Vec<String> = (0..500).map(|at| format!("sys_a{at}")).collect();
+        let wanted = names.iter().map(String::as_str).chain(["same"]).collect();
+        let found = labels(&(macros + &uses), &wanted);
+        assert_eq!(found.len(), 501);
+        assert!(found.iter().all(|(_, _, body)| body.len() < 2 * LONGEST));
+        let one = ".macro one-line x; nop; .endm\na:\nmacro\nsys_a500:\nsys_a1:\n";
+        assert_eq!(labels(one, &wanted), [(5, "sys_a1".to_owned(), String::new())]);
     }
 }
