@@ -11,7 +11,9 @@ pub use abis::abis;
 
 use crate::Error;
 use crate::ctype::{self, Width};
-use crate::tables::{Abi, Absent, Call, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables};
+use crate::tables::{
+    Abi, Absent, Call, Constants, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables,
+};
 use std::fmt::Write as _;
 
 /// The first line of every generated file.
@@ -38,7 +40,7 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     let _ = writeln!(out, "/// Bytes of the kernel's signal set.\npub const SIGSET_BYTES: usize = {sigset};\n");
     numbers(&mut out, &calls);
     errnos(&mut out, &tables.errnos(&abi.arch)?);
-    constants(&mut out, tables)?;
+    constants(&mut out, tables, &abi.arch)?;
     let others: Vec<_> =
         abi.others.iter().map(|other| Ok((other, numbers_of(tables, abi, other)?))).collect::<Result<_, Error>>()?;
     stub::module(&mut out, abi, convention, &others);
@@ -129,10 +131,21 @@ fn errnos(out: &mut String, errnos: &[crate::tables::ErrnoValue]) {
     out.push_str("    ];\n}\n\n");
 }
 
-fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
+/// Those for every architecture, and in a module of their own those of this one.
+fn constants(out: &mut String, tables: &Tables, arch: &str) -> Result<(), Error> {
+    let (common, own): (Vec<_>, Vec<_>) = tables.constants()?.into_iter().partition(|header| header.archs.is_empty());
     out.push_str("pub mod uapi {\n");
-    for header in tables.constants()? {
-        for constant in header.constants {
+    values(out, &common);
+    out.push_str("}\n\n#[allow(dead_code)]\npub mod uapi_of_arch {\n");
+    let own: Vec<_> = own.into_iter().filter(|header| header.archs.iter().any(|a| a == arch)).collect();
+    values(out, &own);
+    out.push_str("}\n\n");
+    Ok(())
+}
+
+fn values(out: &mut String, headers: &[Constants]) {
+    for header in headers {
+        for constant in &header.constants {
             let value = if constant.value > 9 { format!("{:#x}", constant.value) } else { constant.value.to_string() };
             let _ = writeln!(
                 out,
@@ -141,8 +154,6 @@ fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
             );
         }
     }
-    out.push_str("}\n\n");
-    Ok(())
 }
 
 /// The prototype of an entry point on an ABI, if it is one and only one.

@@ -136,9 +136,12 @@ mod sysinfo {
     use std::ffi::c_void;
     use std::os::fd::AsRawFd as _;
 
+    // arch/x86/include/uapi/asm/auxvec.h
+    const AT_SYSINFO: libc::c_ulong = 32;
+
     fn entry() -> Option<*const c_void> {
         // SAFETY: it has no conditions.
-        let entry = unsafe { libc::getauxval(aio_sys::types::AT_SYSINFO as libc::c_ulong) };
+        let entry = unsafe { libc::getauxval(AT_SYSINFO) };
         if entry == 0 {
             println!("SKIPPED: the auxiliary vector has no AT_SYSINFO");
         }
