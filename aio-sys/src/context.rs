@@ -1,6 +1,8 @@
 //! An AIO context that has an owner.
 
 use crate::fork::Owner;
+#[cfg(feature = "std")]
+use crate::ring::consumer::{Memory, Reading};
 use crate::ring::{Events, Ring};
 use crate::types::{io_event, iocb, sigset_t};
 use crate::wait::wait;
@@ -259,6 +261,7 @@ impl Context {
     /// # Kernel
     ///
     /// Since 2.5; `fs/aio.c`, io_submit(2).
+    #[inline]
     pub unsafe fn submit<'s, 'i>(&self, requests: &'s [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
         let mut rest = requests;
         let error = loop {
@@ -280,6 +283,7 @@ impl Context {
         SubmitOutcome { accepted: requests.len() - rest.len(), rest, error }
     }
 
+    #[cold]
     fn cause(&self, errno: Errno) -> Cause {
         match errno {
             Errno::EAGAIN => Cause::SlotsHeld,
@@ -302,6 +306,13 @@ impl Context {
     pub fn reap(&mut self, visit: impl FnMut(io_event)) -> Option<usize> {
         // The ring itself is not lent: two that changed places would not end with their contexts.
         self.ring.as_mut()?.reap(visit)
+    }
+
+    /// The same, one after the other.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn read(&mut self) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
+        self.ring.as_mut()?.read(usize::MAX)
     }
 
     /// Events that are ready: two loads. `None` if the ring cannot be read.
@@ -351,11 +362,11 @@ impl Context {
             return Err(Errno::EINVAL);
         }
         let mut taken = 0;
-        let read = self.ring.as_mut().and_then(|ring| {
-            ring.take(events.len(), |event| {
+        let read = self.ring.as_mut().and_then(|ring| ring.read(events.len())).map(|ready| {
+            for event in ready {
                 events[taken] = event;
                 taken += 1;
-            })
+            }
         });
         if read.is_some() && (taken >= min || timeout == Some(Duration::ZERO)) {
             return Ok(taken);
