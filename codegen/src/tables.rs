@@ -220,17 +220,13 @@ pub struct Prototype {
     pub line: u32,
     /// Where the definition is assembly: the C function of the same arguments that it calls.
     pub calls: Option<String>,
-    /// The preprocessor condition that it stands under.
+    /// When the kernel has this definition, and not another: what builds its file, and the `#if` around it.
     pub condition: Option<String>,
-    /// When the kernel has it, where `kernel/sys_ni.c` says that it may not: a Kconfig condition, or
-    /// [`Prototype::UNKNOWN`].
+    /// The same, where `kernel/sys_ni.c` says that the kernel may have none.
     pub optional: Option<String>,
 }
 
 impl Prototype {
-    /// Stands in `optional` where neither a makefile nor an `#if` of the kernel says when it has the definition.
-    pub const UNKNOWN: &'static str = "unknown";
-
     /// Whether a call of the ABI that ends in this entry point can end in this definition.
     pub(crate) fn is_for(&self, abi: &Abi) -> bool {
         match (&self.abis, self.source.strip_prefix("arch/")) {
@@ -449,7 +445,7 @@ impl Tables {
     /// The entry points' arguments.
     pub fn prototypes(&self) -> Result<Vec<Prototype>, Error> {
         self.read("prototypes.toml", |top| {
-            top.only(&["linux", "prototypes", "bare"]);
+            top.only(&["linux", "tables", "prototypes", "bare"]);
             top.list("prototypes", prototype)
         })
     }
@@ -458,6 +454,15 @@ impl Tables {
     #[cfg(feature = "cli")]
     pub fn prototypes_of(&self) -> Result<String, Error> {
         self.read("prototypes.toml", |top| top.string("linux"))
+    }
+
+    /// The tables whose entry points the prototypes are; none where there are no prototypes.
+    #[cfg(feature = "cli")]
+    pub fn joined(&self) -> Result<Vec<String>, Error> {
+        if !self.has_table("prototypes") {
+            return Ok(Vec::new());
+        }
+        self.read("prototypes.toml", |top| top.strings("tables"))
     }
 
     /// The entry points without prototype.
@@ -567,6 +572,20 @@ pub(crate) fn series(linux: &str) -> (u32, u32) {
 }
 
 impl Abi {
+    /// Whether a way into the kernel takes that column of the table: the native entry points or the compat ones.
+    #[cfg(feature = "cli")]
+    pub(crate) fn takes(&self, compat: bool) -> bool {
+        self.entries.iter().any(|way| way.compat == compat)
+    }
+
+    /// The entry point that a call ends in by the ways that take a column; `None` without such a way.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ends_in<'t>(&self, call: &Call<'t>, compat: bool) -> Option<&'t str> {
+        let entry = if compat { call.compat.or(call.entry) } else { call.entry };
+        // A row without entry point is reserved; a header's number without row is none of the table's business.
+        entry.or(call.tag.map(|_| NO_CALL)).filter(|_| self.takes(compat))
+    }
+
     /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
     /// None, if the table's kernel has no such ABI.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {

@@ -3305,28 +3305,28 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_timer_delete, Word::from(timer_id)) }
     }
 
-    /// `clock_settime(const clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_settime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_settime(which_clock: i32, tp: *mut old_timespec32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_settime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_gettime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_gettime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_gettime(which_clock: i32, tp: *mut old_timespec32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_gettime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_getres(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_getres(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_getres(which_clock: i32, tp: *mut old_timespec32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_getres, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_nanosleep(clockid_t which_clock, int flags, struct old_timespec32 __user * rqtp, struct old_timespec32 __user * rmtp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_nanosleep(clockid_t which_clock, int flags, struct old_timespec32 __user * rqtp, struct old_timespec32 __user * rmtp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_nanosleep(which_clock: i32, flags: c_int, rqtp: *mut old_timespec32, rmtp: *mut old_timespec32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -4222,14 +4222,14 @@ pub mod raw {
         unsafe { stub::syscall3(nr::SYS_msgctl, Word::from(msqid), Word::from(cmd), Word::from(buf)) }
     }
 
-    /// `clock_gettime64(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_gettime64(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_gettime64(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_gettime64, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_settime64(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_settime64(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_settime64(which_clock: i32, tp: *const __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -4243,14 +4243,14 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_clock_adjtime64, Word::from(which_clock), Word::from(utx)) }
     }
 
-    /// `clock_getres_time64(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_getres_time64(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_getres_time64(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_getres_time64, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_nanosleep_time64(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_nanosleep_time64(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_nanosleep_time64(which_clock: i32, flags: c_int, rqtp: *const __kernel_timespec, rmtp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.

@@ -2952,28 +2952,28 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_timer_delete, Word::from(timer_id)) }
     }
 
-    /// `clock_settime(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_settime(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_settime(which_clock: i32, tp: *const __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_settime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_gettime(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_gettime(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_gettime(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_gettime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_getres(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_getres(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_getres(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_getres, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_nanosleep(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_nanosleep(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_nanosleep(which_clock: i32, flags: c_int, rqtp: *const __kernel_timespec, rmtp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.

@@ -69,7 +69,8 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
     }
     if wanted("prototypes") {
         let (found, bare) = entries::join(root, facts, &read)?;
-        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &found, &bare)));
+        let tables: Vec<&str> = read.iter().map(|(source, _)| source.name.as_str()).collect();
+        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &tables, &found, &bare)));
     }
     if wanted("errno") {
         out.push(("errno.toml".to_owned(), errnos(root, &linux, facts)?));

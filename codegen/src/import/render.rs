@@ -94,13 +94,14 @@ pub(crate) fn table(table: &KernelTable) -> String {
     out
 }
 
-pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype], bare: &[Bare]) -> String {
+pub(crate) fn prototypes(linux: &str, tables: &[&str], prototypes: &[Prototype], bare: &[Bare]) -> String {
     let mut out = head(linux);
+    let _ = writeln!(out, "tables = {}", strings(tables));
     out.push_str(
         "\n# Who defines the entry points, and what they take; SC_ARG64 is the kernel's macro for 64 bits in two words, in memory\n\
          # order. abis: the ABIs that end in a definition, where an entry point has several. calls: the definition is assembly\n\
-         # and hands the arguments on. condition: the #if around it. optional: kernel/sys_ni.c says that a kernel may lack it;\n\
-         # this is when it has it.\nprototypes = [\n",
+         # and hands the arguments on. condition: when the kernel has this definition. optional: the same, where kernel/sys_ni.c\n\
+         # says that it may have none.\nprototypes = [\n",
     );
     for Prototype { entry, args, abis, source, line, calls, condition, optional } in prototypes {
         let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
