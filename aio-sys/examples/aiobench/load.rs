@@ -75,9 +75,9 @@ pub struct Outcome {
 
 /// Keeps `depth` requests in flight until the time is over, or a signal comes.
 ///
-/// A large batch costs less of the processor, but leaves the disk idle meanwhile: the kernel holds the requests of one call
-/// back until it has them all, from the third on (`blk_start_plug` in io_submit, `fs/aio.c`). So what has ended is replaced
-/// by a few at a time, and what else has ended is looked for in between.
+/// A large batch costs less of the processor, but leaves the disk idle meanwhile: if a call has more than two requests, the
+/// kernel holds them back until it has seen them all, or 32 (`blk_start_plug` in `fs/aio.c`). So what has ended is replaced by
+/// a few at a time, and what else has ended is looked for in between.
 pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcome> {
     let (block, fd) = (options.block, input.file.as_fd());
     let slots = depth.get() as usize;
