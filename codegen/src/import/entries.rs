@@ -282,7 +282,9 @@ fn complete(
         others => format!(", and {others} other entry points are missing"),
     };
     let at = source.as_ref().map_or(root.to_owned(), |source| root.join(source));
-    let what = format!("does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}; is the tree complete?");
+    let what = format!(
+        "does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}; is the tree complete?"
+    );
     Err(Error::new(at.display().to_string(), 0, what))
 }
 
@@ -558,7 +560,16 @@ mod tests {
                     NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\n\
                     alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
         let wanted = BTreeSet::from([
-            "a", "sys_a", "sys_b", "sys_c", "sys_d", "sys_e", "sys_clone_wrapper", "alpha_clone", "sys_fork_wrapper", "alpha_fork",
+            "a",
+            "sys_a",
+            "sys_b",
+            "sys_c",
+            "sys_d",
+            "sys_e",
+            "sys_clone_wrapper",
+            "alpha_clone",
+            "sys_fork_wrapper",
+            "alpha_fork",
         ]);
         let found: Vec<_> = labels(text, &wanted).into_iter().map(|(line, name, _)| format!("{line} {name}")).collect();
         assert_eq!(

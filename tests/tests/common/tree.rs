@@ -12,10 +12,7 @@ impl Tree {
     /// Linux 7.2.13.
     pub fn new() -> Tree {
         let tree = Tree(TempDir::new().unwrap());
-        tree.put(
-            "Makefile",
-            "# A kernel.\nVERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\nNAME = Mini\n",
-        );
+        tree.put("Makefile", "# A kernel.\nVERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\nNAME = Mini\n");
         for (path, text) in FILES {
             tree.put(path, text);
         }
@@ -215,18 +212,24 @@ impl Tree {
                 let place = path.strip_prefix(self.path()).unwrap().to_str().unwrap();
                 let arch = place.strip_prefix("arch/").map_or("", |rest| rest.split('/').next().unwrap());
                 for line in text.lines() {
-                    if let Some((word, list)) = line.trim().split_once('(').filter(|(word, _)| word.contains("SYSCALL_DEFINE")) {
+                    if let Some((word, list)) =
+                        line.trim().split_once('(').filter(|(word, _)| word.contains("SYSCALL_DEFINE"))
+                    {
                         let prefix = if word.starts_with("COMPAT") { "compat_sys_" } else { "sys_" };
                         defined.insert(format!("{prefix}{}", list.split([',', ')']).next().unwrap()));
                         continue;
                     }
                     let columns = if name.ends_with(".tbl") { 3 } else { 0 };
-                    let words = line.split_whitespace().skip(columns).flat_map(|word| word.split(['(', ')', ',', '/', ';']));
+                    let words =
+                        line.split_whitespace().skip(columns).flat_map(|word| word.split(['(', ')', ',', '/', ';']));
                     let prefixes = ["__x64_", "__ia32_", "__x32_", "__arm64_"];
-                    let bare = words.map(|word| prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word));
+                    let bare =
+                        words.map(|word| prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word));
                     let symbol = |word: &&str| {
                         let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-                        plain && !word.is_empty() && (columns > 0 || ["sys_", "compat_sys_", "__sys_"].iter().any(|p| word.starts_with(p)))
+                        plain
+                            && !word.is_empty()
+                            && (columns > 0 || ["sys_", "compat_sys_", "__sys_"].iter().any(|p| word.starts_with(p)))
                     };
                     let none = ["sys_ni_syscall", "noreturn", "ptregs"];
                     let entries = bare.filter(symbol).filter(|word| !none.contains(word));
