@@ -84,7 +84,8 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => what.parse(),
     };
-    let refused = |_| format!("`{}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for", shortened(what));
+    let refused =
+        |_| format!("`{}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for", shortened(what));
     number.map(Asked::Number).map_err(|error| Error::new("explain", 0, refused(error)))
 }
 
@@ -107,7 +108,9 @@ impl<'t> Facts<'t> {
     fn has(&self, abi: &Abi, table: Option<&KernelTable>) -> Result<(), Error> {
         let lacks = match table {
             None => format!("these tables are without {}.toml, which has its numbers", abi.table),
-            Some(table) if table.tags(&abi.name).is_none() => format!("Linux {}, which these tables are from, has none", table.linux),
+            Some(table) if table.tags(&abi.name).is_none() => {
+                format!("Linux {}, which these tables are from, has none", table.linux)
+            }
             Some(_) => return Ok(()),
         };
         let there: Vec<&str> = self.rooms.iter().map(|room| room.abi.name.as_str()).collect();
@@ -181,9 +184,9 @@ impl<'t> Facts<'t> {
         );
         let mut out = aligned(&lines, "");
         let lacking = lacking.iter().map(|(why, abis)| format!("not on {}: {why}", abis.join(", ")));
-        let unbuilt = unbuilt.iter().map(|(entry, abis)| {
-            format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", "))
-        });
+        let unbuilt = unbuilt
+            .iter()
+            .map(|(entry, abis)| format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", ")));
         for (at, line) in lacking.chain(unbuilt).enumerate() {
             let blank = if at == 0 { "\n" } else { "" };
             let _ = writeln!(out, "{blank}{line}");

@@ -150,7 +150,10 @@ fn what_no_configuration_builds() {
 fn of_rivals_the_one_that_a_usual_kernel_has() {
     let text = explain(&["clock_settime", "--abi", "i386"]);
     assert_eq!(text.matches("long sys_clock_settime32(").count(), 1, "{text}");
-    in_order(&text, &["kernel/time/posix-timers.c:", "ENOSYS unless CONFIG_POSIX_TIMERS && CONFIG_COMPAT_32BIT_TIME\n"]);
+    in_order(
+        &text,
+        &["kernel/time/posix-timers.c:", "ENOSYS unless CONFIG_POSIX_TIMERS && CONFIG_COMPAT_32BIT_TIME\n"],
+    );
     assert!(explain(&["clock_settime", "--abi", "x86_64"]).contains(", if CONFIG_POSIX_TIMERS\n"));
 }
 
@@ -189,7 +192,10 @@ fn hostile_words() {
     let said = refusal(&[&long]);
     assert!(said.len() < 300 && said.contains("aaa…`; "), "{said}");
     assert!(refusal(&[&format!("1{long}")]).len() < 300);
-    assert_eq!(refusal(&["a\u{1b}[2Jb"]), "explain: no ABI has a call `a\\u{1b}[2Jb`; `cargo codegen export tsv` lists them all");
+    assert_eq!(
+        refusal(&["a\u{1b}[2Jb"]),
+        "explain: no ABI has a call `a\\u{1b}[2Jb`; `cargo codegen export tsv` lists them all"
+    );
     let folder = TempDir::new().unwrap();
     assert_eq!(import(Tree::new().path(), folder.path(), &[]).0, Some(0));
     let sh = folder.path().join("sh.toml");

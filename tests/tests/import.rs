@@ -73,13 +73,17 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     let tree = Tree::new();
     tree.append("kernel/Makefile", "obj-$(CONFIG_CLONES) += clone.o\n");
     tree.append("init/Kconfig", "config CLONES\n\tbool \"clones\"\nconfig CHOICE\n\tbool \"more of them\"\n");
-    let ni = tree.append("kernel/sys_ni.c", "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n") as u32 + 1;
+    let ni =
+        tree.append("kernel/sys_ni.c", "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n") as u32 + 1;
     tree.write(
         "kernel/clone.c",
         "#ifdef CONFIG_BACKWARDS\nSYSCALL_DEFINE2(clone3, int, b, int, a)\n#else\nSYSCALL_DEFINE2(clone3, int, a, int, b)\n\
          #endif\n#ifdef CONFIG_CHOICE\nSYSCALL_DEFINE2(clone3, int, c, int, d)\n#endif\n",
     );
-    tree.append("arch/x86/Kconfig", "config X86_32\n\tdef_bool !64BIT\n\tselect BACKWARDS\nconfig PLACES\n\tdef_bool y\n");
+    tree.append(
+        "arch/x86/Kconfig",
+        "config X86_32\n\tdef_bool !64BIT\n\tselect BACKWARDS\nconfig PLACES\n\tdef_bool y\n",
+    );
     tree.edit("arch/arm/tools/syscall.tbl", "13\toabi\ttime\tsys_time32\n", "13\toabi\ttime\tsys_time_wrapper\n");
     tree.write("kernel/time.c", "#ifdef __ARCH_WANT_NEVER\nSYSCALL_DEFINE0(time_wrapper)\n#endif\n");
     tree.append("kernel/Makefile", "obj-y += time.o\n");
@@ -728,7 +732,9 @@ fn what_the_definitions_hang_on_is_there() {
         (
             "arch/x86/Kconfig",
             "config 64BIT\n\tbool \"64-bit kernel\"\n",
-            format!("{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c is for; {complete}"),
+            format!(
+                "{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c is for; {complete}"
+            ),
         ),
         (
             "arch/x86/Kconfig",
@@ -743,9 +749,15 @@ fn what_the_definitions_hang_on_is_there() {
         (
             "init/Kconfig",
             "",
-            format!("{{tree}}/fs/aio.c:8: compat_sys_io_setup needs CONFIG_AIO, which no Kconfig file declares; {complete}"),
+            format!(
+                "{{tree}}/fs/aio.c:8: compat_sys_io_setup needs CONFIG_AIO, which no Kconfig file declares; {complete}"
+            ),
         ),
-        ("fs/Makefile", "", format!("{{tree}}/fs: no makefile here builds aio.c, which defines compat_sys_io_setup; {complete}")),
+        (
+            "fs/Makefile",
+            "",
+            format!("{{tree}}/fs: no makefile here builds aio.c, which defines compat_sys_io_setup; {complete}"),
+        ),
         (
             "lib/Makefile",
             "ifdef CONFIG_AIO\nobj-y += calls.o\n",
@@ -761,6 +773,20 @@ fn what_the_definitions_hang_on_is_there() {
             refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
         }
     }
+    // What an architecture adds to the shared table.
+    let tree = Tree::new();
+    let (csky, swaps) = ("arch/csky/include/uapi/asm/unistd.h", "arch/csky/kernel/syscall_table.c");
+    tree.write(csky, "#include <asm/unistd_32.h>\n");
+    let linux = Tables::embedded().unwrap().table("asm-generic").unwrap().linux;
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/{csky}: does not define __NR_sync_file_range2, which it did in Linux {linux}; is it cut off?"
+        ),
+    );
+    let tree = Tree::new();
+    damage(&tree, swaps, "#include <linux/syscalls.h>\n");
+    refused(&tree, &format!("{{tree}}/{swaps}: makes no sys_call_table; is it cut off?"));
     // Assembly that the committed tables know.
     let tree = Tree::new();
     let alpha = tree.read("arch/alpha/kernel/calls.c");

@@ -128,9 +128,8 @@ fn what_may_be_missing_says_when() {
 fn what_no_configuration_builds() {
     let bare = embedded().bare().unwrap();
     let unbuilt = |entry: &str, abi: &str| {
-        bare.iter().any(|bare| {
-            bare.why == Why::NotBuilt && bare.entry == entry && bare.abis.iter().any(|name| name == abi)
-        })
+        bare.iter()
+            .any(|bare| bare.why == Why::NotBuilt && bare.entry == entry && bare.abis.iter().any(|name| name == abi))
     };
     for (entry, not, but) in [
         ("sys_mbind", "arm m68k csky openrisc hexagon arc loongarch32", "x86_64 aarch64 powerpc64 s390x sparc64 sh"),

@@ -177,11 +177,7 @@ fn trap_6_a_name_is_no_entry_point() {
 }
 
 fn conditions(prototypes: &[Prototype], entry: &str) -> Vec<Option<String>> {
-    prototypes
-        .iter()
-        .filter(|prototype| prototype.entry == entry)
-        .map(|prototype| prototype.optional.clone())
-        .collect()
+    prototypes.iter().filter(|prototype| prototype.entry == entry).map(|prototype| prototype.optional.clone()).collect()
 }
 
 #[test]

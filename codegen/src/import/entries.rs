@@ -10,7 +10,7 @@ use super::tbl::is_name;
 use crate::Error;
 use crate::diff::Version;
 use crate::files;
-use crate::tables::{Abi, Absent, Bare, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why};
+use crate::tables::{Abi, Absent, Bare, Entry, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
@@ -78,8 +78,8 @@ pub(super) fn join(
         }
         let architecture = &architectures[abi.arch.as_str()];
         let here = |(_, table): &(&TableSource, KernelTable)| table.tags(&abi.name).is_some();
-        let ways = abi.entries.iter().filter(|_| read.iter().any(here));
-        let compat = ways.filter(|way| way.compat && root.join(&way.table.source).is_file()).next();
+        let narrow = |way: &&Entry| way.compat && root.join(&way.table.source).is_file();
+        let compat = if read.iter().any(here) { abi.entries.iter().find(narrow) } else { None };
         if let Some(way) = compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat()) {
             let what = format!("declares no COMPAT, which {} is for; is the tree complete?", way.table.source);
             return Err(Error::new(root.join(format!("arch/{}/Kconfig", abi.arch)).display().to_string(), 0, what));
@@ -282,7 +282,9 @@ fn complete(
         others => format!(", and {others} other entry points are missing"),
     };
     let at = source.as_ref().map_or(root.to_owned(), |source| root.join(source));
-    let what = format!("does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}; is the tree complete?");
+    let what = format!(
+        "does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}; is the tree complete?"
+    );
     Err(Error::new(at.display().to_string(), 0, what))
 }
 
@@ -558,7 +560,16 @@ mod tests {
                     NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\n\
                     alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
         let wanted = BTreeSet::from([
-            "a", "sys_a", "sys_b", "sys_c", "sys_d", "sys_e", "sys_clone_wrapper", "alpha_clone", "sys_fork_wrapper", "alpha_fork",
+            "a",
+            "sys_a",
+            "sys_b",
+            "sys_c",
+            "sys_d",
+            "sys_e",
+            "sys_clone_wrapper",
+            "alpha_clone",
+            "sys_fork_wrapper",
+            "alpha_fork",
         ]);
         let found: Vec<_> = labels(text, &wanted).into_iter().map(|(line, name, _)| format!("{line} {name}")).collect();
         assert_eq!(

@@ -111,7 +111,8 @@ impl Symbols {
                     let depends = open.iter().map(|scope| scope.condition.clone());
                     let depends: Vec<String> = depends.filter(|condition| !condition.is_empty()).collect();
                     if depends.iter().map(String::len).sum::<usize>() > LONGEST {
-                        let what = format!("the conditions around it have more than {LONGEST} characters; simplify them");
+                        let what =
+                            format!("the conditions around it have more than {LONGEST} characters; simplify them");
                         return Err((at, what));
                     }
                     let mut block = Block { depends, ..Block::default() };
@@ -164,7 +165,9 @@ impl Symbols {
                     self.0.entry(value).or_default().selected.push((name.clone(), when));
                 }
                 (_, Some(name)) => {
-                    let Some(block) = self.0.get_mut(name).and_then(|symbol| symbol.blocks.last_mut()) else { continue };
+                    let Some(block) = self.0.get_mut(name).and_then(|symbol| symbol.blocks.last_mut()) else {
+                        continue;
+                    };
                     match word {
                         "bool" | "tristate" | "prompt" if !value.is_empty() => block.prompt = Some(value),
                         "def_bool" | "def_tristate" | "default" => block.defaults.push((value, when)),
@@ -511,7 +514,8 @@ mod tests {
         );
         let architecture = Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
         let declared = BTreeSet::new();
-        let (mut any, mut usual) = (Kernel::new(&architecture, &declared, true, false), Kernel::new(&architecture, &declared, true, true));
+        let (mut any, mut usual) =
+            (Kernel::new(&architecture, &declared, true, false), Kernel::new(&architecture, &declared, true, true));
         for (symbol, value) in
             [("A", true), ("B", false), ("C1", false), ("C2", true), ("D1", true), ("D2", false), ("S", true)]
         {
@@ -523,12 +527,18 @@ mod tests {
     #[test]
     fn what_is_cut_off_or_without_end() {
         let refused = |text: &str| Symbols::default().parse(text).err().unwrap();
-        assert_eq!(refused("menu \"m\"\nconfig A\n\tbool\n").1, "lacks an endmenu: it was cut off; fetch the tree again");
+        assert_eq!(
+            refused("menu \"m\"\nconfig A\n\tbool\n").1,
+            "lacks an endmenu: it was cut off; fetch the tree again"
+        );
         assert_eq!(refused("if A\n").1, "lacks an endif: it was cut off; fetch the tree again");
         assert_eq!(refused("menu \"m\"\nendif\n"), (2, "endif ends nothing; repair the file".to_owned()));
         assert!(refused(&"if A\n".repeat(1000)).1.contains("more than 100 menus"));
         let long = format!("if {}\nconfig A\nendif\n", "A && ".repeat(1000));
         assert_eq!(refused(&long).0, 2);
-        assert!(refused(&("menu \"m\"\n".to_owned() + &"depends on A || B\ndepends on C\n".repeat(9999) + "config D\n")).0 > 2);
+        assert!(
+            refused(&("menu \"m\"\n".to_owned() + &"depends on A || B\ndepends on C\n".repeat(9999) + "config D\n")).0
+                > 2
+        );
     }
 }

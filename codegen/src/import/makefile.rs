@@ -29,8 +29,12 @@ pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<
     let (header, variable) = (&abi.header, variable(&abi.header));
     match tags {
         [None, _] => wrong(makefile, format!("adds nothing to {variable}; is the tree complete?")),
-        [_, None] if made => wrong(&own, format!("adds nothing to {variable}, of which {header} is made; is the tree complete?")),
-        [_, Some(_)] if !made => wrong(&kbuild, format!("makes no {header}, to which {own} gives tags; is the tree complete?")),
+        [_, None] if made => {
+            wrong(&own, format!("adds nothing to {variable}, of which {header} is made; is the tree complete?"))
+        }
+        [_, Some(_)] if !made => {
+            wrong(&kbuild, format!("makes no {header}, to which {own} gives tags; is the tree complete?"))
+        }
         [Some(common), Some(own)] => Ok(Some([common, own].concat())),
         [Some(_), None] => Ok(None),
     }

@@ -12,10 +12,7 @@ impl Tree {
     /// Linux 7.2.13.
     pub fn new() -> Tree {
         let tree = Tree(TempDir::new().unwrap());
-        tree.put(
-            "Makefile",
-            "# A kernel.\nVERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\nNAME = Mini\n",
-        );
+        tree.put("Makefile", "# A kernel.\nVERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\nNAME = Mini\n");
         for (path, text) in FILES {
             tree.put(path, text);
         }
@@ -225,18 +222,24 @@ impl Tree {
                 let place = path.strip_prefix(self.path()).unwrap().to_str().unwrap();
                 let arch = place.strip_prefix("arch/").map_or("", |rest| rest.split('/').next().unwrap());
                 for line in text.lines() {
-                    if let Some((word, list)) = line.trim().split_once('(').filter(|(word, _)| word.contains("SYSCALL_DEFINE")) {
+                    if let Some((word, list)) =
+                        line.trim().split_once('(').filter(|(word, _)| word.contains("SYSCALL_DEFINE"))
+                    {
                         let prefix = if word.starts_with("COMPAT") { "compat_sys_" } else { "sys_" };
                         defined.insert(format!("{prefix}{}", list.split([',', ')']).next().unwrap()));
                         continue;
                     }
                     let columns = if name.ends_with(".tbl") { 3 } else { 0 };
-                    let words = line.split_whitespace().skip(columns).flat_map(|word| word.split(['(', ')', ',', '/', ';']));
+                    let words =
+                        line.split_whitespace().skip(columns).flat_map(|word| word.split(['(', ')', ',', '/', ';']));
                     let prefixes = ["__x64_", "__ia32_", "__x32_", "__arm64_"];
-                    let bare = words.map(|word| prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word));
+                    let bare =
+                        words.map(|word| prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word));
                     let symbol = |word: &&str| {
                         let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-                        plain && !word.is_empty() && (columns > 0 || ["sys_", "compat_sys_", "__sys_"].iter().any(|p| word.starts_with(p)))
+                        plain
+                            && !word.is_empty()
+                            && (columns > 0 || ["sys_", "compat_sys_", "__sys_"].iter().any(|p| word.starts_with(p)))
                     };
                     let none = ["sys_ni_syscall", "noreturn", "ptregs"];
                     let entries = bare.filter(symbol).filter(|word| !none.contains(word));
@@ -585,16 +588,25 @@ const FILES: &[(&str, &str)] = &[
     (
         "arch/arm64/kernel/sys.c",
         "SYSCALL_DEFINE1(arm64_personality, unsigned int, personality)\n{\n}\n\
-         #define __arm64_sys_personality __arm64_sys_arm64_personality\n",
+         #define __arm64_sys_personality __arm64_sys_arm64_personality\nvoid *sys_call_table[];\n",
     ),
-    ("arch/arc/kernel/sys.c", "#define sys_clone\tsys_clone_wrapper\n#define sys_mmap2\tsys_mmap_pgoff\n"),
-    ("arch/csky/kernel/syscall_table.c", "#define sys_sync_file_range sys_sync_file_range2\n"),
+    (
+        "arch/arc/kernel/sys.c",
+        "#define sys_clone\tsys_clone_wrapper\n#define sys_mmap2\tsys_mmap_pgoff\nvoid *sys_call_table[];\n",
+    ),
+    ("arch/csky/kernel/syscall_table.c", "#define sys_sync_file_range sys_sync_file_range2\nvoid *sys_call_table[];\n"),
     (
         "arch/hexagon/kernel/syscalltab.c",
-        "#define sys_mmap2 sys_mmap_pgoff\n#define sys_sync_file_range sys_sync_file_range2\n",
+        "#define sys_mmap2 sys_mmap_pgoff\n#define sys_sync_file_range sys_sync_file_range2\nvoid *sys_call_table[];\n",
     ),
-    ("arch/nios2/kernel/syscall_table.c", "#define sys_mmap2 sys_mmap_pgoff\n#define sys_clone3 __sys_clone3\n"),
-    ("arch/openrisc/kernel/sys_call_table.c", "#define sys_clone __sys_clone\n#define sys_fork __sys_fork\n"),
+    (
+        "arch/nios2/kernel/syscall_table.c",
+        "#define sys_mmap2 sys_mmap_pgoff\n#define sys_clone3 __sys_clone3\nvoid *sys_call_table[];\n",
+    ),
+    (
+        "arch/openrisc/kernel/sys_call_table.c",
+        "#define sys_clone __sys_clone\n#define sys_fork __sys_fork\nvoid *sys_call_table[];\n",
+    ),
 ];
 
 /// What Linux 6.1 has in other files than its successors. Every row of the generic header is there for one of its ways.
