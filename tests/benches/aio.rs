@@ -185,13 +185,18 @@ fn calls(work: Work<'_>, batch: usize) -> Contender<'_> {
     })
 }
 
+type Setup = unsafe extern "C" fn(c_int, *mut *mut c_void) -> c_int;
+type Destroy = unsafe extern "C" fn(*mut c_void) -> c_int;
+type Submit = unsafe extern "C" fn(*mut c_void, c_long, *mut *mut iocb) -> c_int;
+type Getevents = unsafe extern "C" fn(*mut c_void, c_long, c_long, *mut io_event, *mut libc::timespec) -> c_int;
+
 /// The C library of native AIO.
 #[derive(Clone, Copy)]
 struct Libaio {
-    setup: unsafe extern "C" fn(c_int, *mut *mut c_void) -> c_int,
-    destroy: unsafe extern "C" fn(*mut c_void) -> c_int,
-    submit: unsafe extern "C" fn(*mut c_void, c_long, *mut *mut iocb) -> c_int,
-    getevents: unsafe extern "C" fn(*mut c_void, c_long, c_long, *mut io_event, *mut libc::timespec) -> c_int,
+    setup: Setup,
+    destroy: Destroy,
+    submit: Submit,
+    getevents: Getevents,
 }
 
 impl Libaio {
@@ -206,10 +211,10 @@ impl Libaio {
         // SAFETY: functions of libaio.h, with these types; `iocb` and `io_event` have its layout.
         unsafe {
             Some(Libaio {
-                setup: transmute::<*mut c_void, _>(function(c"io_setup")),
-                destroy: transmute::<*mut c_void, _>(function(c"io_destroy")),
-                submit: transmute::<*mut c_void, _>(function(c"io_submit")),
-                getevents: transmute::<*mut c_void, _>(function(c"io_getevents")),
+                setup: transmute::<*mut c_void, Setup>(function(c"io_setup")),
+                destroy: transmute::<*mut c_void, Destroy>(function(c"io_destroy")),
+                submit: transmute::<*mut c_void, Submit>(function(c"io_submit")),
+                getevents: transmute::<*mut c_void, Getevents>(function(c"io_getevents")),
             })
         }
     }
@@ -473,6 +478,8 @@ fn main() {
     contexts();
 }
 
+type Look<'a> = Box<dyn FnMut() -> usize + 'a>;
+
 /// Looks where there is nothing.
 fn empty() {
     let requests = NonZeroU32::new(128).unwrap();
@@ -483,7 +490,7 @@ fn empty() {
     let mut events = [io_event::default(); 128];
     let libaio = Libaio::load().map(|library| (library, library.context(128)));
     let mut others = [io_event::default(); 128];
-    let mut looks: [(&str, Box<dyn FnMut() -> usize>); 3] = [
+    let mut looks: [(_, Look); 3] = [
         ("Queue::reap", Box::new(|| queue.reap(|_| {}))),
         ("the call", Box::new(|| io_getevents(id, 0, &mut events, Some(&timespec::default())).unwrap())),
         (
