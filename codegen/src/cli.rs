@@ -360,18 +360,27 @@ fn print(text: &str) -> Result<(), Error> {
 /// Facts that no import writes.
 const BY_HAND: [&str; 2] = ["abis.toml", "absent.toml"];
 
-/// The imported tables of a folder, with `newer` in place of those it has, beside the facts written by hand.
+/// The tables of a folder, with `newer` in place of those it has. Facts written by hand that it does not have are the
+/// repository's.
 fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
     let mut found = Vec::new();
-    for &(name, text) in aio_tables::FILES {
+    for &(name, text) in aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name)) {
         let path = folder.join(name);
-        let shown = path.display().to_string();
-        if BY_HAND.contains(&name) {
-            found.push((name.to_owned(), format!("tables/{name}"), text.into()));
-        } else if let Some((_, text)) = newer.iter().find(|(newer, _)| newer == name) {
-            found.push((name.to_owned(), shown, text.clone().into()));
+        found.push(match path.symlink_metadata().is_ok() {
+            true => (name.to_owned(), path.display().to_string(), files::read(&path)?.into()),
+            false => (name.to_owned(), format!("tables/{name}"), text.into()),
+        });
+    }
+    let mut names: Vec<String> = aio_tables::FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    names.extend(Tables::new(found.clone())?.sources.iter().map(|source| format!("{}.toml", source.name)));
+    for name in names {
+        let path = folder.join(&name);
+        if found.iter().any(|(known, ..)| *known == name) {
+            continue;
+        } else if let Some((_, text)) = newer.iter().find(|(newer, _)| *newer == name) {
+            found.push((name, path.display().to_string(), text.clone().into()));
         } else if path.symlink_metadata().is_ok() {
-            found.push((name.to_owned(), shown, files::read(&path)?.into()));
+            found.push((name, path.display().to_string(), files::read(&path)?.into()));
         }
     }
     if found.len() == BY_HAND.len() {
@@ -417,7 +426,7 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
 fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
     let mut copies = vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
-    for abi in tables.abis.iter().filter(|abi| abi.call.is_some()) {
+    for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
     let readme = files::read(&workspace().join("README.md"))?;
