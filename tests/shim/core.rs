@@ -43,28 +43,36 @@ macro_rules! numbers {
 numbers!(bool u8 u16 u32 u64 usize i8 i16 i32 i64 isize f32 f64);
 
 /// An operator of the language, which is a trait to the compiler even for the types that it knows itself.
-macro_rules! operators {
-    ($($item:literal $trait:ident $method:ident $operator:tt)*) => {$(
+macro_rules! operator {
+    ($item:literal $trait:ident $method:ident $operator:tt: $($number:ty)*) => {
         #[lang = $item]
         pub trait $trait<Right = Self> {
             type Output;
             fn $method(self, right: Right) -> Self::Output;
         }
-        impl $trait for usize {
-            type Output = usize;
-            fn $method(self, right: usize) -> usize {
+        $(impl $trait for $number {
+            type Output = $number;
+            fn $method(self, right: $number) -> $number {
                 self $operator right
             }
-        }
-        impl $trait for isize {
-            type Output = isize;
-            fn $method(self, right: isize) -> isize {
-                self $operator right
-            }
-        }
-    )*};
+        })*
+    };
 }
-operators!("add" Add add + "sub" Sub sub - "mul" Mul mul *);
+operator!("add" Add add +: usize isize i64);
+operator!("sub" Sub sub -: usize isize i64);
+operator!("mul" Mul mul *: usize isize i64);
+operator!("shr" Shr shr >>: usize isize i64);
+
+/// Operators that change their left side.
+#[lang = "sub_assign"]
+pub trait SubAssign<Right = Self> {
+    fn sub_assign(&mut self, right: Right);
+}
+impl SubAssign for usize {
+    fn sub_assign(&mut self, right: usize) {
+        *self -= right
+    }
+}
 
 #[lang = "neg"]
 pub trait Neg {

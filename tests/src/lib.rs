@@ -1,5 +1,7 @@
 //! What the tests share: the crates that they are compared with, and a skip that a reader of the log sees.
 
+pub mod shim;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,17 +2,10 @@
 //! `tables/abis.toml`: every stub, for every Rust target of its ABI. How LLVM calls a register, and what the target's flags
 //! are, the compiler is asked, so that no name is known here.
 
-use aio_codegen::emit;
-use aio_codegen::tables::{Abi, Convention, Tables};
+use aio_codegen::tables::{Convention, Tables};
+use aio_tests::shim::{self, MOST_ARGUMENTS, stubs, targets, with_option, without};
 use aio_tests::skip;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-use std::sync::LazyLock;
-
-/// The most arguments of a call.
-const MOST_ARGUMENTS: usize = 6;
 
 /// What LLVM is told about one `asm!`.
 #[derive(Clone, Debug, Default)]
@@ -72,62 +65,10 @@ fn told(module: &str) -> BTreeMap<String, Vec<Told>> {
     functions
 }
 
-/// The compiler that builds the tests, with what lets it compile for a target whose `core` is not there.
-fn rustc() -> Command {
-    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
-    command.env("RUSTC_BOOTSTRAP", "1").args([
-        "--edition",
-        "2024",
-        "--crate-name",
-        "shim",
-        "-O",
-        "-Awarnings",
-        "-Zmerge-functions=disabled",
-    ]);
-    command
-}
-
-/// Whether the compiler is so new that the shim has to say more about sizes.
-static SIZED_HIERARCHY: LazyLock<bool> = LazyLock::new(|| {
-    let shim = |configuration: &[&str]| {
-        let folder = tempfile::tempdir().unwrap();
-        run(rustc().args(configuration), folder.path(), "")
-    };
-    match (shim(&["--cfg", "sized_hierarchy"]), shim(&[])) {
-        (Ok(_), _) => true,
-        (_, Ok(_)) => false,
-        (Err(error), _) => panic!("tests/shim/core.rs does not compile: {error}"),
-    }
-});
-
-fn run(command: &mut Command, folder: &Path, program: &str) -> Result<String, String> {
-    let (source, module) = (folder.join("shim.rs"), folder.join("shim.ll"));
-    let shim = include_str!("../shim/core.rs");
-    fs::write(&source, format!("{shim}\n{program}")).unwrap();
-    let output = command.args(["--emit", "llvm-ir"]).arg(&source).current_dir(folder).output().unwrap();
-    match fs::read_to_string(module) {
-        Ok(text) if output.status.success() => Ok(text),
-        _ => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
-}
-
 /// What LLVM is told about each function of a program, which stands behind the shim.
 fn compile(target: &str, program: &str) -> Result<BTreeMap<String, Vec<Told>>, String> {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = rustc();
-    command.args(["--target", target]);
-    if *SIZED_HIERARCHY {
-        command.args(["--cfg", "sized_hierarchy"]);
-    }
-    run(&mut command, folder.path(), program).map(|module| told(&module))
-}
-
-/// The module `stub` of an ABI, as it is emitted.
-fn stubs(tables: &Tables, abi: &Abi) -> String {
-    let text = emit::target(tables, abi).unwrap();
-    let from = text.find("pub mod stub {").expect("every ABI with a convention has stubs");
-    let length = text[from..].find("\n}\n").expect("a module ends");
-    text[from..from + length + 3].to_owned()
+    let module = shim::compile(target, "llvm-ir", program)?;
+    Ok(told(&String::from_utf8(module).expect("LLVM's assembly is ASCII")))
 }
 
 /// A function `NAME_N` for each stub of the module `NAME`.
@@ -233,33 +174,6 @@ struct Mutant {
     text: String,
 }
 
-/// The stubs without the word that a register is destroyed.
-fn without(text: &str, register: &str) -> String {
-    let (output, name) = (format!("lateout({register:?}) _"), format!("({register:?})"));
-    let mut lines = String::new();
-    for line in text.lines().filter(|line| !line.trim_start().starts_with(&output)) {
-        match line.split_once(&name) {
-            Some((_, rest)) if rest.ends_with("=> _,") => {
-                lines += &format!("in({register:?}){}\n", rest.replace(" => _", ""));
-            }
-            _ => lines += &format!("{line}\n"),
-        }
-    }
-    lines
-}
-
-/// The stubs with another option, where they do not have it.
-fn with_option(text: &str, option: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.lines() {
-        if line.trim() == ");" && !lines.last().is_some_and(|last| last.contains(option)) {
-            lines.push(format!("options({option}),"));
-        }
-        lines.push(line.to_owned());
-    }
-    lines.join("\n") + "\n"
-}
-
 fn mutants(text: &str, contract: &Contract) -> Vec<Mutant> {
     let mut mutants: Vec<_> = contract
         .destroyed
@@ -274,17 +188,6 @@ fn mutants(text: &str, contract: &Contract) -> Vec<Mutant> {
         options.iter().map(|option| Mutant { what: format!("declared `{option}`"), text: with_option(text, option) }),
     );
     mutants
-}
-
-/// The Rust targets that mean each ABI with stubs.
-fn targets(tables: &Tables) -> Vec<(&Abi, Vec<String>)> {
-    let output =
-        Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into())).args(["--print", "target-list"]).output();
-    let list = String::from_utf8(output.unwrap().stdout).unwrap();
-    let of = |target: &&str, abi: &Abi| aio_sys::Abi::of(target).is_some_and(|found| found.as_str() == abi.name);
-    let with_stubs = tables.abis.iter().filter(|abi| abi.call.is_some());
-    let targets = |abi| list.lines().filter(|target| of(target, abi)).map(str::to_owned).collect();
-    with_stubs.map(|abi| (abi, targets(abi))).collect()
 }
 
 #[test]
