@@ -35,6 +35,12 @@ def number(name):
     return digits if digits.isdigit() else name.upper()
 
 
+def mips(elf):
+    """A processor for the version of the instruction set, which the ELF header has."""
+    models = {7: "MIPS32_24KF", 8: "MIPS64_MIPS64R2_GENERIC", 9: "MIPS32_MIPS32R6_GENERIC", 10: "MIPS64_I6400"}
+    return getattr(mips_const, f"UC_CPU_{models[elf['e_flags'] >> 28]}")
+
+
 MACHINES = {
     "EM_X86_64": Machine(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64, x86_const, "UC_X86_REG_", "rsp", ("eflags", 0x8D5)),
     "EM_386": Machine(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32, x86_const, "UC_X86_REG_", "esp", ("eflags", 0x8D5)),
@@ -43,13 +49,15 @@ MACHINES = {
         unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM, arm64_const, "UC_ARM64_REG_", "sp", ("nzcv", 0xF << 28)
     ),
     "EM_RISCV": Machine(unicorn.UC_ARCH_RISCV, None, riscv_const, "UC_RISCV_REG_", "sp"),
-    "EM_MIPS": Machine(unicorn.UC_ARCH_MIPS, None, mips_const, "UC_MIPS_REG_", "sp", spelling=number),
+    "EM_MIPS": Machine(unicorn.UC_ARCH_MIPS, None, mips_const, "UC_MIPS_REG_", "sp", None, mips, spelling=number),
     "EM_PPC": Machine(unicorn.UC_ARCH_PPC, unicorn.UC_MODE_PPC32, ppc_const, "UC_PPC_REG_", "r1", spelling=number),
     "EM_PPC64": Machine(unicorn.UC_ARCH_PPC, unicorn.UC_MODE_PPC64, ppc_const, "UC_PPC_REG_", "r1", spelling=number),
     "EM_S390": Machine(unicorn.UC_ARCH_S390X, 0, s390x_const, "UC_S390X_REG_", "r15", ("pswm", 3 << 44)),
     "EM_SPARC": Machine(unicorn.UC_ARCH_SPARC, unicorn.UC_MODE_SPARC32, sparc_const, "UC_SPARC_REG_", "sp", ("psr", 0xF << 20)),
     "EM_SPARCV9": Machine(unicorn.UC_ARCH_SPARC, unicorn.UC_MODE_SPARC64, sparc_const, "UC_SPARC_REG_", "sp"),
-    "EM_68K": Machine(unicorn.UC_ARCH_M68K, 0, m68k_const, "UC_M68K_REG_", "a7", ("sr", 0x1F)),
+    "EM_68K": Machine(
+        unicorn.UC_ARCH_M68K, 0, m68k_const, "UC_M68K_REG_", "a7", ("sr", 0x1F), lambda elf: m68k_const.UC_CPU_M68K_M68020
+    ),
 }
 WIDTHS = {
     "EM_RISCV": (unicorn.UC_MODE_RISCV32, unicorn.UC_MODE_RISCV64),
@@ -71,11 +79,15 @@ class Run:
             self.order = "little" if elf.little_endian else "big"
             self.bytes = elf.elfclass // 8
             name = elf["e_machine"]
-        for relocations in (".rel", ".rela"):
-            assert relocations + job["section"] not in sections, f"{job['object']}: the function is not whole"
-        self.machine = MACHINES.get(name)
+            self.machine = MACHINES.get(name)
+            model = self.machine and self.machine.model and self.machine.model(elf)
+        self.poisoned, self.skipped, self.wrong, self.calls = set(), {}, [], 0
+        if any(relocations + job["section"] in sections for relocations in (".rel", ".rela")):
+            self.wrong.append("the function is not whole without a linker")
         if self.machine is None:
             raise Unknown(f"Unicorn has no {name}")
+        if name == "EM_RISCV" and b"_v1p0" in sections[".riscv.attributes"]:
+            raise Unknown("Unicorn's RISC-V has no vector registers, and this target's code uses them")
         mode = self.machine.mode
         if mode is None:
             mode = WIDTHS[name][self.bytes == 8]
@@ -86,7 +98,7 @@ class Run:
         except unicorn.UcError as error:
             raise Unknown(f"Unicorn has no {self.order}-endian {name}: {error}")
         if self.machine.model is not None:
-            self.unicorn.ctl_set_cpu_model(self.machine.model)
+            self.unicorn.ctl_set_cpu_model(model)
         self.job, self.poison = job, poison
         self.text, self.instruction = sections[job["section"]], sections[".insn"]
         for start in (TEXT, FRAME, STACK):
@@ -94,7 +106,6 @@ class Run:
         self.unicorn.mem_write(TEXT, self.text)
         self.write_frame(job["frame"])
         self.write(self.machine.stack, STACK + SIZE // 2)
-        self.poisoned, self.skipped, self.wrong, self.calls = set(), {}, [], 0
 
     def write_frame(self, words):
         self.unicorn.mem_write(FRAME, b"".join(word.to_bytes(self.bytes, self.order) for word in words))

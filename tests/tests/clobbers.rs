@@ -28,7 +28,7 @@ impl Told {
         let words = quoted.next()?.split_whitespace().map(str::to_owned).collect();
         let text = quoted.next()?.to_owned();
         let constraints = quoted.nth(1)?;
-        let group = line.split_whitespace().find_map(|word| word.trim_end_matches(',').strip_prefix('#'));
+        let group = quoted.next()?.split_whitespace().find_map(|word| word.trim_end_matches(',').strip_prefix('#'));
         let limited = group.is_some_and(|group| attributes.get(group).is_some_and(|all| all.contains("memory(")));
         let clobbers: BTreeSet<_> = constraints.split(',').filter_map(|one| register(one.strip_prefix('~')?)).collect();
         let memory = clobbers.contains("memory") && !limited;
@@ -91,13 +91,13 @@ fn probe(name: &str, operands: &str) -> String {
     )
 }
 
-/// A contract in LLVM's words.
+/// A contract in LLVM's words. It has several names for a register that holds values of several widths.
 #[derive(Debug)]
 struct Contract {
-    /// LLVM's name of each destroyed register that can be named.
-    destroyed: BTreeMap<String, String>,
-    /// LLVM's name of the result's register.
-    result: String,
+    /// LLVM's names of each destroyed register that can be named.
+    destroyed: BTreeMap<String, BTreeSet<String>>,
+    /// LLVM's names of the result's register.
+    result: BTreeSet<String>,
     /// LLVM's names of the target's flags, if the call destroys them.
     flags: BTreeSet<String>,
     /// Destroyed registers that the compiler takes for no operand.
@@ -108,47 +108,55 @@ impl Contract {
     /// Asks the compiler.
     fn ask(target: &str, convention: &Convention) -> Contract {
         let declares = |register: &str| format!("lateout({register:?}) _, options(nostack, preserves_flags)");
-        let mut registers: BTreeSet<&str> = convention.destroyed.iter().map(|gone| gone.register.as_str()).collect();
-        registers.insert(&convention.result);
-        let (unnameable, nameable): (Vec<_>, Vec<_>) =
-            registers.into_iter().partition(|register| convention.unnameable.iter().any(|name| name == register));
+        let words: BTreeSet<&String> =
+            convention.arguments.iter().chain([&convention.number, &convention.result]).collect();
+        let gone = convention.destroyed.iter().map(|gone| &gone.register);
+        let (unnameable, nameable): (Vec<_>, Vec<_>) = gone
+            .chain([&convention.result])
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .partition(|register| convention.unnameable.contains(register));
         let mut program = probe("flags", "options(nostack)") + &probe("none", "options(nostack, preserves_flags)");
         for (at, register) in nameable.iter().enumerate() {
-            program += &probe(&format!("register_{at}"), &declares(register));
+            program += &probe(&format!("declared_{at}"), &declares(register));
+            if words.contains(register) {
+                let operand = format!("inlateout({register:?}) 0isize => _, options(nostack, preserves_flags)");
+                program += &probe(&format!("word_{at}"), &operand);
+            }
         }
         let told = compile(target, &program).unwrap_or_else(|error| panic!("{target}: {error}"));
-        let changed = |probe: &str| told[probe][0].changed.clone();
-        let none = changed("none");
-        let named = nameable.iter().enumerate().map(|(at, register)| {
-            let names: Vec<_> = changed(&format!("register_{at}")).difference(&none).cloned().collect();
-            let [name] = names.as_slice() else { panic!("{target}: `{register}` is {names:?} to LLVM") };
-            ((*register).to_owned(), name.clone())
-        });
-        let mut destroyed: BTreeMap<_, _> = named.collect();
+        let none = &told["none"][0].changed;
+        let changed = |name: &str| told.get(name).map_or(BTreeSet::new(), |told| &told[0].changed - none);
+        let mut destroyed = BTreeMap::new();
+        for (at, register) in nameable.into_iter().enumerate() {
+            let names = &changed(&format!("declared_{at}")) | &changed(&format!("word_{at}"));
+            assert!(matches!(names.len(), 1 | 2), "{target}: `{register}` is {names:?} to LLVM");
+            destroyed.insert(register.clone(), names);
+        }
         let result = destroyed[&convention.result].clone();
         destroyed.retain(|register, _| convention.destroyed.iter().any(|gone| gone.register == *register));
         for register in &unnameable {
             let named = compile(target, &probe("named", &declares(register)));
             assert!(named.is_err(), "{target}: `{register}` stands in `unnameable`, and the compiler takes it");
         }
-        let flags = if convention.flags_kept { BTreeSet::new() } else { &changed("flags") - &none };
-        Contract { destroyed, result, flags, unnameable: unnameable.into_iter().map(str::to_owned).collect() }
+        let flags = if convention.flags_kept { BTreeSet::new() } else { changed("flags") };
+        Contract { destroyed, result, flags, unnameable: unnameable.into_iter().cloned().collect() }
     }
 
     /// What is wrong with a stub.
     fn audit(&self, told: &[Told]) -> Result<(), String> {
         let [told] = told else { return Err(format!("{} system calls in place of one", told.len())) };
-        for (register, name) in &self.destroyed {
-            if !told.changed.contains(name) {
-                return Err(format!("`{register}` is destroyed, and LLVM is not told of `{name}`: {told:?}"));
+        for (register, names) in &self.destroyed {
+            if told.changed.is_disjoint(names) {
+                return Err(format!("`{register}` is destroyed, and LLVM is not told of {names:?}: {told:?}"));
             }
         }
         let missing: Vec<_> = self.flags.difference(&told.changed).collect();
         if !missing.is_empty() {
             return Err(format!("the flags are destroyed, and LLVM is not told of {missing:?}: {told:?}"));
         }
-        if !told.changed.contains(&self.result) {
-            return Err(format!("LLVM is told of no result in `{}`: {told:?}", self.result));
+        if told.changed.is_disjoint(&self.result) {
+            return Err(format!("LLVM is told of no result in {:?}: {told:?}", self.result));
         }
         if !told.memory {
             return Err(format!("the kernel reads and writes memory, and LLVM is told that it does not: {told:?}"));
