@@ -5,6 +5,7 @@
 
 use aio_sys::types::*;
 use aio_sys::{AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
+use aio_tests::{median, pin, thread_time};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::{c_int, c_long, c_void};
@@ -269,25 +270,8 @@ fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
 // --- the table --------------------------------------------------------------------------------------------------------------
 
 /// Of this thread, in user space and in the kernel.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is written.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
-    // SAFETY: zeros are an empty set, and the kernel reads no more than its size.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(0, &mut set);
-        libc::sched_setaffinity(0, size_of_val(&set), &set);
-    }
+    pin(0);
     let file = tempfile::tempfile().unwrap();
     file.write_all_at(&vec![1; BATCHES[3] * BLOCK], 0).unwrap();
     // SAFETY: a new descriptor, owned by nobody else.
@@ -315,13 +299,13 @@ fn main() {
                 for (i, contender) in contenders.iter_mut().enumerate() {
                     let Some(contender) = contender else { continue };
                     contender();
-                    let (start, cpu, before, mut batches) = (Instant::now(), cpu_time(), ALLOCATIONS.get(), 0);
+                    let (start, cpu, before, mut batches) = (Instant::now(), thread_time(), ALLOCATIONS.get(), 0);
                     while start.elapsed() < ROUND {
                         (0..16).for_each(|_| contender());
                         batches += 16;
                     }
                     let operations = (batches * batch) as f64;
-                    let time = (cpu_time() - cpu).as_nanos() as f64 / operations;
+                    let time = (thread_time() - cpu).as_nanos() as f64 / operations;
                     allocations[i] += (ALLOCATIONS.get() - before) as f64 / operations / ROUNDS as f64;
                     times[i].push(time);
                 }
