@@ -9,6 +9,9 @@
 
 extern crate self as core;
 
+use abi::Word;
+use ffi::c_long;
+
 // Newer compilers want these two; the older ones know no such thing.
 #[cfg_attr(sized_hierarchy, lang = "pointee_sized")]
 pub trait PointeeSized {}
@@ -144,6 +147,14 @@ pub mod ffi {
     pub type c_long = i64;
     #[cfg(target_pointer_width = "32")]
     pub type c_long = i32;
+    pub type c_void = u8;
+}
+
+impl u64 {
+    #[inline(always)]
+    pub fn from(value: u32) -> u64 {
+        value as u64
+    }
 }
 
 /// What the stubs use of `aio_sys::abi`.
@@ -154,6 +165,22 @@ pub mod abi {
     pub struct Word(*mut u8);
     impl Copy for Word {}
 
+    pub trait Value {
+        fn word(self) -> *mut u8;
+    }
+    impl Value for ffi::c_long {
+        #[inline(always)]
+        fn word(self) -> *mut u8 {
+            self as *mut u8
+        }
+    }
+    impl Value for *const ffi::c_void {
+        #[inline(always)]
+        fn word(self) -> *mut u8 {
+            self as *mut u8
+        }
+    }
+
     impl Word {
         #[inline(always)]
         pub fn register(self) -> *mut u8 {
@@ -161,8 +188,8 @@ pub mod abi {
         }
 
         #[inline(always)]
-        pub fn from(value: ffi::c_long) -> Word {
-            Word(value as *mut u8)
+        pub fn from<T: Value>(value: T) -> Word {
+            Word(value.word())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The stubs of any ABI, compiled for any target of it, with no standard library of that target.
 
 use aio_codegen::emit;
-use aio_codegen::tables::{Abi, Tables};
+use aio_codegen::tables::{Abi, Convention, Failure, Tables};
 use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -49,12 +49,71 @@ pub fn compile(target: &str, kind: &str, program: &str) -> Result<Vec<u8>, Strin
     rustc_emits(kind, &[&target, hierarchy], program)
 }
 
-/// The module `stub` of an ABI, as it is emitted.
-pub fn stubs(tables: &Tables, abi: &Abi) -> String {
-    let text = emit::target(tables, abi).expect("the committed tables are right");
-    let from = text.find("pub mod stub {").expect("every ABI with a convention has stubs");
-    let length = text[from..].find("\n}\n").expect("a module ends");
-    text[from..from + length + 3].to_owned()
+/// A way to make system calls: an ABI's own, or another.
+pub struct Way<'t> {
+    /// Its module, as users name it.
+    pub name: String,
+    /// The contract.
+    pub convention: &'t Convention,
+    /// Bits of a word in Rust.
+    pub bits: u32,
+    /// The targets of the compiler that have it.
+    pub targets: Vec<String>,
+    /// The emitted module, called `stub`, without those of other ways.
+    pub stubs: String,
+}
+
+/// Every way that there are stubs for.
+pub fn ways(tables: &Tables) -> Vec<Way<'_>> {
+    let output = rustc().args(["--print", "target-list"]).output().expect("rustc runs");
+    let list = String::from_utf8(output.stdout).expect("rustc speaks UTF-8");
+    let means = |target: &&str, abi: &Abi| aio_sys::Abi::of(target).is_some_and(|found| found.as_str() == abi.name);
+    let mut ways = Vec::new();
+    for abi in &tables.abis {
+        let Some(convention) = abi.stub() else { continue };
+        let targets: Vec<_> = list.lines().filter(|target| means(target, abi)).map(str::to_owned).collect();
+        let text = emit::target(tables, abi).expect("the committed tables are right");
+        let mut stubs = module(&text, "", "stub");
+        let mut way = |name: String, convention, stubs| {
+            ways.push(Way { name, convention, bits: abi.bits, targets: targets.clone(), stubs });
+        };
+        for other in &abi.others {
+            let text = module(&stubs, "    ", &other.name);
+            stubs = stubs.replace(&text, &format!("    pub mod {} {{}}\n", other.name));
+            let renamed = text.replacen(&format!("pub mod {} {{", other.name), "pub mod stub {", 1);
+            way(format!("{}::{}", abi.name, other.name), &other.call, renamed);
+        }
+        way(abi.name.clone(), convention, stubs);
+    }
+    ways
+}
+
+/// The text of a module.
+fn module(text: &str, indent: &str, name: &str) -> String {
+    let from = text.find(&format!("\n{indent}pub mod {name} {{")).expect("every way has its module") + 1;
+    let end = format!("\n{indent}}}\n");
+    let length = text[from..].find(&end).expect("a module ends");
+    text[from..from + length + end.len()].to_owned()
+}
+
+impl Way<'_> {
+    /// Name and type of each parameter of a stub, as it is declared.
+    pub fn parameters(&self, count: usize) -> Vec<(String, String)> {
+        let (_, rest) = self.stubs.split_once(&format!(" fn syscall{count}(")).expect("there is a stub for each count");
+        let (list, _) = rest.split_once(')').expect("a list of parameters ends");
+        let pair = |parameter: &str| parameter.split_once(": ").map(|(name, of)| (name.to_owned(), of.to_owned()));
+        list.split(", ").map(|parameter| pair(parameter).expect("a parameter has a type")).collect()
+    }
+
+    /// Every register that a call changes, but for the result's.
+    pub fn destroyed(&self) -> Vec<&str> {
+        let mut registers: Vec<&str> = self.convention.second.as_deref().into_iter().collect();
+        if let Failure::Flag(flag) = &self.convention.failure {
+            registers.push(flag);
+        }
+        registers.extend(self.convention.destroyed.iter().flat_map(|row| &row.registers).map(String::as_str));
+        registers
+    }
 }
 
 /// The stubs without the word that a register is destroyed.
@@ -76,20 +135,11 @@ pub fn without(stubs: &str, register: &str) -> String {
 pub fn with_option(stubs: &str, option: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in stubs.lines() {
+        // Before the end of an `asm!`, whose last line has the options.
         if line.trim() == ");" && !lines.last().is_some_and(|last| last.contains(option)) {
             lines.push(format!("options({option}),"));
         }
         lines.push(line.to_owned());
     }
     lines.join("\n") + "\n"
-}
-
-/// Each ABI that has stubs, with the targets of the compiler that mean it.
-pub fn targets(tables: &Tables) -> Vec<(&Abi, Vec<String>)> {
-    let output = rustc().args(["--print", "target-list"]).output().expect("rustc runs");
-    let list = String::from_utf8(output.stdout).expect("rustc speaks UTF-8");
-    let means = |target: &&str, abi: &Abi| aio_sys::Abi::of(target).is_some_and(|found| found.as_str() == abi.name);
-    let with_stubs = tables.abis.iter().filter(|abi| abi.call.is_some());
-    let targets = |abi| list.lines().filter(|target| means(target, abi)).map(str::to_owned).collect();
-    with_stubs.map(|abi| (abi, targets(abi))).collect()
 }

@@ -2,9 +2,8 @@
 //! `tables/abis.toml`: every stub, for every Rust target of its ABI. How LLVM calls a register, and what the target's flags
 //! are, the compiler is asked, so that no name is known here.
 
-use aio_codegen::tables::{Convention, Tables};
-use aio_tests::shim::{self, MOST_ARGUMENTS, stubs, targets, with_option, without};
-use aio_tests::skip;
+use aio_codegen::tables::{Tables, Told as How};
+use aio_tests::shim::{self, MOST_ARGUMENTS, Way, ways, with_option, without};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What LLVM is told about one `asm!`.
@@ -71,17 +70,21 @@ fn compile(target: &str, program: &str) -> Result<BTreeMap<String, Vec<Told>>, S
     Ok(told(&String::from_utf8(module).expect("LLVM's assembly is ASCII")))
 }
 
-/// A function `NAME_N` for each stub of the module `NAME`.
-fn callers(module: &str) -> String {
-    let caller = |count| {
-        let parameters: String = (0..count).map(|at| format!(", a{at}: abi::Word")).collect();
-        let arguments: String = (0..count).map(|at| format!(", a{at}")).collect();
-        format!(
-            "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {module}_{count}(nr: ffi::c_long{parameters}) -> isize {{\n    \
-             unsafe {{ {module}::syscall{count}(nr{arguments}) }}\n}}\n"
-        )
-    };
-    (0..=MOST_ARGUMENTS).map(caller).collect()
+/// A function `MODULE_N` for each stub of a way, which stands in the module `MODULE`.
+fn callers(way: &Way<'_>, module: &str) -> String {
+    let mut callers = String::new();
+    for count in 0..=MOST_ARGUMENTS {
+        let parameters = way.parameters(count);
+        let list: Vec<_> = parameters.iter().map(|(name, of)| format!("{name}: {of}")).collect();
+        let arguments: Vec<_> = parameters.into_iter().map(|(name, _)| name).collect();
+        callers += &format!(
+            "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {module}_{count}({}) -> isize {{\n    \
+             unsafe {{ {module}::syscall{count}({}) }}\n}}\n",
+            list.join(", "),
+            arguments.join(", ")
+        );
+    }
+    callers
 }
 
 /// A function that is nothing but an `asm!`.
@@ -89,6 +92,15 @@ fn probe(name: &str, operands: &str) -> String {
     format!(
         "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {name}() {{ unsafe {{ arch::asm!(\"# {name}\", {operands}) }} }}\n"
     )
+}
+
+/// What a module's stub tells, inlined into its caller or not.
+fn stub<'t>(told: &'t BTreeMap<String, Vec<Told>>, module: &str, count: usize, contract: &Contract) -> &'t [Told] {
+    let inlined = &told[&format!("{module}_{count}")];
+    // What a function that is called destroys is the compiler's business.
+    let symbol = format!("{}{module}8syscall{count}", module.len());
+    let called = told.iter().find(|(name, _)| name.contains(&symbol)).map(|(_, told)| told);
+    if contract.called && inlined.is_empty() { called.expect("the stub is there") } else { inlined }
 }
 
 /// A contract in LLVM's words. It has several names for a register that holds values of several widths.
@@ -100,26 +112,30 @@ struct Contract {
     result: BTreeSet<String>,
     /// LLVM's names of the target's flags, if the call destroys them.
     flags: BTreeSet<String>,
-    /// Destroyed registers that the compiler takes for no operand.
-    unnameable: Vec<String>,
+    /// The stub is a function that is never inlined.
+    called: bool,
 }
 
 impl Contract {
     /// Asks the compiler.
-    fn ask(target: &str, convention: &Convention) -> Contract {
+    fn ask(target: &str, way: &Way<'_>) -> Contract {
+        let convention = way.convention;
         let declares = |register: &str| format!("lateout({register:?}) _, options(nostack, preserves_flags)");
         let words: BTreeSet<&String> =
             convention.arguments.iter().chain([&convention.number, &convention.result]).collect();
-        let gone = convention.destroyed.iter().map(|gone| &gone.register);
-        let (unnameable, nameable): (Vec<_>, Vec<_>) = gone
-            .chain([&convention.result])
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .partition(|register| convention.unnameable.contains(register));
+        let told_otherwise: BTreeMap<&str, How> = convention
+            .destroyed
+            .iter()
+            .filter(|row| row.rust != How::Operand)
+            .flat_map(|row| row.registers.iter().map(|register| (register.as_str(), row.rust)))
+            .collect();
+        let mut named: BTreeSet<&str> = way.destroyed().into_iter().collect();
+        named.retain(|register| !told_otherwise.contains_key(register));
         let mut program = probe("flags", "options(nostack)") + &probe("none", "options(nostack, preserves_flags)");
-        for (at, register) in nameable.iter().enumerate() {
+        let asked: Vec<&str> = named.iter().copied().chain([convention.result.as_str()]).collect();
+        for (at, register) in asked.iter().enumerate() {
             program += &probe(&format!("declared_{at}"), &declares(register));
-            if words.contains(register) {
+            if words.iter().any(|word| word == register) {
                 let operand = format!("inlateout({register:?}) 0isize => _, options(nostack, preserves_flags)");
                 program += &probe(&format!("word_{at}"), &operand);
             }
@@ -127,20 +143,23 @@ impl Contract {
         let told = compile(target, &program).unwrap_or_else(|error| panic!("{target}: {error}"));
         let none = &told["none"][0].changed;
         let changed = |name: &str| told.get(name).map_or(BTreeSet::new(), |told| &told[0].changed - none);
-        let mut destroyed = BTreeMap::new();
-        for (at, register) in nameable.into_iter().enumerate() {
+        let mut names = asked.iter().enumerate().map(|(at, register)| {
             let names = &changed(&format!("declared_{at}")) | &changed(&format!("word_{at}"));
             assert!(matches!(names.len(), 1 | 2), "{target}: `{register}` is {names:?} to LLVM");
-            destroyed.insert(register.clone(), names);
-        }
-        let result = destroyed[&convention.result].clone();
-        destroyed.retain(|register, _| convention.destroyed.iter().any(|gone| gone.register == *register));
-        for register in &unnameable {
+            ((*register).to_owned(), names)
+        });
+        let destroyed = names.by_ref().take(named.len()).collect();
+        let (_, result) = names.next().unwrap();
+        let all_flags = changed("flags");
+        for (register, how) in &told_otherwise {
             let named = compile(target, &probe("named", &declares(register)));
-            assert!(named.is_err(), "{target}: `{register}` stands in `unnameable`, and the compiler takes it");
+            assert!(named.is_err(), "{target}: asm! has a name for `{register}`");
+            let among = all_flags.contains(*register);
+            assert!(*how != How::Flags || among, "{target}: `{register}` is not among the flags {all_flags:?}");
         }
-        let flags = if convention.flags_kept { BTreeSet::new() } else { changed("flags") };
-        Contract { destroyed, result, flags, unnameable: unnameable.into_iter().cloned().collect() }
+        let kept = convention.flags_kept && !told_otherwise.values().any(|how| *how == How::Flags);
+        let flags = if kept { BTreeSet::new() } else { all_flags };
+        Contract { destroyed, result, flags, called: told_otherwise.values().any(|how| *how == How::Call) }
     }
 
     /// What is wrong with a stub.
@@ -182,73 +201,66 @@ struct Mutant {
     text: String,
 }
 
-fn mutants(text: &str, contract: &Contract) -> Vec<Mutant> {
-    let mut mutants: Vec<_> = contract
-        .destroyed
-        .keys()
-        .map(|register| Mutant { what: format!("`{register}` not declared"), text: without(text, register) })
-        .collect();
+fn mutants(stubs: &str, contract: &Contract) -> Vec<Mutant> {
+    let missing = |register| Mutant { what: format!("`{register}` not declared"), text: without(stubs, register) };
+    let mut mutants: Vec<_> = contract.destroyed.keys().map(|register| missing(register)).collect();
     let mut options = vec!["readonly", "nomem", "nostack"];
     if !contract.flags.is_empty() {
         options.push("preserves_flags");
     }
-    mutants.extend(
-        options.iter().map(|option| Mutant { what: format!("declared `{option}`"), text: with_option(text, option) }),
-    );
+    let declared = |option| Mutant { what: format!("declared `{option}`"), text: with_option(stubs, option) };
+    mutants.extend(options.into_iter().map(declared));
     mutants
 }
 
 #[test]
 fn what_is_destroyed_is_declared() {
     let tables = Tables::embedded().unwrap();
-    for (abi, targets) in targets(&tables) {
-        let convention = abi.call.as_ref().unwrap();
-        let text = stubs(&tables, abi);
-        for target in &targets {
-            let contract = Contract::ask(target, convention);
-            let told = compile(target, &(text.clone() + &callers("stub")));
-            let told = told.unwrap_or_else(|error| panic!("the stubs of {} for {target}: {error}", abi.name));
+    for way in ways(&tables) {
+        let name = &way.name;
+        assert!(!way.targets.is_empty(), "no Rust target has {name}");
+        let mut registers = Vec::new();
+        for target in &way.targets {
+            let contract = Contract::ask(target, &way);
+            let told = compile(target, &(way.stubs.clone() + &callers(&way, "stub")));
+            let told = told.unwrap_or_else(|error| panic!("the stubs of {name} for {target}: {error}"));
             for count in 0..=MOST_ARGUMENTS {
-                if let Err(error) = contract.audit(&told[&format!("stub_{count}")]) {
-                    panic!("syscall{count} of {} for {target}: {error}", abi.name);
+                if let Err(error) = contract.audit(stub(&told, "stub", count, &contract)) {
+                    panic!("syscall{count} of {name} for {target}: {error}");
                 }
             }
-            for register in &contract.unnameable {
-                skip(&format!("whether {target} declares `{register}`"), "the compiler takes it for no operand");
-            }
+            registers.push(contract.destroyed.len());
         }
-        assert!(!targets.is_empty(), "no Rust target is {}", abi.name);
-        println!("{}: {} stubs, {} registers, {targets:?}", abi.name, MOST_ARGUMENTS + 1, convention.destroyed.len());
+        println!(
+            "{name}: {} stubs, {registers:?} registers declared, for {}",
+            MOST_ARGUMENTS + 1,
+            way.targets.join(" ")
+        );
     }
 }
 
 #[test]
 fn a_declaration_that_is_missing_or_false_is_found() {
     let tables = Tables::embedded().unwrap();
-    for (abi, targets) in targets(&tables) {
-        let target = targets.first().unwrap();
-        let contract = Contract::ask(target, abi.call.as_ref().unwrap());
-        let mutants = mutants(&stubs(&tables, abi), &contract);
+    for way in ways(&tables) {
+        let (name, target) = (&way.name, way.targets.first().unwrap());
+        let contract = Contract::ask(target, &way);
+        let mutants = mutants(&way.stubs, &contract);
         let mut program = String::new();
         for (at, mutant) in mutants.iter().enumerate() {
             let module = format!("mutant{at}");
-            program += &mutant.text.replace("pub mod stub {", &format!("pub mod {module} {{"));
-            program += &callers(&module);
+            program += &mutant.text.replacen("pub mod stub {", &format!("pub mod {module} {{"), 1);
+            program += &callers(&way, &module);
         }
-        let told =
-            compile(target, &program).unwrap_or_else(|error| panic!("mutants of {} for {target}: {error}", abi.name));
+        let told = compile(target, &program).unwrap_or_else(|error| panic!("mutants of {name} for {target}: {error}"));
         for (at, mutant) in mutants.iter().enumerate() {
             for count in 0..=MOST_ARGUMENTS {
-                let mutated = &told[&format!("mutant{at}_{count}")];
+                let mutated = stub(&told, &format!("mutant{at}"), count, &contract);
                 let untouched = mutant.what.contains("nostack") && !uses_stack(&mutated[0].text);
                 let verdict = contract.audit(mutated);
-                assert!(
-                    untouched || verdict.is_err(),
-                    "syscall{count} of {}: {} is not noticed",
-                    abi.name,
-                    mutant.what
-                );
+                assert!(untouched || verdict.is_err(), "syscall{count} of {name}: {} is not noticed", mutant.what);
             }
         }
+        println!("{name}: {} mutants found", mutants.len());
     }
 }
