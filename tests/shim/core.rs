@@ -182,9 +182,16 @@ pub mod abi {
     }
 
     impl Word {
+        #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
         #[inline(always)]
         pub fn register(self) -> *mut u8 {
             self.0
+        }
+
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+        #[inline(always)]
+        pub fn register(self) -> u64 {
+            self.0 as usize as u64
         }
 
         #[inline(always)]

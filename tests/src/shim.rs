@@ -21,7 +21,14 @@ fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>,
         // What takes the place of `core` is no stable Rust.
         .env("RUSTC_BOOTSTRAP", "1")
         .current_dir(folder.path())
-        .args(["--edition=2024", "-Copt-level=3", "-Ccodegen-units=1", "-Zmerge-functions=disabled", "-Awarnings"])
+        .args([
+            "--edition=2024",
+            "-Copt-level=3",
+            "-Ccodegen-units=1",
+            "-Cpanic=abort",
+            "-Zmerge-functions=disabled",
+            "-Awarnings",
+        ])
         .args(arguments)
         .args([&format!("--emit={kind}=shim.out"), "shim.rs"])
         .output()
