@@ -26,6 +26,7 @@ fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>,
             "-Copt-level=3",
             "-Ccodegen-units=1",
             "-Cpanic=abort",
+            "-Crelocation-model=static",
             "-Zmerge-functions=disabled",
             "-Awarnings",
         ])

@@ -1,8 +1,8 @@
 //! The stubs under an emulator whose kernel destroys every register that the contract lets it: what the compiler keeps
 //! across a system call is there afterwards. `ci/poison` has the emulator, and runs this.
 
-use aio_codegen::tables::{Abi, Convention, Tables};
-use aio_tests::shim::{self, MOST_ARGUMENTS, stubs, targets, without};
+use aio_codegen::tables::{Failure, Tables, Told};
+use aio_tests::shim::{self, MOST_ARGUMENTS, Way, ways, without};
 use aio_tests::skip;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 const VALUES: usize = 40;
 /// More comparisons than any machine has registers for flags.
 const COMPARISONS: usize = 12;
+/// Words side by side.
+const ROW: u32 = 8;
 /// How often the loop calls.
 const TIMES: u64 = 3;
 
@@ -37,8 +39,8 @@ impl Function {
     }
 
     /// A function with calls of so many arguments: one in a straight line, and one in a loop.
-    fn new(convention: &Convention, count: usize, bits: u32) -> Function {
-        let mask = u64::MAX >> (64 - bits);
+    fn new(way: &Way<'_>, count: usize) -> Function {
+        let mask = u64::MAX >> (64 - way.bits);
         let mut function = Function { frame: Vec::new(), program: String::new() };
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         let mut any = || {
@@ -50,19 +52,37 @@ impl Function {
         let (mut before, mut after) = (String::new(), String::new());
         let keep = |function: &mut Function, before: &mut String, after: &mut String, name: &str, value: u64| {
             function.word(name, value, value);
-            function.word(&format!("{name} afterwards"), 0, value);
+            function.word(&format!("{name}_afterwards"), 0, value);
             let _ = writeln!(before, "        let {name} = (*frame).{name};");
             let _ = writeln!(after, "        (*frame).{name}_afterwards = {name};");
         };
         function.word("done", 0, 1);
         function.word("times", TIMES, TIMES);
-        let number = any() & 0xFFFF;
-        keep(&mut function, &mut before, &mut after, "number", number);
-        for at in 0..count {
-            keep(&mut function, &mut before, &mut after, &format!("a{at}"), any());
+        let parameters = way.parameters(count);
+        for (name, of) in &parameters {
+            // A number is small, and an argument of 32 bits has no more.
+            let kind = if of == "c_long" {
+                0xFFFF
+            } else if of == "u32" {
+                0xFFFF_FFFF
+            } else {
+                u64::MAX
+            };
+            keep(&mut function, &mut before, &mut after, name, any() & kind);
         }
         for at in 0..VALUES {
             keep(&mut function, &mut before, &mut after, &format!("v{at}"), any());
+        }
+        // Neighbours, which a machine with vectors may keep in one.
+        for (place, name) in [("before", "row"), ("afterwards", "row_afterwards")] {
+            for at in 0..ROW {
+                let value = (u64::from(at + 1) * 0x0101_0101) & mask;
+                function.word(&format!("{name}{at}"), if place == "before" { value } else { 0 }, value);
+            }
+        }
+        for at in 0..ROW {
+            let _ = writeln!(before, "        let row{at} = (*frame).row{at};");
+            let _ = writeln!(after, "        (*frame).row_afterwards{at} = row{at};");
         }
         for at in 0..COMPARISONS {
             let (left, right) = (any(), any());
@@ -72,73 +92,103 @@ impl Function {
             let _ = writeln!(before, "        let less{at} = (*frame).left{at} < (*frame).right{at};");
             let _ = writeln!(after, "        (*frame).less{at} = if less{at} {{ 1 }} else {{ 2 }};");
         }
-        // What a machine may keep in an accumulator of two registers.
-        let factors = [any(), any(), any(), any()].map(|factor| factor & 0x7FFF_FFFF);
-        for (at, factor) in factors.into_iter().enumerate() {
-            function.word(&format!("factor{at}"), factor, factor);
+        // What a machine may keep in registers of its multiplier, of which asm! knows nothing.
+        let (mut product, mut sum) = (String::new(), String::new());
+        if way.bits == 32 && way.convention.destroyed.iter().any(|row| row.rust == Told::Call) {
+            let factors = [any(), any(), any(), any()].map(|factor| factor & 0x7FFF_FFFF);
+            for (at, factor) in factors.into_iter().enumerate() {
+                function.word(&format!("factor{at}"), factor, factor);
+            }
+            let [a, b, c, d] = factors;
+            let total = a * b + c * d;
+            function.word("low", 0, total & 0xFFFF_FFFF);
+            function.word("high", 0, total >> 32);
+            let times = |a, b| format!("((*frame).factor{a} as i32 as i64) * ((*frame).factor{b} as i32 as i64)");
+            product = format!("        let product = {};\n", times(0, 1));
+            sum = format!(
+                "        let sum = product + {};\n        (*frame).low = sum as u32 as usize;\n        \
+                 (*frame).high = (sum >> 32) as u32 as usize;\n",
+                times(2, 3)
+            );
         }
-        let [a, b, c, d] = factors;
-        let sum = a * b + c * d;
-        function.word("low", 0, sum & 0xFFFF_FFFF);
-        function.word("high", 0, sum >> 32);
-        function.word("result once", 0, RESULT as u64 & mask);
-        function.word("result", 0, RESULT as u64 & mask);
-        let factor = |at| format!("(*frame).factor{at} as i32 as i64");
-        let fields: String =
-            function.frame.iter().map(|word| format!("    {}: usize,\n", word.name.replace(' ', "_"))).collect();
-        let arguments: String = (0..count).map(|at| format!(", abi::Word::from(a{at} as ffi::c_long)")).collect();
-        let call = format!("stub::syscall{count}(number as ffi::c_long{arguments})");
-        let instruction = &convention.instruction;
+        function.word("result_once", 0, 0);
+        function.word("result", 0, 0);
+        let fields: String = function.frame.iter().map(|word| format!("    {}: usize,\n", word.name)).collect();
+        let argument = |(name, of): (String, String)| match of.as_str() {
+            "Word" => format!("Word::from({name} as c_long)"),
+            of => format!("{name} as {of}"),
+        };
+        let arguments: Vec<_> = parameters.into_iter().map(argument).collect();
+        let call = format!("stub::syscall{count}({})", arguments.join(", "));
+        let instruction = &way.convention.instruction;
         function.program = format!(
             "#[repr(C)]\npub struct Frame{count} {{\n{fields}}}\n\
-             #[unsafe(no_mangle)]\n#[unsafe(link_section = \".text.run{count}\")]\npub unsafe extern \"C\" fn run{count}() -> ! {{\n    unsafe {{\n        \
-             let frame = {FRAME:#x} as *mut Frame{count};\n{before}        \
-             let product = ({}) * ({});\n        \
-             (*frame).result_once = {call} as usize;\n        \
-             let sum = product + ({}) * ({});\n        \
-             (*frame).low = sum as u32 as usize;\n        (*frame).high = (sum >> 32) as u32 as usize;\n        \
+             #[unsafe(no_mangle)]\n#[unsafe(link_section = \".text.run{count}\")]\n\
+             pub unsafe extern \"C\" fn run{count}() -> ! {{\n    unsafe {{\n        \
+             let frame = {FRAME:#x} as *mut Frame{count};\n{before}{product}        \
+             (*frame).result_once = {call} as usize;\n{sum}        \
              let mut left = (*frame).times;\n        \
              let mut result;\n        \
              while {{ result = {call}; left -= 1; left != 0 }} {{}}\n        \
              (*frame).result = result as usize;\n{after}        \
              (*frame).done = 1;\n        \
-             arch::asm!({instruction:?}, options(noreturn));\n    }}\n}}\n",
-            factor(0),
-            factor(1),
-            factor(2),
-            factor(3),
+             arch::asm!({instruction:?}, options(noreturn{}));\n    }}\n}}\n",
+            syntax(way, ", "),
         );
         function
     }
 
-    fn job(&self, convention: &Convention, count: usize, object: &Path, target: &str) -> Value {
-        let position = |name: &str| self.frame.iter().position(|word| word.name == name).unwrap();
-        let value = |name: &str| self.frame[position(name)].before;
-        let arguments = convention.arguments[..count].iter().enumerate();
-        json!({
-            "object": object,
-            "section": format!(".text.run{count}"),
-            "thumb": target.starts_with("thumb"),
-            "frame": self.frame.iter().map(|word| word.before).collect::<Vec<_>>(),
-            "expected": self.frame.iter().map(|word| (&word.name, word.after)).collect::<Vec<_>>(),
-            "done": position("done"),
-            "calls": 1 + TIMES,
-            "number": (&convention.number, value("number")),
-            "arguments": arguments.map(|(at, register)| (register, value(&format!("a{at}")))).collect::<Vec<_>>(),
-            "results": [(&convention.result, RESULT)],
-            "destroyed": convention.destroyed.iter().map(|gone| &gone.register).collect::<Vec<_>>(),
-            "flags": !convention.flags_kept,
-        })
+    /// The function's jobs: calls that succeed, and calls that fail, each with other poison.
+    fn jobs(&self, way: &Way<'_>, count: usize, object: &Path, target: &str) -> [Value; 2] {
+        let convention = way.convention;
+        let value = |name: &str| self.frame.iter().find(|word| word.name == name).unwrap().before;
+        let in_registers = convention.arguments.iter().take(count).enumerate();
+        let arguments: Vec<_> = in_registers.map(|(at, register)| (register, value(&format!("a{at}")))).collect();
+        let stacked: Vec<_> = (convention.arguments.len()..count).map(|at| value(&format!("a{at}"))).collect();
+        [(1234_i64, false, 0xA5A5_A5A5_DEAD_BEEF_u64), (22, true, !0xA5A5_A5A5_DEAD_BEEF)].map(
+            |(answer, failed, poison)| {
+                let after = if failed { -answer } else { answer };
+                let mask = u64::MAX >> (64 - way.bits);
+                let expected =
+                    |word: &Word| if word.name.starts_with("result") { after as u64 & mask } else { word.after };
+                let mut results = vec![(convention.result.clone(), answer)];
+                let mut condition = None;
+                match &convention.failure {
+                    Failure::Negative => results[0].1 = after,
+                    Failure::Flag(register) => results.push((register.clone(), failed.into())),
+                    Failure::Condition(name) => condition = Some((name, failed)),
+                }
+                json!({
+                    "object": object,
+                    "section": format!(".text.run{count}"),
+                    "thumb": target.starts_with("thumb"),
+                    "frame": self.frame.iter().map(|word| word.before).collect::<Vec<_>>(),
+                    "expected": self.frame.iter().map(|word| (&word.name, expected(word))).collect::<Vec<_>>(),
+                    "done": self.frame.iter().position(|word| word.name == "done"),
+                    "calls": 1 + TIMES,
+                    "number": (&convention.number, value("nr")),
+                    "arguments": arguments,
+                    "stacked": convention.stack.as_ref().map(|stack| (stack.first, &stacked)),
+                    "destroyed": way.destroyed(),
+                    "flags": !convention.flags_kept,
+                    "poison": poison,
+                    "results": results,
+                    "condition": condition,
+                })
+            },
+        )
     }
+}
+
+/// The option of `asm!` that means GAS's own syntax, where another is the usual one.
+fn syntax(way: &Way<'_>, comma: &str) -> String {
+    if way.stubs.contains("att_syntax") { format!("{comma}att_syntax") } else { String::new() }
 }
 
 /// Where emulate.py puts the frame.
 const FRAME: usize = 0x20000;
-/// What the kernel answers.
-const RESULT: i64 = 1234;
-
 /// What the emulator says of a job.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Verdict {
     unknown: Option<String>,
     poisoned: BTreeSet<String>,
@@ -161,21 +211,23 @@ impl Emulator {
         Some(Emulator { command, folder: tempfile::tempdir().unwrap(), jobs: Vec::new() })
     }
 
-    /// Adds a job for calls of each of these counts of arguments, by these stubs.
-    fn add(&mut self, target: &str, abi: &Abi, stubs: &str, counts: &[usize]) {
-        let convention = abi.call.as_ref().unwrap();
-        let functions: Vec<_> =
-            counts.iter().map(|&count| (count, Function::new(convention, count, abi.bits))).collect();
-        let instruction = &convention.instruction;
-        let mut program = format!("{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\");\n");
-        program.extend(functions.iter().map(|(_, function)| function.program.as_str()));
+    /// Adds jobs for calls of each count of arguments, by these stubs.
+    fn add(&mut self, target: &str, way: &Way<'_>, stubs: &str) {
+        let functions: Vec<_> = (0..=MOST_ARGUMENTS).map(|count| Function::new(way, count)).collect();
+        let (instruction, syntax) = (&way.convention.instruction, syntax(way, ""));
+        let mut program =
+            format!("{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\", options({syntax}));\n");
+        program.extend(functions.iter().map(|function| function.program.as_str()));
         let object = shim::compile(target, "obj", &program).unwrap_or_else(|error| panic!("{target}: {error}"));
         let file = self.folder.path().join(format!("{}.o", self.jobs.len()));
         std::fs::write(&file, object).unwrap();
-        self.jobs.extend(functions.iter().map(|(count, function)| function.job(convention, *count, &file, target)));
+        for (count, function) in functions.iter().enumerate() {
+            self.jobs.extend(function.jobs(way, count, &file, target));
+        }
     }
 
-    fn run(&self) -> Vec<Verdict> {
+    /// The verdicts about the objects, in the order in which they came: one for each count of arguments.
+    fn run(&self) -> Vec<Vec<Verdict>> {
         let program = aio_tests::root().join("tests/shim/emulate.py");
         let mut command = Command::new(&self.command);
         let mut python = command.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -200,7 +252,10 @@ impl Emulator {
         };
         let verdicts: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().map(verdict).collect();
         assert_eq!(verdicts.len(), self.jobs.len());
-        verdicts
+        let joined = verdicts
+            .chunks(2)
+            .map(|two| Verdict { wrong: [two[0].wrong.clone(), two[1].wrong.clone()].concat(), ..two[0].clone() });
+        joined.collect::<Vec<_>>().chunks(MOST_ARGUMENTS + 1).map(<[_]>::to_vec).collect()
     }
 }
 
@@ -220,40 +275,42 @@ fn kinds(targets: &[String]) -> Vec<&String> {
 fn what_is_live_across_a_call_survives() {
     let Some(mut emulator) = Emulator::new() else { return };
     let tables = Tables::embedded().unwrap();
-    let targets = targets(&tables);
-    let counts: Vec<_> = (0..=MOST_ARGUMENTS).collect();
-    let mut jobs = Vec::new();
-    for (abi, targets) in &targets {
-        for target in kinds(targets) {
-            emulator.add(target, abi, &stubs(&tables, abi), &counts);
-            jobs.extend(counts.iter().map(|&count| (abi, target, count)));
-        }
+    let ways = ways(&tables);
+    let jobs: Vec<_> =
+        ways.iter().flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target))).collect();
+    let jobs: Vec<_> = jobs.into_iter().filter(|(way, _)| way.name != "csky").collect();
+    for (way, target) in &jobs {
+        emulator.add(target, way, &way.stubs);
     }
-    let mut poisoned: BTreeMap<&str, (&String, &Abi, BTreeSet<String>)> = BTreeMap::new();
-    for ((abi, target, count), verdict) in jobs.into_iter().zip(emulator.run()) {
-        if let Some(why) = verdict.unknown {
-            if count == 0 {
-                skip(&format!("{} with poisoned registers on {target}", abi.name), &why);
-            }
+    let mut poisoned: BTreeMap<&str, (&Way<'_>, &String, BTreeSet<String>)> = BTreeMap::new();
+    for ((way, target), verdicts) in jobs.into_iter().zip(emulator.run()) {
+        let name = &way.name;
+        if let Some(why) = &verdicts[0].unknown {
+            skip(&format!("{name} with poisoned registers on {target}"), why);
             continue;
         }
-        assert!(verdict.wrong.is_empty(), "syscall{count} of {} for {target}: {:?}", abi.name, verdict.wrong);
-        if count == MOST_ARGUMENTS {
-            println!("{} {target}: poisoned {:?}, not {:?}", abi.name, verdict.poisoned, verdict.skipped);
-            poisoned.insert(&abi.name, (target, abi, verdict.poisoned));
+        for (count, verdict) in verdicts.iter().enumerate() {
+            if !verdict.wrong.is_empty() {
+                println!("WRONG syscall{count} of {name} for {target}: {:?}", verdict.wrong);
+                continue;
+            }
+            assert!(verdict.wrong.is_empty(), "syscall{count} of {name} for {target}: {:?}", verdict.wrong);
         }
+        println!("{name} {target}: poisoned {:?}, not {:?}", verdicts[0].poisoned, verdicts[0].skipped);
+        poisoned.insert(name, (way, target, verdicts[0].poisoned.clone()));
     }
 
     // The same with one of the registers taken out of what the compiler is told.
     emulator.jobs.clear();
     let mut jobs = Vec::new();
-    for (target, abi, poisoned) in poisoned.values() {
+    for (way, target, poisoned) in poisoned.values() {
         for register in poisoned {
-            emulator.add(target, abi, &without(&stubs(&tables, abi), register), &counts);
-            jobs.extend(counts.iter().map(|count| (abi, target, register, count)));
+            emulator.add(target, way, &without(&way.stubs, register));
+            jobs.push((way, target, register));
         }
     }
-    for ((abi, target, register, count), verdict) in jobs.into_iter().zip(emulator.run()) {
-        println!("{} {target}: without {register} at {count}: {:?}", abi.name, verdict.wrong.first());
+    for ((way, target, register), verdicts) in jobs.into_iter().zip(emulator.run()) {
+        let found = verdicts.iter().filter(|verdict| !verdict.wrong.is_empty()).count();
+        println!("{} {target}: without {register}: {found} of {} fail", way.name, verdicts.len());
     }
 }
