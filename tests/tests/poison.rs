@@ -2,7 +2,7 @@
 //! across a system call is there afterwards. `ci/poison` has the emulator, and runs this.
 
 use aio_codegen::tables::{Failure, Tables, Told};
-use aio_tests::shim::{self, MOST_ARGUMENTS, Way, ways, without};
+use aio_tests::shim::{self, MOST_ARGUMENTS, Way, ways, with_option, without};
 use aio_tests::skip;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,9 +139,11 @@ impl Function {
     }
 
     /// The function's jobs: calls that succeed, and calls that fail, each with other poison.
-    fn jobs(&self, way: &Way<'_>, count: usize, object: &Path, target: &str) -> [Value; 2] {
+    fn jobs(&self, way: &Way<'_>, count: usize, object: &Path, target: &str, only: Option<&str>) -> [Value; 2] {
         let convention = way.convention;
         let value = |name: &str| self.frame.iter().find(|word| word.name == name).unwrap().before;
+        let mut destroyed = way.destroyed();
+        destroyed.retain(|register| only.is_none_or(|only| only == *register));
         let in_registers = convention.arguments.iter().take(count).enumerate();
         let arguments: Vec<_> = in_registers.map(|(at, register)| (register, value(&format!("a{at}")))).collect();
         let stacked: Vec<_> = (convention.arguments.len()..count).map(|at| value(&format!("a{at}"))).collect();
@@ -185,6 +187,8 @@ fn syntax(way: &Way<'_>, comma: &str) -> String {
     if way.stubs.contains("att_syntax") { format!("{comma}att_syntax") } else { String::new() }
 }
 
+/// How emulate.py calls what a contract calls flags.
+const FLAGS: &str = "flags";
 /// Where emulate.py puts the frame.
 const FRAME: usize = 0x20000;
 /// What the emulator says of a job.
@@ -211,23 +215,24 @@ impl Emulator {
         Some(Emulator { command, folder: tempfile::tempdir().unwrap(), jobs: Vec::new() })
     }
 
-    /// Adds jobs for calls of each count of arguments, by these stubs.
-    fn add(&mut self, target: &str, way: &Way<'_>, stubs: &str) {
-        let functions: Vec<_> = (0..=MOST_ARGUMENTS).map(|count| Function::new(way, count)).collect();
+    /// Adds jobs for calls by these stubs, of each of these counts of arguments; the kernel destroys all that it may, or
+    /// only one register.
+    fn add(&mut self, target: &str, way: &Way<'_>, stubs: &str, counts: &[usize], only: Option<&str>) {
+        let functions: Vec<_> = counts.iter().map(|&count| (count, Function::new(way, count))).collect();
         let (instruction, syntax) = (&way.convention.instruction, syntax(way, ""));
         let mut program =
             format!("{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\", options({syntax}));\n");
-        program.extend(functions.iter().map(|function| function.program.as_str()));
+        program.extend(functions.iter().map(|(_, function)| function.program.as_str()));
         let object = shim::compile(target, "obj", &program).unwrap_or_else(|error| panic!("{target}: {error}"));
         let file = self.folder.path().join(format!("{}.o", self.jobs.len()));
         std::fs::write(&file, object).unwrap();
-        for (count, function) in functions.iter().enumerate() {
-            self.jobs.extend(function.jobs(way, count, &file, target));
+        for (count, function) in &functions {
+            self.jobs.extend(function.jobs(way, *count, &file, target, only));
         }
     }
 
-    /// The verdicts about the objects, in the order in which they came: one for each count of arguments.
-    fn run(&self) -> Vec<Vec<Verdict>> {
+    /// The verdicts, in the order in which the jobs came: one for each count of arguments.
+    fn run(&mut self) -> Vec<Verdict> {
         let program = aio_tests::root().join("tests/shim/emulate.py");
         let mut command = Command::new(&self.command);
         let mut python = command.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -252,10 +257,10 @@ impl Emulator {
         };
         let verdicts: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().map(verdict).collect();
         assert_eq!(verdicts.len(), self.jobs.len());
-        let joined = verdicts
-            .chunks(2)
-            .map(|two| Verdict { wrong: [two[0].wrong.clone(), two[1].wrong.clone()].concat(), ..two[0].clone() });
-        joined.collect::<Vec<_>>().chunks(MOST_ARGUMENTS + 1).map(<[_]>::to_vec).collect()
+        self.jobs.clear();
+        // A function has two jobs.
+        let both = |two: &[Verdict]| Verdict { wrong: [&*two[0].wrong, &*two[1].wrong].concat(), ..two[0].clone() };
+        verdicts.chunks(2).map(both).collect()
     }
 }
 
@@ -271,46 +276,84 @@ fn kinds(targets: &[String]) -> Vec<&String> {
     kinds.into_values().collect()
 }
 
+/// What goes wrong when the compiler is not told of a register: the stubs, without telling.
+fn mutant(way: &Way<'_>, register: &str) -> String {
+    // What a call of a function tells, no operand has to.
+    let inlined = way.stubs.replace("inline(never)", "inline(always)");
+    if register == FLAGS { with_option(&inlined, "preserves_flags") } else { without(&inlined, register) }
+}
+
+/// The registers that no code of the compiler keeps a value in, by way of calling, each with the reason.
+fn unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
+    let lines = include_str!("../oracles/unnoticed.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut unnoticed = BTreeMap::new();
+    for line in lines.filter(|line| !line.is_empty()) {
+        let (place, why) = line.split_once(": ").expect("a reason behind `: `");
+        let (way, registers) = place.split_once(' ').expect("a way and registers");
+        unnoticed.extend(registers.split_whitespace().map(|register| ((way, register), why)));
+    }
+    unnoticed
+}
+
 #[test]
 fn what_is_live_across_a_call_survives() {
     let Some(mut emulator) = Emulator::new() else { return };
     let tables = Tables::embedded().unwrap();
     let ways = ways(&tables);
-    let jobs: Vec<_> =
-        ways.iter().flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target))).collect();
-    let jobs: Vec<_> = jobs.into_iter().filter(|(way, _)| way.name != "csky").collect();
+    let counts: Vec<_> = (0..=MOST_ARGUMENTS).collect();
+    let jobs = ways.iter().flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target)));
+    let jobs: Vec<_> = jobs.collect();
     for (way, target) in &jobs {
-        emulator.add(target, way, &way.stubs);
+        emulator.add(target, way, &way.stubs, &counts, None);
     }
-    let mut poisoned: BTreeMap<&str, (&Way<'_>, &String, BTreeSet<String>)> = BTreeMap::new();
-    for ((way, target), verdicts) in jobs.into_iter().zip(emulator.run()) {
-        let name = &way.name;
-        if let Some(why) = &verdicts[0].unknown {
+    let mut seen: BTreeMap<&str, (&Way<'_>, &str, BTreeSet<String>)> = BTreeMap::new();
+    for ((way, target), verdicts) in jobs.into_iter().zip(emulator.run().chunks(counts.len())) {
+        let (name, Verdict { unknown, poisoned, skipped, .. }) = (&way.name, &verdicts[0]);
+        if let Some(why) = unknown {
             skip(&format!("{name} with poisoned registers on {target}"), why);
             continue;
         }
-        for (count, verdict) in verdicts.iter().enumerate() {
-            if !verdict.wrong.is_empty() {
-                println!("WRONG syscall{count} of {name} for {target}: {:?}", verdict.wrong);
-                continue;
-            }
-            assert!(verdict.wrong.is_empty(), "syscall{count} of {name} for {target}: {:?}", verdict.wrong);
+        for (count, Verdict { wrong, .. }) in verdicts.iter().enumerate() {
+            assert!(wrong.is_empty(), "syscall{count} of {name} for {target}: {wrong:?}");
         }
-        println!("{name} {target}: poisoned {:?}, not {:?}", verdicts[0].poisoned, verdicts[0].skipped);
-        poisoned.insert(name, (way, target, verdicts[0].poisoned.clone()));
+        println!("{name} on {target}: {} registers poisoned {poisoned:?}", poisoned.len());
+        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (register, why) in skipped {
+            by_reason.entry(why).or_default().push(register);
+        }
+        for (why, registers) in by_reason {
+            skip(&format!("poison of {} on {target}", registers.join(" ")), why);
+        }
+        if seen.get(&**name).is_none_or(|(.., before)| before.len() < poisoned.len()) {
+            seen.insert(name, (way, target, poisoned.clone()));
+        }
     }
 
-    // The same with one of the registers taken out of what the compiler is told.
-    emulator.jobs.clear();
+    // Now the compiler is not told of one register, and the kernel destroys only that.
+    let counts = [0, 3, MOST_ARGUMENTS];
     let mut jobs = Vec::new();
-    for (way, target, poisoned) in poisoned.values() {
+    for (way, target, poisoned) in seen.into_values() {
         for register in poisoned {
-            emulator.add(target, way, &without(&way.stubs, register));
+            emulator.add(target, way, &mutant(way, &register), &counts, Some(&register));
             jobs.push((way, target, register));
         }
     }
-    for ((way, target, register), verdicts) in jobs.into_iter().zip(emulator.run()) {
-        let found = verdicts.iter().filter(|verdict| !verdict.wrong.is_empty()).count();
-        println!("{} {target}: without {register}: {found} of {} fail", way.name, verdicts.len());
+    let (mut surprises, mut noticed) = (Vec::new(), BTreeMap::<&str, (usize, Vec<String>)>::new());
+    let unnoticed = unnoticed();
+    for ((way, target, register), verdicts) in jobs.into_iter().zip(emulator.run().chunks(counts.len())) {
+        let fails = verdicts.iter().any(|verdict| !verdict.wrong.is_empty());
+        let (found, not_found) = noticed.entry(&way.name).or_default();
+        match (fails, unnoticed.get(&(way.name.as_str(), register.as_str()))) {
+            (true, None) => *found += 1,
+            (false, Some(why)) => not_found.push(format!("{register} ({why})")),
+            (true, Some(why)) => {
+                surprises.push(format!("{}: {register} is noticed on {target}, though {why}", way.name))
+            }
+            (false, None) => surprises.push(format!("{}: {register} undeclared does no harm on {target}", way.name)),
+        }
     }
+    for (way, (found, not_found)) in noticed {
+        println!("{way}: {found} registers are lost when the compiler is not told, and not {}", not_found.join(", "));
+    }
+    assert!(surprises.is_empty(), "tests/oracles/unnoticed.txt says otherwise:\n{}", surprises.join("\n"));
 }
