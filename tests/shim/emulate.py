@@ -7,6 +7,7 @@ of words, at FRAME, and ends with another system call once `done` of the frame i
 The emulator is Unicorn, and for what Unicorn has not, QEMU, told by GDB's protocol where to stop.
 """
 
+import concurrent.futures
 import json
 import os
 import re
@@ -479,15 +480,19 @@ class Run:
             self.wrong.append(f"{self.calls} calls in place of {self.job['calls']}")
 
 
-for line in sys.stdin:
-    answer = {"unknown": None, "poisoned": [], "skipped": {}, "wrong": []}
+def answer(line):
     try:
         run = Run(json.loads(line))
         try:
             run.run()
         finally:
             run.machine.close()
-        answer.update(poisoned=sorted(run.poisoned), skipped=run.skipped, wrong=run.wrong)
+        return {"unknown": None, "poisoned": sorted(run.poisoned), "skipped": run.skipped, "wrong": run.wrong}
     except Unknown as error:
-        answer["unknown"] = str(error)
-    print(json.dumps(answer), flush=True)
+        return {"unknown": str(error), "poisoned": [], "skipped": {}, "wrong": []}
+
+
+if __name__ == "__main__":
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        for each in pool.map(answer, sys.stdin.readlines()):
+            print(json.dumps(each), flush=True)

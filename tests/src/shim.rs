@@ -1,7 +1,7 @@
 //! The stubs of any ABI, compiled for any target of it, with no standard library of that target.
 
 use aio_codegen::emit;
-use aio_codegen::tables::{Abi, Convention, Failure, Tables};
+use aio_codegen::tables::{Abi, Asm, Convention, Failure, Tables};
 use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -69,6 +69,23 @@ pub struct Way<'t> {
     pub targets: Vec<String>,
     /// The emitted module, called `stub`, without those of other ways.
     pub stubs: String,
+}
+
+/// Whether the compiler has an `asm!` for every ABI that some compiler has one for; if not, says what is not checked.
+pub fn has_asm(tables: &Tables, what: &str) -> bool {
+    let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    let stable = |abi: &Abi| match &abi.stub()?.asm {
+        Asm::Stable(version) => minor(version),
+        _ => None,
+    };
+    let wanted = tables.abis.iter().filter_map(stable).max().unwrap_or(0);
+    let output = rustc().arg("--version").output().expect("rustc runs");
+    let version = String::from_utf8_lossy(&output.stdout).into_owned();
+    let enough = minor(&version).is_some_and(|minor| minor >= wanted);
+    if !enough {
+        crate::skip(what, &format!("it takes Rust 1.{wanted}, and this is {}", version.trim()));
+    }
+    enough
 }
 
 /// Every way that there are stubs for.

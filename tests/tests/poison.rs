@@ -17,6 +17,8 @@ const VALUES: usize = 40;
 const COMPARISONS: usize = 12;
 /// Words side by side.
 const ROW: u32 = 8;
+/// Numbers with a point, where the call destroys registers that `asm!` has no name for.
+const FLOATS: u32 = 4;
 /// How often the loop calls.
 const TIMES: u64 = 3;
 
@@ -111,6 +113,17 @@ impl Function {
                 times(2, 3)
             );
         }
+        if way.convention.destroyed.iter().any(|row| row.rust == Told::Call) {
+            for at in 0..FLOATS {
+                let (name, kept, of) =
+                    (format!("float{at}"), format!("float{at}_afterwards"), format!("f{}", way.bits));
+                let value = u64::from(at + 1) * 0x0101_0101;
+                function.word(&name, value, value);
+                function.word(&kept, 0, value);
+                let _ = writeln!(before, "        let {name} = *(&raw const (*frame).{name} as *const {of});");
+                let _ = writeln!(after, "        *(&raw mut (*frame).{kept} as *mut {of}) = {name};");
+            }
+        }
         function.word("result_once", 0, 0);
         function.word("result", 0, 0);
         let fields: String = function.frame.iter().map(|word| format!("    {}: usize,\n", word.name)).collect();
@@ -139,11 +152,12 @@ impl Function {
     }
 
     /// The function's jobs: calls that succeed, and calls that fail, each with other poison.
-    fn jobs(&self, way: &Way<'_>, count: usize, object: &Path, target: &str, only: Option<&str>) -> [Value; 2] {
+    fn jobs(&self, way: &Way<'_>, count: usize, object: &Path, target: &str, only: Option<&[String]>) -> [Value; 2] {
         let convention = way.convention;
         let value = |name: &str| self.frame.iter().find(|word| word.name == name).unwrap().before;
         let mut destroyed = way.destroyed();
-        destroyed.retain(|register| only.is_none_or(|only| only == *register));
+        let may = |register: &str| only.is_none_or(|only| only.iter().any(|one| one == register));
+        destroyed.retain(|register| may(register));
         let in_registers = convention.arguments.iter().take(count).enumerate();
         let arguments: Vec<_> = in_registers.map(|(at, register)| (register, value(&format!("a{at}")))).collect();
         let stacked: Vec<_> = (convention.arguments.len()..count).map(|at| value(&format!("a{at}"))).collect();
@@ -216,8 +230,8 @@ impl Emulator {
     }
 
     /// Adds jobs for calls by these stubs, of each of these counts of arguments; the kernel destroys all that it may, or
-    /// only one register.
-    fn add(&mut self, target: &str, way: &Way<'_>, stubs: &str, counts: &[usize], only: Option<&str>) {
+    /// only some registers.
+    fn add(&mut self, target: &str, way: &Way<'_>, stubs: &str, counts: &[usize], only: Option<&[String]>) {
         let functions: Vec<_> = counts.iter().map(|&count| (count, Function::new(way, count))).collect();
         let (instruction, syntax) = (&way.convention.instruction, syntax(way, ""));
         let mut program =
@@ -276,23 +290,37 @@ fn kinds(targets: &[String]) -> Vec<&String> {
     kinds.into_values().collect()
 }
 
-/// What goes wrong when the compiler is not told of a register: the stubs, without telling.
-fn mutant(way: &Way<'_>, register: &str) -> String {
+/// The stubs without telling the compiler of a register; or of several, for which `asm!` has no name.
+fn mutant(way: &Way<'_>, registers: &[String]) -> String {
     // What a call of a function tells, no operand has to.
     let inlined = way.stubs.replace("inline(never)", "inline(always)");
-    if register == FLAGS { with_option(&inlined, "preserves_flags") } else { without(&inlined, register) }
+    match registers {
+        [flags] if flags == FLAGS => with_option(&inlined, "preserves_flags"),
+        [register] => without(&inlined, register),
+        _ => inlined,
+    }
 }
 
-/// The registers that no code of the compiler keeps a value in, by way of calling, each with the reason.
-fn unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
-    let lines = include_str!("../oracles/unnoticed.txt").lines().filter(|line| !line.starts_with('#'));
-    let mut unnoticed = BTreeMap::new();
-    for line in lines.filter(|line| !line.is_empty()) {
-        let (place, why) = line.split_once(": ").expect("a reason behind `: `");
-        let (way, registers) = place.split_once(' ').expect("a way and registers");
-        unnoticed.extend(registers.split_whitespace().map(|register| ((way, register), why)));
+/// What can be left out: each register with a name, and the others together that are told in the same way.
+fn can_be_left_out(way: &Way<'_>, poisoned: &BTreeSet<String>) -> Vec<Vec<String>> {
+    let mut groups = Vec::new();
+    let mut rest = poisoned.clone();
+    for row in way.convention.destroyed.iter().filter(|row| matches!(row.rust, Told::Call | Told::Flags)) {
+        groups.push(row.registers.iter().filter(|register| rest.remove(*register)).cloned().collect());
     }
-    unnoticed
+    groups.extend(rest.into_iter().map(|register| vec![register]));
+    groups.retain(|group| !group.is_empty());
+    groups
+}
+
+/// Registers whose loss goes unnoticed, by way of calling, each with the reason.
+fn unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
+    let lines = include_str!("../oracles/unnoticed.txt").lines();
+    let entries = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| {
+        let (place, why) = line.split_once(": ").expect("a reason behind `: `");
+        (place.split_once(' ').expect("a way of calling and registers"), why)
+    });
+    entries.collect()
 }
 
 #[test]
@@ -329,31 +357,30 @@ fn what_is_live_across_a_call_survives() {
         }
     }
 
-    // Now the compiler is not told of one register, and the kernel destroys only that.
-    let counts = [0, 3, MOST_ARGUMENTS];
+    // Now the compiler is not told of something, and the kernel destroys only that.
+    let counts = [0, MOST_ARGUMENTS];
     let mut jobs = Vec::new();
     for (way, target, poisoned) in seen.into_values() {
-        for register in poisoned {
-            emulator.add(target, way, &mutant(way, &register), &counts, Some(&register));
-            jobs.push((way, target, register));
+        for registers in can_be_left_out(way, &poisoned) {
+            emulator.add(target, way, &mutant(way, &registers), &counts, Some(&registers));
+            jobs.push((way, target, registers.join(" ")));
         }
     }
     let (mut surprises, mut noticed) = (Vec::new(), BTreeMap::<&str, (usize, Vec<String>)>::new());
     let unnoticed = unnoticed();
-    for ((way, target, register), verdicts) in jobs.into_iter().zip(emulator.run().chunks(counts.len())) {
+    for ((way, target, registers), verdicts) in jobs.into_iter().zip(emulator.run().chunks(counts.len())) {
+        let name = way.name.as_str();
+        let (found, not_found) = noticed.entry(name).or_default();
         let fails = verdicts.iter().any(|verdict| !verdict.wrong.is_empty());
-        let (found, not_found) = noticed.entry(&way.name).or_default();
-        match (fails, unnoticed.get(&(way.name.as_str(), register.as_str()))) {
+        match (fails, unnoticed.get(&(name, registers.as_str()))) {
             (true, None) => *found += 1,
-            (false, Some(why)) => not_found.push(format!("{register} ({why})")),
-            (true, Some(why)) => {
-                surprises.push(format!("{}: {register} is noticed on {target}, though {why}", way.name))
-            }
-            (false, None) => surprises.push(format!("{}: {register} undeclared does no harm on {target}", way.name)),
+            (false, Some(why)) => not_found.push(format!("{registers} ({why})")),
+            (true, Some(why)) => surprises.push(format!("{name} {registers}: lost on {target}, though {why}")),
+            (false, None) => surprises.push(format!("{name} {registers}: not lost on {target}")),
         }
     }
     for (way, (found, not_found)) in noticed {
-        println!("{way}: {found} registers are lost when the compiler is not told, and not {}", not_found.join(", "));
+        println!("{way}: {found} left out are lost; not {not_found:?}");
     }
     assert!(surprises.is_empty(), "tests/oracles/unnoticed.txt says otherwise:\n{}", surprises.join("\n"));
 }
