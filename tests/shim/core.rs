@@ -1,7 +1,7 @@
 //! As much of `core`, and of `aio_sys::abi`, as the stubs need, so that they compile for a target whose standard library
 //! is not there. Someone puts `mod stub` and what is to be compiled behind it.
 
-#![feature(arbitrary_self_types, asm_experimental_arch, auto_traits, decl_macro, lang_items, no_core, rustc_attrs)]
+#![feature(arbitrary_self_types, asm_experimental_arch, auto_traits, decl_macro, lang_items, no_core, repr_simd, rustc_attrs)]
 #![no_core]
 #![rustc_coherence_is_core]
 #![allow(dead_code, internal_features, non_camel_case_types, unused_imports)]
@@ -37,6 +37,7 @@ pub trait Copy {}
 impl<T> Copy for *mut T {}
 impl<T> Copy for *const T {}
 impl<T> Copy for &T {}
+impl<T, const LENGTH: usize> Copy for [T; LENGTH] {}
 
 macro_rules! numbers {
     ($($number:ty)*) => {$(
@@ -134,6 +135,15 @@ impl<T, const LENGTH: usize> [T; LENGTH] {
         &raw const *self as *const T
     }
 }
+
+/// 128 bits, which a machine may keep in a register for vectors.
+#[cfg(target_pointer_width = "64")]
+#[repr(simd)]
+pub struct Vector([u64; 2]);
+#[cfg(target_pointer_width = "32")]
+#[repr(simd)]
+pub struct Vector([u32; 4]);
+impl Copy for Vector {}
 
 pub mod arch {
     #[rustc_builtin_macro]

@@ -15,8 +15,8 @@ use std::process::{Command, Stdio};
 const VALUES: usize = 40;
 /// More comparisons than any machine has registers for flags.
 const COMPARISONS: usize = 12;
-/// Words side by side.
-const ROW: u32 = 8;
+/// Vectors, where the call destroys registers for those.
+const VECTORS: u32 = 40;
 /// Floating-point numbers, where the call destroys registers for those that `asm!` has no name for.
 const FLOATS: u32 = 4;
 /// How often the loop calls.
@@ -75,16 +75,23 @@ impl Function {
         for at in 0..VALUES {
             keep(&mut function, &mut before, &mut after, &format!("v{at}"), any());
         }
-        // Neighbours, which a machine with vectors may keep in one.
-        for (place, name) in [("before", "row"), ("afterwards", "row_afterwards")] {
-            for at in 0..ROW {
-                let value = (u64::from(at + 1) * 0x0101_0101) & mask;
-                function.word(&format!("{name}{at}"), if place == "before" { value } else { 0 }, value);
+        // So many registers are those of vectors.
+        if way.convention.destroyed.iter().any(|row| row.rust == Told::Operand && row.registers.len() >= 32) {
+            let lanes = 128 / way.bits;
+            for vector in (0..VECTORS).map(|at| format!("vector{at}")) {
+                while function.frame.len() as u32 % lanes != 0 {
+                    function.word(&format!("gap{}", function.frame.len()), 0, 0);
+                }
+                let values: Vec<_> = (0..lanes).map(|_| any()).collect();
+                for (name, kept) in [(vector.clone(), true), (format!("{vector}_afterwards"), false)] {
+                    for (lane, &value) in values.iter().enumerate() {
+                        function.word(&format!("{name}_{lane}"), if kept { value } else { 0 }, value);
+                    }
+                }
+                let _ = writeln!(before, "        let {vector} = *(&raw const (*frame).{vector}_0 as *const Vector);");
+                let _ =
+                    writeln!(after, "        *(&raw mut (*frame).{vector}_afterwards_0 as *mut Vector) = {vector};");
             }
-        }
-        for at in 0..ROW {
-            let _ = writeln!(before, "        let row{at} = (*frame).row{at};");
-            let _ = writeln!(after, "        (*frame).row_afterwards{at} = row{at};");
         }
         for at in 0..COMPARISONS {
             let (left, right) = (any(), any());
