@@ -302,8 +302,12 @@ fn kinds(targets: &[String]) -> Vec<&String> {
 fn mutant(way: &Way<'_>, registers: &[String]) -> String {
     // What a call of a function tells, no operand has to.
     let inlined = way.stubs.replace("inline(never)", "inline(always)");
+    let of_flags = way.convention.destroyed.iter().filter(|row| row.rust == Told::Flags);
     match registers {
         [flags] if flags == FLAGS => with_option(&inlined, "preserves_flags"),
+        [one, ..] if of_flags.flat_map(|row| &row.registers).any(|register| register == one) => {
+            with_option(&inlined, "preserves_flags")
+        }
         [register] => without(&inlined, register),
         _ => inlined,
     }
