@@ -9,6 +9,7 @@
 
 use aio_sys::types::*;
 use aio_sys::{AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
+use aio_tests::{median, pin, thread_time};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_long, c_void};
@@ -382,19 +383,6 @@ fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
 
 // --- the table --------------------------------------------------------------------------------------------------------------
 
-/// Of this thread, in user space and in the kernel.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is written.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 type Make = fn(Work<'_>, usize) -> Option<Contender<'_>>;
 
 /// The first is what the others are compared with.
@@ -416,12 +404,12 @@ fn compare(name: &str, work: Work<'_>, batch: usize) -> String {
         for (contender, times) in contenders.iter_mut().zip(&mut times) {
             let Some(contender) = contender else { continue };
             contender();
-            let (start, cpu, mut batches) = (Instant::now(), cpu_time(), 0);
+            let (start, cpu, mut batches) = (Instant::now(), thread_time(), 0);
             while start.elapsed() < ROUND {
                 (0..16).for_each(|_| contender());
                 batches += 16;
             }
-            times.push((cpu_time() - cpu).as_nanos() as f64 / (batches * batch) as f64);
+            times.push((thread_time() - cpu).as_nanos() as f64 / (batches * batch) as f64);
         }
     }
     let times = times.map(|times| (!times.is_empty()).then(|| median(times)));
@@ -452,12 +440,7 @@ fn line(name: &str, batch: impl std::fmt::Display, cells: [Option<String>; CONTE
 }
 
 fn main() {
-    // SAFETY: zeros are an empty set, and the kernel reads no more than its size.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(0, &mut set);
-        libc::sched_setaffinity(0, size_of_val(&set), &set);
-    }
+    pin(0);
     let file = tempfile::tempfile().unwrap();
     file.write_all_at(&vec![1; BATCHES[3] * BLOCK], 0).unwrap();
     // SAFETY: a new descriptor, owned by nobody else.
@@ -506,9 +489,9 @@ fn empty() {
     let mut times = looks.each_ref().map(|_| Vec::new());
     for _ in 0..ROUNDS {
         for ((_, look), times) in looks.iter_mut().zip(&mut times) {
-            let cpu = cpu_time();
+            let cpu = thread_time();
             (0..10_000).for_each(|_| assert!(matches!(black_box(look()), 0 | usize::MAX)));
-            times.push((cpu_time() - cpu).as_nanos() as f64 / 10_000.0);
+            times.push((thread_time() - cpu).as_nanos() as f64 / 10_000.0);
         }
     }
     let times = looks.iter().zip(times).map(|((name, _), times)| format!("{name} {:.1} ns", median(times)));
