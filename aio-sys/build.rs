@@ -26,7 +26,7 @@ fn main() {
 #[cfg(feature = "generate")]
 fn texts(arch: &str, pointer_width: &str) -> Result<Vec<(&'static str, String)>, aio_codegen::Error> {
     let tables = aio_codegen::Tables::embedded()?;
-    let target = match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.call.is_some()) {
+    let target = match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.stub().is_some()) {
         Some(abi) => aio_codegen::emit::target(&tables, abi)?,
         None => aio_codegen::emit::refusal(&tables),
     };

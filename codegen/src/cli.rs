@@ -393,7 +393,7 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
 fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
     let mut copies = vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
-    for abi in tables.abis.iter().filter(|abi| abi.call.is_some()) {
+    for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
     let readme = files::read(&workspace().join("README.md"))?;

@@ -4,17 +4,15 @@
 mod abis;
 #[cfg(feature = "all-abis")]
 mod hash;
+mod stub;
 
 #[cfg(feature = "all-abis")]
 pub use abis::abis;
 
 use crate::Error;
 use crate::ctype::{self, Width};
-use crate::tables::{Abi, Absent, Call, Convention, KernelTable, NO_CALL, Pairs, Prototype, Tables};
+use crate::tables::{Abi, Absent, Call, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables};
 use std::fmt::Write as _;
-
-/// No Linux call takes more arguments than this.
-const MOST_ARGUMENTS: usize = 6;
 
 /// The first line of every generated file.
 pub fn header(command: &str) -> String {
@@ -24,12 +22,9 @@ pub fn header(command: &str) -> String {
 /// Everything that one ABI needs: numbers, error numbers, constants, stubs, and the calls by name.
 pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     let table = tables.table(&abi.table)?;
-    let Some(convention) = &abi.call else {
-        return Err(Error::new(
-            "abis.toml",
-            0,
-            format!("`{}` has no [abi.call], so there is no stub to emit", abi.name),
-        ));
+    let Some(convention) = abi.stub() else {
+        let what = format!("`{}` has no [abi.call] that Rust has an `asm!` for, so there is no stub to emit", abi.name);
+        return Err(Error::new("abis.toml", 0, what));
     };
     if table.tags(&abi.name).is_none() {
         let what = format!("is of Linux {}, which has no {}; import a tree that has it", table.linux, abi.name);
@@ -44,7 +39,9 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     numbers(&mut out, &calls);
     errnos(&mut out, &tables.errnos(&abi.arch)?);
     constants(&mut out, tables)?;
-    stubs(&mut out, convention, abi.bits);
+    let others: Vec<_> =
+        abi.others.iter().map(|other| Ok((other, numbers_of(tables, abi, other)?))).collect::<Result<_, Error>>()?;
+    stub::module(&mut out, abi, convention, &others);
     let called = |name: &str| calls.iter().any(|call| call.name == name);
     let holds = |absent: &Absent| absent.holds(name, &table.linux) && !called(&absent.name);
     let absent: Vec<_> = tables.absent()?.into_iter().filter(holds).collect();
@@ -56,7 +53,7 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
 pub fn choice(tables: &Tables) -> String {
     let mut out = header("cargo codegen emit");
     let mut conditions = Vec::new();
-    for abi in tables.abis.iter().filter(|abi| abi.call.is_some()) {
+    for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         let archs: Vec<_> = abi.rust.iter().map(|arch| format!("target_arch = {arch:?}")).collect();
         let archs = if archs.len() == 1 { archs.concat() } else { format!("any({})", archs.join(", ")) };
         let condition = format!("all({archs}, target_pointer_width = \"{}\")", abi.bits);
@@ -69,7 +66,7 @@ pub fn choice(tables: &Tables) -> String {
 
 /// A `compile_error!` that lists the ABIs there are.
 pub fn refusal(tables: &Tables) -> String {
-    let known: Vec<_> = tables.abis.iter().filter(|abi| abi.call.is_some()).map(|abi| abi.name.as_str()).collect();
+    let known: Vec<_> = tables.abis.iter().filter(|abi| abi.stub().is_some()).map(|abi| abi.name.as_str()).collect();
     format!("compile_error!(\"aio-sys has no stubs for this target; the ABIs it has are: {}\");\n", known.join(", "))
 }
 
@@ -94,6 +91,23 @@ fn numbers(out: &mut String, calls: &[Call<'_>]) {
         let _ = writeln!(out, "    /// {end}.\n    pub const SYS_{}: c_long = {};", call.name, call.number);
     }
     out.push_str("}\n\n");
+}
+
+/// The numbers that another way of calling takes, where they are not the ABI's own.
+fn numbers_of(tables: &Tables, abi: &Abi, other: &Other) -> Result<String, Error> {
+    let mut out = String::new();
+    let Some(whose) = tables.abi(&other.numbers).filter(|whose| whose.name != abi.name) else { return Ok(out) };
+    let Abi { name, .. } = whose;
+    let _ = writeln!(
+        out,
+        "\n    /// The numbers of {name}.\n    #[allow(non_upper_case_globals, missing_docs)]\n    pub mod nr {{"
+    );
+    out.push_str("        use core::ffi::c_long;\n");
+    for call in whose.calls(&tables.table(&whose.table)?) {
+        let _ = writeln!(out, "        pub const SYS_{}: c_long = {};", call.name, call.number);
+    }
+    out.push_str("    }\n");
+    Ok(out)
 }
 
 fn errnos(out: &mut String, errnos: &[crate::tables::ErrnoValue]) {
@@ -129,108 +143,6 @@ fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
     }
     out.push_str("}\n\n");
     Ok(())
-}
-
-fn stubs(out: &mut String, convention: &Convention, bits: u32) {
-    let Convention { instruction, number, result, .. } = convention;
-    let _ = writeln!(
-        out,
-        "pub mod stub {{\n    use crate::abi::Word;\n    use core::arch::asm;\n    use core::ffi::c_long;\n\n    \
-         /// The calling convention, for the curious.\n    ///\n    \
-         /// instruction `{instruction}`; number in `{number}`; arguments in {}; result in `{result}`, where `-4095..=-1` is\n    \
-         /// `-errno`.",
-        ticked(&convention.arguments)
-    );
-    let flags = if convention.flags_kept { "The flags survive." } else { "The flags are destroyed." };
-    let _ = writeln!(out, "    ///\n    /// {flags} Destroyed besides the result:");
-    if convention.destroyed.is_empty() {
-        out.push_str("    /// nothing.\n");
-    } else {
-        out.push_str("    ///\n");
-    }
-    for register in &convention.destroyed {
-        let _ = writeln!(out, "    /// - `{}`: {} (`{}`)", register.register, register.why, register.source);
-    }
-    let _ = writeln!(out, "    pub const INSTRUCTION: &str = {instruction:?};");
-    for count in 0..=MOST_ARGUMENTS {
-        stub(out, convention, bits, count);
-    }
-    out.push_str("}\n\n");
-}
-
-fn ticked(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// One `syscallN`. Where `asm!` refuses a register that the call needs, the number and the arguments of such registers
-/// travel in a block of memory whose address is in the number register.
-fn stub(out: &mut String, convention: &Convention, bits: u32, count: usize) {
-    let Convention { instruction, number, result, arguments, unnameable, .. } = convention;
-    let arguments = &arguments[..count];
-    let hidden = |register: &String| unnameable.contains(register);
-    let blocked: Vec<usize> = (0..count).filter(|&at| hidden(&arguments[at])).collect();
-    let parameters: String = (0..count).map(|at| format!(", a{at}: Word")).collect();
-    let plural = if count == 1 { "argument" } else { "arguments" };
-    let _ = writeln!(
-        out,
-        "\n    /// A system call with {count} {plural}. The result is the kernel's own: `-4095..=-1` is `-errno`.\n    \
-         ///\n    /// # Safety\n    ///\n    \
-         /// Whatever the kernel does for this number with these arguments must be sound here.\n    \
-         #[inline(always)]\n    pub unsafe fn syscall{count}(nr: c_long{parameters}) -> isize {{\n        let result: isize;"
-    );
-    let mut lines = Vec::new();
-    let mut operands = Vec::new();
-    if blocked.is_empty() {
-        lines.push(instruction.clone());
-        if number == result {
-            operands.push(format!("inlateout({number:?}) nr as isize => result"));
-        } else {
-            operands.push(format!("in({number:?}) nr as isize"));
-        }
-    } else {
-        let items: Vec<_> = blocked.iter().map(|at| format!("a{at}")).collect();
-        let _ = writeln!(out, "        let block = [Word::from(nr), {}];", items.join(", "));
-        let fill = |line: &str, register: &str, slot: usize| {
-            let offset = (slot as u32 * bits / 8).to_string();
-            line.replace("{register}", register).replace("{block}", number).replace("{offset}", &offset)
-        };
-        lines.extend(blocked.iter().map(|&at| fill(&convention.save, &arguments[at], 0)));
-        lines.extend(blocked.iter().enumerate().map(|(i, &at)| fill(&convention.load, &arguments[at], i + 1)));
-        lines.push(fill(&convention.load, number, 0));
-        lines.push(instruction.clone());
-        lines.extend(blocked.iter().rev().map(|&at| fill(&convention.restore, &arguments[at], 0)));
-        operands.push(format!("inlateout({number:?}) block.as_ptr() => result"));
-    }
-    for (at, register) in arguments.iter().enumerate().filter(|(at, _)| !blocked.contains(at)) {
-        let mode = if register == result && number != result { "inlateout" } else { "in" };
-        let to = if mode == "in" { "" } else { " => result" };
-        operands.push(format!("{mode}({register:?}) a{at}.register(){to}"));
-    }
-    if number != result && !arguments.contains(result) {
-        operands.push(format!("lateout({result:?}) result"));
-    }
-    operands.extend(convention.destroyed.iter().map(|gone| format!("lateout({:?}) _", gone.register)));
-    let mut options = Vec::new();
-    if blocked.is_empty() {
-        options.push("nostack");
-    }
-    if convention.flags_kept {
-        options.push("preserves_flags");
-    }
-    if !options.is_empty() {
-        operands.push(format!("options({})", options.join(", ")));
-    }
-    out.push_str(
-        "        // SAFETY: the operands are the convention above; what the call does is the caller's promise.\n",
-    );
-    out.push_str("        unsafe {\n            asm!(\n");
-    for line in &lines {
-        let _ = writeln!(out, "                {line:?},");
-    }
-    for operand in &operands {
-        let _ = writeln!(out, "                {operand},");
-    }
-    out.push_str("            );\n        }\n        result\n    }\n");
 }
 
 /// The prototype of an entry point on an ABI, if it is one and only one.

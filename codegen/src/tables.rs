@@ -8,6 +8,9 @@ use std::borrow::Cow;
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
 
+/// No Linux call takes more arguments than this.
+pub(crate) const MOST_ARGUMENTS: usize = 6;
+
 /// The entry point that is none: the kernel answers `ENOSYS`. A number that is only reserved ends there, too.
 pub(crate) const NO_CALL: &str = "sys_ni_syscall";
 
@@ -59,45 +62,146 @@ pub struct Abi {
     pub triples: Vec<String>,
     /// How a call is made, where a stub is emitted.
     pub call: Option<Convention>,
+    /// Other ways to make one.
+    pub others: Vec<Other>,
     /// The ways into the kernel, the most usual first.
     #[cfg(feature = "cli")]
     pub entries: Vec<Entry>,
 }
 
-/// How a call is made.
+/// How a call is made. Registers are named as operands of inline assembly name them, lines are in GAS's own syntax.
 #[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Convention {
+    /// Which Rust has `asm!` for it.
+    pub asm: Asm,
     /// The instruction that enters the kernel.
     pub instruction: String,
-    /// Register of the number.
+    /// The lines that follow it.
+    pub after: Vec<String>,
+    /// Register of the number; empty where the instruction carries it.
     pub number: String,
     /// Registers of the arguments.
     pub arguments: Vec<String>,
+    /// Where the arguments beyond those are.
+    pub stack: Option<Stack>,
     /// Register of the result.
     pub result: String,
-    /// Registers that the call changes besides the result.
+    /// Register of the second result that a few calls have.
+    pub second: Option<String>,
+    /// How a failure is told before the lines in `after` have made it negative.
+    pub failure: Failure,
+    /// What fills the rest of a 64-bit register that holds a 32-bit pointer.
+    pub widen: Option<Widen>,
+    /// Registers that the call changes besides those named above.
     pub destroyed: Vec<Destroyed>,
     /// Whether the flags survive.
     pub flags_kept: bool,
-    /// Registers that Rust's `asm!` refuses as operands.
+    /// Registers of the above that a compiler refuses as operands.
     pub unnameable: Vec<String>,
-    /// One line that saves an unnameable `{register}`.
-    pub save: String,
-    /// One line that loads `{register}` from `{block} + {offset}`.
-    pub load: String,
-    /// One line that restores it.
-    pub restore: String,
+    /// Lines that save one of them.
+    pub save: Vec<String>,
+    /// Lines that load one of them.
+    pub load: Vec<String>,
+    /// Lines that restore it.
+    pub restore: Vec<String>,
+    /// Lines that bring the address of the entry point to where the instruction finds it.
+    pub address: Vec<String>,
+    /// What is surprising, and whom the block followed where sources disagree.
+    pub quirks: Vec<String>,
 }
 
-/// A register that the kernel changes, and who says so.
+/// Which Rust has `asm!` for an ABI.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub enum Asm {
+    /// None: there is no such target.
+    Never,
+    /// Only nightly compilers.
+    Nightly,
+    /// Stable ones from this version on.
+    Stable(String),
+}
+
+/// Arguments in memory.
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
+pub struct Stack {
+    /// Lines that make room.
+    pub reserve: Vec<String>,
+    /// Lines that store one argument.
+    pub store: Vec<String>,
+    /// Lines that give the room back.
+    pub release: Vec<String>,
+    /// Offset of the first.
+    pub first: u32,
+}
+
+/// How a failure is told.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub enum Failure {
+    /// The result is `-errno`.
+    Negative,
+    /// This register is not 0, and the result is errno.
+    Flag(String),
+    /// This condition holds, and the result is errno.
+    Condition(String),
+}
+
+/// What fills a register beyond a 32-bit pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Widen {
+    /// Zeros.
+    Zero,
+    /// Copies of the highest bit.
+    Sign,
+}
+
+/// Registers that the kernel changes, and who says so.
 #[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Destroyed {
-    /// Its name in the assembler.
-    pub register: String,
-    /// Why it changes.
+    /// Their names.
+    pub registers: Vec<String>,
+    /// Why they change.
     pub why: String,
     /// The kernel file that shows it.
     pub source: String,
+    /// How a Rust stub says so.
+    pub rust: Told,
+    /// Where it holds, unless everywhere.
+    pub only: Option<Only>,
+}
+
+/// How a Rust stub says that a register changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// By an operand of `asm!`.
+    Operand,
+    /// By leaving `preserves_flags` out.
+    Flags,
+    /// By being a function that is called, and never inlined: such a call may change it, too.
+    Call,
+    /// Not at all: no code that Rust makes has a value there.
+    Never,
+}
+
+/// A condition of compilation.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct Only {
+    /// For `cfg`.
+    pub rust: String,
+    /// For `#if`.
+    pub c: String,
+}
+
+/// Another way to make calls, beside the ABI's own.
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
+pub struct Other {
+    /// The name of its module.
+    pub name: String,
+    /// When it is to be used.
+    pub when: String,
+    /// The ABI whose numbers it takes.
+    pub numbers: String,
+    /// How.
+    pub call: Convention,
 }
 
 /// A way into the kernel: an instruction, and where it leads.
@@ -385,6 +489,13 @@ impl Tables {
         })?;
         (tables.sources, tables.abis) = read;
         for abi in &tables.abis {
+            if let Some(other) = abi.others.iter().find(|other| tables.abi(&other.numbers).is_none()) {
+                let what = format!(
+                    "`numbers` of {}'s {} is `{}`, which is no [[abi]] here",
+                    abi.name, other.name, other.numbers
+                );
+                return Err(Error::new("tables/abis.toml", 0, what));
+            }
             if !tables.sources.iter().any(|source| source.name == abi.table) {
                 let what = format!("`table` of {} is `{}`, which is no [[table]] here; add one", abi.name, abi.table);
                 return Err(Error::new("tables/abis.toml", 0, what));
@@ -563,6 +674,11 @@ pub(crate) fn series(linux: &str) -> (u32, u32) {
 }
 
 impl Abi {
+    /// How a Rust stub makes a call, where there is one.
+    pub fn stub(&self) -> Option<&Convention> {
+        self.call.as_ref().filter(|call| call.in_rust())
+    }
+
     /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
     /// None, if the table's kernel has no such ABI.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
@@ -624,24 +740,35 @@ const ABI_KEYS: &[&str] = &[
     "rust",
     "triples",
     "call",
+    "other",
     "entry",
 ];
 
 #[cfg(feature = "cli")]
 const ENTRY_KEYS: &[&str] = &["instruction", "when", "path", "table", "column", "prefix", "note"];
 
+const OTHER_KEYS: &[&str] = &["name", "when", "numbers"];
+
 const CALL_KEYS: &[&str] = &[
+    "asm",
     "instruction",
+    "after",
     "number",
     "arguments",
+    "stack",
     "result",
+    "second",
     "failure",
+    "flag",
+    "widen",
     "destroyed",
     "flags",
     "unnameable",
     "save",
     "load",
     "restore",
+    "address",
+    "quirks",
 ];
 
 fn non_empty(text: String) -> Option<String> {
@@ -680,7 +807,8 @@ fn abi(block: &Block<'_>) -> Abi {
         pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
         triples: block.strings("triples"),
-        call: block.block("call", convention),
+        call: block.block("call", |block| convention(block, CALL_KEYS)),
+        others: block.list("other", other),
         #[cfg(feature = "cli")]
         entries: block.list("entry", entry),
     }
@@ -719,24 +847,150 @@ fn word(block: &Block<'_>, key: &str, words: &[&str]) -> usize {
     found.unwrap_or(0)
 }
 
-fn convention(block: &Block<'_>) -> Convention {
-    block.only(CALL_KEYS);
-    word(block, "failure", &["negative"]);
-    Convention {
+fn convention(block: &Block<'_>, keys: &[&str]) -> Convention {
+    block.only(keys);
+    let flag = block.string("flag");
+    let failure = match word(block, "failure", &["negative", "flag", "condition"]) {
+        1 => Failure::Flag(flag.clone()),
+        2 => Failure::Condition(flag.clone()),
+        _ => Failure::Negative,
+    };
+    let after = block.strings("after");
+    let negative = matches!(failure, Failure::Negative);
+    if flag.is_empty() != negative {
+        block.refuse("`flag` names what tells a failure, and is empty where `failure` is \"negative\"".to_owned());
+    } else if !negative && after.is_empty() {
+        block.refuse("`after` is empty, and nothing makes a failure negative".to_owned());
+    }
+    let convention = Convention {
+        asm: match block.string("asm").as_str() {
+            "" => Asm::Never,
+            "nightly" => Asm::Nightly,
+            version => Asm::Stable(version.to_owned()),
+        },
         instruction: block.string("instruction"),
+        after,
         number: block.string("number"),
         arguments: block.strings("arguments"),
+        stack: block.block("stack", stack).flatten(),
         result: block.string("result"),
-        destroyed: block.list("destroyed", |block| {
-            block.only(&["register", "why", "source"]);
-            Destroyed { register: block.string("register"), why: block.string("why"), source: block.string("source") }
-        }),
+        second: non_empty(block.string("second")),
+        failure,
+        widen: [None, Some(Widen::Zero), Some(Widen::Sign)][word(block, "widen", &["", "zero", "sign"])],
+        destroyed: block.list("destroyed", destroyed),
         flags_kept: word(block, "flags", &["destroyed", "kept"]) == 1,
         unnameable: block.strings("unnameable"),
-        save: block.string("save"),
-        load: block.string("load"),
-        restore: block.string("restore"),
+        save: block.strings("save"),
+        load: block.strings("load"),
+        restore: block.strings("restore"),
+        address: block.strings("address"),
+        quirks: block.strings("quirks"),
+    };
+    if let Some(what) = convention.mistake() {
+        block.refuse(what);
     }
+    convention
+}
+
+impl Convention {
+    /// What is wrong with it as a whole.
+    fn mistake(&self) -> Option<String> {
+        let Convention { instruction, number, arguments, unnameable, load, .. } = self;
+        let has = |lines: &[String], word| lines.iter().any(|line| line.contains(word));
+        let known = |register: &String| register == number || arguments.contains(register);
+        let dead = |register: &&String| **register == self.result || (known(register) && unnameable.contains(register));
+        if number.is_empty() != instruction.contains("{number}") {
+            Some("`number` is to be a register, or empty where `instruction` has `{number}`".to_owned())
+        } else if self.stack.is_none() && arguments.len() < MOST_ARGUMENTS {
+            Some(format!(
+                "`arguments` has {}, and a call may have {MOST_ARGUMENTS}: name the others, or `stack`",
+                arguments.len()
+            ))
+        } else if let Some(other) = unnameable.iter().find(|register| !known(register)) {
+            Some(format!("`{other}` is unnameable, and neither `number` nor one of `arguments`"))
+        } else if unnameable.is_empty() != load.is_empty() && self.address.is_empty() {
+            Some("`load` says how an unnameable register gets its value, and is empty where there is none".to_owned())
+        } else if !load.is_empty() && !has(load, "{register}") {
+            Some("`load` does not say `{register}`".to_owned())
+        } else if !load.is_empty() && has(load, "{from}") == (has(load, "{block}") && has(load, "{offset}")) {
+            Some("`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`".to_owned())
+        } else if self.save.is_empty() != self.restore.is_empty() {
+            Some("what `save` saves `restore` restores, and one of them is empty".to_owned())
+        } else {
+            let mut gone = self.destroyed.iter().flat_map(|row| &row.registers);
+            gone.find(dead)
+                .map(|register| format!("`{register}` is `result` or unnameable, and cannot be `destroyed`, too"))
+        }
+    }
+
+    /// Whether an unnameable register gets its value from a block of memory, and not from another register.
+    pub(crate) fn loads_from_memory(&self) -> bool {
+        self.load.iter().any(|line| line.contains("{block}"))
+    }
+
+    /// Whether there are stubs in Rust.
+    pub fn in_rust(&self) -> bool {
+        !matches!(self.asm, Asm::Never)
+    }
+}
+
+fn other(block: &Block<'_>) -> Other {
+    Other {
+        name: block.string("name"),
+        when: block.string("when"),
+        numbers: block.string("numbers"),
+        call: convention(block, &[OTHER_KEYS, CALL_KEYS].concat()),
+    }
+}
+
+fn stack(block: &Block<'_>) -> Option<Stack> {
+    if !block.has("first") {
+        block.only(&[]);
+        return None;
+    }
+    block.only(&["reserve", "store", "release", "first"]);
+    let stack = Stack {
+        reserve: block.strings("reserve"),
+        store: block.strings("store"),
+        release: block.strings("release"),
+        first: block.number("first"),
+    };
+    let has = |word| stack.store.iter().any(|line| line.contains(word));
+    if !has("{from}") || !has("{offset}") {
+        block.refuse("`store` has to put `{from}` at `{offset}`".to_owned());
+    }
+    Some(stack)
+}
+
+fn destroyed(block: &Block<'_>) -> Destroyed {
+    block.only(&["registers", "why", "source", "rust", "only"]);
+    let rust = match block.has("rust") {
+        true => [Told::Flags, Told::Call, Told::Never][word(block, "rust", &["flags", "call", "never"])],
+        false => Told::Operand,
+    };
+    let mut registers = Vec::new();
+    for name in block.strings("registers") {
+        match range(&name) {
+            Some(names) => registers.extend(names),
+            None => block.refuse(format!("`{name}` is no register, and no range of them such as `v0..=v31`")),
+        }
+    }
+    let only = block.block("only", |block| {
+        block.only(&["rust", "c"]);
+        Only { rust: block.string("rust"), c: block.string("c") }
+    });
+    if only.is_some() && matches!(rust, Told::Operand) {
+        block.refuse("an operand of asm! has no condition: `only` needs another word in `rust`".to_owned());
+    }
+    Destroyed { registers, why: block.string("why"), source: block.string("source"), rust, only }
+}
+
+/// The registers that `v0..=v31` means, or the one that there is.
+fn range(name: &str) -> Option<Vec<String>> {
+    let Some((first, last)) = name.split_once("..=") else { return Some(vec![name.to_owned()]) };
+    let prefix = first.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    let [first, last]: [u8; 2] = [first.strip_prefix(prefix)?.parse().ok()?, last.strip_prefix(prefix)?.parse().ok()?];
+    Some((first..=last).map(|number| format!("{prefix}{number}")).collect())
 }
 
 fn taker(block: &Block<'_>) -> Taker {
@@ -846,13 +1100,16 @@ fn errno_set(block: &Block<'_>) -> ErrnoSet {
 mod tests {
     use super::*;
 
+    fn nested(top: &Block<'_>, keys: fn(&Block<'_>) -> Vec<Vec<String>>) -> Vec<Vec<String>> {
+        top.list("abi", keys).into_iter().flatten().collect()
+    }
+
     fn blocks_of(key: &str) -> Vec<Vec<String>> {
         let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "abis.toml").unwrap();
         document::parse("abis.toml", text, |top| match key {
             "call" => top.list("abi", |block| block.block("call", |call| call.keys())).into_iter().flatten().collect(),
-            "entry" => {
-                top.list("abi", |block| block.list("entry", |entry| entry.keys())).into_iter().flatten().collect()
-            }
+            "entry" => nested(top, |block| block.list("entry", |entry| entry.keys())),
+            "other" => nested(top, |block| block.list("other", |other| other.keys())),
             key => top.list(key, |block| block.keys()),
         })
         .unwrap()
@@ -863,14 +1120,17 @@ mod tests {
         let abis = blocks_of("abi");
         assert!(abis.len() > 30);
         for keys in abis {
-            // Only `call` may be missing.
-            let wanted = ABI_KEYS.iter().filter(|&&key| key != "call" || keys.iter().any(|key| key == "call"));
+            let optional = |key: &str| ["call", "other"].contains(&key);
+            let wanted = ABI_KEYS.iter().filter(|&&key| !optional(key) || keys.iter().any(|have| have == key));
             assert_eq!(keys, wanted.copied().collect::<Vec<_>>());
         }
         let calls = blocks_of("call");
-        assert!(calls.len() >= 2);
+        assert!(calls.len() >= 18);
         for keys in calls {
             assert_eq!(keys, CALL_KEYS);
+        }
+        for keys in blocks_of("other") {
+            assert_eq!(keys, [OTHER_KEYS, CALL_KEYS].concat());
         }
     }
 

@@ -224,7 +224,7 @@ fn the_repository_changes_as_a_whole() {
     assert_eq!(fs::read_dir(repository.path()).unwrap().count(), 1);
     fs::write(&readme, format!("# Mine\n{README}more of mine\n")).unwrap();
     let (status, _, stderr) = import();
-    let stubs = Tables::embedded().unwrap().abis.iter().filter(|abi| abi.call.is_some()).count();
+    let stubs = Tables::embedded().unwrap().abis.iter().filter(|abi| abi.stub().is_some()).count();
     // Beside the copies: the file that picks one, that of all ABIs, and the README.
     let all = IMPORTED.len() + stubs + 3;
     assert!(status == Some(0) && stderr.ends_with(&format!("\n{all} of {all} files changed\n")), "{stderr}");

@@ -1408,12 +1408,12 @@ pub mod stub {
 
     /// The calling convention, for the curious.
     ///
-    /// instruction `int 0x80`; number in `eax`; arguments in `ebx`, `ecx`, `edx`, `esi`, `edi`, `ebp`; result in `eax`, where `-4095..=-1` is
+    /// instruction `int $0x80`; number in `eax`; arguments in `ebx`, `ecx`, `edx`, `esi`, `edi`, `ebp`; result in `eax`, where `-4095..=-1` is
     /// `-errno`.
     ///
     /// The flags survive. Destroyed besides the result:
     /// nothing.
-    pub const INSTRUCTION: &str = "int 0x80";
+    pub const INSTRUCTION: &str = "int $0x80";
 
     /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
     ///
@@ -1426,9 +1426,9 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "int 0x80",
+                "int $0x80",
                 inlateout("eax") nr as isize => result,
-                options(nostack, preserves_flags),
+                options(nostack, preserves_flags, att_syntax),
             );
         }
         result
@@ -1445,10 +1445,10 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "int 0x80",
+                "int $0x80",
                 inlateout("eax") nr as isize => result,
                 in("ebx") a0.register(),
-                options(nostack, preserves_flags),
+                options(nostack, preserves_flags, att_syntax),
             );
         }
         result
@@ -1465,11 +1465,11 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "int 0x80",
+                "int $0x80",
                 inlateout("eax") nr as isize => result,
                 in("ebx") a0.register(),
                 in("ecx") a1.register(),
-                options(nostack, preserves_flags),
+                options(nostack, preserves_flags, att_syntax),
             );
         }
         result
@@ -1486,12 +1486,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "int 0x80",
+                "int $0x80",
                 inlateout("eax") nr as isize => result,
                 in("ebx") a0.register(),
                 in("ecx") a1.register(),
                 in("edx") a2.register(),
-                options(nostack, preserves_flags),
+                options(nostack, preserves_flags, att_syntax),
             );
         }
         result
@@ -1505,20 +1505,20 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
-        let block = [Word::from(nr), a3];
+        let block: [Word; 2] = [Word::from(nr), a3];
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "push esi",
-                "mov esi, dword ptr [eax + 4]",
-                "mov eax, dword ptr [eax + 0]",
-                "int 0x80",
-                "pop esi",
+                "push %esi",
+                "mov 4(%eax), %esi",
+                "mov 0(%eax), %eax",
+                "int $0x80",
+                "pop %esi",
                 inlateout("eax") block.as_ptr() => result,
                 in("ebx") a0.register(),
                 in("ecx") a1.register(),
                 in("edx") a2.register(),
-                options(preserves_flags),
+                options(preserves_flags, att_syntax),
             );
         }
         result
@@ -1532,21 +1532,21 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
-        let block = [Word::from(nr), a3];
+        let block: [Word; 2] = [Word::from(nr), a3];
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "push esi",
-                "mov esi, dword ptr [eax + 4]",
-                "mov eax, dword ptr [eax + 0]",
-                "int 0x80",
-                "pop esi",
+                "push %esi",
+                "mov 4(%eax), %esi",
+                "mov 0(%eax), %eax",
+                "int $0x80",
+                "pop %esi",
                 inlateout("eax") block.as_ptr() => result,
                 in("ebx") a0.register(),
                 in("ecx") a1.register(),
                 in("edx") a2.register(),
                 in("edi") a4.register(),
-                options(preserves_flags),
+                options(preserves_flags, att_syntax),
             );
         }
         result
@@ -1560,27 +1560,242 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;
-        let block = [Word::from(nr), a3, a5];
+        let block: [Word; 3] = [Word::from(nr), a3, a5];
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "push esi",
-                "push ebp",
-                "mov esi, dword ptr [eax + 4]",
-                "mov ebp, dword ptr [eax + 8]",
-                "mov eax, dword ptr [eax + 0]",
-                "int 0x80",
-                "pop ebp",
-                "pop esi",
+                "push %esi",
+                "push %ebp",
+                "mov 4(%eax), %esi",
+                "mov 8(%eax), %ebp",
+                "mov 0(%eax), %eax",
+                "int $0x80",
+                "pop %ebp",
+                "pop %esi",
                 inlateout("eax") block.as_ptr() => result,
                 in("ebx") a0.register(),
                 in("ecx") a1.register(),
                 in("edx") a2.register(),
                 in("edi") a4.register(),
-                options(preserves_flags),
+                options(preserves_flags, att_syntax),
             );
         }
         result
+    }
+
+    /// By the vDSO's `__kernel_vsyscall`, whose address is `AT_SYSINFO` in the auxiliary vector: sysenter or syscall where the CPU has them, faster than `int 0x80`. `entry` is that address.
+    pub mod sysinfo {
+        use crate::abi::Word;
+        use core::arch::asm;
+        use core::ffi::c_long;
+
+        /// The calling convention, for the curious.
+        ///
+        /// instruction `call *(%esp)`; number in `eax`; arguments in `ebx`, `ecx`, `edx`, `esi`, `edi`, `ebp`; result in `eax`, where `-4095..=-1` is
+        /// `-errno`.
+        ///
+        /// The flags are destroyed. Destroyed besides the result:
+        /// nothing.
+        ///
+        /// The kernel returns by sysexit or sysret with the flags of its own making; the C libraries' stubs say so, too. `__kernel_vsyscall` itself saves ecx, edx and ebp (arch/x86/entry/vdso/vdso32/system_call.S).
+        pub const INSTRUCTION: &str = "call *(%esp)";
+
+        /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        ///
+        /// # Safety
+        ///
+        /// `entry` must be the entry point, and whatever the kernel does for this number with these
+        /// arguments must be sound here.
+        #[inline(always)]
+        pub unsafe fn syscall0(entry: *const core::ffi::c_void, nr: c_long) -> isize {
+            let result: isize;
+            let block: [Word; 2] = [Word::from(nr), Word::from(entry)];
+            // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+            unsafe {
+                asm!(
+                    "push 4(%eax)",
+                    "mov 0(%eax), %eax",
+                    "call *(%esp)",
+                    "lea 4(%esp), %esp",
+                    inlateout("eax") block.as_ptr() => result,
+                    options(att_syntax),
+                );
+            }
+            result
+        }
+
+        /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        ///
+        /// # Safety
+        ///
+        /// `entry` must be the entry point, and whatever the kernel does for this number with these
+        /// arguments must be sound here.
+        #[inline(always)]
+        pub unsafe fn syscall1(entry: *const core::ffi::c_void, nr: c_long, a0: Word) -> isize {
+            let result: isize;
+            let block: [Word; 2] = [Word::from(nr), Word::from(entry)];
+            // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+            unsafe {
+                asm!(
+                    "push 4(%eax)",
+                    "mov 0(%eax), %eax",
+                    "call *(%esp)",
+                    "lea 4(%esp), %esp",
+                    inlateout("eax") block.as_ptr() => result,
+                    in("ebx") a0.register(),
+                    options(att_syntax),
+                );
+            }
+            result
+        }
+
+        /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        ///
+        /// # Safety
+        ///
+        /// `entry` must be the entry point, and whatever the kernel does for this number with these
+        /// arguments must be sound here.
+        #[inline(always)]
+        pub unsafe fn syscall2(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word) -> isize {
+            let result: isize;
+            let block: [Word; 2] = [Word::from(nr), Word::from(entry)];
+            // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+            unsafe {
+                asm!(
+                    "push 4(%eax)",
+                    "mov 0(%eax), %eax",
+                    "call *(%esp)",
+                    "lea 4(%esp), %esp",
+                    inlateout("eax") block.as_ptr() => result,
+                    in("ebx") a0.register(),
+                    in("ecx") a1.register(),
+                    options(att_syntax),
+                );
+            }
+            result
+        }
+
+        /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        ///
+        /// # Safety
+        ///
+        /// `entry` must be the entry point, and whatever the kernel does for this number with these
+        /// arguments must be sound here.
+        #[inline(always)]
+        pub unsafe fn syscall3(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
+            let result: isize;
+            let block: [Word; 2] = [Word::from(nr), Word::from(entry)];
+            // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+            unsafe {
+                asm!(
+                    "push 4(%eax)",
+                    "mov 0(%eax), %eax",
+                    "call *(%esp)",
+                    "lea 4(%esp), %esp",
+                    inlateout("eax") block.as_ptr() => result,
+                    in("ebx") a0.register(),
+                    in("ecx") a1.register(),
+                    in("edx") a2.register(),
+                    options(att_syntax),
+                );
+            }
+            result
+        }
+
+        /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        ///
+        /// # Safety
+        ///
+        /// `entry` must be the entry point, and whatever the kernel does for this number with these
+        /// arguments must be sound here.
+        #[inline(always)]
+        pub unsafe fn syscall4(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
+            let result: isize;
+            let block: [Word; 3] = [Word::from(nr), Word::from(entry), a3];
+            // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+            unsafe {
+                asm!(
+                    "push %esi",
+                    "push 4(%eax)",
+                    "mov 8(%eax), %esi",
+                    "mov 0(%eax), %eax",
+                    "call *(%esp)",
+                    "lea 4(%esp), %esp",
+                    "pop %esi",
+                    inlateout("eax") block.as_ptr() => result,
+                    in("ebx") a0.register(),
+                    in("ecx") a1.register(),
+                    in("edx") a2.register(),
+                    options(att_syntax),
+                );
+            }
+            result
+        }
+
+        /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        ///
+        /// # Safety
+        ///
+        /// `entry` must be the entry point, and whatever the kernel does for this number with these
+        /// arguments must be sound here.
+        #[inline(always)]
+        pub unsafe fn syscall5(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
+            let result: isize;
+            let block: [Word; 3] = [Word::from(nr), Word::from(entry), a3];
+            // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+            unsafe {
+                asm!(
+                    "push %esi",
+                    "push 4(%eax)",
+                    "mov 8(%eax), %esi",
+                    "mov 0(%eax), %eax",
+                    "call *(%esp)",
+                    "lea 4(%esp), %esp",
+                    "pop %esi",
+                    inlateout("eax") block.as_ptr() => result,
+                    in("ebx") a0.register(),
+                    in("ecx") a1.register(),
+                    in("edx") a2.register(),
+                    in("edi") a4.register(),
+                    options(att_syntax),
+                );
+            }
+            result
+        }
+
+        /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        ///
+        /// # Safety
+        ///
+        /// `entry` must be the entry point, and whatever the kernel does for this number with these
+        /// arguments must be sound here.
+        #[inline(always)]
+        pub unsafe fn syscall6(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
+            let result: isize;
+            let block: [Word; 4] = [Word::from(nr), Word::from(entry), a3, a5];
+            // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+            unsafe {
+                asm!(
+                    "push %esi",
+                    "push %ebp",
+                    "push 4(%eax)",
+                    "mov 8(%eax), %esi",
+                    "mov 12(%eax), %ebp",
+                    "mov 0(%eax), %eax",
+                    "call *(%esp)",
+                    "lea 4(%esp), %esp",
+                    "pop %ebp",
+                    "pop %esi",
+                    inlateout("eax") block.as_ptr() => result,
+                    in("ebx") a0.register(),
+                    in("ecx") a1.register(),
+                    in("edx") a2.register(),
+                    in("edi") a4.register(),
+                    options(att_syntax),
+                );
+            }
+            result
+        }
     }
 }
 

@@ -113,7 +113,7 @@ fn abi_table(tables: &Tables) -> Result<String, Error> {
     for Exported { abi, table, calls } in choose(tables, &tables.imported()?, &[], true)? {
         let rows = calls.iter().filter(|call| call.tag.is_some()).count();
         total += rows;
-        let stubs = if abi.call.is_some() { "yes" } else { "" };
+        let stubs = if abi.stub().is_some() { "yes" } else { "" };
         let base = if abi.base > 0xffff { format!("{:#x}", abi.base) } else { abi.base.to_string() };
         let _ = write!(out, "| {} | {stubs} | {rows} | {} | {base} |", abi.name, table.linux);
         for name in aio {
