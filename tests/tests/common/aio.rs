@@ -21,6 +21,15 @@ pub fn pair() -> (UnixStream, UnixStream) {
     UnixStream::pair().unwrap()
 }
 
+/// The end that is read, and the end that is written.
+pub fn pipe() -> (File, File) {
+    let mut ends = [-1; 2];
+    // SAFETY: the C library writes both.
+    assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+    // SAFETY: new descriptors, owned by nobody else.
+    ends.map(|end| unsafe { File::from_raw_fd(end) }).into()
+}
+
 pub fn eventfd() -> OwnedFd {
     // SAFETY: a new descriptor, owned by nobody else.
     unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) }
