@@ -11,25 +11,32 @@
 //! ```
 
 use core::ffi::c_void;
+#[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
 use core::ptr;
 
 pub use crate::target::ABI;
 pub use crate::target::stub::*;
 
-/// What one argument register holds. A pointer stays one, so that the compiler sees it escape to the kernel.
+/// What one argument register holds. A pointer stays one, so that the compiler sees it escape to the kernel; on x32, whose
+/// registers are wider, it is zero-extended.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub struct Word(*mut c_void);
+pub struct Word(Register);
+
+#[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
+type Register = *mut c_void;
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+type Register = u64;
 
 impl Word {
     /// For an operand of `asm!`.
     #[inline(always)]
-    pub(crate) fn register(self) -> *mut c_void {
+    pub(crate) fn register(self) -> Register {
         self.0
     }
 
     /// A 64-bit value for a pair of 32-bit registers, in memory order.
-    #[cfg(target_pointer_width = "32")]
+    #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
     #[allow(dead_code, reason = "where the kernel declares the halves itself, as i386 does, nothing is left to split")]
     #[inline(always)]
     pub(crate) fn halves(value: u64) -> [Word; 2] {
@@ -41,14 +48,17 @@ impl Word {
 impl<T> From<*mut T> for Word {
     #[inline(always)]
     fn from(pointer: *mut T) -> Word {
-        Word(pointer.cast())
+        #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
+        return Word(pointer.cast());
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+        return Word(pointer.expose_provenance() as u64);
     }
 }
 
 impl<T> From<*const T> for Word {
     #[inline(always)]
     fn from(pointer: *const T) -> Word {
-        Word(pointer.cast_mut().cast())
+        Word::from(pointer.cast_mut())
     }
 }
 
@@ -58,12 +68,15 @@ macro_rules! from_integer {
         impl From<$integer> for Word {
             #[inline(always)]
             fn from(value: $integer) -> Word {
-                Word(ptr::without_provenance_mut(value as usize))
+                #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
+                return Word(ptr::without_provenance_mut(value as usize));
+                #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+                return Word(value as u64);
             }
         }
     )*};
 }
 
 from_integer!(u8 u16 u32 usize i8 i16 i32 isize);
-#[cfg(target_pointer_width = "64")]
+#[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
 from_integer!(u64 i64);

@@ -43,8 +43,27 @@
 //!   is `no_std`, and allocates nothing.
 //! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
 //! - `tokio`: the module `tokio`, with a queue that tasks share.
+//! - `nightly`: on the targets that only a nightly compiler has `asm!` for, the stubs are inline assembly as elsewhere, and
+//!   not `libc::syscall`. It changes nothing on others.
 //! - `mio`: a [`Queue`] made with an eventfd is a `mio::event::Source`.
 #![no_std]
+#![cfg_attr(
+    all(
+        feature = "nightly",
+        any(
+            target_arch = "mips",
+            target_arch = "mips32r6",
+            target_arch = "mips64",
+            target_arch = "mips64r6",
+            target_arch = "sparc",
+            target_arch = "sparc64",
+            target_arch = "m68k",
+            target_arch = "csky",
+            target_arch = "hexagon"
+        )
+    ),
+    feature(asm_experimental_arch)
+)]
 
 #[cfg(feature = "std")]
 extern crate std;
@@ -70,6 +89,21 @@ mod abis;
 mod background;
 #[cfg(feature = "std")]
 mod buf;
+#[cfg(all(
+    not(feature = "nightly"),
+    any(
+        target_arch = "mips",
+        target_arch = "mips32r6",
+        target_arch = "mips64",
+        target_arch = "mips64r6",
+        target_arch = "sparc",
+        target_arch = "sparc64",
+        target_arch = "m68k",
+        target_arch = "csky",
+        target_arch = "hexagon"
+    )
+))]
+mod by_libc;
 mod context;
 mod convert;
 #[cfg(feature = "std")]

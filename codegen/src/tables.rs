@@ -111,7 +111,8 @@ pub struct Convention {
 }
 
 /// Which Rust has `asm!` for an ABI.
-#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+#[derive(PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub enum Asm {
     /// None: there is no such target.
     Never,

@@ -1235,6 +1235,9 @@ pub mod uapi {
     pub const AIO_RING_INCOMPAT_FEATURES: u32 = 0;
 }
 
+#[cfg(not(feature = "nightly"))]
+pub use crate::by_libc as stub;
+#[cfg(feature = "nightly")]
 pub mod stub {
     use crate::abi::Word;
     use core::arch::asm;

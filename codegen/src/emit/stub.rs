@@ -1,6 +1,6 @@
 //! A calling convention to Rust: `syscall0` to `syscall6`.
 
-use crate::tables::{Abi, Convention, Destroyed, Failure, MOST_ARGUMENTS, Other, Told};
+use crate::tables::{Abi, Asm, Convention, Destroyed, Failure, MOST_ARGUMENTS, Other, Told};
 use std::fmt::Write as _;
 
 /// Functions of one convention in the making.
@@ -27,6 +27,11 @@ struct Body {
 pub(super) fn module(out: &mut String, abi: &Abi, convention: &Convention, others: &[(&Other, String)]) {
     let att = abi.arch == "x86";
     let bytes = |convention: &Convention| if convention.widen.is_some() { 8 } else { abi.bits as usize / 8 };
+    if convention.asm == Asm::Nightly {
+        out.push_str(
+            "#[cfg(not(feature = \"nightly\"))]\npub use crate::by_libc as stub;\n#[cfg(feature = \"nightly\")]\n",
+        );
+    }
     out.push_str("pub mod stub {\n    use crate::abi::Word;\n    use core::arch::asm;\n    use core::ffi::c_long;\n");
     Stubs { convention, bytes: bytes(convention), narrow: false, att }.write(out);
     for (other, numbers) in others {
