@@ -203,23 +203,28 @@ extern "C" fn __libc_start_main() -> ! {
         raw::sync();
         raw::reboot(magic, magic2, REBOOT_RESTART, ptr::null_mut());
     }
+    ended()
+}
+
+fn ended() -> ! {
     loop {
         // SAFETY: the process ends.
         unsafe { raw::exit_group(1) };
     }
 }
 
-/// `crt1.o` mentions it.
+/// `crt1.o` mentions them.
 #[unsafe(no_mangle)]
 extern "C" fn main() {}
+#[unsafe(no_mangle)]
+extern "C" fn abort() -> ! {
+    ended()
+}
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     print(b"init: panicked\n");
-    loop {
-        // SAFETY: the process ends.
-        unsafe { raw::exit_group(1) };
-    }
+    ended()
 }
 
 /// What the compiler calls.
