@@ -71,7 +71,7 @@ again() { "$@" || { sleep 5 && "$@"; } || { sleep 20 && "$@"; }; }
 
 # A package and all that it needs to run: suite_closure SUITE ARCH PACKAGE
 suite_closure() {
-  with_suite "$1" "$2" apt-cache depends --recurse --important "$3" | grep -v '^ '
+  with_suite "$1" "$2" apt-cache depends --recurse --important "$3" | grep -v '^[ <]'
 }
 
 # suite_download SUITE ARCH DIR PACKAGE…
@@ -85,4 +85,17 @@ suite_unpack() {
   for deb in "$work"/*.deb; do dpkg -x "$deb" "$work/root"; done
   cp -a "$work/root/usr/." "$folder/"
   rm -rf "$work"
+}
+
+# The path of a command that runs an unpacked program with the libraries beside it, a newer C library and its own dynamic
+# linker among them: with_own_libraries FOLDER PROGRAM [ARGUMENT…]
+with_own_libraries() {
+  local folder=$1 program=$2 lib=$1/lib/x86_64-linux-gnu; shift 2
+  [ -x "$folder/$program" ] || {
+    printf '#!/bin/sh\nexec %s --library-path %s %s%s "$@"\n' "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/bin/$program" \
+      "${*:+ $*}" >"$folder/$program.$$"
+    chmod +x "$folder/$program.$$"
+    mv "$folder/$program.$$" "$folder/$program"
+  }
+  printf '%s\n' "$folder/$program"
 }
