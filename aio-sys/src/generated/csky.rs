@@ -1183,7 +1183,7 @@ pub mod stub {
 
     /// The calling convention, for the curious.
     ///
-    /// instruction `trap 0`; number in `r7`; arguments in `r0`, `r1`, `r2`, `r3`, `r4`, `r5`; result in `r0`, where `-4095..=-1` is
+    /// instruction `trap32 0`; number in `r7`; arguments in `r0`, `r1`, `r2`, `r3`, `r4`, `r5`; result in `r0`, where `-4095..=-1` is
     /// `-errno`.
     ///
     /// The flags survive. Destroyed besides the result:
@@ -1191,8 +1191,8 @@ pub mod stub {
     ///
     /// This is ABI version 2, the only one of Linux since 4.20; version 1 had the number in r1.
     ///
-    /// LLVM may need r7 itself.
-    pub const INSTRUCTION: &str = "trap 0";
+    /// Each instruction says its size, as LLVM's assembler wants it; LLVM may need r7 itself.
+    pub const INSTRUCTION: &str = "trap32 0";
 
     /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
     ///
@@ -1205,12 +1205,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "subi sp, 4",
-                "st.w r7, (sp, 0)",
-                "mov r7, {nr}",
-                "trap 0",
-                "ld.w r7, (sp, 0)",
-                "addi sp, 4",
+                "subi32 sp, sp, 4",
+                "st32.w r7, (sp, 0)",
+                "lsli32 r7, {nr}, 0",
+                "trap32 0",
+                "ld32.w r7, (sp, 0)",
+                "addi32 sp, sp, 4",
                 nr = in(reg) nr as isize,
                 lateout("r0") result,
                 options(preserves_flags),
@@ -1230,12 +1230,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "subi sp, 4",
-                "st.w r7, (sp, 0)",
-                "mov r7, {nr}",
-                "trap 0",
-                "ld.w r7, (sp, 0)",
-                "addi sp, 4",
+                "subi32 sp, sp, 4",
+                "st32.w r7, (sp, 0)",
+                "lsli32 r7, {nr}, 0",
+                "trap32 0",
+                "ld32.w r7, (sp, 0)",
+                "addi32 sp, sp, 4",
                 nr = in(reg) nr as isize,
                 inlateout("r0") a0.register() => result,
                 options(preserves_flags),
@@ -1255,12 +1255,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "subi sp, 4",
-                "st.w r7, (sp, 0)",
-                "mov r7, {nr}",
-                "trap 0",
-                "ld.w r7, (sp, 0)",
-                "addi sp, 4",
+                "subi32 sp, sp, 4",
+                "st32.w r7, (sp, 0)",
+                "lsli32 r7, {nr}, 0",
+                "trap32 0",
+                "ld32.w r7, (sp, 0)",
+                "addi32 sp, sp, 4",
                 nr = in(reg) nr as isize,
                 inlateout("r0") a0.register() => result,
                 in("r1") a1.register(),
@@ -1281,12 +1281,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "subi sp, 4",
-                "st.w r7, (sp, 0)",
-                "mov r7, {nr}",
-                "trap 0",
-                "ld.w r7, (sp, 0)",
-                "addi sp, 4",
+                "subi32 sp, sp, 4",
+                "st32.w r7, (sp, 0)",
+                "lsli32 r7, {nr}, 0",
+                "trap32 0",
+                "ld32.w r7, (sp, 0)",
+                "addi32 sp, sp, 4",
                 nr = in(reg) nr as isize,
                 inlateout("r0") a0.register() => result,
                 in("r1") a1.register(),
@@ -1308,12 +1308,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "subi sp, 4",
-                "st.w r7, (sp, 0)",
-                "mov r7, {nr}",
-                "trap 0",
-                "ld.w r7, (sp, 0)",
-                "addi sp, 4",
+                "subi32 sp, sp, 4",
+                "st32.w r7, (sp, 0)",
+                "lsli32 r7, {nr}, 0",
+                "trap32 0",
+                "ld32.w r7, (sp, 0)",
+                "addi32 sp, sp, 4",
                 nr = in(reg) nr as isize,
                 inlateout("r0") a0.register() => result,
                 in("r1") a1.register(),
@@ -1336,12 +1336,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "subi sp, 4",
-                "st.w r7, (sp, 0)",
-                "mov r7, {nr}",
-                "trap 0",
-                "ld.w r7, (sp, 0)",
-                "addi sp, 4",
+                "subi32 sp, sp, 4",
+                "st32.w r7, (sp, 0)",
+                "lsli32 r7, {nr}, 0",
+                "trap32 0",
+                "ld32.w r7, (sp, 0)",
+                "addi32 sp, sp, 4",
                 nr = in(reg) nr as isize,
                 inlateout("r0") a0.register() => result,
                 in("r1") a1.register(),
@@ -1365,12 +1365,12 @@ pub mod stub {
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.
         unsafe {
             asm!(
-                "subi sp, 4",
-                "st.w r7, (sp, 0)",
-                "mov r7, {nr}",
-                "trap 0",
-                "ld.w r7, (sp, 0)",
-                "addi sp, 4",
+                "subi32 sp, sp, 4",
+                "st32.w r7, (sp, 0)",
+                "lsli32 r7, {nr}, 0",
+                "trap32 0",
+                "ld32.w r7, (sp, 0)",
+                "addi32 sp, sp, 4",
                 nr = in(reg) nr as isize,
                 inlateout("r0") a0.register() => result,
                 in("r1") a1.register(),
