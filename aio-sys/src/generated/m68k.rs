@@ -1366,7 +1366,7 @@ pub mod uapi {
 }
 
 #[cfg(not(feature = "nightly"))]
-pub use crate::by_libc as stub;
+pub(crate) use crate::by_libc as stub;
 #[cfg(feature = "nightly")]
 pub mod stub {
     use crate::abi::Word;
