@@ -88,14 +88,15 @@ suite_unpack() {
 }
 
 # The path of a command that runs an unpacked program with the libraries beside it, a newer C library and its own dynamic
-# linker among them: with_own_libraries FOLDER PROGRAM [ARGUMENT…]
+# linker among them: with_own_libraries FOLDER PROGRAM [ARGUMENT…], where PROGRAM is bin/NAME or another path in there
 with_own_libraries() {
-  local folder=$1 program=$2 lib=$1/lib/x86_64-linux-gnu; shift 2
-  [ -x "$folder/$program" ] || {
-    printf '#!/bin/sh\nexec %s --library-path %s %s%s "$@"\n' "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/bin/$program" \
-      "${*:+ $*}" >"$folder/$program.$$"
-    chmod +x "$folder/$program.$$"
-    mv "$folder/$program.$$" "$folder/$program"
+  local folder=$1 program=$2 lib=$1/lib/x86_64-linux-gnu command=$1/with-own-libraries/${2##*/}; shift 2
+  [ -x "$command" ] || {
+    mkdir -p "${command%/*}"
+    printf '#!/bin/sh\nexec %s --library-path %s %s%s "$@"\n' "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/$program" \
+      "${*:+ $*}" >"$command.$$"
+    chmod +x "$command.$$"
+    mv "$command.$$" "$command"
   }
-  printf '%s\n' "$folder/$program"
+  printf '%s\n' "$command"
 }

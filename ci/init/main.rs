@@ -221,6 +221,11 @@ extern "C" fn abort() -> ! {
     ended()
 }
 
+/// ARM's unwind tables, in which there is nothing to find, mention it.
+#[cfg(target_arch = "arm")]
+#[unsafe(no_mangle)]
+extern "C" fn __aeabi_unwind_cpp_pr0() {}
+
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     print(b"init: panicked\n");
