@@ -221,10 +221,14 @@ extern "C" fn abort() -> ! {
     ended()
 }
 
-/// ARM's unwind tables, in which there is nothing to find, mention it.
+/// ARM's tables for unwinding, which nobody reads here, mention them.
 #[cfg(target_arch = "arm")]
-#[unsafe(no_mangle)]
-extern "C" fn __aeabi_unwind_cpp_pr0() {}
+mod unwind {
+    #[unsafe(no_mangle)]
+    extern "C" fn __aeabi_unwind_cpp_pr0() {}
+    #[unsafe(no_mangle)]
+    extern "C" fn __aeabi_unwind_cpp_pr1() {}
+}
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
