@@ -679,11 +679,11 @@ fn a_signal_ends_the_wait() {
         let context = Context::new(1);
         // SAFETY: the handler does nothing; the signal is blocked and pending when the call below begins.
         unsafe {
-            libc::signal(libc::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
+            libc::signal(common::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
             let mut blocked: libc::sigset_t = std::mem::zeroed();
-            libc::sigaddset(&mut blocked, libc::SIGUSR1);
-            libc::sigprocmask(libc::SIG_BLOCK, &blocked, ptr::null_mut());
-            libc::raise(libc::SIGUSR1);
+            libc::sigaddset(&mut blocked, common::SIGUSR1);
+            libc::sigprocmask(common::SIG_BLOCK, &blocked, ptr::null_mut());
+            libc::raise(common::SIGUSR1);
         }
         let mut events = [io_event::default()];
         let wait = timespec { tv_sec: 10, tv_nsec: 0 };
@@ -716,7 +716,7 @@ fn the_mask_is_in_force_while_it_waits() {
         // SAFETY: sets that the C library fills in.
         let blocked = || unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
-            libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), &raw mut set);
+            libc::pthread_sigmask(common::SIG_BLOCK, ptr::null(), &raw mut set);
             signals.map(|signal| libc::sigismember(&raw const set, signal))
         };
         // SAFETY: the handler adds to a number; all of the signals are blocked before one is pending.
@@ -726,7 +726,7 @@ fn the_mask_is_in_force_while_it_waits() {
                 libc::signal(signal, count as extern "C" fn(i32) as libc::sighandler_t);
                 libc::sigaddset(&raw mut set, signal);
             }
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut());
+            libc::pthread_sigmask(common::SIG_BLOCK, &raw const set, ptr::null_mut());
         }
         let soon = timespec { tv_sec: 0, tv_nsec: 20_000_000 };
         let wait = |mask: sigset_t| io_pgetevents(context.0, 1, &mut [io_event::default()], Some(&soon), Some(&mask));

@@ -466,7 +466,7 @@ fn a_file_too_large_is_told_in_the_completion() {
         let limit = libc::rlimit { rlim_cur: 4096, rlim_max: 4096 };
         // SAFETY: of this process alone, which ends soon.
         unsafe {
-            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            libc::signal(common::SIGXFSZ, libc::SIG_IGN);
             libc::setrlimit(libc::RLIMIT_FSIZE, &limit);
         }
         let mut queue = queue(2);

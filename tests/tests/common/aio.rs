@@ -8,6 +8,16 @@ use std::io::{Seek as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+/// arch/mips/include/uapi/asm/signal.h; libc 0.2.191 has other architectures' numbers on mips64, which its
+/// new/glibc/sysdeps/unix/linux/mod.rs forgets.
+const fn signal(libc: i32, mips: i32) -> i32 {
+    if cfg!(target_arch = "mips64") { mips } else { libc }
+}
+pub const SIG_BLOCK: i32 = signal(libc::SIG_BLOCK, 1);
+pub const SIGUSR1: i32 = signal(libc::SIGUSR1, 16);
+pub const SIGCHLD: i32 = signal(libc::SIGCHLD, 18);
+pub const SIGXFSZ: i32 = signal(libc::SIGXFSZ, 31);
+
 /// A file with `bytes` bytes, counting up.
 pub fn file(bytes: usize) -> File {
     let mut file = tempfile::tempfile().unwrap();
