@@ -707,7 +707,7 @@ fn the_mask_is_in_force_while_it_waits() {
         let signals = [libc::SIGHUP, 31, 33 + 1, last - 1, last];
         let mask_of = |signals: &[i32]| {
             let mut mask = sigset_t::default();
-            let bits = 8 * size_of::<core::ffi::c_ulong>();
+            let bits = core::ffi::c_ulong::BITS as usize;
             for signal in signals.iter().map(|&signal| signal as usize - 1) {
                 mask.sig[signal / bits] |= 1 << (signal % bits);
             }
