@@ -2,7 +2,7 @@
  * What ci/stubs builds for every ABI and runs under an emulator: system calls through the emitted stubs alone, no C library.
  *
  * ci/stubs provides numbers.h (cargo codegen export c), stubs.h (cargo codegen emit c), and ABI_EBADF, ABI_EINVAL and
- * ABI_ENOSYS from the tables. With AIO_SYSCALL_EXTERN the same calls go to the functions of the emitted .S file.
+ * ABI_ENOSYS from the tables; NO_SIXTH is why an emulator loses a sixth argument. With AIO_SYSCALL_EXTERN the same calls go to the functions of the emitted .S file.
  */
 #include "numbers.h"
 #include "stubs.h"
@@ -156,8 +156,13 @@ static int check(void)
 	/* 6: five bytes from offset 3 to offset 2. No two of the six can be swapped, and the last one must be 0. */
 	offsets[0] = 3;
 	offsets[1] = 2;
+#ifdef NO_SIXTH
+	skipped++;
+	print("SKIPPED: the sixth argument: " NO_SIXTH "\n");
+#else
 	expect("copy_file_range with bad flags", aio_syscall6(__NR_copy_file_range, from, POINTER(&offsets[0]), to,
 		POINTER(&offsets[1]), 5, 0x40000000), -ABI_EINVAL);
+#endif
 	expect("copy_file_range", aio_syscall6(__NR_copy_file_range, from, POINTER(&offsets[0]), to,
 		POINTER(&offsets[1]), 5, 0), 5);
 	expect("offsets of copy_file_range", offsets[0] == 8 && offsets[1] == 7, 1);
@@ -184,18 +189,18 @@ void begin(void)
 }
 
 #if defined __alpha__
-__asm__(".globl _start\n_start:\n\tbr $27, 1f\n1:\tldgp $29, 0($27)\n\tjsr $26, begin");
+__asm__(".text\n.globl _start\n_start:\n\tbr $27, 1f\n1:\tldgp $29, 0($27)\n\tjsr $26, begin");
 #elif defined __hppa__
-__asm__(".globl _start\n_start:\n\tldil L%$global$, %r27\n\tldo R%$global$(%r27), %r27\n\tcopy %r27, %r19\n"
+__asm__(".text\n.globl _start\n_start:\n\tldil L%$global$, %r27\n\tldo R%$global$(%r27), %r27\n\tcopy %r27, %r19\n"
 	"\tb begin\n\tldo 64(%r30), %r30");
 #elif defined __mips__
-__asm__(".set push\n.set noreorder\n.align 3\n.globl _start\n_start:\n\tbal 1f\n\tnop\n"
+__asm__(".text\n.set push\n.set noreorder\n.align 3\n.globl _start\n_start:\n\tbal 1f\n\tnop\n"
 #if __SIZEOF_POINTER__ == 8
-	"\t.dword begin\n1:\tld $25, 0($31)\n"
+	"\t.dword begin\n1:\tld $25, 0($31)\n\tdaddiu $29, $29, -64\n"
 #else
-	"\t.word begin\n1:\tlw $25, 0($31)\n"
+	"\t.word begin\n1:\tlw $25, 0($31)\n\taddiu $29, $29, -64\n"
 #endif
-	"\taddiu $29, $29, -64\n\tjr $25\n\tnop\n.set pop");
+	"\tjr $25\n\tnop\n.set pop");
 #elif defined __i386__ || defined __x86_64__
 __attribute__((force_align_arg_pointer)) void _start(void) { begin(); }
 #else

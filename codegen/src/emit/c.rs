@@ -51,11 +51,15 @@ pub(crate) fn asm(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     for count in 0..=MOST_ARGUMENTS {
         let name = format!("aio_syscall{count}");
         let _ = writeln!(out, "\n\t.globl {name}\n\t.type {name}, STT_FUNC");
-        for line in body(abi, convention, function, count)? {
+        for (at, line) in body(abi, convention, function, count)?.iter().enumerate() {
             let line = line.replace("{name}", &name);
-            let _ = writeln!(out, "{}{line}", if line.ends_with([':', ')']) && !line.contains(' ') { "" } else { "\t" });
+            let _ = writeln!(out, "{}{line}", if line.ends_with(':') { "" } else { "\t" });
+            // Where a function has a descriptor, its name is not where its code begins.
+            if at == 0 {
+                out += "9:\n";
+            }
         }
-        let _ = writeln!(out, "\t.size {name}, . - {name}");
+        let _ = writeln!(out, "\t.size {name}, . - 9b");
     }
     out += "\n\t.section .note.GNU-stack, \"\"\n";
     Ok(out)
@@ -194,6 +198,9 @@ fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, al
     changed.into_iter().for_each(|name| if !clobbers.contains(&name) { clobbers.push(name) });
     if !convention.flags_kept {
         clobbers.push("cc");
+    }
+    if !in_memory && save.is_empty() {
+        clobbers.extend(block.iter().map(|(register, _)| *register));
     }
     clobbers.push("memory");
 
