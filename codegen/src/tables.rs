@@ -1200,6 +1200,14 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cli")]
+    fn every_function_has_the_same_keys_in_the_same_order() {
+        let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "functions.toml").unwrap();
+        let keys = document::parse("functions.toml", text, |top| top.list("function", |block| block.keys())).unwrap();
+        assert!(keys.iter().all(|keys| keys == FUNCTION_KEYS));
+    }
+
+    #[test]
     fn no_two_abis_claim_one_rust_target() {
         let tables = Tables::embedded().unwrap();
         for abi in &tables.abis {
