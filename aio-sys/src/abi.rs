@@ -10,10 +10,6 @@
 //! assert_eq!(Errno::decode(result), Err(Errno::EBADF));
 //! ```
 
-use core::ffi::c_void;
-#[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
-use core::ptr;
-
 pub use crate::target::ABI;
 pub use crate::target::stub::*;
 
@@ -24,7 +20,7 @@ pub use crate::target::stub::*;
 pub struct Word(Register);
 
 #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
-type Register = *mut c_void;
+type Register = *mut core::ffi::c_void;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
 type Register = u64;
 
@@ -69,7 +65,7 @@ macro_rules! from_integer {
             #[inline(always)]
             fn from(value: $integer) -> Word {
                 #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
-                return Word(ptr::without_provenance_mut(value as usize));
+                return Word(core::ptr::without_provenance_mut(value as usize));
                 #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
                 return Word(value as u64);
             }

@@ -37,7 +37,7 @@ pub unsafe trait IoBuf: 'static {
 /// # Safety
 ///
 /// As of [`IoBuf`], and nobody else reads the bytes meanwhile; any bytes are valid there. `byte_mut_ptr` is the same address
-/// as `byte_ptr`.
+/// as `byte_ptr`, and to call it changes nothing of what these say.
 #[diagnostic::on_unimplemented(
     message = "the kernel cannot be let write to `{Self}`",
     label = "not memory that is owned, stays where it is, and may be written",
@@ -126,7 +126,7 @@ shared! {
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Part<B> {
     buf: B,
     range: Range<usize>,
@@ -152,6 +152,13 @@ impl<B: IoBuf> Part<B> {
     /// All of the buffer.
     pub fn into_inner(self) -> B {
         self.buf
+    }
+}
+
+/// What the clone of a buffer is like is its own affair: a shorter one is refused, as by [`Part::new`].
+impl<B: IoBuf + Clone> Clone for Part<B> {
+    fn clone(&self) -> Part<B> {
+        Part::new(self.buf.clone(), self.range())
     }
 }
 

@@ -252,7 +252,7 @@ pub fn io_getevents(
         events.len(),
         events.as_mut_ptr(),
         read_only(timeout),
-        &__aio_sigset { sigmask: sigmask.arg(), sigsetsize: size_of::<sigset_t>() }
+        &__aio_sigset::new(sigmask.arg())
     ),
     safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads `timeout` and `sigmask`"
 )]

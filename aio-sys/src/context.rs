@@ -4,10 +4,11 @@ use crate::fork::Owner;
 use crate::ring::{Events, Ring};
 use crate::types::{io_event, iocb, sigset_t};
 use crate::wait::wait;
-use crate::{ContextId, Errno, io_destroy, io_setup, io_submit};
+use crate::{ContextId, Errno, io_destroy, io_setup, raw};
 use core::fmt;
 use core::mem;
 use core::num::NonZeroU32;
+use core::slice;
 use core::time::Duration;
 
 /// An AIO context: made by [`new`](Context::new), destroyed when it is dropped.
@@ -168,7 +169,8 @@ pub enum Cause {
     /// `EAGAIN`: no place is free. Those of ended requests come back when their events are read, so read some before
     /// trying again; nothing else helps. (The kernel says the same when it has no memory for a request.)
     SlotsHeld,
-    /// `EINVAL`: there is no such context any more.
+    /// `EINVAL`: there is no such context any more. Somebody has destroyed it, or has unmapped or moved its ring, by which
+    /// the kernel knows it: then reading events from the ring is not to be tried.
     NoContext,
     /// The context belongs to the process that forked this one; the kernel was not asked.
     Forked,
@@ -190,6 +192,57 @@ impl fmt::Display for SubmitError {
 }
 
 impl core::error::Error for SubmitError {}
+
+/// What it takes to submit. It is of use while somebody else has the context, to take events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Submitter {
+    id: ContextId,
+    owner: Owner,
+}
+
+impl Submitter {
+    /// [`Context::submit`]: how many were accepted, and why not more. Nothing refers to the requests but these pointers.
+    ///
+    /// # Safety
+    ///
+    /// As there, and the context exists; the requests can be read, and written until they are accepted.
+    pub(crate) unsafe fn submit(self, requests: &[*mut iocb]) -> (usize, Option<SubmitError>) {
+        let mut index = 0;
+        while index < requests.len() {
+            if !self.owner.is_current() {
+                return (index, Some(SubmitError { index, errno: Errno::EINVAL, cause: Cause::Forked }));
+            }
+            // SAFETY: passed on.
+            match unsafe { self.call(&requests[index..]) } {
+                // The kernel never says so; a filter may.
+                Ok(0) => return (index, Some(SubmitError { index, errno: Errno::ENOSYS, cause: Cause::Hidden })),
+                Ok(accepted) => index += accepted,
+                Err(errno) => return (index, Some(SubmitError { index, errno, cause: self.cause(errno) })),
+            }
+        }
+        (index, None)
+    }
+
+    /// # Safety
+    ///
+    /// As of `submit`.
+    unsafe fn call(self, requests: &[*mut iocb]) -> Result<usize, Errno> {
+        let first = requests.as_ptr().cast_mut();
+        // SAFETY: passed on; the kernel does not write to the array.
+        Errno::decode(unsafe { raw::io_submit(self.id.as_raw(), requests.len() as _, first) })
+    }
+
+    fn cause(self, errno: Errno) -> Cause {
+        match errno {
+            Errno::EAGAIN => Cause::SlotsHeld,
+            Errno::ENOSYS => Cause::Hidden,
+            // Nothing to submit is fine, if there is a context.
+            // SAFETY: there is no request.
+            Errno::EINVAL if unsafe { self.call(&[]) } == Err(Errno::EINVAL) => Cause::NoContext,
+            _ => Cause::Refused,
+        }
+    }
+}
 
 impl Context {
     /// Makes a context for `requests` in flight at a time.
@@ -244,11 +297,11 @@ impl Context {
     /// The kernel stops at the first request that it refuses, and tells the reason only if that is the first of a call: so
     /// after a short count what is left is submitted once more. A call that gets nowhere is the last one.
     ///
-    /// It blocks for as long as the file system does; see [`io_submit`].
+    /// It blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
     ///
     /// # Errors
     ///
-    /// In [`SubmitOutcome::error`]: those of [`io_submit`].
+    /// In [`SubmitOutcome::error`]: those of [`io_submit`](crate::io_submit).
     ///
     /// # Safety
     ///
@@ -260,35 +313,16 @@ impl Context {
     ///
     /// Since 2.5; `fs/aio.c`, io_submit(2).
     pub unsafe fn submit<'s, 'i>(&self, requests: &'s [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
-        let mut rest = requests;
-        let error = loop {
-            if rest.is_empty() {
-                break None;
-            }
-            let index = requests.len() - rest.len();
-            if !self.owner.is_current() {
-                break Some(SubmitError { index, errno: Errno::EINVAL, cause: Cause::Forked });
-            }
-            // SAFETY: passed on.
-            match unsafe { io_submit(self.id, rest) } {
-                // The kernel never says so; a filter may.
-                Ok(0) => break Some(SubmitError { index, errno: Errno::ENOSYS, cause: Cause::Hidden }),
-                Ok(accepted) => rest = &rest[accepted..],
-                Err(errno) => break Some(SubmitError { index, errno, cause: self.cause(errno) }),
-            }
-        };
-        SubmitOutcome { accepted: requests.len() - rest.len(), rest, error }
+        // SAFETY: a reference has the layout of a pointer.
+        let pointers = unsafe { slice::from_raw_parts(requests.as_ptr().cast(), requests.len()) };
+        // SAFETY: passed on.
+        let (accepted, error) = unsafe { self.submitter().submit(pointers) };
+        SubmitOutcome { accepted, rest: &requests[accepted..], error }
     }
 
-    fn cause(&self, errno: Errno) -> Cause {
-        match errno {
-            Errno::EAGAIN => Cause::SlotsHeld,
-            Errno::ENOSYS => Cause::Hidden,
-            // Nothing to submit is fine, if there is a context.
-            // SAFETY: there is no request.
-            Errno::EINVAL if unsafe { io_submit(self.id, &[]) } == Err(Errno::EINVAL) => Cause::NoContext,
-            _ => Cause::Refused,
-        }
+    /// What submitting takes.
+    pub(crate) fn submitter(&self) -> Submitter {
+        Submitter { id: self.id, owner: self.owner }
     }
 
     /// The events that are ready, in the ring: see [`Ring::peek`]. `None` if it cannot be read, which is so after a fork.
@@ -425,6 +459,12 @@ impl Context {
         self.ring = None;
         // SAFETY: the ring is not read any more.
         unsafe { io_destroy(mem::take(&mut self.id)) }
+    }
+
+    /// The ring is not read any more: the kernel has said that it is not there.
+    #[cfg(feature = "std")]
+    pub(crate) fn without_ring(&mut self) {
+        self.ring = None;
     }
 
     /// Whether the caller is the process that made it, or shares its memory.

@@ -6,16 +6,19 @@
 //! event, `aio_data`, is the slot's number and generation, never an address: an event that is not expected finds nothing.
 //! All memory is allocated at first.
 
+use crate::context::Submitter;
+use crate::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK};
 use crate::types::*;
-use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, io_cancel, raw};
+use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, raw};
 use std::boxed::Box;
+use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::vec::Vec;
-use std::{fmt, iter, mem, process, slice};
+use std::{fmt, iter, mem, process};
 
 /// A request: what [`Completion::token`] says again when it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,21 +83,14 @@ pub(crate) struct Iovec {
     pub(crate) len: usize,
 }
 
-/// Elements of a vectored request at most: `UIO_MAXIOV` of `include/uapi/linux/uio.h`.
-const IOVECS: usize = 1024;
-
 /// What owns the buffers. To forget it is to leak them.
 pub(crate) struct Engine<B> {
     context: Context,
     table: Table<B>,
     /// One to a slot. The kernel finds a poll by its iocb's address, so they stay where they are.
-    iocbs: Box<[iocb]>,
-    /// Slots whose requests go out with the next `flush`, in order.
-    queued: Vec<u32>,
-    /// Scratch of `flush`.
-    requests: Vec<*mut iocb>,
-    /// Scratch of queued requests, which the kernel copies in `flush`.
-    iovecs: Vec<Iovec>,
+    iocbs: Box<[UnsafeCell<iocb>]>,
+    /// What goes out with the next `flush`.
+    outgoing: Outgoing,
     /// Events that a call has brought.
     events: Box<[io_event]>,
     /// Those of them that are not handed out yet.
@@ -103,8 +99,61 @@ pub(crate) struct Engine<B> {
     eventfd: Option<OwnedFd>,
 }
 
-// SAFETY: `requests` points into `iocbs`, which moves along on the heap, and is read only where it has just been written.
-unsafe impl<B: Send> Send for Engine<B> {}
+/// Requests on their way to the kernel.
+///
+/// They can go without the engine, which others may use meanwhile: their slots are taken, and count as in flight.
+pub(crate) struct Outgoing {
+    /// Slots, in order.
+    slots: Vec<u32>,
+    /// Their iocbs.
+    requests: Vec<*mut iocb>,
+    /// Of vectored ones. The kernel copies them when it accepts the request.
+    iovecs: Vec<Iovec>,
+    /// Which of the slots the kernel has not accepted, and why.
+    refused: Vec<(u32, Errno)>,
+    /// There is no such context any more.
+    context_is_gone: bool,
+}
+
+// SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are accepted.
+unsafe impl Send for Outgoing {}
+
+impl Outgoing {
+    pub(crate) fn new(capacity: usize) -> Outgoing {
+        Outgoing {
+            slots: Vec::with_capacity(capacity),
+            requests: Vec::with_capacity(capacity),
+            iovecs: Vec::with_capacity(UIO_MAXIOV),
+            refused: Vec::with_capacity(capacity),
+            context_is_gone: false,
+        }
+    }
+
+    /// Submits them. What the kernel refuses is set aside, to be handed out with its error.
+    ///
+    /// # Safety
+    ///
+    /// The requests are of the engine whose context the submitter is of; it exists at least until they are settled there. The
+    /// descriptors are open.
+    #[inline]
+    pub(crate) unsafe fn submit(&mut self, submitter: Submitter) {
+        let mut done = 0;
+        while done < self.requests.len() {
+            // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is not touched before
+            // `Table::end`, which is called for the request's event, or when the kernel has refused it. The engine's `drop`
+            // waits, or does not let it be freed. The addresses are those that the buffers' types vouch for. An iocb is not
+            // written by others before its request has ended, and the kernel reads it only before it accepts it.
+            let (accepted, error) = unsafe { submitter.submit(&self.requests[done..]) };
+            done += accepted;
+            let Some(error) = error else { break };
+            self.context_is_gone |= error.cause == Cause::NoContext;
+            // Another cause than the request itself is one for all that follow.
+            let refused = if error.cause == Cause::Refused { 1 } else { self.slots.len() - done };
+            self.refused.extend(self.slots[done..done + refused].iter().map(|&slot| (slot, error.errno)));
+            done += refused;
+        }
+    }
+}
 
 struct Table<B> {
     slots: Box<[Slot<B>]>,
@@ -130,6 +179,12 @@ impl<B> Table<B> {
             in_flight: 0,
             refused: VecDeque::with_capacity(capacity),
         }
+    }
+
+    /// The slot that `take` takes next. What is put there before does no harm, if it does not come to that.
+    #[inline]
+    fn vacant(&self) -> Option<u32> {
+        self.free.last().copied()
     }
 
     #[inline]
@@ -169,6 +224,16 @@ impl<B> Table<B> {
         Some(self.end(index, Errno::decode(event.res as isize)))
     }
 
+    /// Takes note of what was refused, and empties it.
+    #[inline]
+    fn settle(&mut self, outgoing: &mut Outgoing) {
+        self.in_flight -= outgoing.refused.len();
+        self.refused.extend(outgoing.refused.drain(..));
+        outgoing.slots.clear();
+        outgoing.requests.clear();
+        outgoing.iovecs.clear();
+    }
+
     fn refused(&mut self) -> Option<Completion<B>> {
         let (index, errno) = self.refused.pop_front()?;
         Some(self.end(index, Err(errno)))
@@ -184,10 +249,8 @@ impl<B> Engine<B> {
         Ok(Engine {
             context,
             table: Table::new(capacity),
-            iocbs: iter::repeat_n(iocb::default(), capacity).collect(),
-            queued: Vec::with_capacity(capacity),
-            requests: Vec::with_capacity(capacity),
-            iovecs: Vec::with_capacity(IOVECS),
+            iocbs: iter::repeat_with(UnsafeCell::default).take(capacity).collect(),
+            outgoing: Outgoing::new(capacity),
             events: iter::repeat_n(io_event::default(), capacity).collect(),
             unread: 0..0,
             eventfd,
@@ -224,9 +287,12 @@ impl<B> Engine<B> {
         (offset, flags): (u64, RwFlags),
         address: impl FnOnce(&mut B) -> (*mut u8, usize),
     ) -> Result<Token, Full<B>> {
-        let Some(index) = self.table.take() else { return Err(Full(buf)) };
-        // In its place first: to move some owners is to claim what they own.
-        let (start, len) = address(self.table.slots[index as usize].buf.insert(buf));
+        let Some(index) = self.table.vacant() else { return Err(Full(buf)) };
+        // In its place first: to move some owners is to claim what they own. Taken afterwards: `address` may panic.
+        let slot = &mut self.table.slots[index as usize];
+        slot.bufs.clear();
+        let (start, len) = address(slot.buf.insert(buf));
+        self.table.take();
         let request = iocb {
             aio_lio_opcode: opcode,
             aio_buf: start.expose_provenance() as u64,
@@ -245,26 +311,28 @@ impl<B> Engine<B> {
         (offset, flags): (u64, RwFlags),
         mut address: impl FnMut(&mut B) -> (*mut u8, usize),
     ) -> Result<Token, Full<Vec<B>>> {
-        let Some(index) = self.table.take() else { return Err(Full(bufs)) };
+        let Some(index) = self.table.vacant() else { return Err(Full(bufs)) };
         let count = bufs.len();
-        if self.iovecs.len() + count > IOVECS {
+        if self.outgoing.iovecs.len() + count > UIO_MAXIOV {
             // The kernel copies the elements in that call, and then there is room for others.
             self.flush();
         }
         let slot = &mut self.table.slots[index as usize];
-        slot.bufs = bufs;
-        if count > IOVECS {
+        (slot.buf, slot.bufs) = (None, bufs);
+        if count > UIO_MAXIOV {
+            self.table.take();
             return Ok(self.refuse(index, Errno::EINVAL));
         }
-        let first = self.iovecs.len();
+        let first = self.outgoing.iovecs.len();
         for buf in &mut slot.bufs {
             let (start, len) = address(buf);
-            self.iovecs.push(Iovec { base: start.expose_provenance(), len });
+            self.outgoing.iovecs.push(Iovec { base: start.expose_provenance(), len });
         }
+        self.table.take();
         let request = iocb {
             aio_lio_opcode: opcode,
             // It has all of its capacity since `new`, so what is in it stays where it is.
-            aio_buf: self.iovecs[first..].as_ptr().expose_provenance() as u64,
+            aio_buf: self.outgoing.iovecs[first..].as_ptr().expose_provenance() as u64,
             aio_nbytes: count as u64,
             ..iocb::default()
         };
@@ -306,8 +374,11 @@ impl<B> Engine<B> {
             request.aio_flags |= IOCB_FLAG_RESFD;
             request.aio_resfd = eventfd.as_raw_fd() as u32;
         }
-        self.iocbs[index as usize] = request;
-        self.queued.push(index);
+        let place = self.iocbs[index as usize].get();
+        // SAFETY: the slot is this request's, and neither the kernel nor an `Outgoing` uses its iocb so far.
+        unsafe { place.write(request) };
+        self.outgoing.slots.push(index);
+        self.outgoing.requests.push(place);
         token
     }
 
@@ -316,37 +387,38 @@ impl<B> Engine<B> {
         self.table.token(index)
     }
 
-    /// Submits what is queued. What the kernel refuses is set aside, to be handed out with its error.
-    ///
-    /// The descriptors that were queued must still be open: whoever queues them sees to that.
+    /// Submits what is queued. The descriptors that were queued must still be open: whoever queues them sees to that.
     #[inline]
     pub(crate) fn flush(&mut self) {
-        let iocbs = self.iocbs.as_mut_ptr();
-        self.requests.clear();
-        // SAFETY: there is one for each slot.
-        self.requests.extend(self.queued.iter().map(|&index| unsafe { iocbs.add(index as usize) }));
-        // SAFETY: a slot is queued once, so the pointers are to different iocbs, which nothing else accesses in here; a
-        // reference has the layout of a pointer.
-        let mut rest: &[&mut iocb] =
-            unsafe { slice::from_raw_parts(self.requests.as_ptr().cast(), self.requests.len()) };
-        let mut done = 0;
-        while !rest.is_empty() {
-            // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is not touched before
-            // `Table::end`, which is called for the request's event, or when the kernel has refused it. `drop` waits, or
-            // does not let it be freed. The addresses are those that the buffers' types vouch for.
-            let outcome = unsafe { self.context.submit(rest) };
-            self.table.in_flight += outcome.accepted;
-            done += outcome.accepted;
-            let Some(error) = outcome.error else { break };
-            // Another cause than the request itself is one for all that follow.
-            let refused = if error.cause == Cause::Refused { 1 } else { outcome.rest.len() };
-            let slots = &self.queued[done..done + refused];
-            self.table.refused.extend(slots.iter().map(|&index| (index, error.errno)));
-            done += refused;
-            rest = &outcome.rest[refused..];
+        self.table.in_flight += self.outgoing.slots.len();
+        // SAFETY: the context is this one's, which is borrowed.
+        unsafe { self.outgoing.submit(self.context.submitter()) };
+        self.table.settle(&mut self.outgoing);
+        if mem::take(&mut self.outgoing.context_is_gone) {
+            self.context.without_ring();
         }
-        self.queued.clear();
-        self.iovecs.clear();
+    }
+
+    /// What is queued, and what submits it. To be given back to `settle`, at the latest before the engine is dropped.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn depart(&mut self, spare: Outgoing) -> (Outgoing, Submitter) {
+        self.table.in_flight += self.outgoing.slots.len();
+        (mem::replace(&mut self.outgoing, spare), self.context.submitter())
+    }
+
+    /// Takes note of what was refused.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn settle(&mut self, outgoing: &mut Outgoing) {
+        self.table.settle(outgoing);
+        if mem::take(&mut outgoing.context_is_gone) {
+            self.context.without_ring();
+        }
+    }
+
+    /// Whether the request has not ended.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has(&self, token: Token) -> bool {
+        self.table.find(token).is_some()
     }
 
     pub(crate) fn cancel(&mut self, poll: PollToken) -> Result<bool, Errno> {
@@ -356,8 +428,11 @@ impl<B> Engine<B> {
         }
         // SAFETY: io_cancel takes no events.
         let id = unsafe { self.context.id() };
-        match io_cancel(id, &self.iocbs[index as usize], &mut io_event::default()) {
-            Ok(()) | Err(Errno::EINPROGRESS) => Ok(true),
+        let (request, mut event) = (self.iocbs[index as usize].get(), io_event::default());
+        // SAFETY: the kernel reads the request's key, compares its address, and may write to the event; a poll has no buffer.
+        let cancelled = Errno::decode(unsafe { raw::io_cancel(id.as_raw(), request, &mut event) });
+        match cancelled {
+            Ok(_) | Err(Errno::EINPROGRESS) => Ok(true),
             Err(Errno::EINVAL) => Ok(false),
             Err(errno) => Err(errno),
         }
@@ -458,19 +533,9 @@ impl<B> Drop for Engine<B> {
 }
 
 fn eventfd() -> Result<OwnedFd, Errno> {
-    // include/uapi/linux/eventfd.h, which takes them from fcntl.h: asm-generic's and its exceptions.
-    const EFD_NONBLOCK: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-        0x80
-    } else if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) {
-        0x4000
-    } else {
-        0x800
-    };
-    const EFD_CLOEXEC: i32 =
-        if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) { 0x40_0000 } else { 0x8_0000 };
-
+    // EFD_NONBLOCK and EFD_CLOEXEC are these (include/uapi/linux/eventfd.h).
     // SAFETY: it makes a descriptor and touches no memory.
-    let fd = Errno::decode(unsafe { raw::eventfd2(0, EFD_NONBLOCK | EFD_CLOEXEC) })?;
+    let fd = Errno::decode(unsafe { raw::eventfd2(0, O_NONBLOCK | O_CLOEXEC) })?;
     // SAFETY: new, and ours.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

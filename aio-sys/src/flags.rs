@@ -1,6 +1,7 @@
 //! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the write that was to be durable
 //! is not.
 
+use crate::target::uapi_of_arch::*;
 use crate::types::*;
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
@@ -135,17 +136,17 @@ flags! {
     /// ```
     PollEvents: u16 {
         /// There is something to read.
-        IN = 0x1;
+        IN = POLLIN;
         /// There is something out of the ordinary to read.
-        PRI = 0x2;
+        PRI = POLLPRI;
         /// A write would not block.
-        OUT = 0x4;
+        OUT = POLLOUT;
         /// An error; found without being asked for.
-        ERR = 0x8;
+        ERR = POLLERR;
         /// The other end has hung up; found without being asked for.
-        HUP = 0x10;
+        HUP = POLLHUP;
         /// The other end writes nothing any more.
-        RDHUP = if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) { 0x800 } else { 0x2000 };
+        RDHUP = POLLRDHUP;
     }
 }
 

@@ -6,6 +6,7 @@
 //! the address space (`vfork`, `CLONE_VM`), share the page as they share the contexts.
 
 use crate::abi::{self, Word};
+use crate::target::uapi_of_arch::*;
 use crate::{Errno, nr, raw};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -84,26 +85,13 @@ const BYTES: usize = size_of::<AtomicUsize>();
 
 /// A private page that forks wipe.
 fn map() -> Result<*mut AtomicUsize, Errno> {
-    // include/uapi/asm-generic/mman-common.h, include/uapi/linux/mman.h and arch/mips/include/uapi/asm/mman.h
-    const PROT_READ_WRITE: usize = 0x1 | 0x2;
-    const MAP_PRIVATE: usize = 0x02;
-    const MAP_ANONYMOUS: usize = match cfg!(any(
-        target_arch = "mips",
-        target_arch = "mips32r6",
-        target_arch = "mips64",
-        target_arch = "mips64r6"
-    )) {
-        true => 0x800,
-        false => 0x20,
-    };
-    const MADV_WIPEONFORK: usize = 18;
-
     if cfg!(miri) {
         // There are no calls, and no forks.
         static NO_PAGE: AtomicUsize = AtomicUsize::new(0);
         return Ok((&raw const NO_PAGE).cast_mut());
     }
-    let arguments = [0, BYTES, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, usize::MAX, 0];
+    let (protection, flags) = ((PROT_READ | PROT_WRITE) as usize, (MAP_PRIVATE | MAP_ANONYMOUS) as usize);
+    let arguments = [0, BYTES, protection, flags, usize::MAX, 0];
     // SAFETY: an anonymous mapping where nothing is mapped.
     let page = Errno::decode(unsafe { mmap(arguments) })?;
     let page = ptr::with_exposed_provenance_mut::<AtomicUsize>(page);

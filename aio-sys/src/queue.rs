@@ -100,10 +100,14 @@ impl<B> Queue<B> {
         self.0.eventfd().map(AsFd::as_fd)
     }
 
-    /// Reads the eventfd, so that it signals anew; what it counted, 0 if there is none.
+    /// Reads the eventfd, so that it signals anew; what it counted. 0 if there is none, and in a child, which shares the
+    /// counter with its parent.
+    ///
+    /// Nothing else should read it: whoever does takes the signals of completions, which are then found by the next `reap`
+    /// that is made for another reason.
     pub fn clear_eventfd(&self) -> u64 {
         let mut count = 0u64;
-        if let Some(fd) = self.0.eventfd() {
+        if let Some(fd) = self.0.eventfd().filter(|_| self.0.context().is_ours()) {
             // SAFETY: the kernel writes 8 bytes to `count`. If there is nothing to read, it leaves it at 0.
             unsafe { raw::read(fd.as_raw_fd() as _, (&raw mut count).cast(), size_of::<u64>()) };
         }

@@ -28,6 +28,7 @@ use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
+use std::vec::Vec;
 
 /// Runs `run` with a [`Scope`], through which it may submit requests on buffers that are borrowed for `'env`; then waits until
 /// none is in flight, also if it panics.
@@ -253,6 +254,101 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
             Borrowed::Exclusive(buf) => Full(buf),
             Borrowed::Shared(_) => unreachable!("the buffer that was given"),
         })
+    }
+
+    /// Reads into one buffer after the other; see [`Batch::readv`]. The completion gives them back in
+    /// [`bufs`](Completion::bufs).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], which gives the buffers back.
+    ///
+    /// # Example: a header and what follows it, by one request
+    ///
+    /// ```
+    /// use aio_sys::scope;
+    /// use std::num::NonZeroU32;
+    /// use std::os::fd::AsFd;
+    ///
+    /// let file = std::fs::File::open("/proc/self/exe")?;
+    /// let (mut magic, mut rest) = ([0; 4], [0; 60]);
+    /// scope(NonZeroU32::MIN, |scope| {
+    ///     scope.batch(|batch| batch.readv(file.as_fd(), vec![&mut magic, &mut rest], 0)).unwrap();
+    ///     scope.wait(1, None, |completion| assert_eq!(completion.result, Ok(64)))
+    /// })??;
+    /// assert_eq!(&magic, b"\x7fELF");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn readv(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        bufs: Vec<&'env mut [u8]>,
+        offset: u64,
+    ) -> Result<Token, Full<Vec<&'env mut [u8]>>> {
+        self.readv_with(fd, bufs, offset, RwFlags::NONE)
+    }
+
+    /// [`readv`](ScopeBatch::readv), with flags: since 4.13.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], which gives the buffers back.
+    pub fn readv_with(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        bufs: Vec<&'env mut [u8]>,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Result<Token, Full<Vec<&'env mut [u8]>>> {
+        if self.free() == 0 {
+            return Err(Full(bufs));
+        }
+        self.vectored(IOCB_CMD_PREADV, fd, bufs.into_iter().map(Borrowed::Exclusive), (offset, flags))
+    }
+
+    /// Writes one buffer after the other; see [`Batch::writev`]. The completion gives them back in
+    /// [`bufs`](Completion::bufs).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], which gives the buffers back.
+    pub fn writev(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        bufs: Vec<&'env [u8]>,
+        offset: u64,
+    ) -> Result<Token, Full<Vec<&'env [u8]>>> {
+        self.writev_with(fd, bufs, offset, RwFlags::NONE)
+    }
+
+    /// [`writev`](ScopeBatch::writev), with flags: since 4.13.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], which gives the buffers back.
+    pub fn writev_with(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        bufs: Vec<&'env [u8]>,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Result<Token, Full<Vec<&'env [u8]>>> {
+        if self.free() == 0 {
+            return Err(Full(bufs));
+        }
+        self.vectored(IOCB_CMD_PWRITEV, fd, bufs.into_iter().map(Borrowed::Shared), (offset, flags))
+    }
+
+    /// There is a free slot. `lent` are exclusive if `opcode` is that of a read.
+    fn vectored<T>(
+        &mut self,
+        opcode: u16,
+        fd: BorrowedFd<'fd>,
+        lent: impl Iterator<Item = Borrowed<'env>>,
+        place: (u64, RwFlags),
+    ) -> Result<Token, Full<T>> {
+        let queued = self.0.engine().vectored(opcode, fd, lent.collect(), place, Borrowed::address);
+        queued.map_err(|Full(_)| unreachable!("there is a free slot"))
     }
 
     /// Writes all of `buf` at `offset`; see [`Batch::write`].

@@ -15,17 +15,20 @@
 //! - A poll is cancelled.
 //!
 //! So `select!` and timeouts lose nothing but the buffer, and the slot is free again when the kernel is done. A future that is
-//! forgotten leaks its place in a table, and not the slot.
+//! *forgotten* (`mem::forget`, which no executor does) keeps what it has: its place in a table, its buffer when the result is
+//! there, and if it still waited for a slot, the slot that it gets.
 //!
 //! # How it works
 //!
 //! Each request has the queue's eventfd signalled. A task, which [`Builder::build`] spawns, waits for it, reads it, takes all
 //! completions from the ring, and wakes whom they belong to. What the kernel has done within the submission, such as a read
 //! from the page cache, and what it has refused, is taken at once, without the task. The counter of the eventfd has no meaning.
+//! Nobody else is given the eventfd; should somebody get hold of it all the same, through `/proc` or by its number, and read
+//! the counter, then what has ended meanwhile is found with the next completion, or the next request that is submitted.
 //!
 //! Submitting blocks the thread for as long as the file system does: see [`crate::io_submit`]. Direct I/O hardly does; for
-//! files in the page cache there is [`Builder::nowait`]. One queue submits for one task at a time, so where submitting may
-//! block, a queue for each thread is better than one for all.
+//! files in the page cache there is [`Builder::nowait`]. Only the thread is blocked, and not the queue: on other threads of the
+//! runtime, tasks go on to submit, and are told what has ended.
 //!
 //! # The end
 //!
@@ -58,7 +61,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::engine::Iovec;
+use crate::engine::{Iovec, Outgoing};
 use crate::queue::{source, target};
 use crate::{Completion, Errno, Full, IoBuf, IoBufMut, PollEvents, PollToken, RwFlags, SetupError, Token, raw};
 use ::tokio::io::Interest;
@@ -123,8 +126,9 @@ pub struct Batch<'q, 'fd, B: IoBuf + Send> {
     shared: &'q Arc<Shared<B>>,
 }
 
-/// `driven` is locked before `entries`, and neither while code runs that is not of here: a waker, a buffer's `drop`. The one
-/// exception is the function of a batch, under `driven`; so what it could do by dropping a request needs `entries` alone.
+/// `driven` is locked before `entries`, and neither while code runs that is not of here: a waker, a buffer's `drop`; nor while
+/// something is submitted, which may block. The one exception is the function of a batch, under `driven`; so what it could do
+/// by dropping a request needs `entries` alone.
 struct Shared<B: IoBuf + Send> {
     driven: Mutex<Driven<B>>,
     entries: Mutex<Entries<B>>,
@@ -144,6 +148,8 @@ struct Driven<B: IoBuf + Send> {
     queue: Option<crate::Queue<B>>,
     /// By [`Token::index`].
     entry_of: Box<[usize]>,
+    /// As many as submissions were under way at a time.
+    spares: Vec<Outgoing>,
 }
 
 /// A request has an entry until its future has taken the result: longer than its slot, so that a task that does not come back
@@ -224,9 +230,8 @@ impl Builder {
         let runtime = Handle::current();
         let queue = crate::Queue::with_eventfd(self.capacity).map_err(setup)?;
         let eventfd = Arc::new(queue.eventfd().expect("it was made with one").try_clone_to_owned()?);
-        // Its successor is in tokio 1.54 only, and tells apart what an owned descriptor, never changed, is not.
-        #[allow(deprecated)]
-        let readable = AsyncFd::with_interest(eventfd.clone(), Interest::READABLE)?;
+        // SAFETY: an owned descriptor, which is neither closed nor changed as long as somebody has it, as the result does.
+        let readable = unsafe { AsyncFd::register_with_interest(eventfd.clone(), Interest::READABLE)? };
         let capacity = self.capacity.get() as usize;
         let entries = Entries {
             list: Vec::with_capacity(capacity),
@@ -235,7 +240,11 @@ impl Builder {
             closed: false,
         };
         let shared = Arc::new_cyclic(|shared: &Weak<Shared<B>>| Shared {
-            driven: Mutex::new(Driven { queue: Some(queue), entry_of: iter::repeat_n(0, capacity).collect() }),
+            driven: Mutex::new(Driven {
+                queue: Some(queue),
+                entry_of: iter::repeat_n(0, capacity).collect(),
+                spares: Vec::new(),
+            }),
             entries: Mutex::new(entries),
             places: Semaphore::new(capacity),
             eventfd,
@@ -357,13 +366,12 @@ impl<B: IoBuf + Send> Driven<B> {
 
 impl<B: IoBuf + Send> Drop for Held<'_, B> {
     fn drop(&mut self) {
-        let Driven { queue, entry_of } = &mut *self.driven;
+        let Driven { queue, entry_of, .. } = &mut *self.driven;
         let (Some(queue), ended) = (queue, &mut self.ended) else { return };
         let mut entries = lock(&ended.shared.entries);
-        for poll in entries.cancelled.drain(..) {
-            // If it cannot be cancelled, it ends by itself, or not at all: its slot is lost.
-            let _ = queue.cancel(poll);
-        }
+        // One that has just ended, or is still on its way to the kernel, is looked for again. If a filter forbids the call, it
+        // ends by itself, or not at all: its slot is lost.
+        entries.cancelled.retain(|&poll| queue.cancel(poll) == Ok(false) && queue.0.has(poll.into()));
         let mut visit = |completion: Completion<B>| {
             ended.places += 1;
             let entry = entry_of[completion.token.index()];
@@ -514,7 +522,8 @@ impl<B: IoBuf + Send> Queue<B> {
     /// Submits what `fill` puts into the batch by one call of io_submit(2), once there are slots for so many requests; if the
     /// queue has fewer, for as many as it has.
     ///
-    /// While `fill` runs, the queue is locked: it must not poll another future of this queue, which would wait for good.
+    /// While `fill` runs, the queue is locked: it must not poll another future of this queue, which would wait for good. It is
+    /// locked for submitting, too, if `fill` panics, and for what is submitted early; see [`crate::Queue::batch`].
     ///
     /// # Example: two reads, one call
     ///
@@ -543,12 +552,26 @@ impl<B: IoBuf + Send> Queue<B> {
         let capacity = self.shared.capacity;
         let places = requests.min(capacity);
         self.shared.places.acquire_many(places as u32).await.expect(SHUT_DOWN).forget();
-        let mut held = self.shared.hold(places);
-        let Held { driven, ended } = &mut held;
-        let Driven { queue, entry_of } = &mut **driven;
-        let queue = queue.as_mut().expect(UNTIL_DROPPED);
-        let batch = crate::Batch::new(&mut queue.0);
-        fill(&mut Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared })
+        let (result, mut outgoing, submitter) = {
+            let mut held = self.shared.hold(places);
+            let Held { driven, ended } = &mut held;
+            let Driven { queue, entry_of, spares } = &mut **driven;
+            let engine = &mut queue.as_mut().expect(UNTIL_DROPPED).0;
+            let batch = crate::Batch::new(engine);
+            let mut batch = Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
+            let result = fill(&mut batch);
+            // To drop it, as it is if `fill` panics, is to submit it here.
+            mem::forget(batch);
+            let (outgoing, submitter) = engine.depart(spares.pop().unwrap_or_else(|| Outgoing::new(capacity)));
+            (result, outgoing, submitter)
+        };
+        // The queue is not locked: this may block.
+        // SAFETY: what is shared, the engine within, is dropped after this; descriptors are borrowed for 'fd, which is longer.
+        unsafe { outgoing.submit(submitter) };
+        let mut held = self.shared.hold(0);
+        held.driven.queue().0.settle(&mut outgoing);
+        held.driven.spares.push(outgoing);
+        result
     }
 
     /// A batch of one request, and its result.
@@ -656,18 +679,28 @@ impl<B: IoBuf + Send, T> Future for Request<B, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let entry = self.entry.expect("not polled after it has ended");
-        let mut entries = lock(&self.shared.entries);
-        let closed = entries.closed;
-        if let Entry::Waiting(waker) = &mut entries.list[entry] {
-            assert!(!closed, "{SHUT_DOWN}");
-            let other = match waker {
-                Some(waker) if waker.will_wake(context.waker()) => None,
-                _ => waker.replace(context.waker().clone()),
-            };
+        // To clone a waker is to run code that is not of here.
+        let mut fresh = None;
+        let mut entries = loop {
+            let mut entries = lock(&self.shared.entries);
+            let closed = entries.closed;
+            let Entry::Waiting(waker) = &mut entries.list[entry] else { break entries };
+            if closed {
+                drop(entries);
+                panic!("{SHUT_DOWN}");
+            }
+            if waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                return Poll::Pending;
+            }
+            if let Some(fresh) = fresh.take() {
+                let other = waker.replace(fresh);
+                drop(entries);
+                drop(other);
+                return Poll::Pending;
+            }
             drop(entries);
-            drop(other);
-            return Poll::Pending;
-        }
+            fresh = Some(context.waker().clone());
+        };
         let ended = entries.free(entry);
         drop(entries);
         self.entry = None;

@@ -94,14 +94,32 @@ pub struct sigset_t {
     pub sig: [c_ulong; SIGSET_BYTES / size_of::<c_ulong>()],
 }
 
-/// The signal mask of `io_pgetevents`, and its size.
+/// The signal mask of `io_pgetevents`, and its size. On x32 the entry point is the 64-bit one, and so is the structure.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct __aio_sigset {
     /// The mask while waiting; null leaves the thread's own.
     pub sigmask: *const sigset_t,
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+    high_half_of_sigmask: u32,
     /// [`SIGSET_BYTES`].
     pub sigsetsize: usize,
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+    high_half_of_sigsetsize: u32,
+}
+
+impl __aio_sigset {
+    /// A mask; null is none.
+    pub const fn new(sigmask: *const sigset_t) -> __aio_sigset {
+        __aio_sigset {
+            sigmask,
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+            high_half_of_sigmask: 0,
+            sigsetsize: SIGSET_BYTES,
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+            high_half_of_sigsetsize: 0,
+        }
+    }
 }
 
 /// A time with 64-bit seconds, on every ABI.
@@ -146,6 +164,6 @@ const _: () = {
     assert!(size_of::<aio_ring>() == 32 && offset_of!(aio_ring, header_length) == 28);
     assert!(offset_of!(aio_ring, head) == 8 && offset_of!(aio_ring, tail) == 12 && offset_of!(aio_ring, magic) == 16);
     assert!(size_of::<sigset_t>() == SIGSET_BYTES);
-    assert!(size_of::<__aio_sigset>() == 2 * size_of::<usize>());
+    assert!(size_of::<__aio_sigset>() == 2 * size_of::<crate::abi::Word>());
     assert!(size_of::<__kernel_timespec>() == 16 && size_of::<old_timespec32>() == 8);
 };

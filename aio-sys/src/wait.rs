@@ -38,8 +38,7 @@ pub(crate) fn wait(
         });
         let mut time = __kernel_timespec { tv_sec, tv_nsec };
         let time = if timeout.is_some() { &raw mut time } else { ptr::null_mut() };
-        let mask =
-            __aio_sigset { sigmask: sigmask.map_or(ptr::null(), ptr::from_ref), sigsetsize: size_of::<sigset_t>() };
+        let mask = __aio_sigset::new(sigmask.map_or(ptr::null(), ptr::from_ref));
         // SAFETY: the kernel writes only `events`, at most as many as there are; it reads the time and the mask.
         let result = unsafe {
             crate::raw::io_pgetevents_time64(

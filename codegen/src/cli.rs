@@ -4,6 +4,7 @@
 
 mod compare;
 
+use crate::diff::plain;
 use crate::tables::Abi;
 use crate::{Error, Tables, emit, explain, export, files, import, resolved};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -182,7 +183,8 @@ pub fn run() -> ExitCode {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Differs) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("{error}");
+            // It may quote a file, or what was typed.
+            eprintln!("{}", plain(&error.to_string()));
             ExitCode::from(2)
         }
     }
@@ -228,7 +230,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         Verb::Diff(args) => return compare::diff(args),
         Verb::Check(args) => return compare::check(args),
         Verb::Export { format, abi, tables, header_names } => {
-            let tables = load(&folder(tables), &[])?;
+            let tables = chosen(tables)?;
             let read = tables.imported()?;
             let exported = export::choose(&tables, &read, &abi, header_names)?;
             print(&match format {
@@ -240,12 +242,12 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             })?;
         }
         Verb::Explain { call, abi: names, tables } => {
-            let tables = load(&folder(tables), &[])?;
+            let tables = chosen(tables)?;
             let abis: Vec<_> = names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
             print(&explain::explain(&tables, &call, &abis)?)?;
         }
         Verb::Emit { language, abi: Some(name), tables, .. } => {
-            let tables = load(&folder(tables), &[])?;
+            let tables = chosen(tables)?;
             let abi = abi(&tables, &name)?;
             print(&match language {
                 None => emit::target(&tables, abi)?,
@@ -254,7 +256,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             })?;
         }
         Verb::Emit { abi: None, check, tables, .. } => {
-            let copies = copies(&load(&folder(tables), &[])?)?;
+            let copies = copies(&chosen(tables)?)?;
             if !check {
                 report(&workspace(), &copies)?;
                 return Ok(Outcome::Fine);
@@ -328,8 +330,30 @@ fn workspace() -> PathBuf {
     package.as_deref().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned()
 }
 
-fn folder(tables: Option<PathBuf>) -> PathBuf {
-    tables.unwrap_or_else(|| workspace().join("tables"))
+/// The tables that a verb was asked to read: those of a folder, or the repository's.
+fn chosen(folder: Option<PathBuf>) -> Result<Tables, Error> {
+    if let Some(folder) = folder {
+        return whole(&folder);
+    }
+    let place = workspace().join("tables");
+    let tables = whole(&place)?;
+    match aio_tables::FILES.iter().find(|(name, _)| !BY_HAND.contains(name) && !place.join(name).exists()) {
+        Some((name, _)) => Err(missing(&place.join(name))),
+        None => Ok(tables),
+    }
+}
+
+/// The imported tables of a folder, of which none is missing.
+fn whole(folder: &Path) -> Result<Tables, Error> {
+    let tables = load(folder, &[])?;
+    match tables.joined()?.iter().find(|name| !tables.has_table(name)) {
+        Some(name) => Err(missing(&folder.join(format!("{name}.toml")))),
+        None => Ok(tables),
+    }
+}
+
+fn missing(path: &Path) -> Error {
+    Error::new(path.display().to_string(), 0, "is missing from the tables beside it; import them again")
 }
 
 fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
@@ -354,18 +378,27 @@ fn print(text: &str) -> Result<(), Error> {
 /// Facts that no import writes.
 const BY_HAND: [&str; 3] = ["abis.toml", "absent.toml", "functions.toml"];
 
-/// The imported tables of a folder, with `newer` in place of those it has, beside the facts written by hand.
+/// The tables of a folder, with `newer` in place of those it has. Facts written by hand that it does not have are the
+/// repository's.
 fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
     let mut found = Vec::new();
-    for &(name, text) in aio_tables::FILES {
+    for &(name, text) in aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name)) {
         let path = folder.join(name);
-        let shown = path.display().to_string();
-        if BY_HAND.contains(&name) {
-            found.push((name.to_owned(), format!("tables/{name}"), text.into()));
-        } else if let Some((_, text)) = newer.iter().find(|(newer, _)| newer == name) {
-            found.push((name.to_owned(), shown, text.clone().into()));
-        } else if path.exists() {
-            found.push((name.to_owned(), shown, files::read(&path)?.into()));
+        found.push(match path.symlink_metadata().is_ok() {
+            true => (name.to_owned(), path.display().to_string(), files::read(&path)?.into()),
+            false => (name.to_owned(), format!("tables/{name}"), text.into()),
+        });
+    }
+    let mut names: Vec<String> = aio_tables::FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    names.extend(Tables::new(found.clone())?.sources.iter().map(|source| format!("{}.toml", source.name)));
+    for name in names {
+        let path = folder.join(&name);
+        if found.iter().any(|(known, ..)| *known == name) {
+            continue;
+        } else if let Some((_, text)) = newer.iter().find(|(newer, _)| *newer == name) {
+            found.push((name, path.display().to_string(), text.clone().into()));
+        } else if path.symlink_metadata().is_ok() {
+            found.push((name, path.display().to_string(), files::read(&path)?.into()));
         }
     }
     if found.len() == BY_HAND.len() {

@@ -15,7 +15,9 @@ pub(crate) use c::{asm, c};
 
 use crate::Error;
 use crate::ctype::{self, Width};
-use crate::tables::{Abi, Absent, Call, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables};
+use crate::tables::{
+    Abi, Absent, Call, Constants, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables,
+};
 use std::fmt::Write as _;
 
 /// The first line of every generated file.
@@ -42,7 +44,7 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     let _ = writeln!(out, "/// Bytes of the kernel's signal set.\npub const SIGSET_BYTES: usize = {sigset};\n");
     numbers(&mut out, &calls);
     errnos(&mut out, &tables.errnos(&abi.arch)?);
-    constants(&mut out, tables)?;
+    constants(&mut out, tables, &abi.arch)?;
     let others: Vec<_> =
         abi.others.iter().map(|other| Ok((other, numbers_of(tables, abi, other)?))).collect::<Result<_, Error>>()?;
     stub::module(&mut out, abi, convention, &others);
@@ -133,10 +135,21 @@ fn errnos(out: &mut String, errnos: &[crate::tables::ErrnoValue]) {
     out.push_str("    ];\n}\n\n");
 }
 
-fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
+/// Those for every architecture, and in a module of their own those of this one.
+fn constants(out: &mut String, tables: &Tables, arch: &str) -> Result<(), Error> {
+    let (common, own): (Vec<_>, Vec<_>) = tables.constants()?.into_iter().partition(|header| header.archs.is_empty());
     out.push_str("pub mod uapi {\n");
-    for header in tables.constants()? {
-        for constant in header.constants {
+    values(out, &common);
+    out.push_str("}\n\n#[allow(dead_code)]\npub mod uapi_of_arch {\n");
+    let own: Vec<_> = own.into_iter().filter(|header| header.archs.iter().any(|a| a == arch)).collect();
+    values(out, &own);
+    out.push_str("}\n\n");
+    Ok(())
+}
+
+fn values(out: &mut String, headers: &[Constants]) {
+    for header in headers {
+        for constant in &header.constants {
             let value = if constant.value > 9 { format!("{:#x}", constant.value) } else { constant.value.to_string() };
             let _ = writeln!(
                 out,
@@ -145,8 +158,6 @@ fn constants(out: &mut String, tables: &Tables) -> Result<(), Error> {
             );
         }
     }
-    out.push_str("}\n\n");
-    Ok(())
 }
 
 /// The prototype of an entry point on an ABI, if it is one and only one.
@@ -242,16 +253,20 @@ enum Slot<'f> {
 
 impl<'p> Function<'p> {
     /// The function for a call. An entry point that takes the halves of 64-bit arguments by hand, as the ABI lays them
-    /// out, has the signature that the call has elsewhere, so that programs need not know.
+    /// out, has the signature that the call has elsewhere, so that programs need not know; so has a compat entry point.
     fn of(abi: &Abi, prototypes: &'p [Prototype], call: &Call<'_>) -> Option<Function<'p>> {
         let mut entries = [call.entry, call.compat].into_iter().flatten();
         let own = entries.find_map(|entry| Function::new(abi, prototype(prototypes, abi, entry)?))?;
         let generic = format!("sys_{}", call.name);
         let everywhere = |prototype: &&Prototype| prototype.entry == generic && !prototype.source.starts_with("arch/");
         for prototype in prototypes.iter().filter(everywhere).filter(|_| own.prototype.entry != generic) {
-            let shared = Function::new(abi, prototype);
-            if let Some(shared) = shared.filter(|shared| shared.joins(&own)) {
+            let Some(shared) = Function::new(abi, prototype) else { continue };
+            if shared.joins(&own) {
                 return Some(Function { splits: Some(own.prototype), ..shared });
+            }
+            // Where only the compat entry point is in the table, as some of x32's, its pointers are numbers to the kernel.
+            if own.prototype.entry.starts_with("compat_sys_") && shared.shape() == own.shape() {
+                return Some(shared);
             }
         }
         Some(own)

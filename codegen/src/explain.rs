@@ -1,8 +1,9 @@
 //! What becomes of a call: from the instruction through the kernel's labels and tables to the function that it ends in.
 
 use crate::Error;
+use crate::diff::plain;
 use crate::tables::{Abi, Absent, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// What is asked about.
@@ -27,14 +28,23 @@ struct Facts<'t> {
     absent: Vec<Absent>,
 }
 
+/// A longer name is no call's, and is not compared with those that are.
+const LONGEST: usize = 100;
+
 /// The answer about a name or a number: on each of `abis` in full, or on every ABI at a glance.
 pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
+    // Tables may be anybody's, and a terminal obeys some characters.
+    let safe = |text: String| text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
+    answer(tables, what, abis).map(safe)
+}
+
+fn answer(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
     let asked = asked(what)?;
-    for abi in abis {
-        tables.table(&abi.table)?;
-    }
     let read = tables.imported()?;
     let facts = Facts::new(tables, &read)?;
+    for abi in abis {
+        facts.has(abi, read.get(&abi.table))?;
+    }
     if let Asked::Name(name) = asked {
         facts.known(name)?;
     }
@@ -74,14 +84,15 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => what.parse(),
     };
-    let refused = |_| format!("`{what}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for");
+    let refused =
+        |_| format!("`{}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for", shortened(what));
     number.map(Asked::Number).map_err(|error| Error::new("explain", 0, refused(error)))
 }
 
 impl<'t> Facts<'t> {
     fn new(tables: &'t Tables, read: &'t BTreeMap<String, KernelTable>) -> Result<Facts<'t>, Error> {
         let room = |abi: &'t Abi| {
-            let table = read.get(&abi.table)?;
+            let table = read.get(&abi.table).filter(|table| table.tags(&abi.name).is_some())?;
             Some(Room { abi, table, calls: abi.calls(table) })
         };
         Ok(Facts {
@@ -91,6 +102,19 @@ impl<'t> Facts<'t> {
             bare: tables.bare()?,
             absent: tables.absent()?,
         })
+    }
+
+    /// Refuses an ABI that the tables are without.
+    fn has(&self, abi: &Abi, table: Option<&KernelTable>) -> Result<(), Error> {
+        let lacks = match table {
+            None => format!("these tables are without {}.toml, which has its numbers", abi.table),
+            Some(table) if table.tags(&abi.name).is_none() => {
+                format!("Linux {}, which these tables are from, has none", table.linux)
+            }
+            Some(_) => return Ok(()),
+        };
+        let there: Vec<&str> = self.rooms.iter().map(|room| room.abi.name.as_str()).collect();
+        Err(Error::new("--abi", 0, format!("no {}: {lacks}; there are {}", abi.name, there.join(", "))))
     }
 
     /// Refuses a name that no ABI has, with those that are near to it.
@@ -106,24 +130,25 @@ impl<'t> Facts<'t> {
         let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"].iter().find_map(|prefix| name.strip_prefix(prefix));
         let wanted = bare.unwrap_or(name);
         let limit = (wanted.chars().count() / 3).max(1);
-        let mut near: Vec<(usize, &str)> =
-            names().map(|known| (strsim::damerau_levenshtein(wanted, known), known)).collect();
+        let known: BTreeSet<&str> = names().filter(|_| wanted.len() <= LONGEST).collect();
+        let distance = |known| (strsim::damerau_levenshtein(wanted, known), known);
+        let mut near: Vec<(usize, &str)> = known.into_iter().map(distance).collect();
         near.retain(|(distance, _)| *distance <= limit);
         near.sort_unstable();
-        near.dedup();
         near.truncate(if near.first().is_some_and(|(distance, _)| *distance == 0) { 1 } else { 3 });
         let near: Vec<String> = near.iter().map(|(_, name)| format!("`{name}`")).collect();
         let hint = match near.is_empty() {
             true => "`cargo codegen export tsv` lists them all".to_owned(),
             false => format!("did you mean {}?", near.join(" or ")),
         };
-        Err(Error::new("explain", 0, format!("no ABI has a call `{name}`; {hint}")))
+        Err(Error::new("explain", 0, format!("no ABI has a call `{}`; {hint}", shortened(name))))
     }
 
     /// A line an ABI.
     fn everywhere(&self, asked: &Asked, what: &str) -> Result<String, Error> {
         let mut rows = Vec::new();
         let mut lacking: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut unbuilt: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut entries: Vec<&str> = Vec::new();
         for room in &self.rooms {
             let Some(call) = room.find(asked) else {
@@ -137,8 +162,13 @@ impl<'t> Facts<'t> {
                 }
                 continue;
             };
-            let entry = room.taken(call, false);
-            let compat = room.taken(call, true).filter(|_| room.taken(call, true) != entry);
+            let entry = room.abi.ends_in(call, false);
+            let compat = room.abi.ends_in(call, true).filter(|_| room.abi.ends_in(call, true) != entry);
+            for entry in entry.iter().chain(&compat) {
+                if let Some(Bare { why: Why::NotBuilt, .. }) = self.bare(entry, room.abi) {
+                    unbuilt.entry(entry).or_default().push(&room.abi.name);
+                }
+            }
             entries.extend(entry.iter().chain(&compat));
             let name = if let Asked::Name(_) = asked { "" } else { call.name };
             let number = short(room.abi, call.number);
@@ -153,9 +183,13 @@ impl<'t> Facts<'t> {
             rows.iter().map(|(abi, number, name, entry, compat)| vec![abi.as_str(), number, name, entry, compat]),
         );
         let mut out = aligned(&lines, "");
-        for (at, (why, abis)) in lacking.iter().enumerate() {
+        let lacking = lacking.iter().map(|(why, abis)| format!("not on {}: {why}", abis.join(", ")));
+        let unbuilt = unbuilt
+            .iter()
+            .map(|(entry, abis)| format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", ")));
+        for (at, line) in lacking.chain(unbuilt).enumerate() {
             let blank = if at == 0 { "\n" } else { "" };
-            let _ = writeln!(out, "{blank}not on {}: {why}", abis.join(", "));
+            let _ = writeln!(out, "{blank}{line}");
         }
         if let Asked::Name(_) = asked {
             entries.sort_unstable();
@@ -241,18 +275,23 @@ impl<'t> Facts<'t> {
 
     /// Where the entry point of an ABI is defined, as far as the kernel of the prototypes says.
     fn place(&self, entry: &str, abi: &Abi) -> String {
-        if let Some(prototype) = self.definitions(entry, Some(abi)).first() {
-            return self.at(&prototype.source, prototype.line, Some(abi));
-        }
-        let Some(bare) = self.bare.iter().find(|bare| bare.entry == entry && bare.abis.contains(&abi.name)) else {
-            return String::new();
+        let place = match self.bare(entry, abi) {
+            Some(Bare { why, source, line, .. }) => Some((Some(why), source, *line)),
+            None => self.definitions(entry, Some(abi)).first().map(|found| (None, &found.source, found.line)),
         };
-        let at = self.at(&bare.source, bare.line, Some(abi));
-        match bare.why {
-            Why::Assembler => format!("{at}, in assembly"),
-            Why::NotBuilt => format!("answers ENOSYS: no configuration builds it ({at})"),
-            Why::NotFound => String::new(),
+        let Some((why, source, line)) = place else { return String::new() };
+        let at = self.at(source, line, Some(abi));
+        match why {
+            None => at,
+            Some(Why::Assembler) => format!("{at}, in assembly"),
+            Some(Why::NotBuilt) => format!("answers ENOSYS: no configuration builds it ({at})"),
+            Some(Why::NotFound) => String::new(),
         }
+    }
+
+    /// Why an entry point of an ABI has no prototype, or one that nothing makes use of.
+    fn bare(&self, entry: &str, abi: &Abi) -> Option<&Bare> {
+        self.bare.iter().find(|bare| bare.entry == entry && bare.abis.contains(&abi.name))
     }
 
     /// A place in the kernel that the prototypes are from; another kernel has the line elsewhere.
@@ -274,8 +313,9 @@ impl<'t> Facts<'t> {
             let args: Vec<String> = prototype.args.iter().map(|(ctype, name)| declared(ctype, name)).collect();
             let args = if args.is_empty() { "void".to_owned() } else { args.join(", ") };
             let mut about = self.at(&prototype.source, prototype.line, abi);
+            let built = abi.is_none_or(|abi| self.bare(entry, abi).is_none());
             match (&prototype.optional, &prototype.condition) {
-                (Some(unknown), _) if unknown == Prototype::UNKNOWN => about.push_str(", ENOSYS where it is not built"),
+                _ if !built => about.push_str(", which no configuration of this ABI builds"),
                 (Some(optional), _) => about.push_str(&format!(", ENOSYS unless {optional}")),
                 (None, Some(condition)) => about.push_str(&format!(", if {condition}")),
                 (None, None) => {}
@@ -327,14 +367,6 @@ impl<'t> Room<'t> {
         if number < self.abi.base { self.abi.base.checked_add(number) } else { None }
     }
 
-    /// The entry point in a column of the kernel's, if any way into the kernel takes that column.
-    fn taken(&self, call: &Call<'t>, compat: bool) -> Option<&'t str> {
-        let used = self.abi.entries.iter().any(|way| way.compat == compat);
-        let entry = if compat { call.compat.or(call.entry) } else { call.entry };
-        // A row without entry point is reserved; a header's number without row is none of the table's business.
-        entry.or(call.tag.map(|_| NO_CALL)).filter(|_| used)
-    }
-
     /// The extras that hold for the ABI.
     fn extras(&self) -> impl Iterator<Item = &'t Extra> {
         self.table.extras_of(self.abi)
@@ -378,6 +410,12 @@ impl<'t> Room<'t> {
         let _ = writeln!(out, "  before it {below}; after it {above}");
         out
     }
+}
+
+/// A word as a message shows it: not all of a long one.
+fn shortened(word: &str) -> String {
+    let start: String = word.chars().take(LONGEST).collect();
+    if start.len() < word.len() { start + "…" } else { start }
 }
 
 /// A number as a reader of the kernel's headers knows it: one with a flag in it in hexadecimal.

@@ -14,6 +14,21 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes(path)?).into_owned())
 }
 
+/// The text of a file that is read to its end: one that ends within a line was cut off.
+pub(crate) fn whole(path: &Path) -> Result<String, Error> {
+    let text = read(path)?;
+    ends(&path.display().to_string(), &text)?;
+    Ok(text)
+}
+
+/// Refuses a text that ends within a line.
+pub(crate) fn ends(file: &str, text: &str) -> Result<(), Error> {
+    if text.is_empty() || text.ends_with('\n') {
+        return Ok(());
+    }
+    Err(Error::new(file, text.lines().count(), "the file ends within a line: it was cut off; fetch the tree again"))
+}
+
 fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let shown = path.display().to_string();
     let failed = |error: std::io::Error| Error::new(&shown, 0, format!("cannot be read: {error}"));

@@ -41,38 +41,41 @@ fn of(
     let mut found = Resolved::default();
     let mut seen = BTreeSet::new();
     for call in abi.calls(table) {
-        let Some(entry) = call.entry.filter(|entry| *entry != NO_CALL) else { continue };
-        let known = [call.entry, call.compat]
-            .into_iter()
-            .flatten()
-            .any(|entry| emit::prototype(prototypes, abi, entry).is_some());
         let function = emit::registers(prototypes, abi, &call).is_some();
-        found.functions[0] += usize::from(function);
-        found.functions[1] += 1;
+        let mut known = false;
+        let mut called = false;
+        for entry in [false, true].into_iter().filter_map(|compat| abi.ends_in(&call, compat)) {
+            if entry == NO_CALL {
+                continue;
+            }
+            called = true;
+            let prototype = emit::prototype(prototypes, abi, entry).is_some();
+            known |= prototype;
+            if !seen.insert(entry) {
+                continue;
+            }
+            found.entries += 1;
+            if prototype {
+                found.prototypes += 1;
+                continue;
+            }
+            let row = bare.iter().find(|bare| bare.entry == entry && bare.abis.contains(&abi.name));
+            match row {
+                Some(row) => found.bare.push((entry.to_owned(), Some(row.why))),
+                None if left => found.bare.push((entry.to_owned(), None)),
+                None => {
+                    let what = format!(
+                        "`{entry}`, in which calls of {} end, is not accounted for; import the tables again",
+                        abi.name
+                    );
+                    return Err(Error::new("prototypes.toml", 0, what));
+                }
+            }
+        }
+        found.functions[0] += usize::from(called && function);
+        found.functions[1] += usize::from(called);
         if known && !function {
             found.unclear.push(call.name.to_owned());
-        }
-        if !seen.insert(entry) {
-            continue;
-        }
-        found.entries += 1;
-        if known {
-            found.prototypes += 1;
-            continue;
-        }
-        let row = bare
-            .iter()
-            .find(|bare| bare.abis.contains(&abi.name) && [call.entry, call.compat].contains(&Some(&bare.entry)));
-        match row {
-            Some(row) => found.bare.push((entry.to_owned(), Some(row.why))),
-            None if left => found.bare.push((entry.to_owned(), None)),
-            None => {
-                let what = format!(
-                    "`{entry}`, in which calls of {} end, is not accounted for; import the tables again",
-                    abi.name
-                );
-                return Err(Error::new("prototypes.toml", 0, what));
-            }
         }
     }
     Ok(found)

@@ -343,17 +343,13 @@ pub struct Prototype {
     pub line: u32,
     /// Where the definition is assembly: the C function of the same arguments that it calls.
     pub calls: Option<String>,
-    /// The preprocessor condition that it stands under.
+    /// When the kernel has this definition, and not another: what builds its file, and the `#if` around it.
     pub condition: Option<String>,
-    /// When the kernel has it, where `kernel/sys_ni.c` says that it may not: a Kconfig condition, or
-    /// [`Prototype::UNKNOWN`].
+    /// The same, where `kernel/sys_ni.c` says that the kernel may have none.
     pub optional: Option<String>,
 }
 
 impl Prototype {
-    /// Stands in `optional` where neither a makefile nor an `#if` of the kernel says when it has the definition.
-    pub const UNKNOWN: &'static str = "unknown";
-
     /// Whether a call of the ABI that ends in this entry point can end in this definition.
     pub(crate) fn is_for(&self, abi: &Abi) -> bool {
         match (&self.abis, self.source.strip_prefix("arch/")) {
@@ -430,8 +426,12 @@ pub struct Constant {
 /// The constants of one kernel file.
 #[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Constants {
+    /// The kernel's `arch/` folders that they are for; empty for all.
+    pub archs: Vec<String>,
     /// The file.
     pub source: String,
+    /// Its SHA-256.
+    pub sha256: String,
     /// The constants, in its order.
     pub constants: Vec<Constant>,
 }
@@ -575,7 +575,7 @@ impl Tables {
     /// The entry points' arguments.
     pub fn prototypes(&self) -> Result<Vec<Prototype>, Error> {
         self.read("prototypes.toml", |top| {
-            top.only(&["linux", "prototypes", "bare"]);
+            top.only(&["linux", "tables", "prototypes", "bare"]);
             top.list("prototypes", prototype)
         })
     }
@@ -584,6 +584,15 @@ impl Tables {
     #[cfg(feature = "cli")]
     pub fn prototypes_of(&self) -> Result<String, Error> {
         self.read("prototypes.toml", |top| top.string("linux"))
+    }
+
+    /// The tables whose entry points the prototypes are; none where there are no prototypes.
+    #[cfg(feature = "cli")]
+    pub fn joined(&self) -> Result<Vec<String>, Error> {
+        if !self.has_table("prototypes") {
+            return Ok(Vec::new());
+        }
+        self.read("prototypes.toml", |top| top.strings("tables"))
     }
 
     /// The entry points without prototype.
@@ -705,6 +714,20 @@ impl Abi {
     /// How a Rust stub makes a call, where there is one.
     pub fn stub(&self) -> Option<&Convention> {
         self.call.as_ref().filter(|call| call.in_rust())
+    }
+
+    /// Whether a way into the kernel takes that column of the table: the native entry points or the compat ones.
+    #[cfg(feature = "cli")]
+    pub(crate) fn takes(&self, compat: bool) -> bool {
+        self.entries.iter().any(|way| way.compat == compat)
+    }
+
+    /// The entry point that a call ends in by the ways that take a column; `None` without such a way.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ends_in<'t>(&self, call: &Call<'t>, compat: bool) -> Option<&'t str> {
+        let entry = if compat { call.compat.or(call.entry) } else { call.entry };
+        // A row without entry point is reserved; a header's number without row is none of the table's business.
+        entry.or(call.tag.map(|_| NO_CALL)).filter(|_| self.takes(compat))
     }
 
     /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
@@ -1128,9 +1151,11 @@ fn absence(block: &Block<'_>) -> Absent {
 }
 
 fn constants(block: &Block<'_>) -> Constants {
-    block.only(&["source", "sha256", "constants"]);
+    block.only(&["archs", "source", "sha256", "constants"]);
     Constants {
+        archs: block.strings("archs"),
         source: block.string("source"),
+        sha256: block.string("sha256"),
         constants: block.list("constants", |block| {
             block.only(&["name", "value", "rust"]);
             Constant { name: block.string("name"), value: block.integer("value"), rust: block.string("rust") }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| common::example("aiobench"))
+    PROGRAM.get_or_init(|| common::example("aiobench", ""))
 }
 
 /// Runs it in `room`, where `file` has 256 blocks.

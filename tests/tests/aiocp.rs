@@ -26,7 +26,7 @@ fn program() -> &'static Path {
         if let Some(path) = std::env::var_os("AIOCP") {
             return path.into();
         }
-        common::example("aiocp")
+        common::example("aiocp", "")
     })
 }
 

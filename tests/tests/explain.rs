@@ -4,6 +4,8 @@
 mod common;
 
 use common::*;
+use std::fs;
+use tempfile::TempDir;
 
 /// What the tool answers on the committed tables.
 fn explain(args: &[&str]) -> String {
@@ -131,6 +133,79 @@ fn what_answers_enosys_says_so() {
     );
     let text = explain(&["map_shadow_stack", "--abi", "arm"]);
     in_order(&text, &["sys_map_shadow_stack ", "answers ENOSYS: no configuration builds it (kernel/sys_ni.c:"]);
+}
+
+/// A definition that the ABI's kernels cannot be configured to have is none.
+#[test]
+fn what_no_configuration_builds() {
+    let text = explain(&["mbind", "--abi", "arm"]);
+    in_order(&text, &["sys_mbind ", "answers ENOSYS: no configuration builds it (kernel/sys_ni.c:"]);
+    in_order(&text, &["long sys_mbind(", "mm/mempolicy.c:", ", which no configuration of this ABI builds\n"]);
+    let text = explain(&["mbind", "--abi", "x86_64"]);
+    in_order(&text, &["sys_mbind ", "mm/mempolicy.c:", "ENOSYS unless CONFIG_NUMA\n"]);
+    in_order(&explain(&["mbind"]), &["\nENOSYS on arm, arm-oabi, ", ": no configuration builds sys_mbind\n"]);
+}
+
+#[test]
+fn of_rivals_the_one_that_a_usual_kernel_has() {
+    let text = explain(&["clock_settime", "--abi", "i386"]);
+    assert_eq!(text.matches("long sys_clock_settime32(").count(), 1, "{text}");
+    in_order(
+        &text,
+        &["kernel/time/posix-timers.c:", "ENOSYS unless CONFIG_POSIX_TIMERS && CONFIG_COMPAT_32BIT_TIME\n"],
+    );
+    assert!(explain(&["clock_settime", "--abi", "x86_64"]).contains(", if CONFIG_POSIX_TIMERS\n"));
+}
+
+#[test]
+fn the_old_convention_of_arm() {
+    let text = explain(&["pread64", "--abi", "arm-oabi"]);
+    in_order(
+        &text,
+        &["CONFIG_OABI_COMPAT\n", "sys_oabi_call_table ", "sys_oabi_pread64 ", "arch/arm/kernel/entry-common.S:"],
+    );
+    in_order(&text, &["without CONFIG_AEABI\n", "sys_pread64 ", " fs/read_write.c:", "long sys_oabi_pread64("]);
+    assert!(!explain(&["pread64", "--abi", "arm"]).contains("oabi"));
+}
+
+/// Tables of a kernel that has not every ABI.
+#[test]
+fn an_abi_that_the_kernel_lacks() {
+    let folder = TempDir::new().unwrap();
+    let (status, _, stderr) = import(Tree::linux_6_12().path(), folder.path(), &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let explain = |args: &[&str]| run(codegen().arg("explain").args(args).arg("--tables").arg(folder.path()));
+    let (status, _, stderr) = explain(&["io_setup", "--abi", "loongarch32"]);
+    let sentence = "--abi: no loongarch32: Linux 6.12.107, which these tables are from, has none; there are x86_64, ";
+    assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
+    let (status, _, stderr) = explain(&["io_setup", "--abi", "ia64"]);
+    let sentence = "--abi: no ia64: these tables are without ia64.toml, which has its numbers; there are x86_64, ";
+    assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
+    let (status, text, _) = explain(&["io_setup"]);
+    assert!(status == Some(0) && text.contains("\nloongarch64 ") && !text.contains("loongarch32"), "{text}");
+}
+
+/// Neither what is typed nor what stands in somebody's tables is a command to the terminal, nor does it take time.
+#[test]
+fn hostile_words() {
+    let long = "a".repeat(100_000);
+    let said = refusal(&[&long]);
+    assert!(said.len() < 300 && said.contains("aaa…`; "), "{said}");
+    assert!(refusal(&[&format!("1{long}")]).len() < 300);
+    assert_eq!(
+        refusal(&["a\u{1b}[2Jb"]),
+        "explain: no ABI has a call `a\\u{1b}[2Jb`; `cargo codegen export tsv` lists them all"
+    );
+    let folder = TempDir::new().unwrap();
+    assert_eq!(import(Tree::new().path(), folder.path(), &[]).0, Some(0));
+    let sh = folder.path().join("sh.toml");
+    let text = fs::read_to_string(&sh).unwrap().replace("\"old_mmap\"", "\"old\\u001b[2Jmmap\"");
+    fs::write(&sh, text.replace("\"7.2.13\"", "\"7.2.13\\u0007\"")).unwrap();
+    let explain = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).1;
+    for args in [&["explain", "mmap", "--abi", "sh"][..], &["explain", "mmap"], &["export", "tsv"]] {
+        let text = explain(args);
+        assert!(text.contains("old\\u{1b}[2Jmmap") && !text.contains(['\u{1b}', '\u{7}']), "{text}");
+    }
 }
 
 #[test]

@@ -341,7 +341,8 @@ fn facts(tables: &Tables) -> String {
         table.extras.iter_mut().for_each(|extra| extra.sha256.clear());
         facts += &format!("{table:#?}\n");
     }
-    let (constants, errnos) = (tables.constants().unwrap(), tables.errnos("mips").unwrap());
+    let (mut constants, errnos) = (tables.constants().unwrap(), tables.errnos("mips").unwrap());
+    constants.iter_mut().for_each(|header| header.sha256.clear());
     facts + &format!("{:#?}\n{constants:#?}\n{errnos:#?}", tables.prototypes().unwrap())
 }
 

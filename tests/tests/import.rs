@@ -16,8 +16,8 @@ use tempfile::TempDir;
 
 // What is written.
 
-/// What an import says of the miniature tree, whose tables name more than its C files define.
-const RESOLVED: &str = "entry points of all ABIs: 49 of 277 have a prototype, 228 not found\n";
+/// What an import says of the miniature tree.
+const RESOLVED: &str = "entry points of all ABIs: 287 of 287 have a prototype\n";
 
 #[test]
 fn a_tree_becomes_tables() {
@@ -51,8 +51,19 @@ syscalls = [
 "#
     );
     let tables = tables(&new);
-    assert_eq!(tables.prototypes().unwrap().len(), 6);
-    assert_eq!(tables.constants().unwrap().iter().map(|header| header.constants.len()).sum::<usize>(), 11);
+    assert_eq!(tables.prototypes().unwrap().len(), 49);
+    let constants = tables.constants().unwrap();
+    let common = constants.iter().filter(|header| header.archs.is_empty());
+    assert_eq!(common.map(|header| header.constants.len()).sum::<usize>(), 12);
+    let value = |arch: &str, name: &str| {
+        let own = constants.iter().filter(|header| header.archs.iter().any(|own| own == arch));
+        let found: Vec<_> = own.flat_map(|header| &header.constants).filter(|found| found.name == name).collect();
+        assert_eq!(found.len(), 1, "{arch}: {name}");
+        found[0].value
+    };
+    assert_eq!((value("x86", "O_NONBLOCK"), value("mips", "O_NONBLOCK")), (0x800, 0x80));
+    assert_eq!((value("mips", "POLLRDHUP"), value("sparc", "POLLRDHUP")), (0x2000, 0x800));
+    assert_eq!((value("alpha", "MAP_PRIVATE"), value("s390", "POLLIN")), (2, 1));
     assert_eq!(tables.errnos("mips").unwrap().last().unwrap().value, 89);
     assert_eq!(tables.errnos("x86").unwrap().last().unwrap().value, 38);
 }
@@ -60,23 +71,27 @@ syscalls = [
 #[test]
 fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     let tree = Tree::new();
-    tree.write("Kbuild", "obj-y += kernel/\n");
-    tree.write("kernel/Makefile", "obj-$(CONFIG_CLONES) += clone.o\n");
-    tree.write("kernel/sys_ni.c", "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n");
+    tree.append("kernel/Makefile", "obj-$(CONFIG_CLONES) += clone.o\n");
+    tree.append("init/Kconfig", "config CLONES\n\tbool \"clones\"\nconfig CHOICE\n\tbool \"more of them\"\n");
+    let ni =
+        tree.append("kernel/sys_ni.c", "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n") as u32 + 1;
     tree.write(
         "kernel/clone.c",
         "#ifdef CONFIG_BACKWARDS\nSYSCALL_DEFINE2(clone3, int, b, int, a)\n#else\nSYSCALL_DEFINE2(clone3, int, a, int, b)\n\
          #endif\n#ifdef CONFIG_CHOICE\nSYSCALL_DEFINE2(clone3, int, c, int, d)\n#endif\n",
     );
-    tree.write("arch/Kconfig", "config BACKWARDS\n\tbool\n");
-    tree.write(
+    tree.append(
         "arch/x86/Kconfig",
-        "config 64BIT\n\tbool \"64-bit kernel\"\nconfig X86_32\n\tdef_bool !64BIT\n\tselect BACKWARDS\n",
+        "config X86_32\n\tdef_bool !64BIT\n\tselect BACKWARDS\nconfig PLACES\n\tdef_bool y\n",
     );
-    tree.write(
-        "arch/arm/kernel/entry.S",
-        "sys_rseq_slice_yield:\n\tb\tsys_other\nsys_pidfd_send_signal:\n\tb\tsys_personality\n",
-    );
+    tree.edit("arch/arm/tools/syscall.tbl", "13\toabi\ttime\tsys_time32\n", "13\toabi\ttime\tsys_time_wrapper\n");
+    tree.write("kernel/time.c", "#ifdef __ARCH_WANT_NEVER\nSYSCALL_DEFINE0(time_wrapper)\n#endif\n");
+    tree.append("kernel/Makefile", "obj-y += time.o\n");
+    tree.write("arch/arm/kernel/entry.S", "sys_time_wrapper:\n\tb\tsys_other\n");
+    // What only x86 can be configured to have.
+    tree.write("mm/Makefile", "obj-$(CONFIG_PLACES) += places.o\n");
+    tree.append("Kbuild", "obj-y += mm/\n");
+    tree.write("mm/places.c", "SYSCALL_DEFINE0(set_mempolicy_home_node)\n{\n}\n");
     let tables = imported(&tree, &[]);
     let prototypes = tables.prototypes().unwrap();
     let order = |abi: &str| {
@@ -91,9 +106,9 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
         let found = bare.iter().find(|bare| bare.entry == entry && bare.abis.iter().any(|name| name == abi)).unwrap();
         (found.why, found.source.as_str(), found.line)
     };
-    assert_eq!(why("sys_rseq_slice_yield", "arm"), (Why::Assembler, "arch/arm/kernel/entry.S", 1));
-    assert_eq!(why("sys_rseq_slice_yield", "sh"), (Why::NotFound, "", 0));
-    assert_eq!(why("sys_set_mempolicy_home_node", "sh"), (Why::NotBuilt, "kernel/sys_ni.c", 2));
+    assert_eq!(why("sys_time_wrapper", "arm-oabi"), (Why::Assembler, "arch/arm/kernel/entry.S", 1));
+    assert_eq!(why("sys_set_mempolicy_home_node", "sh"), (Why::NotBuilt, "kernel/sys_ni.c", ni));
+    assert!(!bare.iter().any(|bare| bare.abis.contains(&"x86_64".to_owned())), "{bare:?}");
 }
 
 #[test]
@@ -113,7 +128,7 @@ fn a_second_import_changes_no_byte() {
     tree.edit(sh, "245\t", "240\tcommon\tgetpid\tsys_getpid\n245\t");
     // The new number ends in an entry point that the tree defines, too.
     let said = ["sh.toml", "prototypes.toml"].map(|name| format!("wrote {}/{name}\n", folder.path().display()));
-    let more = RESOLVED.replace("49 of 277", "50 of 278");
+    let more = RESOLVED.replace("287", "288");
     let two = (Some(0), String::new(), said.concat() + &more + "2 of 20 files changed\n");
     assert_eq!(import(tree.path(), folder.path(), &[]), two);
 }
@@ -167,7 +182,8 @@ fn frozen_tables_come_from_no_newer_series() {
         }
         // Whoever asks for everything gets what the tree is for.
         let folder = stale();
-        assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
+        let (status, _, stderr) = import(tree.path(), folder.path(), &[]);
+        assert_eq!(status, Some(0), "{stderr}");
         for table in ["ia64", "s390-31bit"] {
             let stale = contents(folder.path())[&format!("{table}.toml")].starts_with(b"# stale");
             assert_eq!(stale, !has.contains(&table), "{table} from Linux {linux}");
@@ -363,7 +379,7 @@ fn a_file_that_ends_within_a_line_was_cut_off() {
     let sentence = "`543 x32` is no row: a number, a tag and a name are wanted; was the file cut off?";
     refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
     tree.write(X86_64, "");
-    refused(&tree, &format!("{{tree}}/{X86_64}: the file ends within a line: it was cut off; fetch the tree again"));
+    refused(&tree, &format!("{{tree}}/{X86_64}: there is no row in this file; fetch the tree again"));
     tree.write(X86_64, "# number, tag, name, entry\n");
     refused(&tree, &format!("{{tree}}/{X86_64}:1: there is no row in this file; fetch the tree again"));
 }
@@ -517,8 +533,19 @@ fn makefiles_say_which_rows_are_whose() {
     refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
     // A header that is not made is an ABI that is not there.
     let tree = Tree::new();
-    tree.edit("arch/riscv/include/uapi/asm/Kbuild", "syscall-y += unistd_32.h\n", "");
+    let kbuild = "arch/riscv/include/uapi/asm/Kbuild";
+    tree.edit(kbuild, "syscall-y += unistd_32.h\n", "");
+    let gives = format!("makes no unistd_32.h, to which {path} gives tags; is the tree complete?");
+    refused(&tree, &format!("{{tree}}/{kbuild}: {gives}"));
+    tree.edit(path, "syscall_abis_32 += riscv memfd_secret\n", "");
     assert_eq!(tags(&tree, "asm-generic", "riscv32"), None);
+    // What is cut off.
+    let complete = "is the tree complete?";
+    tree.edit(path, "syscall_abis_64 += riscv rlimit memfd_secret\n", "");
+    let what = "adds nothing to syscall_abis_64, of which unistd_64.h is made";
+    refused(&tree, &format!("{{tree}}/{path}: {what}; {complete}"));
+    tree.write("scripts/Makefile.asm-headers", "syscall_abis_32 += common,32\n");
+    refused(&tree, &format!("{{tree}}/scripts/Makefile.asm-headers: adds nothing to syscall_abis_64; {complete}"));
 }
 
 /// What a damaged makefile gives to nobody stays behind in the table.
@@ -598,6 +625,8 @@ fn headers_define_what_they_are_read_for() {
         ("include/uapi/linux/aio_abi.h", "defines no IOCB_CMD_; is the tree complete?"),
         ("include/uapi/linux/fs.h", "defines no RWF_; is the tree complete?"),
         ("arch/mips/include/uapi/asm/errno.h", "defines no error number; is the tree complete?"),
+        ("arch/mips/include/uapi/asm/fcntl.h", "defines no O_NONBLOCK; is the tree complete?"),
+        ("include/uapi/linux/mman.h", "defines no MAP_PRIVATE; is the tree complete?"),
     ] {
         let tree = Tree::new();
         tree.write(path, "#define SOMETHING 1\n");
@@ -619,7 +648,7 @@ fn headers_define_what_they_are_read_for() {
 #[test]
 fn definitions_are_whole() {
     let tree = Tree::new();
-    let line = tree.append("kernel/sys.c", "SYSCALL_DEFINE2(half, int, fd,");
+    let line = tree.append("kernel/sys.c", "SYSCALL_DEFINE2(half, int, fd,\n");
     refused(
         &tree,
         &format!("{{tree}}/kernel/sys.c:{line}: the parentheses of `SYSCALL_DEFINE2` do not close; repair them"),
@@ -643,6 +672,118 @@ fn strange_letters_are_kept() {
     let exit = prototypes.iter().find(|prototype| prototype.entry == "sys_exit").unwrap();
     assert_eq!(exit.args[0].0, "int \u{1}");
     assert!(exit.condition.as_ref().unwrap().contains('\u{7f}'));
+}
+
+// What is damaged where nobody looks.
+
+/// Writes the file anew, and no definition that it lacks.
+fn damage(tree: &Tree, path: &str, text: &str) {
+    fs::write(tree.path().join(path), text).unwrap();
+}
+
+/// Every entry point has a definition, or `kernel/sys_ni.c` says that it may have none.
+#[test]
+fn entry_points_are_defined() {
+    let complete = "nor does any other file";
+    let tree = Tree::new();
+    damage(&tree, "lib/calls.c", "SYSCALL_DEFINE0(read)\n");
+    let (status, _, stderr) = import(tree.path(), stale().path(), &[]);
+    assert_eq!(status, Some(2));
+    // The file is where the committed tables have it.
+    let place = format!("{}/", tree.path().display());
+    assert!(stderr.starts_with(&place) && stderr.contains(complete), "{stderr}");
+    assert!(stderr.ends_with(" other entry points are missing; is the tree complete?\n"), "{stderr}");
+    let tree = Tree::new();
+    let calls = tree.read("lib/calls.c");
+    assert!(calls.contains("\nSYSCALL_DEFINE0(read)\n"));
+    damage(&tree, "lib/calls.c", &calls.replace("\nSYSCALL_DEFINE0(read)\n", "\n"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, {complete}; is the tree complete?"
+        ),
+    );
+    // One that may be missing was not while the committed tables were made.
+    damage(&tree, "lib/calls.c", &calls);
+    tree.append("kernel/sys_ni.c", "COND_SYSCALL(memfd_secret);\nCOND_SYSCALL(new_call);\n");
+    tree.append(X86_64, "545\tx32\tnew_call\tsys_new_call\n");
+    let calls = tree.read("lib/calls.c");
+    damage(&tree, "lib/calls.c", &calls.replace("SYSCALL_DEFINE0(new_call)\n", ""));
+    assert_eq!(import(tree.path(), stale().path(), &[]).0, Some(0));
+    damage(&tree, "lib/calls.c", &calls.replace("SYSCALL_DEFINE0(memfd_secret)\n", ""));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, in which memfd_secret of x86_64 ends, {complete}; \
+             is the tree complete?"
+        ),
+    );
+    // Tables alone need no definitions.
+    assert_eq!(import(tree.path(), stale().path(), &["x86_64"]).0, Some(0));
+}
+
+#[test]
+fn what_the_definitions_hang_on_is_there() {
+    let complete = "is the tree complete?";
+    for (path, text, sentence) in [
+        ("kernel/sys_ni.c", "", format!("{{tree}}/kernel/sys_ni.c: names no call that a kernel may lack; {complete}")),
+        ("arch/sh/Kconfig", "", format!("{{tree}}/arch/sh/Kconfig: declares no symbol; {complete}")),
+        ("arch/Kconfig", "# none\n", format!("{{tree}}/arch/Kconfig: declares no symbol; {complete}")),
+        (
+            "arch/x86/Kconfig",
+            "config 64BIT\n\tbool \"64-bit kernel\"\n",
+            format!(
+                "{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c is for; {complete}"
+            ),
+        ),
+        (
+            "arch/x86/Kconfig",
+            "menu \"m\"\nconfig 64BIT\n\tbool\n",
+            "{tree}/arch/x86/Kconfig: lacks an endmenu: it was cut off; fetch the tree again".to_owned(),
+        ),
+        (
+            "arch/x86/Kconfig",
+            "config 64BIT",
+            "{tree}/arch/x86/Kconfig:1: the file ends within a line: it was cut off; fetch the tree again".to_owned(),
+        ),
+        (
+            "init/Kconfig",
+            "",
+            format!(
+                "{{tree}}/fs/aio.c:8: compat_sys_io_setup needs CONFIG_AIO, which no Kconfig file declares; {complete}"
+            ),
+        ),
+        (
+            "fs/Makefile",
+            "",
+            format!("{{tree}}/fs: no makefile here builds aio.c, which defines compat_sys_io_setup; {complete}"),
+        ),
+        (
+            "lib/Makefile",
+            "ifdef CONFIG_AIO\nobj-y += calls.o\n",
+            "{tree}/lib/Makefile: an ifdef or ifeq lacks its endif; repair the file".to_owned(),
+        ),
+    ] {
+        let tree = Tree::new();
+        tree.write("arch/x86/entry/syscall_32.c", "/* both tables */\n");
+        damage(&tree, path, text);
+        refused(&tree, &sentence);
+        if text.is_empty() && path.ends_with("Kconfig") && path != "init/Kconfig" || path.ends_with("sys_ni.c") {
+            fs::remove_file(tree.path().join(path)).unwrap();
+            refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+        }
+    }
+    // Assembly that the committed tables know.
+    let tree = Tree::new();
+    let alpha = tree.read("arch/alpha/kernel/calls.c");
+    damage(&tree, "arch/alpha/kernel/calls.c", &alpha.replace("alpha_syscall_zero", "zero"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, in which osf_syscall of alpha ends, nor \
+             does any other file; {complete}"
+        ),
+    );
 }
 
 // Files that are no files.
@@ -950,6 +1091,34 @@ fn the_export_of_a_folder_names_the_damaged_line() {
 }
 
 #[test]
+fn the_export_of_a_folder_that_lacks_a_table() {
+    let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
+    assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
+    let path = folder.path().join("sh.toml");
+    fs::remove_file(&path).unwrap();
+    let missing = format!("{}: is missing from the tables beside it; import them again\n", path.display());
+    for verb in [&["export", "tsv"][..], &["explain", "io_setup"]] {
+        let said = run(codegen().args(verb).arg("--tables").arg(folder.path()));
+        assert_eq!(said, (Some(2), String::new(), missing.clone()));
+    }
+    symlink("nowhere", &path).unwrap();
+    let dangling = format!("{}: cannot be read: No such file or directory (os error 2)\n", path.display());
+    assert_eq!(export(folder.path(), &[]), (Some(2), String::new(), dangling));
+    // An import brings it back, and a folder of one table is whole.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(import(tree.path(), folder.path(), &["sh"]).0, Some(0));
+    assert_eq!(export(folder.path(), &[]).0, Some(0));
+    let one = TempDir::new().unwrap();
+    assert_eq!(import(tree.path(), one.path(), &["sh"]).0, Some(0));
+    assert_eq!(export(one.path(), &[]).0, Some(0));
+    // The repository has them all.
+    let repository = repository();
+    let here = |verb: &[&str]| run(codegen().env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).args(verb));
+    let (status, _, stderr) = here(&["export", "tsv"]);
+    assert!(status == Some(2) && stderr.contains(".toml: is missing from the tables beside it"), "{stderr}");
+}
+
+#[test]
 fn the_export_of_a_folder_without_tables() {
     let folder = TempDir::new().unwrap();
     for path in [folder.path().to_owned(), folder.path().join("missing")] {
@@ -992,13 +1161,15 @@ fn a_pipe_in_the_place_of_a_table_is_not_opened() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// mips has error numbers of its own; the generic ones would be wrong.
+/// mips has numbers of its own; the generic ones would be wrong.
 #[test]
-fn an_architecture_does_not_lose_its_error_numbers() {
-    let tree = Tree::new();
-    let path = "arch/mips/include/uapi/asm/errno.h";
-    tree.remove(path);
-    refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+fn an_architecture_does_not_lose_its_own_headers() {
+    for header in ["errno.h", "fcntl.h"] {
+        let tree = Tree::new();
+        let path = format!("arch/mips/include/uapi/asm/{header}");
+        tree.remove(&path);
+        refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+    }
 }
 
 /// As `cp -rs` makes one.

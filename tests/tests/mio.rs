@@ -4,11 +4,12 @@
 mod common;
 
 use aio_sys::{Errno, Queue};
-use common::file;
+use common::{Graveyard, Mortal, Random, direct_file, file, seeds};
 use mio::{Events, Interest, Poll, Token};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Each wave is all reads there is room for; one of them is refused, and signals nothing.
 #[test]
@@ -45,4 +46,72 @@ fn every_completion_is_found_by_clearing_and_then_draining() {
     }
     assert_eq!((read, refused), (7 * WAVES, WAVES));
     poll.registry().deregister(&mut queue).unwrap();
+}
+
+/// Several queues in one loop, each dropped with reads in flight when it likes, and made anew. Each buffer is dropped, once,
+/// and not before the kernel is done with it.
+#[test]
+fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
+    const BLOCKS: u64 = 64;
+    let file = direct_file(BLOCKS as usize);
+    for seed in seeds(5) {
+        eprintln!("AIO_SEED={seed}");
+        let (mut random, graveyard) = (Random(seed), Arc::<Graveyard>::default());
+        let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(4));
+        let fresh = |poll: &Poll, at| {
+            let mut queue = Queue::<Mortal>::with_eventfd(NonZeroU32::new(8).unwrap()).unwrap();
+            poll.registry().register(&mut queue, Token(at), Interest::READABLE).unwrap();
+            queue
+        };
+        let mut queues: Vec<_> = (0..4).map(|at| fresh(&poll, at)).collect();
+        for _ in 0..100 {
+            let at = random.below(4) as usize;
+            queues[at].batch(|batch| {
+                while batch.free() > 0 && random.below(6) > 0 {
+                    let offset = random.below(BLOCKS) * Mortal::BYTES as u64;
+                    assert!(batch.read(file.as_fd(), graveyard.buffer(), offset).is_ok());
+                }
+            });
+            if random.below(4) == 0 {
+                poll.registry().deregister(&mut queues[at]).unwrap();
+                let old = std::mem::replace(&mut queues[at], fresh(&poll, at));
+                match random.below(2) {
+                    0 => drop(old),
+                    _ => old.into_background(),
+                }
+            }
+            poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+            for event in &events {
+                let queue = &mut queues[event.token().0];
+                queue.clear_eventfd();
+                while queue.reap(|done| assert!(done.result == Ok(Mortal::BYTES) && done.buf.unwrap().is_read())) > 0 {}
+            }
+        }
+        // What is left is told of: each of them was signalled.
+        let start = Instant::now();
+        while queues.iter().any(|queue| queue.outstanding() > 0) {
+            poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
+            assert!(!events.is_empty() && start.elapsed() < Duration::from_secs(10));
+            for event in &events {
+                let queue = &mut queues[event.token().0];
+                queue.clear_eventfd();
+                while queue.reap(drop) > 0 {}
+            }
+        }
+        while graveyard.alive() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(10), "{} buffers are not dropped", graveyard.alive());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(graveyard.in_peace());
+    }
+}
+
+/// In a child the counter is the parent's, and stays as it is.
+#[test]
+fn a_child_does_not_clear_its_parent_s_counter() {
+    let file = file(16);
+    let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::MIN).unwrap();
+    queue.read(file.as_fd(), vec![0; 4], 0).unwrap();
+    common::in_child(|| queue.clear_eventfd() == 0);
+    assert_eq!((queue.clear_eventfd(), queue.reap(drop)), (1, 1));
 }

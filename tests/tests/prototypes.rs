@@ -111,12 +111,61 @@ fn what_may_be_missing_says_when() {
         ("sys_landlock_add_rule", Some("CONFIG_SECURITY_LANDLOCK")),
         ("sys_bpf", Some("CONFIG_BPF && CONFIG_BPF_SYSCALL")),
         ("sys_epoll_ctl", Some("CONFIG_EPOLL")),
-        ("sys_execveat", Some(Prototype::UNKNOWN)),
+        ("sys_io_getevents", Some("CONFIG_AIO && CONFIG_64BIT")),
+        // kernel/sys_ni.c names these, and every kernel has them.
+        ("sys_execveat", None),
+        ("sys_copy_file_range", None),
         ("sys_read", None),
         ("sys_openat", None),
     ] {
         assert_eq!(optional(entry).as_deref(), condition, "{entry}");
     }
+}
+
+/// What no configuration of an ABI builds, against the options that the kernel's documentation gives to which
+/// architecture (Documentation/features: numa-memblock, arch-supports-kexec…), and arch/*/Kconfig.
+#[test]
+fn what_no_configuration_builds() {
+    let bare = embedded().bare().unwrap();
+    let unbuilt = |entry: &str, abi: &str| {
+        bare.iter()
+            .any(|bare| bare.why == Why::NotBuilt && bare.entry == entry && bare.abis.iter().any(|name| name == abi))
+    };
+    for (entry, not, but) in [
+        ("sys_mbind", "arm m68k csky openrisc hexagon arc loongarch32", "x86_64 aarch64 powerpc64 s390x sparc64 sh"),
+        ("sys_pkey_alloc", "arm riscv64 s390x mips-n64 alpha", "x86_64 i386 aarch64 powerpc64"),
+        ("sys_memfd_secret", "arm powerpc64 mips-n64 sparc64", "x86_64 aarch64 riscv64 s390x loongarch64"),
+        ("sys_kexec_load", "alpha sparc64 csky hexagon", "x86_64 arm aarch64 powerpc64 m68k mips-n64 sh"),
+        ("sys_swapon", "nios2 microblaze", "x86_64 arm m68k"),
+        ("sys_io_submit", "", "x86_64 arm riscv32 hexagon"),
+    ] {
+        for (abis, expected) in [(not, true), (but, false)] {
+            for abi in abis.split_whitespace() {
+                assert_eq!(unbuilt(entry, abi), expected, "{entry} on {abi}");
+            }
+        }
+    }
+}
+
+/// The rows of arm's table have a fifth column, for programs of the old convention on a kernel of the new one.
+#[test]
+fn entry_points_of_the_old_convention() {
+    let tables = embedded();
+    let prototypes = tables.prototypes().unwrap();
+    let [arm, oabi] = ["arm", "arm-oabi"].map(|name| tables.abi(name).unwrap());
+    let table = tables.table("arm").unwrap();
+    let calls = oabi.calls(&table);
+    let own: Vec<&str> = calls.iter().filter_map(|call| call.compat).collect();
+    assert_eq!(own.len(), 19);
+    for entry in own {
+        let prototype = emit::prototype(&prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
+        let sources = ["arch/arm/kernel/sys_oabi-compat.c", "arch/arm/kernel/entry-common.S"];
+        assert!(sources.contains(&prototype.source.as_str()), "{entry}");
+        assert!(prototype.abis.as_ref().is_none_or(|abis| !abis.contains(&arm.name)), "{entry}");
+    }
+    let of = |entry: &str| arguments(&prototypes, oabi, entry).join(" ");
+    assert_eq!(of("sys_oabi_pread64"), "fd buf count pos");
+    assert_eq!(of("sys_oabi_semop"), "semid tsops nsops");
 }
 
 /// How the calls with 64-bit arguments lie in the registers. Who says so: the compilers that ci/pairs asks, for entry

@@ -7,7 +7,7 @@ use aio_sys::types::aio_ring;
 use aio_sys::{
     AlignedBuf, AlignedBufError, Completion, Errno, Full, Part, PollEvents, PollToken, Queue, RwFlags, Token,
 };
-use common::{AIO_CALLS, Random, aio_nr, file, in_child, pair, refuse};
+use common::{AIO_CALLS, Random, aio_nr, file, in_child, pair, refuse, seeds};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
@@ -683,12 +683,8 @@ fn a_descriptor_may_be_closed_once_it_is_submitted() {
 fn anything_at_any_time() {
     const PART: usize = 512;
     const PARTS: usize = 32;
-    let seeds = match std::env::var("AIO_SEED") {
-        Ok(seed) => vec![seed.parse().expect("AIO_SEED is a number")],
-        Err(_) => (1..=40).collect::<Vec<u64>>(),
-    };
     let (never, _quiet) = pair();
-    for seed in seeds {
+    for seed in seeds(40) {
         eprintln!("AIO_SEED={seed}");
         let mut random = Random(seed);
         let file = file(PARTS * PART);

@@ -56,6 +56,49 @@ fn it_reads_and_writes_what_is_borrowed() {
     assert_eq!(&written, b"text");
 }
 
+#[test]
+fn vectors_of_what_is_borrowed() {
+    let file = file(100);
+    let (mut low, mut high, mut other) = ([0; 10], vec![0; 20], [1; 3]);
+    let (one, two) = (b"one".as_slice(), String::from("two"));
+    scope(capacity(3), |scope| {
+        let (read, write) = scope.batch(|batch| {
+            let read = batch.readv(file.as_fd(), vec![&mut low, &mut [], &mut high], 5).unwrap();
+            let write = batch.writev_with(file.as_fd(), vec![one, two.as_bytes()], 60, RwFlags::DSYNC).unwrap();
+            batch.readv(file.as_fd(), Vec::new(), 0).unwrap();
+            let Err(Full(back)) = batch.readv(file.as_fd(), vec![&mut other], 0) else { panic!("three of two") };
+            assert_eq!(back, [[1; 3]]);
+            let Err(Full(back)) = batch.writev(file.as_fd(), vec![one], 0) else { panic!("three of two") };
+            assert_eq!(back, [one]);
+            (read, write)
+        });
+        let mut seen = 0;
+        while scope.outstanding() > 0 {
+            let more = scope.wait(1, LONG, |done| {
+                assert!(done.buf.is_none());
+                let lengths: Vec<usize> = done.bufs.iter().map(|buf| buf.len()).collect();
+                let exclusive = done.bufs.into_iter().filter_map(Borrowed::exclusive).count();
+                match done.token {
+                    token if token == read => {
+                        assert_eq!((done.result, lengths, exclusive), (Ok(30), vec![10, 0, 20], 3));
+                    }
+                    token if token == write => {
+                        assert_eq!((done.result, lengths, exclusive), (Ok(6), vec![3, 3], 0));
+                    }
+                    _ => assert_eq!((done.result, lengths.len()), (Ok(0), 0)),
+                }
+            });
+            seen += more.unwrap();
+        }
+        assert_eq!(seen, 3);
+    })
+    .unwrap();
+    assert_eq!([&low[..], &high].concat(), (5..35).collect::<Vec<u8>>());
+    let mut written = [0; 6];
+    file.read_exact_at(&mut written, 60).unwrap();
+    assert_eq!((&written, other), (b"onetwo", [1; 3]));
+}
+
 /// What a completion gives back can be lent again, and is the owner's after the scope.
 #[test]
 fn a_buffer_goes_round() {
@@ -184,7 +227,13 @@ fn anything_at_any_time() {
                 while !rest.is_empty() && scope.free() > 0 {
                     let (piece, other) = rest.split_at_mut(1 + random.below(rest.len() as u64) as usize);
                     let len = piece.len() as u64;
-                    scope.read(file.as_fd(), piece, at).unwrap();
+                    match random.below(2) {
+                        0 => scope.read(file.as_fd(), piece, at).unwrap(),
+                        _ => {
+                            let (left, right) = piece.split_at_mut(random.below(len) as usize);
+                            scope.batch(|batch| batch.readv(file.as_fd(), vec![left, right], at)).unwrap()
+                        }
+                    };
                     (rest, at) = (other, at + len);
                     if random.below(3) == 0 {
                         scope.reap(|done| assert!(done.result.is_ok()));

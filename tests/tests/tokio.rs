@@ -4,15 +4,17 @@
 mod common;
 
 use aio_sys::tokio::{Builder, Queue};
-use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags};
-use common::{Random, file, pair};
+use aio_sys::{Errno, IoBuf, PollEvents, RwFlags};
+use common::{Graveyard, Mortal, Random, direct_file, file, in_child, pair, seeds};
 use std::fs::File;
 use std::future::Future;
+use std::io::Write;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::{self, Runtime};
 
@@ -40,34 +42,8 @@ async fn until(condition: impl Fn() -> bool) {
     }
 }
 
-fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+fn poll_once<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// A buffer whose end is counted.
-struct Counted(Vec<u8>, Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.1.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-// SAFETY: as of the vector, which nobody else reaches.
-unsafe impl IoBuf for Counted {
-    fn byte_ptr(&self) -> *const u8 {
-        self.0.byte_ptr()
-    }
-    fn byte_len(&self) -> usize {
-        self.0.byte_len()
-    }
-}
-
-// SAFETY: as above.
-unsafe impl IoBufMut for Counted {
-    fn byte_mut_ptr(&mut self) -> *mut u8 {
-        self.0.byte_mut_ptr()
-    }
 }
 
 /// More tasks than slots, each on blocks of its own.
@@ -140,39 +116,281 @@ fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
     });
 }
 
-/// Dropped before the first poll, while waiting for a slot, in flight, and after the end.
+/// Dropped before the first poll, while waiting for a slot, in flight, and after the end; aborted as a task, from another
+/// thread. Each buffer is dropped, once, and not before the kernel is done with it.
 #[test]
-fn a_dropped_future_leaves_its_buffer_to_the_kernel_and_each_is_dropped_once() {
-    run(async || {
-        let (queue, file, dropped) = (queue::<Counted>(8), Arc::new(file(1 << 16)), Arc::new(AtomicUsize::new(0)));
-        let mut random = Random(std::env::var("AIO_SEED").map_or(1, |seed| seed.parse().unwrap()));
-        let made = 2000;
-        let mut kept = Vec::new();
-        for _ in 0..made {
-            let buf = Counted(vec![0; 64], dropped.clone());
-            let mut read = {
+fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
+    const BLOCKS: u64 = 64;
+    let file = Arc::new(direct_file(BLOCKS as usize));
+    for seed in seeds(4) {
+        eprintln!("AIO_SEED={seed}");
+        run(async || {
+            let (queue, graveyard) = (queue::<Mortal>(8), Arc::<Graveyard>::default());
+            let mut random = Random(seed);
+            let (mut kept, mut tasks) = (Vec::new(), Vec::new());
+            for _ in 0..1000 {
+                let (at, buf) = (random.below(BLOCKS) * Mortal::BYTES as u64, graveyard.buffer());
                 let (queue, file) = (queue.clone(), file.clone());
-                Box::pin(async move { queue.read_at(&*file, buf, 64).await })
-            };
-            let mut ended = false;
-            for _ in 0..random.below(3) {
-                if let Poll::Ready((result, buf)) = poll_once(read.as_mut()) {
-                    assert_eq!((result, &buf.0[..]), (Ok(64), &(64..128).collect::<Vec<u8>>()[..]));
-                    ended = true;
-                    break;
+                let mut read = Box::pin(async move {
+                    let (result, buf) = queue.read_at(&*file, buf, at).await;
+                    assert!(result == Ok(Mortal::BYTES) && buf.is_read());
+                });
+                match random.below(4) {
+                    0 => tasks.push(tokio::spawn(read)),
+                    polls => {
+                        let ended = (0..polls).any(|_| poll_once(read.as_mut()).is_ready());
+                        if !ended && random.below(3) == 0 {
+                            kept.push(read);
+                        }
+                    }
+                }
+                match random.below(24) {
+                    0 => kept.clear(),
+                    1 => tokio::task::yield_now().await,
+                    2 => tasks.drain(..).for_each(|task| task.abort()),
+                    _ => {}
                 }
             }
-            if !ended && random.below(3) == 0 {
-                kept.push(read);
+            drop(kept);
+            for task in tasks {
+                task.await.unwrap();
             }
-            if random.below(16) == 0 {
-                kept.clear();
-                tokio::task::yield_now().await;
-            }
+            until(|| queue.free() == 8).await;
+            // The slot is free a moment before a detached buffer is dropped.
+            until(|| graveyard.alive() == 0).await;
+            assert!(graveyard.in_peace());
+        });
+    }
+}
+
+/// In flight, it gives its slot back all the same; what it gets later, it keeps.
+#[test]
+fn a_future_that_is_forgotten() {
+    run(async || {
+        let (queue, graveyard, file) = (queue::<Mortal>(2), Arc::<Graveyard>::default(), direct_file(1));
+        for count in 1..=10 {
+            let mut read = Box::pin(queue.read_at(&file, graveyard.buffer(), 0));
+            let pending = poll_once(read.as_mut()).is_pending();
+            std::mem::forget(read);
+            until(|| queue.free() == 2).await;
+            assert!(!pending || graveyard.alive() <= count);
         }
-        drop(kept);
-        until(|| queue.free() == 8).await;
-        assert_eq!(dropped.load(Ordering::SeqCst), made);
+        let (never, _quiet) = pair();
+        let polls = queue.batch(2, |batch| [(); 2].map(|()| batch.poll(never.as_fd(), PollEvents::IN).unwrap())).await;
+        let mut read = Box::pin(queue.read_at(&file, graveyard.buffer(), 0));
+        assert!(poll_once(read.as_mut()).is_pending());
+        std::mem::forget(read);
+        drop(polls);
+        until(|| queue.free() == 1).await;
+        let (result, buf) = queue.read_at(&file, graveyard.buffer(), 0).await;
+        assert!(result == Ok(Mortal::BYTES) && buf.is_read() && graveyard.in_peace());
+    });
+}
+
+/// With reads in flight, and a handle that is still there: here, and on another thread.
+#[test]
+fn a_runtime_that_ends_first() {
+    let file = Arc::new(direct_file(64));
+    for (round, runtime) in runtimes().into_iter().chain(runtimes()).enumerate() {
+        let graveyard = Arc::<Graveyard>::default();
+        let (queue, mut reads) = runtime.block_on(async {
+            let queue = queue::<Mortal>(16);
+            let mut reads: Vec<_> = (0..24)
+                .map(|_| {
+                    let (queue, file, buf) = (queue.clone(), file.clone(), graveyard.buffer());
+                    Box::pin(async move { queue.read_at(&*file, buf, 0).await.0 })
+                })
+                .collect();
+            reads.retain_mut(|read| poll_once(read.as_mut()).is_pending());
+            tokio::spawn(reads.pop().expect("24 reads, 16 slots"));
+            (queue, reads)
+        });
+        match round < 2 {
+            true => drop(runtime),
+            false => std::thread::spawn(move || drop(runtime)).join().unwrap(),
+        }
+        for read in &mut reads {
+            let polled = catch_unwind(AssertUnwindSafe(|| poll_once(read.as_mut())));
+            let said = match polled {
+                // It had ended before.
+                Ok(ready) => {
+                    assert_eq!(ready, Poll::Ready(Ok(Mortal::BYTES)));
+                    continue;
+                }
+                Err(said) => said,
+            };
+            let said = said.downcast_ref::<String>().map_or("called `Result::unwrap`", |said| said);
+            assert!(said.contains("has been shut down"), "{said}");
+        }
+        drop(reads);
+        drop(queue);
+        let start = Instant::now();
+        while graveyard.alive() > 0 {
+            assert!(start.elapsed() < LONG, "{} buffers are not dropped", graveyard.alive());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(graveyard.in_peace());
+    }
+}
+
+/// A read of a pipe with nothing in it blocks within io_submit(2), as one of a slow disk does. The other tasks' threads go on,
+/// and so do their requests: submission, completion, cancelling.
+#[test]
+fn a_submission_that_blocks_holds_up_nobody_else() {
+    let [_, runtime] = runtimes();
+    runtime.block_on(async {
+        let (queue, file) = (queue::<Vec<u8>>(8), Arc::new(file(64)));
+        let (pipe, mut writer) = std::io::pipe().unwrap();
+        let (started, submits) = std::sync::mpsc::channel();
+        let blocked = tokio::spawn({
+            let queue = queue.clone();
+            async move {
+                started.send(()).unwrap();
+                queue.read_at(&pipe, vec![0; 4], 0).await
+            }
+        });
+        submits.recv_timeout(LONG).unwrap();
+        // It is about to.
+        std::thread::sleep(Duration::from_millis(20));
+        let others = tokio::spawn({
+            let queue = queue.clone();
+            async move {
+                for at in 0..32 {
+                    assert_eq!(queue.read_at(&*file, vec![0; 1], at).await, (Ok(1), vec![at as u8]));
+                }
+                let (reader, mut writer) = pair();
+                let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
+                assert!(poll_once(poll.as_mut()).is_pending());
+                drop(Box::pin(queue.poll(&reader, PollEvents::IN)));
+                writer.write_all(b"x").unwrap();
+                assert!(poll.await.unwrap().contains(PollEvents::IN));
+                let mut cancelled = Box::pin(queue.poll(&writer, PollEvents::IN));
+                assert!(poll_once(cancelled.as_mut()).is_pending());
+                drop(cancelled);
+                until(|| queue.free() == 7).await;
+            }
+        });
+        // If they are held up, no timer of the runtime can be relied upon.
+        let (passed, over) = std::sync::mpsc::channel();
+        let unblocked = std::thread::spawn(move || {
+            let in_time = over.recv_timeout(LONG).is_ok();
+            writer.write_all(b"text").unwrap();
+            in_time
+        });
+        others.await.unwrap();
+        assert!(!blocked.is_finished(), "nobody is held up, and the pipe is the obstacle");
+        passed.send(()).unwrap();
+        assert!(unblocked.join().unwrap());
+        assert_eq!(blocked.await.unwrap(), (Ok(4), b"text".to_vec()));
+        assert_eq!(queue.free(), 8);
+    });
+}
+
+/// A poll whose future is dropped before it is submitted is cancelled after it was.
+#[test]
+fn a_request_that_is_dropped_in_its_own_batch() {
+    run(async || {
+        let queue = queue::<Vec<u8>>(2);
+        let (reader, _writer) = pair();
+        for _ in 0..100 {
+            queue
+                .batch(2, |batch| {
+                    drop(batch.poll(reader.as_fd(), PollEvents::IN).unwrap());
+                    drop(batch.poll(reader.as_fd(), PollEvents::IN).unwrap());
+                })
+                .await;
+        }
+        until(|| queue.free() == 2).await;
+    });
+}
+
+/// Somebody else reads the counter: what has ended then is found with the next request, or the next completion.
+#[test]
+fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let eventfds = || {
+            let fds = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
+            let is_one = |path: &std::path::PathBuf| {
+                std::fs::read_link(path).is_ok_and(|link| link.to_string_lossy().contains("eventfd"))
+            };
+            fds.filter(is_one).map(|path| path.file_name().unwrap().to_str().unwrap().parse::<i32>().unwrap())
+        };
+        let before: Vec<i32> = eventfds().collect();
+        let queue = queue::<Vec<u8>>(4);
+        let eventfd = eventfds().find(|fd| !before.contains(fd)).unwrap();
+        let (reader, mut writer) = pair();
+        let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
+        assert!(poll_once(poll.as_mut()).is_pending());
+        // The task has not run meanwhile: there is only this thread.
+        writer.write_all(b"x").unwrap();
+        let mut count = 0u64;
+        // SAFETY: the kernel writes 8 bytes.
+        assert_eq!(unsafe { libc::read(eventfd, (&raw mut count).cast(), 8) }, 8);
+        assert_eq!(count, 1);
+        let soon = Duration::from_millis(50);
+        assert!(tokio::time::timeout(soon, poll.as_mut()).await.is_err(), "nobody has told");
+        assert_eq!(queue.poll(&writer, PollEvents::OUT).await.map(|found| found.contains(PollEvents::OUT)), Ok(true));
+        assert!(poll_once(poll.as_mut()).is_ready());
+    });
+}
+
+/// Other tests fork as well, and their children have copies of these descriptors; so this one is in a child of its own.
+#[test]
+fn a_child_of_a_runtime_gets_errors_and_takes_nothing() {
+    in_child(|| {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (queue, file) = (queue::<Vec<u8>>(4), file(16));
+            let (reader, mut writer) = pair();
+            let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
+            assert!(poll_once(poll.as_mut()).is_pending());
+            writer.write_all(b"x").unwrap();
+            in_child(|| {
+                let mut read = Box::pin(queue.read_at(&file, vec![1; 4], 0));
+                let refused = poll_once(read.as_mut()) == Poll::Ready((Err(Errno::EINVAL), vec![1; 4]));
+                refused && poll_once(poll.as_mut()).is_pending()
+            });
+            tokio::time::timeout(LONG, poll).await.unwrap().unwrap().contains(PollEvents::IN)
+        })
+    });
+}
+
+/// A waker does as it likes when it is woken: it drops another request of the queue, and polls a third.
+#[test]
+fn wakers_that_come_back() {
+    type Slot = std::sync::Mutex<Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>>;
+    struct Meddles(Slot, Slot, std::sync::atomic::AtomicBool);
+    impl Wake for Meddles {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+            if let Some(mut other) = self.1.lock().unwrap().take() {
+                assert!(poll_once(other.as_mut()).is_pending());
+            }
+            self.2.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+    run(async || {
+        let queue = queue::<Vec<u8>>(4);
+        let (reader, mut writer) = pair();
+        let quiet = Arc::new(pair());
+        let poll = |pair: Arc<(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream)>| {
+            let queue = queue.clone();
+            Box::pin(async move { assert!(queue.poll(&pair.0, PollEvents::IN).await.is_ok()) })
+        };
+        let (mut dropped, polled) = (poll(quiet.clone()), poll(quiet.clone()));
+        assert!(poll_once(dropped.as_mut()).is_pending());
+        let meddler = Arc::new(Meddles(
+            std::sync::Mutex::new(Some(dropped)),
+            std::sync::Mutex::new(Some(polled)),
+            std::sync::atomic::AtomicBool::new(false),
+        ));
+        let mut first = Box::pin(queue.poll(&reader, PollEvents::IN));
+        assert!(first.as_mut().poll(&mut Context::from_waker(&meddler.clone().into())).is_pending());
+        writer.write_all(b"x").unwrap();
+        until(|| meddler.2.load(std::sync::atomic::Ordering::SeqCst)).await;
+        assert!(first.await.is_ok());
+        until(|| queue.free() == 4).await;
     });
 }
 
@@ -192,6 +410,46 @@ fn the_last_handle_does_not_block() {
             fastest = fastest.min(started.elapsed());
         }
         assert!(fastest < Duration::from_millis(8), "{fastest:?}");
+    });
+}
+
+/// What the page cache has is read without the helper, and what it does not have needs it once. It counts exactly.
+#[test]
+fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
+    const BLOCK: usize = 4096;
+    run(async || {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let bytes: Vec<u8> = (0..64 * BLOCK).map(|at| (at / BLOCK) as u8).collect();
+        file.as_file().write_all_at(&bytes, 0).unwrap();
+        file.as_file().sync_all().unwrap();
+        let queue: Queue<Vec<u8>> = Builder::new(NonZeroU32::new(4).unwrap()).nowait(true).build().unwrap();
+        let probe = queue.read_at_with(&file, vec![0; BLOCK], 0, RwFlags::NOWAIT).await.0;
+        if probe == Err(Errno::EOPNOTSUPP) {
+            return aio_tests::skip("RWF_NOWAIT counted", "the file system of the temporary folder does not know it");
+        }
+        let read = async |block: usize| {
+            let (result, buf) = queue.read_at(&file, vec![0; BLOCK], (block * BLOCK) as u64).await;
+            assert_eq!((result, buf), (Ok(BLOCK), vec![block as u8; BLOCK]));
+        };
+        for block in 0..64 {
+            read(block).await;
+        }
+        assert_eq!(queue.fallbacks(), 0, "all of it was just written");
+        // SAFETY: it touches no memory.
+        let gone = unsafe { libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        // Without readahead each block is missing until it is read.
+        // SAFETY: as above.
+        let random = unsafe { libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_RANDOM) };
+        assert_eq!((gone, random), (0, 0));
+        if queue.read_at_with(&file, vec![0; BLOCK], 0, RwFlags::NOWAIT).await.0 != Err(Errno::EAGAIN) {
+            return aio_tests::skip("RWF_NOWAIT counted", "the page cache of the temporary folder cannot be emptied");
+        }
+        for (count, block) in [5, 60, 33].into_iter().enumerate() {
+            read(block).await;
+            assert_eq!(queue.fallbacks(), count as u64 + 1);
+            read(block).await;
+            assert_eq!(queue.fallbacks(), count as u64 + 1, "it is in the page cache now");
+        }
     });
 }
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 fn wal(verb: &str, log: &Path) -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(PROGRAM.get_or_init(|| common::example("wal")));
+    let mut command = Command::new(PROGRAM.get_or_init(|| common::example("wal", "")));
     command.arg(verb).arg(log).stdin(Stdio::piped()).stdout(Stdio::piped());
     command
 }
@@ -90,4 +90,131 @@ fn what_was_acknowledged_survives_a_kill() {
         assert!(records.len() >= acknowledged, "{acknowledged} were acknowledged, {} are there", records.len());
         assert!(records.iter().zip(1..).all(|(record, number)| *record == format!("record {number}")));
     }
+}
+
+/// A log that is in the hands of one append is refused to another, and can be read.
+#[test]
+fn one_append_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    let mut first = wal("append", &log).spawn().unwrap();
+    let mut stdin = first.stdin.take().unwrap();
+    writeln!(stdin, "mine").unwrap();
+    let mut acknowledged = String::new();
+    BufReader::new(first.stdout.take().unwrap()).read_line(&mut acknowledged).unwrap();
+    assert_eq!(acknowledged, "1\n");
+    let other = wal("append", &log).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert_eq!((other.status.code(), said), (Some(1), format!("wal: {log:?} is in use by another append\n")));
+    assert_eq!(dump(&log), ["mine"]);
+    drop(stdin);
+    assert!(first.wait().unwrap().success());
+    assert_eq!(append(&log, "yours\n"), "2\n");
+}
+
+/// What a power cut leaves of a log that was being made is an empty log; anything else that is no log stays as it is.
+#[test]
+fn a_power_cut_while_the_log_is_made() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    append(&log, "one\n");
+    let first = fs::read(&log).unwrap()[..4096].to_vec();
+    let torn = |from: usize, to: usize| [vec![0; from], first[from..to].to_vec(), vec![0; 4096 - to]].concat();
+    for begun in [vec![], first[..7].to_vec(), vec![0; 4096], vec![0; 100], torn(0, 9), torn(9, 4096)] {
+        fs::write(&log, &begun).unwrap();
+        assert!(dump(&log).is_empty());
+        assert_eq!(append(&log, "one\n"), "1\n");
+        assert_eq!(dump(&log), ["one"]);
+    }
+    for foreign in [vec![0; 4097], b"text".to_vec(), [&first[..], b"x"].concat()[1..].to_vec()] {
+        fs::write(&log, &foreign).unwrap();
+        for verb in ["append", "dump"] {
+            let refused = wal(verb, &log).stderr(Stdio::piped()).output().unwrap();
+            let said = String::from_utf8(refused.stderr).unwrap();
+            assert_eq!(refused.status.code(), Some(1));
+            assert_eq!(said, format!("wal: {log:?} is not a log: it does not begin like one\n"));
+        }
+        assert!(fs::read(&log).unwrap() == foreign);
+    }
+}
+
+/// The name of a new log is on disk before anything in it is acknowledged.
+#[test]
+fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
+    let folder = TempDir::new().unwrap();
+    let (log, trace) = (folder.path().join("log"), folder.path().join("trace"));
+    append(&log, "");
+    fs::remove_file(&log).unwrap();
+    let program = wal("append", &log);
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-y", "-e", "trace=fsync,write", "-o"])
+        .arg(&trace)
+        .arg(program.get_program())
+        .args(program.get_args());
+    let child = strace.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let Ok(mut child) = child else { return aio_tests::skip("fsync of the log's folder", "there is no strace here") };
+    child.stdin.take().unwrap().write_all(b"one\n").unwrap();
+    if !child.wait().unwrap().success() {
+        return aio_tests::skip("fsync of the log's folder", "strace may not trace here");
+    }
+    let trace = fs::read_to_string(&trace).unwrap();
+    let line =
+        |what: &str| trace.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {trace}"));
+    let folder = folder.path().canonicalize().unwrap();
+    let (made, named) = (line("fsync("), line(&format!("<{}>) ", folder.display())));
+    let acknowledged = line("\"1\\n\"");
+    assert!(made < named && named < acknowledged, "{trace}");
+}
+
+/// Runs a test with a small file system of its own in a folder: `mount` is given that, and mounts something.
+fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
+    let folder = TempDir::new().unwrap();
+    let image = folder.path().join("image");
+    let (mounted, root) = (folder.path().join("small"), fs::metadata("/proc/self").unwrap());
+    fs::create_dir(&mounted).unwrap();
+    if std::os::unix::fs::MetadataExt::uid(&root) != 0 {
+        return aio_tests::skip(what, "only root can mount a small file system");
+    }
+    let script = |script: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", script, "sh"]).args([&image, &mounted]).stderr(Stdio::null()).stdout(Stdio::null());
+        shell.status().unwrap().success()
+    };
+    if !script(mount) {
+        return aio_tests::skip(what, "no such file system can be mounted here");
+    }
+    let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&mounted)));
+    assert!(script("umount \"$2\""));
+    if let Err(panic) = passed {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// The disk is full, before a write or in the middle of one that ends short: it says so, and what it has acknowledged is there.
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let lines: String = (1..=4000).map(|number| format!("{number} {}\n", "x".repeat(1000))).collect();
+    let full = |folder: &Path| {
+        let log = folder.join("log");
+        let mut child = wal("append", &log).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let (lines, output) = (lines.clone(), thread::spawn(move || child.wait_with_output().unwrap()));
+        // It does not read on when it has failed.
+        let _ = stdin.write_all(lines.as_bytes());
+        drop(stdin);
+        let output = output.join().unwrap();
+        let (said, acknowledged) =
+            (String::from_utf8(output.stderr).unwrap(), output.stdout.split(|&b| b == b'\n').count() - 1);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(acknowledged > 0 && said.contains("ENOSPC"), "{said}");
+        assert!(said.ends_with(&format!("; records up to number {acknowledged} are durable\n")), "{said}");
+        let records = dump(&log);
+        assert!(records.len() >= acknowledged && records.len() < 4000);
+        assert!(records.iter().zip(1..).all(|(record, number)| record.starts_with(&format!("{number} "))));
+    };
+    in_a_small_file_system("a log on a full tmpfs", "mount -t tmpfs -o size=2m none \"$2\"", full);
+    // It cannot set space aside, so each write has to find its own.
+    let ext2 = "truncate -s 3M \"$1\"; mkfs.ext2 -q -b 1024 \"$1\"; mount -o loop \"$1\" \"$2\"";
+    in_a_small_file_system("a log on a full ext2", ext2, full);
 }

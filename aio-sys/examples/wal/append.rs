@@ -1,16 +1,16 @@
 //! The end of the log, where records are added.
 
-use crate::format::{self, BLOCK, Found, GROUP, MAGIC, Reader};
+use crate::format::{self, BLOCK, Found, GROUP, Reader};
 use crate::input::Input;
 use crate::{Result, cannot, reason};
 use aio_sys::{AlignedBuf, Completion, Errno, Part, PollEvents, Queue, RwFlags, Token};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes in flight at most.
@@ -70,7 +70,7 @@ impl Log {
             io::ErrorKind::WouldBlock => format!("{path:?} is in use by another append"),
             _ => error("lock")(failure),
         })?;
-        if meta.len() == 0 {
+        if format::is_begun(&file).map_err(error("read"))? {
             create(&file, path).map_err(error("create"))?;
         }
         // Its place in the file is the reader's alone: all writes say where.
@@ -264,13 +264,10 @@ impl Log {
     }
 }
 
-/// The first block, and the file's name, on disk.
-fn create(mut file: &File, path: &Path) -> io::Result<()> {
-    let mut first = [0; BLOCK];
-    first[..MAGIC.len()].copy_from_slice(MAGIC);
-    file.write_all(&first)?;
+/// The first block, and the file's name, on disk. If the power is cut meanwhile, it is done again.
+fn create(file: &File, path: &Path) -> io::Result<()> {
+    file.write_all_at(&format::first(), 0)?;
     file.sync_all()?;
-    file.rewind()?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }

@@ -16,6 +16,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::mem;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Written at once, or not at all; what every disk's blocks divide.
@@ -26,7 +27,7 @@ const HEADER: usize = 8;
 /// Bytes of a line at most.
 pub const LINE: usize = GROUP - HEADER;
 /// What the first block begins with; the rest of it is zeros.
-pub const MAGIC: &[u8] = b"aio-sys write-ahead log 1\n";
+const MAGIC: &[u8] = b"aio-sys write-ahead log 1\n";
 
 /// Puts a record at the start of `room`, and says how much of it that takes; `None` if it is too small.
 pub fn encode(number: u64, line: &[u8], room: &mut [u8]) -> Option<usize> {
@@ -67,14 +68,33 @@ pub enum Found<'a> {
     Torn,
 }
 
+/// The first block.
+pub fn first() -> [u8; BLOCK] {
+    let mut first = [0; BLOCK];
+    first[..MAGIC.len()].copy_from_slice(MAGIC);
+    first
+}
+
+/// Whether a file is what is left of a log that was being made when the power was cut: some of its first block, the rest zeros
+/// or missing, and nothing behind. No record can have been in it.
+pub fn is_begun(file: &File) -> io::Result<bool> {
+    let mut bytes = [0; BLOCK];
+    // Zeros are as good as missing, so a short read does no harm.
+    file.read_at(&mut bytes, 0)?;
+    let alike = bytes.iter().zip(first()).all(|(&byte, wanted)| byte == wanted || byte == 0);
+    Ok(alike && bytes != first() && file.metadata()?.len() <= BLOCK as u64)
+}
+
 impl Reader {
     /// `None` if it is not a log.
     pub fn open(file: File) -> io::Result<Option<Reader>> {
+        let begun = is_begun(&file)?;
         let input = BufReader::with_capacity(GROUP, file);
         let mut reader = Reader { input, at: 0, end: BLOCK as u64, number: 0, line: Vec::new() };
-        let mut first = [0; BLOCK];
-        let whole = reader.read(&mut first)? == BLOCK;
-        Ok((whole && first.starts_with(MAGIC)).then_some(reader))
+        let mut bytes = [0; BLOCK];
+        reader.read(&mut bytes)?;
+        reader.at = BLOCK as u64;
+        Ok((begun || bytes == first()).then_some(reader))
     }
 
     /// Where the last record ends that was found.

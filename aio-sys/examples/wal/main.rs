@@ -36,7 +36,8 @@ append  Each line of standard input becomes a record at the end of the log FILE,
         from 1. A power cut after that does not lose it. Records that come while others are written go to disk together.
 dump    Writes the records to standard output, each as its number, a tab and the line.
 
-A log that was cut off in the middle of a record ends with the record before, for both; append clears the rest away.
+A log that was cut off in the middle of a record ends with the record before, for both; append clears the rest away. One
+that was cut off while it was made is empty.
 Writes go past the page cache, where the file system takes O_DIRECT. Space is set aside in steps, so that the file is
 larger than the records in it. One append at a time can have a log.
 

@@ -306,12 +306,7 @@ pub fn io_pgetevents(
         ::aio_sys::Arg::arg(events.len()),
         ::aio_sys::Arg::arg(events.as_mut_ptr()),
         ::aio_sys::Arg::arg(read_only(timeout)),
-        ::aio_sys::Arg::arg(
-            &__aio_sigset {
-                sigmask: sigmask.arg(),
-                sigsetsize: size_of::<sigset_t>(),
-            },
-        ),
+        ::aio_sys::Arg::arg(&__aio_sigset::new(sigmask.arg())),
     ) {
         (a0, a1, a2, a3, a4, a5) => {
             ::aio_sys::Ret::ret(unsafe {

@@ -1285,6 +1285,8 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/uio.h`.
+    pub const UIO_MAXIOV: usize = 0x400;
     /// `fs/aio.c`.
     pub const AIO_RING_MAGIC: u32 = 0xa10a10a1;
     /// `fs/aio.c`.
@@ -1293,8 +1295,40 @@ pub mod uapi {
     pub const AIO_RING_INCOMPAT_FEATURES: u32 = 0;
 }
 
+#[allow(dead_code)]
+pub mod uapi_of_arch {
+    /// `arch/sparc/include/uapi/asm/fcntl.h`.
+    pub const O_NONBLOCK: i32 = 0x4000;
+    /// `arch/sparc/include/uapi/asm/fcntl.h`.
+    pub const O_CLOEXEC: i32 = 0x400000;
+    /// `arch/sparc/include/uapi/asm/mman.h`.
+    pub const PROT_READ: i32 = 1;
+    /// `arch/sparc/include/uapi/asm/mman.h`.
+    pub const PROT_WRITE: i32 = 2;
+    /// `arch/sparc/include/uapi/asm/mman.h`.
+    pub const MAP_ANONYMOUS: i32 = 0x20;
+    /// `arch/sparc/include/uapi/asm/mman.h`.
+    pub const MADV_WIPEONFORK: i32 = 0x12;
+    /// `include/uapi/linux/mman.h`.
+    pub const MAP_PRIVATE: i32 = 2;
+    /// `arch/sparc/include/uapi/asm/poll.h`.
+    pub const POLLIN: u16 = 1;
+    /// `arch/sparc/include/uapi/asm/poll.h`.
+    pub const POLLPRI: u16 = 2;
+    /// `arch/sparc/include/uapi/asm/poll.h`.
+    pub const POLLOUT: u16 = 4;
+    /// `arch/sparc/include/uapi/asm/poll.h`.
+    pub const POLLERR: u16 = 8;
+    /// `arch/sparc/include/uapi/asm/poll.h`.
+    pub const POLLHUP: u16 = 0x10;
+    /// `arch/sparc/include/uapi/asm/poll.h`.
+    pub const POLLRDHUP: u16 = 0x800;
+}
+
 #[cfg(not(feature = "nightly"))]
-pub use crate::by_libc as stub;
+pub mod stub {
+    pub use crate::by_libc::*;
+}
 #[cfg(feature = "nightly")]
 pub mod stub {
     use crate::abi::Word;
@@ -3092,28 +3126,28 @@ pub mod raw {
         unsafe { stub::syscall4(nr::SYS_sync_file_range, Word::from(fd), Word::from(offset), Word::from(nbytes), Word::from(flags)) }
     }
 
-    /// `clock_settime(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_settime(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_settime(which_clock: i32, tp: *const __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_settime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_gettime(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_gettime(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_gettime(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_gettime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_getres(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_getres(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_getres(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_getres, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_nanosleep(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_nanosleep(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_nanosleep(which_clock: i32, flags: c_int, rqtp: *const __kernel_timespec, rmtp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.

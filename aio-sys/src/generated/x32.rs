@@ -1219,12 +1219,44 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/uio.h`.
+    pub const UIO_MAXIOV: usize = 0x400;
     /// `fs/aio.c`.
     pub const AIO_RING_MAGIC: u32 = 0xa10a10a1;
     /// `fs/aio.c`.
     pub const AIO_RING_COMPAT_FEATURES: u32 = 1;
     /// `fs/aio.c`.
     pub const AIO_RING_INCOMPAT_FEATURES: u32 = 0;
+}
+
+#[allow(dead_code)]
+pub mod uapi_of_arch {
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const O_NONBLOCK: i32 = 0x800;
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const O_CLOEXEC: i32 = 0x80000;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const PROT_READ: i32 = 1;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const PROT_WRITE: i32 = 2;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const MAP_ANONYMOUS: i32 = 0x20;
+    /// `arch/x86/include/uapi/asm/mman.h`.
+    pub const MADV_WIPEONFORK: i32 = 0x12;
+    /// `include/uapi/linux/mman.h`.
+    pub const MAP_PRIVATE: i32 = 2;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLIN: u16 = 1;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLPRI: u16 = 2;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLOUT: u16 = 4;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLERR: u16 = 8;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLHUP: u16 = 0x10;
+    /// `include/uapi/asm-generic/poll.h`.
+    pub const POLLRDHUP: u16 = 0x2000;
 }
 
 pub mod stub {
@@ -2769,28 +2801,28 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_timer_delete, Word::from(timer_id)) }
     }
 
-    /// `clock_settime(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_settime(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_settime(which_clock: i32, tp: *const __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_settime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_gettime(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_gettime(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_gettime(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_gettime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_getres(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_getres(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_getres(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_clock_getres, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_nanosleep(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-stubs.c`.
+    /// `clock_nanosleep(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn clock_nanosleep(which_clock: i32, flags: c_int, rqtp: *const __kernel_timespec, rmtp: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -3749,9 +3781,9 @@ pub mod raw {
         unsafe { stub::syscall0(nr::SYS_rseq_slice_yield) }
     }
 
-    /// `rt_sigaction(int sig, const struct compat_sigaction __user * act, struct compat_sigaction __user * oact, compat_size_t sigsetsize)`, defined in `kernel/signal.c`.
+    /// `rt_sigaction(int sig, const struct sigaction __user * act, struct sigaction __user * oact, size_t sigsetsize)`, defined in `kernel/signal.c`.
     #[inline]
-    pub unsafe fn rt_sigaction(sig: c_int, act: *const c_void, oact: *mut c_void, sigsetsize: u32) -> isize {
+    pub unsafe fn rt_sigaction(sig: c_int, act: *const c_void, oact: *mut c_void, sigsetsize: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_rt_sigaction, Word::from(sig), Word::from(act), Word::from(oact), Word::from(sigsetsize)) }
     }
@@ -3763,9 +3795,9 @@ pub mod raw {
         unsafe { stub::syscall0(nr::SYS_rt_sigreturn) }
     }
 
-    /// `ioctl(unsigned int fd, unsigned int cmd, compat_ulong_t arg)`, defined in `fs/ioctl.c`.
+    /// `ioctl(unsigned int fd, unsigned int cmd, unsigned long arg)`, defined in `fs/ioctl.c`.
     #[inline]
-    pub unsafe fn ioctl(fd: c_uint, cmd: c_uint, arg: u32) -> isize {
+    pub unsafe fn ioctl(fd: c_uint, cmd: c_uint, arg: c_ulong) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_ioctl, Word::from(fd), Word::from(cmd), Word::from(arg)) }
     }
@@ -3784,107 +3816,107 @@ pub mod raw {
         unsafe { stub::syscall3(nr::SYS_writev, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
 
-    /// `recvfrom(int fd, void __user * buf, compat_size_t len, unsigned int flags, struct sockaddr __user * addr, int __user * addrlen)`, defined in `net/compat.c`.
+    /// `recvfrom(int fd, void __user * ubuf, size_t size, unsigned int flags, struct sockaddr __user * addr, int __user * addr_len)`, defined in `net/socket.c`.
     #[inline]
-    pub unsafe fn recvfrom(fd: c_int, buf: *mut c_void, len: u32, flags: c_uint, addr: *mut c_void, addrlen: *mut c_int) -> isize {
+    pub unsafe fn recvfrom(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint, addr: *mut c_void, addr_len: *mut c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall6(nr::SYS_recvfrom, Word::from(fd), Word::from(buf), Word::from(len), Word::from(flags), Word::from(addr), Word::from(addrlen)) }
+        unsafe { stub::syscall6(nr::SYS_recvfrom, Word::from(fd), Word::from(ubuf), Word::from(size), Word::from(flags), Word::from(addr), Word::from(addr_len)) }
     }
 
-    /// `sendmsg(int fd, struct compat_msghdr __user * msg, unsigned int flags)`, defined in `net/compat.c`.
+    /// `sendmsg(int fd, struct user_msghdr __user * msg, unsigned int flags)`, defined in `net/socket.c`.
     #[inline]
     pub unsafe fn sendmsg(fd: c_int, msg: *mut c_void, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_sendmsg, Word::from(fd), Word::from(msg), Word::from(flags)) }
     }
 
-    /// `recvmsg(int fd, struct compat_msghdr __user * msg, unsigned int flags)`, defined in `net/compat.c`.
+    /// `recvmsg(int fd, struct user_msghdr __user * msg, unsigned int flags)`, defined in `net/socket.c`.
     #[inline]
     pub unsafe fn recvmsg(fd: c_int, msg: *mut c_void, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_recvmsg, Word::from(fd), Word::from(msg), Word::from(flags)) }
     }
 
-    /// `execve(const char __user * filename, const compat_uptr_t __user * argv, const compat_uptr_t __user * envp)`, defined in `fs/exec.c`.
+    /// `execve(const char __user * filename, const char __user *const __user * argv, const char __user *const __user * envp)`, defined in `fs/exec.c`.
     #[inline]
-    pub unsafe fn execve(filename: *const c_char, argv: *const u32, envp: *const u32) -> isize {
+    pub unsafe fn execve(filename: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_execve, Word::from(filename), Word::from(argv), Word::from(envp)) }
     }
 
-    /// `ptrace(compat_long_t request, compat_long_t pid, compat_long_t addr, compat_long_t data)`, defined in `kernel/ptrace.c`.
+    /// `ptrace(long request, long pid, unsigned long addr, unsigned long data)`, defined in `kernel/ptrace.c`.
     #[inline]
-    pub unsafe fn ptrace(request: i32, pid: i32, addr: i32, data: i32) -> isize {
+    pub unsafe fn ptrace(request: c_long, pid: c_long, addr: c_ulong, data: c_ulong) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_ptrace, Word::from(request), Word::from(pid), Word::from(addr), Word::from(data)) }
     }
 
-    /// `rt_sigpending(compat_sigset_t __user * uset, compat_size_t sigsetsize)`, defined in `kernel/signal.c`.
+    /// `rt_sigpending(sigset_t __user * uset, size_t sigsetsize)`, defined in `kernel/signal.c`.
     #[inline]
-    pub unsafe fn rt_sigpending(uset: *mut c_void, sigsetsize: u32) -> isize {
+    pub unsafe fn rt_sigpending(uset: *mut c_void, sigsetsize: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_rt_sigpending, Word::from(uset), Word::from(sigsetsize)) }
     }
 
-    /// `rt_sigtimedwait(compat_sigset_t __user * uthese, struct compat_siginfo __user * uinfo, struct __kernel_timespec __user * uts, compat_size_t sigsetsize)`, defined in `kernel/signal.c`.
+    /// `rt_sigtimedwait(const sigset_t __user * uthese, siginfo_t __user * uinfo, const struct __kernel_timespec __user * uts, size_t sigsetsize)`, defined in `kernel/signal.c`.
     #[inline]
-    pub unsafe fn rt_sigtimedwait(uthese: *mut c_void, uinfo: *mut c_void, uts: *mut __kernel_timespec, sigsetsize: u32) -> isize {
+    pub unsafe fn rt_sigtimedwait(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_rt_sigtimedwait, Word::from(uthese), Word::from(uinfo), Word::from(uts), Word::from(sigsetsize)) }
     }
 
-    /// `rt_sigqueueinfo(compat_pid_t pid, int sig, struct compat_siginfo __user * uinfo)`, defined in `kernel/signal.c`.
+    /// `rt_sigqueueinfo(pid_t pid, int sig, siginfo_t __user * uinfo)`, defined in `kernel/signal.c`.
     #[inline]
     pub unsafe fn rt_sigqueueinfo(pid: i32, sig: c_int, uinfo: *mut c_void) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_rt_sigqueueinfo, Word::from(pid), Word::from(sig), Word::from(uinfo)) }
     }
 
-    /// `sigaltstack(const compat_stack_t __user * uss_ptr, compat_stack_t __user * uoss_ptr)`, defined in `kernel/signal.c`.
+    /// `sigaltstack(const stack_t __user * uss, stack_t __user * uoss)`, defined in `kernel/signal.c`.
     #[inline]
-    pub unsafe fn sigaltstack(uss_ptr: *const c_void, uoss_ptr: *mut c_void) -> isize {
+    pub unsafe fn sigaltstack(uss: *const c_void, uoss: *mut c_void) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall2(nr::SYS_sigaltstack, Word::from(uss_ptr), Word::from(uoss_ptr)) }
+        unsafe { stub::syscall2(nr::SYS_sigaltstack, Word::from(uss), Word::from(uoss)) }
     }
 
-    /// `timer_create(clockid_t which_clock, struct compat_sigevent __user * timer_event_spec, timer_t __user * created_timer_id)`, defined in `kernel/time/posix-timers.c`.
+    /// `timer_create(const clockid_t which_clock, struct sigevent __user * timer_event_spec, timer_t __user * created_timer_id)`, defined in `kernel/time/posix-timers.c`.
     #[inline]
     pub unsafe fn timer_create(which_clock: i32, timer_event_spec: *mut c_void, created_timer_id: *mut i32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_timer_create, Word::from(which_clock), Word::from(timer_event_spec), Word::from(created_timer_id)) }
     }
 
-    /// `mq_notify(mqd_t mqdes, const struct compat_sigevent __user * u_notification)`, defined in `ipc/mqueue.c`.
+    /// `mq_notify(mqd_t mqdes, const struct sigevent __user * u_notification)`, defined in `ipc/mqueue.c`.
     #[inline]
     pub unsafe fn mq_notify(mqdes: i32, u_notification: *const c_void) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_mq_notify, Word::from(mqdes), Word::from(u_notification)) }
     }
 
-    /// `kexec_load(compat_ulong_t entry, compat_ulong_t nr_segments, struct compat_kexec_segment __user * segments, compat_ulong_t flags)`, defined in `kernel/kexec.c`.
+    /// `kexec_load(unsigned long entry, unsigned long nr_segments, struct kexec_segment __user * segments, unsigned long flags)`, defined in `kernel/kexec.c`.
     #[inline]
-    pub unsafe fn kexec_load(entry: u32, nr_segments: u32, segments: *mut c_void, flags: u32) -> isize {
+    pub unsafe fn kexec_load(entry: c_ulong, nr_segments: c_ulong, segments: *mut c_void, flags: c_ulong) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_kexec_load, Word::from(entry), Word::from(nr_segments), Word::from(segments), Word::from(flags)) }
     }
 
-    /// `waitid(int which, compat_pid_t pid, struct compat_siginfo __user * infop, int options, struct compat_rusage __user * uru)`, defined in `kernel/exit.c`.
+    /// `waitid(int which, pid_t upid, struct siginfo __user * infop, int options, struct rusage __user * ru)`, defined in `kernel/exit.c`.
     #[inline]
-    pub unsafe fn waitid(which: c_int, pid: i32, infop: *mut c_void, options: c_int, uru: *mut c_void) -> isize {
+    pub unsafe fn waitid(which: c_int, upid: i32, infop: *mut c_void, options: c_int, ru: *mut c_void) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall5(nr::SYS_waitid, Word::from(which), Word::from(pid), Word::from(infop), Word::from(options), Word::from(uru)) }
+        unsafe { stub::syscall5(nr::SYS_waitid, Word::from(which), Word::from(upid), Word::from(infop), Word::from(options), Word::from(ru)) }
     }
 
-    /// `set_robust_list(struct compat_robust_list_head __user * head, compat_size_t len)`, defined in `kernel/futex/syscalls.c`.
+    /// `set_robust_list(struct robust_list_head __user * head, size_t len)`, defined in `kernel/futex/syscalls.c`.
     #[inline]
-    pub unsafe fn set_robust_list(head: *mut c_void, len: u32) -> isize {
+    pub unsafe fn set_robust_list(head: *mut c_void, len: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_set_robust_list, Word::from(head), Word::from(len)) }
     }
 
-    /// `get_robust_list(int pid, compat_uptr_t __user * head_ptr, compat_size_t __user * len_ptr)`, defined in `kernel/futex/syscalls.c`.
+    /// `get_robust_list(int pid, struct robust_list_head __user *__user * head_ptr, size_t __user * len_ptr)`, defined in `kernel/futex/syscalls.c`.
     #[inline]
-    pub unsafe fn get_robust_list(pid: c_int, head_ptr: *mut u32, len_ptr: *mut u32) -> isize {
+    pub unsafe fn get_robust_list(pid: c_int, head_ptr: *mut *mut c_void, len_ptr: *mut usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_get_robust_list, Word::from(pid), Word::from(head_ptr), Word::from(len_ptr)) }
     }
@@ -3917,21 +3949,21 @@ pub mod raw {
         unsafe { stub::syscall4(nr::SYS_pwritev, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos)) }
     }
 
-    /// `rt_tgsigqueueinfo(compat_pid_t tgid, compat_pid_t pid, int sig, struct compat_siginfo __user * uinfo)`, defined in `kernel/signal.c`.
+    /// `rt_tgsigqueueinfo(pid_t tgid, pid_t pid, int sig, siginfo_t __user * uinfo)`, defined in `kernel/signal.c`.
     #[inline]
     pub unsafe fn rt_tgsigqueueinfo(tgid: i32, pid: i32, sig: c_int, uinfo: *mut c_void) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_rt_tgsigqueueinfo, Word::from(tgid), Word::from(pid), Word::from(sig), Word::from(uinfo)) }
     }
 
-    /// `recvmmsg(int fd, struct compat_mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags, struct __kernel_timespec __user * timeout)`, defined in `net/compat.c`.
+    /// `recvmmsg(int fd, struct mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags, struct __kernel_timespec __user * timeout)`, defined in `net/socket.c`.
     #[inline]
     pub unsafe fn recvmmsg(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint, timeout: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_recvmmsg, Word::from(fd), Word::from(mmsg), Word::from(vlen), Word::from(flags), Word::from(timeout)) }
     }
 
-    /// `sendmmsg(int fd, struct compat_mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags)`, defined in `net/compat.c`.
+    /// `sendmmsg(int fd, struct mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags)`, defined in `net/socket.c`.
     #[inline]
     pub unsafe fn sendmmsg(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -3966,23 +3998,23 @@ pub mod raw {
         unsafe { stub::syscall5(nr::SYS_getsockopt, Word::from(fd), Word::from(level), Word::from(optname), Word::from(optval), Word::from(optlen)) }
     }
 
-    /// `io_setup(unsigned nr_events, u32 __user * ctx32p)`, defined in `fs/aio.c`.
+    /// `io_setup(unsigned nr_events, aio_context_t __user * ctxp)`, defined in `fs/aio.c`.
     #[inline]
-    pub unsafe fn io_setup(nr_events: c_uint, ctx32p: *mut u32) -> isize {
+    pub unsafe fn io_setup(nr_events: c_uint, ctxp: *mut aio_context_t) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall2(nr::SYS_io_setup, Word::from(nr_events), Word::from(ctx32p)) }
+        unsafe { stub::syscall2(nr::SYS_io_setup, Word::from(nr_events), Word::from(ctxp)) }
     }
 
-    /// `io_submit(compat_aio_context_t ctx_id, int nr, compat_uptr_t __user * iocbpp)`, defined in `fs/aio.c`.
+    /// `io_submit(aio_context_t ctx_id, long nr, struct iocb __user *__user * iocbpp)`, defined in `fs/aio.c`.
     #[inline]
-    pub unsafe fn io_submit(ctx_id: u32, nr: c_int, iocbpp: *mut u32) -> isize {
+    pub unsafe fn io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut iocb) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_io_submit, Word::from(ctx_id), Word::from(nr), Word::from(iocbpp)) }
     }
 
-    /// `execveat(int fd, const char __user * filename, const compat_uptr_t __user * argv, const compat_uptr_t __user * envp, int flags)`, defined in `fs/exec.c`.
+    /// `execveat(int fd, const char __user * filename, const char __user *const __user * argv, const char __user *const __user * envp, int flags)`, defined in `fs/exec.c`.
     #[inline]
-    pub unsafe fn execveat(fd: c_int, filename: *const c_char, argv: *const u32, envp: *const u32, flags: c_int) -> isize {
+    pub unsafe fn execveat(fd: c_int, filename: *const c_char, argv: *const *const c_char, envp: *const *const c_char, flags: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_execveat, Word::from(fd), Word::from(filename), Word::from(argv), Word::from(envp), Word::from(flags)) }
     }

@@ -1,6 +1,6 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::{Outcome, abi, in_memory, load, print};
+use super::{Outcome, abi, in_memory, print, whole};
 use crate::diff::{AbiDiff, Kind, Side};
 use crate::{Error, Tables, check, diff, import};
 use clap::error::ErrorKind;
@@ -127,7 +127,7 @@ fn side(kind: Kind, folder: &Path, arch: Option<&str>) -> Result<Side, Error> {
     let shown = folder.display().to_string();
     let facts = Tables::embedded()?;
     let tables = match kind {
-        Kind::Tables => load(folder, &[])?,
+        Kind::Tables => whole(folder)?,
         Kind::Linux => in_memory(&shown, &import::numbers(folder, &facts)?)?,
         Kind::Headers => in_memory(&shown, &import::headers(folder, arch, &facts)?)?,
     };

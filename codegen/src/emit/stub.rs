@@ -29,7 +29,7 @@ pub(super) fn module(out: &mut String, abi: &Abi, convention: &Convention, other
     let bytes = |convention: &Convention| if convention.widen.is_some() { 8 } else { abi.bits as usize / 8 };
     if convention.asm == Asm::Nightly {
         out.push_str(
-            "#[cfg(not(feature = \"nightly\"))]\npub use crate::by_libc as stub;\n#[cfg(feature = \"nightly\")]\n",
+            "#[cfg(not(feature = \"nightly\"))]\npub mod stub {\n    pub use crate::by_libc::*;\n}\n#[cfg(feature = \"nightly\")]\n",
         );
     }
     out.push_str("pub mod stub {\n    use crate::abi::Word;\n    use core::arch::asm;\n    use core::ffi::c_long;\n");

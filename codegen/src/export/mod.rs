@@ -11,6 +11,7 @@ pub(crate) use json::{SCHEMA, json};
 pub(crate) use markdown::markdown;
 
 use crate::Error;
+use crate::diff::plain;
 use crate::tables::{Abi, Absent, Call, KernelTable, Tables};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -88,7 +89,8 @@ pub(crate) fn tsv(exported: &[Exported<'_>]) -> String {
     for Exported { abi, calls, .. } in exported {
         for call in calls {
             let (entry, compat) = (call.entry.unwrap_or(""), call.compat.unwrap_or(""));
-            let _ = writeln!(out, "{}\t{}\t{}\t{entry}\t{compat}", abi.name, call.number, call.name);
+            let [name, entry, compat] = [call.name, entry, compat].map(plain);
+            let _ = writeln!(out, "{}\t{}\t{name}\t{entry}\t{compat}", abi.name, call.number);
         }
     }
     out

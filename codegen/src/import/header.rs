@@ -174,11 +174,7 @@ pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Vec<ErrnoValu
 
 /// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's order.
 pub(crate) fn constants(includes: &Includes, header: &Path, prefixes: &[&str]) -> Result<Vec<(String, i64)>, Error> {
-    // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte order, but what is included
-    // must have one.
-    let asked = [("IS_ENABLED(option)", "0"), ("__MIPSEL__", "1"), ("__XTENSA_EL__", "1")];
-    let macros = asked.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let (unit, _) = includes.preprocess(header, &macros, None)?;
+    let unit = for_constants(includes, header)?;
     let file = header.display().to_string();
     let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let mut constants: Vec<(usize, String, i64)> = Vec::new();
@@ -192,4 +188,23 @@ pub(crate) fn constants(includes: &Includes, header: &Path, prefixes: &[&str]) -
     }
     constants.sort();
     Ok(constants.into_iter().map(|(_, name, value)| (name, value)).collect())
+}
+
+/// The values of macros that a header defines, itself or through those that it includes.
+pub(crate) fn values(includes: &Includes, header: &Path, names: &[&str]) -> Result<Vec<i64>, Error> {
+    let unit = for_constants(includes, header)?;
+    let value = |name: &&str| {
+        let missing =
+            || Error::new(header.display().to_string(), 0, format!("defines no {name}; is the tree complete?"));
+        unit.value(name)?.ok_or_else(missing)
+    };
+    names.iter().map(value).collect()
+}
+
+fn for_constants(includes: &Includes, header: &Path) -> Result<Unit, Error> {
+    // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte order, but what is included
+    // must have one.
+    let asked = [("IS_ENABLED(option)", "0"), ("__MIPSEL__", "1"), ("__XTENSA_EL__", "1")];
+    let macros = asked.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(includes.preprocess(header, &macros, None)?.0)
 }

@@ -1,21 +1,53 @@
 //! When the kernel's makefiles build a file: `obj-$(CONFIG_AIO) += aio.o`, composite objects and folders followed up to
 //! the top of the tree.
 
-use super::c::is_word;
+use super::c::{LONGEST, is_word, splice};
 use super::condition::{Conditions, all};
 use crate::Error;
 use crate::files;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// A folder's makefile: what each rule adds to, its items, and when it stands.
-type Rules = Vec<(String, Vec<String>, Option<String>)>;
+/// When the makefiles build something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Built {
+    /// None of them names it.
+    Unnamed,
+    /// Whatever the configuration.
+    Always,
+    /// Under this condition.
+    When(String),
+}
+
+impl Built {
+    fn when(condition: Option<String>) -> Built {
+        condition.map_or(Built::Always, Built::When)
+    }
+
+    /// As a part of a longer condition.
+    pub(super) fn part(self) -> String {
+        if let Built::When(condition) = self { condition } else { String::new() }
+    }
+}
+
+/// A folder's makefile.
+#[derive(Default)]
+struct Rules {
+    /// What each rule adds to, and when it stands.
+    rules: Vec<(String, Option<String>)>,
+    /// The rules that name an item, each with "" or the word size that makes it that item.
+    named: HashMap<String, Vec<(usize, &'static str)>>,
+}
 
 /// The makefiles of a tree, each read once.
 pub(super) struct Kbuild<'r> {
     root: &'r Path,
     rules: HashMap<String, Rules>,
-    conditions: HashMap<String, Option<String>>,
+    /// When a folder's makefile takes an item in.
+    items: HashMap<(String, String), Built>,
+    /// The `.c` files that others of the folder include: by whom, and when.
+    included: HashMap<String, HashMap<String, (String, Option<String>)>>,
+    sources: HashMap<String, Built>,
 }
 
 /// Composite objects within composite objects, and sources that include sources.
@@ -23,67 +55,82 @@ const DEEPEST: usize = 8;
 
 impl<'r> Kbuild<'r> {
     pub(super) fn new(root: &'r Path) -> Kbuild<'r> {
-        Kbuild { root, rules: HashMap::new(), conditions: HashMap::new() }
+        let (rules, items) = (HashMap::new(), HashMap::new());
+        Kbuild { root, rules, items, included: HashMap::new(), sources: HashMap::new() }
     }
 
-    /// When the file is built: `Ok(None)` if always, or if no makefile names it.
-    pub(super) fn condition(&mut self, source: &str) -> Result<Option<String>, Error> {
-        if let Some(known) = self.conditions.get(source) {
+    /// When the file is built.
+    pub(super) fn built(&mut self, source: &str) -> Result<Built, Error> {
+        if let Some(known) = self.sources.get(source) {
             return Ok(known.clone());
         }
-        let condition = self.folders(source)?;
-        self.conditions.insert(source.to_owned(), condition.clone());
-        Ok(condition)
+        let built = self.folders(source)?;
+        self.sources.insert(source.to_owned(), built.clone());
+        Ok(built)
     }
 
-    fn folders(&mut self, source: &str) -> Result<Option<String>, Error> {
-        let Some((folder, file)) = source.rsplit_once('/') else { return Ok(None) };
+    fn folders(&mut self, source: &str) -> Result<Built, Error> {
+        let Some((folder, file)) = source.rsplit_once('/') else { return Ok(Built::Unnamed) };
         let stem = file.trim_end_matches(".c").trim_end_matches(".S");
-        let mut parts = vec![self.built(folder, stem, 0)?.unwrap_or_default()];
+        let own = self.object(folder, stem, 0)?;
+        if own == Built::Unnamed {
+            return Ok(own);
+        }
+        // What no list has is in the top's makefile, or in the architecture's.
+        let mut parts = vec![own.part()];
         let mut folder = folder;
         while let Some((above, name)) = folder.rsplit_once('/') {
-            parts.push(self.item(above, &format!("{name}/"), 0)?.unwrap_or_default());
+            parts.push(self.item(above, &format!("{name}/"), 0)?.part());
             folder = above;
         }
-        parts.push(self.item("", &format!("{folder}/"), 0)?.unwrap_or_default());
+        parts.push(self.item("", &format!("{folder}/"), 0)?.part());
         parts.reverse();
-        Ok(all(parts))
+        Ok(Built::when(all(parts)))
     }
 
     /// When `stem.o` is built; a file that no makefile names may be included by its neighbour, as kernel/sched does.
-    fn built(&mut self, folder: &str, stem: &str, depth: usize) -> Result<Option<String>, Error> {
+    fn object(&mut self, folder: &str, stem: &str, depth: usize) -> Result<Built, Error> {
         let object = format!("{stem}.o");
         if depth > DEEPEST || self.names(folder, &object)? {
             return self.item(folder, &object, depth);
         }
-        let include = format!("\"{stem}.c\"");
-        let mut neighbours: Vec<PathBuf> = std::fs::read_dir(self.root.join(folder))
-            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-            .unwrap_or_default();
-        neighbours.retain(|path| path.is_file() && path.extension().is_some_and(|end| end == "c"));
-        neighbours.sort();
-        for neighbour in neighbours {
-            let text = files::read(&neighbour)?;
-            if text.contains(&include) {
-                let stem = neighbour.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                let whole = self.built(folder, &stem, depth + 1)?;
-                return Ok(all([whole, included(&text, &include)].into_iter().flatten()));
-            }
+        if !self.included.contains_key(folder) {
+            let found = included(self.root, folder)?;
+            self.included.insert(folder.to_owned(), found);
         }
-        Ok(None)
+        let Some((by, when)) = self.included[folder].get(&format!("{stem}.c")).cloned() else {
+            return Ok(Built::Unnamed);
+        };
+        Ok(match self.object(folder, &by, depth + 1)? {
+            Built::Unnamed => Built::Unnamed,
+            whole => Built::when(all([whole.part(), when.unwrap_or_default()])),
+        })
     }
 
     fn names(&mut self, folder: &str, item: &str) -> Result<bool, Error> {
-        Ok(self.rules(folder)?.iter().any(|(_, items, _)| items.iter().any(|i| matches(i, item).is_some())))
+        Ok(self.rules(folder)?.named.contains_key(item))
     }
 
     /// When a folder's makefile takes the item in; rules that name it twice are alternatives.
-    fn item(&mut self, folder: &str, item: &str, depth: usize) -> Result<Option<String>, Error> {
+    fn item(&mut self, folder: &str, item: &str, depth: usize) -> Result<Built, Error> {
+        let key = (folder.to_owned(), item.to_owned());
+        if let Some(known) = self.items.get(&key) {
+            return Ok(known.clone());
+        }
+        // A list that takes itself in adds nothing by that.
+        self.items.insert(key.clone(), Built::Unnamed);
+        let built = self.ways(folder, item, depth)?;
+        self.items.insert(key, built.clone());
+        Ok(built)
+    }
+
+    fn ways(&mut self, folder: &str, item: &str, depth: usize) -> Result<Built, Error> {
         let mut ways: Vec<String> = Vec::new();
-        let rules = self.rules(folder)?.clone();
-        for (target, items, when) in &rules {
-            let Some(width) = items.iter().find_map(|i| matches(i, item)) else { continue };
-            let (list, switch) = target.split_once('-').unwrap_or((target, "y"));
+        let rules = self.rules(folder)?;
+        let rules: Vec<_> = rules.named.get(item).into_iter().flatten().map(|&(at, width)| (at, width)).collect();
+        for (at, width) in rules {
+            let (target, when) = self.rules[folder].rules[at].clone();
+            let (list, switch) = target.split_once('-').unwrap_or((&target, "y"));
             let switch = match switch {
                 "y" | "m" | "objs" => "",
                 other => match variable(other) {
@@ -93,26 +140,27 @@ impl<'r> Kbuild<'r> {
             };
             // A list of an object's own parts, and lists that the makefile adds to the others.
             let whole = match list {
-                "obj" | "lib" | "core" | "subdir" => None,
+                "obj" | "lib" | "core" | "subdir" => Built::Always,
                 part if depth < DEEPEST => {
                     let object = format!("{part}.o");
-                    let list = format!("$({part}-y)");
                     match self.names(folder, &object)? {
                         true => self.item(folder, &object, depth + 1)?,
-                        false => self.item(folder, &list, depth + 1)?,
+                        false => self.item(folder, &format!("$({part}-y)"), depth + 1)?,
                     }
                 }
-                _ => None,
+                _ => Built::Always,
             };
-            let way =
-                [when.clone().unwrap_or_default(), whole.unwrap_or_default(), switch.to_owned(), width.to_owned()];
-            match all(way) {
-                None => return Ok(None),
+            match all([when.unwrap_or_default(), whole.part(), switch.to_owned(), width.to_owned()]) {
+                None => return Ok(Built::Always),
                 Some(way) if !ways.contains(&way) => ways.push(way),
                 Some(_) => {}
             }
+            if ways.iter().map(|way| way.len() + " || ".len()).sum::<usize>() > LONGEST {
+                let what = format!("says in more than {LONGEST} characters when {item} is built; simplify it");
+                return Err(Error::new(self.root.join(folder).display().to_string(), 0, what));
+            }
         }
-        Ok(if ways.is_empty() { None } else { Some(ways.join(" || ")) })
+        Ok(if ways.is_empty() { Built::Unnamed } else { Built::When(ways.join(" || ")) })
     }
 
     fn rules(&mut self, folder: &str) -> Result<&Rules, Error> {
@@ -121,8 +169,9 @@ impl<'r> Kbuild<'r> {
             let names: &[&str] = if folder.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
             let path = names.iter().map(|name| self.root.join(folder).join(name)).find(|path| path.is_file());
             let rules = match path {
-                Some(path) => parse(&files::read(&path)?),
-                None => Rules::new(),
+                Some(path) => parse(&files::whole(&path)?)
+                    .map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?,
+                None => Rules::default(),
             };
             self.rules.insert(folder.to_owned(), rules);
         }
@@ -130,31 +179,34 @@ impl<'r> Kbuild<'r> {
     }
 }
 
-/// The condition around an `#include`.
-fn included(text: &str, name: &str) -> Option<String> {
-    let mut conditions = Conditions::default();
-    for line in text.lines() {
-        let Some(directive) = line.trim_start().strip_prefix('#') else { continue };
-        if directive.trim_start().starts_with("include") && directive.contains(name) {
-            return conditions.and("").ok().flatten();
+/// The `.c` files that `.c` files of a folder include: by which object, and under which condition.
+fn included(root: &Path, folder: &str) -> Result<HashMap<String, (String, Option<String>)>, Error> {
+    let mut found = HashMap::new();
+    let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+    let mut sources: Vec<_> = entries.map(|entry| entry.path()).collect();
+    sources.retain(|path| path.extension().is_some_and(|end| end == "c") && path.is_file());
+    sources.sort();
+    for source in sources {
+        let text = files::read(&source)?;
+        if !text.contains(".c\"") {
+            continue;
         }
-        // The file was read before, and a fault in it told.
-        conditions.apply(directive).ok()?;
+        let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mut conditions = Conditions::default();
+        for line in text.lines() {
+            let Some(directive) = line.trim_start().strip_prefix('#') else { continue };
+            let name = directive.trim_start().strip_prefix("include").and_then(|rest| rest.split('"').nth(1));
+            if let Some(name) = name.filter(|name| name.ends_with(".c")) {
+                // A fault in the file is told by who reads its definitions.
+                let when = conditions.and("").ok().flatten();
+                found.entry(name.to_owned()).or_insert((stem.clone(), when));
+            }
+            if conditions.apply(directive).is_err() {
+                break;
+            }
+        }
     }
-    None
-}
-
-/// Whether an item of a makefile is that one: "" if always, or the word size that makes it so.
-fn matches(item: &str, wanted: &str) -> Option<&'static str> {
-    if item == wanted {
-        return Some("");
-    }
-    let (before, after) = item.split_once("$(BITS)")?;
-    match wanted.strip_prefix(before)?.strip_suffix(after)? {
-        "32" => Some("CONFIG_32BIT"),
-        "64" => Some("CONFIG_64BIT"),
-        _ => None,
-    }
+    Ok(found)
 }
 
 /// `CONFIG_X` of `$(CONFIG_X)` or of a function of it.
@@ -175,43 +227,72 @@ fn switch(line: &str) -> String {
     }
 }
 
-fn parse(text: &str) -> Rules {
-    let text = text.replace("\\\n", " ");
+/// A makefile's rules, or the line that cannot be followed and why.
+fn parse(text: &str) -> Result<Rules, (usize, String)> {
     let mut open: Vec<String> = Vec::new();
-    let mut rules = Rules::new();
-    for line in text.lines() {
+    let mut found = Rules::default();
+    let mut lists: HashMap<String, Vec<usize>> = HashMap::new();
+    let too_long = || format!("the conditions around it have more than {LONGEST} characters; simplify them");
+    for (at, line) in (1..).zip(splice(&text.replace("\\\n", " \\\n")).lines()) {
         let line = line.split('#').next().unwrap_or_default().trim();
         let word = line.split([' ', '(', '\t']).next().unwrap_or_default();
+        let unopened = || (at, format!("{word} without ifdef or ifeq; repair the file"));
         match word {
             "ifdef" | "ifndef" | "ifeq" | "ifneq" => open.push(switch(line)),
             "else" => {
-                if let Some(last) = open.last_mut() {
-                    *last = match last.strip_prefix('!') {
-                        _ if last.is_empty() => String::new(),
-                        Some(name) => name.to_owned(),
-                        None => format!("!{last}"),
-                    };
-                }
+                let last = open.last_mut().ok_or_else(unopened)?;
+                *last = match last.strip_prefix('!') {
+                    _ if last.is_empty() => String::new(),
+                    Some(name) => name.to_owned(),
+                    None => format!("!{last}"),
+                };
             }
-            "endif" => drop(open.pop()),
+            "endif" => drop(open.pop().ok_or_else(unopened)?),
             _ => {
                 let Some((target, items)) = line.split_once('=') else { continue };
                 let target = target.trim_end_matches([':', '+', '?', ' ', '\t']);
-                let items: Vec<String> = items.split_whitespace().map(str::to_owned).collect();
                 if let (Some((list, switch)), true) = (target.split_once('-'), line.contains(":=")) {
                     // The list is set anew where the switch is on.
-                    let (all_along, off) = (format!("{list}-y"), variable(switch).map(|name| format!("!{name}")));
-                    for (_, _, when) in rules.iter_mut().filter(|(earlier, ..)| *earlier == all_along) {
-                        *when = all([when.clone().unwrap_or_default(), off.clone().unwrap_or_default()]);
+                    let off = variable(switch).map_or(String::new(), |name| format!("!{name}"));
+                    for earlier in lists.get(&format!("{list}-y")).into_iter().flatten() {
+                        let when = &mut found.rules[*earlier].1;
+                        *when = all([when.take().unwrap_or_default(), off.clone()]);
+                        if when.as_ref().is_some_and(|when| when.len() > LONGEST) {
+                            return Err((at, too_long()));
+                        }
                     }
                 }
-                if target.contains('-') && !target.contains(' ') && !items.is_empty() {
-                    rules.push((target.to_owned(), items, all(open.iter().cloned())));
+                let mut items = items.split_whitespace().peekable();
+                if !target.contains('-') || target.contains(' ') || items.peek().is_none() {
+                    continue;
+                }
+                if open.iter().map(|part| part.len() + " && ".len()).sum::<usize>() > LONGEST {
+                    return Err((at, too_long()));
+                }
+                let rule = found.rules.len();
+                found.rules.push((target.to_owned(), all(open.iter().cloned())));
+                lists.entry(target.to_owned()).or_default().push(rule);
+                for (item, width) in items.flat_map(widths) {
+                    let named = found.named.entry(item).or_default();
+                    if named.last().is_none_or(|(last, _)| *last != rule) {
+                        named.push((rule, width));
+                    }
                 }
             }
         }
     }
-    rules
+    if open.is_empty() { Ok(found) } else { Err((0, "an ifdef or ifeq lacks its endif; repair the file".to_owned())) }
+}
+
+/// What an item of a makefile stands for: itself, or with a word size in it what each size makes of it.
+fn widths(item: &str) -> Vec<(String, &'static str)> {
+    match item.split_once("$(BITS)") {
+        Some((before, after)) => {
+            let sizes = [("32", "CONFIG_32BIT"), ("64", "CONFIG_64BIT")];
+            sizes.map(|(bits, when)| (format!("{before}{bits}{after}"), when)).into()
+        }
+        None => vec![(item.to_owned(), "")],
+    }
 }
 
 #[cfg(test)]
@@ -240,22 +321,55 @@ mod tests {
         }
         let mut kbuild = Kbuild::new(root.path());
         for (source, condition) in [
-            ("fs/open.c", None),
-            ("fs/read.c", None),
-            ("fs/none.c", None),
-            ("fs/aio.c", Some("CONFIG_AIO")),
-            ("fs/notify/fanotify/user.c", Some("CONFIG_FANOTIFY && CONFIG_X")),
-            ("fs/notify/fanotify/core.c", Some("CONFIG_FANOTIFY")),
-            ("net/a.c", Some("CONFIG_NET && CONFIG_T")),
-            ("net/b.c", Some("CONFIG_NET && !CONFIG_T")),
-            ("net/d.c", Some("CONFIG_NET && !CONFIG_T && CONFIG_D")),
-            ("net/c.c", Some("CONFIG_NET && (CONFIG_D && CONFIG_E || CONFIG_F)")),
-            ("net/sys_64.c", Some("CONFIG_NET && CONFIG_64BIT")),
-            ("net/m.c", Some("CONFIG_NET && CONFIG_M")),
-            ("net/none.c", Some("CONFIG_NET && !CONFIG_N")),
-            ("net/some.c", Some("CONFIG_NET && CONFIG_N")),
+            ("fs/open.c", ""),
+            ("fs/read.c", ""),
+            ("fs/aio.c", "CONFIG_AIO"),
+            ("fs/notify/fanotify/user.c", "CONFIG_FANOTIFY && CONFIG_X"),
+            ("fs/notify/fanotify/core.c", "CONFIG_FANOTIFY"),
+            ("net/a.c", "CONFIG_NET && CONFIG_T"),
+            ("net/b.c", "CONFIG_NET && !CONFIG_T"),
+            ("net/d.c", "CONFIG_NET && !CONFIG_T && CONFIG_D"),
+            ("net/c.c", "CONFIG_NET && (CONFIG_D && CONFIG_E || CONFIG_F)"),
+            ("net/sys_64.c", "CONFIG_NET && CONFIG_64BIT"),
+            ("net/m.c", "CONFIG_NET && CONFIG_M"),
+            ("net/none.c", "CONFIG_NET && !CONFIG_N"),
+            ("net/some.c", "CONFIG_NET && CONFIG_N"),
         ] {
-            assert_eq!(kbuild.condition(source).unwrap().as_deref(), condition, "{source}");
+            let expected = Built::when(all([condition.to_owned()]));
+            assert_eq!(kbuild.built(source).unwrap(), expected, "{source}");
         }
+        assert_eq!(kbuild.built("fs/none.c").unwrap(), Built::Unnamed);
+    }
+
+    /// Each of these takes a whole day, or all the memory, where the time grows faster than the file.
+    #[test]
+    fn hostile_makefiles() {
+        let built = |text: &str| {
+            let root = tempfile::TempDir::new().unwrap();
+            fs::create_dir(root.path().join("a")).unwrap();
+            fs::write(root.path().join("a/Makefile"), text).unwrap();
+            Kbuild::new(root.path()).built("a/x.c").map_err(|error| error.what)
+        };
+        let condition = || Built::When("CONFIG_A".to_owned());
+        // Each list is in every list of the next layer.
+        let mut layers = "obj-$(CONFIG_A) += l0_0.o\n".to_owned();
+        for layer in 0..9 {
+            let all: String = (0..200).map(|at| format!(" l{}_{at}.o", layer + 1)).collect();
+            let lists = (0..if layer == 0 { 1 } else { 200 }).map(|at| format!("l{layer}_{at}-y += {all}\n"));
+            layers.extend(lists);
+        }
+        layers += &(0..200).map(|at| format!("l9_{at}-y += x.o\n")).collect::<String>();
+        assert!(built(&layers).is_ok());
+        let itself = "obj-$(CONFIG_A) += x.o\nx-y += x.o y.o\ny-y += x.o\n";
+        assert_eq!(built(itself).unwrap(), condition());
+        let many: String = (0..100_000).map(|at| format!("obj-$(CONFIG_{at}) += x.o\n")).collect();
+        assert!(built(&many).unwrap_err().contains("more than 2048 characters when x.o is built"));
+        let anew: String = (0..100_000).map(|at| format!("z-$(CONFIG_{at}) := x.o\n")).collect();
+        assert!(built(&format!("z-y := x.o\n{anew}")).unwrap_err().contains("more than 2048 characters"));
+        let open: String = (0..100_000).map(|at| format!("ifdef CONFIG_{at}\n")).collect();
+        assert!(built(&format!("{open}obj-y += x.o\n")).unwrap_err().contains("more than 2048 characters"));
+        assert!(built("ifdef CONFIG_A\nobj-y += x.o\n").unwrap_err().contains("endif"));
+        assert!(built("obj-y += x.o\nendif\n").unwrap_err().contains("endif"));
+        assert!(built("obj-y += x.o").unwrap_err().contains("was cut off"));
     }
 }

@@ -1,119 +1,93 @@
 //! What a kernel's configuration must be for an ABI: the architecture's Kconfig files and the `__ARCH_WANT_…` of its
 //! headers, for a kernel of a given word size. What the one who configures may choose is not known.
 
-use super::c::{blank, splice};
-use super::condition::{Conditions, Truth, and, evaluate, not, or};
+use super::c::{LONGEST, blank, is_word, splice};
+use super::condition::{Conditions, Truth, all, and, evaluate, not, or};
+use super::prototypes::{DRIVERS, FOLDERS};
 use crate::Error;
 use crate::files;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What Kconfig says of a symbol.
 #[derive(Default)]
 struct Symbol {
-    prompt: Option<String>,
-    /// Value and condition, the first that holds.
-    defaults: Vec<(String, String)>,
-    depends: Vec<String>,
+    blocks: Vec<Block>,
     /// Who selects it, and when.
     selected: Vec<(String, String)>,
 }
 
-/// No symbol of an architecture, so that its value is not known.
-const ELSEWHERE: &str = "";
-
-/// The folders whose Kconfig files may select what an architecture declares.
-const FOLDERS: &[&str] = &["init", "kernel", "mm", "fs", "lib", "security", "net", "block", "io_uring", "virt"];
-
-/// What the Kconfig files outside `arch` select.
-pub(super) fn selects(root: &Path) -> Result<Vec<String>, Error> {
-    let mut found = BTreeSet::new();
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(folder) else { continue };
-        for entry in entries.flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                _ if entry.file_name().to_string_lossy().starts_with("Kconfig") && files::is_file(root, &entry) => {
-                    let text = files::read(&entry.path())?;
-                    let selected = text.lines().filter_map(|line| line.trim_start().strip_prefix("select"));
-                    found.extend(selected.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(found.into_iter().collect())
+/// One `config` block: what it depends on says nothing of another block of the same symbol.
+#[derive(Default)]
+struct Block {
+    prompt: Option<String>,
+    /// Value and condition, the first that holds.
+    defaults: Vec<(String, String)>,
+    depends: Vec<String>,
 }
 
-/// An architecture of a kernel tree.
-pub(super) struct Architecture {
-    symbols: BTreeMap<String, Symbol>,
-    /// `__ARCH_WANT_…` and other macros of its headers, and each condition under which one is defined.
-    macros: BTreeMap<String, Vec<Option<String>>>,
+/// A menu, a choice or an `if` that is open.
+struct Scope<'t> {
+    /// The word that ends it.
+    end: &'t str,
+    /// What its symbols depend on.
+    condition: String,
+    /// Which symbol a choice falls on, and when.
+    defaults: Vec<(String, String)>,
+    /// Whether it had a symbol yet.
+    empty: bool,
 }
 
-/// A kernel: an architecture and a word size. A 64-bit kernel also runs 32-bit programs where it can.
-pub(super) struct Kernel<'a> {
-    architecture: &'a Architecture,
-    wide: bool,
-    known: HashMap<String, Truth>,
-    /// How many symbols are being worked out, each for the one before it.
-    depth: usize,
-}
+/// The symbols of some Kconfig files.
+#[derive(Default)]
+pub(super) struct Symbols(BTreeMap<String, Symbol>);
 
-/// Symbols that need symbols deeper than this are not followed.
-const DEEPEST: usize = 100;
-
-impl Architecture {
-    /// `selects` are the symbols that Kconfig files outside `arch` select.
-    pub(super) fn read(root: &Path, arch: &str, selects: &[String]) -> Result<Architecture, Error> {
-        let mut found = Architecture { symbols: BTreeMap::new(), macros: BTreeMap::new() };
-        let mut kconfigs = vec!["arch/Kconfig".to_owned(), format!("arch/{arch}/Kconfig")];
-        let mut at = 0;
-        while let Some(file) = kconfigs.get(at).cloned() {
-            at += 1;
-            let path = root.join(&file);
-            if path.is_file() {
-                for source in found.kconfig(&files::read(&path)?) {
-                    if source.starts_with(&format!("arch/{arch}/")) && !kconfigs.contains(&source) {
-                        kconfigs.push(source);
+impl Symbols {
+    /// Those of the files outside `arch`, in the folders that define system calls.
+    pub(super) fn read(root: &Path) -> Result<Symbols, Error> {
+        let drivers = DRIVERS.iter().filter_map(|file| Some(file.rsplit_once('/')?.0));
+        let mut folders: Vec<String> =
+            FOLDERS.iter().copied().filter(|folder| *folder != "arch").chain(drivers).map(str::to_owned).collect();
+        let mut found = Symbols::default();
+        let mut kconfigs = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = fs::read_dir(root.join(&folder)) else { continue };
+            for entry in entries.flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(format!("{folder}/{name}")),
+                    _ if name.starts_with("Kconfig") && files::is_file(root, &entry) => {
+                        kconfigs.insert(format!("{folder}/{name}"));
                     }
+                    _ => {}
                 }
             }
         }
-        // What others select is not known: they are the choice of the one who configures.
-        for select in selects {
-            if let Some(symbol) = found.symbols.get_mut(select) {
-                symbol.selected.push((ELSEWHERE.to_owned(), "y".to_owned()));
-            }
-        }
-        for header in ["include/asm/unistd.h", "include/uapi/asm/unistd.h"] {
-            let path = root.join("arch").join(arch).join(header);
-            if path.is_file() {
-                let text = files::read(&path)?;
-                found.header(&text).map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?;
-            }
+        for kconfig in kconfigs {
+            found.file(root, &kconfig)?;
         }
         Ok(found)
     }
 
-    /// Whether a kernel of 32 bits can be configured.
-    pub(super) fn can_be_narrow(&self) -> bool {
-        let always = |symbol: &Symbol| symbol.defaults.iter().any(|(value, when)| value == "y" && when == "y");
-        !self.symbols.get("64BIT").is_some_and(always)
-    }
-
-    /// Whether a kernel of 64 bits can run programs of 32, or may be able to: a tree without Kconfig files does not say.
-    pub(super) fn has_compat(&self) -> bool {
-        self.symbols.is_empty() || self.symbols.contains_key("COMPAT")
-    }
-
     /// Takes a Kconfig file in; what it sources is the result.
-    fn kconfig(&mut self, text: &str) -> Vec<String> {
+    fn file(&mut self, root: &Path, file: &str) -> Result<Vec<String>, Error> {
+        let path = root.join(file);
+        let text = files::whole(&path)?;
+        self.parse(&text).map_err(|(line, what)| Error::new(path.display().to_string(), line, what))
+    }
+
+    /// Whether a file declares the symbol, whatever its value.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|symbol| !symbol.blocks.is_empty())
+    }
+
+    fn parse(&mut self, text: &str) -> Result<Vec<String>, (usize, String)> {
         let (mut sources, mut name, mut help) = (Vec::new(), None::<String>, None);
-        for line in text.replace("\\\n", " ").lines() {
+        let mut open: Vec<Scope<'_>> = Vec::new();
+        let mut begun = false;
+        let blanks = text.replace("\\\n", " \\\n");
+        for (at, line) in (1..).zip(splice(&blanks).lines()) {
             let indent = line.len() - line.trim_start().len();
             // A help text ends where the indentation does.
             match help {
@@ -131,30 +105,181 @@ impl Architecture {
             let rest = rest.trim();
             let (value, when) = rest.split_once(" if ").unwrap_or((rest, "y"));
             let (value, when) = (value.trim().to_owned(), when.trim().to_owned());
+            let ends = ["endmenu", "endchoice", "endif"];
             match (word, &name) {
                 ("config" | "menuconfig", _) => {
-                    self.symbols.entry(rest.to_owned()).or_default();
+                    let depends = open.iter().map(|scope| scope.condition.clone());
+                    let depends: Vec<String> = depends.filter(|condition| !condition.is_empty()).collect();
+                    if depends.iter().map(String::len).sum::<usize>() > LONGEST {
+                        let what =
+                            format!("the conditions around it have more than {LONGEST} characters; simplify them");
+                        return Err((at, what));
+                    }
+                    let mut block = Block { depends, ..Block::default() };
+                    if let Some(choice) = open.last_mut().filter(|scope| scope.end == "endchoice") {
+                        let falls = choice.defaults.iter().filter(|(value, _)| value == rest);
+                        block.defaults.extend(falls.map(|(_, when)| ("y".to_owned(), when.clone())));
+                        // Without a default it falls on the first.
+                        if choice.empty && choice.defaults.is_empty() {
+                            block.defaults.push(("y".to_owned(), "y".to_owned()));
+                        }
+                        choice.empty = false;
+                    }
+                    self.0.entry(rest.to_owned()).or_default().blocks.push(block);
                     name = Some(rest.to_owned());
                 }
                 ("source", _) => sources.push(rest.trim_matches('"').to_owned()),
-                ("choice" | "endchoice" | "menu" | "endmenu" | "if" | "endif" | "comment", _) => name = None,
+                ("menu" | "choice" | "if", _) => {
+                    let (end, condition) = match word {
+                        "menu" => (ends[0], ""),
+                        "choice" => (ends[1], ""),
+                        _ => (ends[2], rest),
+                    };
+                    open.push(Scope { end, condition: condition.to_owned(), defaults: Vec::new(), empty: true });
+                    if open.len() > DEEPEST {
+                        return Err((at, format!("more than {DEEPEST} menus within each other; simplify them")));
+                    }
+                    (name, begun) = (None, word != "if");
+                    continue;
+                }
+                (word, _) if ends.contains(&word) => {
+                    if open.pop().is_none_or(|scope| scope.end != word) {
+                        return Err((at, format!("{word} ends nothing; repair the file")));
+                    }
+                    name = None;
+                }
+                ("comment", _) => name = None,
                 ("help" | "---help---", _) => help = Some(0),
+                ("depends", None) if begun => {
+                    // What is longer than can be is told where a symbol stands in it.
+                    if let Some(scope) = open.last_mut().filter(|scope| scope.condition.len() <= LONGEST) {
+                        scope.condition = all([scope.condition.clone(), on(rest)]).unwrap_or_default();
+                    }
+                    continue;
+                }
+                ("default", None) if begun => {
+                    open.last_mut().into_iter().for_each(|scope| scope.defaults.push((value.clone(), when.clone())));
+                    continue;
+                }
                 ("select", Some(name)) => {
-                    self.symbols.entry(value).or_default().selected.push((name.clone(), when));
+                    self.0.entry(value).or_default().selected.push((name.clone(), when));
                 }
                 (_, Some(name)) => {
-                    let symbol = self.symbols.entry(name.clone()).or_default();
+                    let Some(block) = self.0.get_mut(name).and_then(|symbol| symbol.blocks.last_mut()) else {
+                        continue;
+                    };
                     match word {
-                        "bool" | "tristate" | "prompt" if !value.is_empty() => symbol.prompt = Some(value),
-                        "def_bool" | "def_tristate" | "default" => symbol.defaults.push((value, when)),
-                        "depends" => symbol.depends.push(rest.trim_start_matches("on").trim().to_owned()),
+                        "bool" | "tristate" | "prompt" if !value.is_empty() => block.prompt = Some(value),
+                        "def_bool" | "def_tristate" | "default" => block.defaults.push((value, when)),
+                        "depends" => block.depends.push(on(rest)),
                         _ => {}
                     }
                 }
                 _ => {}
             }
+            begun &= name.is_none() && word != "comment";
         }
-        sources
+        match open.last() {
+            Some(Scope { end, .. }) => Err((0, format!("lacks an {end}: it was cut off; fetch the tree again"))),
+            None => Ok(sources),
+        }
+    }
+}
+
+/// The condition of `depends on A`.
+fn on(rest: &str) -> String {
+    rest.strip_prefix("on").unwrap_or(rest).trim().to_owned()
+}
+
+/// An architecture of a kernel tree.
+pub(super) struct Architecture<'g> {
+    /// What the files outside `arch` say.
+    generic: &'g Symbols,
+    own: Symbols,
+    /// `__ARCH_WANT_…` and other macros of its headers, and each condition under which one is defined.
+    macros: BTreeMap<String, Vec<Option<String>>>,
+}
+
+/// A kernel: an architecture and a word size. A 64-bit kernel also runs 32-bit programs where it can.
+pub(super) struct Kernel<'a> {
+    architecture: &'a Architecture<'a>,
+    /// What some architecture declares.
+    declared: &'a BTreeSet<&'a str>,
+    wide: bool,
+    /// Whoever configures it chooses what Kconfig suggests.
+    usual: bool,
+    known: HashMap<String, Truth>,
+    /// How many symbols are being worked out, each for the one before it.
+    depth: usize,
+}
+
+/// Symbols that need symbols deeper than this are not followed.
+const DEEPEST: usize = 100;
+
+impl<'g> Architecture<'g> {
+    /// One without a folder has no symbols of its own.
+    pub(super) fn read(root: &Path, arch: &str, generic: &'g Symbols) -> Result<Architecture<'g>, Error> {
+        let mut found = Architecture { generic, own: Symbols::default(), macros: BTreeMap::new() };
+        let folder = format!("arch/{arch}/");
+        if !root.join(&folder).is_dir() {
+            return Ok(found);
+        }
+        let mut kconfigs = vec!["arch/Kconfig".to_owned(), format!("{folder}Kconfig")];
+        let mut known = BTreeSet::new();
+        let mut at = 0;
+        while let Some(file) = kconfigs.get(at).cloned() {
+            let before = found.own.0.len();
+            for source in found.own.file(root, &file)? {
+                let source = source.replace("$(SRCARCH)", arch);
+                // A package of sources may leave some drivers out.
+                let there = source.starts_with(&folder) && root.join(&source).symlink_metadata().is_ok();
+                if there && known.insert(source.clone()) {
+                    kconfigs.push(source);
+                }
+            }
+            // The two that the others are sourced by.
+            if at < 2 && found.own.0.len() == before {
+                let what = "declares no symbol; is the tree complete?";
+                return Err(Error::new(root.join(file).display().to_string(), 0, what));
+            }
+            at += 1;
+        }
+        for header in ["include/asm/unistd.h", "include/uapi/asm/unistd.h"] {
+            let path = root.join(&folder).join(header);
+            if path.is_file() {
+                let text = files::whole(&path)?;
+                found.header(&text).map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a kernel of 32 bits can be configured.
+    pub(super) fn can_be_narrow(&self) -> bool {
+        let always = |block: &Block| {
+            block.prompt.is_none() && block.defaults.iter().any(|(value, when)| value == "y" && when == "y")
+        };
+        !self.own.0.get("64BIT").is_some_and(|symbol| symbol.blocks.iter().any(always))
+    }
+
+    /// Whether a kernel of 64 bits can be configured.
+    pub(super) fn can_be_wide(&self) -> bool {
+        self.own.declares("64BIT")
+    }
+
+    /// Whether a kernel of 64 bits can run programs of 32.
+    pub(super) fn has_compat(&self) -> bool {
+        self.own.declares("COMPAT")
+    }
+
+    /// The symbols that its own files declare.
+    pub(super) fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.own.0.keys().map(String::as_str).filter(|name| self.own.declares(name))
+    }
+
+    /// Whether a file that this architecture's configuration is made of declares the symbol.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        self.own.declares(name) || self.generic.declares(name)
     }
 
     fn header(&mut self, text: &str) -> Result<(), (usize, String)> {
@@ -185,12 +310,21 @@ impl Architecture {
 }
 
 impl<'a> Kernel<'a> {
-    pub(super) fn new(architecture: &'a Architecture, wide: bool) -> Kernel<'a> {
-        Kernel { architecture, wide, known: HashMap::new(), depth: 0 }
+    /// `declared` are the symbols of all architectures.
+    pub(super) fn new(
+        architecture: &'a Architecture<'a>,
+        declared: &'a BTreeSet<&'a str>,
+        wide: bool,
+        usual: bool,
+    ) -> Kernel<'a> {
+        Kernel { architecture, declared, wide, usual, known: HashMap::new(), depth: 0 }
     }
 
-    /// Whether a condition of the preprocessor holds in this kernel.
+    /// Whether a condition of the preprocessor holds in this kernel; an empty one does.
     pub(super) fn holds(&mut self, condition: &str) -> Truth {
+        if condition.is_empty() {
+            return Some(true);
+        }
         evaluate(condition, &mut |name| self.macro_value(name))
     }
 
@@ -232,18 +366,29 @@ impl<'a> Kernel<'a> {
         match name {
             "64BIT" => return Some(self.wide),
             "32BIT" => return Some(!self.wide),
-            "COMPAT" if self.wide && self.architecture.symbols.is_empty() => return None,
             "COMPAT" => return Some(self.wide && self.architecture.has_compat()),
+            // A number, a comparison, what is no module.
+            _ if !name.chars().all(is_word) || name.starts_with(|c: char| c.is_ascii_digit()) || name == "m" => {
+                return None;
+            }
             _ => {}
         }
         if let Some(known) = self.known.get(name) {
             return *known;
         }
-        let symbol = self.architecture.symbols.get(name)?;
-        match symbol.prompt.as_deref() {
-            Some("\"64-bit kernel\"") => return Some(self.wide),
-            Some("\"32-bit kernel\"") => return Some(!self.wide),
-            _ => {}
+        // Another architecture's cannot be set in this one; a driver's may be.
+        if !self.architecture.declares(name) {
+            return if self.declared.contains(name) { Some(false) } else { None };
+        }
+        let architecture = self.architecture;
+        let said = || [&architecture.own, architecture.generic].into_iter().filter_map(|symbols| symbols.0.get(name));
+        let blocks = || said().flat_map(|symbol| &symbol.blocks);
+        for prompt in blocks().filter_map(|block| block.prompt.as_deref()) {
+            match prompt {
+                "\"64-bit kernel\"" => return Some(self.wide),
+                "\"32-bit kernel\"" => return Some(!self.wide),
+                _ => {}
+            }
         }
         if self.depth == DEEPEST {
             return None;
@@ -251,11 +396,16 @@ impl<'a> Kernel<'a> {
         self.depth += 1;
         // A symbol that needs itself is not set by that.
         self.known.insert(name.to_owned(), Some(false));
-        let mut value = if symbol.prompt.is_some() { None } else { self.default(symbol) };
-        for condition in &symbol.depends {
-            value = and(value, self.expression(condition));
+        let mut value = Some(false);
+        for block in blocks() {
+            let chosen = block.prompt.is_some() && !self.usual;
+            let mut set = if chosen { None } else { self.default(block) };
+            for condition in &block.depends {
+                set = and(set, self.expression(condition));
+            }
+            value = or(value, set);
         }
-        for (by, when) in &symbol.selected {
+        for (by, when) in said().flat_map(|symbol| &symbol.selected) {
             let selects = and(self.symbol(by), self.expression(when));
             value = or(value, selects);
         }
@@ -264,10 +414,10 @@ impl<'a> Kernel<'a> {
         value
     }
 
-    fn default(&mut self, symbol: &Symbol) -> Truth {
+    fn default(&mut self, block: &Block) -> Truth {
         let mut earlier = Some(false);
         let mut value = Some(false);
-        for (text, when) in &symbol.defaults {
+        for (text, when) in &block.defaults {
             let when = self.expression(when);
             value = or(value, and(and(not(earlier), when), self.expression(text)));
             earlier = or(earlier, when);
@@ -284,43 +434,67 @@ impl<'a> Kernel<'a> {
 mod tests {
     use super::*;
 
+    fn symbols(text: &str) -> Symbols {
+        let mut symbols = Symbols::default();
+        symbols.parse(text).unwrap();
+        symbols
+    }
+
     /// A file can make it deeper than any stack has room for.
     #[test]
     fn symbols_that_need_each_other_without_end_are_not_known() {
-        let mut architecture = Architecture { symbols: BTreeMap::new(), macros: BTreeMap::new() };
         let chain: String = (0..100_000).map(|at| format!("config A{at}\n def_bool A{}\n", at + 1)).collect();
-        architecture.kconfig(&(chain + "config A100000\n def_bool y\n"));
+        let generic = symbols(&(chain + "config A100000\n def_bool y\n"));
+        let mut architecture = Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
         let macros: String = (0..100_000).map(|at| format!("#if M{}\n#define M{at}\n#endif\n", at + 1)).collect();
         architecture.header(&(macros + "#define M100000\n")).unwrap();
-        let mut kernel = Kernel::new(&architecture, true);
+        let declared = BTreeSet::new();
+        let mut kernel = Kernel::new(&architecture, &declared, true, false);
         assert_eq!((kernel.holds("CONFIG_A0"), kernel.holds("M0")), (None, None));
         assert_eq!((kernel.holds("CONFIG_A99950"), kernel.holds("M99950")), (Some(true), Some(true)));
     }
 
     #[test]
     fn a_kernel_is_what_its_word_size_makes_it() {
-        let mut architecture = Architecture { symbols: BTreeMap::new(), macros: BTreeMap::new() };
-        let sources = architecture.kconfig(
+        let mut own = Symbols::default();
+        let sources = own.parse(
             "config CHOSEN\n\tbool \"a choice\"\n\thelp\n\t  config NOT\n\n\t  select NOT\nconfig 64BIT\n\tbool \"64-bit kernel\"\n\
              config A32\n\tdef_bool y\n\tdepends on !64BIT\n\tselect BACKWARDS # why\n\tselect MAYBE\t\tif CHOSEN\n\
-             config BACKWARDS\n\tbool\nconfig MAYBE\n\tbool\nconfig COMPAT\n\tbool \"x\"\n\
-             config SELF\n\tdef_bool SELF\nsource \"arch/a/Kconfig.cpu\"\n",
+             config BACKWARDS\n\tbool\nconfig MAYBE\n\tbool\nconfig COMPAT\n\tbool \"x\"\n\tselect UNDECLARED\n\
+             config SELF\n\tdef_bool SELF\nsource \"arch/a/Kconfig.cpu\"\nconfig TWICE\n\tdef_bool y\n\tdepends on 64BIT\n\
+             config TWICE\n\tdef_bool y\n\tdepends on !64BIT\n",
         );
-        assert_eq!(sources, ["arch/a/Kconfig.cpu"]);
+        assert_eq!(sources.unwrap(), ["arch/a/Kconfig.cpu"]);
+        let generic = symbols(
+            "menu \"of wide kernels\"\n\tdepends on 64BIT\n\tdepends on !SELF\ncomment \"c\"\n\tdepends on SELF\n\
+             config WIDE\n\tbool \"w\"\nif A32\nconfig NEVER\n\tdef_bool y\nendif # A32\nendmenu\n\
+             choice\n\tprompt \"one of them\"\n\tdepends on BACKWARDS\nconfig ONE\n\tbool \"one\"\nendchoice\n\
+             config USER\n\tdef_bool y\n\tdepends on BACKWARDS && SIZE != 4\nconfig SIZE\n\tint \"size\"\n",
+        );
+        let mut architecture = Architecture { generic: &generic, own, macros: BTreeMap::new() };
         architecture
             .header(
                 "#ifndef _ASM_H\n#define _ASM_H\n#ifdef CONFIG_64BIT\n# define __ARCH_WANT_OLD\n#endif\n#define \
                  __ARCH_WANT_NEW\n#endif\n",
             )
             .unwrap();
-        let mut narrow = Kernel::new(&architecture, false);
-        let mut wide = Kernel::new(&architecture, true);
+        let declared = BTreeSet::from(["FOREIGN"]);
+        let mut narrow = Kernel::new(&architecture, &declared, false, false);
+        let mut wide = Kernel::new(&architecture, &declared, true, false);
         for (condition, in_narrow, in_wide) in [
             ("CONFIG_A32", Some(true), Some(false)),
             ("!CONFIG_BACKWARDS", Some(false), Some(true)),
             ("CONFIG_MAYBE", None, Some(false)),
             ("CONFIG_CHOSEN", None, None),
+            ("CONFIG_FOREIGN", Some(false), Some(false)),
+            // Files that are not read may declare these.
             ("CONFIG_NOT", None, None),
+            ("CONFIG_UNDECLARED", None, None),
+            ("CONFIG_TWICE", Some(true), Some(true)),
+            ("CONFIG_WIDE", Some(false), None),
+            ("CONFIG_NEVER", Some(false), Some(false)),
+            ("CONFIG_ONE", None, Some(false)),
+            ("CONFIG_USER", None, Some(false)),
             ("CONFIG_COMPAT && BITS_PER_LONG == 64", Some(false), Some(true)),
             ("__ARCH_WANT_OLD", Some(false), Some(true)),
             ("__ARCH_WANT_NEW && !__ARCH_WANT_NONE", Some(true), Some(true)),
@@ -328,5 +502,43 @@ mod tests {
         ] {
             assert_eq!((narrow.holds(condition), wide.holds(condition)), (in_narrow, in_wide), "{condition}");
         }
+    }
+
+    /// Whoever configures a kernel need not choose.
+    #[test]
+    fn the_usual_kernel_is_what_kconfig_suggests() {
+        let generic = symbols(
+            "config A\n\tbool \"a\" if EXPERT\n\tdefault y\nconfig B\n\tbool \"b\"\n\
+             choice\n\tprompt \"c\"\n\tdefault C2 if A\nconfig C1\n\tbool \"1\"\nconfig C2\n\tbool \"2\"\n\tselect S\nendchoice\n\
+             choice\n\tprompt \"d\"\nconfig D1\n\tbool \"1\"\nconfig D2\n\tbool \"2\"\nendchoice\nconfig S\n\tbool\n",
+        );
+        let architecture = Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
+        let declared = BTreeSet::new();
+        let (mut any, mut usual) =
+            (Kernel::new(&architecture, &declared, true, false), Kernel::new(&architecture, &declared, true, true));
+        for (symbol, value) in
+            [("A", true), ("B", false), ("C1", false), ("C2", true), ("D1", true), ("D2", false), ("S", true)]
+        {
+            let condition = format!("CONFIG_{symbol}");
+            assert_eq!((any.holds(&condition), usual.holds(&condition)), (None, Some(value)), "{symbol}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_without_end() {
+        let refused = |text: &str| Symbols::default().parse(text).err().unwrap();
+        assert_eq!(
+            refused("menu \"m\"\nconfig A\n\tbool\n").1,
+            "lacks an endmenu: it was cut off; fetch the tree again"
+        );
+        assert_eq!(refused("if A\n").1, "lacks an endif: it was cut off; fetch the tree again");
+        assert_eq!(refused("menu \"m\"\nendif\n"), (2, "endif ends nothing; repair the file".to_owned()));
+        assert!(refused(&"if A\n".repeat(1000)).1.contains("more than 100 menus"));
+        let long = format!("if {}\nconfig A\nendif\n", "A && ".repeat(1000));
+        assert_eq!(refused(&long).0, 2);
+        assert!(
+            refused(&("menu \"m\"\n".to_owned() + &"depends on A || B\ndepends on C\n".repeat(9999) + "config D\n")).0
+                > 2
+        );
     }
 }

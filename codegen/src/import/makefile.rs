@@ -21,9 +21,23 @@ pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<
         let (name, list) = line.split_once('=').unwrap_or_default();
         name.starts_with("syscall-y") && list.split_whitespace().any(|header| header == abi.header)
     };
-    let made = read(&format!("{folder}/{kbuild}"))?.lines().any(listed);
-    let (common, own) = (read(makefile)?, read(&format!("{folder}/kernel/Makefile.syscalls"))?);
-    Ok(made.then(|| shared(&common, &own, &abi.header)))
+    let kbuild = format!("{folder}/{kbuild}");
+    let made = read(&kbuild)?.lines().any(listed);
+    let own = format!("{folder}/kernel/Makefile.syscalls");
+    let tags = [shared(&read(makefile)?, &abi.header), shared(&read(&own)?, &abi.header)];
+    let wrong = |file: &str, what: String| Err(Error::new(root.join(file).display().to_string(), 0, what));
+    let (header, variable) = (&abi.header, variable(&abi.header));
+    match tags {
+        [None, _] => wrong(makefile, format!("adds nothing to {variable}; is the tree complete?")),
+        [_, None] if made => {
+            wrong(&own, format!("adds nothing to {variable}, of which {header} is made; is the tree complete?"))
+        }
+        [_, Some(_)] if !made => {
+            wrong(&kbuild, format!("makes no {header}, to which {own} gives tags; is the tree complete?"))
+        }
+        [Some(common), Some(own)] => Ok(Some([common, own].concat())),
+        [Some(_), None] => Ok(None),
+    }
 }
 
 fn words(list: &str) -> Vec<String> {
@@ -35,15 +49,17 @@ fn stem(header: &str) -> &str {
     header.trim_end_matches(".h").rsplit(['_', '-']).next().unwrap_or("")
 }
 
-/// `scripts/Makefile.asm-headers` and the architecture's `Makefile.syscalls` add to `syscall_abis_32` or `_64`.
-fn shared(common: &str, own: &str, header: &str) -> Vec<String> {
-    let variable = format!("syscall_abis_{}", stem(header));
-    common
-        .lines()
-        .chain(own.lines())
-        .filter_map(|line| line.split_once("+=").filter(|(name, _)| name.trim() == variable))
-        .flat_map(|(_, list)| words(list))
-        .collect()
+/// `syscall_abis_64`, to which `scripts/Makefile.asm-headers` and the architecture's `Makefile.syscalls` add.
+fn variable(header: &str) -> String {
+    format!("syscall_abis_{}", stem(header))
+}
+
+/// The tags that a makefile adds for a header; `None` if it does not speak of it.
+fn shared(text: &str, header: &str) -> Option<Vec<String>> {
+    let variable = variable(header);
+    let added = text.lines().filter_map(|line| line.split_once("+="));
+    let lists: Vec<&str> = added.filter(|(name, _)| name.trim() == variable).map(|(_, list)| list).collect();
+    (!lists.is_empty()).then(|| lists.into_iter().flat_map(words).collect())
 }
 
 /// An architecture's own makefile names the header, and its tags for the target (`…/unistd_64.h: abis := common,64`), in
@@ -100,10 +116,10 @@ mod tests {
             some("")
         );
         let common = "syscall_abis_32  += common,32\nsyscall_abis_64  += common,64\n";
-        assert_eq!(
-            shared(common, "syscall_abis_32 +=\nsyscall_abis_64 += rlimit\n", "unistd_compat_32.h"),
-            ["common", "32"]
-        );
-        assert_eq!(shared(common, "syscall_abis_64 += rlimit\n", "unistd_64.h"), ["common", "64", "rlimit"]);
+        assert_eq!(shared(common, "unistd_compat_32.h").unwrap(), ["common", "32"]);
+        let own = "syscall_abis_32 +=\nsyscall_abis_64 += rlimit\n";
+        assert_eq!(shared(own, "unistd_32.h").unwrap(), [""; 0]);
+        assert_eq!(shared(own, "unistd_64.h").unwrap(), ["rlimit"]);
+        assert_eq!(shared(&common[..27], "unistd_64.h"), None);
     }
 }

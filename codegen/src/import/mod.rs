@@ -20,7 +20,7 @@ mod unistd;
 
 use crate::Error;
 use crate::files;
-use crate::tables::{ErrnoSet, Extra, KernelTable, Tables, series};
+use crate::tables::{Constant, Constants, ErrnoSet, Extra, KernelTable, Tables, series};
 use header::Includes;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,16 @@ type Group = (&'static [&'static str], &'static str, &'static str);
 const CONSTANTS: &[(&str, &[Group])] = &[
     ("include/uapi/linux/aio_abi.h", &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6")]),
     ("include/uapi/linux/fs.h", &[(&["RWF_"], "i32", "4.6")]),
+    ("include/uapi/linux/uio.h", &[(&["UIO_MAXIOV"], "usize", "2.6")]),
     ("fs/aio.c", &[(&["AIO_RING_MAGIC", "AIO_RING_COMPAT_", "AIO_RING_INCOMPAT_"], "u32", "3.10")]),
+];
+
+/// Those that architectures have values of their own for, by header: their names, and the rest as above.
+const CONSTANTS_OF_ARCH: &[(&str, &[&str], &str, &str)] = &[
+    ("asm/fcntl.h", &["O_NONBLOCK", "O_CLOEXEC"], "i32", "2.6"),
+    ("asm/mman.h", &["PROT_READ", "PROT_WRITE", "MAP_ANONYMOUS", "MADV_WIPEONFORK"], "i32", "4.14"),
+    ("linux/mman.h", &["MAP_PRIVATE"], "i32", "5.1"),
+    ("asm/poll.h", &["POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLRDHUP"], "u16", "2.6"),
 ];
 
 /// The files to write: name and text.
@@ -60,15 +69,32 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
     }
     if wanted("prototypes") {
         let (found, bare) = entries::join(root, facts, &read)?;
-        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &found, &bare)));
+        let tables: Vec<&str> = read.iter().map(|(source, _)| source.name.as_str()).collect();
+        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &tables, &found, &bare)));
     }
     if wanted("errno") {
         out.push(("errno.toml".to_owned(), errnos(root, &linux, facts)?));
     }
     if wanted("uapi") {
         let header = |source: &str| Some(root.join(source));
-        let includes = Includes::of_tree(root, "x86");
-        out.extend(constants(&linux, &includes, header)?);
+        let mut headers = constants(&linux, &Includes::of_tree(root, "x86"), header)?;
+        let before = facts.constants()?;
+        for of_arch in CONSTANTS_OF_ARCH {
+            let mut sets = Vec::<Constants>::new();
+            for arch in archs(root, facts) {
+                let had = |own: &str| before.iter().any(|header| header.source == own);
+                let source = asm_header(root, arch, of_arch.0, had);
+                let path = root.join(&source);
+                let found = constants_of_arch(&linux, &Includes::of_tree(root, arch), arch, of_arch, source, &path)?;
+                let Some(found) = found else { continue };
+                match sets.iter_mut().find(|set| set.source == found.source) {
+                    Some(set) => set.archs.extend(found.archs),
+                    None => sets.push(found),
+                }
+            }
+            headers.extend(sets);
+        }
+        out.push(("uapi.toml".to_owned(), render::constants(&linux, &headers)));
     }
     Ok(out)
 }
@@ -104,7 +130,15 @@ pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Resu
     out.push(("errno.toml".to_owned(), render::errnos(&installed.linux, &[set])));
     // User space gets no fs/aio.c, and a package may have no more than asm/.
     let header = |source: &str| includes.find(source.strip_prefix("include/uapi/")?);
-    out.extend(constants(&installed.linux, includes, header)?);
+    let mut headers = constants(&installed.linux, includes, header)?;
+    for of_arch in CONSTANTS_OF_ARCH {
+        let Some(path) = includes.find(of_arch.0) else { continue };
+        let source = of_arch.0.to_owned();
+        headers.extend(constants_of_arch(&installed.linux, includes, &installed.arch, of_arch, source, &path)?);
+    }
+    if !headers.is_empty() {
+        out.push(("uapi.toml".to_owned(), render::constants(&installed.linux, &headers)));
+    }
     Ok(out)
 }
 
@@ -163,13 +197,25 @@ fn merged(
     }))
 }
 
+/// The architectures of the tree. What is of one that has left the kernel stands beside its last table.
+fn archs<'f>(root: &Path, facts: &'f Tables) -> BTreeSet<&'f str> {
+    let archs = facts.abis.iter().map(|abi| abi.arch.as_str());
+    archs.filter(|arch| root.join("arch").join(arch).is_dir() && !facts.frozen(arch)).collect()
+}
+
+/// The file that `asm/x.h` is for an architecture. One that `had` a header of its own still has: without it the tree is
+/// damaged.
+fn asm_header(root: &Path, arch: &str, name: &str, had: impl Fn(&str) -> bool) -> String {
+    let own = format!("arch/{arch}/include/uapi/{name}");
+    match had(&own) || root.join(&own).symlink_metadata().is_ok() {
+        true => own,
+        false => format!("include/uapi/{}", name.replace("asm/", "asm-generic/")),
+    }
+}
+
 /// The error numbers of an architecture of the tree.
 fn errno_set(root: &Path, arch: &str, before: &[ErrnoSet]) -> Result<ErrnoSet, Error> {
-    let own = format!("arch/{arch}/include/uapi/asm/errno.h");
-    // An architecture that had numbers of its own still has: without its header the tree is damaged.
-    let had = before.iter().any(|set| set.source == own);
-    let exists = root.join(&own).symlink_metadata().is_ok();
-    let source = if had || exists { own } else { "include/uapi/asm-generic/errno.h".to_owned() };
+    let source = asm_header(root, arch, "asm/errno.h", |own| before.iter().any(|set| set.source == own));
     let path = root.join(&source);
     let errnos = header::errnos(&Includes::of_tree(root, arch), &path)?;
     Ok(ErrnoSet { archs: vec![arch.to_owned()], sha256: files::sha256(&path)?, source, errnos })
@@ -177,10 +223,7 @@ fn errno_set(root: &Path, arch: &str, before: &[ErrnoSet]) -> Result<ErrnoSet, E
 
 fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
     let (before, mut sets) = (facts.errno_sets()?, Vec::<ErrnoSet>::new());
-    let archs: BTreeSet<&str> = facts.abis.iter().map(|abi| abi.arch.as_str()).collect();
-    // Those of an architecture that has left the kernel stand beside its last table.
-    let here = |arch: &&str| root.join("arch").join(arch).is_dir() && !facts.frozen(arch);
-    for arch in archs.into_iter().filter(here) {
+    for arch in archs(root, facts) {
         let found = errno_set(root, arch, &before)?;
         match sets.iter_mut().find(|set| set.source == found.source) {
             Some(set) => set.archs.extend(found.archs),
@@ -190,12 +233,12 @@ fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
     Ok(render::errnos(linux, &sets))
 }
 
-/// `uapi.toml`, of the headers that `find` finds; without any there is no such file.
+/// The constants of the headers that `find` finds.
 fn constants(
     linux: &str,
     includes: &Includes,
     find: impl Fn(&str) -> Option<std::path::PathBuf>,
-) -> Result<Option<(String, String)>, Error> {
+) -> Result<Vec<Constants>, Error> {
     let mut headers = Vec::new();
     for (source, groups) in CONSTANTS {
         let Some(path) = find(source) else { continue };
@@ -206,11 +249,33 @@ fn constants(
                 let what = format!("defines no {}; is the tree complete?", prefixes.join(" and no "));
                 return Err(Error::new(path.display().to_string(), 0, what));
             }
-            constants.extend(found.into_iter().map(|(name, value)| (name, value, *rust)));
+            constants.extend(found.into_iter().map(|(name, value)| constant(name, value, rust)));
         }
         if !constants.is_empty() {
-            headers.push((*source, files::sha256(&path)?, constants));
+            let (source, sha256) = ((*source).to_owned(), files::sha256(&path)?);
+            headers.push(Constants { archs: Vec::new(), source, sha256, constants });
         }
     }
-    Ok((!headers.is_empty()).then(|| ("uapi.toml".to_owned(), render::constants(linux, &headers))))
+    Ok(headers)
+}
+
+/// Those of one header of one architecture, if the kernel has them.
+fn constants_of_arch(
+    linux: &str,
+    includes: &Includes,
+    arch: &str,
+    (_, names, rust, since): &(&str, &[&str], &str, &str),
+    source: String,
+    path: &Path,
+) -> Result<Option<Constants>, Error> {
+    if series(since) > series(linux) {
+        return Ok(None);
+    }
+    let values = header::values(includes, path, names)?;
+    let constants = names.iter().zip(values).map(|(name, value)| constant((*name).to_owned(), value, rust)).collect();
+    Ok(Some(Constants { archs: vec![arch.to_owned()], sha256: files::sha256(path)?, source, constants }))
+}
+
+fn constant(name: String, value: i64, rust: &str) -> Constant {
+    Constant { name, value, rust: rust.to_owned() }
 }

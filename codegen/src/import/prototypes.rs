@@ -14,12 +14,12 @@ use std::sync::mpsc;
 use std::thread;
 
 /// The folders that can define a system call; `tools`, `samples`, `usr` and `rust` hold programs, copies and bindings.
-const FOLDERS: &[&str] = &[
+pub(super) const FOLDERS: &[&str] = &[
     "arch", "block", "certs", "crypto", "fs", "init", "io_uring", "ipc", "kernel", "lib", "mm", "net", "security",
     "virt",
 ];
 /// The drivers that define one.
-const DRIVERS: &[&str] = &["drivers/char/random.c", "drivers/pci/syscall.c"];
+pub(super) const DRIVERS: &[&str] = &["drivers/char/random.c", "drivers/pci/syscall.c"];
 
 /// `X` of every macro `X_DEFINEn(name, type, argument, …)`, and the entry points that it makes of the name, each with
 /// its condition: `include/linux/syscalls.h`, `include/linux/compat.h`, `arch/powerpc/kernel/sys_ppc32.c`. What
@@ -117,6 +117,7 @@ fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Def
     let text = String::from_utf8_lossy(bytes);
     // Nearly all files end here.
     if text.contains("SYSCALL") || (source.starts_with("arch/") && text.contains("asmlinkage")) {
+        files::ends(&path.to_string_lossy(), &text)?;
         parse(source, &text).map_err(|(line, what)| Error::new(path.to_string_lossy(), line, what))
     } else {
         Ok(Vec::new())

@@ -1,6 +1,6 @@
 //! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a diff of added lines.
 
-use crate::tables::{Bare, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why};
+use crate::tables::{Bare, Constant, Constants, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why};
 use std::fmt::Write as _;
 
 fn head(linux: &str) -> String {
@@ -94,13 +94,14 @@ pub(crate) fn table(table: &KernelTable) -> String {
     out
 }
 
-pub(crate) fn prototypes(linux: &str, prototypes: &[Prototype], bare: &[Bare]) -> String {
+pub(crate) fn prototypes(linux: &str, tables: &[&str], prototypes: &[Prototype], bare: &[Bare]) -> String {
     let mut out = head(linux);
+    let _ = writeln!(out, "tables = {}", strings(tables));
     out.push_str(
         "\n# Who defines the entry points, and what they take; SC_ARG64 is the kernel's macro for 64 bits in two words, in memory\n\
          # order. abis: the ABIs that end in a definition, where an entry point has several. calls: the definition is assembly\n\
-         # and hands the arguments on. condition: the #if around it. optional: kernel/sys_ni.c says that a kernel may lack it;\n\
-         # this is when it has it.\nprototypes = [\n",
+         # and hands the arguments on. condition: when the kernel has this definition. optional: the same, where kernel/sys_ni.c\n\
+         # says that it may have none.\nprototypes = [\n",
     );
     for Prototype { entry, args, abis, source, line, calls, condition, optional } in prototypes {
         let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
@@ -148,14 +149,12 @@ fn errno_set(out: &mut String, set: &ErrnoSet) {
     out.push_str("]\n");
 }
 
-/// Header, its SHA-256, and name, value and Rust type of each constant.
-type Header<'h> = (&'h str, String, Vec<(String, i64, &'h str)>);
-
-pub(crate) fn constants(linux: &str, headers: &[Header<'_>]) -> String {
+pub(crate) fn constants(linux: &str, headers: &[Constants]) -> String {
     let mut out = head(linux);
-    for (source, sha256, constants) in headers {
-        let _ = writeln!(out, "\n[[header]]\nsource = {source:?}\nsha256 = {sha256:?}\nconstants = [");
-        let row = |(name, value, rust): &(String, i64, &str)| {
+    for Constants { archs, source, sha256, constants } in headers {
+        let _ =
+            writeln!(out, "\n[[header]]\narchs  = {archs:?}\nsource = {source:?}\nsha256 = {sha256:?}\nconstants = [");
+        let row = |Constant { name, value, rust }: &Constant| {
             let value = if *value > 9 { format!("{value:#x}") } else { value.to_string() };
             vec![format!("name = {name:?},"), format!("value = {value},"), format!("rust = {rust:?},")]
         };

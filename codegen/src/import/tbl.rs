@@ -3,6 +3,7 @@
 //! The kernel's scripts are older than the last column, and Linux 4.17 to 5.6 spelt x86's entry points otherwise.
 
 use crate::Error;
+use crate::files;
 use crate::tables::{Abi, Row, Taker};
 use std::collections::HashMap;
 
@@ -42,12 +43,9 @@ pub(crate) fn parse(file: &str, text: &str, takers: &Takers<'_>) -> Result<Rows,
             return Err(wrong(format!("more than {MOST_ROWS} rows, which no kernel table has; is this one?")));
         }
     }
-    let last = text.lines().count();
-    if !text.ends_with('\n') {
-        return Err(Error::new(file, last, "the file ends within a line: it was cut off; fetch the tree again"));
-    }
+    files::ends(file, text)?;
     if rows.is_empty() {
-        return Err(Error::new(file, last, "there is no row in this file; fetch the tree again"));
+        return Err(Error::new(file, text.lines().count(), "there is no row in this file; fetch the tree again"));
     }
     for (_, taker) in takers {
         in_order(file, &rows, taker)?;

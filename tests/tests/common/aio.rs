@@ -2,11 +2,15 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 use aio_sys::nr::*;
+use aio_sys::{AlignedBuf, IoBuf, IoBufMut};
 use core::ffi::c_long;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A file with `bytes` bytes, counting up.
 pub fn file(bytes: usize) -> File {
@@ -30,11 +34,13 @@ pub fn aio_nr() -> u64 {
     std::fs::read_to_string("/proc/sys/fs/aio-nr").unwrap().trim().parse().unwrap()
 }
 
-/// Runs `check` in a child process, for what cannot be undone; `false` and a panic both fail the test.
+/// Runs `check` in a child process, for what cannot be undone; `false`, a panic and a minute without an end fail the test.
 pub fn in_child(check: impl FnOnce() -> bool) {
     // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
     match unsafe { libc::fork() } {
         0 => {
+            // SAFETY: it has the kernel kill this process, if it waits for what never comes.
+            unsafe { libc::alarm(60) };
             // A panic must not reach the harness, whose other threads the child does not have: it would end with status 0.
             let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
             // SAFETY: the child ends here, without unwinding into the test harness.
@@ -44,6 +50,7 @@ pub fn in_child(check: impl FnOnce() -> bool) {
             let mut status = 0;
             // SAFETY: `status` is writable.
             assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert_ne!(status, libc::SIGALRM, "the child's check did not end");
             assert_eq!(status, 0, "the child's check failed");
         }
     }
@@ -76,6 +83,98 @@ pub fn refuse(refused: &[c_long], errno: i32) -> bool {
     unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
             && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    }
+}
+
+/// Where buffers go when they are dropped, so that it can be seen whether somebody still writes to them.
+#[derive(Default)]
+pub struct Graveyard {
+    born: AtomicUsize,
+    dead: Mutex<Vec<AlignedBuf>>,
+}
+
+/// A buffer that is buried when it is dropped; good for direct I/O.
+pub struct Mortal {
+    bytes: Option<AlignedBuf>,
+    graveyard: Arc<Graveyard>,
+}
+
+/// What a file for [`Mortal`]s is to hold: something else than what is buried.
+pub const ALIVE: u8 = 7;
+const BURIED: u8 = 0xdd;
+
+impl Graveyard {
+    pub fn buffer(self: &Arc<Self>) -> Mortal {
+        self.born.fetch_add(1, Ordering::SeqCst);
+        Mortal { bytes: Some(AlignedBuf::new(Mortal::BYTES, 4096).unwrap()), graveyard: self.clone() }
+    }
+
+    /// Buffers that were not dropped.
+    pub fn alive(&self) -> usize {
+        self.born.load(Ordering::SeqCst) - self.dead.lock().unwrap().len()
+    }
+
+    /// Whether nobody has written to what was dropped.
+    pub fn in_peace(&self) -> bool {
+        self.dead.lock().unwrap().iter().all(|bytes| bytes.iter().all(|&byte| byte == BURIED))
+    }
+}
+
+impl Mortal {
+    pub const BYTES: usize = 4096;
+
+    fn bytes(&self) -> &AlignedBuf {
+        self.bytes.as_ref().expect("there until it is dropped")
+    }
+
+    /// Whether it was read into.
+    pub fn is_read(&self) -> bool {
+        self.bytes().iter().all(|&byte| byte == ALIVE)
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        let mut bytes = self.bytes.take().expect("there until here");
+        bytes.fill(BURIED);
+        self.graveyard.dead.lock().unwrap().push(bytes);
+    }
+}
+
+// SAFETY: as of the aligned buffer, which nobody else reaches.
+unsafe impl IoBuf for Mortal {
+    fn byte_ptr(&self) -> *const u8 {
+        self.bytes().byte_ptr()
+    }
+    fn byte_len(&self) -> usize {
+        self.bytes().byte_len()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl IoBufMut for Mortal {
+    fn byte_mut_ptr(&mut self) -> *mut u8 {
+        self.bytes.as_mut().expect("there until it is dropped").byte_mut_ptr()
+    }
+}
+
+/// A file for [`Mortal`]s, `blocks` of them: direct, so that reads are in flight for a while, where the file system can.
+pub fn direct_file(blocks: usize) -> File {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), vec![ALIVE; blocks * Mortal::BYTES]).unwrap();
+    File::open(file.path()).unwrap().sync_all().unwrap();
+    let direct = File::options().read(true).custom_flags(libc::O_DIRECT).open(file.path());
+    direct.unwrap_or_else(|_| {
+        aio_tests::skip("reads that are in flight for a while", "the file system takes no O_DIRECT");
+        File::open(file.path()).unwrap()
+    })
+}
+
+/// The seeds of a random test: that of `AIO_SEED`, or as many as are asked for.
+pub fn seeds(count: u64) -> Vec<u64> {
+    match std::env::var("AIO_SEED") {
+        Ok(seed) => vec![seed.parse().expect("AIO_SEED is a number")],
+        Err(_) => (1..=count).collect(),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The example, built by the cargo that runs this test.
-pub fn example(name: &str) -> PathBuf {
+/// The example, built with these features by the cargo that runs this test.
+pub fn example(name: &str, features: &str) -> PathBuf {
     let build = Command::new(env!("CARGO"))
-        .args(["build", "-q", "-p", "aio-sys", "--example", name, "--message-format=json"])
+        .args(["build", "-q", "-p", "aio-sys", "--example", name, "--features", features, "--message-format=json"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stderr(Stdio::inherit())
         .output()

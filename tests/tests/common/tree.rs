@@ -1,5 +1,6 @@
 //! A kernel tree in miniature: every file that the importer reads, with a few rows each.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -11,23 +12,30 @@ impl Tree {
     /// Linux 7.2.13.
     pub fn new() -> Tree {
         let tree = Tree(TempDir::new().unwrap());
-        tree.write(
-            "Makefile",
-            "# A kernel.\nVERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\nNAME = Mini\n",
-        );
+        tree.put("Makefile", "# A kernel.\nVERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\nNAME = Mini\n");
         for (path, text) in FILES {
-            tree.write(path, text);
+            tree.put(path, text);
         }
         for arch in ["m68k", "sh", "microblaze", "xtensa", "nios2", "openrisc", "arc"] {
-            tree.write(&format!("arch/{arch}/include/uapi/asm/unistd.h"), "#include <asm/unistd_32.h>\n");
+            tree.put(&format!("arch/{arch}/include/uapi/asm/unistd.h"), "#include <asm/unistd_32.h>\n");
         }
         for (arch, enosys) in [("alpha", 78), ("parisc", 251), ("powerpc", 38), ("sparc", 90)] {
             let errno = format!("#include <asm-generic/errno-base.h>\n#define ENOSYS {enosys} /* Not implemented */\n");
-            tree.write(&format!("arch/{arch}/include/uapi/asm/errno.h"), errno);
+            tree.put(&format!("arch/{arch}/include/uapi/asm/errno.h"), errno);
+        }
+        for (header, archs) in [
+            ("fcntl.h", "alpha arm arm64 m68k parisc powerpc sparc"),
+            ("mman.h", "alpha arm arm64 mips parisc powerpc sparc x86 xtensa"),
+            ("poll.h", "m68k mips xtensa"),
+        ] {
+            for arch in archs.split(' ') {
+                let own = format!("#include <asm-generic/{header}>\n");
+                tree.write(&format!("arch/{arch}/include/uapi/asm/{header}"), own);
+            }
         }
         for arch in ["alpha", "m68k", "sh", "microblaze", "xtensa"] {
             let made = "cmd = sh $(syshdr) --emit-nr $< $@\nuapisyshdr-y += unistd_32.h\n";
-            tree.write(&format!("arch/{arch}/kernel/syscalls/Makefile"), made);
+            tree.put(&format!("arch/{arch}/kernel/syscalls/Makefile"), made);
         }
         for (arch, headers) in [
             ("arc", "unistd_32.h"),
@@ -40,7 +48,7 @@ impl Tree {
             ("riscv", "unistd_32.h unistd_64.h"),
         ] {
             let made: String = headers.split(' ').map(|header| format!("syscall-y += {header}\n")).collect();
-            tree.write(&format!("arch/{arch}/include/uapi/asm/Kbuild"), made);
+            tree.put(&format!("arch/{arch}/include/uapi/asm/Kbuild"), made);
         }
         for (path, head, tag, own, tail) in TABLES {
             let numbered = UNIFIED.iter().map(|(nr, name)| (nr + if path.contains("alpha") { 110 } else { 0 }, name));
@@ -54,40 +62,46 @@ impl Tree {
             }
             rows.sort();
             let rows: String = rows.into_iter().map(|(_, row)| row).collect();
-            tree.write(path, format!("# number, tag, name, entry\n{head}{rows}{tail}"));
+            tree.put(path, format!("# number, tag, name, entry\n{head}{rows}{tail}"));
         }
+        for (archs, text) in KCONFIGS {
+            archs.split(' ').for_each(|arch| tree.put(&format!("arch/{arch}/Kconfig"), text));
+        }
+        tree.define();
         tree
     }
 
     /// Linux 6.1, the last with ia64. Eight architectures have their numbers in headers, and so has AArch32 on arm64.
     pub fn linux_6_1() -> Tree {
         let tree = Tree::linux_6_12();
-        tree.write("Makefile", "VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 176\nEXTRAVERSION =\n");
+        tree.put("Makefile", "VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 176\nEXTRAVERSION =\n");
         for path in [GENERIC, "scripts/Makefile.asm-headers", "arch/arm64/tools/syscall_32.tbl"] {
             tree.remove(path);
         }
         for (path, text) in OLDER {
-            tree.write(path, text);
+            tree.put(path, text);
         }
         for arch in ["arc", "arm64", "csky", "hexagon", "loongarch", "nios2", "openrisc", "riscv"] {
             tree.remove(&format!("arch/{arch}/include/uapi/asm/Kbuild"));
             tree.remove(&format!("arch/{arch}/kernel/Makefile.syscalls"));
         }
-        tree.write(
+        tree.put("arch/ia64/Kconfig", "config 64BIT\n\tdef_bool y\n");
+        tree.put(
             "arch/ia64/kernel/syscalls/syscall.tbl",
             "20\tcommon\tumount2\tsys_umount\n214\tcommon\tio_setup\tsys_io_setup\n\
              424\tcommon\tpidfd_send_signal\tsys_pidfd_send_signal\n\
              450\tcommon\tset_mempolicy_home_node\tsys_set_mempolicy_home_node\n\
              471\tcommon\trseq_slice_yield\tsys_rseq_slice_yield\n",
         );
-        tree.write(
+        tree.put(
             "arch/ia64/kernel/syscalls/Makefile",
             "cmd = sh $(syshdr) --offset __NR_Linux $< $@\nuapisyshdr-y += unistd_64.h\n",
         );
-        tree.write(
+        tree.put(
             "arch/ia64/include/uapi/asm/unistd.h",
             "#define __NR_Linux 1024\n#define __NR_umount __NR_umount2\n#include <asm/unistd_64.h>\n",
         );
+        tree.define();
         tree
     }
 
@@ -95,7 +109,7 @@ impl Tree {
     /// have plain `#define`s.
     pub fn linux_4_19() -> Tree {
         let tree = Tree::linux_6_1();
-        tree.write("Makefile", "VERSION = 4\nPATCHLEVEL = 19\nSUBLEVEL = 13\nEXTRAVERSION =\n");
+        tree.put("Makefile", "VERSION = 4\nPATCHLEVEL = 19\nSUBLEVEL = 13\nEXTRAVERSION =\n");
         for arch in ["mips", "alpha", "m68k", "sh", "microblaze", "xtensa", "powerpc", "sparc", "parisc", "ia64"] {
             tree.remove(&format!("arch/{arch}/kernel"));
         }
@@ -103,7 +117,7 @@ impl Tree {
             tree.remove(&format!("arch/{arch}"));
         }
         for (path, text) in OLDEST {
-            tree.write(path, text);
+            tree.put(path, text);
         }
         // The numbers that all share are younger.
         let compat = "arch/arm64/include/asm/unistd32.h";
@@ -112,27 +126,31 @@ impl Tree {
                 |line: &&str| UNIFIED.iter().any(|(_, name)| line.contains(name)) || line.contains("memfd_secret");
             let kept: Vec<String> =
                 tree.read(path).lines().filter(|line| !young(line)).map(|line| format!("{line}\n")).collect();
-            tree.write(path, kept.concat());
+            tree.put(path, kept.concat());
         }
+        tree.define();
         tree
     }
 
     /// Linux 6.12, the last with 31-bit s390 and without a 32-bit loongarch: its script, and its own meaning of the entry columns.
     pub fn linux_6_12() -> Tree {
         let tree = Tree::new();
-        tree.write("Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 107\nEXTRAVERSION =\n");
-        tree.write("arch/loongarch/include/uapi/asm/Kbuild", "syscall-y += unistd_64.h\n");
+        tree.put("Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 107\nEXTRAVERSION =\n");
+        tree.put("arch/loongarch/include/uapi/asm/Kbuild", "syscall-y += unistd_64.h\n");
+        tree.put("arch/loongarch/kernel/Makefile.syscalls", "syscall_abis_64 += memfd_secret\n");
+        tree.put("arch/s390/Kconfig", "config 64BIT\n\tdef_bool y\nconfig COMPAT\n\tdef_bool y\n");
         tree.edit(S390, "13\tcommon\talarm\tsys_alarm\n", "13  32\ttime\t-\tsys_time32\n13  64\talarm\tsys_alarm\t-\n");
-        tree.write(
+        tree.put(
             "arch/s390/kernel/syscalls/Makefile",
             "uapi-hdrs-y := $(uapi)/unistd_32.h\nuapi-hdrs-y += $(uapi)/unistd_64.h\n\
              syshdr_abi_unistd_32 := common,32\nsyshdr_abi_unistd_64 := common,64\n\
              filechk = sh $(systbl) -H -a $(syshdr_abi_$(basetarget)) < $<\n",
         );
-        tree.write(
+        tree.put(
             "arch/s390/include/uapi/asm/unistd.h",
             "#ifdef __s390x__\n#include <asm/unistd_64.h>\n#else\n#include <asm/unistd_32.h>\n#endif\n",
         );
+        tree.define();
         tree
     }
 
@@ -141,8 +159,13 @@ impl Tree {
         self.0.path()
     }
 
-    /// Writes a file.
+    /// Writes a file, and defines the entry points that it names.
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        self.put(path, text);
+        self.define();
+    }
+
+    fn put(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -174,6 +197,72 @@ impl Tree {
     pub fn remove(&self, path: &str) {
         let path = self.path().join(path);
         if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+
+    /// Gives a definition to every entry point that tables, headers and swaps name and no file has: `lib/calls.c`, and
+    /// `calls.c` of the architecture where the name is none that the macros make.
+    fn define(&self) {
+        let (mut named, mut defined) = (BTreeSet::new(), BTreeSet::new());
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_name().unwrap().to_str().unwrap();
+                let metadata = path.symlink_metadata().unwrap();
+                if metadata.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                // Of the others some are there to be refused.
+                let read = [".tbl", ".c", "unistd.h", "unistd32.h"].iter().any(|end| name.ends_with(end));
+                if !read || name == "calls.c" || !metadata.is_file() || metadata.len() > 1 << 20 {
+                    continue;
+                }
+                let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+                let place = path.strip_prefix(self.path()).unwrap().to_str().unwrap();
+                let arch = place.strip_prefix("arch/").map_or("", |rest| rest.split('/').next().unwrap());
+                for line in text.lines() {
+                    if let Some((word, list)) =
+                        line.trim().split_once('(').filter(|(word, _)| word.contains("SYSCALL_DEFINE"))
+                    {
+                        let prefix = if word.starts_with("COMPAT") { "compat_sys_" } else { "sys_" };
+                        defined.insert(format!("{prefix}{}", list.split([',', ')']).next().unwrap()));
+                        continue;
+                    }
+                    let columns = if name.ends_with(".tbl") { 3 } else { 0 };
+                    let words =
+                        line.split_whitespace().skip(columns).flat_map(|word| word.split(['(', ')', ',', '/', ';']));
+                    let prefixes = ["__x64_", "__ia32_", "__x32_", "__arm64_"];
+                    let bare =
+                        words.map(|word| prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word));
+                    let symbol = |word: &&str| {
+                        let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+                        plain
+                            && !word.is_empty()
+                            && (columns > 0 || ["sys_", "compat_sys_", "__sys_"].iter().any(|p| word.starts_with(p)))
+                    };
+                    let none = ["sys_ni_syscall", "noreturn", "ptregs"];
+                    let entries = bare.filter(symbol).filter(|word| !none.contains(word));
+                    named.extend(entries.map(|word| (word.to_owned(), arch.to_owned())));
+                }
+            }
+        }
+        let mut texts = BTreeMap::from([("lib".to_owned(), BTreeSet::new())]);
+        for (entry, arch) in named.into_iter().filter(|(entry, _)| !defined.contains(entry)) {
+            let (folder, head) = match (entry.strip_prefix("sys_"), entry.strip_prefix("compat_sys_")) {
+                (Some(name), _) => ("lib".to_owned(), format!("SYSCALL_DEFINE0({name})")),
+                (_, Some(name)) => ("lib".to_owned(), format!("COMPAT_SYSCALL_DEFINE0({name})")),
+                _ => (format!("arch/{arch}/kernel"), format!("asmlinkage long {entry}(void)")),
+            };
+            texts.entry(folder).or_default().insert(format!("{head}\n{{\n}}\n"));
+        }
+        for (folder, text) in texts {
+            self.put(&format!("{folder}/calls.c"), text.into_iter().collect::<String>());
+            let makefile = format!("{folder}/Makefile");
+            if !self.path().join(&makefile).exists() {
+                self.put(&makefile, "obj-y += calls.o\n");
+            }
+        }
     }
 }
 
@@ -324,7 +413,27 @@ const TABLES: &[Table] = &[
     ("arch/xtensa/kernel/syscalls/syscall.tbl", "239\tcommon\tio_setup\tsys_io_setup\n", "common", &[], ""),
 ];
 
+/// What the architectures let one configure: a kernel of one word size or of either, with programs of the other.
+const KCONFIGS: &[(&str, &str)] = &[
+    (
+        "x86 mips powerpc sparc parisc riscv",
+        "config 64BIT\n\tbool \"64-bit kernel\"\nconfig COMPAT\n\tdef_bool y\n\tdepends on 64BIT\n",
+    ),
+    ("loongarch", "config 64BIT\n\tbool \"64-bit kernel\"\n"),
+    ("arm64", "config 64BIT\n\tdef_bool y\nconfig COMPAT\n\tbool \"32-bit programs\"\n"),
+    ("alpha s390", "config 64BIT\n\tdef_bool y\n"),
+    ("arc arm csky hexagon m68k microblaze nios2 openrisc sh xtensa", "config MMU\n\tdef_bool y\n"),
+];
+
 const FILES: &[(&str, &str)] = &[
+    // What is built, and when.
+    ("Kbuild", "obj-y += fs/\nobj-y += kernel/\nobj-y += lib/\n"),
+    ("fs/Makefile", "obj-$(CONFIG_AIO) += aio.o\n"),
+    ("kernel/Makefile", "obj-y += sys.o sys_ni.o\n"),
+    ("kernel/sys_ni.c", "COND_SYSCALL(io_setup);\nCOND_SYSCALL_COMPAT(io_setup);\nCOND_SYSCALL(io_getevents);\n"),
+    ("init/Kconfig", "config AIO\n\tbool \"Asynchronous I/O\"\n\tdefault y\n"),
+    ("arch/Kconfig", "config BACKWARDS\n\tbool\n"),
+    ("arch/arm64/kernel/Makefile", "obj-y += sys.o calls.o\n"),
     // Which tags make up which header.
     (
         "arch/x86/entry/syscalls/Makefile",
@@ -444,6 +553,20 @@ const FILES: &[(&str, &str)] = &[
         "#define RWF_HIPRI ((__kernel_rwf_t)0x00000001)\n#define RWF_NOWAIT ((__kernel_rwf_t)0x00000008)\n\
          #define RWF_SUPPORTED (RWF_HIPRI | RWF_NOWAIT)\n",
     ),
+    ("include/uapi/linux/uio.h", "#define UIO_MAXIOV 1024\n"),
+    ("include/uapi/linux/mman.h", "#include <asm/mman.h>\n#define MAP_PRIVATE 0x02\n"),
+    ("include/uapi/asm-generic/fcntl.h", "#define O_NONBLOCK 00004000\n#define O_CLOEXEC 02000000\n"),
+    ("arch/mips/include/uapi/asm/fcntl.h", "#define O_NONBLOCK 0x0080\n#define O_CLOEXEC 02000000\n"),
+    (
+        "include/uapi/asm-generic/mman.h",
+        "#define PROT_READ 0x1\n#define PROT_WRITE 0x2\n#define MAP_ANONYMOUS 0x20\n#define MADV_WIPEONFORK 18\n",
+    ),
+    (
+        "include/uapi/asm-generic/poll.h",
+        "#define POLLIN 0x1\n#define POLLPRI 0x2\n#define POLLOUT 0x4\n#define POLLERR 0x8\n#define POLLHUP 0x10\n\
+         #ifndef POLLRDHUP\n#define POLLRDHUP 0x2000\n#endif\n",
+    ),
+    ("arch/sparc/include/uapi/asm/poll.h", "#define POLLRDHUP 0x800\n#include <asm-generic/poll.h>\n"),
     (
         "fs/aio.c",
         "#define AIO_RING_MAGIC 0xa10a10a1\n#define AIO_RING_COMPAT_FEATURES 1\n#define AIO_RING_INCOMPAT_FEATURES 0\n\

@@ -57,14 +57,23 @@ fn constants<'t>(text: &'t str, prefix: &str) -> impl Iterator<Item = (&'t str, 
     })
 }
 
+/// Those of AIO, which are the same everywhere, and those that differ.
 #[test]
-fn its_flags_of_aio_are_ours() {
-    let headers = Tables::embedded().unwrap().constants().unwrap();
-    let constants_of_headers = headers.iter().flat_map(|header| &header.constants);
-    let ours: BTreeMap<_, _> = constants_of_headers.map(|constant| (&*constant.name, constant.value)).collect();
+fn its_constants_are_ours() {
+    let tables = Tables::embedded().unwrap();
+    let headers = tables.constants().unwrap();
     let source = package_source("linux-raw-sys");
-    for (_, file) in LINUX_RAW_SYS.files {
+    for (abi, file) in LINUX_RAW_SYS.files {
+        let arch = &tables.abi(abi).unwrap().arch;
+        let (common, own): (Vec<_>, Vec<_>) = headers.iter().partition(|header| header.archs.is_empty());
+        let own: Vec<_> = own.into_iter().filter(|header| header.archs.contains(arch)).collect();
+        let constants_of_headers = common.iter().chain(&own).flat_map(|header| &header.constants);
+        let ours: BTreeMap<_, _> = constants_of_headers.map(|constant| (&*constant.name, constant.value)).collect();
         let text = text(&source.join("src").join(file));
+        for constant in own.iter().flat_map(|header| &header.constants) {
+            let theirs = constants(&text, &constant.name).find(|(name, _)| *name == constant.name);
+            assert_eq!(theirs, Some((&*constant.name, constant.value)), "{file}");
+        }
         // The hints of fcntl have names of the same kind.
         let theirs = constants(&text, "RWF_").filter(|(name, _)| !name.contains("LIFE"));
         let compared =

@@ -1,0 +1,16 @@
+use aio_sys::{Scope, scope};
+use std::fs::File;
+use std::num::NonZeroU32;
+use std::os::fd::AsFd;
+
+async fn read<'env>(scope: &mut Scope<'env>, file: &File, buf: &'env mut [u8]) {
+    scope.read(file.as_fd(), buf, 0).unwrap();
+    std::future::ready(()).await;
+}
+
+fn keep(file: &File) -> impl Future<Output = ()> {
+    let mut buf = [0; 4];
+    scope(NonZeroU32::MIN, |scope| read(scope, file, &mut buf)).unwrap()
+}
+
+fn main() {}
