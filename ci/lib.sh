@@ -29,8 +29,11 @@ mirror() {
 }
 
 # apt-get for SUITE and ARCH with lists of its own, so that the system's are not touched: suite_apt SUITE ARCH ARGS…
-suite_apt() {
-  local suite=$1 arch=$2; shift 2
+suite_apt() { with_suite "$1" "$2" apt-get -qq "${@:3}"; }
+
+# A command of apt with these lists: with_suite SUITE ARCH COMMAND ARGS…
+with_suite() {
+  local suite=$1 arch=$2 command=$3; shift 3
   local dir; dir=$(cache_dir)/apt/$suite-$arch
   mkdir -p "$dir/lists/partial" "$dir/archives/partial"
   if [ ! -f "$dir/sources.sources" ]; then
@@ -39,7 +42,7 @@ suite_apt() {
     printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
       "$uri" "$suite" >"$dir/sources.sources"
   fi
-  apt-get -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
+  "$command" -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
     -o Dir::Etc::sourcelist="$dir/sources.sources" -o Dir::Etc::sourceparts=/dev/null \
     -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir" -o APT::Sandbox::User=root \
     -o Dir::State::status=/dev/null "$@"
@@ -51,7 +54,7 @@ suite_newest() {
   dir=$(cache_dir)/apt/$suite-$arch
   # Lists older than a day are fetched again.
   if [ -z "$(find "$dir/.updated" -mmin -1440 2>/dev/null)" ]; then
-    suite_apt "$suite" "$arch" update >&2 && touch "$dir/.updated"
+    again suite_apt "$suite" "$arch" update >&2 && touch "$dir/.updated"
   fi
   local lists; lists=$(suite_apt "$suite" "$arch" indextargets --format '$(FILENAME)' 'Created-By: Packages')
   local found
@@ -63,5 +66,37 @@ suite_newest() {
   printf '%s\n' "$found"
 }
 
-# suite_download SUITE ARCH PACKAGE DIR
-suite_download() { (cd "$4" && suite_apt "$1" "$2" download "$3" >&2); }
+# A mirror in the middle of its own update, or another script at the same lists, is no reason to give up.
+again() { "$@" || { sleep 5 && "$@"; } || { sleep 20 && "$@"; }; }
+
+# A package and all that it needs to run: suite_closure SUITE ARCH PACKAGE
+suite_closure() {
+  with_suite "$1" "$2" apt-cache depends --recurse --important "$3" | grep -v '^[ <]'
+}
+
+# suite_download SUITE ARCH DIR PACKAGE…
+suite_download() { (cd "$3" && again suite_apt "$1" "$2" download "${@:4}" >&2); }
+
+# What packages have in usr/, into a folder: suite_unpack SUITE ARCH FOLDER PACKAGE…
+suite_unpack() {
+  local suite=$1 arch=$2 folder=$3 work deb; shift 3
+  work=$(mktemp -d "$folder/.unpack.XXXXXX")
+  suite_download "$suite" "$arch" "$work" "$@"
+  for deb in "$work"/*.deb; do dpkg -x "$deb" "$work/root"; done
+  cp -a "$work/root/usr/." "$folder/"
+  rm -rf "$work"
+}
+
+# The path of a command that runs an unpacked program with the libraries beside it, a newer C library and its own dynamic
+# linker among them: with_own_libraries FOLDER PROGRAM [ARGUMENT…], where PROGRAM is bin/NAME or another path in there
+with_own_libraries() {
+  local folder=$1 program=$2 lib=$1/lib/x86_64-linux-gnu command=$1/with-own-libraries/${2##*/}; shift 2
+  [ -x "$command" ] || {
+    mkdir -p "${command%/*}"
+    printf '#!/bin/sh\nexec %s --library-path %s %s%s "$@"\n' "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/$program" \
+      "${*:+ $*}" >"$command.$$"
+    chmod +x "$command.$$"
+    mv "$command.$$" "$command"
+  }
+  printf '%s\n' "$command"
+}

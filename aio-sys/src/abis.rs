@@ -563,7 +563,7 @@ impl Prototype {
     }
 
     /// The Kconfig condition under which the kernel has the entry point, if it may lack it: such a call then answers
-    /// `ENOSYS`. `"unknown"` where the kernel's source does not say when.
+    /// `ENOSYS`.
     ///
     /// ```
     /// use aio_sys::Abi;

@@ -53,10 +53,12 @@ macro_rules! owned {
         $(#[$attribute])*
         // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is initialised up to its length.
         unsafe impl IoBuf for $owner {
+            #[inline]
             fn byte_ptr(&self) -> *const u8 {
                 self.as_ptr()
             }
 
+            #[inline]
             fn byte_len(&self) -> usize {
                 self.len()
             }
@@ -65,6 +67,7 @@ macro_rules! owned {
         $(#[$attribute])*
         // SAFETY: as above, and it is the only owner.
         unsafe impl IoBufMut for $owner {
+            #[inline]
             fn byte_mut_ptr(&mut self) -> *mut u8 {
                 self.as_mut_ptr()
             }
@@ -84,10 +87,12 @@ macro_rules! shared {
         $(#[$attribute])*
         // SAFETY: the memory stays where it is when the value moves, and nobody can write to it as long as that exists.
         unsafe impl IoBuf for $owner {
+            #[inline]
             fn byte_ptr(&self) -> *const u8 {
                 self.as_ptr()
             }
 
+            #[inline]
             fn byte_len(&self) -> usize {
                 self.len()
             }
@@ -164,11 +169,13 @@ impl<B: IoBuf + Clone> Clone for Part<B> {
 
 // SAFETY: inside of the buffer, as `new` has made sure: its length is what it was, since nobody else can reach it.
 unsafe impl<B: IoBuf> IoBuf for Part<B> {
+    #[inline]
     fn byte_ptr(&self) -> *const u8 {
         // SAFETY: see above.
         unsafe { self.buf.byte_ptr().add(self.range.start) }
     }
 
+    #[inline]
     fn byte_len(&self) -> usize {
         self.range.len()
     }
@@ -176,6 +183,7 @@ unsafe impl<B: IoBuf> IoBuf for Part<B> {
 
 // SAFETY: as above.
 unsafe impl<B: IoBufMut> IoBufMut for Part<B> {
+    #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {
         // SAFETY: as above.
         unsafe { self.buf.byte_mut_ptr().add(self.range.start) }
@@ -266,6 +274,7 @@ unsafe impl Send for AlignedBuf {}
 unsafe impl Sync for AlignedBuf {}
 
 impl Drop for AlignedBuf {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: from `alloc_zeroed`, with this layout.
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
@@ -275,6 +284,7 @@ impl Drop for AlignedBuf {
 impl Deref for AlignedBuf {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         // SAFETY: as many bytes are there, initialised since they were allocated, and borrowed with the buffer.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
@@ -282,6 +292,7 @@ impl Deref for AlignedBuf {
 }
 
 impl DerefMut for AlignedBuf {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, exclusively.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
@@ -296,10 +307,12 @@ impl fmt::Debug for AlignedBuf {
 
 // SAFETY: it owns memory on the heap, which stays there when the owner moves.
 unsafe impl IoBuf for AlignedBuf {
+    #[inline]
     fn byte_ptr(&self) -> *const u8 {
         self.start.as_ptr()
     }
 
+    #[inline]
     fn byte_len(&self) -> usize {
         self.layout.size()
     }
@@ -307,6 +320,7 @@ unsafe impl IoBuf for AlignedBuf {
 
 // SAFETY: as above, and it is the only owner.
 unsafe impl IoBufMut for AlignedBuf {
+    #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {
         self.start.as_ptr()
     }

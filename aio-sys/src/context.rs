@@ -1,6 +1,8 @@
 //! An AIO context that has an owner.
 
 use crate::fork::Owner;
+#[cfg(feature = "std")]
+use crate::ring::consumer::{Memory, Reading};
 use crate::ring::{Events, Ring};
 use crate::types::{io_event, iocb, sigset_t};
 use crate::wait::wait;
@@ -206,6 +208,7 @@ impl Submitter {
     /// # Safety
     ///
     /// As there, and the context exists; the requests can be read, and written until they are accepted.
+    #[inline]
     pub(crate) unsafe fn submit(self, requests: &[*mut iocb]) -> (usize, Option<SubmitError>) {
         let mut index = 0;
         while index < requests.len() {
@@ -226,12 +229,14 @@ impl Submitter {
     /// # Safety
     ///
     /// As of `submit`.
+    #[inline]
     unsafe fn call(self, requests: &[*mut iocb]) -> Result<usize, Errno> {
         let first = requests.as_ptr().cast_mut();
         // SAFETY: passed on; the kernel does not write to the array.
         Errno::decode(unsafe { raw::io_submit(self.id.as_raw(), requests.len() as _, first) })
     }
 
+    #[cold]
     fn cause(self, errno: Errno) -> Cause {
         match errno {
             Errno::EAGAIN => Cause::SlotsHeld,
@@ -312,6 +317,7 @@ impl Context {
     /// # Kernel
     ///
     /// Since 2.5; `fs/aio.c`, io_submit(2).
+    #[inline]
     pub unsafe fn submit<'s, 'i>(&self, requests: &'s [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
         // SAFETY: a reference has the layout of a pointer.
         let pointers = unsafe { slice::from_raw_parts(requests.as_ptr().cast(), requests.len()) };
@@ -321,6 +327,7 @@ impl Context {
     }
 
     /// What submitting takes.
+    #[inline]
     pub(crate) fn submitter(&self) -> Submitter {
         Submitter { id: self.id, owner: self.owner }
     }
@@ -336,6 +343,13 @@ impl Context {
     pub fn reap(&mut self, visit: impl FnMut(io_event)) -> Option<usize> {
         // The ring itself is not lent: two that changed places would not end with their contexts.
         self.ring.as_mut()?.reap(visit)
+    }
+
+    /// The same, one after the other.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn read(&mut self) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
+        self.ring.as_mut()?.read(usize::MAX)
     }
 
     /// Events that are ready: two loads. `None` if the ring cannot be read.
@@ -385,11 +399,11 @@ impl Context {
             return Err(Errno::EINVAL);
         }
         let mut taken = 0;
-        let read = self.ring.as_mut().and_then(|ring| {
-            ring.take(events.len(), |event| {
+        let read = self.ring.as_mut().and_then(|ring| ring.read(events.len())).map(|ready| {
+            for event in ready {
                 events[taken] = event;
                 taken += 1;
-            })
+            }
         });
         if read.is_some() && (taken >= min || timeout == Some(Duration::ZERO)) {
             return Ok(taken);

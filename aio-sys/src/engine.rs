@@ -9,16 +9,15 @@
 use crate::context::Submitter;
 use crate::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK};
 use crate::types::*;
-use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, raw};
+use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, SubmitError, raw};
 use std::boxed::Box;
-use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::num::NonZeroU32;
-use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 use std::vec::Vec;
-use std::{fmt, iter, mem, process};
+use std::{fmt, iter, mem, process, slice};
 
 /// A request: what [`Completion::token`] says again when it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,156 +86,217 @@ pub(crate) struct Iovec {
 pub(crate) struct Engine<B> {
     context: Context,
     table: Table<B>,
-    /// One to a slot. The kernel finds a poll by its iocb's address, so they stay where they are.
-    iocbs: Box<[UnsafeCell<iocb>]>,
-    /// What goes out with the next `flush`.
-    outgoing: Outgoing,
-    /// Events that a call has brought.
+    /// Scratch of queued requests, which the kernel copies in `flush`.
+    iovecs: Vec<Iovec>,
+    /// Events of our own, for requests that the kernel has not accepted.
+    refused: VecDeque<io_event>,
+    /// Events that a call has brought, and that are not handed out yet.
+    unread: VecDeque<io_event>,
+    /// Scratch of a call.
     events: Box<[io_event]>,
-    /// Those of them that are not handed out yet.
-    unread: Range<usize>,
     /// Signalled by the kernel for each event.
     eventfd: Option<OwnedFd>,
 }
 
-/// Requests on their way to the kernel.
-///
-/// They can go without the engine, which others may use meanwhile: their slots are taken, and count as in flight.
-pub(crate) struct Outgoing {
-    /// Slots, in order.
-    slots: Vec<u32>,
-    /// Their iocbs.
-    requests: Vec<*mut iocb>,
-    /// Of vectored ones. The kernel copies them when it accepts the request.
-    iovecs: Vec<Iovec>,
-    /// Which of the slots the kernel has not accepted, and why.
-    refused: Vec<(u32, Errno)>,
-    /// There is no such context any more.
-    context_is_gone: bool,
-}
+// SAFETY: the table's pointers are to its own slots, which stay where they are on the heap.
+unsafe impl<B: Send> Send for Engine<B> {}
 
-// SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are accepted.
-unsafe impl Send for Outgoing {}
-
-impl Outgoing {
-    pub(crate) fn new(capacity: usize) -> Outgoing {
-        Outgoing {
-            slots: Vec::with_capacity(capacity),
-            requests: Vec::with_capacity(capacity),
-            iovecs: Vec::with_capacity(UIO_MAXIOV),
-            refused: Vec::with_capacity(capacity),
-            context_is_gone: false,
-        }
-    }
-
-    /// Submits them. What the kernel refuses is set aside, to be handed out with its error.
-    ///
-    /// # Safety
-    ///
-    /// The requests are of the engine whose context the submitter is of; it exists at least until they are settled there. The
-    /// descriptors are open.
-    #[inline]
-    pub(crate) unsafe fn submit(&mut self, submitter: Submitter) {
-        let mut done = 0;
-        while done < self.requests.len() {
-            // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is not touched before
-            // `Table::end`, which is called for the request's event, or when the kernel has refused it. The engine's `drop`
-            // waits, or does not let it be freed. The addresses are those that the buffers' types vouch for. An iocb is not
-            // written by others before its request has ended, and the kernel reads it only before it accepts it.
-            let (accepted, error) = unsafe { submitter.submit(&self.requests[done..]) };
-            done += accepted;
-            let Some(error) = error else { break };
-            self.context_is_gone |= error.cause == Cause::NoContext;
-            // Another cause than the request itself is one for all that follow.
-            let refused = if error.cause == Cause::Refused { 1 } else { self.slots.len() - done };
-            self.refused.extend(self.slots[done..done + refused].iter().map(|&slot| (slot, error.errno)));
-            done += refused;
-        }
-    }
-}
-
+/// The slots. A request that is taken in is written where the kernel reads it, and queued by counting it: nothing is copied
+/// or looked up between there and io_submit(2). The slot that came back last is the next to be taken, since it is in the
+/// cache.
 struct Table<B> {
-    slots: Box<[Slot<B>]>,
-    free: Vec<u32>,
-    /// Requests that the kernel has accepted, and whose events were not read.
-    in_flight: usize,
-    /// Those that it has not, or that were not even submitted, and why.
-    refused: VecDeque<(u32, Errno)>,
+    /// They stay where they are, and are accessed by raw pointers alone, so that those in `order` remain valid.
+    slots: Vec<Slot<B>>,
+    /// Each slot's place is here once. The `queued` ones before `taken` have the requests that go out with the next `flush`,
+    /// in order; those from `taken` on are free; what is before is as much as is in flight, in no order.
+    order: Box<[*mut Slot<B>]>,
+    taken: usize,
+    queued: usize,
 }
 
+/// The pointer to a slot is one to its iocb.
+#[repr(C)]
 struct Slot<B> {
-    /// Odd while the slot is taken. Its end leaves no event behind that would fit the next request.
-    generation: u32,
+    /// The kernel finds a poll by the address. `aio_data` is the token of the request that has the slot; in between, it is
+    /// the last one's and `FREE`, which no token is. The flags and the eventfd stay as they are.
+    request: iocb,
+    /// What is transferred.
     buf: Option<B>,
     bufs: Vec<B>,
 }
 
+/// A token is a slot's number, and above it how often that slot was taken: an event that is not expected fits no request.
+const ONCE_MORE: u64 = 1 << 32;
+/// In place of a number: larger than that of any slot.
+const FREE: u64 = 1 << 31;
+
 impl<B> Table<B> {
-    fn new(capacity: usize) -> Table<B> {
-        Table {
-            slots: iter::repeat_with(|| Slot { generation: 0, buf: None, bufs: Vec::new() }).take(capacity).collect(),
-            free: (0..capacity as u32).rev().collect(),
-            in_flight: 0,
-            refused: VecDeque::with_capacity(capacity),
-        }
+    /// Slots whose requests are signalled by `eventfd`.
+    fn new(capacity: usize, eventfd: Option<BorrowedFd<'_>>) -> Table<B> {
+        let slot = |number| {
+            let aio_flags = eventfd.map_or(0, |_| IOCB_FLAG_RESFD);
+            let aio_resfd = eventfd.map_or(0, |eventfd| eventfd.as_raw_fd() as u32);
+            let request = iocb { aio_data: number | FREE, aio_flags, aio_resfd, ..iocb::default() };
+            Slot { request, buf: None, bufs: Vec::new() }
+        };
+        assert!(capacity as u64 <= FREE, "no context is that large");
+        let mut slots: Vec<_> = (0..capacity as u64).map(slot).collect();
+        let first = slots.as_mut_ptr();
+        Table { order: (0..capacity).map(|number| first.wrapping_add(number)).collect(), slots, taken: 0, queued: 0 }
     }
 
-    /// The slot that `take` takes next. What is put there before does no harm, if it does not come to that.
+    /// The slot that is taken next, and the token that its request will have.
     #[inline]
-    fn vacant(&self) -> Option<u32> {
-        self.free.last().copied()
+    fn vacant(&self) -> Option<(Token, *mut Slot<B>)> {
+        let &slot = self.order.get(self.taken)?;
+        // SAFETY: one of `slots`. It is free, so the kernel does not write to it.
+        let last = unsafe { (*slot).request.aio_data };
+        Some((Token((last ^ FREE).wrapping_add(ONCE_MORE)), slot))
     }
 
+    /// Takes the slot that `vacant` told of, and queues its request: `wanted`, and what the slot adds.
     #[inline]
-    fn take(&mut self) -> Option<u32> {
-        let index = self.free.pop()?;
-        self.slots[index as usize].generation += 1;
-        Some(index)
+    fn queue(&mut self, token: Token, wanted: iocb, fd: BorrowedFd<'_>) -> Token {
+        // SAFETY: as of `vacant`, and nobody else refers to it.
+        let request = unsafe { &mut (*self.order[self.taken]).request };
+        *request = iocb {
+            aio_data: token.0,
+            aio_fildes: fd.as_raw_fd() as u32,
+            aio_flags: request.aio_flags,
+            aio_resfd: request.aio_resfd,
+            ..wanted
+        };
+        self.taken += 1;
+        self.queued += 1;
+        token
     }
 
+    /// The requests that are queued, which they are no more.
     #[inline]
-    fn token(&self, index: u32) -> Token {
-        Token(u64::from(self.slots[index as usize].generation) << 32 | u64::from(index))
+    fn queued(&mut self) -> &[*mut iocb] {
+        let first = self.taken - mem::take(&mut self.queued);
+        let slots = &self.order[first..self.taken];
+        // SAFETY: a slot begins with its iocb, so that the pointer to the one is one to the other.
+        unsafe { slice::from_raw_parts(slots.as_ptr().cast(), slots.len()) }
     }
 
     /// The slot of a request that has not ended.
     #[inline]
-    fn find(&self, token: Token) -> Option<u32> {
-        let index = token.0 as u32;
-        let slot = self.slots.get(index as usize)?;
-        (slot.generation % 2 == 1 && self.token(index) == token).then_some(index)
+    fn find(&mut self, token: Token) -> Option<*mut Slot<B>> {
+        if token.index() >= self.slots.len() {
+            return None;
+        }
+        // SAFETY: there are more.
+        let slot = unsafe { self.slots.as_mut_ptr().add(token.index()) };
+        // SAFETY: one of the slots. The kernel may read the iocb, too.
+        (unsafe { (*slot).request.aio_data } == token.0).then_some(slot)
     }
 
+    /// The end of the request whose slot that is.
+    ///
+    /// # Safety
+    ///
+    /// `find` has found the slot, and the kernel has let go of the request.
     #[inline]
-    fn end(&mut self, index: u32, result: Result<usize, Errno>) -> Completion<B> {
-        let token = self.token(index);
-        let slot = &mut self.slots[index as usize];
-        slot.generation = slot.generation.wrapping_add(1);
-        let (buf, bufs) = (slot.buf.take(), mem::take(&mut slot.bufs));
-        self.free.push(index);
-        Completion { token, result, buf, bufs }
+    unsafe fn end(&mut self, slot: *mut Slot<B>, result: Result<usize, Errno>) -> Completion<B> {
+        debug_assert_eq!(self.queued, 0, "a batch ends by submitting what is queued");
+        self.taken -= 1;
+        self.order[self.taken] = slot;
+        // SAFETY: one of `slots`, to which nobody else refers now.
+        let Slot { request, buf, bufs } = unsafe { &mut *slot };
+        let token = Token(request.aio_data);
+        request.aio_data |= FREE;
+        let mut completion = Completion { token, result, buf: None, bufs: Vec::new() };
+        mem::swap(&mut completion.buf, buf);
+        mem::swap(&mut completion.bufs, bufs);
+        completion
+    }
+}
+
+/// Submits requests, and has those that the kernel refuses end by events of our own. Whether there is such a context.
+///
+/// # Safety
+///
+/// They are in slots of a table, and queued; the submitter is of the same engine's context, which exists. The descriptors are
+/// open.
+#[inline]
+unsafe fn submit(submitter: Submitter, mut rest: &[*mut iocb], refused: &mut VecDeque<io_event>) -> bool {
+    let mut exists = true;
+    while !rest.is_empty() {
+        // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is not touched before
+        // `Table::end`, which is called for the request's event, or when the kernel has refused it. The engine's `drop` waits,
+        // or does not let it be freed. The addresses are those that the buffers' types vouch for. Nobody else writes to an iocb
+        // before its request has ended, and the kernel reads it no more once it has accepted it.
+        let (accepted, error) = unsafe { submitter.submit(rest) };
+        let Some(error) = error else { break };
+        // SAFETY: passed on.
+        rest = unsafe { refuse(refused, &rest[accepted..], error) };
+        exists &= error.cause != Cause::NoContext;
+    }
+    exists
+}
+
+/// Events for the requests that `error` is of, and those that are to be tried again.
+///
+/// # Safety
+///
+/// The requests can be read.
+#[cold]
+unsafe fn refuse<'s>(refused: &mut VecDeque<io_event>, rest: &'s [*mut iocb], error: SubmitError) -> &'s [*mut iocb] {
+    // Another cause than the request itself is one for all that follow.
+    let count = if error.cause == Cause::Refused { 1 } else { rest.len() };
+    let (these, others) = rest.split_at(count);
+    let res = -i64::from(error.errno.raw_os_error());
+    // SAFETY: passed on.
+    let data = these.iter().map(|&request| unsafe { (*request).aio_data });
+    refused.extend(data.map(|data| io_event { data, res, ..io_event::default() }));
+    others
+}
+
+/// Requests on their way to the kernel without the engine, which others may use meanwhile. Their slots are taken, and they
+/// count as in flight.
+#[cfg(feature = "tokio")]
+pub(crate) struct Outgoing {
+    requests: Vec<*mut iocb>,
+    /// The kernel copies them when it accepts the request.
+    iovecs: Vec<Iovec>,
+    refused: VecDeque<io_event>,
+    context_exists: bool,
+}
+
+// SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are accepted.
+#[cfg(feature = "tokio")]
+unsafe impl Send for Outgoing {}
+
+#[cfg(feature = "tokio")]
+impl Outgoing {
+    pub(crate) fn new(capacity: usize) -> Outgoing {
+        Outgoing {
+            requests: Vec::with_capacity(capacity),
+            iovecs: Vec::with_capacity(UIO_MAXIOV),
+            refused: VecDeque::with_capacity(capacity),
+            context_exists: true,
+        }
     }
 
-    #[inline]
-    fn completed(&mut self, event: io_event) -> Option<Completion<B>> {
-        let index = self.find(Token(event.data))?;
-        self.in_flight -= 1;
-        Some(self.end(index, Errno::decode(event.res as isize)))
+    /// Submits them.
+    ///
+    /// # Safety
+    ///
+    /// The submitter came with them from `Engine::depart`; the engine exists at least until they are settled there. The
+    /// descriptors are open.
+    pub(crate) unsafe fn submit(&mut self, submitter: Submitter) {
+        // SAFETY: passed on.
+        self.context_exists = unsafe { submit(submitter, &self.requests, &mut self.refused) };
     }
+}
 
-    /// Takes note of what was refused, and empties it.
-    #[inline]
-    fn settle(&mut self, outgoing: &mut Outgoing) {
-        self.in_flight -= outgoing.refused.len();
-        self.refused.extend(outgoing.refused.drain(..));
-        outgoing.slots.clear();
-        outgoing.requests.clear();
-        outgoing.iovecs.clear();
-    }
+/// What a slot holds, unless it panics when it is asked for its address: then it is dropped.
+struct Asked<'s, T: Default>(&'s mut T);
 
-    fn refused(&mut self) -> Option<Completion<B>> {
-        let (index, errno) = self.refused.pop_front()?;
-        Some(self.end(index, Err(errno)))
+impl<T: Default> Drop for Asked<'_, T> {
+    fn drop(&mut self) {
+        *self.0 = T::default();
     }
 }
 
@@ -248,11 +308,11 @@ impl<B> Engine<B> {
         let capacity = capacity.get() as usize;
         Ok(Engine {
             context,
-            table: Table::new(capacity),
-            iocbs: iter::repeat_with(UnsafeCell::default).take(capacity).collect(),
-            outgoing: Outgoing::new(capacity),
+            table: Table::new(capacity, eventfd.as_ref().map(AsFd::as_fd)),
+            iovecs: Vec::with_capacity(UIO_MAXIOV),
+            refused: VecDeque::with_capacity(capacity),
+            unread: VecDeque::with_capacity(capacity),
             events: iter::repeat_n(io_event::default(), capacity).collect(),
-            unread: 0..0,
             eventfd,
         })
     }
@@ -267,11 +327,17 @@ impl<B> Engine<B> {
 
     /// Requests that have not been handed out as completions.
     pub(crate) fn outstanding(&self) -> usize {
-        self.table.slots.len() - self.table.free.len()
+        self.table.taken
+    }
+
+    /// Requests that the kernel has accepted, and whose events were not handed out.
+    #[inline]
+    fn in_flight(&self) -> usize {
+        self.table.taken - self.table.queued - self.refused.len()
     }
 
     pub(crate) fn free(&self) -> usize {
-        self.table.free.len()
+        self.table.order.len() - self.table.taken
     }
 
     // --- requests -------------------------------------------------------------------------------------------------------
@@ -284,22 +350,16 @@ impl<B> Engine<B> {
         opcode: u16,
         fd: BorrowedFd<'_>,
         buf: B,
-        (offset, flags): (u64, RwFlags),
+        place: (u64, RwFlags),
         address: impl FnOnce(&mut B) -> (*mut u8, usize),
     ) -> Result<Token, Full<B>> {
-        let Some(index) = self.table.vacant() else { return Err(Full(buf)) };
-        // In its place first: to move some owners is to claim what they own. Taken afterwards: `address` may panic.
-        let slot = &mut self.table.slots[index as usize];
-        slot.bufs.clear();
-        let (start, len) = address(slot.buf.insert(buf));
-        self.table.take();
-        let request = iocb {
-            aio_lio_opcode: opcode,
-            aio_buf: start.expose_provenance() as u64,
-            aio_nbytes: len as u64,
-            ..iocb::default()
-        };
-        Ok(self.at_offset(index, request.with_rw_flags(flags), fd, offset))
+        let Some((token, slot)) = self.table.vacant() else { return Err(Full(buf)) };
+        // In its place first: to move some owners is to claim what they own.
+        // SAFETY: a free slot, to which nobody else refers.
+        let held = Asked(unsafe { &mut (*slot).buf });
+        let (start, len) = address(held.0.insert(buf));
+        mem::forget(held);
+        Ok(self.queue_transfer(token, (opcode, start.expose_provenance(), len), fd, place))
     }
 
     /// The same with several buffers.
@@ -308,130 +368,116 @@ impl<B> Engine<B> {
         opcode: u16,
         fd: BorrowedFd<'_>,
         bufs: Vec<B>,
-        (offset, flags): (u64, RwFlags),
+        place: (u64, RwFlags),
         mut address: impl FnMut(&mut B) -> (*mut u8, usize),
     ) -> Result<Token, Full<Vec<B>>> {
-        let Some(index) = self.table.vacant() else { return Err(Full(bufs)) };
+        let Some((token, slot)) = self.table.vacant() else { return Err(Full(bufs)) };
         let count = bufs.len();
-        if self.outgoing.iovecs.len() + count > UIO_MAXIOV {
+        if count > UIO_MAXIOV - self.iovecs.len() {
             // The kernel copies the elements in that call, and then there is room for others.
             self.flush();
         }
-        let slot = &mut self.table.slots[index as usize];
-        (slot.buf, slot.bufs) = (None, bufs);
-        if count > UIO_MAXIOV {
-            self.table.take();
-            return Ok(self.refuse(index, Errno::EINVAL));
-        }
-        let first = self.outgoing.iovecs.len();
-        for buf in &mut slot.bufs {
+        let first = self.iovecs.len();
+        // The kernel takes no more than `UIO_MAXIOV`: if there are more, it refuses the request without a look at them.
+        // SAFETY: a free slot, to which nobody else refers.
+        let held = Asked(unsafe { &mut (*slot).bufs });
+        *held.0 = bufs;
+        for buf in held.0.iter_mut().take(UIO_MAXIOV) {
             let (start, len) = address(buf);
-            self.outgoing.iovecs.push(Iovec { base: start.expose_provenance(), len });
+            self.iovecs.push(Iovec { base: start.expose_provenance(), len });
         }
-        self.table.take();
+        mem::forget(held);
+        // It has all of its capacity since `new`, so what is in it stays where it is.
+        let start = self.iovecs[first..].as_ptr().expose_provenance();
+        Ok(self.queue_transfer(token, (opcode, start, count), fd, place))
+    }
+
+    #[inline]
+    fn queue_transfer(
+        &mut self,
+        token: Token,
+        (opcode, start, count): (u16, usize, usize),
+        fd: BorrowedFd<'_>,
+        (offset, flags): (u64, RwFlags),
+    ) -> Token {
         let request = iocb {
             aio_lio_opcode: opcode,
-            // It has all of its capacity since `new`, so what is in it stays where it is.
-            aio_buf: self.outgoing.iovecs[first..].as_ptr().expose_provenance() as u64,
+            aio_buf: start as u64,
             aio_nbytes: count as u64,
+            // The kernel refuses what becomes negative by this.
+            aio_offset: offset as i64,
             ..iocb::default()
         };
-        Ok(self.at_offset(index, request.with_rw_flags(flags), fd, offset))
+        self.table.queue(token, request.with_rw_flags(flags), fd)
     }
 
     /// Queues a sync.
     pub(crate) fn sync(&mut self, opcode: u16, fd: BorrowedFd<'_>) -> Result<Token, Full<()>> {
-        let index = self.table.take().ok_or(Full(()))?;
-        Ok(self.queue(index, iocb { aio_lio_opcode: opcode, ..iocb::default() }, fd))
+        let (token, _) = self.table.vacant().ok_or(Full(()))?;
+        Ok(self.table.queue(token, iocb { aio_lio_opcode: opcode, ..iocb::default() }, fd))
     }
 
     /// Queues a poll.
     #[inline]
     pub(crate) fn poll(&mut self, fd: BorrowedFd<'_>, events: PollEvents) -> Result<PollToken, Full<()>> {
-        let index = self.table.take().ok_or(Full(()))?;
+        let (token, _) = self.table.vacant().ok_or(Full(()))?;
         let request = iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: events.bits().into(), ..iocb::default() };
-        Ok(PollToken(self.queue(index, request, fd)))
+        Ok(PollToken(self.table.queue(token, request, fd)))
     }
 
-    #[inline]
-    fn at_offset(&mut self, index: u32, mut request: iocb, fd: BorrowedFd<'_>, offset: u64) -> Token {
-        match offset.try_into() {
-            Ok(offset) => {
-                request.aio_offset = offset;
-                self.queue(index, request, fd)
-            }
-            // What the kernel says of the negative offset that this would be there.
-            Err(_) => self.refuse(index, Errno::EINVAL),
-        }
-    }
-
-    #[inline]
-    fn queue(&mut self, index: u32, mut request: iocb, fd: BorrowedFd<'_>) -> Token {
-        let token = self.table.token(index);
-        request.aio_data = token.0;
-        request.aio_fildes = fd.as_raw_fd() as u32;
-        if let Some(eventfd) = &self.eventfd {
-            request.aio_flags |= IOCB_FLAG_RESFD;
-            request.aio_resfd = eventfd.as_raw_fd() as u32;
-        }
-        let place = self.iocbs[index as usize].get();
-        // SAFETY: the slot is this request's, and neither the kernel nor an `Outgoing` uses its iocb so far.
-        unsafe { place.write(request) };
-        self.outgoing.slots.push(index);
-        self.outgoing.requests.push(place);
-        token
-    }
-
-    fn refuse(&mut self, index: u32, errno: Errno) -> Token {
-        self.table.refused.push_back((index, errno));
-        self.table.token(index)
-    }
-
-    /// Submits what is queued. The descriptors that were queued must still be open: whoever queues them sees to that.
+    /// Submits what is queued. What the kernel refuses is handed out with its error.
+    ///
+    /// The descriptors that were queued must still be open: whoever queues them sees to that.
     #[inline]
     pub(crate) fn flush(&mut self) {
-        self.table.in_flight += self.outgoing.slots.len();
-        // SAFETY: the context is this one's, which is borrowed.
-        unsafe { self.outgoing.submit(self.context.submitter()) };
-        self.table.settle(&mut self.outgoing);
-        if mem::take(&mut self.outgoing.context_is_gone) {
-            self.context.without_ring();
-        }
+        // SAFETY: they are queued, and the context is this one's, which is borrowed.
+        let exists = unsafe { submit(self.context.submitter(), self.table.queued(), &mut self.refused) };
+        self.iovecs.clear();
+        self.without_context(!exists);
     }
 
     /// What is queued, and what submits it. To be given back to `settle`, at the latest before the engine is dropped.
     #[cfg(feature = "tokio")]
-    pub(crate) fn depart(&mut self, spare: Outgoing) -> (Outgoing, Submitter) {
-        self.table.in_flight += self.outgoing.slots.len();
-        (mem::replace(&mut self.outgoing, spare), self.context.submitter())
+    pub(crate) fn depart(&mut self, mut spare: Outgoing) -> (Outgoing, Submitter) {
+        // Which is empty.
+        mem::swap(&mut self.iovecs, &mut spare.iovecs);
+        spare.requests.extend_from_slice(self.table.queued());
+        (spare, self.context.submitter())
     }
 
     /// Takes note of what was refused.
     #[cfg(feature = "tokio")]
     pub(crate) fn settle(&mut self, outgoing: &mut Outgoing) {
-        self.table.settle(outgoing);
-        if mem::take(&mut outgoing.context_is_gone) {
+        self.refused.append(&mut outgoing.refused);
+        outgoing.requests.clear();
+        outgoing.iovecs.clear();
+        self.without_context(!outgoing.context_exists);
+    }
+
+    /// If it is gone, there may be no ring to read.
+    #[inline]
+    fn without_context(&mut self, is_gone: bool) {
+        if is_gone {
             self.context.without_ring();
         }
     }
 
     /// Whether the request has not ended.
     #[cfg(feature = "tokio")]
-    pub(crate) fn has(&self, token: Token) -> bool {
+    pub(crate) fn has(&mut self, token: Token) -> bool {
         self.table.find(token).is_some()
     }
 
     pub(crate) fn cancel(&mut self, poll: PollToken) -> Result<bool, Errno> {
-        let Some(index) = self.table.find(poll.into()) else { return Ok(false) };
+        let Some(slot) = self.table.find(poll.into()) else { return Ok(false) };
         if !self.context.is_ours() {
             return Err(Errno::EINVAL);
         }
         // SAFETY: io_cancel takes no events.
         let id = unsafe { self.context.id() };
-        let (request, mut event) = (self.iocbs[index as usize].get(), io_event::default());
+        let mut event = io_event::default();
         // SAFETY: the kernel reads the request's key, compares its address, and may write to the event; a poll has no buffer.
-        let cancelled = Errno::decode(unsafe { raw::io_cancel(id.as_raw(), request, &mut event) });
-        match cancelled {
+        match Errno::decode(unsafe { raw::io_cancel(id.as_raw(), slot.cast(), &mut event) }) {
             Ok(_) | Err(Errno::EINPROGRESS) => Ok(true),
             Err(Errno::EINVAL) => Ok(false),
             Err(errno) => Err(errno),
@@ -441,61 +487,50 @@ impl<B> Engine<B> {
     // --- completions ------------------------------------------------------------------------------------------------------
 
     pub(crate) fn pending(&self) -> usize {
-        self.table.refused.len() + self.unread.len() + self.context.pending().unwrap_or(0)
+        self.refused.len() + self.unread.len() + self.context.pending().unwrap_or(0)
     }
 
     #[inline]
-    pub(crate) fn reap(&mut self, mut visit: impl FnMut(Completion<B>)) -> usize {
-        let mut count = 0;
-        let mut visit = |completion| {
-            count += 1;
-            visit(completion);
-        };
-        while let Some(completion) = self.table.refused() {
-            visit(completion);
-        }
-        self.hand_out(&mut visit);
-        let table = &mut self.table;
-        let read = self.context.reap(|event| table.completed(event).into_iter().for_each(&mut visit));
-        if read.is_none() && self.table.in_flight > 0 {
-            // There are no more events than there is room for. An error will be told to who waits.
-            if let Ok(events) = self.context.getevents(0, &mut self.events, Some(std::time::Duration::ZERO)) {
-                self.unread = 0..events;
-                self.hand_out(&mut visit);
-            }
-        }
-        count
+    pub(crate) fn reap(&mut self, visit: impl FnMut(Completion<B>)) -> usize {
+        // An error will be told to who waits.
+        self.wait(0, Some(Duration::ZERO), visit).unwrap_or(0)
     }
 
+    /// Hands out what is there. If that is less than `min`, it waits, and hands out what is there then.
+    ///
+    /// `visit` is called in one place, so that it is compiled into the loop.
+    #[inline]
     pub(crate) fn wait(
         &mut self,
         min: usize,
-        timeout: Option<std::time::Duration>,
+        timeout: Option<Duration>,
         mut visit: impl FnMut(Completion<B>),
     ) -> Result<usize, Errno> {
-        let mut count = self.reap(&mut visit);
-        let more = min.saturating_sub(count).min(self.table.in_flight);
-        if more == 0 {
-            return Ok(count);
-        }
-        match self.context.getevents(more, &mut self.events, timeout) {
-            Ok(events) => {
-                self.unread = 0..events;
-                self.hand_out(|completion| {
-                    count += 1;
-                    visit(completion);
-                });
-                Ok(count)
+        let (mut count, mut called) = (0, false);
+        loop {
+            let mut ring = self.context.read();
+            let mut next =
+                || self.refused.pop_front().or_else(|| self.unread.pop_front()).or_else(|| ring.as_mut()?.next());
+            while let Some(event) = next() {
+                let Some(slot) = self.table.find(Token(event.data)) else { continue };
+                count += 1;
+                // SAFETY: just found. That is the request's event, or the kernel has refused it.
+                visit(unsafe { self.table.end(slot, Errno::decode(event.res as isize)) });
             }
-            Err(_) if count > 0 => Ok(count),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// The events that a call has brought. If `visit` panics, the others wait for the next time.
-    fn hand_out(&mut self, mut visit: impl FnMut(Completion<B>)) {
-        for at in self.unread.by_ref() {
-            self.table.completed(self.events[at]).into_iter().for_each(&mut visit);
+            let unread = ring.is_none();
+            drop(ring);
+            let in_flight = self.in_flight();
+            let more = min.saturating_sub(count).min(in_flight);
+            if called || more == 0 && !(unread && in_flight > 0) {
+                return Ok(count);
+            }
+            called = true;
+            // There are no more events than there is room for.
+            match self.context.getevents(more, &mut self.events, timeout) {
+                Ok(events) => self.unread.extend(&self.events[..events]),
+                Err(_) if count > 0 => return Ok(count),
+                Err(errno) => return Err(errno),
+            }
         }
     }
 
@@ -505,10 +540,11 @@ impl<B> Engine<B> {
     pub(crate) fn close(mut self) -> Result<(), Errno> {
         let closed = self.context.destroy();
         match closed {
-            Ok(()) => self.table.in_flight = 0,
+            // What is left was refused.
+            Ok(()) => self.table.taken = self.refused.len(),
             // The child's copies are its own.
             Err(_) if !self.context.is_ours() => {}
-            Err(_) if self.table.in_flight > 0 => mem::forget(self),
+            Err(_) if self.in_flight() > 0 => mem::forget(self),
             Err(_) => {}
         }
         closed
@@ -517,7 +553,7 @@ impl<B> Engine<B> {
 
 impl<B> Drop for Engine<B> {
     fn drop(&mut self) {
-        if self.table.in_flight == 0 || !self.context.is_ours() {
+        if self.in_flight() == 0 || !self.context.is_ours() {
             // Nobody uses the buffers: those in a child are copies.
             return;
         }

@@ -22,6 +22,7 @@ impl Errno {
     const MAX: u16 = 4095;
 
     /// A number of the target's tables.
+    #[inline]
     pub(crate) const fn known(value: u16) -> Errno {
         match NonZeroU16::new(value) {
             Some(value) => Errno(value),

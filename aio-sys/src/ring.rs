@@ -9,7 +9,7 @@ pub(crate) mod consumer;
 use crate::ContextId;
 use crate::fork::Owner;
 use crate::types::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_ring, io_event};
-use consumer::{Memory, Ready};
+use consumer::{Memory, Reading, Ready};
 use core::fmt;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
@@ -114,14 +114,20 @@ impl Ring {
     ///
     /// If `visit` panics, the events that it has been given are taken, and the others stay.
     #[inline]
-    pub fn reap(&mut self, visit: impl FnMut(io_event)) -> Option<usize> {
-        self.take(usize::MAX, visit)
+    pub fn reap(&mut self, mut visit: impl FnMut(io_event)) -> Option<usize> {
+        let events = self.read(usize::MAX)?;
+        let mut count = 0;
+        for event in events {
+            count += 1;
+            visit(event);
+        }
+        Some(count)
     }
 
-    /// Takes at most `max` events.
+    /// Takes at most `max` events, one after the other.
     #[inline]
-    pub(crate) fn take(&mut self, max: usize, visit: impl FnMut(io_event)) -> Option<usize> {
-        self.owner.is_current().then(|| consumer::reap(&self.mapped, max, visit))?
+    pub(crate) fn read(&mut self, max: usize) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
+        self.owner.is_current().then(|| Reading::new(&self.mapped, max))?
     }
 
     #[inline]
@@ -284,10 +290,7 @@ mod tests {
         }
 
         fn take(&mut self, max: usize) -> Option<Vec<u64>> {
-            let mut seen = Vec::new();
-            let count = self.ring.take(max, |event| seen.push(event.data))?;
-            assert_eq!(count, seen.len());
-            Some(seen)
+            Some(self.ring.read(max)?.map(|event| event.data).collect())
         }
 
         fn head(&self) -> u32 {

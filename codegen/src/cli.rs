@@ -102,8 +102,13 @@ Examples:
 Examples:
   cargo codegen emit               write the committed Rust copies anew
   cargo codegen emit --check       write nothing; exit status 1 if a copy is not what the tables give
-  cargo codegen emit --abi i386    print what a build for i386 gets")]
+  cargo codegen emit --abi i386    print what a build for i386 gets
+  cargo codegen emit c --abi sh >stubs.h
+  cargo codegen emit asm --abi sh >stubs.S")]
     Emit {
+        /// Print stubs for C instead: aio_syscall0 to aio_syscall6, from the same contract as Rust's.
+        #[arg(requires = "abi")]
+        language: Option<Language>,
         /// Print the text for one ABI instead.
         #[arg(long, value_name = "ABI")]
         abi: Option<String>,
@@ -134,6 +139,14 @@ Examples:
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
     },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Language {
+    /// A header with inline assembly, or with AIO_SYSCALL_EXTERN the declarations of what the .S file has.
+    C,
+    /// A .S file with the same functions, for what calls them by the ABI's C convention.
+    Asm,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -233,11 +246,16 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let abis: Vec<_> = names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
             print(&explain::explain(&tables, &call, &abis)?)?;
         }
-        Verb::Emit { abi: Some(name), tables, .. } => {
+        Verb::Emit { language, abi: Some(name), tables, .. } => {
             let tables = chosen(tables)?;
-            print(&emit::target(&tables, abi(&tables, &name)?)?)?;
+            let abi = abi(&tables, &name)?;
+            print(&match language {
+                None => emit::target(&tables, abi)?,
+                Some(Language::C) => emit::c(abi)?,
+                Some(Language::Asm) => emit::asm(&tables, abi)?,
+            })?;
         }
-        Verb::Emit { abi: None, check, tables } => {
+        Verb::Emit { abi: None, check, tables, .. } => {
             let copies = copies(&chosen(tables)?)?;
             if !check {
                 report(&workspace(), &copies)?;
@@ -358,7 +376,7 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 /// Facts that no import writes.
-const BY_HAND: [&str; 2] = ["abis.toml", "absent.toml"];
+const BY_HAND: [&str; 3] = ["abis.toml", "absent.toml", "functions.toml"];
 
 /// The tables of a folder, with `newer` in place of those it has. Facts written by hand that it does not have are the
 /// repository's.

@@ -2,12 +2,16 @@
 
 #[cfg(feature = "all-abis")]
 mod abis;
+#[cfg(feature = "cli")]
+mod c;
 #[cfg(feature = "all-abis")]
 mod hash;
 mod stub;
 
 #[cfg(feature = "all-abis")]
 pub use abis::abis;
+#[cfg(feature = "cli")]
+pub(crate) use c::{asm, c};
 
 use crate::Error;
 use crate::ctype::{self, Width};

@@ -168,6 +168,8 @@ pub struct Destroyed {
     pub rust: Told,
     /// Where it holds, unless everywhere.
     pub only: Option<Only>,
+    /// Where C compilers have names for them, unless wherever it holds.
+    pub c: Option<String>,
 }
 
 /// How a Rust stub says that a register changes.
@@ -235,6 +237,22 @@ pub struct Label {
     pub source: String,
     /// What that file says instead, where a macro or a variable hides the name.
     pub by: Option<String>,
+}
+
+/// How a C function of some ABIs gets its arguments. The fields are the keys of `tables/functions.toml`.
+#[cfg(feature = "cli")]
+pub(crate) struct CFunction {
+    pub(crate) abis: Vec<String>,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) stack: i64,
+    pub(crate) step: i64,
+    pub(crate) reserved: i64,
+    pub(crate) spare: String,
+    pub(crate) file: Vec<String>,
+    pub(crate) enter: Vec<String>,
+    pub(crate) leave: Vec<String>,
+    pub(crate) copy: String,
+    pub(crate) load: String,
 }
 
 /// How a 64-bit argument travels.
@@ -596,6 +614,15 @@ impl Tables {
             }
         }
         Ok(absent)
+    }
+
+    /// How C functions get their arguments.
+    #[cfg(feature = "cli")]
+    pub(crate) fn functions(&self) -> Result<Vec<CFunction>, Error> {
+        self.read("functions.toml", |top| {
+            top.only(&["function"]);
+            top.list("function", c_function)
+        })
     }
 
     /// Constants of the kernel's user-space headers.
@@ -992,7 +1019,7 @@ fn stack(block: &Block<'_>) -> Option<Stack> {
 }
 
 fn destroyed(block: &Block<'_>) -> Destroyed {
-    block.only(&["registers", "why", "source", "rust", "only"]);
+    block.only(&["registers", "why", "source", "rust", "only", "c"]);
     let rust = match block.has("rust") {
         true => [Told::Flags, Told::Call, Told::Never][word(block, "rust", &["flags", "call", "never"])],
         false => Told::Operand,
@@ -1011,7 +1038,8 @@ fn destroyed(block: &Block<'_>) -> Destroyed {
     if only.is_some() && matches!(rust, Told::Operand) {
         block.refuse("an operand of asm! has no condition: `only` needs another word in `rust`".to_owned());
     }
-    Destroyed { registers, why: block.string("why"), source: block.string("source"), rust, only }
+    let (why, source, c) = (block.string("why"), block.string("source"), block.optional_string("c"));
+    Destroyed { registers, why, source, rust, only, c }
 }
 
 /// The registers that `v0..=v31` means, or the one that there is.
@@ -1020,6 +1048,28 @@ fn range(name: &str) -> Option<Vec<String>> {
     let prefix = first.trim_end_matches(|digit: char| digit.is_ascii_digit());
     let [first, last]: [u8; 2] = [first.strip_prefix(prefix)?.parse().ok()?, last.strip_prefix(prefix)?.parse().ok()?];
     Some((first..=last).map(|number| format!("{prefix}{number}")).collect())
+}
+
+#[cfg(feature = "cli")]
+const FUNCTION_KEYS: &[&str] =
+    &["abis", "arguments", "stack", "step", "reserved", "spare", "file", "enter", "leave", "copy", "load"];
+
+#[cfg(feature = "cli")]
+fn c_function(block: &Block<'_>) -> CFunction {
+    block.only(FUNCTION_KEYS);
+    CFunction {
+        abis: block.strings("abis"),
+        arguments: block.strings("arguments"),
+        stack: block.integer("stack"),
+        step: block.integer("step"),
+        reserved: block.integer("reserved"),
+        spare: block.string("spare"),
+        file: block.strings("file"),
+        enter: block.strings("enter"),
+        leave: block.strings("leave"),
+        copy: block.string("copy"),
+        load: block.string("load"),
+    }
 }
 
 fn taker(block: &Block<'_>) -> Taker {
@@ -1177,6 +1227,14 @@ mod tests {
             // The one that needs no condition comes first.
             assert!(abi.entries.iter().skip(1).all(|entry| !entry.when.is_empty()), "{}", abi.name);
         }
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn every_function_has_the_same_keys_in_the_same_order() {
+        let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "functions.toml").unwrap();
+        let keys = document::parse("functions.toml", text, |top| top.list("function", |block| block.keys())).unwrap();
+        assert!(keys.iter().all(|keys| keys == FUNCTION_KEYS));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The facts that `aio-codegen` reads, embedded so that published packages carry them.
 //!
-//! `abis.toml` and `absent.toml` are written by hand; the others are imported from kernel trees by
+//! `abis.toml`, `absent.toml` and `functions.toml` are written by hand; the others are imported from kernel trees by
 //! `cargo codegen import`, and say from which.
 #![no_std]
 
@@ -19,6 +19,7 @@ embed! {
     "arm64-compat.toml"
     "asm-generic.toml"
     "errno.toml"
+    "functions.toml"
     "i386.toml"
     "ia64.toml"
     "m68k.toml"

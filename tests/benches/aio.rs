@@ -1,23 +1,28 @@
-//! What a request costs: `Queue` against the same by hand, libaio, io_uring and plain calls. Prints a table.
+//! What a request costs: `Queue` against the same by hand, libaio, io_uring, linux-aio-tokio and plain calls. Prints tables.
 //!
 //! Medians of rounds that take turns, on one processor, in one run; the processor's time for this thread, in which all of it is
-//! done, so that others on the machine disturb less: `cargo bench -p aio-tests --features bench --bench aio`.
+//! done, so that others on the machine disturb less: `cargo bench -p aio-tests --features bench --bench aio`. The feature
+//! `linux-aio-tokio` adds that crate, whose build needs libclang.
+//!
+//! Everybody does the same: requests are filled in anew for each batch, all results are looked at, each block is an
+//! allocation of its own. System calls are counted in a child under ptrace(2), which does the same work there.
 
 use aio_sys::types::*;
 use aio_sys::{AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
+use aio_tests::{median, pin, thread_time};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::ffi::{c_int, c_long, c_void};
-use std::fs::File;
+use std::ffi::{CStr, c_int, c_long, c_void};
 use std::hint::black_box;
+use std::mem::transmute;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr;
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 21;
-const ROUND: Duration = Duration::from_millis(15);
+const ROUNDS: usize = 41;
+const ROUND: Duration = Duration::from_millis(8);
 const BATCHES: [usize; 4] = [1, 8, 32, 128];
 const BLOCK: usize = 4096;
 
@@ -50,21 +55,19 @@ static ALLOCATOR: Counting = Counting;
 #[derive(Clone, Copy)]
 enum Work<'a> {
     /// A poll for writing of an eventfd, which is ready.
-    Poll(&'a OwnedFd),
+    Poll(BorrowedFd<'a>),
     /// A read of a block that is in the page cache.
-    Read(&'a File),
+    Read(BorrowedFd<'a>),
 }
 
-impl Work<'_> {
-    fn fd(self) -> RawFd {
-        match self {
-            Work::Poll(fd) => fd.as_raw_fd(),
-            Work::Read(file) => file.as_raw_fd(),
-        }
+impl<'a> Work<'a> {
+    fn fd(self) -> BorrowedFd<'a> {
+        let (Work::Poll(fd) | Work::Read(fd)) = self;
+        fd
     }
 
     fn iocb(self, data: u64, block: *mut u8) -> iocb {
-        let request = iocb { aio_data: data, aio_fildes: self.fd() as u32, ..iocb::default() };
+        let request = iocb { aio_data: data, aio_fildes: self.fd().as_raw_fd() as u32, ..iocb::default() };
         match self {
             Work::Poll(_) => iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: PollEvents::OUT.bits().into(), ..request },
             Work::Read(_) => iocb {
@@ -82,8 +85,8 @@ impl Work<'_> {
 type Contender<'a> = Box<dyn FnMut() + 'a>;
 
 /// Aligned, so that nobody is lucky with where the bytes go.
-fn blocks(count: usize) -> AlignedBuf {
-    AlignedBuf::new(count * BLOCK, BLOCK).unwrap()
+fn blocks(count: usize) -> Vec<AlignedBuf> {
+    (0..count).map(|_| AlignedBuf::new(BLOCK, BLOCK).unwrap()).collect()
 }
 
 fn look_at(result: i64) {
@@ -95,7 +98,7 @@ struct Hand {
     iocbs: Vec<iocb>,
     pointers: Vec<*mut iocb>,
     events: Vec<io_event>,
-    blocks: AlignedBuf,
+    blocks: Vec<AlignedBuf>,
 }
 
 impl Hand {
@@ -108,10 +111,9 @@ impl Hand {
     }
 
     fn fill(&mut self, work: Work<'_>) {
-        let blocks = self.blocks.as_mut_ptr();
-        for (i, iocb) in self.pointers.iter().enumerate() {
-            // SAFETY: one of `iocbs` each; the block is inside of `blocks`.
-            unsafe { **iocb = work.iocb(i as u64, blocks.add(i * BLOCK)) };
+        for (i, (iocb, block)) in self.pointers.iter().zip(&mut self.blocks).enumerate() {
+            // SAFETY: one of `iocbs` each.
+            unsafe { **iocb = work.iocb(i as u64, block.as_mut_ptr()) };
         }
     }
 
@@ -125,22 +127,24 @@ impl Hand {
 
 fn queue(work: Work<'_>, batch: usize) -> Contender<'_> {
     let mut queue = Queue::<AlignedBuf>::new(NonZeroU32::new(batch as u32).unwrap()).unwrap();
-    let mut blocks: Vec<_> = (0..batch).map(|_| self::blocks(1)).collect();
+    let mut blocks = blocks(batch);
     Box::new(move || {
         queue.batch(|requests| {
             for i in 0..batch {
                 match work {
-                    Work::Poll(fd) => drop(requests.poll(fd.as_fd(), PollEvents::OUT).unwrap()),
-                    Work::Read(file) => {
+                    Work::Poll(fd) => drop(requests.poll(fd, PollEvents::OUT).unwrap()),
+                    Work::Read(fd) => {
                         let block = blocks.pop().unwrap();
-                        let _token = requests.read(file.as_fd(), block, (i * BLOCK) as u64).unwrap();
+                        let _token = requests.read(fd, block, (i * BLOCK) as u64).unwrap();
                     }
                 }
             }
         });
         let ended = queue.wait(batch, None, |done| {
             look_at(done.result.unwrap() as i64);
-            blocks.extend(done.buf);
+            if let Some(block) = done.buf {
+                blocks.push(block);
+            }
         });
         assert_eq!(ended, Ok(batch));
     })
@@ -182,36 +186,60 @@ fn calls(work: Work<'_>, batch: usize) -> Contender<'_> {
     })
 }
 
-/// The C library of native AIO, if it is there.
+type Setup = unsafe extern "C" fn(c_int, *mut *mut c_void) -> c_int;
+type Destroy = unsafe extern "C" fn(*mut c_void) -> c_int;
+type Submit = unsafe extern "C" fn(*mut c_void, c_long, *mut *mut iocb) -> c_int;
+type Getevents = unsafe extern "C" fn(*mut c_void, c_long, c_long, *mut io_event, *mut libc::timespec) -> c_int;
+
+/// The C library of native AIO.
+#[derive(Clone, Copy)]
+struct Libaio {
+    setup: Setup,
+    destroy: Destroy,
+    submit: Submit,
+    getevents: Getevents,
+}
+
+impl Libaio {
+    /// If it is there.
+    fn load() -> Option<Libaio> {
+        let names = [c"libaio.so.1", c"libaio.so.1t64"];
+        // SAFETY: it runs no code but the library's, which has no constructors to speak of.
+        let open = |name: &CStr| unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
+        let library = names.into_iter().map(open).find(|it| !it.is_null())?;
+        // SAFETY: the library is there, and stays.
+        let function = |name: &CStr| unsafe { libc::dlsym(library, name.as_ptr()) };
+        // SAFETY: functions of libaio.h, with these types; `iocb` and `io_event` have its layout.
+        unsafe {
+            Some(Libaio {
+                setup: transmute::<*mut c_void, Setup>(function(c"io_setup")),
+                destroy: transmute::<*mut c_void, Destroy>(function(c"io_destroy")),
+                submit: transmute::<*mut c_void, Submit>(function(c"io_submit")),
+                getevents: transmute::<*mut c_void, Getevents>(function(c"io_getevents")),
+            })
+        }
+    }
+
+    /// A context, which lives as long as the process unless it is destroyed.
+    fn context(self, requests: usize) -> *mut c_void {
+        let mut ctx = ptr::null_mut();
+        // SAFETY: `ctx` is null, and written to.
+        assert_eq!(unsafe { (self.setup)(requests as c_int, &mut ctx) }, 0);
+        ctx
+    }
+}
+
 fn libaio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
-    type Setup = unsafe extern "C" fn(c_int, *mut *mut c_void) -> c_int;
-    type Submit = unsafe extern "C" fn(*mut c_void, c_long, *mut *mut iocb) -> c_int;
-    type Getevents = unsafe extern "C" fn(*mut c_void, c_long, c_long, *mut io_event, *mut c_void) -> c_int;
-    let names = [c"libaio.so.1", c"libaio.so.1t64"];
-    // SAFETY: it runs no code but the library's, which has no constructors to speak of.
-    let library = names
-        .into_iter()
-        .map(|name| unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) })
-        .find(|it| !it.is_null())?;
-    // SAFETY: functions of libaio.h, with these types; `iocb` and `io_event` have its layout.
-    let (setup, submit, getevents) = unsafe {
-        (
-            std::mem::transmute::<*mut c_void, Setup>(libc::dlsym(library, c"io_setup".as_ptr())),
-            std::mem::transmute::<*mut c_void, Submit>(libc::dlsym(library, c"io_submit".as_ptr())),
-            std::mem::transmute::<*mut c_void, Getevents>(libc::dlsym(library, c"io_getevents".as_ptr())),
-        )
-    };
-    let mut ctx = ptr::null_mut();
-    // SAFETY: `ctx` is null, and written to. The context lives as long as the process.
-    assert_eq!(unsafe { setup(batch as c_int, &mut ctx) }, 0);
+    let library = Libaio::load()?;
+    let ctx = library.context(batch);
     let mut hand = Hand::new(batch);
+    let count = batch as c_long;
     Some(Box::new(move || {
         hand.fill(work);
         // SAFETY: as of `Hand::submit`.
-        assert_eq!(unsafe { submit(ctx, batch as c_long, hand.pointers.as_mut_ptr()) }, batch as c_int);
+        assert_eq!(unsafe { (library.submit)(ctx, count, hand.pointers.as_mut_ptr()) }, batch as c_int);
         // SAFETY: there is room for so many.
-        let got =
-            unsafe { getevents(ctx, batch as c_long, batch as c_long, hand.events.as_mut_ptr(), ptr::null_mut()) };
+        let got = unsafe { (library.getevents)(ctx, count, count, hand.events.as_mut_ptr(), ptr::null_mut()) };
         assert_eq!(got, batch as c_int);
         hand.events.iter().for_each(|event| look_at(event.res));
     }))
@@ -222,11 +250,11 @@ fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     use io_uring::{IoUring, opcode, types::Fd};
     let mut ring = IoUring::new(batch as u32).ok()?;
     let mut blocks = blocks(batch);
-    let fd = Fd(work.fd());
+    let fd = Fd(work.fd().as_raw_fd());
     Some(Box::new(move || {
         {
             let mut submission = ring.submission();
-            for (i, block) in blocks.chunks_exact_mut(BLOCK).enumerate() {
+            for (i, block) in blocks.iter_mut().enumerate() {
                 let entry = match work {
                     Work::Poll(_) => opcode::PollAdd::new(fd, PollEvents::OUT.bits().into()).build(),
                     Work::Read(_) => {
@@ -258,105 +286,243 @@ fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
                 assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1);
             }
         }
-        Work::Read(file) => {
-            for (i, block) in blocks.chunks_exact_mut(BLOCK).enumerate() {
-                assert_eq!(file.read_at(block, (i * BLOCK) as u64).unwrap(), BLOCK);
+        Work::Read(fd) => {
+            for (i, block) in blocks.iter_mut().enumerate() {
+                // SAFETY: the block is ours.
+                let read = unsafe {
+                    libc::pread(fd.as_raw_fd(), block.as_mut_ptr().cast(), BLOCK, (i * BLOCK) as libc::off_t)
+                };
+                assert_eq!(read, BLOCK as isize);
             }
         }
     })
 }
 
-// --- the table --------------------------------------------------------------------------------------------------------------
+/// Futures that are polled together, on a runtime of this thread. It has no polls.
+#[cfg(feature = "linux-aio-tokio")]
+fn linux_aio_tokio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
+    use linux_aio_tokio::{File, LockedBuf, ReadFlags, local_aio_context};
+    use std::{future, pin::Pin, task::Poll};
 
-/// Of this thread, in user space and in the kernel.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is written.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    let Work::Read(fd) = work else { return None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tasks = tokio::task::LocalSet::new();
+    let (context, handle, file) = tasks.block_on(&runtime, async {
+        let (context, handle, events) = local_aio_context(batch, true).unwrap();
+        tokio::task::spawn_local(events);
+        let file = File::open(format!("/proc/self/fd/{}", fd.as_raw_fd()), false).await.unwrap();
+        (context, handle, file)
+    });
+    let mut blocks: Vec<_> = (0..batch).map(|_| LockedBuf::with_size(BLOCK).unwrap()).collect();
+    Some(Box::new(move || {
+        let _alive = &context;
+        let reads = blocks
+            .iter_mut()
+            .enumerate()
+            .map(|(i, block)| file.read_at(&handle, (i * BLOCK) as u64, block, BLOCK as u64, ReadFlags::empty()));
+        let mut reads: Vec<Pin<Box<_>>> = reads.map(Box::pin).collect();
+        tasks.block_on(
+            &runtime,
+            future::poll_fn(|cx| {
+                reads.retain_mut(|read| match read.as_mut().poll(cx) {
+                    Poll::Ready(bytes) => {
+                        look_at(bytes.unwrap() as i64);
+                        false
+                    }
+                    Poll::Pending => true,
+                });
+                if reads.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+            }),
+        );
+    }))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+#[cfg(not(feature = "linux-aio-tokio"))]
+fn linux_aio_tokio(_: Work<'_>, _: usize) -> Option<Contender<'_>> {
+    None
+}
+
+// --- system calls -----------------------------------------------------------------------------------------------------------
+
+/// System calls per operation, of a child that makes its contender itself.
+fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
+    const BATCHES: usize = 64;
+    // SAFETY: there is one thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let contender = make(work, batch);
+        // SAFETY: the parent traces us; it is told by signals what it is to count between.
+        unsafe {
+            libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
+            if let Some(mut contender) = contender {
+                contender();
+                let own = libc::getpid();
+                libc::kill(own, libc::SIGUSR1);
+                (0..BATCHES).for_each(|_| contender());
+                libc::kill(own, libc::SIGUSR1);
+            }
+            // No destructors: they take their time.
+            libc::_exit(0);
+        }
+    }
+    let (mut stops, mut marks, mut status) = (0, 0, 0);
+    // SAFETY: the child is ours, and has stopped whenever it is resumed.
+    while unsafe { libc::waitpid(child, &mut status, 0) } == child && libc::WIFSTOPPED(status) {
+        match libc::WSTOPSIG(status) {
+            libc::SIGUSR1 => marks += 1,
+            // Once when it enters, once when it leaves.
+            libc::SIGTRAP if marks == 1 => stops += 1,
+            _ => {}
+        }
+        // SAFETY: as above.
+        unsafe { libc::ptrace(libc::PTRACE_SYSCALL, child, 0, 0) };
+    }
+    // The end of the first kill(2) and the beginning of the second are among them.
+    (marks == 2).then(|| (stops / 2 - 1) as f64 / (BATCHES * batch) as f64)
+}
+
+// --- the table --------------------------------------------------------------------------------------------------------------
+
+type Make = fn(Work<'_>, usize) -> Option<Contender<'_>>;
+
+/// The first is what the others are compared with.
+const CONTENDERS: [(&str, Make); 7] = [
+    ("Queue", |work, batch| Some(queue(work, batch))),
+    ("by hand", |work, batch| Some(by_hand(work, batch))),
+    ("calls", |work, batch| Some(calls(work, batch))),
+    ("libaio", libaio),
+    ("io_uring", uring),
+    ("linux-aio-tokio", linux_aio_tokio),
+    ("plain", |work, batch| Some(plain(work, batch))),
+];
+
+/// A line: nanoseconds of each contender, and the ratio.
+fn compare(name: &str, work: Work<'_>, batch: usize) -> String {
+    let mut contenders = CONTENDERS.map(|(_, make)| make(work, batch));
+    let mut times = CONTENDERS.map(|_| Vec::new());
+    for _ in 0..ROUNDS {
+        for (contender, times) in contenders.iter_mut().zip(&mut times) {
+            let Some(contender) = contender else { continue };
+            contender();
+            let (start, cpu, mut batches) = (Instant::now(), thread_time(), 0);
+            while start.elapsed() < ROUND {
+                (0..16).for_each(|_| contender());
+                batches += 16;
+            }
+            times.push((thread_time() - cpu).as_nanos() as f64 / (batches * batch) as f64);
+        }
+    }
+    let times = times.map(|times| (!times.is_empty()).then(|| median(times)));
+    let own = times[0].unwrap();
+    line(name, batch, times.map(|time| time.map(|time| format!("{time:.0} ({:.2})", own / time))))
+}
+
+/// A line: system calls and allocations of each contender for an operation.
+fn count(name: &str, work: Work<'_>, batch: usize) -> String {
+    line(
+        name,
+        batch,
+        CONTENDERS.map(|(_, make)| {
+            let calls = system_calls(make, work, batch)?;
+            let mut contender = make(work, batch)?;
+            contender();
+            let before = ALLOCATIONS.get();
+            (0..64).for_each(|_| contender());
+            let allocations = (ALLOCATIONS.get() - before) as f64 / (64 * batch) as f64;
+            Some(format!("{calls:.3}, {allocations:.2}"))
+        }),
+    )
+}
+
+fn line(name: &str, batch: impl std::fmt::Display, cells: [Option<String>; CONTENDERS.len()]) -> String {
+    let cells = cells.map(|cell| format!("{:>16}", cell.unwrap_or_else(|| "-".to_owned())));
+    format!("{name:10}{batch:>6}{}", cells.concat())
 }
 
 fn main() {
-    // SAFETY: zeros are an empty set, and the kernel reads no more than its size.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(0, &mut set);
-        libc::sched_setaffinity(0, size_of_val(&set), &set);
-    }
+    pin(0);
     let file = tempfile::tempfile().unwrap();
     file.write_all_at(&vec![1; BATCHES[3] * BLOCK], 0).unwrap();
     // SAFETY: a new descriptor, owned by nobody else.
     let eventfd = unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) };
-    println!(
-        "ns per operation, median of {ROUNDS} rounds, and how much of that the queue takes; in brackets allocations per operation"
-    );
-    println!(
-        "{:14}{:>6}{:>16}{:>16}{:>16}{:>16}{:>16}{:>16}",
-        "", "batch", "Queue", "by hand", "calls", "libaio", "io_uring", "plain"
-    );
-    for (name, work) in [("poll", Work::Poll(&eventfd)), ("read 4 KiB", Work::Read(&file))] {
-        for batch in BATCHES {
-            let mut contenders = [
-                Some(queue(work, batch)),
-                Some(by_hand(work, batch)),
-                Some(calls(work, batch)),
-                libaio(work, batch),
-                uring(work, batch),
-                Some(plain(work, batch)),
-            ];
-            let mut times = contenders.each_ref().map(|_| Vec::new());
-            let mut allocations = [0.0; 6];
-            for _ in 0..ROUNDS {
-                for (i, contender) in contenders.iter_mut().enumerate() {
-                    let Some(contender) = contender else { continue };
-                    contender();
-                    let (start, cpu, before, mut batches) = (Instant::now(), cpu_time(), ALLOCATIONS.get(), 0);
-                    while start.elapsed() < ROUND {
-                        (0..16).for_each(|_| contender());
-                        batches += 16;
-                    }
-                    let operations = (batches * batch) as f64;
-                    let time = (cpu_time() - cpu).as_nanos() as f64 / operations;
-                    allocations[i] += (ALLOCATIONS.get() - before) as f64 / operations / ROUNDS as f64;
-                    times[i].push(time);
-                }
-            }
-            print!("{name:14}{batch:6}");
-            let own = median(times[0].clone());
-            for (times, allocations) in times.into_iter().zip(allocations) {
-                let cell = match times.is_empty() {
-                    true => "-".to_owned(),
-                    false => {
-                        let time = median(times);
-                        let brackets = if allocations > 0.0 { format!("[{allocations:.1}]") } else { String::new() };
-                        format!("{time:.0}{brackets} ({:.2})", own / time)
-                    }
-                };
-                print!("{cell:>16}");
-            }
-            println!();
+    let works = [("poll", Work::Poll(eventfd.as_fd())), ("read 4 KiB", Work::Read(file.as_fd()))];
+    let names = line("", "batch", CONTENDERS.map(|(name, _)| Some(name.to_owned())));
+
+    println!("ns per operation, median of {ROUNDS} rounds; in brackets the Queue's time divided by it\n{names}");
+    for (name, work) in works {
+        BATCHES.iter().for_each(|&batch| println!("{}", compare(name, work, batch)));
+    }
+    println!("\nsystem calls and allocations per operation\n{names}");
+    for (name, work) in works {
+        BATCHES.iter().for_each(|&batch| println!("{}", count(name, work, batch)));
+    }
+    println!();
+    empty();
+    contexts();
+}
+
+type Look<'a> = Box<dyn FnMut() -> usize + 'a>;
+
+/// Looks where there is nothing.
+fn empty() {
+    let requests = NonZeroU32::new(128).unwrap();
+    let mut queue = Queue::<AlignedBuf>::new(requests).unwrap();
+    let context = Context::new(requests).unwrap();
+    // SAFETY: the events that it takes are looked for by nobody else.
+    let id = unsafe { context.id() };
+    let mut events = [io_event::default(); 128];
+    let libaio = Libaio::load().map(|library| (library, library.context(128)));
+    let mut others = [io_event::default(); 128];
+    let mut looks: [(_, Look); 3] = [
+        ("Queue::reap", Box::new(|| queue.reap(|_| {}))),
+        ("the call", Box::new(|| io_getevents(id, 0, &mut events, Some(&timespec::default())).unwrap())),
+        (
+            "libaio's io_getevents",
+            Box::new(|| {
+                let Some((library, ctx)) = libaio else { return usize::MAX };
+                let mut zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+                // SAFETY: there is room for so many.
+                unsafe { (library.getevents)(ctx, 0, 128, others.as_mut_ptr(), &mut zero) as usize }
+            }),
+        ),
+    ];
+    let mut times = looks.each_ref().map(|_| Vec::new());
+    for _ in 0..ROUNDS {
+        for ((_, look), times) in looks.iter_mut().zip(&mut times) {
+            let cpu = thread_time();
+            (0..10_000).for_each(|_| assert!(matches!(black_box(look()), 0 | usize::MAX)));
+            times.push((thread_time() - cpu).as_nanos() as f64 / 10_000.0);
         }
     }
-    let (mut made, mut destroyed, mut sent) = (Vec::new(), Vec::new(), Vec::new());
+    let times = looks.iter().zip(times).map(|((name, _), times)| format!("{name} {:.1} ns", median(times)));
+    println!("nothing there: {}", times.collect::<Vec<_>>().join(", "));
+}
+
+/// Makes and destroys. Times by the clock: it waits.
+fn contexts() {
+    let requests = NonZeroU32::new(128).unwrap();
+    let libaio = Libaio::load();
+    let mut times: [Vec<f64>; 5] = Default::default();
+    let micros = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_nanos() as f64 / 1000.0
+    };
     for _ in 0..ROUNDS {
-        let micros = |work: &mut dyn FnMut()| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_nanos() as f64 / 1000.0
-        };
         let mut contexts = Vec::with_capacity(2);
-        made.push(micros(&mut || contexts.push(Context::new(NonZeroU32::new(128).unwrap()).unwrap())));
-        contexts.push(Context::new(NonZeroU32::new(128).unwrap()).unwrap());
-        destroyed.push(micros(&mut || drop(contexts.pop())));
-        sent.push(micros(&mut || contexts.pop().unwrap().into_background()));
+        times[0].push(micros(&mut || contexts.push(Context::new(requests).unwrap())));
+        contexts.push(Context::new(requests).unwrap());
+        times[1].push(micros(&mut || drop(contexts.pop())));
+        times[2].push(micros(&mut || contexts.pop().unwrap().into_background()));
+        if let Some(library) = libaio {
+            let mut ctx = ptr::null_mut();
+            times[3].push(micros(&mut || ctx = library.context(128)));
+            // SAFETY: just made.
+            times[4].push(micros(&mut || assert_eq!(unsafe { (library.destroy)(ctx) }, 0)));
+        }
     }
-    let [made, destroyed, sent] = [made, destroyed, sent].map(median);
-    println!(
-        "a context for 128: made in {made:.0} us, destroyed in {destroyed:.0} us, sent into_background() in {sent:.0} us"
-    );
+    let names = ["made", "destroyed", "sent into_background()", "made by libaio", "destroyed by libaio"];
+    let times = names.iter().zip(times).filter(|(_, times)| !times.is_empty());
+    let times: Vec<_> = times.map(|(name, times)| format!("{name} {:.0} us", median(times))).collect();
+    println!("a context for 128: {}", times.join(", "));
 }

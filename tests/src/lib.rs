@@ -1,8 +1,11 @@
 //! What the tests share: the crates that they are compared with, and a skip that a reader of the log sees.
 
+pub mod shim;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// The repository.
 pub fn root() -> &'static Path {
@@ -12,6 +15,30 @@ pub fn root() -> &'static Path {
 /// Says that something was not checked, and why. The test harness does not capture it.
 pub fn skip(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}");
+}
+
+/// Keeps this thread on one processor.
+pub fn pin(processor: usize) {
+    // SAFETY: zeros are an empty set, and the kernel reads no more than its size.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(processor, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &set);
+    }
+}
+
+/// The processor's time that this thread has had.
+pub fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is written.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The value in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Where cargo keeps the source of a package that the workspace depends on. It is asked for a target without an operating

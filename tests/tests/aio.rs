@@ -8,11 +8,14 @@ mod common;
 
 use aio_sys::types::*;
 use aio_sys::{ContextId, Errno, io_cancel, io_destroy, io_getevents, io_pgetevents, io_setup, io_submit, raw};
-use common::{AIO_CALLS, aio_nr, eventfd, file, in_child, pair, refuse};
+use common::{AIO_CALLS, aio_nr, eventfd, file, in_child, pair, pipe, refuse};
 use std::fs::File;
-use std::io::Write as _;
-use std::os::fd::AsRawFd as _;
+use std::io::{Read as _, Write as _};
+use std::mem::offset_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A context that is destroyed at the end, which waits for what is in flight.
@@ -62,7 +65,7 @@ impl Drop for Context {
     }
 }
 
-fn request(opcode: u16, file: &impl std::os::fd::AsRawFd, buffer: *const u8, bytes: usize, offset: i64) -> iocb {
+fn request(opcode: u16, file: &impl AsRawFd, buffer: *const u8, bytes: usize, offset: i64) -> iocb {
     iocb {
         aio_lio_opcode: opcode,
         aio_fildes: file.as_raw_fd() as u32,
@@ -73,7 +76,7 @@ fn request(opcode: u16, file: &impl std::os::fd::AsRawFd, buffer: *const u8, byt
     }
 }
 
-fn poll(file: &impl std::os::fd::AsRawFd, events: i16, data: u64) -> iocb {
+fn poll(file: &impl AsRawFd, events: i16, data: u64) -> iocb {
     let mut request = request(IOCB_CMD_POLL, file, ptr::null(), 0, 0);
     request.aio_buf = events as u64;
     request.aio_data = data;
@@ -105,15 +108,16 @@ fn setup_beyond_the_quota_is_eagain() {
     assert_eq!(io_setup(limit + 1, &mut { ContextId::NONE }), Err(Errno::EAGAIN));
 }
 
+/// In a process of its own: the next context of another thread may have the same id.
 #[test]
 fn destroy_knows_no_context_twice() {
-    let context = Context::new(1);
-    // SAFETY: nobody reads the ring.
-    assert_eq!(unsafe { io_destroy(context.0) }, Ok(()));
-    // SAFETY: as above.
-    assert_eq!(unsafe { io_destroy(context.0) }, Err(Errno::EINVAL));
-    // SAFETY: as above.
-    assert_eq!(unsafe { io_destroy(ContextId::NONE) }, Err(Errno::EINVAL));
+    in_child(|| {
+        let context = Context::new(1);
+        // SAFETY: nobody reads the ring.
+        let destroy = |id| unsafe { io_destroy(id) };
+        let results = [context.0, context.0, ContextId::NONE].map(destroy);
+        results == [Ok(()), Err(Errno::EINVAL), Err(Errno::EINVAL)]
+    });
 }
 
 #[test]
@@ -126,6 +130,27 @@ fn the_ring_is_as_the_kernel_writes_it() {
     });
     assert_eq!((ring.head, ring.tail), (0, 0));
     assert!(ring.nr > 1);
+}
+
+/// What a program that reads the ring finds there, and what the call returns.
+#[test]
+fn the_ring_holds_the_events_that_the_call_returns() {
+    let context = Context::new(3);
+    let (_reader, writer) = pair();
+    let mut polls = [0x0123_4567_89ab_cdef, 2, u64::MAX].map(|data| poll(&writer, libc::POLLOUT, data));
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&polls.each_mut()) }, Ok(3));
+    let ring = ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize);
+    // SAFETY: the kernel has mapped the ring there, readable, and the context lives. It writes no event while no request is
+    // in flight: a poll of what is ready is done when it has been submitted.
+    let (header, in_ring) = unsafe { (ring.read_volatile(), ring.add(1).cast::<[io_event; 3]>().read_volatile()) };
+    assert_eq!((header.head, header.tail), (0, 3));
+    let mut returned = [io_event::default(); 3];
+    assert_eq!(io_getevents(context.0, 3, &mut returned, None), Ok(3));
+    assert_eq!(in_ring, returned);
+    assert_eq!(returned.map(|event| event.obj), polls.each_ref().map(|poll| ptr::from_ref(poll).addr() as u64));
+    // SAFETY: as above.
+    assert_eq!(unsafe { ring.read_volatile() }.head, 3);
 }
 
 // --- io_submit: counts --------------------------------------------------------------------------------------------
@@ -174,6 +199,38 @@ fn writes_and_syncs_reach_the_file() {
     assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
     assert_eq!(context.reap(1)[0].res, 100);
     assert_eq!(buffers, [[7; 50]; 2]);
+}
+
+/// The kernel marks a request that it takes, in the field that changes places with another on big-endian, and nowhere else.
+#[test]
+fn the_kernel_writes_the_key_and_nothing_else() {
+    let context = Context::new(1);
+    let file = file(10);
+    let mut buffer = [0u8; 4];
+    let mut read = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 4, 3);
+    (read.aio_data, read.aio_key, read.aio_rw_flags) = (u64::MAX, u32::MAX, RWF_HIPRI);
+    // SAFETY: a structure of integers without padding.
+    let bytes = |request: &iocb| unsafe { ptr::from_ref(request).cast::<[u8; size_of::<iocb>()]>().read() };
+    let before = bytes(&read);
+    // SAFETY: the buffer lives until the event is reaped.
+    assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
+    let after = bytes(&read);
+    let written: Vec<_> = (0..before.len()).filter(|&at| before[at] != after[at]).collect();
+    assert_eq!(written, (offset_of!(iocb, aio_key)..).take(4).collect::<Vec<_>>());
+    assert_eq!(read.aio_key, 0);
+    let event = context.reap(1)[0];
+    assert_eq!((event.data, event.res, event.res2), (u64::MAX, 4, 0));
+}
+
+/// The C library has the same structures, each of its fields at the place that its own headers give it.
+#[test]
+fn the_c_library_has_the_same_structures() {
+    macro_rules! same {
+        ($($field:ident)*) => {$( assert_eq!(offset_of!(iocb, $field), offset_of!(libc::iocb, $field)); )*};
+    }
+    assert_eq!(size_of::<iocb>(), size_of::<libc::iocb>());
+    same!(aio_data aio_key aio_rw_flags aio_lio_opcode aio_reqprio aio_fildes aio_buf aio_nbytes aio_offset aio_flags
+        aio_resfd);
 }
 
 #[test]
@@ -290,10 +347,17 @@ fn efault_of_submit() {
     assert_eq!((Errno::decode(array), Errno::decode(element)), (Err(Errno::EFAULT), Err(Errno::EFAULT)));
     let nowhere = ptr::without_provenance::<u8>(1);
     assert_eq!(context.refusal(request(IOCB_CMD_PREADV, &file, nowhere, 1, 0)), Errno::EFAULT, "iovec array");
-    // The last page but one is the kernel's on a 64-bit kernel; a 32-bit process may own nearly all that it can name.
+    // The last page but one is the kernel's on a 64-bit kernel; a 32-bit process may own nearly all that it can name. That of
+    // s390x has an address space of its own, and finds nothing there only when it writes.
     if cfg!(target_pointer_width = "64") {
         let kernel = ptr::without_provenance::<u8>(usize::MAX - 8191);
-        assert_eq!(context.refusal(request(IOCB_CMD_PREAD, &file, kernel, 1, 0)), Errno::EFAULT, "the kernel's memory");
+        let read = request(IOCB_CMD_PREAD, &file, kernel, 1, 0);
+        if cfg!(target_arch = "s390x") {
+            // SAFETY: nothing is there.
+            assert_eq!(unsafe { context.outcome(read) }, Err(Errno::EFAULT));
+        } else {
+            assert_eq!(context.refusal(read), Errno::EFAULT, "the kernel's memory");
+        }
     }
     // A request that the kernel cannot mark is refused too.
     // SAFETY: an anonymous mapping that nobody else knows of.
@@ -417,6 +481,135 @@ fn what_goes_wrong_later_is_told_in_the_event() {
     assert_eq!(results, [Err(Errno::EFAULT), Err(Errno::EPIPE)]);
 }
 
+// --- against the plain calls -----------------------------------------------------------------------------------------
+
+/// What the C library's call gives.
+fn plain(result: libc::ssize_t) -> Result<i64, Errno> {
+    match result {
+        -1 => {
+            Errno::decode(-(std::io::Error::last_os_error().raw_os_error().unwrap() as isize)).map(|_| unreachable!())
+        }
+        result => Ok(result as i64),
+    }
+}
+
+impl Context {
+    /// What becomes of one request, whether the kernel refuses it or tells in its event.
+    ///
+    /// # Safety
+    ///
+    /// As of [`io_submit`]; the request is done when this returns.
+    unsafe fn outcome(&self, mut request: iocb) -> Result<i64, Errno> {
+        // SAFETY: passed on.
+        unsafe { self.submit(&[&mut request])? };
+        let result = self.reap(1)[0].res;
+        Errno::decode(result as isize).map(|_| result)
+    }
+}
+
+#[test]
+fn fsync_ends_as_fsync_does() {
+    let context = Context::new(1);
+    let written = tempfile::NamedTempFile::new().unwrap();
+    let (read_only, folder) =
+        (File::open(written.path()).unwrap(), File::open(written.path().parent().unwrap()).unwrap());
+    let (path, null) =
+        (File::options().custom_flags(libc::O_PATH).read(true).open("/").unwrap(), File::open("/dev/null").unwrap());
+    let ((reader, writer), counter, (socket, _)) = (pipe(), eventfd(), pair());
+    let files: [BorrowedFd<'_>; 9] = [
+        written.as_fd(),
+        read_only.as_fd(),
+        folder.as_fd(),
+        path.as_fd(),
+        null.as_fd(),
+        reader.as_fd(),
+        writer.as_fd(),
+        counter.as_fd(),
+        socket.as_fd(),
+    ];
+    for (at, file) in files.iter().enumerate() {
+        // SAFETY: it takes no pointer.
+        let (fsync, fdatasync) = unsafe { (libc::fsync(file.as_raw_fd()), libc::fdatasync(file.as_raw_fd())) };
+        for (opcode, result) in [(IOCB_CMD_FSYNC, fsync), (IOCB_CMD_FDSYNC, fdatasync)] {
+            // The two agree in their errors.
+            let expected = if result == 0 { Ok(0) } else { plain(-1) };
+            // SAFETY: a sync has no buffer.
+            assert_eq!(unsafe { context.outcome(request(opcode, file, ptr::null(), 0, 0)) }, expected, "file {at}");
+        }
+    }
+}
+
+#[test]
+fn poll_ends_as_poll_does() {
+    let context = Context::new(1);
+    let (near, far) = pair();
+    (&far).write_all(b"x").unwrap();
+    let (alone, peer) = pair();
+    drop(peer);
+    let (reader, writer) = pipe();
+    let (widow, _) = pipe();
+    let (counter, regular) = (eventfd(), file(1));
+    let files = [near.as_fd(), alone.as_fd(), writer.as_fd(), widow.as_fd(), counter.as_fd(), regular.as_fd()];
+    for (at, file) in files.iter().enumerate() {
+        for asked in [libc::POLLIN, libc::POLLOUT, libc::POLLIN | libc::POLLOUT, libc::POLLRDHUP | libc::POLLOUT] {
+            let mut expected = libc::pollfd { fd: file.as_raw_fd(), events: asked, revents: 0 };
+            // SAFETY: one structure.
+            unsafe { libc::poll(&raw mut expected, 1, 0) };
+            if expected.revents != 0 {
+                // SAFETY: a poll has no buffer.
+                let mask = unsafe { context.outcome(poll(file, asked, 0)) };
+                assert_eq!(mask, Ok(expected.revents as i64), "file {at}, {asked:#x}");
+            }
+        }
+    }
+    drop(reader);
+}
+
+/// `RWF_NOWAIT` where there is nothing to read, and where there is; `RWF_APPEND` where the offset says otherwise.
+#[test]
+fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
+    let context = Context::new(1);
+    let mut buffer = [0u8; 8];
+    let vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let flagged = |opcode, file: &dyn AsRawFd, offset, flags| {
+        let both = request(opcode, &file.as_raw_fd(), (&raw const vector).cast(), 1, offset);
+        iocb { aio_rw_flags: flags, ..both }
+    };
+    let mut cached = file(8);
+    cached.read_to_end(&mut Vec::new()).unwrap();
+    let ((reader, mut writer), (socket, far)) = (pipe(), pair());
+    let sources: [(&str, &dyn AsRawFd, i64); 3] =
+        [("file", &cached, 0), ("pipe", &reader, -1), ("socket", &socket, -1)];
+    for full in [false, true] {
+        for (name, source, offset) in sources {
+            for flags in [RWF_NOWAIT, RWF_NOWAIT | RWF_HIPRI] {
+                if full && name != "file" {
+                    // One for each of the two.
+                    writer.write_all(&[1; 16]).unwrap();
+                    (&far).write_all(&[1; 16]).unwrap();
+                }
+                // SAFETY: the vector is of one buffer, which nobody else uses.
+                let expected =
+                    plain(unsafe { libc::preadv2(source.as_raw_fd(), &raw const vector, 1, offset as _, flags) });
+                // An offset of -1 is what the plain call has for a file without offsets, which has no use for any.
+                let read = flagged(IOCB_CMD_PREADV, source, offset.max(0), flags);
+                // SAFETY: as above; the request is done when this returns.
+                assert_eq!(unsafe { context.outcome(read) }, expected, "{name}, full: {full}, {flags:#x}");
+            }
+        }
+    }
+
+    let files = [file(10), file(10)];
+    for flags in [0, RWF_APPEND, RWF_APPEND | RWF_DSYNC] {
+        // SAFETY: as above.
+        let expected = plain(unsafe { libc::pwritev2(files[0].as_raw_fd(), &raw const vector, 1, 4, flags) });
+        // SAFETY: as above.
+        assert_eq!(unsafe { context.outcome(flagged(IOCB_CMD_PWRITEV, &files[1], 4, flags)) }, expected, "{flags:#x}");
+        let [theirs, ours] = files.each_ref().map(|file| file.metadata().unwrap().len());
+        assert_eq!(ours, theirs, "{flags:#x}");
+    }
+}
+
 // --- io_cancel ----------------------------------------------------------------------------------------------------
 
 #[test]
@@ -486,11 +679,11 @@ fn a_signal_ends_the_wait() {
         let context = Context::new(1);
         // SAFETY: the handler does nothing; the signal is blocked and pending when the call below begins.
         unsafe {
-            libc::signal(libc::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
+            libc::signal(common::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
             let mut blocked: libc::sigset_t = std::mem::zeroed();
-            libc::sigaddset(&mut blocked, libc::SIGUSR1);
-            libc::sigprocmask(libc::SIG_BLOCK, &blocked, ptr::null_mut());
-            libc::raise(libc::SIGUSR1);
+            libc::sigaddset(&mut blocked, common::SIGUSR1);
+            libc::sigprocmask(common::SIG_BLOCK, &blocked, ptr::null_mut());
+            libc::raise(common::SIGUSR1);
         }
         let mut events = [io_event::default()];
         let wait = timespec { tv_sec: 10, tv_nsec: 0 };
@@ -498,6 +691,88 @@ fn a_signal_ends_the_wait() {
         io_pgetevents(context.0, 1, &mut events, Some(&timespec { tv_sec: 0, tv_nsec: 1 }), None) == Ok(0)
             && io_pgetevents(context.0, 1, &mut events, Some(&wait), Some(&none_blocked)) == Err(Errno::EINTR)
     });
+}
+
+/// One signal of each word of the mask, the kernel's first and last among them: those that it blocks do not end the wait,
+/// that which it lets through does, its handler runs, and the thread's own mask is as before.
+#[test]
+fn the_mask_is_in_force_while_it_waits() {
+    static RUNS: AtomicI32 = AtomicI32::new(0);
+    extern "C" fn count(signal: i32) {
+        RUNS.fetch_add(signal, Ordering::Relaxed);
+    }
+    in_child(|| {
+        let context = Context::new(1);
+        let last = libc::SIGRTMAX();
+        let signals = [libc::SIGHUP, 31, 33 + 1, last - 1, last];
+        let mask_of = |signals: &[i32]| {
+            let mut mask = sigset_t::default();
+            let bits = core::ffi::c_ulong::BITS as usize;
+            for signal in signals.iter().map(|&signal| signal as usize - 1) {
+                mask.sig[signal / bits] |= 1 << (signal % bits);
+            }
+            mask
+        };
+        // SAFETY: sets that the C library fills in.
+        let blocked = || unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::pthread_sigmask(common::SIG_BLOCK, ptr::null(), &raw mut set);
+            signals.map(|signal| libc::sigismember(&raw const set, signal))
+        };
+        // SAFETY: the handler adds to a number; all of the signals are blocked before one is pending.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            for signal in signals {
+                libc::signal(signal, count as extern "C" fn(i32) as libc::sighandler_t);
+                libc::sigaddset(&raw mut set, signal);
+            }
+            libc::pthread_sigmask(common::SIG_BLOCK, &raw const set, ptr::null_mut());
+        }
+        let soon = timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        let wait = |mask: sigset_t| io_pgetevents(context.0, 1, &mut [io_event::default()], Some(&soon), Some(&mask));
+        for signal in signals {
+            // SAFETY: the signal is blocked, and stays pending.
+            unsafe { libc::raise(signal) };
+            assert_eq!(wait(mask_of(&signals)), Ok(0), "{signal} is blocked");
+            assert_eq!(RUNS.swap(0, Ordering::Relaxed), 0);
+            let others: Vec<_> = signals.into_iter().filter(|&other| other != signal).collect();
+            assert_eq!(wait(mask_of(&others)), Err(Errno::EINTR), "{signal} is let through");
+            assert_eq!(RUNS.swap(0, Ordering::Relaxed), signal);
+            assert_eq!(blocked(), [1; 5], "after the wait");
+        }
+        true
+    });
+}
+
+/// Seconds that are nothing in their lower half: with 32-bit seconds this would be no wait at all.
+#[cfg(target_pointer_width = "32")]
+#[test]
+fn time64_waits_for_what_its_upper_half_says() {
+    let context = Context::new(1);
+    let (reader, mut writer) = pair();
+    let mut poll = poll(&reader, libc::POLLIN, 3);
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&[&mut poll]) }, Ok(1));
+    let wait = |seconds, nanoseconds| {
+        let mut time = __kernel_timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+        let mut event = io_event::default();
+        // SAFETY: one event, a time to read, no mask.
+        let result =
+            unsafe { raw::io_pgetevents_time64(context.0.as_raw(), 1, 1, &raw mut event, &raw mut time, ptr::null()) };
+        Errno::decode(result).map(|count| (count, event.data))
+    };
+    let start = Instant::now();
+    assert_eq!(wait(0, 50_000_000), Ok((0, 0)));
+    assert!(start.elapsed() >= Duration::from_millis(50), "it came back after {:?}", start.elapsed());
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            writer.write_all(b"x").unwrap();
+        });
+        assert_eq!(wait(1 << 32, 0), Ok((1, 3)));
+    });
+    assert!(start.elapsed() >= Duration::from_millis(50), "it came back after {:?}", start.elapsed());
 }
 
 #[test]

@@ -42,7 +42,8 @@ fn results(stdout: &str) -> Vec<HashMap<&str, &str>> {
 
 #[test]
 fn a_run_for_each_depth_with_figures_that_agree() {
-    let args = ["--depth", "1,5", "--block=8k", "--seconds", "0.2", "--buffered", "--seed", "3", "file"];
+    let args =
+        ["--depth", "1,5", "--block=8k", "--seconds", "0.2", "--buffered", "--seed", "3", "--batch", "2", "file"];
     let Output { status, stdout, stderr } = run(&TempDir::new().unwrap(), &args);
     assert_eq!((status.code(), stderr.as_slice()), (Some(0), b"".as_slice()));
     assert!(!stdout.contains(&0x1b) && !stdout.contains(&b'\r'), "not a terminal");
@@ -79,6 +80,7 @@ fn bad_usage_is_status_2_and_says_what_is_wanted() {
         (&["--seconds=0", "file"], "--seconds takes a number above 0"),
         (&["--seconds=nan", "file"], "--seconds takes a number above 0"),
         (&["--seed", "-1", "file"], "--seed takes a number from 0 on"),
+        (&["--batch", "0", "file"], "--batch takes a number from 1 on"),
     ] {
         assert_refused(args, 2, sentence);
     }

@@ -262,7 +262,7 @@ fn signals() -> impl Drop {
         }
     }
     // SAFETY: the handler does nothing.
-    unsafe { libc::signal(libc::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t) };
+    unsafe { libc::signal(common::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t) };
     // SAFETY: it cannot fail.
     let (thread, over) = (unsafe { libc::pthread_self() } as usize, Arc::new(AtomicBool::new(false)));
     let stop = over.clone();
@@ -270,7 +270,7 @@ fn signals() -> impl Drop {
         while !stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
             // SAFETY: the thread lives until the sender has ended.
-            unsafe { libc::pthread_kill(thread as libc::pthread_t, libc::SIGUSR1) };
+            unsafe { libc::pthread_kill(thread as libc::pthread_t, common::SIGUSR1) };
         }
     });
     Signals(over, Some(sender))
@@ -296,11 +296,11 @@ fn the_mask_is_that_of_the_wait() {
         let mut context = context(1);
         // SAFETY: the handler does nothing; the signal is blocked before it is raised.
         unsafe {
-            libc::signal(libc::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
+            libc::signal(common::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
             let mut blocked: libc::sigset_t = std::mem::zeroed();
-            libc::sigaddset(&mut blocked, libc::SIGUSR1);
-            libc::sigprocmask(libc::SIG_BLOCK, &blocked, std::ptr::null_mut());
-            libc::raise(libc::SIGUSR1);
+            libc::sigaddset(&mut blocked, common::SIGUSR1);
+            libc::sigprocmask(common::SIG_BLOCK, &blocked, std::ptr::null_mut());
+            libc::raise(common::SIGUSR1);
         }
         let mut events = [io_event::default()];
         let soon = Some(Duration::from_millis(1));
@@ -442,7 +442,7 @@ fn a_child_in_the_same_memory_may() {
     // SAFETY: the child has a stack of its own, and ends before anything that it uses.
     unsafe {
         let top = stack.as_mut_ptr().add(stack.len()).cast();
-        let flags = libc::CLONE_VM | libc::SIGCHLD;
+        let flags = libc::CLONE_VM | common::SIGCHLD;
         let pid = libc::clone(child, top, flags, (&raw mut context).cast());
         assert!(pid > 0);
         assert_eq!(libc::waitpid(pid, &mut status, 0), pid);

@@ -123,15 +123,16 @@ fn without_io_destroy_the_end_is_an_error() {
 #[test]
 fn each_refusal_wherever_it_stands() {
     let file = file(64);
-    let (pipe, _writer) = std::io::pipe().unwrap();
+    let (socket, _peer) = pair();
+    let readable = std::fs::File::open("/proc/self/exe").unwrap();
     // SAFETY: the kernel refuses it; nobody can own it.
     let no_fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(i32::MAX) };
     type Bad<'f> = &'f dyn Fn(&mut aio_sys::Batch<'_, 'f, Vec<u8>>) -> aio_sys::Token;
     let refusals: [(&str, Errno, Bad<'_>); 6] = [
         ("no such descriptor", Errno::EBADF, &|batch| batch.read(no_fd, vec![0; 4], 0).unwrap()),
-        ("only readable", Errno::EBADF, &|batch| batch.write(pipe.as_fd(), vec![0; 4], 0).unwrap()),
+        ("only readable", Errno::EBADF, &|batch| batch.write(readable.as_fd(), vec![0; 4], 0).unwrap()),
         ("offset", Errno::EINVAL, &|batch| batch.read(file.as_fd(), vec![0; 4], 1 << 63).unwrap()),
-        ("nothing to sync", Errno::EINVAL, &|batch| batch.fsync(pipe.as_fd()).unwrap()),
+        ("nothing to sync", Errno::EINVAL, &|batch| batch.fsync(socket.as_fd()).unwrap()),
         ("too many buffers", Errno::EINVAL, &|batch| batch.readv(file.as_fd(), vec![Vec::new(); 1025], 0).unwrap()),
         ("unknown flag", Errno::EOPNOTSUPP, &|batch| {
             batch.read_with(file.as_fd(), vec![0; 4], 0, aio_sys::RwFlags::from_bits(1 << 30)).unwrap()

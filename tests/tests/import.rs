@@ -773,6 +773,20 @@ fn what_the_definitions_hang_on_is_there() {
             refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
         }
     }
+    // What an architecture adds to the shared table.
+    let tree = Tree::new();
+    let (csky, swaps) = ("arch/csky/include/uapi/asm/unistd.h", "arch/csky/kernel/syscall_table.c");
+    tree.write(csky, "#include <asm/unistd_32.h>\n");
+    let linux = Tables::embedded().unwrap().table("asm-generic").unwrap().linux;
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/{csky}: does not define __NR_sync_file_range2, which it did in Linux {linux}; is it cut off?"
+        ),
+    );
+    let tree = Tree::new();
+    damage(&tree, swaps, "#include <linux/syscalls.h>\n");
+    refused(&tree, &format!("{{tree}}/{swaps}: makes no sys_call_table; is it cut off?"));
     // Assembly that the committed tables know.
     let tree = Tree::new();
     let alpha = tree.read("arch/alpha/kernel/calls.c");

@@ -9,7 +9,7 @@
 #[allow(dead_code)]
 mod consumer;
 
-use consumer::{Memory, Ready, reap};
+use consumer::{Memory, Reading, Ready};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
@@ -101,12 +101,12 @@ fn run(acquire: Ordering, release: Ordering, read: fn(&Ring, &mut Vec<u64>)) {
 }
 
 fn by_reaping(ring: &Ring, seen: &mut Vec<u64>) {
-    reap(ring, usize::MAX, |event| seen.push(event)).expect("indexes inside of the ring");
+    seen.extend(Reading::new(ring, usize::MAX).expect("indexes inside of the ring"));
 }
 
 /// At most one at a time, so that the head moves while the kernel writes.
 fn one_by_one(ring: &Ring, seen: &mut Vec<u64>) {
-    reap(ring, 1, |event| seen.push(event)).expect("indexes inside of the ring");
+    seen.extend(Reading::new(ring, 1).expect("indexes inside of the ring"));
 }
 
 /// What `Ring::peek` and `Events::commit` do.

@@ -29,11 +29,12 @@ fn one_argument() {
 
 #[test]
 fn two_arguments() {
-    // SAFETY: the paths are C strings.
-    let access = |path: &core::ffi::CStr, mode| surrounded(|| unsafe { raw::access(path.as_ptr(), mode) });
-    assert_eq!(access(c"/proc", libc::R_OK), Ok(0));
-    assert_eq!(access(c"/proc/none", libc::R_OK), Err(Errno::ENOENT));
-    assert_eq!(access(c"/proc", 64), Err(Errno::EINVAL), "a mode that there is not");
+    let file = tempfile::tempfile().unwrap();
+    // SAFETY: it takes no pointer.
+    let flock = |fd, operation| surrounded(|| unsafe { raw::flock(fd as u32, operation) });
+    assert_eq!(flock(file.as_raw_fd(), libc::LOCK_SH as u32), Ok(0));
+    assert_eq!(flock(-1, libc::LOCK_SH as u32), Err(Errno::EBADF));
+    assert_eq!(flock(file.as_raw_fd(), 0), Err(Errno::EINVAL), "no operation");
 }
 
 #[test]

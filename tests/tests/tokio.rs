@@ -233,20 +233,20 @@ fn a_runtime_that_ends_first() {
     }
 }
 
-/// A read of a pipe with nothing in it blocks within io_submit(2), as one of a slow disk does. The other tasks' threads go on,
+/// A read of a socket with nothing in it blocks within io_submit(2), as one of a slow disk does. The other tasks' threads go on,
 /// and so do their requests: submission, completion, cancelling.
 #[test]
 fn a_submission_that_blocks_holds_up_nobody_else() {
     let [_, runtime] = runtimes();
     runtime.block_on(async {
         let (queue, file) = (queue::<Vec<u8>>(8), Arc::new(file(64)));
-        let (pipe, mut writer) = std::io::pipe().unwrap();
+        let (socket, mut writer) = pair();
         let (started, submits) = std::sync::mpsc::channel();
         let blocked = tokio::spawn({
             let queue = queue.clone();
             async move {
                 started.send(()).unwrap();
-                queue.read_at(&pipe, vec![0; 4], 0).await
+                queue.read_at(&socket, vec![0; 4], 0).await
             }
         });
         submits.recv_timeout(LONG).unwrap();
@@ -278,7 +278,7 @@ fn a_submission_that_blocks_holds_up_nobody_else() {
             in_time
         });
         others.await.unwrap();
-        assert!(!blocked.is_finished(), "nobody is held up, and the pipe is the obstacle");
+        assert!(!blocked.is_finished(), "nobody is held up, and the socket is the obstacle");
         passed.send(()).unwrap();
         assert!(unblocked.join().unwrap());
         assert_eq!(blocked.await.unwrap(), (Ok(4), b"text".to_vec()));

@@ -6,7 +6,7 @@
 //!
 //! `--help` lists the options. It is meant as a model of a loop that keeps a disk busy:
 //!
-//! - [`load::run`] keeps requests in flight, by one call for each batch of completions, and allocates nothing meanwhile;
+//! - [`load::run`] keeps requests in flight, and allocates nothing meanwhile;
 //! - [`options::Options`] reads the command line;
 //! - [`histogram::Histogram`] counts times in buckets, and draws them.
 
@@ -23,11 +23,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-const USAGE: &str = "usage: aiobench [--depth N,…] [--block SIZE] [--seconds N] [--direct|--buffered] [--seed N] FILE";
+const USAGE: &str =
+    "usage: aiobench [--depth N,…] [--batch N] [--block SIZE] [--seconds N] [--direct|--buffered] [--seed N] FILE";
 const HELP: &str = "
 Reads blocks at random places of FILE, a regular file or a block device, by Linux native AIO. Nothing is written.
 
   --depth N,…   requests in flight, one run for each number      [1,32,128]
+  --batch N     requests submitted by one call at most           [1]
   --block SIZE  bytes of a read; 4k, 1m                          [4k]
   --seconds N   how long each run takes                          [5]
   --direct      past the page cache, with O_DIRECT               [this]

@@ -16,6 +16,8 @@ pub enum Command {
 pub struct Options {
     pub path: PathBuf,
     pub depths: Vec<NonZeroU32>,
+    /// Requests that are submitted by one call at most.
+    pub batch: NonZeroU32,
     /// A multiple of 512.
     pub block: usize,
     pub time: Duration,
@@ -31,6 +33,7 @@ impl Options {
         let mut options = Options {
             path: PathBuf::new(),
             depths: [1, 32, 128].into_iter().filter_map(NonZeroU32::new).collect(),
+            batch: NonZeroU32::MIN,
             block: 4096,
             time: Duration::from_secs(5),
             direct: true,
@@ -50,7 +53,7 @@ impl Options {
                 b"--help" | b"-h" if more && value.is_none() => return Ok(Command::Help),
                 b"--direct" if more && value.is_none() => options.direct = true,
                 b"--buffered" if more && value.is_none() => options.direct = false,
-                b"--depth" | b"--block" | b"--seconds" | b"--seed" if more => {
+                b"--depth" | b"--batch" | b"--block" | b"--seconds" | b"--seed" if more => {
                     let name = String::from_utf8_lossy(name).into_owned();
                     let value = value.or_else(|| args.next()).ok_or_else(|| format!("{name} needs a value"))?;
                     options.set(&name, &value)?;
@@ -69,6 +72,7 @@ impl Options {
         let text = value.to_str().unwrap_or_default();
         let known = match name {
             "--depth" => text.split(',').map(|part| part.parse().ok()).collect::<Option<_>>().map(|v| self.depths = v),
+            "--batch" => text.parse().ok().map(|batch| self.batch = batch),
             "--block" => size(text).map(|block| self.block = block),
             "--seconds" => seconds(text).map(|time| self.time = time),
             _ => text.parse().ok().map(|seed| self.seed = seed),
@@ -76,6 +80,7 @@ impl Options {
         known.ok_or_else(|| {
             let wanted = match name {
                 "--depth" => "numbers from 1 on, separated by commas",
+                "--batch" => "a number from 1 on",
                 "--block" => "a multiple of 512 below 2 GiB, such as 4096, 4k or 1m",
                 "--seconds" => "a number above 0, such as 5 or 0.5",
                 _ => "a number from 0 on",

@@ -59,32 +59,52 @@ impl Ready {
     }
 }
 
-/// Reads up to `max` events, and returns how many; `None` as of [`Ready::of`].
-///
-/// If `visit` panics, the events that it has been given are read, the one that it panicked on among them.
-#[inline]
-pub fn reap<M: Memory>(memory: &M, max: usize, mut visit: impl FnMut(M::Event)) -> Option<usize> {
-    struct Reading<'m, M: Memory> {
-        memory: &'m M,
-        ready: Ready,
-        read: u32,
+/// Events on their way out of the ring: an iterator. Those that it has given are read when it is dropped, also by a panic.
+#[derive(Debug)]
+pub struct Reading<'m, M: Memory> {
+    memory: &'m M,
+    first: u32,
+    next: u32,
+    /// Where those end that lie next to one another, and how many come after the end of the ring.
+    end: u32,
+    rest: u32,
+}
+
+impl<'m, M: Memory> Reading<'m, M> {
+    /// Up to `max` of what is ready; `None` as of [`Ready::of`].
+    #[inline]
+    pub fn new(memory: &'m M, max: usize) -> Option<Reading<'m, M>> {
+        let ready = Ready::of(memory)?;
+        let count = ready.len().min(u32::try_from(max).unwrap_or(u32::MAX));
+        let (first, run) = ready.run();
+        let run = run.min(count);
+        Some(Reading { memory, first, next: first, end: first + run, rest: count - run })
     }
-    impl<M: Memory> Drop for Reading<'_, M> {
-        #[inline]
-        fn drop(&mut self) {
-            if self.read > 0 {
-                self.memory.set_head(self.ready.after(self.read));
+}
+
+impl<M: Memory> Iterator for Reading<'_, M> {
+    type Item = M::Event;
+
+    #[inline]
+    fn next(&mut self) -> Option<M::Event> {
+        if self.next == self.end {
+            if self.rest == 0 {
+                return None;
             }
+            (self.next, self.end, self.rest) = (0, self.rest, 0);
+        }
+        let event = self.memory.event(self.next);
+        self.next += 1;
+        Some(event)
+    }
+}
+
+impl<M: Memory> Drop for Reading<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        // The ring is never read once round, since one of its places is not used.
+        if self.next != self.first {
+            self.memory.set_head(if self.next == self.memory.nr() { 0 } else { self.next });
         }
     }
-
-    let ready = Ready::of(memory)?;
-    let count = ready.len().min(u32::try_from(max).unwrap_or(u32::MAX));
-    let mut reading = Reading { memory, ready, read: 0 };
-    while reading.read < count {
-        let event = memory.event(ready.after(reading.read));
-        reading.read += 1;
-        visit(event);
-    }
-    Some(count as usize)
 }

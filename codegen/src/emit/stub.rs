@@ -67,7 +67,7 @@ impl Stubs<'_> {
         let flags = if self.convention.flags_kept { "The flags survive." } else { "The flags are destroyed." };
         let _ = writeln!(out, "    ///\n    /// {flags} Destroyed besides the result:");
         out.push_str(if self.convention.destroyed.is_empty() { "    /// nothing.\n" } else { "    ///\n" });
-        for Destroyed { registers, why, source, rust, only } in &self.convention.destroyed {
+        for Destroyed { registers, why, source, rust, only, .. } in &self.convention.destroyed {
             let only = only.as_ref().map_or(String::new(), |only| format!(", if `{}`", only.rust));
             let told = match rust {
                 Told::Operand | Told::Flags => "",

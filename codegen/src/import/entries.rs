@@ -10,7 +10,7 @@ use super::tbl::is_name;
 use crate::Error;
 use crate::diff::Version;
 use crate::files;
-use crate::tables::{Abi, Absent, Bare, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why};
+use crate::tables::{Abi, Absent, Bare, Entry, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
@@ -78,8 +78,8 @@ pub(super) fn join(
         }
         let architecture = &architectures[abi.arch.as_str()];
         let here = |(_, table): &(&TableSource, KernelTable)| table.tags(&abi.name).is_some();
-        let ways = abi.entries.iter().filter(|_| read.iter().any(here));
-        let compat = ways.filter(|way| way.compat && root.join(&way.table.source).is_file()).next();
+        let narrow = |way: &&Entry| way.compat && root.join(&way.table.source).is_file();
+        let compat = if read.iter().any(here) { abi.entries.iter().find(narrow) } else { None };
         if let Some(way) = compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat()) {
             let what = format!("declares no COMPAT, which {} is for; is the tree complete?", way.table.source);
             return Err(Error::new(root.join(format!("arch/{}/Kconfig", abi.arch)).display().to_string(), 0, what));

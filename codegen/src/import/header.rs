@@ -5,8 +5,9 @@ use super::cpp::Unit;
 use super::tbl::Rows;
 use super::unistd::{self, Numbers, called};
 use crate::Error;
+use crate::diff::Version;
 use crate::files;
-use crate::tables::{Abi, ErrnoValue, Extra, Taker};
+use crate::tables::{Abi, ErrnoValue, Extra, KernelTable, Taker};
 use std::path::{Path, PathBuf};
 
 /// Where `#include <…>` looks, in order; a header `asm/x.h` that is in no folder is the generic one.
@@ -112,11 +113,40 @@ pub(crate) fn names(root: &Path, abi: &Abi, taker: &Taker, rows: &Rows) -> Resul
     finish(root, extra)
 }
 
+/// Refuses a header without a name that the committed table, of a kernel that is not newer, has for one of the rows.
+pub(crate) fn kept(
+    root: &Path,
+    linux: &str,
+    before: &KernelTable,
+    abi: &Abi,
+    rows: &Rows,
+    extra: Option<&Extra>,
+) -> Result<(), Error> {
+    if Version::new(linux) < Version::new(&before.linux) {
+        return Ok(());
+    }
+    let here = |nr: u32| rows.iter().any(|(_, row)| row.nr == nr);
+    let kept = |name: &String| extra.is_some_and(|extra| extra.names.iter().any(|(_, other)| other == name));
+    let lost = before.extras_of(abi).flat_map(|extra| extra.names.iter().map(move |named| (extra, named)));
+    match lost.into_iter().find(|(_, (nr, name))| here(*nr) && !kept(name)) {
+        None => Ok(()),
+        Some((extra, (_, name))) => {
+            let what = format!("does not define __NR_{name}, which it did in Linux {}; is it cut off?", before.linux);
+            Err(Error::new(root.join(&extra.source).display().to_string(), 0, what))
+        }
+    }
+}
+
 /// The entry points that an architecture swaps before it includes the shared table: `#define sys_clone sys_clone_wrapper`.
 /// `listed` are those of the ABI's rows.
 pub(crate) fn redirects(root: &Path, abi: &Abi, listed: &[&str]) -> Result<Option<Extra>, Error> {
     let Some(source) = &abi.redirects else { return Ok(None) };
-    let text = files::read(&root.join(source))?;
+    let text = files::whole(&root.join(source))?;
+    // The swaps stand before the array that is made with them.
+    if !text.contains("sys_call_table[") {
+        let what = "makes no sys_call_table; is it cut off?";
+        return Err(Error::new(root.join(source).display().to_string(), 0, what));
+    }
     let mut extra = Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -410,13 +410,13 @@ asmlinkage notrace long parisc_nothing(void) { }
     fn a_tree_is_searched_where_system_calls_can_be() {
         let root = std::env::temp_dir().join(format!("aio-codegen-prototypes-{}", std::process::id()));
         for (file, bytes) in [
-            ("fs/aio.c", &b"/* \xff */\nSYSCALL_DEFINE0(b)\nSYSCALL_DEFINE0(a)"[..]),
-            ("drivers/char/random.c", b"SYSCALL_DEFINE0(getrandom)"),
-            ("drivers/char/mem.c", b"SYSCALL_DEFINE0(mem)"),
-            ("arch/x/boot/a.c", b"SYSCALL_DEFINE0(boot)"),
-            ("arch/x/kernel/boot/a.c", b"SYSCALL_DEFINE0(b)"),
-            ("tools/a.c", b"SYSCALL_DEFINE0(tool)"),
-            ("fs/a.h", b"SYSCALL_DEFINE0(header)"),
+            ("fs/aio.c", &b"/* \xff */\nSYSCALL_DEFINE0(b)\nSYSCALL_DEFINE0(a)\n"[..]),
+            ("drivers/char/random.c", b"SYSCALL_DEFINE0(getrandom)\n"),
+            ("drivers/char/mem.c", b"SYSCALL_DEFINE0(mem)\n"),
+            ("arch/x/boot/a.c", b"SYSCALL_DEFINE0(boot)\n"),
+            ("arch/x/kernel/boot/a.c", b"SYSCALL_DEFINE0(b)\n"),
+            ("tools/a.c", b"SYSCALL_DEFINE0(tool)\n"),
+            ("fs/a.h", b"SYSCALL_DEFINE0(header)\n"),
         ] {
             fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
             fs::write(root.join(file), bytes).unwrap();
@@ -432,7 +432,7 @@ asmlinkage notrace long parisc_nothing(void) { }
                 ("sys_getrandom", "drivers/char/random.c", 1),
             ]
         );
-        fs::write(root.join("fs/bad.c"), "\nSYSCALL_DEFINE1(a)").unwrap();
+        fs::write(root.join("fs/bad.c"), "\nSYSCALL_DEFINE1(a)\n").unwrap();
         let error = scan(&root).unwrap_err();
         assert_eq!((error.file, error.line), (root.join("fs/bad.c").display().to_string(), 2));
         fs::remove_dir_all(&root).unwrap();

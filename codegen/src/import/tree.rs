@@ -141,10 +141,15 @@ fn from_tbl(
         return Ok(None);
     }
     let mut extras: Vec<Extra> = Vec::new();
+    let before = if checked && facts.has_table(&source.name) { Some(facts.table(&source.name)?) } else { None };
     for (abi, taker) in takers.iter().filter(|_| checked) {
         let own = rows.iter().filter(|(_, row)| taker.takes(&row.tag));
         let listed: Vec<&str> = own.filter_map(|(_, row)| row.entry.as_deref()).collect();
-        for extra in [header::names(root, abi, taker, &rows)?, header::redirects(root, abi, &listed)?] {
+        let names = header::names(root, abi, taker, &rows)?;
+        if let Some(before) = &before {
+            header::kept(root, linux, before, abi, &rows, names.as_ref())?;
+        }
+        for extra in [names, header::redirects(root, abi, &listed)?] {
             super::add(&mut extras, extra);
         }
     }

@@ -12,6 +12,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// arch/mips/include/uapi/asm/signal.h; libc 0.2.191 has other architectures' numbers on mips64, which its
+/// new/glibc/sysdeps/unix/linux/mod.rs forgets.
+const fn signal(libc: i32, mips: i32) -> i32 {
+    if cfg!(target_arch = "mips64") { mips } else { libc }
+}
+pub const SIG_BLOCK: i32 = signal(libc::SIG_BLOCK, 1);
+pub const SIGUSR1: i32 = signal(libc::SIGUSR1, 16);
+pub const SIGCHLD: i32 = signal(libc::SIGCHLD, 18);
+pub const SIGXFSZ: i32 = signal(libc::SIGXFSZ, 31);
+
 /// A file with `bytes` bytes, counting up.
 pub fn file(bytes: usize) -> File {
     let mut file = tempfile::tempfile().unwrap();
@@ -23,6 +33,15 @@ pub fn file(bytes: usize) -> File {
 /// Writable at once, readable when the peer has written.
 pub fn pair() -> (UnixStream, UnixStream) {
     UnixStream::pair().unwrap()
+}
+
+/// The end that is read, and the end that is written.
+pub fn pipe() -> (File, File) {
+    let mut ends = [-1; 2];
+    // SAFETY: the C library writes both.
+    assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+    // SAFETY: new descriptors, owned by nobody else.
+    ends.map(|end| unsafe { File::from_raw_fd(end) }).into()
 }
 
 pub fn eventfd() -> OwnedFd {

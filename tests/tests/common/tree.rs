@@ -591,16 +591,25 @@ const FILES: &[(&str, &str)] = &[
     (
         "arch/arm64/kernel/sys.c",
         "SYSCALL_DEFINE1(arm64_personality, unsigned int, personality)\n{\n}\n\
-         #define __arm64_sys_personality __arm64_sys_arm64_personality\n",
+         #define __arm64_sys_personality __arm64_sys_arm64_personality\nvoid *sys_call_table[];\n",
     ),
-    ("arch/arc/kernel/sys.c", "#define sys_clone\tsys_clone_wrapper\n#define sys_mmap2\tsys_mmap_pgoff\n"),
-    ("arch/csky/kernel/syscall_table.c", "#define sys_sync_file_range sys_sync_file_range2\n"),
+    (
+        "arch/arc/kernel/sys.c",
+        "#define sys_clone\tsys_clone_wrapper\n#define sys_mmap2\tsys_mmap_pgoff\nvoid *sys_call_table[];\n",
+    ),
+    ("arch/csky/kernel/syscall_table.c", "#define sys_sync_file_range sys_sync_file_range2\nvoid *sys_call_table[];\n"),
     (
         "arch/hexagon/kernel/syscalltab.c",
-        "#define sys_mmap2 sys_mmap_pgoff\n#define sys_sync_file_range sys_sync_file_range2\n",
+        "#define sys_mmap2 sys_mmap_pgoff\n#define sys_sync_file_range sys_sync_file_range2\nvoid *sys_call_table[];\n",
     ),
-    ("arch/nios2/kernel/syscall_table.c", "#define sys_mmap2 sys_mmap_pgoff\n#define sys_clone3 __sys_clone3\n"),
-    ("arch/openrisc/kernel/sys_call_table.c", "#define sys_clone __sys_clone\n#define sys_fork __sys_fork\n"),
+    (
+        "arch/nios2/kernel/syscall_table.c",
+        "#define sys_mmap2 sys_mmap_pgoff\n#define sys_clone3 __sys_clone3\nvoid *sys_call_table[];\n",
+    ),
+    (
+        "arch/openrisc/kernel/sys_call_table.c",
+        "#define sys_clone __sys_clone\n#define sys_fork __sys_fork\nvoid *sys_call_table[];\n",
+    ),
 ];
 
 /// What Linux 6.1 has in other files than its successors. Every row of the generic header is there for one of its ways.
