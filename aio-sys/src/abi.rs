@@ -1,4 +1,8 @@
-//! The system-call instruction: `syscall0` to `syscall6`, any number, one register-wide [`Word`] an argument.
+//! The system-call instruction: `syscall0` to `syscall6`, any number, one register-wide [`Word`] an argument; `syscall7` on
+//! mips-o32, where 64-bit arguments may leave a hole.
+//!
+//! Other ways into the kernel are modules, each of which says when it may be used: `int80` on x86_64, `sysinfo` on i386,
+//! `scv` on powerpc64.
 //!
 //! Whatever the ABI's own convention, a failure comes back in `-4095..=-1`, the value being `-errno`.
 //!

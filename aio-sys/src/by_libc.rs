@@ -1,4 +1,4 @@
-//! `syscall0` to `syscall6` where the stable compiler has no `asm!`: by the C library's `syscall`, whose `errno` is turned
+//! `syscall0` to `syscall7` where the stable compiler has no `asm!`: by the C library's `syscall`, whose `errno` is turned
 //! back into a result, and left as it was.
 
 use crate::abi::Word;
@@ -29,6 +29,7 @@ stubs! {
     syscall4(a0, a1, a2, a3), "4 arguments";
     syscall5(a0, a1, a2, a3, a4), "5 arguments";
     syscall6(a0, a1, a2, a3, a4, a5), "6 arguments";
+    syscall7(a0, a1, a2, a3, a4, a5, a6), "7 arguments";
 }
 
 /// The kernel's result of a call that the C library makes.

@@ -9,6 +9,10 @@ use core::mem::offset_of;
 
 pub use crate::target::SIGSET_BYTES;
 pub use crate::target::uapi::*;
+#[cfg(target_arch = "x86")]
+pub use crate::target::uapi_of_arch::AT_SYSINFO;
+#[cfg(target_arch = "powerpc64")]
+pub use crate::target::uapi_of_arch::PPC_FEATURE2_SCV;
 
 /// The kernel's name for an AIO context: the address of its completion ring in user space. 0 is none.
 pub type aio_context_t = c_ulong;

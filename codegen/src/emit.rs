@@ -16,7 +16,7 @@ pub(crate) use c::{asm, c};
 use crate::Error;
 use crate::ctype::{self, Width};
 use crate::tables::{
-    Abi, Absent, Call, Constants, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables,
+    Abi, Absent, Call, Constants, Convention, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables,
 };
 use std::fmt::Write as _;
 
@@ -198,10 +198,11 @@ fn raw(
          use super::{nr, stub};\n    use crate::abi::Word;\n    #[allow(unused_imports)]\n    use crate::types::*;\n    \
          #[allow(unused_imports)]\n    use core::ffi::*;\n",
     );
+    let most = abi.stub().map_or(MOST_ARGUMENTS, Convention::most_arguments);
     for call in calls {
         let body = |f: &Function<'_>| f.body(call.name);
         let function = Function::of(abi, prototypes, call);
-        if let Some(function) = function.filter(|function| function.slots().len() <= MOST_ARGUMENTS) {
+        if let Some(function) = function.filter(|function| function.slots().len() <= most) {
             function.write(out, call.name, "", "", &body(&function));
         }
     }

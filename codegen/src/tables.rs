@@ -8,7 +8,7 @@ use std::borrow::Cow;
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
 
-/// No Linux call takes more arguments than this.
+/// No Linux call takes more arguments than this, where each is a register.
 pub(crate) const MOST_ARGUMENTS: usize = 6;
 
 /// The entry point that is none: the kernel answers `ENOSYS`. A number that is only reserved ends there, too.
@@ -977,6 +977,11 @@ impl Convention {
     /// Whether an unnameable register gets its value from a block of memory, and not from another register.
     pub(crate) fn loads_from_memory(&self) -> bool {
         self.load.iter().any(|line| line.contains("{block}"))
+    }
+
+    /// How many words a call may have at most: a 64-bit argument of two may leave a hole, for which memory has the room.
+    pub fn most_arguments(&self) -> usize {
+        MOST_ARGUMENTS + usize::from(self.stack.is_some())
     }
 
     /// Whether there are stubs in Rust.

@@ -1,5 +1,6 @@
 //! Generated text: the committed copies are what a build emits, and a build emits only when it has to.
 
+use aio_codegen::tables::Asm;
 use aio_codegen::{Tables, emit};
 use aio_tests::root;
 use std::fs;
@@ -70,4 +71,26 @@ fn a_build_emits_the_committed_text_and_only_once() {
     assert!(progress.contains("Compiling aio-sys"), "the library was built again: {progress}");
     let ran = progress.lines().any(|line| line.contains("Running") && line.contains("build-script-build"));
     assert!(!ran, "the generator ran again: {progress}");
+}
+
+/// Attributes and dependencies cannot be emitted: what they name is held against the tables.
+#[test]
+fn the_crate_names_the_architectures_of_nightly_stubs() {
+    let tables = Tables::embedded().unwrap();
+    let nightly = tables.abis.iter().filter(|abi| abi.call.as_ref().is_some_and(|call| call.asm == Asm::Nightly));
+    let mut wanted: Vec<&str> = nightly.flat_map(|abi| abi.rust.iter().map(String::as_str)).collect();
+    wanted.sort();
+    let named = |text: &str, from: &str| {
+        let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
+        let words = rest.split(")").next().unwrap().split("target_arch = \"").skip(1);
+        let mut names: Vec<String> = words.map(|word| word.split('"').next().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let read = |path: &str| fs::read_to_string(root().join("aio-sys").join(path)).unwrap();
+    let (library, manifest) = (read("src/lib.rs"), read("Cargo.toml"));
+    assert_eq!(named(&library, "#![cfg_attr("), wanted, "lib.rs: feature(asm_experimental_arch)");
+    let before = library.split_once("mod by_libc;").unwrap().0;
+    assert_eq!(named(&before[before.rfind("#[cfg(").unwrap()..], "nightly\")"), wanted, "lib.rs: mod by_libc");
+    assert_eq!(named(&manifest, "[target.'cfg("), wanted, "Cargo.toml: libc");
 }

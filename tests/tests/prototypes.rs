@@ -197,7 +197,7 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x86_64", "fd, vec, vlen, pos_l, pos_h"),
             ("x32", "fd, vec, vlen, pos"),
-            ("mips-n32", "fd, vec, vlen, pos_low, pos_high"),
+            ("mips-n32", "fd, vec, vlen, pos_l, pos_h"),
         ],
     ),
     (
@@ -205,7 +205,7 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x86_64", "fd, vec, vlen, pos_l, pos_h, flags"),
             ("x32", "fd, vec, vlen, pos, flags"),
-            ("mips-n32", "fd, vec, vlen, pos_low, pos_high, flags"),
+            ("mips-n32", "fd, vec, vlen, pos_l, pos_h, flags"),
         ],
     ),
     (
@@ -294,6 +294,29 @@ fn registers_are_laid_out_as_the_abi_wants() {
             }
         }
     }
+}
+
+/// The same of the text that a build gets, for the ABIs with stubs.
+#[test]
+fn the_emitted_calls_are_laid_out_as_the_abi_wants() {
+    let tables = embedded();
+    let mut seen = 0;
+    for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
+        let text = emit::target(&tables, abi).unwrap();
+        let word = |register: &str| match register.split_once('[') {
+            Some((name, half)) => format!("Word::halves({name} as u64)[{half}"),
+            None => format!("Word::from({register})"),
+        };
+        for (name, layouts) in LAYOUTS {
+            for (_, expected) in layouts.iter().filter(|(abis, _)| abis.split(' ').any(|name| name == abi.name)) {
+                let registers: Vec<_> = expected.split(", ").map(word).collect();
+                let call = format!("stub::syscall{}(nr::SYS_{name}, {})", registers.len(), registers.join(", "));
+                assert!(text.contains(&call), "{}: no {call}", abi.name);
+                seen += usize::from(call.contains("halves"));
+            }
+        }
+    }
+    assert!(seen >= 20, "{seen} with a split argument");
 }
 
 /// Where the kernel joins halves, it says which is which: the names of its arguments are the oracle for memory order.

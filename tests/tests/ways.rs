@@ -132,16 +132,14 @@ mod int80 {
 #[cfg(target_arch = "x86")]
 mod sysinfo {
     use aio_sys::abi::{self, Word, sysinfo};
+    use aio_sys::types::AT_SYSINFO;
     use aio_sys::{Errno, nr};
     use std::ffi::c_void;
     use std::os::fd::AsRawFd as _;
 
-    // arch/x86/include/uapi/asm/auxvec.h
-    const AT_SYSINFO: libc::c_ulong = 32;
-
     fn entry() -> Option<*const c_void> {
         // SAFETY: it has no conditions.
-        let entry = unsafe { libc::getauxval(AT_SYSINFO) };
+        let entry = unsafe { libc::getauxval(AT_SYSINFO as libc::c_ulong) };
         if entry == 0 {
             println!("SKIPPED: the auxiliary vector has no AT_SYSINFO");
         }

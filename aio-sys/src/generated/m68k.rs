@@ -1357,6 +1357,8 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/auxvec.h`.
+    pub const AT_HWCAP2: usize = 0x1a;
     /// `include/uapi/linux/uio.h`.
     pub const UIO_MAXIOV: usize = 0x400;
     /// `fs/aio.c`.

@@ -1367,6 +1367,8 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/auxvec.h`.
+    pub const AT_HWCAP2: usize = 0x1a;
     /// `include/uapi/linux/uio.h`.
     pub const UIO_MAXIOV: usize = 0x400;
     /// `fs/aio.c`.
@@ -1695,6 +1697,54 @@ pub mod stub {
                 "addu $29, $29, 32",
                 a4 = in(reg) a4.register(),
                 a5 = in(reg) a5.register(),
+                inlateout("$2") nr as isize => result,
+                in("$4") a0.register(),
+                in("$5") a1.register(),
+                in("$6") a2.register(),
+                inlateout("$7") a3.register() => _,
+                lateout("$3") _,
+                lateout("$8") _,
+                lateout("$9") _,
+                lateout("$10") _,
+                lateout("$11") _,
+                lateout("$12") _,
+                lateout("$13") _,
+                lateout("$14") _,
+                lateout("$15") _,
+                lateout("$24") _,
+                lateout("$25") _,
+                options(preserves_flags),
+            );
+        }
+        result
+    }
+
+    /// A system call with 7 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    ///
+    /// # Safety
+    ///
+    /// Whatever the kernel does for this number with these arguments must be sound here.
+    #[inline(never)]
+    pub unsafe fn syscall7(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word, a6: Word) -> isize {
+        let result: isize;
+        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        unsafe {
+            asm!(
+                "subu $29, $29, 32",
+                "sw {a4}, 16($29)",
+                "sw {a5}, 20($29)",
+                "sw {a6}, 24($29)",
+                "syscall",
+                "sltu $7, $0, $7",
+                "slt $3, $0, $2",
+                "and $7, $7, $3",
+                "subu $7, $0, $7",
+                "xor $2, $2, $7",
+                "subu $2, $2, $7",
+                "addu $29, $29, 32",
+                a4 = in(reg) a4.register(),
+                a5 = in(reg) a5.register(),
+                a6 = in(reg) a6.register(),
                 inlateout("$2") nr as isize => result,
                 in("$4") a0.register(),
                 in("$5") a1.register(),
@@ -3274,6 +3324,13 @@ pub mod raw {
         unsafe { stub::syscall0(nr::SYS_restart_syscall) }
     }
 
+    /// `fadvise64(int fd, loff_t offset, loff_t len, int advice)`, defined in `mm/fadvise.c`.
+    #[inline]
+    pub unsafe fn fadvise64(fd: c_int, offset: i64, len: i64, advice: c_int) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall7(nr::SYS_fadvise64, Word::from(fd), Word::from(0), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(len as u64)[0], Word::halves(len as u64)[1], Word::from(advice)) }
+    }
+
     /// `statfs64(const char __user * pathname, size_t sz, struct statfs64 __user * buf)`, defined in `fs/statfs.c`.
     #[inline]
     pub unsafe fn statfs64(pathname: *const c_char, sz: usize, buf: *mut c_void) -> isize {
@@ -3608,6 +3665,13 @@ pub mod raw {
     pub unsafe fn splice(fd_in: c_int, off_in: *mut i64, fd_out: c_int, off_out: *mut i64, len: usize, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_splice, Word::from(fd_in), Word::from(off_in), Word::from(fd_out), Word::from(off_out), Word::from(len), Word::from(flags)) }
+    }
+
+    /// `sync_file_range(int fd, loff_t offset, loff_t nbytes, unsigned int flags)`, defined in `fs/sync.c`.
+    #[inline]
+    pub unsafe fn sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        unsafe { stub::syscall7(nr::SYS_sync_file_range, Word::from(fd), Word::from(0), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(nbytes as u64)[0], Word::halves(nbytes as u64)[1], Word::from(flags)) }
     }
 
     /// `tee(int fdin, int fdout, size_t len, unsigned int flags)`, defined in `fs/splice.c`.

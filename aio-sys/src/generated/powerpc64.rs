@@ -1319,6 +1319,8 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/auxvec.h`.
+    pub const AT_HWCAP2: usize = 0x1a;
     /// `include/uapi/linux/uio.h`.
     pub const UIO_MAXIOV: usize = 0x400;
     /// `fs/aio.c`.
@@ -1331,6 +1333,8 @@ pub mod uapi {
 
 #[allow(dead_code)]
 pub mod uapi_of_arch {
+    /// `arch/powerpc/include/uapi/asm/cputable.h`.
+    pub const PPC_FEATURE2_SCV: usize = 0x100000;
     /// `arch/powerpc/include/uapi/asm/fcntl.h`.
     pub const O_NONBLOCK: i32 = 0x800;
     /// `arch/powerpc/include/uapi/asm/fcntl.h`.
@@ -1623,7 +1627,7 @@ pub mod stub {
         result
     }
 
-    /// By `scv 0`, faster than `sc`, on a kernel and a CPU (POWER9 or later) that have it: where `AT_HWCAP2` of the auxiliary vector has `PPC_FEATURE2_SCV`. Elsewhere it is SIGILL.
+    /// By `scv 0`, faster than `sc`, on a kernel and a CPU (POWER9 or later) that have it: where [`AT_HWCAP2`](crate::types::AT_HWCAP2) of the auxiliary vector has [`PPC_FEATURE2_SCV`](crate::types::PPC_FEATURE2_SCV). Elsewhere it is SIGILL.
     pub mod scv {
         use crate::abi::Word;
         use core::arch::asm;

@@ -1219,6 +1219,8 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/auxvec.h`.
+    pub const AT_HWCAP2: usize = 0x1a;
     /// `include/uapi/linux/uio.h`.
     pub const UIO_MAXIOV: usize = 0x400;
     /// `fs/aio.c`.
@@ -1231,6 +1233,10 @@ pub mod uapi {
 
 #[allow(dead_code)]
 pub mod uapi_of_arch {
+    /// `arch/x86/include/uapi/asm/auxvec.h`.
+    pub const AT_SYSINFO: usize = 0x20;
+    /// `arch/x86/include/uapi/asm/auxvec.h`.
+    pub const AT_SYSINFO_EHDR: usize = 0x21;
     /// `include/uapi/asm-generic/fcntl.h`.
     pub const O_NONBLOCK: i32 = 0x800;
     /// `include/uapi/asm-generic/fcntl.h`.

@@ -1,6 +1,6 @@
-//! A calling convention to Rust: `syscall0` to `syscall6`.
+//! A calling convention to Rust: `syscall0` to `syscall6`, and one more where memory has the room.
 
-use crate::tables::{Abi, Asm, Convention, Destroyed, Failure, MOST_ARGUMENTS, Other, Told};
+use crate::tables::{Abi, Asm, Convention, Destroyed, Failure, Other, Told};
 use std::fmt::Write as _;
 
 /// Functions of one convention in the making.
@@ -80,7 +80,7 @@ impl Stubs<'_> {
             let _ = writeln!(out, "    ///\n    /// {quirk}");
         }
         let _ = writeln!(out, "    pub const INSTRUCTION: &str = {instruction:?};");
-        for count in 0..=MOST_ARGUMENTS {
+        for count in 0..=self.convention.most_arguments() {
             self.stub(out, count);
         }
     }

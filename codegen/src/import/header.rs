@@ -233,8 +233,8 @@ pub(crate) fn values(includes: &Includes, header: &Path, names: &[&str]) -> Resu
 
 fn for_constants(includes: &Includes, header: &Path) -> Result<Unit, Error> {
     // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte order, but what is included
-    // must have one.
-    let asked = [("IS_ENABLED(option)", "0"), ("__MIPSEL__", "1"), ("__XTENSA_EL__", "1")];
+    // must have one; what only i386 has is wanted.
+    let asked = [("IS_ENABLED(option)", "0"), ("__MIPSEL__", "1"), ("__XTENSA_EL__", "1"), ("__i386__", "1")];
     let macros = asked.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok(includes.preprocess(header, &macros, None)?.0)
 }

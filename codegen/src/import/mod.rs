@@ -32,6 +32,9 @@ type Group = (&'static [&'static str], &'static str, &'static str);
 const CONSTANTS: &[(&str, &[Group])] = &[
     ("include/uapi/linux/aio_abi.h", &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6")]),
     ("include/uapi/linux/fs.h", &[(&["RWF_"], "i32", "4.6")]),
+    ("include/uapi/linux/auxvec.h", &[(&["AT_HWCAP2"], "usize", "3.10")]),
+    ("arch/x86/include/uapi/asm/auxvec.h", &[(&["AT_SYSINFO"], "usize", "2.6")]),
+    ("arch/powerpc/include/uapi/asm/cputable.h", &[(&["PPC_FEATURE2_SCV"], "usize", "5.9")]),
     ("include/uapi/linux/uio.h", &[(&["UIO_MAXIOV"], "usize", "2.6")]),
     ("fs/aio.c", &[(&["AIO_RING_MAGIC", "AIO_RING_COMPAT_", "AIO_RING_INCOMPAT_"], "u32", "3.10")]),
 ];
@@ -252,8 +255,9 @@ fn constants(
             constants.extend(found.into_iter().map(|(name, value)| constant(name, value, rust)));
         }
         if !constants.is_empty() {
+            let arch = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
             let (source, sha256) = ((*source).to_owned(), files::sha256(&path)?);
-            headers.push(Constants { archs: Vec::new(), source, sha256, constants });
+            headers.push(Constants { archs: arch.map(str::to_owned).into_iter().collect(), source, sha256, constants });
         }
     }
     Ok(headers)
