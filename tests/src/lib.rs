@@ -1,5 +1,6 @@
 //! What the tests share: the crates that they are compared with, and a skip that a reader of the log sees.
 
+#[cfg(not(guest))]
 pub mod shim;
 
 use std::io::Write as _;

@@ -555,7 +555,10 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("include/uapi/linux/uio.h", "#define UIO_MAXIOV 1024\n"),
     ("include/uapi/linux/auxvec.h", "#define AT_HWCAP2 26\n"),
-    ("arch/x86/include/uapi/asm/auxvec.h", "#ifdef __i386__\n#define AT_SYSINFO 32\n#endif\n#define AT_SYSINFO_EHDR 33\n"),
+    (
+        "arch/x86/include/uapi/asm/auxvec.h",
+        "#ifdef __i386__\n#define AT_SYSINFO 32\n#endif\n#define AT_SYSINFO_EHDR 33\n",
+    ),
     ("arch/powerpc/include/uapi/asm/cputable.h", "#define PPC_FEATURE2_SCV 0x00100000 /* scv syscall */\n"),
     ("include/uapi/linux/mman.h", "#include <asm/mman.h>\n#define MAP_PRIVATE 0x02\n"),
     ("include/uapi/asm-generic/fcntl.h", "#define O_NONBLOCK 00004000\n#define O_CLOEXEC 02000000\n"),
