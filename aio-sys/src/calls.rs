@@ -1,5 +1,7 @@
 //! The entry points of native AIO, typed: declared here, derived by `#[syscall]`.
 
+#![cfg_attr(any(target_arch = "riscv32", target_arch = "m68k"), allow(dead_code, unused_imports))]
+
 use crate::syscall;
 use crate::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
 use crate::{Arg, Errno};
@@ -216,6 +218,7 @@ pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(
 /// # Kernel
 ///
 /// Since 2.5; `fs/aio.c`, io_getevents(2). riscv32 and loongarch32 never had it.
+#[cfg(not(target_arch = "riscv32"))]
 #[syscall(
     io_getevents(
         ctx,
@@ -245,6 +248,7 @@ pub fn io_getevents(
 /// # Kernel
 ///
 /// Since 4.18; `fs/aio.c`, io_getevents(2). Absent on riscv32, loongarch32, m68k, sh and xtensa.
+#[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
 #[syscall(
     io_pgetevents(
         ctx,

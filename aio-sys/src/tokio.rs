@@ -74,7 +74,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::vec::Vec;
@@ -140,7 +140,8 @@ struct Shared<B: IoBuf + Send> {
     driver: AbortHandle,
     capacity: usize,
     nowait: bool,
-    fallbacks: AtomicU64,
+    // Not every target has 64-bit atomics.
+    fallbacks: AtomicUsize,
 }
 
 struct Driven<B: IoBuf + Send> {
@@ -252,7 +253,7 @@ impl Builder {
             runtime,
             capacity,
             nowait: self.nowait,
-            fallbacks: AtomicU64::new(0),
+            fallbacks: AtomicUsize::new(0),
         });
         Ok(Queue { shared })
     }
@@ -279,7 +280,7 @@ impl<B: IoBuf + Send> Queue<B> {
 
     /// How many transfers a helper thread had to do or to finish: see [`Builder::nowait`].
     pub fn fallbacks(&self) -> u64 {
-        self.shared.fallbacks.load(Ordering::Relaxed)
+        self.shared.fallbacks.load(Ordering::Relaxed) as u64
     }
 }
 

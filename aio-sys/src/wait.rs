@@ -1,7 +1,13 @@
 //! Waiting for events by the call that the target has, with any time that a `Duration` can say.
 
-use crate::types::{io_event, sigset_t, timespec};
-use crate::{ContextId, Errno, io_getevents, io_pgetevents};
+#[cfg(not(target_arch = "riscv32"))]
+use crate::io_getevents;
+#[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
+use crate::io_pgetevents;
+#[cfg(any(test, not(target_arch = "riscv32")))]
+use crate::types::timespec;
+use crate::types::{io_event, sigset_t};
+use crate::{ContextId, Errno};
 use core::time::Duration;
 
 /// io_getevents(2), or io_pgetevents(2) if there is a mask. Without a timeout it waits for good; one that is too long for
@@ -59,6 +65,7 @@ pub(crate) fn wait(
 }
 
 /// By the calls that take the target's own [`timespec`].
+#[cfg(not(target_arch = "riscv32"))]
 fn plain(
     ctx: ContextId,
     min_nr: usize,
@@ -69,10 +76,26 @@ fn plain(
     let timeout = timeout.map(saturated);
     match sigmask {
         None => io_getevents(ctx, min_nr, events, timeout.as_ref()),
+        #[cfg(not(target_arch = "m68k"))]
         Some(_) => io_pgetevents(ctx, min_nr, events, timeout.as_ref(), sigmask),
+        #[cfg(target_arch = "m68k")]
+        Some(_) => Err(Errno::ENOSYS),
     }
 }
 
+/// riscv32 never had them.
+#[cfg(target_arch = "riscv32")]
+fn plain(
+    _: ContextId,
+    _: usize,
+    _: &mut [io_event],
+    _: Option<Duration>,
+    _: Option<&sigset_t>,
+) -> Result<usize, Errno> {
+    Err(Errno::ENOSYS)
+}
+
+#[cfg(any(test, not(target_arch = "riscv32")))]
 fn saturated(time: Duration) -> timespec {
     #[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
     const LONGEST: timespec = timespec { tv_sec: i64::MAX, tv_nsec: 0 };

@@ -2,6 +2,7 @@
 
 use crate::{Numbers, Oracle, text};
 use aio_codegen::Tables;
+use aio_codegen::tables::Constants;
 use aio_tests::package_source;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -70,7 +71,10 @@ fn its_constants_are_ours() {
         let constants_of_headers = common.iter().chain(&own).flat_map(|header| &header.constants);
         let ours: BTreeMap<_, _> = constants_of_headers.map(|constant| (&*constant.name, constant.value)).collect();
         let text = text(&source.join("src").join(file));
-        for constant in own.iter().flat_map(|header| &header.constants) {
+        // The auxiliary vector has a file of its own there, and PowerPC's bits in it have none.
+        let general =
+            |header: &&&Constants| !["auxvec.h", "cputable.h"].iter().any(|file| header.source.ends_with(file));
+        for constant in own.iter().filter(general).flat_map(|header| &header.constants) {
             let theirs = constants(&text, &constant.name).find(|(name, _)| *name == constant.name);
             assert_eq!(theirs, Some((&*constant.name, constant.value)), "{file}");
         }
