@@ -113,9 +113,9 @@ pub fn ways(tables: &Tables) -> Vec<Way<'_>> {
     ways
 }
 
-/// The text of a module.
+/// The text of a module; where a compiler's features choose among several, the last has the stubs.
 fn module(text: &str, indent: &str, name: &str) -> String {
-    let from = text.find(&format!("\n{indent}pub mod {name} {{")).expect("every way has its module") + 1;
+    let from = text.rfind(&format!("\n{indent}pub mod {name} {{")).expect("every way has its module") + 1;
     let end = format!("\n{indent}}}\n");
     let length = text[from..].find(&end).expect("a module ends");
     text[from..from + length + end.len()].to_owned()
