@@ -66,7 +66,7 @@ mod int80 {
         unsafe { libc::waitpid(child, &mut status, 0) };
         let there = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0;
         if !there {
-            println!("SKIPPED: the kernel has no 32-bit calls (int 0x80: wait status {status:#x})");
+            aio_tests::skip("int 0x80", &format!("the kernel has no 32-bit calls: wait status {status:#x}"));
         }
         there
     }
@@ -141,7 +141,7 @@ mod sysinfo {
         // SAFETY: it has no conditions.
         let entry = unsafe { libc::getauxval(AT_SYSINFO as libc::c_ulong) };
         if entry == 0 {
-            println!("SKIPPED: the auxiliary vector has no AT_SYSINFO");
+            aio_tests::skip("the 32-bit vDSO", "the auxiliary vector has no AT_SYSINFO");
         }
         (entry != 0).then_some(entry as *const c_void)
     }
