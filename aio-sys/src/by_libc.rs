@@ -14,6 +14,7 @@ macro_rules! stubs {
         /// # Safety
         ///
         /// Whatever the kernel does for this number with these arguments must be sound here.
+        #[allow(clippy::too_many_arguments)]
         pub unsafe fn $name(nr: c_long $(, $argument: Word)*) -> isize {
             // SAFETY: passed on; `syscall` takes register-wide words, however many.
             result(|| unsafe { libc::syscall(nr $(, $argument.register())*) })

@@ -1725,6 +1725,7 @@ pub mod stub {
     ///
     /// Whatever the kernel does for this number with these arguments must be sound here.
     #[inline(never)]
+    #[allow(clippy::too_many_arguments)]
     pub unsafe fn syscall7(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word, a6: Word) -> isize {
         let result: isize;
         // SAFETY: the operands are the convention above; what the call does is the caller's promise.

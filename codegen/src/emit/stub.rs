@@ -103,7 +103,7 @@ impl Stubs<'_> {
             "\n    /// A system call with {count} {plural}. The result is the kernel's own: `-4095..=-1` is `-errno`.\n    \
              ///\n    /// # Safety\n    ///\n    /// {safety}\n{}    \
              pub unsafe fn syscall{count}({}) -> isize {{\n        let result: {};",
-            self.inline(),
+            self.inline() + if count < 7 { "" } else { "    #[allow(clippy::too_many_arguments)]\n" },
             parameters.join(", "),
             if wide { "u64" } else { "isize" }
         );
