@@ -55,18 +55,6 @@ fn gotcha_02_csky_and_hexagon_rename_84() {
     for abi in ["aarch64", "riscv64", "riscv32", "loongarch64", "loongarch32", "nios2", "openrisc", "arc"] {
         holds(&tables, &[(abi, "sync_file_range", 84, "sys_sync_file_range")]);
     }
-    // The header alone renames: without it the table's name stands, though the entry point is swapped.
-    let tree = Tree::new();
-    tree.write("arch/csky/include/uapi/asm/unistd.h", "#include <asm/unistd_32.h>\n");
-    let tables = imported(&tree, &[]);
-    holds(
-        &tables,
-        &[
-            ("csky", "sync_file_range", 84, "sys_sync_file_range2"),
-            ("hexagon", "sync_file_range2", 84, "sys_sync_file_range2"),
-        ],
-    );
-    lacks(&tables, "sync_file_range", &["hexagon"]);
 }
 
 /// What MIPS swaps in assembly, and only if it is configured for FPU affinity, is not followed.

@@ -248,7 +248,7 @@ fn the_repository_changes_as_a_whole() {
     assert_eq!(contents(&repository.path().join("aio-sys/src/generated")).len(), stubs + 2);
     let readme = fs::read_to_string(&readme).unwrap();
     assert!(readme.starts_with("# Mine\n<!--") && readme.ends_with("```\nmore of mine\n"), "{readme}");
-    assert!(readme.contains("\n| x32 |  | 10 | 7.2.13 | 0x40000000 | 543 | 207 |"), "{readme}");
+    assert!(readme.contains("\n| x32 | yes | 10 | 7.2.13 | 0x40000000 | 543 | 207 |"), "{readme}");
     assert_eq!(import().2, format!("{RESOLVED}0 of {all} files changed\n"));
 }
 
