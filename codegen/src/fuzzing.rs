@@ -4,7 +4,7 @@ use crate::import::fuzzing;
 use crate::{Error, Tables, emit};
 use std::sync::LazyLock;
 
-pub use fuzzing::{header, prototypes, table, tree};
+pub use fuzzing::{header, known, prototypes, table, tree};
 
 /// The repository's own tables.
 pub(crate) static TABLES: LazyLock<Tables> =
@@ -14,7 +14,7 @@ pub(crate) static TABLES: LazyLock<Tables> =
 pub fn toml(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
     for kind in ["absent.toml", "prototypes.toml", "errno.toml", "uapi.toml", "i386.toml"] {
-        let tables = TABLES.with(kind, text.clone());
+        let tables = TABLES.with(vec![(kind.to_owned(), text.clone())]);
         let read = || match kind {
             "absent.toml" => tables.absent().map(drop),
             "prototypes.toml" => tables.prototypes().map(drop),

@@ -523,13 +523,13 @@ impl Tables {
         Ok(tables)
     }
 
-    /// These tables with another text in place of one file.
+    /// These tables with other texts in place of some files.
     #[cfg(fuzzing)]
-    pub(crate) fn with(&self, name: &str, text: String) -> Tables {
+    pub(crate) fn with(&self, texts: Vec<(String, String)>) -> Tables {
         let (sources, abis) = (self.sources.clone(), self.abis.clone());
         let mut files = self.files.clone();
-        files.retain(|(file, ..)| file != name);
-        files.push((name.to_owned(), "hostile.toml".to_owned(), text.into()));
+        files.retain(|(file, ..)| texts.iter().all(|(name, _)| name != file));
+        files.extend(texts.into_iter().map(|(name, text)| (name, "hostile.toml".to_owned(), text.into())));
         Tables { sources, abis, files }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{cpp, prototypes as definitions, render, tbl, unistd};
 use crate::fuzzing::TABLES;
-use crate::tables::KernelTable;
+use crate::tables::{KernelTable, Tables};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ pub fn table(bytes: &[u8]) {
         let Ok(rows) = tbl::parse("hostile.tbl", &text(bytes), &taken) else { continue };
         let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
         let table = KernelTable { rows, ..KernelTable::default() };
-        let again = TABLES.with(&format!("{source}.toml"), render::table(&table));
+        let again = TABLES.with(vec![(format!("{source}.toml"), render::table(&table))]);
         assert_eq!(again.table(source).expect("what was written can be read").rows, table.rows);
     }
 }
@@ -50,13 +50,19 @@ pub fn prototypes(bytes: &[u8]) {
     let _ = definitions::parse("arch/x86/hostile.c", &text(bytes));
 }
 
+/// What is known when the tree has been imported before: far less than the committed tables, which take longer to read than
+/// all the rest.
+pub fn known(root: &Path) -> Tables {
+    TABLES.with(super::tree(root, &TABLES, &[]).expect("the tree is good"))
+}
+
 /// A kernel tree in a folder; whatever is made of it can be read.
-pub fn tree(root: &Path) {
-    match super::tree(root, &TABLES, &[]) {
+pub fn tree(root: &Path, known: &Tables) {
+    match super::tree(root, known, &[]) {
         Ok(files) => {
-            let tables =
-                files.into_iter().fold(TABLES.with("", String::new()), |all, (name, text)| all.with(&name, text));
-            for source in tables.sources.iter().filter(|source| tables.has_table(&source.name)) {
+            let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
+            let tables = TABLES.with(files);
+            for source in tables.sources.iter().filter(|source| names.contains(&format!("{}.toml", source.name))) {
                 tables.table(&source.name).expect("what was written can be read");
             }
             tables.prototypes().expect("what was written can be read");
