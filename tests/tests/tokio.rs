@@ -305,33 +305,40 @@ fn a_request_that_is_dropped_in_its_own_batch() {
 }
 
 /// Somebody else reads the counter: what has ended then is found with the next request, or the next completion.
+/// In a process of its own, where no other test makes an eventfd meanwhile.
 #[test]
 fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let eventfds = || {
-            let fds = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
-            let is_one = |path: &std::path::PathBuf| {
-                std::fs::read_link(path).is_ok_and(|link| link.to_string_lossy().contains("eventfd"))
+    in_child(|| {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let eventfds = || {
+                let fds = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
+                let is_one = |path: &std::path::PathBuf| {
+                    std::fs::read_link(path).is_ok_and(|link| link.to_string_lossy().contains("eventfd"))
+                };
+                fds.filter(is_one).map(|path| path.file_name().unwrap().to_str().unwrap().parse::<i32>().unwrap())
             };
-            fds.filter(is_one).map(|path| path.file_name().unwrap().to_str().unwrap().parse::<i32>().unwrap())
-        };
-        let before: Vec<i32> = eventfds().collect();
-        let queue = queue::<Vec<u8>>(4);
-        let eventfd = eventfds().find(|fd| !before.contains(fd)).unwrap();
-        let (reader, mut writer) = pair();
-        let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
-        assert!(poll_once(poll.as_mut()).is_pending());
-        // The task has not run meanwhile: there is only this thread.
-        writer.write_all(b"x").unwrap();
-        let mut count = 0u64;
-        // SAFETY: the kernel writes 8 bytes.
-        assert_eq!(unsafe { libc::read(eventfd, (&raw mut count).cast(), 8) }, 8);
-        assert_eq!(count, 1);
-        let soon = Duration::from_millis(50);
-        assert!(tokio::time::timeout(soon, poll.as_mut()).await.is_err(), "nobody has told");
-        assert_eq!(queue.poll(&writer, PollEvents::OUT).await.map(|found| found.contains(PollEvents::OUT)), Ok(true));
-        assert!(poll_once(poll.as_mut()).is_ready());
+            let before: Vec<i32> = eventfds().collect();
+            let queue = queue::<Vec<u8>>(4);
+            let eventfd = eventfds().find(|fd| !before.contains(fd)).unwrap();
+            let (reader, mut writer) = pair();
+            let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
+            assert!(poll_once(poll.as_mut()).is_pending());
+            // The task has not run meanwhile: there is only this thread.
+            writer.write_all(b"x").unwrap();
+            let mut count = 0u64;
+            // SAFETY: the kernel writes 8 bytes.
+            assert_eq!(unsafe { libc::read(eventfd, (&raw mut count).cast(), 8) }, 8);
+            assert_eq!(count, 1);
+            let soon = Duration::from_millis(50);
+            assert!(tokio::time::timeout(soon, poll.as_mut()).await.is_err(), "nobody has told");
+            assert_eq!(
+                queue.poll(&writer, PollEvents::OUT).await.map(|found| found.contains(PollEvents::OUT)),
+                Ok(true)
+            );
+            assert!(poll_once(poll.as_mut()).is_ready());
+        });
+        true
     });
 }
 
