@@ -258,15 +258,16 @@ impl<'p> Function<'p> {
     fn of(abi: &Abi, prototypes: &'p [Prototype], call: &Call<'_>) -> Option<Function<'p>> {
         let mut entries = [call.entry, call.compat].into_iter().flatten();
         let own = entries.find_map(|entry| Function::new(abi, prototype(prototypes, abi, entry)?))?;
+        let compat = own.prototype.entry.starts_with("compat_sys_");
         let generic = format!("sys_{}", call.name);
         let everywhere = |prototype: &&Prototype| prototype.entry == generic && !prototype.source.starts_with("arch/");
         for prototype in prototypes.iter().filter(everywhere).filter(|_| own.prototype.entry != generic) {
-            let Some(shared) = Function::new(abi, prototype) else { continue };
+            let Some(shared) = Function::with_long(abi, prototype, compat) else { continue };
             if shared.joins(&own) {
                 return Some(Function { splits: Some(own.prototype), ..shared });
             }
             // Where only the compat entry point is in the table, as some of x32's, its pointers are numbers to the kernel.
-            if own.prototype.entry.starts_with("compat_sys_") && shared.shape() == own.shape() {
+            if compat && shared.shape() == own.shape() {
                 return Some(shared);
             }
         }
@@ -274,9 +275,19 @@ impl<'p> Function<'p> {
     }
 
     fn new(abi: &Abi, prototype: &'p Prototype) -> Option<Function<'p>> {
+        Function::with_long(abi, prototype, prototype.entry.starts_with("compat_sys_"))
+    }
+
+    /// A `long` is the program's, but where a program whose `long` has 32 bits comes to a native entry point of a 64-bit
+    /// kernel, as x32 does: its registers have 64, and what the kernel declares, or has a pointer to, is its own `long`.
+    fn with_long(abi: &Abi, prototype: &'p Prototype, compat: bool) -> Option<Function<'p>> {
+        let kernels_long = abi.bits == 32 && abi.pairs == Pairs::Whole && !compat;
         let mut parameters = Vec::new();
         for (c, name) in &prototype.args {
-            let rust = ctype::rust(c)?;
+            let mut rust = ctype::rust(c)?;
+            if kernels_long {
+                rust.name = rust.name.replace("c_long", "i64").replace("c_ulong", "u64");
+            }
             let pairs = match rust.width {
                 Width::Word => Pairs::Whole,
                 Width::Wide => abi.pairs,
@@ -412,6 +423,21 @@ mod tests {
         let by_hand = ["int, fd", "int, advice", "u32, a", "u32, b", "u32, c", "u32, d"];
         assert_eq!(signature(&by_hand, &advise).len(), 6, "the advice has another place");
         assert_eq!(signature(&["int, fd", "u32, x"], &["int, fd", "int, x"])[1], "u32", "nothing is split");
+    }
+
+    #[test]
+    fn a_long_is_the_kernels_where_registers_are_wider_than_the_programs() {
+        let tables = Tables::embedded().unwrap();
+        let types = |abi: &str, entry: &str| -> Vec<String> {
+            let prototype = made_up(entry, "fs/made_up.c", &["long, x", "unsigned long __user *, y", "size_t, z"]);
+            let function = Function::new(tables.abi(abi).unwrap(), &prototype).unwrap();
+            function.parameters.iter().map(|parameter| parameter.rust.clone()).collect()
+        };
+        assert_eq!(types("x32", "sys_made_up"), ["i64", "*mut u64", "usize"]);
+        let own = ["c_long", "*mut c_ulong", "usize"];
+        assert_eq!(types("x32", "compat_sys_made_up"), own);
+        assert_eq!(types("x86_64", "sys_made_up"), own);
+        assert_eq!(types("i386", "sys_made_up"), own);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use aio_sys::types::*;
 use aio_sys::{Cause, Context, Errno, IocbFlags, PollEvents, Ring, RwFlags, SubmitOutcome, nr};
-use common::{AIO_CALLS, aio_nr, file, in_child, pair, refuse};
+use common::{AIO_CALLS, aio_nr, catches, file, in_child, pair, refuse};
 use std::io::Write;
 use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, RawFd};
@@ -353,7 +353,7 @@ fn a_filter_that_answers_0_does_not_make_it_spin() {
 }
 
 /// The kernel before 5.1, on 32-bit ABIs: the older call serves.
-#[cfg(target_pointer_width = "32")]
+#[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
 #[test]
 fn without_time64_the_older_calls_serve() {
     in_child(|| {
@@ -479,14 +479,14 @@ fn however_it_ends_the_quota_comes_back() {
     assert_eq!(submit(&busy, &[&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(), Ok(1));
     drop(busy);
     settles("drop with a poll in flight", limit);
-    assert!(
-        std::panic::catch_unwind(|| {
+    if catches("a context that is unwound over") {
+        let panicked = std::panic::catch_unwind(|| {
             let _context = large();
             panic!("on purpose");
-        })
-        .is_err()
-    );
-    settles("unwinding", limit);
+        });
+        assert!(panicked.is_err());
+        settles("unwinding", limit);
+    }
 }
 
 // --- flags ----------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ use aio_sys::types::aio_ring;
 use aio_sys::{
     AlignedBuf, AlignedBufError, Completion, Errno, Full, Part, PollEvents, PollToken, Queue, RwFlags, Token,
 };
-use common::{AIO_CALLS, Random, aio_nr, file, in_child, pair, refuse, seeds};
+use common::{AIO_CALLS, Random, aio_nr, catches, file, in_child, pair, refuse, seeds};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
@@ -160,7 +160,8 @@ fn parts_of_buffers() {
     file.read_exact_at(&mut written, 49).unwrap();
     assert_eq!(written, [49, 2, 3, 52]);
     #[allow(clippy::reversed_empty_ranges, reason = "the mistake to be caught")]
-    for range in [0..5, 5..5, 3..2] {
+    let beyond = if catches("a part out of range") { vec![0..5, 5..5, 3..2] } else { vec![] };
+    for range in beyond {
         assert!(catch_unwind(|| Part::new(vec![0; 4], range)).is_err());
     }
     assert_eq!(Part::new(vec![0; 4], 4..4).range(), 4..4);
@@ -402,6 +403,9 @@ fn rings() -> Vec<usize> {
 /// Every completion is given to a function that panics; `before` each is for the caller to make it harder. No hook is called,
 /// whose lock another thread may have held when this process was forked.
 fn panics(before: impl Fn()) {
+    if !catches("a panic of a completion's function") {
+        return;
+    }
     let (_reader, writer) = pair();
     let mut queue = queue(8);
     queue.batch(|batch| {
@@ -421,6 +425,9 @@ fn panics(before: impl Fn()) {
 
 #[test]
 fn a_panic_in_a_batch_submits_what_was_put_in() {
+    if !catches("a panic in a batch") {
+        return;
+    }
     let (_reader, writer) = pair();
     let mut queue = queue(4);
     let panicked = catch_unwind(AssertUnwindSafe(|| {

@@ -78,9 +78,14 @@ fn preadv_takes_the_low_half_first() {
     file.as_file().write_all_at(b"far!", FAR as u64).unwrap();
     let mut buffer = [0u8; 4];
     let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: 4 };
-    let (low, high) = (FAR as libc::c_ulong, (FAR as u64 >> 32) as libc::c_ulong);
+    let (fd, vector) = (file.as_raw_fd() as libc::c_ulong, (&raw mut vector).cast());
+    // x32's entry point takes the offset in one.
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
     // SAFETY: the vector is of one buffer, four bytes long.
-    let read = unsafe { raw::preadv(file.as_raw_fd() as libc::c_ulong, (&raw mut vector).cast(), 1, low, high) };
+    let read = unsafe { raw::preadv(fd, vector, 1, FAR) };
+    #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
+    // SAFETY: as above.
+    let read = unsafe { raw::preadv(fd, vector, 1, FAR as libc::c_ulong, (FAR as u64 >> 32) as libc::c_ulong) };
     assert_eq!((ok(read), &buffer), (4, b"far!"));
 }
 
@@ -89,7 +94,7 @@ fn lengths_beyond_4_gib() {
     let file = sparse();
     let (fd, path) = (file.as_raw_fd(), CString::new(file.path().as_os_str().as_bytes()).unwrap());
     let length = || file.as_file().metadata().unwrap().len();
-    #[cfg(target_pointer_width = "32")]
+    #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
     {
         // SAFETY: it takes no pointer.
         ok(unsafe { raw::ftruncate64(fd as u32, FAR) });
@@ -97,7 +102,7 @@ fn lengths_beyond_4_gib() {
         // SAFETY: the path is a C string.
         ok(unsafe { raw::truncate64(path.as_ptr(), FAR + 1) });
     }
-    #[cfg(target_pointer_width = "64")]
+    #[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
     {
         // SAFETY: it takes no pointer.
         ok(unsafe { raw::ftruncate(fd as u32, FAR as _) });
@@ -169,7 +174,7 @@ fn readahead_and_fadvise_reach_the_file() {
 /// Calls whose prototype depends on the architecture have a function here, each with the types of this one.
 #[test]
 fn every_variant_has_a_function() {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    #[cfg(any(target_arch = "x86", all(target_arch = "x86_64", target_pointer_width = "64")))]
     use std::ffi::c_ulong;
     use std::ffi::{c_char, c_int, c_uint};
     let _: unsafe fn(c_int, c_uint, u64, c_int, *const c_char) -> isize = raw::fanotify_mark;

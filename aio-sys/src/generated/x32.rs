@@ -1282,6 +1282,8 @@ pub mod stub {
     ///
     /// Who leaves the upper half of an argument to the compiler hands the kernel whatever was there; so does an operand of type `usize`. A pointer is zero-extended here, as musl does it.
     ///
+    /// A `long` of a native entry point is the kernel's, of 64 bits, and so is one that it has a pointer to: `raw` has `i64` and `u64`.
+    ///
     /// A call whose result is a file position, `lseek`, has 64 bits of it; `isize` has the lower 32.
     pub const INSTRUCTION: &str = "syscall";
 
@@ -1521,35 +1523,35 @@ pub mod raw {
 
     /// `lseek(unsigned int fd, off_t offset, unsigned int whence)`, defined in `fs/read_write.c`.
     #[inline]
-    pub unsafe fn lseek(fd: c_uint, offset: c_long, whence: c_uint) -> isize {
+    pub unsafe fn lseek(fd: c_uint, offset: i64, whence: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_lseek, Word::from(fd), Word::from(offset), Word::from(whence)) }
     }
 
     /// `mmap(unsigned long addr, unsigned long len, unsigned long prot, unsigned long flags, unsigned long fd, unsigned long off)`, defined in `arch/x86/kernel/sys_x86_64.c`.
     #[inline]
-    pub unsafe fn mmap(addr: c_ulong, len: c_ulong, prot: c_ulong, flags: c_ulong, fd: c_ulong, off: c_ulong) -> isize {
+    pub unsafe fn mmap(addr: u64, len: u64, prot: u64, flags: u64, fd: u64, off: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_mmap, Word::from(addr), Word::from(len), Word::from(prot), Word::from(flags), Word::from(fd), Word::from(off)) }
     }
 
     /// `mprotect(unsigned long start, size_t len, unsigned long prot)`, defined in `mm/mprotect.c`.
     #[inline]
-    pub unsafe fn mprotect(start: c_ulong, len: usize, prot: c_ulong) -> isize {
+    pub unsafe fn mprotect(start: u64, len: usize, prot: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_mprotect, Word::from(start), Word::from(len), Word::from(prot)) }
     }
 
     /// `munmap(unsigned long addr, size_t len)`, defined in `mm/mmap.c`.
     #[inline]
-    pub unsafe fn munmap(addr: c_ulong, len: usize) -> isize {
+    pub unsafe fn munmap(addr: u64, len: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_munmap, Word::from(addr), Word::from(len)) }
     }
 
     /// `brk(unsigned long brk)`, defined in `mm/mmap.c`.
     #[inline]
-    pub unsafe fn brk(brk: c_ulong) -> isize {
+    pub unsafe fn brk(brk: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall1(nr::SYS_brk, Word::from(brk)) }
     }
@@ -1605,28 +1607,28 @@ pub mod raw {
 
     /// `mremap(unsigned long addr, unsigned long old_len, unsigned long new_len, unsigned long flags, unsigned long new_addr)`, defined in `mm/mremap.c`.
     #[inline]
-    pub unsafe fn mremap(addr: c_ulong, old_len: c_ulong, new_len: c_ulong, flags: c_ulong, new_addr: c_ulong) -> isize {
+    pub unsafe fn mremap(addr: u64, old_len: u64, new_len: u64, flags: u64, new_addr: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_mremap, Word::from(addr), Word::from(old_len), Word::from(new_len), Word::from(flags), Word::from(new_addr)) }
     }
 
     /// `msync(unsigned long start, size_t len, int flags)`, defined in `mm/msync.c`.
     #[inline]
-    pub unsafe fn msync(start: c_ulong, len: usize, flags: c_int) -> isize {
+    pub unsafe fn msync(start: u64, len: usize, flags: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_msync, Word::from(start), Word::from(len), Word::from(flags)) }
     }
 
     /// `mincore(unsigned long start, size_t len, unsigned char __user * vec)`, defined in `mm/mincore.c`.
     #[inline]
-    pub unsafe fn mincore(start: c_ulong, len: usize, vec: *mut u8) -> isize {
+    pub unsafe fn mincore(start: u64, len: usize, vec: *mut u8) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_mincore, Word::from(start), Word::from(len), Word::from(vec)) }
     }
 
     /// `madvise(unsigned long start, size_t len_in, int behavior)`, defined in `mm/madvise.c`.
     #[inline]
-    pub unsafe fn madvise(start: c_ulong, len_in: usize, behavior: c_int) -> isize {
+    pub unsafe fn madvise(start: u64, len_in: usize, behavior: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_madvise, Word::from(start), Word::from(len_in), Word::from(behavior)) }
     }
@@ -1787,7 +1789,7 @@ pub mod raw {
 
     /// `clone(unsigned long clone_flags, unsigned long newsp, int __user * parent_tidptr, int __user * child_tidptr, unsigned long tls)`, defined in `kernel/fork.c`.
     #[inline]
-    pub unsafe fn clone(clone_flags: c_ulong, newsp: c_ulong, parent_tidptr: *mut c_int, child_tidptr: *mut c_int, tls: c_ulong) -> isize {
+    pub unsafe fn clone(clone_flags: u64, newsp: u64, parent_tidptr: *mut c_int, child_tidptr: *mut c_int, tls: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_clone, Word::from(clone_flags), Word::from(newsp), Word::from(parent_tidptr), Word::from(child_tidptr), Word::from(tls)) }
     }
@@ -1850,7 +1852,7 @@ pub mod raw {
 
     /// `semctl(int semid, int semnum, int cmd, unsigned long arg)`, defined in `ipc/sem.c`.
     #[inline]
-    pub unsafe fn semctl(semid: c_int, semnum: c_int, cmd: c_int, arg: c_ulong) -> isize {
+    pub unsafe fn semctl(semid: c_int, semnum: c_int, cmd: c_int, arg: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_semctl, Word::from(semid), Word::from(semnum), Word::from(cmd), Word::from(arg)) }
     }
@@ -1878,7 +1880,7 @@ pub mod raw {
 
     /// `msgrcv(int msqid, struct msgbuf __user * msgp, size_t msgsz, long msgtyp, int msgflg)`, defined in `ipc/msg.c`.
     #[inline]
-    pub unsafe fn msgrcv(msqid: c_int, msgp: *mut c_void, msgsz: usize, msgtyp: c_long, msgflg: c_int) -> isize {
+    pub unsafe fn msgrcv(msqid: c_int, msgp: *mut c_void, msgsz: usize, msgtyp: i64, msgflg: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_msgrcv, Word::from(msqid), Word::from(msgp), Word::from(msgsz), Word::from(msgtyp), Word::from(msgflg)) }
     }
@@ -1892,7 +1894,7 @@ pub mod raw {
 
     /// `fcntl(unsigned int fd, unsigned int cmd, unsigned long arg)`, defined in `fs/fcntl.c`.
     #[inline]
-    pub unsafe fn fcntl(fd: c_uint, cmd: c_uint, arg: c_ulong) -> isize {
+    pub unsafe fn fcntl(fd: c_uint, cmd: c_uint, arg: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_fcntl, Word::from(fd), Word::from(cmd), Word::from(arg)) }
     }
@@ -1920,14 +1922,14 @@ pub mod raw {
 
     /// `truncate(const char __user * path, long length)`, defined in `fs/open.c`.
     #[inline]
-    pub unsafe fn truncate(path: *const c_char, length: c_long) -> isize {
+    pub unsafe fn truncate(path: *const c_char, length: i64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_truncate, Word::from(path), Word::from(length)) }
     }
 
     /// `ftruncate(unsigned int fd, off_t length)`, defined in `fs/open.c`.
     #[inline]
-    pub unsafe fn ftruncate(fd: c_uint, length: c_long) -> isize {
+    pub unsafe fn ftruncate(fd: c_uint, length: i64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_ftruncate, Word::from(fd), Word::from(length)) }
     }
@@ -1941,7 +1943,7 @@ pub mod raw {
 
     /// `getcwd(char __user * buf, unsigned long size)`, defined in `fs/d_path.c`.
     #[inline]
-    pub unsafe fn getcwd(buf: *mut c_char, size: c_ulong) -> isize {
+    pub unsafe fn getcwd(buf: *mut c_char, size: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_getcwd, Word::from(buf), Word::from(size)) }
     }
@@ -2319,7 +2321,7 @@ pub mod raw {
 
     /// `sysfs(int option, unsigned long arg1, unsigned long arg2)`, defined in `fs/filesystems.c`.
     #[inline]
-    pub unsafe fn sysfs(option: c_int, arg1: c_ulong, arg2: c_ulong) -> isize {
+    pub unsafe fn sysfs(option: c_int, arg1: u64, arg2: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_sysfs, Word::from(option), Word::from(arg1), Word::from(arg2)) }
     }
@@ -2389,14 +2391,14 @@ pub mod raw {
 
     /// `mlock(unsigned long start, size_t len)`, defined in `mm/mlock.c`.
     #[inline]
-    pub unsafe fn mlock(start: c_ulong, len: usize) -> isize {
+    pub unsafe fn mlock(start: u64, len: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_mlock, Word::from(start), Word::from(len)) }
     }
 
     /// `munlock(unsigned long start, size_t len)`, defined in `mm/mlock.c`.
     #[inline]
-    pub unsafe fn munlock(start: c_ulong, len: usize) -> isize {
+    pub unsafe fn munlock(start: u64, len: usize) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_munlock, Word::from(start), Word::from(len)) }
     }
@@ -2424,7 +2426,7 @@ pub mod raw {
 
     /// `modify_ldt(int func, void __user * ptr, unsigned long bytecount)`, defined in `arch/x86/kernel/ldt.c`.
     #[inline]
-    pub unsafe fn modify_ldt(func: c_int, ptr: *mut c_void, bytecount: c_ulong) -> isize {
+    pub unsafe fn modify_ldt(func: c_int, ptr: *mut c_void, bytecount: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_modify_ldt, Word::from(func), Word::from(ptr), Word::from(bytecount)) }
     }
@@ -2438,14 +2440,14 @@ pub mod raw {
 
     /// `prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)`, defined in `kernel/sys.c`.
     #[inline]
-    pub unsafe fn prctl(option: c_int, arg2: c_ulong, arg3: c_ulong, arg4: c_ulong, arg5: c_ulong) -> isize {
+    pub unsafe fn prctl(option: c_int, arg2: u64, arg3: u64, arg4: u64, arg5: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_prctl, Word::from(option), Word::from(arg2), Word::from(arg3), Word::from(arg4), Word::from(arg5)) }
     }
 
     /// `arch_prctl(int option, unsigned long arg2)`, defined in `arch/x86/kernel/process.c`.
     #[inline]
-    pub unsafe fn arch_prctl(option: c_int, arg2: c_ulong) -> isize {
+    pub unsafe fn arch_prctl(option: c_int, arg2: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_arch_prctl, Word::from(option), Word::from(arg2)) }
     }
@@ -2494,7 +2496,7 @@ pub mod raw {
 
     /// `mount(char __user * dev_name, char __user * dir_name, char __user * type, unsigned long flags, void __user * data)`, defined in `fs/namespace.c`.
     #[inline]
-    pub unsafe fn mount(dev_name: *mut c_char, dir_name: *mut c_char, r#type: *mut c_char, flags: c_ulong, data: *mut c_void) -> isize {
+    pub unsafe fn mount(dev_name: *mut c_char, dir_name: *mut c_char, r#type: *mut c_char, flags: u64, data: *mut c_void) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_mount, Word::from(dev_name), Word::from(dir_name), Word::from(r#type), Word::from(flags), Word::from(data)) }
     }
@@ -2550,14 +2552,14 @@ pub mod raw {
 
     /// `ioperm(unsigned long from, unsigned long num, int turn_on)`, defined in `arch/x86/kernel/ioport.c`.
     #[inline]
-    pub unsafe fn ioperm(from: c_ulong, num: c_ulong, turn_on: c_int) -> isize {
+    pub unsafe fn ioperm(from: u64, num: u64, turn_on: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_ioperm, Word::from(from), Word::from(num), Word::from(turn_on)) }
     }
 
     /// `init_module(void __user * umod, unsigned long len, const char __user * uargs)`, defined in `kernel/module/main.c`.
     #[inline]
-    pub unsafe fn init_module(umod: *mut c_void, len: c_ulong, uargs: *const c_char) -> isize {
+    pub unsafe fn init_module(umod: *mut c_void, len: u64, uargs: *const c_char) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_init_module, Word::from(umod), Word::from(len), Word::from(uargs)) }
     }
@@ -2697,14 +2699,14 @@ pub mod raw {
 
     /// `sched_setaffinity(pid_t pid, unsigned int len, unsigned long __user * user_mask_ptr)`, defined in `kernel/sched/syscalls.c`.
     #[inline]
-    pub unsafe fn sched_setaffinity(pid: i32, len: c_uint, user_mask_ptr: *mut c_ulong) -> isize {
+    pub unsafe fn sched_setaffinity(pid: i32, len: c_uint, user_mask_ptr: *mut u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_sched_setaffinity, Word::from(pid), Word::from(len), Word::from(user_mask_ptr)) }
     }
 
     /// `sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user * user_mask_ptr)`, defined in `kernel/sched/syscalls.c`.
     #[inline]
-    pub unsafe fn sched_getaffinity(pid: i32, len: c_uint, user_mask_ptr: *mut c_ulong) -> isize {
+    pub unsafe fn sched_getaffinity(pid: i32, len: c_uint, user_mask_ptr: *mut u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_sched_getaffinity, Word::from(pid), Word::from(len), Word::from(user_mask_ptr)) }
     }
@@ -2718,7 +2720,7 @@ pub mod raw {
 
     /// `io_getevents(aio_context_t ctx_id, long min_nr, long nr, struct io_event __user * events, struct __kernel_timespec __user * timeout)`, defined in `fs/aio.c`.
     #[inline]
-    pub unsafe fn io_getevents(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec) -> isize {
+    pub unsafe fn io_getevents(ctx_id: aio_context_t, min_nr: i64, nr: i64, events: *mut io_event, timeout: *mut __kernel_timespec) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_io_getevents, Word::from(ctx_id), Word::from(min_nr), Word::from(nr), Word::from(events), Word::from(timeout)) }
     }
@@ -2739,7 +2741,7 @@ pub mod raw {
 
     /// `remap_file_pages(unsigned long start, unsigned long size, unsigned long prot, unsigned long pgoff, unsigned long flags)`, defined in `mm/mmap.c`.
     #[inline]
-    pub unsafe fn remap_file_pages(start: c_ulong, size: c_ulong, prot: c_ulong, pgoff: c_ulong, flags: c_ulong) -> isize {
+    pub unsafe fn remap_file_pages(start: u64, size: u64, prot: u64, pgoff: u64, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_remap_file_pages, Word::from(start), Word::from(size), Word::from(prot), Word::from(pgoff), Word::from(flags)) }
     }
@@ -2872,21 +2874,21 @@ pub mod raw {
 
     /// `mbind(unsigned long start, unsigned long len, unsigned long mode, const unsigned long __user * nmask, unsigned long maxnode, unsigned int flags)`, defined in `mm/mempolicy.c`.
     #[inline]
-    pub unsafe fn mbind(start: c_ulong, len: c_ulong, mode: c_ulong, nmask: *const c_ulong, maxnode: c_ulong, flags: c_uint) -> isize {
+    pub unsafe fn mbind(start: u64, len: u64, mode: u64, nmask: *const u64, maxnode: u64, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_mbind, Word::from(start), Word::from(len), Word::from(mode), Word::from(nmask), Word::from(maxnode), Word::from(flags)) }
     }
 
     /// `set_mempolicy(int mode, const unsigned long __user * nmask, unsigned long maxnode)`, defined in `mm/mempolicy.c`.
     #[inline]
-    pub unsafe fn set_mempolicy(mode: c_int, nmask: *const c_ulong, maxnode: c_ulong) -> isize {
+    pub unsafe fn set_mempolicy(mode: c_int, nmask: *const u64, maxnode: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_set_mempolicy, Word::from(mode), Word::from(nmask), Word::from(maxnode)) }
     }
 
     /// `get_mempolicy(int __user * policy, unsigned long __user * nmask, unsigned long maxnode, unsigned long addr, unsigned long flags)`, defined in `mm/mempolicy.c`.
     #[inline]
-    pub unsafe fn get_mempolicy(policy: *mut c_int, nmask: *mut c_ulong, maxnode: c_ulong, addr: c_ulong, flags: c_ulong) -> isize {
+    pub unsafe fn get_mempolicy(policy: *mut c_int, nmask: *mut u64, maxnode: u64, addr: u64, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_get_mempolicy, Word::from(policy), Word::from(nmask), Word::from(maxnode), Word::from(addr), Word::from(flags)) }
     }
@@ -2942,7 +2944,7 @@ pub mod raw {
 
     /// `keyctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)`, defined in `security/keys/keyctl.c`.
     #[inline]
-    pub unsafe fn keyctl(option: c_int, arg2: c_ulong, arg3: c_ulong, arg4: c_ulong, arg5: c_ulong) -> isize {
+    pub unsafe fn keyctl(option: c_int, arg2: u64, arg3: u64, arg4: u64, arg5: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_keyctl, Word::from(option), Word::from(arg2), Word::from(arg3), Word::from(arg4), Word::from(arg5)) }
     }
@@ -2984,7 +2986,7 @@ pub mod raw {
 
     /// `migrate_pages(pid_t pid, unsigned long maxnode, const unsigned long __user * old_nodes, const unsigned long __user * new_nodes)`, defined in `mm/mempolicy.c`.
     #[inline]
-    pub unsafe fn migrate_pages(pid: i32, maxnode: c_ulong, old_nodes: *const c_ulong, new_nodes: *const c_ulong) -> isize {
+    pub unsafe fn migrate_pages(pid: i32, maxnode: u64, old_nodes: *const u64, new_nodes: *const u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_migrate_pages, Word::from(pid), Word::from(maxnode), Word::from(old_nodes), Word::from(new_nodes)) }
     }
@@ -3096,7 +3098,7 @@ pub mod raw {
 
     /// `unshare(unsigned long unshare_flags)`, defined in `kernel/fork.c`.
     #[inline]
-    pub unsafe fn unshare(unshare_flags: c_ulong) -> isize {
+    pub unsafe fn unshare(unshare_flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall1(nr::SYS_unshare, Word::from(unshare_flags)) }
     }
@@ -3229,7 +3231,7 @@ pub mod raw {
 
     /// `perf_event_open(struct perf_event_attr __user * attr_uptr, pid_t pid, int cpu, int group_fd, unsigned long flags)`, defined in `kernel/events/core.c`.
     #[inline]
-    pub unsafe fn perf_event_open(attr_uptr: *mut c_void, pid: i32, cpu: c_int, group_fd: c_int, flags: c_ulong) -> isize {
+    pub unsafe fn perf_event_open(attr_uptr: *mut c_void, pid: i32, cpu: c_int, group_fd: c_int, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_perf_event_open, Word::from(attr_uptr), Word::from(pid), Word::from(cpu), Word::from(group_fd), Word::from(flags)) }
     }
@@ -3299,7 +3301,7 @@ pub mod raw {
 
     /// `kcmp(pid_t pid1, pid_t pid2, int type, unsigned long idx1, unsigned long idx2)`, defined in `kernel/kcmp.c`.
     #[inline]
-    pub unsafe fn kcmp(pid1: i32, pid2: i32, r#type: c_int, idx1: c_ulong, idx2: c_ulong) -> isize {
+    pub unsafe fn kcmp(pid1: i32, pid2: i32, r#type: c_int, idx1: u64, idx2: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_kcmp, Word::from(pid1), Word::from(pid2), Word::from(r#type), Word::from(idx1), Word::from(idx2)) }
     }
@@ -3355,7 +3357,7 @@ pub mod raw {
 
     /// `kexec_file_load(int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char __user * cmdline_ptr, unsigned long flags)`, defined in `kernel/kexec_file.c`.
     #[inline]
-    pub unsafe fn kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: c_ulong, cmdline_ptr: *const c_char, flags: c_ulong) -> isize {
+    pub unsafe fn kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: u64, cmdline_ptr: *const c_char, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall5(nr::SYS_kexec_file_load, Word::from(kernel_fd), Word::from(initrd_fd), Word::from(cmdline_len), Word::from(cmdline_ptr), Word::from(flags)) }
     }
@@ -3383,7 +3385,7 @@ pub mod raw {
 
     /// `mlock2(unsigned long start, size_t len, int flags)`, defined in `mm/mlock.c`.
     #[inline]
-    pub unsafe fn mlock2(start: c_ulong, len: usize, flags: c_int) -> isize {
+    pub unsafe fn mlock2(start: u64, len: usize, flags: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_mlock2, Word::from(start), Word::from(len), Word::from(flags)) }
     }
@@ -3397,14 +3399,14 @@ pub mod raw {
 
     /// `pkey_mprotect(unsigned long start, size_t len, unsigned long prot, int pkey)`, defined in `mm/mprotect.c`.
     #[inline]
-    pub unsafe fn pkey_mprotect(start: c_ulong, len: usize, prot: c_ulong, pkey: c_int) -> isize {
+    pub unsafe fn pkey_mprotect(start: u64, len: usize, prot: u64, pkey: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_pkey_mprotect, Word::from(start), Word::from(len), Word::from(prot), Word::from(pkey)) }
     }
 
     /// `pkey_alloc(unsigned long flags, unsigned long init_val)`, defined in `mm/mprotect.c`.
     #[inline]
-    pub unsafe fn pkey_alloc(flags: c_ulong, init_val: c_ulong) -> isize {
+    pub unsafe fn pkey_alloc(flags: u64, init_val: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall2(nr::SYS_pkey_alloc, Word::from(flags), Word::from(init_val)) }
     }
@@ -3425,7 +3427,7 @@ pub mod raw {
 
     /// `io_pgetevents(aio_context_t ctx_id, long min_nr, long nr, struct io_event __user * events, struct __kernel_timespec __user * timeout, const struct __aio_sigset __user * usig)`, defined in `fs/aio.c`.
     #[inline]
-    pub unsafe fn io_pgetevents(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset) -> isize {
+    pub unsafe fn io_pgetevents(ctx_id: aio_context_t, min_nr: i64, nr: i64, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_io_pgetevents, Word::from(ctx_id), Word::from(min_nr), Word::from(nr), Word::from(events), Word::from(timeout), Word::from(usig)) }
     }
@@ -3635,7 +3637,7 @@ pub mod raw {
 
     /// `set_mempolicy_home_node(unsigned long start, unsigned long len, unsigned long home_node, unsigned long flags)`, defined in `mm/mempolicy.c`.
     #[inline]
-    pub unsafe fn set_mempolicy_home_node(start: c_ulong, len: c_ulong, home_node: c_ulong, flags: c_ulong) -> isize {
+    pub unsafe fn set_mempolicy_home_node(start: u64, len: u64, home_node: u64, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_set_mempolicy_home_node, Word::from(start), Word::from(len), Word::from(home_node), Word::from(flags)) }
     }
@@ -3656,21 +3658,21 @@ pub mod raw {
 
     /// `map_shadow_stack(unsigned long addr, unsigned long size, unsigned int flags)`, defined in `arch/x86/kernel/shstk.c`.
     #[inline]
-    pub unsafe fn map_shadow_stack(addr: c_ulong, size: c_ulong, flags: c_uint) -> isize {
+    pub unsafe fn map_shadow_stack(addr: u64, size: u64, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_map_shadow_stack, Word::from(addr), Word::from(size), Word::from(flags)) }
     }
 
     /// `futex_wake(void __user * uaddr, unsigned long mask, int nr, unsigned int flags)`, defined in `kernel/futex/syscalls.c`.
     #[inline]
-    pub unsafe fn futex_wake(uaddr: *mut c_void, mask: c_ulong, nr: c_int, flags: c_uint) -> isize {
+    pub unsafe fn futex_wake(uaddr: *mut c_void, mask: u64, nr: c_int, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_futex_wake, Word::from(uaddr), Word::from(mask), Word::from(nr), Word::from(flags)) }
     }
 
     /// `futex_wait(void __user * uaddr, unsigned long val, unsigned long mask, unsigned int flags, struct __kernel_timespec __user * timeout, clockid_t clockid)`, defined in `kernel/futex/syscalls.c`.
     #[inline]
-    pub unsafe fn futex_wait(uaddr: *mut c_void, val: c_ulong, mask: c_ulong, flags: c_uint, timeout: *mut __kernel_timespec, clockid: i32) -> isize {
+    pub unsafe fn futex_wait(uaddr: *mut c_void, val: u64, mask: u64, flags: c_uint, timeout: *mut __kernel_timespec, clockid: i32) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_futex_wait, Word::from(uaddr), Word::from(val), Word::from(mask), Word::from(flags), Word::from(timeout), Word::from(clockid)) }
     }
@@ -3719,7 +3721,7 @@ pub mod raw {
 
     /// `mseal(unsigned long start, size_t len, unsigned long flags)`, defined in `mm/mseal.c`.
     #[inline]
-    pub unsafe fn mseal(start: c_ulong, len: usize, flags: c_ulong) -> isize {
+    pub unsafe fn mseal(start: u64, len: usize, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_mseal, Word::from(start), Word::from(len), Word::from(flags)) }
     }
@@ -3810,14 +3812,14 @@ pub mod raw {
 
     /// `readv(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`.
     #[inline]
-    pub unsafe fn readv(fd: c_ulong, vec: *const c_void, vlen: c_ulong) -> isize {
+    pub unsafe fn readv(fd: u64, vec: *const c_void, vlen: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_readv, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
 
     /// `writev(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`.
     #[inline]
-    pub unsafe fn writev(fd: c_ulong, vec: *const c_void, vlen: c_ulong) -> isize {
+    pub unsafe fn writev(fd: u64, vec: *const c_void, vlen: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall3(nr::SYS_writev, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
@@ -3929,14 +3931,14 @@ pub mod raw {
 
     /// `vmsplice(int fd, const struct iovec __user * uiov, unsigned long nr_segs, unsigned int flags)`, defined in `fs/splice.c`.
     #[inline]
-    pub unsafe fn vmsplice(fd: c_int, uiov: *const c_void, nr_segs: c_ulong, flags: c_uint) -> isize {
+    pub unsafe fn vmsplice(fd: c_int, uiov: *const c_void, nr_segs: u64, flags: c_uint) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall4(nr::SYS_vmsplice, Word::from(fd), Word::from(uiov), Word::from(nr_segs), Word::from(flags)) }
     }
 
     /// `move_pages(pid_t pid, unsigned long nr_pages, const void __user *__user * pages, const int __user * nodes, int __user * status, int flags)`, defined in `mm/migrate.c`.
     #[inline]
-    pub unsafe fn move_pages(pid: i32, nr_pages: c_ulong, pages: *mut *const c_void, nodes: *const c_int, status: *mut c_int, flags: c_int) -> isize {
+    pub unsafe fn move_pages(pid: i32, nr_pages: u64, pages: *mut *const c_void, nodes: *const c_int, status: *mut c_int, flags: c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_move_pages, Word::from(pid), Word::from(nr_pages), Word::from(pages), Word::from(nodes), Word::from(status), Word::from(flags)) }
     }
@@ -3978,14 +3980,14 @@ pub mod raw {
 
     /// `process_vm_readv(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`.
     #[inline]
-    pub unsafe fn process_vm_readv(pid: i32, lvec: *const c_void, liovcnt: c_ulong, rvec: *const c_void, riovcnt: c_ulong, flags: c_ulong) -> isize {
+    pub unsafe fn process_vm_readv(pid: i32, lvec: *const c_void, liovcnt: u64, rvec: *const c_void, riovcnt: u64, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_process_vm_readv, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
 
     /// `process_vm_writev(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`.
     #[inline]
-    pub unsafe fn process_vm_writev(pid: i32, lvec: *const c_void, liovcnt: c_ulong, rvec: *const c_void, riovcnt: c_ulong, flags: c_ulong) -> isize {
+    pub unsafe fn process_vm_writev(pid: i32, lvec: *const c_void, liovcnt: u64, rvec: *const c_void, riovcnt: u64, flags: u64) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_process_vm_writev, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
@@ -4047,7 +4049,7 @@ pub mod raw {
     #[doc(hidden)]
     #[allow(unused_variables)]
     #[inline]
-    pub unsafe fn io_pgetevents_time64(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset) -> isize
+    pub unsafe fn io_pgetevents_time64(ctx_id: aio_context_t, min_nr: i64, nr: i64, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset) -> isize
     where
         for<'a> (): Has_io_pgetevents_time64,
     {
