@@ -27,7 +27,6 @@ use core::sync::atomic::{AtomicU32, Ordering};
 #[derive(Debug)]
 pub struct Ring {
     mapped: Mapped,
-    owner: Owner,
 }
 
 /// Why a ring cannot be read in user space; io_getevents(2) can be used all the same.
@@ -86,7 +85,7 @@ impl Ring {
         // SAFETY: a context's id is the address of its ring, mapped readable and writable (`aio_setup_ring` in fs/aio.c);
         // it stays there as long as the context exists, which the caller vouches for.
         let mapped = unsafe { Mapped::new(NonNull::new(header).ok_or(RingError::NotARing)?)? };
-        Ok(Ring { mapped, owner: Owner::current() })
+        Ok(Ring { mapped })
     }
 
     /// Places for events. One is never used, so that a full ring and an empty one differ.
@@ -127,12 +126,12 @@ impl Ring {
     /// Takes at most `max` events, one after the other.
     #[inline]
     pub(crate) fn read(&mut self, max: usize) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
-        self.owner.is_current().then(|| Reading::new(&self.mapped, max))?
+        Reading::new(&self.mapped, max)
     }
 
     #[inline]
     fn ready(&self) -> Option<Ready> {
-        self.owner.is_current().then(|| Ready::of(&self.mapped))?
+        Ready::of(&self.mapped)
     }
 }
 
@@ -154,9 +153,7 @@ impl Events<'_> {
     #[inline]
     pub fn commit(self, count: usize) {
         assert!(count <= self.events.len(), "{count} events are more than the {} that were shown", self.events.len());
-        if self.ring.owner.is_current() {
-            self.ring.mapped.set_head(self.ready.after(count as u32));
-        }
+        self.ready.commit(&self.ring.mapped, count as u32);
     }
 }
 
@@ -175,6 +172,7 @@ struct Mapped {
     header: NonNull<aio_ring>,
     /// As the header said at first. The kernel never changes it, and somebody else might.
     nr: u32,
+    owner: Owner,
 }
 
 // SAFETY: the memory belongs to the process, not to a thread.
@@ -196,7 +194,7 @@ impl Mapped {
             _ if magic != AIO_RING_MAGIC => Err(RingError::NotARing),
             _ if incompat != AIO_RING_INCOMPAT_FEATURES => Err(RingError::Incompatible),
             _ if length != size_of::<aio_ring>() || nr < 2 => Err(RingError::Layout),
-            _ => Ok(Mapped { header, nr }),
+            _ => Ok(Mapped { header, nr, owner: Owner::current() }),
         }
     }
 
@@ -256,6 +254,11 @@ impl Memory for Mapped {
     fn set_head(&self, head: u32) {
         self.head_index().store(head, Ordering::Release);
     }
+
+    #[inline]
+    fn is_ours(&self) -> bool {
+        self.owner.is_current()
+    }
 }
 
 /// On memory of their own, so that Miri can run them.
@@ -286,7 +289,7 @@ mod tests {
             let fake = Box::into_raw(fake(head, tail));
             // SAFETY: a ring, which lives until the room is dropped.
             let mapped = unsafe { Mapped::new(NonNull::new(fake).unwrap().cast()) }.unwrap();
-            Room { fake, ring: Ring { mapped, owner: Owner::current() } }
+            Room { fake, ring: Ring { mapped } }
         }
 
         fn take(&mut self, max: usize) -> Option<Vec<u64>> {

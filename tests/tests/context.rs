@@ -5,8 +5,8 @@ mod common;
 
 use aio_sys::types::*;
 use aio_sys::{Cause, Context, Errno, IocbFlags, PollEvents, Ring, RwFlags, SubmitOutcome, nr};
-use common::{AIO_CALLS, aio_nr, catches, file, in_child, pair, refuse};
-use std::io::Write;
+use common::{AIO_CALLS, aio_nr, await_child, catches, file, fork, in_child, leave, pair, refuse};
+use std::io::{Read, Write};
 use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -426,6 +426,44 @@ fn a_child_cannot_take_by_what_it_borrowed_before() {
     in_child(|| ring.reap(|_| ()).is_none() && ring.peek().is_none() && ring.pending().is_none());
     assert_eq!(ring.pending(), Some(3));
     assert_eq!(data(&mut context, 3), [1, 2, 3]);
+}
+
+/// A fork in the middle of taking events: the child sees no more of them, and gives none back, neither before its parent has
+/// read them nor when its parent has gone on.
+#[test]
+fn a_child_of_a_visit_takes_nothing() {
+    for child_first in [true, false] {
+        in_child(|| {
+            let mut context = context(8);
+            let (_reader, writer) = pair();
+            let poll = |data| poll(writer.as_raw_fd(), libc::POLLOUT, data);
+            assert_eq!(submit(&context, &[1, 2, 3].map(poll).each_mut()).all(), Ok(3));
+            let (mut hold, mut release) = pair();
+            let (mut child, mut seen) = (-1, Vec::new());
+            let taken = context.reap(|event| {
+                seen.push(event.data);
+                if event.data == 1 {
+                    child = fork();
+                    match child {
+                        0 if !child_first => hold.read_exact(&mut [0]).unwrap(),
+                        1.. if child_first => await_child(child),
+                        _ => {}
+                    }
+                }
+            });
+            if child == 0 {
+                leave(taken == Some(1) && seen == [1]);
+            }
+            assert_eq!(seen, [1, 2, 3]);
+            assert_eq!(submit(&context, &[4, 5].map(poll).each_mut()).all(), Ok(2));
+            assert_eq!(data(&mut context, 2), [4, 5]);
+            if !child_first {
+                release.write_all(b"x").unwrap();
+                await_child(child);
+            }
+            context.pending() == Some(0)
+        });
+    }
 }
 
 /// Children that share the memory share its contexts.

@@ -7,7 +7,7 @@ use aio_sys::types::aio_ring;
 use aio_sys::{
     AlignedBuf, AlignedBufError, Completion, Errno, Full, Part, PollEvents, PollToken, Queue, RwFlags, Token,
 };
-use common::{AIO_CALLS, Random, aio_nr, catches, file, in_child, pair, refuse, seeds};
+use common::{AIO_CALLS, Random, aio_nr, await_child, catches, file, fork, in_child, leave, pair, refuse, seeds};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
@@ -632,6 +632,34 @@ fn a_fork_at_every_stage() {
     done.sort_by_key(|done| done.token == poll);
     assert_eq!(done[0].buf.as_deref(), Some([7, 8, 9].as_slice()));
     assert!(done[1].token == poll && done[1].result.is_ok());
+}
+
+/// The child has the completion that it was forked over, and no other.
+#[test]
+fn a_child_of_a_visit_has_no_other_completion() {
+    in_child(|| {
+        let (_reader, writer) = pair();
+        let mut queue = queue(3);
+        queue.batch(|batch| {
+            while batch.free() > 0 {
+                batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+            }
+        });
+        let (mut child, mut count) = (-1, 0);
+        let taken = queue.wait(3, LONG, |_| {
+            count += 1;
+            if count == 1 {
+                child = fork();
+                if child > 0 {
+                    await_child(child);
+                }
+            }
+        });
+        if child == 0 {
+            leave(taken == Ok(1) && count == 1 && queue.outstanding() == 2);
+        }
+        (taken, count, queue.outstanding(), queue.pending()) == (Ok(3), 3, 0, 0)
+    });
 }
 
 // --- executors ------------------------------------------------------------------------------------------------------------------

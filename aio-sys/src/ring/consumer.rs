@@ -20,6 +20,8 @@ pub trait Memory {
     fn event(&self, index: u32) -> Self::Event;
     /// Gives what is before `head` back to the kernel; release.
     fn set_head(&self, head: u32);
+    /// Whether it is the caller's to read and write, which may end at any time: a forked child has another's.
+    fn is_ours(&self) -> bool;
 }
 
 /// The events that are ready: from `head` on, round the end of the ring, up to `tail`.
@@ -31,9 +33,12 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// What is ready now; `None` if an index lies outside of the ring, which then is not to be read.
+    /// What is ready now; `None` if the ring is not ours, or an index lies outside of it: then it is not to be read.
     #[inline]
     pub fn of(memory: &impl Memory) -> Option<Ready> {
+        if !memory.is_ours() {
+            return None;
+        }
         let (head, tail, nr) = (memory.head(), memory.tail(), memory.nr());
         (head < nr && tail < nr).then_some(Ready { head, tail, nr })
     }
@@ -51,15 +56,18 @@ impl Ready {
         (self.head, end - self.head)
     }
 
-    /// `head` when `count` of them were read.
+    /// Gives the first `count` of them back to the kernel, if the ring is still ours.
     #[inline]
-    pub fn after(self, count: u32) -> u32 {
-        let to_the_end = self.nr - self.head;
-        if count < to_the_end { self.head + count } else { count - to_the_end }
+    pub fn commit(self, memory: &impl Memory, count: u32) {
+        if memory.is_ours() {
+            let to_the_end = self.nr - self.head;
+            memory.set_head(if count < to_the_end { self.head + count } else { count - to_the_end });
+        }
     }
 }
 
-/// Events on their way out of the ring: an iterator. Those that it has given are read when it is dropped, also by a panic.
+/// Events on their way out of the ring: an iterator. Those that it has given are read when it is dropped, also by a panic. In
+/// a child that was forked meanwhile it ends, and gives nothing back.
 #[derive(Debug)]
 pub struct Reading<'m, M: Memory> {
     memory: &'m M,
@@ -87,6 +95,9 @@ impl<M: Memory> Iterator for Reading<'_, M> {
 
     #[inline]
     fn next(&mut self) -> Option<M::Event> {
+        if !self.memory.is_ours() {
+            return None;
+        }
         if self.next == self.end {
             if self.rest == 0 {
                 return None;
@@ -103,7 +114,7 @@ impl<M: Memory> Drop for Reading<'_, M> {
     #[inline]
     fn drop(&mut self) {
         // The ring is never read once round, since one of its places is not used.
-        if self.next != self.first {
+        if self.next != self.first && self.memory.is_ours() {
             self.memory.set_head(if self.next == self.memory.nr() { 0 } else { self.next });
         }
     }

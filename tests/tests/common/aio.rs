@@ -65,24 +65,35 @@ pub fn aio_nr() -> u64 {
 
 /// Runs `check` in a child process, for what cannot be undone; `false`, a panic and a minute without an end fail the test.
 pub fn in_child(check: impl FnOnce() -> bool) {
-    // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
-    match unsafe { libc::fork() } {
+    match fork() {
         0 => {
             // SAFETY: it has the kernel kill this process, if it waits for what never comes.
             unsafe { libc::alarm(60) };
             // A panic must not reach the harness, whose other threads the child does not have: it would end with status 0.
             let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
-            // SAFETY: the child ends here, without unwinding into the test harness.
-            unsafe { libc::_exit(i32::from(!passed)) }
+            leave(passed)
         }
-        child => {
-            let mut status = 0;
-            // SAFETY: `status` is writable.
-            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
-            assert_ne!(status, libc::SIGALRM, "the child's check did not end");
-            assert_eq!(status, 0, "the child's check failed");
-        }
+        child => await_child(child),
     }
+}
+
+/// 0 in the child, which is to [`leave`], and its id in the parent, which is to [`await_child`].
+pub fn fork() -> libc::pid_t {
+    // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
+    unsafe { libc::fork() }
+}
+
+pub fn leave(passed: bool) -> ! {
+    // SAFETY: the child ends here, without unwinding into the test harness.
+    unsafe { libc::_exit(i32::from(!passed)) }
+}
+
+pub fn await_child(child: libc::pid_t) {
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_ne!(status, libc::SIGALRM, "the child's check did not end");
+    assert_eq!(status, 0, "the child's check failed");
 }
 
 /// The calls, those with which only some ABIs wait among them.
