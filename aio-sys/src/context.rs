@@ -25,10 +25,19 @@ use core::time::Duration;
 /// without so much as reading the ring, which on some kernels is shared with the parent; and dropping does nothing.
 /// Threads, and children that share the memory (`vfork`), are not concerned.
 ///
+/// To fork while direct transfers (`O_DIRECT`) are in flight is not to be done at all: open(2) says so, for all memory that the
+/// child gets a copy of. Whoever of the two writes to such a page first has it copied, and the transfer may be into the
+/// other's.
+///
 /// # Time
 ///
 /// To drop one takes the kernel some tens of milliseconds, even when nothing is in flight; see
 /// [`into_background`](Context::into_background).
+///
+/// # The ring
+///
+/// It is memory of the process, as a thread's stack is. Whoever unmaps it, which takes `unsafe` code that does not know whose
+/// memory it is, has the next look at the events end in `SIGSEGV`; a submission notices, and says [`Cause::NoContext`].
 ///
 /// # Example: two requests, and their events without a call
 ///

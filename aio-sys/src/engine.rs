@@ -542,7 +542,7 @@ impl<B> Engine<B> {
         match closed {
             // What is left was refused.
             Ok(()) => self.table.taken = self.refused.len(),
-            // The child's copies are its own.
+            // `drop` has the word for a child.
             Err(_) if !self.context.is_ours() => {}
             Err(_) if self.in_flight() > 0 => mem::forget(self),
             Err(_) => {}
@@ -553,8 +553,12 @@ impl<B> Engine<B> {
 
 impl<B> Drop for Engine<B> {
     fn drop(&mut self) {
-        if self.in_flight() == 0 || !self.context.is_ours() {
-            // Nobody uses the buffers: those in a child are copies.
+        if self.in_flight() == 0 {
+            return;
+        }
+        if !self.context.is_ours() {
+            // A child's pages may be those that a direct transfer is into, if the parent has had its own copied (open(2)).
+            mem::forget(mem::take(&mut self.table.slots));
             return;
         }
         if let Err(errno) = self.context.destroy() {

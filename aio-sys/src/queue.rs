@@ -23,8 +23,9 @@ use std::vec::Vec;
 ///   even when nothing is in flight ([`into_background`](Queue::into_background) waits elsewhere). To forget it is to leak
 ///   them. Should the kernel refuse to be waited for, which only a filter can cause, the process is aborted rather than
 ///   memory freed that the kernel writes to.
-/// - After a fork, the child's copy is dead: requests end in `EINVAL`, nothing is waited for, and the parent's requests and
-///   events are not touched.
+/// - After a fork, the child's copy is dead: requests end in `EINVAL`, nothing is waited for, buffers in flight are leaked, and
+///   the parent's requests and events are not touched. What open(2) asks of those who fork while direct transfers are in
+///   flight is not lifted: see [`Context`](crate::Context#after-a-fork).
 ///
 /// A descriptor has to be open until its request is submitted, and no longer: the kernel holds the file.
 ///

@@ -16,6 +16,8 @@
 //! - A panic in a function that was given completions loses at most the completion that it was given. One in the scope's own
 //!   function unwinds through `scope`. If the process aborts on panics, or leaves by `exit`, the memory lives until the
 //!   kernel has waited for the requests, as part of the process's end (`exit_aio` in `fs/aio.c`).
+//! - A fork is `unsafe`, and whoever does it within a scope owes what open(2) asks: no direct transfer is in flight on memory
+//!   that the child gets a copy of.
 //! - There is no version for async functions. A future can be forgotten while it is suspended, and then nothing unwinds.
 
 use crate::engine::{Completion, Engine, Full, PollToken, Token};

@@ -67,15 +67,29 @@ fn a_refused_request_is_told_wherever_it_stands() {
 /// Each error that a request can be refused with, first, in the middle and last.
 #[test]
 fn every_refusal_has_its_number() {
+    in_child(|| {
+        // SAFETY: the child gives up its privileges, and with them the right to real-time priority.
+        unsafe { libc::setresuid(65534, 65534, 65534) };
+        refusals();
+        true
+    });
+}
+
+fn refusals() {
     let file = file(10);
     let (_reader, writer) = pair();
-    let read = iocb { aio_lio_opcode: IOCB_CMD_PREAD, aio_fildes: file.as_raw_fd() as u32, ..iocb::default() };
+    let fd = file.as_raw_fd() as u32;
+    let read = iocb { aio_lio_opcode: IOCB_CMD_PREAD, aio_fildes: fd, ..iocb::default() };
     let refusals = [
         (Errno::EINVAL, iocb { aio_offset: -1, ..read }),
         (Errno::EBADF, iocb { aio_fildes: u32::MAX, ..read }),
         (Errno::EFAULT, iocb { aio_lio_opcode: IOCB_CMD_PREADV, aio_buf: 1, aio_nbytes: 1, ..read }),
         (Errno::EOPNOTSUPP, read.with_rw_flags(RwFlags::from_bits(1 << 30))),
         (Errno::EBADF, iocb { aio_resfd: u32::MAX, ..read }.with_flags(IocbFlags::RESFD)),
+        (Errno::EINVAL, iocb { aio_resfd: fd, ..read }.with_flags(IocbFlags::RESFD)),
+        (Errno::EINVAL, iocb { aio_reserved2: 1, ..read }),
+        // IOPRIO_CLASS_RT.
+        (Errno::EPERM, iocb { aio_reqprio: 1 << 13, ..read }.with_flags(IocbFlags::IOPRIO)),
     ];
     for (errno, bad) in refusals {
         for at in 0..3 {

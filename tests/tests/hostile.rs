@@ -278,6 +278,28 @@ fn completions_may_leave_their_scope() {
     assert_eq!(buf[7], 47);
 }
 
+/// The memory that a transfer is into may be the child's, once its parent has got a copy: it is not to be used again.
+#[test]
+fn a_child_leaks_what_is_in_flight() {
+    let file = direct_file(1);
+    let graveyard = Arc::new(Graveyard::default());
+    let mut queue = queue::<Mortal>(1);
+    assert!(queue.read(file.as_fd(), graveyard.buffer(), 0).is_ok());
+    for close in [false, true] {
+        in_child(|| {
+            // SAFETY: the child's copy, which is not used again.
+            let copy = unsafe { std::ptr::read(&queue) };
+            match close {
+                true => assert_eq!(copy.close(), Err(Errno::EINVAL)),
+                false => drop(copy),
+            }
+            graveyard.alive() == 1
+        });
+    }
+    assert_eq!(queue.wait(1, LONG, |done| assert!(done.result.is_ok())), Ok(1));
+    assert_eq!(graveyard.alive(), 0);
+}
+
 /// The end of a process that leaves in the middle of a scope waits as well (`exit_aio`).
 #[test]
 fn a_process_that_ends_in_a_scope() {
