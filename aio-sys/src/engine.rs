@@ -579,3 +579,43 @@ fn eventfd() -> Result<OwnedFd, Errno> {
     // SAFETY: new, and ours.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AlignedBuf, IoBufMut};
+
+    /// A slot is reached by its token, by the table's order and by the kernel's pointer to its iocb, and its buffer by its
+    /// address, each while the others are to remain valid: what Miri looks at.
+    #[test]
+    fn slots_and_buffers_by_every_pointer() {
+        let mut table = Table::<AlignedBuf>::new(3, None);
+        // SAFETY: nothing is asked of the descriptor.
+        let fd = unsafe { BorrowedFd::borrow_raw(0) };
+        for round in 0..3 {
+            let mut taken = Vec::new();
+            while let Some((token, slot)) = table.vacant() {
+                // SAFETY: a free slot, to which nobody else refers.
+                let buf = unsafe { (*slot).buf.insert(AlignedBuf::new(512, 512).unwrap()) };
+                let address = buf.byte_mut_ptr().expose_provenance();
+                taken.push((table.queue(token, iocb { aio_buf: address as u64, ..iocb::default() }, fd), address));
+            }
+            assert_eq!(taken.len(), 3);
+            let requests = table.queued().to_vec();
+            for (request, &(token, address)) in requests.iter().zip(&taken) {
+                // SAFETY: a slot's iocb; nobody writes to it.
+                assert_eq!(unsafe { ((**request).aio_data, (**request).aio_buf) }, (token.0, address as u64));
+                // SAFETY: what the kernel does with a request's buffer, which is in its slot.
+                unsafe { core::ptr::with_exposed_provenance_mut::<u8>(address).write(7) };
+            }
+            taken.rotate_left(round);
+            for (token, _) in taken {
+                let slot = table.find(token).unwrap();
+                // SAFETY: just found, and nobody else has a part in it.
+                let done = unsafe { table.end(slot, Ok(512)) };
+                assert!(done.token == token && done.buf.unwrap()[..2] == [7, 0]);
+                assert!(table.find(token).is_none());
+            }
+        }
+    }
+}
