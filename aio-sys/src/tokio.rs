@@ -211,7 +211,7 @@ impl Builder {
     /// the file goes to the helper too, since it looks like one that ends where the page cache does. It is meant for files and
     /// block devices; where no offsets are, `EAGAIN` stays the result.
     ///
-    /// It does not concern a [batch](Queue::batch), nor a transfer whose own flags have `NOWAIT`.
+    /// It does not concern a [batch](Queue::batch), nor a transfer whose own flags have `NOWAIT`, or whose offset no file has.
     pub fn nowait(self, nowait: bool) -> Builder {
         Builder { nowait, ..self }
     }
@@ -599,7 +599,9 @@ impl<B: IoBuf + Send> Queue<B> {
             RwFlags,
         ) -> Result<Token, Full<A>>,
     ) -> Completion<B> {
-        let helped = self.shared.nowait && !how.flags.contains(RwFlags::NOWAIT);
+        // For preadv2 and pwritev2, -1 is the file's own position.
+        let is_offset = i64::try_from(how.offset).is_ok();
+        let helped = self.shared.nowait && is_offset && !how.flags.contains(RwFlags::NOWAIT);
         let flags = if helped { how.flags | RwFlags::NOWAIT } else { how.flags };
         let borrowed = fd.as_fd();
         let ended = self.one(argument, move |batch, argument| {

@@ -484,6 +484,15 @@ fn what_would_block_is_done_by_a_helper() {
             queue.readv_at(&memory, vec![vec![0; 3], vec![0; 5]], 1, RwFlags::NONE).await.1.concat(),
             bytes[..8]
         );
+        // For the helper's calls, the last one is no offset, but the file's own position.
+        for offset in [1 << 63, u64::MAX - 1, u64::MAX] {
+            let (buf, refused) = (vec![255; 4], Err(Errno::EINVAL));
+            assert_eq!(queue.read_at(&memory, buf.clone(), offset).await, (refused, buf.clone()));
+            assert_eq!(queue.write_at(&memory, buf.clone(), offset).await.0, refused);
+            assert_eq!(queue.readv_at(&memory, vec![buf.clone()], offset, RwFlags::NONE).await.0, refused);
+            assert_eq!(queue.writev_at(&memory, vec![buf], offset, RwFlags::NONE).await.0, refused);
+        }
+        assert_eq!(queue.read_at(&memory, vec![0; bytes.len()], 1).await.1, bytes);
         if queue.fallbacks() == before + 1 {
             aio_tests::skip("the helper on tmpfs", "this kernel's tmpfs takes RWF_NOWAIT");
         }
