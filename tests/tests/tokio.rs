@@ -5,7 +5,7 @@ mod common;
 
 use aio_sys::tokio::{Builder, Queue};
 use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags};
-use common::{Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, seeds};
+use common::{Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, refuse, seeds};
 use std::fs::File;
 use std::future::Future;
 use std::io::Write;
@@ -400,6 +400,23 @@ fn wakers_that_come_back() {
         assert!(first.await.is_ok());
         until(|| queue.free() == 4).await;
     });
+}
+
+/// The error is not blamed on io_setup.
+#[test]
+fn an_eventfd_that_cannot_be_made() {
+    for errno in [Errno::EPERM, Errno::ENOSYS, Errno::ENOMEM] {
+        in_child(|| {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _inside = runtime.enter();
+            let refused = refuse(&[aio_sys::nr::SYS_eventfd2], errno.raw_os_error());
+            let one = NonZeroU32::MIN;
+            let Err(error) = aio_sys::Queue::<Vec<u8>>::with_eventfd(one) else { return false };
+            let Err(wrapped) = Queue::<Vec<u8>>::new(one) else { return false };
+            let said = format!("no queue for 1 requests: eventfd2 fails: {errno}");
+            refused && error.call == "eventfd2" && error.to_string() == said && wrapped.to_string() == said
+        });
+    }
 }
 
 /// Panics with something that panics as well when it is dropped.
