@@ -111,6 +111,8 @@ pub struct Capacity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetupError {
+    /// The call that failed: `io_setup`, or `eventfd2` for a queue with an eventfd.
+    pub call: &'static str,
     /// What the kernel said.
     pub errno: Errno,
     /// How many requests were asked for.
@@ -119,6 +121,9 @@ pub struct SetupError {
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.call != "io_setup" {
+            return write!(f, "no queue for {} requests: {} fails: {}", self.requested, self.call, self.errno);
+        }
         write!(f, "no AIO context for {} requests: {}", self.requested, self.errno)?;
         f.write_str(match self.errno {
             Errno::EAGAIN => {
@@ -271,7 +276,11 @@ impl Context {
     pub fn new(requests: NonZeroU32) -> Result<Context, SetupError> {
         let owner = Owner::current();
         let mut id = ContextId::NONE;
-        io_setup(requests.get(), &mut id).map_err(|errno| SetupError { errno, requested: requests.get() })?;
+        io_setup(requests.get(), &mut id).map_err(|errno| SetupError {
+            call: "io_setup",
+            errno,
+            requested: requests.get(),
+        })?;
         // SAFETY: the ring is used through `&mut self` alone, as is io_getevents, and not after `destroy`.
         let ring = unsafe { Ring::new(id) }.ok();
         Ok(Context { id, owner, ring, requested: requests })

@@ -304,7 +304,7 @@ impl<B> Engine<B> {
     pub(crate) fn new(capacity: NonZeroU32, with_eventfd: bool) -> Result<Engine<B>, SetupError> {
         let context = Context::new(capacity)?;
         let eventfd = with_eventfd.then(eventfd).transpose();
-        let eventfd = eventfd.map_err(|errno| SetupError { errno, requested: capacity.get() })?;
+        let eventfd = eventfd.map_err(|errno| SetupError { call: "eventfd2", errno, requested: capacity.get() })?;
         let capacity = capacity.get() as usize;
         Ok(Engine {
             context,

@@ -14,6 +14,8 @@
 //!   in its slot until the request's event has come, and is dropped then. Whether a dropped write was done is not told.
 //! - A poll is cancelled.
 //!
+//! If the `drop` of a detached buffer panics, or a waker does, the panic hook is told, and the queue goes on.
+//!
 //! So `select!` and timeouts lose nothing but the buffer, and the slot is free again when the kernel is done. A future that is
 //! *forgotten* (`mem::forget`, which no executor does) keeps what it has: its place in a table, its buffer when the result is
 //! there, and if it still waited for a slot, the slot that it gets.
@@ -73,6 +75,7 @@ use std::boxed::Box;
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -211,7 +214,7 @@ impl Builder {
     /// the file goes to the helper too, since it looks like one that ends where the page cache does. It is meant for files and
     /// block devices; where no offsets are, `EAGAIN` stays the result.
     ///
-    /// It does not concern a [batch](Queue::batch), nor a transfer whose own flags have `NOWAIT`.
+    /// It does not concern a [batch](Queue::batch), nor a transfer whose own flags have `NOWAIT`, or whose offset no file has.
     pub fn nowait(self, nowait: bool) -> Builder {
         Builder { nowait, ..self }
     }
@@ -315,7 +318,7 @@ async fn drive<B: IoBuf + Send>(eventfd: AsyncFd<Arc<OwnedFd>>, driver: Driver<B
 impl<B: IoBuf + Send> Drop for Driver<B> {
     fn drop(&mut self) {
         let Some(shared) = self.0.upgrade() else { return };
-        shared.places.close();
+        isolated(|| shared.places.close());
         let mut entries = lock(&shared.entries);
         entries.closed = true;
         let waiting = entries.list.iter_mut().filter_map(|entry| match entry {
@@ -324,8 +327,20 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
         });
         let wakers: Vec<Waker> = waiting.collect();
         drop(entries);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(wake);
     }
+}
+
+/// Runs code that is not of here: a waker, a buffer's `drop`. If it panics, the hook has told, and nobody else is to suffer.
+fn isolated(code: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(code)) {
+        // To drop it may panic as well.
+        mem::forget(payload);
+    }
+}
+
+fn wake(waker: Waker) {
+    isolated(|| waker.wake());
 }
 
 /// The queue, locked. When it is let go of, what has ended is taken from it.
@@ -393,10 +408,11 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
 
 impl<B: IoBuf + Send> Drop for Ended<'_, B> {
     fn drop(&mut self) {
-        if self.places > 0 {
-            self.shared.places.add_permits(self.places);
-        }
-        self.wakers.drain(..).for_each(Waker::wake);
+        // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
+        (0..self.places).for_each(|_| isolated(|| self.shared.places.add_permits(1)));
+        self.wakers.drain(..).for_each(wake);
+        let bufs = self.detached.drain(..).flat_map(|done| done.buf.into_iter().chain(done.bufs));
+        bufs.for_each(|buf| isolated(|| drop(buf)));
     }
 }
 
@@ -599,7 +615,9 @@ impl<B: IoBuf + Send> Queue<B> {
             RwFlags,
         ) -> Result<Token, Full<A>>,
     ) -> Completion<B> {
-        let helped = self.shared.nowait && !how.flags.contains(RwFlags::NOWAIT);
+        // For preadv2 and pwritev2, -1 is the file's own position.
+        let is_offset = i64::try_from(how.offset).is_ok();
+        let helped = self.shared.nowait && is_offset && !how.flags.contains(RwFlags::NOWAIT);
         let flags = if helped { how.flags | RwFlags::NOWAIT } else { how.flags };
         let borrowed = fd.as_fd();
         let ended = self.one(argument, move |batch, argument| {

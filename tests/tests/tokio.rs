@@ -4,8 +4,8 @@
 mod common;
 
 use aio_sys::tokio::{Builder, Queue};
-use aio_sys::{Errno, IoBuf, PollEvents, RwFlags};
-use common::{Graveyard, Mortal, Random, direct_file, file, in_child, pair, seeds};
+use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags};
+use common::{Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, refuse, seeds};
 use std::fs::File;
 use std::future::Future;
 use std::io::Write;
@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::{self, Runtime};
@@ -401,6 +402,150 @@ fn wakers_that_come_back() {
     });
 }
 
+/// The error is not blamed on io_setup.
+#[test]
+fn an_eventfd_that_cannot_be_made() {
+    for errno in [Errno::EPERM, Errno::ENOSYS, Errno::ENOMEM] {
+        in_child(|| {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _inside = runtime.enter();
+            let refused = refuse(&[aio_sys::nr::SYS_eventfd2], errno.raw_os_error());
+            let one = NonZeroU32::MIN;
+            let Err(error) = aio_sys::Queue::<Vec<u8>>::with_eventfd(one) else { return false };
+            let Err(wrapped) = Queue::<Vec<u8>>::new(one) else { return false };
+            let said = format!("no queue for 1 requests: eventfd2 fails: {errno}");
+            refused && error.call == "eventfd2" && error.to_string() == said && wrapped.to_string() == said
+        });
+    }
+}
+
+/// Panics with something that panics as well when it is dropped.
+fn panic_twice() {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("on purpose, again");
+        }
+    }
+    std::panic::panic_any(Again);
+}
+
+/// Neither the task that takes completions nor one that submits is to suffer.
+#[test]
+fn detached_buffers_that_panic_when_they_are_dropped() {
+    if !catches("buffers that panic when they are dropped") {
+        return;
+    }
+    #[derive(Debug)]
+    struct Bomb(Vec<u8>);
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, Ordering::SeqCst);
+            panic_twice();
+        }
+    }
+    // SAFETY: as of the vector, which nobody else reaches.
+    unsafe impl IoBuf for Bomb {
+        fn byte_ptr(&self) -> *const u8 {
+            self.0.byte_ptr()
+        }
+        fn byte_len(&self) -> usize {
+            self.0.byte_len()
+        }
+    }
+    // SAFETY: as above.
+    unsafe impl IoBufMut for Bomb {
+        fn byte_mut_ptr(&mut self) -> *mut u8 {
+            self.0.byte_mut_ptr()
+        }
+    }
+    let bomb = || Bomb(vec![0; 4]);
+    run(async || {
+        DROPPED.store(0, Ordering::SeqCst);
+        let (queue, file) = (queue::<Bomb>(4), file(8));
+        let both = queue.batch(2, |batch| {
+            drop(batch.read_at(file.as_fd(), bomb(), 0).unwrap());
+            drop(batch.readv_at(file.as_fd(), vec![bomb(), bomb()], 0, RwFlags::NONE).unwrap());
+        });
+        both.await;
+        assert_eq!(DROPPED.load(Ordering::SeqCst), 3);
+        assert!(queue.poll(&pair().0, PollEvents::OUT).await.is_ok());
+        assert_eq!(queue.free(), 4);
+    });
+    // While a read of a socket blocks the submission, it is the task that finds what has ended.
+    let [_, runtime] = runtimes();
+    DROPPED.store(0, Ordering::SeqCst);
+    runtime.block_on(async {
+        let (queue, file) = (queue::<Bomb>(4), file(8));
+        let (socket, mut writer) = pair();
+        let blocked = tokio::spawn({
+            let queue = queue.clone();
+            async move {
+                let (file, socket) = (file.as_fd(), socket.as_fd());
+                let read = queue.batch(3, |batch| {
+                    drop(batch.readv_at(file, vec![bomb(), bomb()], 0, RwFlags::NONE).unwrap());
+                    drop(batch.read_at(file, bomb(), 0).unwrap());
+                    batch.read_at(socket, bomb(), 0).unwrap()
+                });
+                let (result, buf) = read.await.await;
+                std::mem::forget(buf);
+                result
+            }
+        });
+        let start = Instant::now();
+        while DROPPED.load(Ordering::SeqCst) < 3 {
+            assert!(start.elapsed() < LONG);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        writer.write_all(b"text").unwrap();
+        assert_eq!(blocked.await.unwrap(), Ok(4));
+        // The task goes on.
+        let (reader, mut writer) = pair();
+        let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
+        assert!(poll_once(poll.as_mut()).is_pending());
+        writer.write_all(b"x").unwrap();
+        assert!(tokio::time::timeout(LONG, poll).await.unwrap().is_ok());
+    });
+}
+
+/// Of a request, and of a future that waits for a slot: the others are woken.
+#[test]
+fn wakers_that_panic() {
+    if !catches("wakers that panic") {
+        return;
+    }
+    #[derive(Default)]
+    struct Counts {
+        woken: AtomicUsize,
+        panics: bool,
+    }
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.woken.fetch_add(1, Ordering::SeqCst);
+            if self.panics {
+                panic_twice();
+            }
+        }
+    }
+    run(async || {
+        let queue = queue::<Vec<u8>>(2);
+        let (reader, mut writer) = pair();
+        let counts = [true, false].map(|panics| Arc::new(Counts { panics, ..Counts::default() }));
+        let wakers = counts.clone().map(Waker::from);
+        // Two have slots, and two wait for these.
+        let mut polls = [(); 4].map(|()| Box::pin(queue.poll(&reader, PollEvents::IN)));
+        for (at, poll) in polls.iter_mut().enumerate() {
+            assert!(poll.as_mut().poll(&mut Context::from_waker(&wakers[at % 2])).is_pending());
+        }
+        writer.write_all(b"x").unwrap();
+        until(|| counts.iter().all(|counts| counts.woken.load(Ordering::SeqCst) == 2)).await;
+        for poll in polls {
+            assert!(poll.await.is_ok());
+        }
+    });
+}
+
 /// To end it takes the kernel tens of milliseconds, elsewhere.
 #[test]
 fn the_last_handle_does_not_block() {
@@ -484,6 +629,15 @@ fn what_would_block_is_done_by_a_helper() {
             queue.readv_at(&memory, vec![vec![0; 3], vec![0; 5]], 1, RwFlags::NONE).await.1.concat(),
             bytes[..8]
         );
+        // For the helper's calls, the last one is no offset, but the file's own position.
+        for offset in [1 << 63, u64::MAX - 1, u64::MAX] {
+            let (buf, refused) = (vec![255; 4], Err(Errno::EINVAL));
+            assert_eq!(queue.read_at(&memory, buf.clone(), offset).await, (refused, buf.clone()));
+            assert_eq!(queue.write_at(&memory, buf.clone(), offset).await.0, refused);
+            assert_eq!(queue.readv_at(&memory, vec![buf.clone()], offset, RwFlags::NONE).await.0, refused);
+            assert_eq!(queue.writev_at(&memory, vec![buf], offset, RwFlags::NONE).await.0, refused);
+        }
+        assert_eq!(queue.read_at(&memory, vec![0; bytes.len()], 1).await.1, bytes);
         if queue.fallbacks() == before + 1 {
             aio_tests::skip("the helper on tmpfs", "this kernel's tmpfs takes RWF_NOWAIT");
         }

@@ -6,7 +6,7 @@ mod common;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use tempfile::TempDir;
@@ -138,6 +138,21 @@ fn a_power_cut_while_the_log_is_made() {
     }
 }
 
+/// Appends a line; nothing, if there is no strace or it may not trace.
+fn append_under_strace(options: &[&str], log: &Path) -> Option<Output> {
+    if !Command::new("strace").args(["-qq", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    {
+        return None;
+    }
+    let program = wal("append", log);
+    let mut strace = Command::new("strace");
+    strace.args(options).arg(program.get_program()).args(program.get_args());
+    let mut child = strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It does not read it when it has failed.
+    let _ = child.stdin.take().unwrap().write_all(b"one\n");
+    Some(child.wait_with_output().unwrap())
+}
+
 /// The name of a new log is on disk before anything in it is acknowledged.
 #[test]
 fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
@@ -145,19 +160,11 @@ fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
     let (log, trace) = (folder.path().join("log"), folder.path().join("trace"));
     append(&log, "");
     fs::remove_file(&log).unwrap();
-    let program = wal("append", &log);
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-y", "-e", "trace=fsync,write", "-o"])
-        .arg(&trace)
-        .arg(program.get_program())
-        .args(program.get_args());
-    let child = strace.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let Ok(mut child) = child else { return aio_tests::skip("fsync of the log's folder", "there is no strace here") };
-    child.stdin.take().unwrap().write_all(b"one\n").unwrap();
-    if !child.wait().unwrap().success() {
-        return aio_tests::skip("fsync of the log's folder", "strace may not trace here");
-    }
+    let appended = append_under_strace(&["-y", "-e", "trace=fsync,write", "-o", trace.to_str().unwrap()], &log);
+    let Some(appended) = appended else {
+        return aio_tests::skip("fsync of the log's folder", "strace cannot trace here");
+    };
+    assert!(appended.status.success());
     let trace = fs::read_to_string(&trace).unwrap();
     let line =
         |what: &str| trace.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {trace}"));
@@ -165,6 +172,28 @@ fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
     let (made, named) = (line("fsync("), line(&format!("<{}>) ", folder.display())));
     let acknowledged = line("\"1\\n\"");
     assert!(made < named && named < acknowledged, "{trace}");
+}
+
+/// An append that could not sync the folder leaves that to the next one, which finds a log that is whole.
+#[test]
+fn a_folder_that_was_not_synced_is_synced_by_the_next_append() {
+    let folder = TempDir::new().unwrap();
+    let (link, elsewhere) = (folder.path().join("link"), TempDir::new().unwrap());
+    let folder_of_log = elsewhere.path().canonicalize().unwrap();
+    let (log, trace) = (folder_of_log.join("log"), folder.path().join("trace"));
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    let options = ["-qq", "-o", trace.to_str().unwrap(), "-P", folder_of_log.to_str().unwrap()];
+    for path in [&log, &log, &link] {
+        let options = [&options[..], &["-e", "inject=fsync:error=EIO"]].concat();
+        let Some(failed) = append_under_strace(&options, path) else {
+            return aio_tests::skip("a failed fsync of the log's folder", "strace cannot trace here");
+        };
+        let said = String::from_utf8(failed.stderr).unwrap();
+        let sentence = format!("wal: cannot sync the folder of {path:?}: EIO (I/O error)\n");
+        assert_eq!((failed.status.code(), said, failed.stdout), (Some(1), sentence, vec![]));
+        assert!(dump(&log).is_empty());
+    }
+    assert_eq!(append(&log, "one\n"), "1\n");
 }
 
 /// Runs a test with a small file system of its own in a folder: `mount` is given that, and mounts something.

@@ -71,8 +71,9 @@ impl Log {
             _ => error("lock")(failure),
         })?;
         if format::is_begun(&file).map_err(error("read"))? {
-            create(&file, path).map_err(error("create"))?;
+            file.write_all_at(&format::first(), 0).and_then(|()| file.sync_all()).map_err(error("create"))?;
         }
+        sync_name(path).map_err(error("sync the folder of"))?;
         // Its place in the file is the reader's alone: all writes say where.
         let reader = file.try_clone().and_then(Reader::open).map_err(error("read"))?;
         let mut reader = reader.ok_or_else(|| format::foreign(path))?;
@@ -264,12 +265,11 @@ impl Log {
     }
 }
 
-/// The first block, and the file's name, on disk. If the power is cut meanwhile, it is done again.
-fn create(file: &File, path: &Path) -> io::Result<()> {
-    file.write_all_at(&format::first(), 0)?;
-    file.sync_all()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+/// The file's name, on disk. Whether an append before this one came as far as that, nobody knows.
+fn sync_name(path: &Path) -> io::Result<()> {
+    // The file of a symbolic link is in another folder.
+    let path = path.canonicalize()?;
+    File::open(path.parent().expect("a file is in a folder"))?.sync_all()
 }
 
 /// The same file past the page cache, if it takes that.
