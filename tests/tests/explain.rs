@@ -327,3 +327,19 @@ fn within_a_checkout() {
         assert!(status == Some(1) && text.contains("io_sumbit"), "{folder}: {text}");
     }
 }
+
+/// A mistake names the file of the folder that was asked for.
+#[test]
+fn the_folder_that_was_asked_for_is_named() {
+    let folder = TempDir::new().unwrap();
+    fs::copy(committed().join("i386.toml"), folder.path().join("i386.toml")).unwrap();
+    let shown = folder.path().display();
+    let there = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).2;
+    let writes = "there is no such table; `import --linux` writes it\n";
+    assert_eq!(there(&["explain", "io_submit"]), format!("{shown}/prototypes.toml: {writes}"));
+    assert!(there(&["emit", "--abi", "i386"]).starts_with(&format!("{shown}/")));
+    let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead = \"a\"\n";
+    fs::write(folder.path().join("absent.toml"), absent).unwrap();
+    let sentence = format!("{shown}/absent.toml:1: `none`, which is to lack a, is no ABI of abis.toml\n");
+    assert_eq!(there(&["export", "json"]), sentence);
+}

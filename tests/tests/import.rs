@@ -1080,10 +1080,12 @@ fn the_export_of_a_folder_names_the_damaged_line() {
     for (from, to, sentence) in [
         ("nr = 435, ", "nr = 435 ", "not valid TOML: "),
         ("nr = 435, ", "nr = 4x5, ", "not valid TOML: "),
-        ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=4294967295\n"),
-        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, and must be in 0..=4294967295\n"),
+        ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, and must be in 0..=2147483647\n"),
         ("nr = 435, ", "nr = \"435\", ", "`nr` must be a whole number, and is a string\n"),
         ("nr = 435, ", "", "the key `nr` is missing\n"),
+        ("nr = 435, ", "nr = 4294967295, ", "`nr` is 4294967295, and must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 424, ", "xtensa has two calls 424; take one away\n"),
         ("nr = 435, ", "rn = 435, ", "unknown key `rn`; the keys here are nr, tag, name, entry, compat, noreturn\n"),
         ("nr = 435, ", "nr = 435, \0", "not valid TOML: "),
     ] {
