@@ -7,15 +7,17 @@ mod compare;
 use crate::diff::plain;
 use crate::tables::Abi;
 use crate::{Error, Tables, emit, explain, export, files, import, resolved};
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::builder::{Resettable, StyledStr};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use std::fmt::Display;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Import Linux system-call tables, print them, and emit Rust from them.
 #[derive(Parser)]
-#[command(name = "cargo codegen", bin_name = "cargo codegen", version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
+#[command(version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -179,53 +181,65 @@ impl Outcome {
 
 /// Runs the tool on the process's arguments.
 pub fn run() -> ExitCode {
-    match verb(Cli::parse().verb) {
+    let cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(|package| package == env!("CARGO_PKG_NAME"));
+    let matches = command(if cargo { ALIAS } else { INSTALLED }).try_get_matches();
+    let outcome = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => verb(cli.verb),
+        Err(answer) => match printed(answer.print()) {
+            Ok(()) => return ExitCode::from(answer.exit_code() as u8),
+            Err(error) => Err(error),
+        },
+    };
+    match outcome {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Differs) => ExitCode::from(1),
         Err(error) => {
-            // It may quote a file, or what was typed.
-            eprintln!("{}", plain(&error.to_string()));
+            say(error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Says a sentence, which may quote a file or what was typed. Nobody can be told that standard error is closed.
+fn say(sentence: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{}", plain(&sentence.to_string()));
 }
 
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
         Verb::Import { linux, headers, arch, tables, only } => {
             let facts = Tables::embedded()?;
-            let imported = match (headers, linux) {
-                (Some(_), _) if tables.is_none() => {
+            let (folder, committed) = match tables {
+                Some(folder) => (folder, false),
+                None if headers.is_some() => {
                     let what =
                         "headers know no entry points, which the repository's tables would lose; add --tables DIR";
                     return Err(Error::new("--headers", 0, what));
                 }
-                (Some(headers), _) => import::headers(&headers, arch.as_deref(), &facts)?,
-                (None, linux) => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
+                None => (writable("import", "add --tables DIR")?, true),
+            };
+            let imported = match headers {
+                Some(headers) => import::headers(&headers, arch.as_deref(), &facts)?,
+                None => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
             };
             // Nothing is written unless what is about to be written can be read.
             let summary = summary(&imported)?;
-            let (folder, files) = match tables {
-                Some(folder) => {
-                    readable(&load(&folder, &imported)?, &imported)?;
-                    (folder, imported)
-                }
-                None => {
-                    let place = workspace().join("tables");
-                    let new = load(&place, &imported)?;
-                    if place.is_dir() {
-                        import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
-                    }
-                    let copies = copies(&new)?;
-                    let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
-                    (workspace(), tables.chain(copies).collect())
-                }
+            let files = if committed {
+                let place = folder.join("tables");
+                let new = load(&place, &imported)?;
+                import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
+                let copies = copies(&folder, &new)?;
+                let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
+                tables.chain(copies).collect()
+            } else {
+                readable(&load(&folder, &imported)?, &imported)?;
+                imported
             };
             let written = report(&folder, &files)?;
             if let Some(summary) = summary {
-                eprintln!("{summary}");
+                say(summary);
             }
-            eprintln!("{written} of {} files changed", files.len());
+            say(format_args!("{written} of {} files changed", files.len()));
         }
         Verb::Diff(args) => return compare::diff(args),
         Verb::Check(args) => return compare::check(args),
@@ -256,22 +270,23 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             })?;
         }
         Verb::Emit { abi: None, check, tables, .. } => {
-            let copies = copies(&chosen(tables)?)?;
+            let root = writable("emit", "add --abi ABI")?;
+            let copies = copies(&root, &chosen(tables)?)?;
             if !check {
-                report(&workspace(), &copies)?;
+                report(&root, &copies)?;
                 return Ok(Outcome::Fine);
             }
             let stale = |(name, text): &&(String, String)| {
-                std::fs::read(workspace().join(name)).ok().as_deref() != Some(text.as_bytes())
+                std::fs::read(root.join(name)).ok().as_deref() != Some(text.as_bytes())
             };
             if let Some((name, _)) = copies.iter().find(stale) {
-                eprintln!("{}", Error::new(name, 0, "is not what the tables give; run `cargo codegen emit`"));
+                say(Error::new(name, 0, "is not what the tables give; run `cargo codegen emit`"));
                 return Ok(Outcome::Differs);
             }
         }
         Verb::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut installed(), INSTALLED, &mut text);
+            clap_complete::generate(shell, &mut command(INSTALLED), INSTALLED, &mut text);
             // For bash the hyphen is spelled in two ways, and no option is found below a verb: clap-rs/clap#6421.
             print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
         }
@@ -286,16 +301,23 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
     Ok(Outcome::Fine)
 }
 
-/// What the tool is called outside a checkout, where there is no alias of cargo's.
+/// What the tool is called in a checkout, by an alias of cargo's, and once it is installed.
+const ALIAS: &str = "cargo codegen";
 const INSTALLED: &str = "aio-codegen";
 
-fn installed() -> clap::Command {
-    Cli::command().name(INSTALLED).bin_name(INSTALLED)
+/// The command line of the tool that is called so.
+fn command(name: &'static str) -> clap::Command {
+    let called =
+        |text: Option<&StyledStr>| Resettable::from(text.map(|text| text.to_string().replace(ALIAS, name).into()));
+    Cli::command().name(name).bin_name(name).mut_subcommands(|verb| {
+        let (help, long) = (called(verb.get_after_help()), called(verb.get_after_long_help()));
+        verb.after_help(help).after_long_help(long)
+    })
 }
 
 /// The man pages: file and text.
 fn man() -> Result<Vec<(String, String)>, Error> {
-    let mut command = installed();
+    let mut command = command(INSTALLED);
     command.build();
     let failed = |error: std::io::Error| Error::new("man", 0, error.to_string());
     let mut pages = Vec::new();
@@ -324,18 +346,28 @@ fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
     tables.abi(name).ok_or_else(|| Error::new("--abi", 0, format!("`{name}` is no ABI; there are {}", known())))
 }
 
-/// The repository: cargo says where this package is when it runs the tool.
-fn workspace() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    package.as_deref().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned()
+/// The checkout of this project that the tool runs in, if any: cargo says where the package is that it runs.
+fn checkout() -> Option<PathBuf> {
+    let place = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| std::env::current_dir().ok())?;
+    let is_root = |folder: &&Path| ["aio-sys/src/generated", "tables"].iter().all(|part| folder.join(part).is_dir());
+    place.ancestors().find(is_root).map(Path::to_owned)
 }
 
-/// The tables that a verb was asked to read: those of a folder, or the repository's.
+/// The same for a verb that writes into it, with what to do where there is none.
+fn writable(verb: &str, otherwise: &str) -> Result<PathBuf, Error> {
+    let what = || format!("there is no checkout of aio-sys here to write into; {otherwise}");
+    checkout().ok_or_else(|| Error::new(verb, 0, what()))
+}
+
+/// The tables that a verb was asked to read: those of a folder, or the committed ones.
 fn chosen(folder: Option<PathBuf>) -> Result<Tables, Error> {
-    if let Some(folder) = folder {
-        return whole(&folder);
-    }
-    let place = workspace().join("tables");
+    folder.map_or_else(committed, |folder| whole(&folder))
+}
+
+/// The committed tables: those of the checkout, or where there is none those that the tool was built with.
+fn committed() -> Result<Tables, Error> {
+    let Some(root) = checkout() else { return Tables::embedded() };
+    let place = root.join("tables");
     let tables = whole(&place)?;
     match aio_tables::FILES.iter().find(|(name, _)| !BY_HAND.contains(name) && !place.join(name).exists()) {
         Some((name, _)) => Err(missing(&place.join(name))),
@@ -359,14 +391,18 @@ fn missing(path: &Path) -> Error {
 fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
     let written = files::replace(folder, files)?;
     for name in &written {
-        eprintln!("wrote {}", folder.join(name).display());
+        say(format_args!("wrote {}", folder.join(name).display()));
     }
     Ok(written.len())
 }
 
 /// Prints to standard output; colours reach a terminal alone, and none where NO_COLOR is set.
 fn print(text: &str) -> Result<(), Error> {
-    match anstream::stdout().write_all(text.as_bytes()) {
+    printed(anstream::stdout().write_all(text.as_bytes()))
+}
+
+fn printed(result: std::io::Result<()>) -> Result<(), Error> {
+    match result {
         // A reader that has seen enough, as `head` has, is no mistake.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new("standard output", 0, format!("cannot be written: {error}")))
@@ -402,11 +438,7 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
         }
     }
     if found.len() == BY_HAND.len() {
-        return Err(Error::new(
-            folder.display().to_string(),
-            0,
-            "holds no imported tables; `cargo codegen import` writes them",
-        ));
+        return Err(Error::new(folder.display().to_string(), 0, "holds no imported tables; `import` writes them"));
     }
     Tables::new(found)
 }
@@ -441,13 +473,13 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
 }
 
 /// Every file of the repository that is emitted from the tables: path and text.
-fn copies(tables: &Tables) -> Result<Vec<(String, String)>, Error> {
+fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
     let mut copies = vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
-    let readme = files::read(&workspace().join("README.md"))?;
+    let readme = files::read(&root.join("README.md"))?;
     let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
     copies.push(("README.md".to_owned(), readme));
     Ok(copies)

@@ -9,6 +9,9 @@ use std::cell::RefCell;
 use toml_span::value::Table;
 use toml_span::{Value, parse as parse_toml};
 
+/// More items than any array of the tables has.
+const MOST_ITEMS: usize = 10_000;
+
 /// A document being read.
 struct Document<'d> {
     file: &'d str,
@@ -129,9 +132,13 @@ impl<'d> Block<'d> {
     }
 
     pub(crate) fn number(&self, key: &str) -> u32 {
+        self.number_to(key, u32::MAX)
+    }
+
+    pub(crate) fn number_to(&self, key: &str, most: u32) -> u32 {
         let integer = self.integer(key);
-        if integer < 0 || integer > u32::MAX as i64 {
-            self.refuse(format!("`{key}` is {integer}, and must be in 0..=4294967295"));
+        if integer < 0 || integer > most as i64 {
+            self.refuse(format!("`{key}` is {integer}, and must be in 0..={most}"));
         }
         integer as u32
     }
@@ -164,7 +171,7 @@ impl<'d> Block<'d> {
     }
 
     /// An array of tables; a missing key is an empty one.
-    pub(crate) fn list<T>(&self, key: &str, read: fn(&Block<'_>) -> T) -> Vec<T> {
+    pub(crate) fn list<T>(&self, key: &str, mut read: impl FnMut(&Block<'_>) -> T) -> Vec<T> {
         let mut list = Vec::new();
         if !self.has(key) {
             return list;
@@ -172,7 +179,10 @@ impl<'d> Block<'d> {
         let Some(value) = self.value(key) else { return list };
         match value.as_array() {
             Some(array) => {
-                for item in array {
+                if let Some(item) = array.get(MOST_ITEMS) {
+                    self.document.refuse(item.span.start, format!("`{key}` has more than {MOST_ITEMS} items"));
+                }
+                for item in array.iter().take(MOST_ITEMS) {
                     if let Some(block) = self.inner(key, item) {
                         list.push(read(&block));
                     }

@@ -138,7 +138,7 @@ impl<'t> Facts<'t> {
         near.truncate(if near.first().is_some_and(|(distance, _)| *distance == 0) { 1 } else { 3 });
         let near: Vec<String> = near.iter().map(|(_, name)| format!("`{name}`")).collect();
         let hint = match near.is_empty() {
-            true => "`cargo codegen export tsv` lists them all".to_owned(),
+            true => "`export tsv` lists them all".to_owned(),
             false => format!("did you mean {}?", near.join(" or ")),
         };
         Err(Error::new("explain", 0, format!("no ABI has a call `{}`; {hint}", shortened(name))))
@@ -198,7 +198,7 @@ impl<'t> Facts<'t> {
                 self.signatures(&mut out, entry, None);
             }
         }
-        let _ = writeln!(out, "\n`cargo codegen explain {what} --abi {}` shows the way there.", rows[0].0);
+        let _ = writeln!(out, "\n`explain {what} --abi {}` shows the way there.", rows[0].0);
         Ok(out)
     }
 

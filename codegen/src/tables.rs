@@ -7,9 +7,13 @@ use crate::document::{self, Block};
 use std::borrow::Cow;
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// No Linux call takes more arguments than this, where each is a register.
 pub(crate) const MOST_ARGUMENTS: usize = 6;
+
+/// No table has a higher number, and no ABI a higher base: their sum fits.
+const MOST_NUMBER: u32 = 0x7fff_ffff;
 
 /// The entry point that is none: the kernel answers `ENOSYS`. A number that is only reserved ends there, too.
 pub(crate) const NO_CALL: &str = "sys_ni_syscall";
@@ -513,11 +517,11 @@ impl Tables {
                     "`numbers` of {}'s {} is `{}`, which is no [[abi]] here",
                     abi.name, other.name, other.numbers
                 );
-                return Err(Error::new("tables/abis.toml", 0, what));
+                return Err(Error::new(tables.path("abis.toml"), 0, what));
             }
             if !tables.sources.iter().any(|source| source.name == abi.table) {
                 let what = format!("`table` of {} is `{}`, which is no [[table]] here; add one", abi.name, abi.table);
-                return Err(Error::new("tables/abis.toml", 0, what));
+                return Err(Error::new(tables.path("abis.toml"), 0, what));
             }
         }
         Ok(tables)
@@ -553,14 +557,28 @@ impl Tables {
     pub fn table(&self, name: &str) -> Result<KernelTable, Error> {
         self.read(&format!("{name}.toml"), |top| {
             top.only(&["linux", "source", "sha256", "takes", "extra", "set", "syscalls"]);
+            let takes = top.list("takes", taker);
+            let mut numbers = BTreeSet::new();
+            let linux = top.string("linux");
+            if linux.split(['.', '-']).take(2).any(|word| word.parse::<u32>().is_err()) {
+                top.refuse(format!("`linux` is `{linux}`, and must be a kernel's version, as 6.12 is"));
+            }
             KernelTable {
-                linux: top.string("linux"),
+                linux,
                 source: top.string("source"),
                 sha256: top.string("sha256"),
-                takes: top.list("takes", taker),
                 extras: top.list("extra", extra),
                 errnos: top.list("set", errno_set),
-                rows: top.list("syscalls", row),
+                rows: top.list("syscalls", |block| {
+                    let row = row(block);
+                    for (at, taker) in takes.iter().enumerate().filter(|(_, taker)| taker.takes(&row.tag)) {
+                        if !numbers.insert((at, row.nr)) {
+                            block.refuse(format!("{} has two calls {}; take one away", taker.abi, row.nr));
+                        }
+                    }
+                    row
+                }),
+                takes,
             }
         })
     }
@@ -603,17 +621,16 @@ impl Tables {
 
     /// The calls that an ABI never had.
     pub fn absent(&self) -> Result<Vec<Absent>, Error> {
-        let absent = self.read("absent.toml", |top| {
+        self.read("absent.toml", |top| {
             top.only(&["absent"]);
-            top.list("absent", absence)
-        })?;
-        for Absent { name, abis, .. } in &absent {
-            if let Some(unknown) = abis.iter().find(|name| self.abi(name).is_none()) {
-                let what = format!("`{unknown}`, which is to lack {name}, is no ABI of abis.toml");
-                return Err(Error::new("tables/absent.toml", 0, what));
-            }
-        }
-        Ok(absent)
+            top.list("absent", |block| {
+                let absent = absence(block);
+                if let Some(unknown) = absent.abis.iter().find(|name| self.abi(name).is_none()) {
+                    block.refuse(format!("`{unknown}`, which is to lack {}, is no ABI of abis.toml", absent.name));
+                }
+                absent
+            })
+        })
     }
 
     /// How C functions get their arguments.
@@ -661,7 +678,16 @@ impl Tables {
     fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
         match self.files.iter().find(|(file, ..)| file == name) {
             Some((_, path, text)) => document::parse(path, text, read),
-            None => Err(Error::new(name, 0, "there is no such table; `cargo codegen import` writes it")),
+            None => Err(Error::new(self.path(name), 0, "there is no such table; `import --linux` writes it")),
+        }
+    }
+
+    /// The path of a file as the user knows it: beside the others, if it is not there.
+    fn path(&self, name: &str) -> String {
+        let there = self.files.iter().find(|(file, ..)| file == name);
+        match there.or(self.files.last()) {
+            Some((file, path, _)) => format!("{}{name}", path.strip_suffix(file.as_str()).unwrap_or_default()),
+            None => name.to_owned(),
         }
     }
 }
@@ -761,11 +787,11 @@ impl Abi {
                 }
             }
             let (tag, compat) = (Some(row.tag.as_str()), row.compat.as_deref());
-            let number = self.base.wrapping_add(row.nr);
+            let number = self.base.saturating_add(row.nr);
             calls.push(Call { number, tag, name, entry, compat, noreturn: row.noreturn });
         }
         for (nr, name) in names {
-            let number = self.base.wrapping_add(nr);
+            let number = self.base.saturating_add(nr);
             let same = calls.iter().find(|call| call.number == number).cloned();
             let other = Call { number, tag: None, name, entry: None, compat: None, noreturn: false };
             calls.push(same.map_or(other, |call| Call { tag: None, name, ..call }));
@@ -846,7 +872,7 @@ fn abi(block: &Block<'_>) -> Abi {
         name: block.string("name"),
         arch: block.string("arch"),
         table: block.string("table"),
-        base: block.number("base"),
+        base: block.number_to("base", MOST_NUMBER),
         base_macro: non_empty(block.string("base_macro")),
         header: block.string("header"),
         uapi: block.flag("uapi"),
@@ -1080,7 +1106,7 @@ fn taker(block: &Block<'_>) -> Taker {
 fn row(block: &Block<'_>) -> Row {
     block.only(&["nr", "tag", "name", "entry", "compat", "noreturn"]);
     Row {
-        nr: block.number("nr"),
+        nr: block.number_to("nr", MOST_NUMBER),
         tag: block.string("tag"),
         name: block.string("name"),
         entry: block.optional_string("entry"),
@@ -1097,7 +1123,7 @@ fn extra(block: &Block<'_>) -> Extra {
         sha256: block.string("sha256"),
         names: block.list("names", |block| {
             block.only(&["nr", "name"]);
-            (block.number("nr"), block.string("name"))
+            (block.number_to("nr", MOST_NUMBER), block.string("name"))
         }),
         removed: block.strings("removed"),
         redirects: block.list("redirects", |block| {
@@ -1265,11 +1291,21 @@ mod tests {
         );
         assert_eq!(
             table(&format!("{head}syscalls = [\n  {{ nr = -1, tag = \"a\", name = \"exit\" }},\n]\n")),
-            "sh.toml:5: `nr` is -1, and must be in 0..=4294967295"
+            "sh.toml:5: `nr` is -1, and must be in 0..=2147483647"
         );
         assert_eq!(
             table(&format!("{head}syscalls = [\n  {{ nr = 1, name = \"exit\" }},\n]\n")),
             "sh.toml:5: the key `tag` is missing"
+        );
+        assert_eq!(
+            table("linux = \"abc\"\n"),
+            "sh.toml:1: `linux` is `abc`, and must be a kernel's version, as 6.12 is"
+        );
+        let rows =
+            |count| (0..count).map(|nr| format!("  {{ nr = {nr}, tag = \"a\", name = \"a\" }},\n")).collect::<String>();
+        assert_eq!(
+            table(&format!("{head}syscalls = [\n{}]\n", rows(10_001))),
+            "sh.toml:10005: `syscalls` has more than 10000 items"
         );
         assert!(table("linux = ").starts_with("sh.toml:1: not valid TOML: "));
     }

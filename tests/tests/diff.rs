@@ -521,16 +521,14 @@ fn what_cannot_be_read_is_status_2() {
 
 #[test]
 fn a_stale_copy_is_a_difference() {
-    let repository = TempDir::new().unwrap();
+    let repository = repository();
     let emit = |more: &[&str]| {
         let mut command = codegen();
         command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).arg("emit").args(more);
         run(&mut command)
     };
-    let tables = repository.path().join("tables");
-    fs::create_dir(&tables).unwrap();
     for (name, bytes) in contents(&committed()) {
-        fs::write(tables.join(name), bytes).unwrap();
+        fs::write(repository.path().join("tables").join(name), bytes).unwrap();
     }
     let readme = repository.path().join("README.md");
     let missing = (

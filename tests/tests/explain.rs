@@ -192,10 +192,7 @@ fn hostile_words() {
     let said = refusal(&[&long]);
     assert!(said.len() < 300 && said.contains("aaa…`; "), "{said}");
     assert!(refusal(&[&format!("1{long}")]).len() < 300);
-    assert_eq!(
-        refusal(&["a\u{1b}[2Jb"]),
-        "explain: no ABI has a call `a\\u{1b}[2Jb`; `cargo codegen export tsv` lists them all"
-    );
+    assert_eq!(refusal(&["a\u{1b}[2Jb"]), "explain: no ABI has a call `a\\u{1b}[2Jb`; `export tsv` lists them all");
     let folder = TempDir::new().unwrap();
     assert_eq!(import(Tree::new().path(), folder.path(), &[]).0, Some(0));
     let sh = folder.path().join("sh.toml");
@@ -266,7 +263,7 @@ fn an_unknown_name_has_near_ones() {
     }
     assert_eq!(
         refusal(&["xyzzyplugh", "--abi", "x86_64"]),
-        "explain: no ABI has a call `xyzzyplugh`; `cargo codegen export tsv` lists them all"
+        "explain: no ABI has a call `xyzzyplugh`; `export tsv` lists them all"
     );
     assert!(refusal(&[""]).starts_with("explain: no ABI has a call ``; "));
     assert!(refusal(&["open\u{e4}t"]).contains("`openat`"));
@@ -285,4 +282,64 @@ fn what_is_no_number() {
 fn an_unknown_abi() {
     let sentence = refusal(&["io_submit", "--abi", "x86-64"]);
     assert!(sentence.starts_with("--abi: `x86-64` is no ABI; there are x86_64, x32, i386, "), "{sentence}");
+}
+
+/// The tool as it is installed, in a folder that is no checkout, answers from the tables that it was built with, whichever
+/// the verb.
+#[test]
+fn outside_a_checkout() {
+    let folder = TempDir::new().unwrap();
+    let there = |args: &[&str]| run(codegen().current_dir(folder.path()).env_remove("CARGO_MANIFEST_DIR").args(args));
+    for args in [&["explain", "io_submit"][..], &["export", "tsv", "--abi", "sh"], &["emit", "--abi", "i386"]] {
+        let of_folder = run(codegen().args(args).arg("--tables").arg(committed()));
+        assert_eq!((there(args), of_folder.0), (of_folder.clone(), Some(0)), "{args:?}");
+    }
+    assert_eq!(there(&["diff", "--tables", committed().to_str().unwrap()]).0, Some(0));
+    let tree = Tree::new();
+    for (args, what) in [
+        (&["import", "--linux", tree.path().to_str().unwrap()][..], "import: {}; add --tables DIR\n"),
+        (&["emit"], "emit: {}; add --abi ABI\n"),
+        (&["emit", "--check"], "emit: {}; add --abi ABI\n"),
+    ] {
+        let sentence = what.replace("{}", "there is no checkout of aio-sys here to write into");
+        assert_eq!(there(args), (Some(2), String::new(), sentence), "{args:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Within a checkout every verb answers from its tables, wherever one stands.
+#[test]
+fn within_a_checkout() {
+    let repository = repository();
+    let tables = repository.path().join("tables");
+    for (name, bytes) in contents(&committed()) {
+        fs::write(tables.join(name), bytes).unwrap();
+    }
+    let sh = tables.join("sh.toml");
+    fs::write(&sh, fs::read_to_string(&sh).unwrap().replace("\"io_submit\"", "\"io_sumbit\"")).unwrap();
+    for folder in ["", "tables", "aio-sys/src"] {
+        let there = |args: &[&str]| {
+            let mut tool = codegen();
+            run(tool.current_dir(repository.path().join(folder)).env_remove("CARGO_MANIFEST_DIR").args(args))
+        };
+        assert_eq!(there(&["explain", "io_sumbit", "--abi", "sh"]).0, Some(0), "{folder}");
+        let (status, text, _) = there(&["diff", "--abi", "sh", "--tables", committed().to_str().unwrap()]);
+        assert!(status == Some(1) && text.contains("io_sumbit"), "{folder}: {text}");
+    }
+}
+
+/// A mistake names the file of the folder that was asked for.
+#[test]
+fn the_folder_that_was_asked_for_is_named() {
+    let folder = TempDir::new().unwrap();
+    fs::copy(committed().join("i386.toml"), folder.path().join("i386.toml")).unwrap();
+    let shown = folder.path().display();
+    let there = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).2;
+    let writes = "there is no such table; `import --linux` writes it\n";
+    assert_eq!(there(&["explain", "io_submit"]), format!("{shown}/prototypes.toml: {writes}"));
+    assert!(there(&["emit", "--abi", "i386"]).starts_with(&format!("{shown}/")));
+    let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead = \"a\"\n";
+    fs::write(folder.path().join("absent.toml"), absent).unwrap();
+    let sentence = format!("{shown}/absent.toml:1: `none`, which is to lack a, is no ABI of abis.toml\n");
+    assert_eq!(there(&["export", "json"]), sentence);
 }

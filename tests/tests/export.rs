@@ -315,7 +315,7 @@ fn markdown_of_several_has_their_numbers_side_by_side() {
 fn markdown_shows_markup_as_it_stands() {
     let odd = ["a|b", "a`b", "`", "*a*", "<b>&amp;", "[a](b)", "a\\b", "__a__", "~~a~~", "", "# a", "a`|`b", "\\|`<"];
     let named: Vec<String> =
-        odd.iter().map(|name| format!("{{ nr = 1, tag = \"common\", name = '{name}' }},\n")).collect();
+        (1000..).zip(odd).map(|(nr, name)| format!("{{ nr = {nr}, tag = \"common\", name = '{name}' }},\n")).collect();
     let folder = edited("syscalls = [\n", &format!("syscalls = [\n{}", named.concat()));
     for (more, column) in [(&[][..], 0), (&["--abi", "xtensa"], 1)] {
         let (status, markdown, stderr) = export_of(folder.path(), "markdown", more);

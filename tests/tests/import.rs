@@ -237,7 +237,7 @@ fn the_repository_changes_as_a_whole() {
     let missing = format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display());
     assert_eq!(import(), (Some(2), String::new(), missing));
     assert_eq!(contents(&repository.path().join("tables")).keys().collect::<Vec<_>>(), FROZEN);
-    assert_eq!(fs::read_dir(repository.path()).unwrap().count(), 1);
+    assert!(contents(&repository.path().join("aio-sys/src/generated")).is_empty());
     fs::write(&readme, format!("# Mine\n{README}more of mine\n")).unwrap();
     let (status, _, stderr) = import();
     let stubs = Tables::embedded().unwrap().abis.iter().filter(|abi| abi.stub().is_some()).count();
@@ -1080,10 +1080,12 @@ fn the_export_of_a_folder_names_the_damaged_line() {
     for (from, to, sentence) in [
         ("nr = 435, ", "nr = 435 ", "not valid TOML: "),
         ("nr = 435, ", "nr = 4x5, ", "not valid TOML: "),
-        ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=4294967295\n"),
-        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, and must be in 0..=4294967295\n"),
+        ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, and must be in 0..=2147483647\n"),
         ("nr = 435, ", "nr = \"435\", ", "`nr` must be a whole number, and is a string\n"),
         ("nr = 435, ", "", "the key `nr` is missing\n"),
+        ("nr = 435, ", "nr = 4294967295, ", "`nr` is 4294967295, and must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 424, ", "xtensa has two calls 424; take one away\n"),
         ("nr = 435, ", "rn = 435, ", "unknown key `rn`; the keys here are nr, tag, name, entry, compat, noreturn\n"),
         ("nr = 435, ", "nr = 435, \0", "not valid TOML: "),
     ] {
@@ -1136,7 +1138,7 @@ fn the_export_of_a_folder_that_lacks_a_table() {
 fn the_export_of_a_folder_without_tables() {
     let folder = TempDir::new().unwrap();
     for path in [folder.path().to_owned(), folder.path().join("missing")] {
-        let sentence = format!("{}: holds no imported tables; `cargo codegen import` writes them\n", path.display());
+        let sentence = format!("{}: holds no imported tables; `import` writes them\n", path.display());
         assert_eq!(export(&path, &[]), (Some(2), String::new(), sentence));
     }
 }
@@ -1158,11 +1160,30 @@ fn a_reader_that_has_seen_enough_is_no_mistake() {
 
 #[test]
 fn a_full_disk_is_a_mistake() {
-    let full = File::options().write(true).open("/dev/full").unwrap();
-    let mut tool = codegen();
-    tool.args(["export", "tsv", "--tables"]).arg(committed()).stdout(full);
+    let full = || File::options().write(true).open("/dev/full").unwrap();
     let sentence = "standard output: cannot be written: No space left on device (os error 28)\n";
-    assert_eq!(run(&mut tool), (Some(2), String::new(), sentence.to_owned()));
+    for arguments in [&["export", "tsv"][..], &["--help"], &["export", "--help"]] {
+        let said = run(codegen().args(arguments).stdout(full()));
+        assert_eq!(said, (Some(2), String::new(), sentence.to_owned()), "{arguments:?}");
+    }
+    // What cannot be said changes no status.
+    for (arguments, status) in [(&["explain", "io_sumbit"][..], 2), (&["no-verb"], 2), (&["explain", "io_submit"], 0)] {
+        assert_eq!(run(codegen().args(arguments).stderr(full())).0, Some(status), "{arguments:?}");
+    }
+    let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
+    let mut tool = codegen();
+    tool.arg("import").arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path()).stderr(full());
+    assert_eq!(run(&mut tool).0, Some(0));
+    assert_eq!(contents(folder.path()).len(), IMPORTED.len());
+}
+
+/// A folder's name is no command to the terminal.
+#[test]
+fn what_was_written_is_said_plainly() {
+    let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
+    let (status, _, stderr) = import(tree.path(), &folder.path().join("e\u{1b}[31mvil"), &["sh"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(stderr.contains("/e\\u{1b}[31mvil/sh.toml\n") && !stderr.contains('\u{1b}'), "{stderr}");
 }
 
 #[test]

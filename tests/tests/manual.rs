@@ -98,3 +98,21 @@ fn man_pages_are_roff_without_a_warning() {
         }
     }
 }
+
+/// The alias is cargo's, and exists in a checkout alone.
+#[test]
+fn help_calls_the_tool_by_the_name_that_it_was_started_by() {
+    for (package, name, other) in
+        [("aio-codegen", "cargo codegen", "aio-codegen"), ("other", "aio-codegen", "cargo codegen")]
+    {
+        for verb in ["import", "diff", "check", "export", "explain", "emit"] {
+            for help in ["-h", "--help"] {
+                let (_, text, _) = run(codegen().env("CARGO_PKG_NAME", package).args([verb, help]));
+                assert!(text.contains(&format!("Usage: {name} {verb} ")), "{text}");
+                assert!(text.contains(&format!("Examples:\n  {name} {verb} ")) && !text.contains(other), "{text}");
+            }
+        }
+    }
+    let (_, pages, _) = run(codegen().arg("man"));
+    assert!(!pages.contains("cargo codegen"), "{pages}");
+}

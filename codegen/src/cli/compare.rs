@@ -1,6 +1,6 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::{Outcome, abi, in_memory, print, whole};
+use super::{Outcome, abi, committed, in_memory, print, whole};
 use crate::diff::{AbiDiff, Kind, Side};
 use crate::{Error, Tables, check, diff, import};
 use clap::error::ErrorKind;
@@ -83,7 +83,7 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
     let side = |(kind, folder): (Kind, PathBuf)| side(kind, &folder, args.arch.as_deref());
     let (old, new) = match second {
         Some(second) => (side(first)?, side(second)?),
-        None => (committed()?, side(first)?),
+        None => (committed_side()?, side(first)?),
     };
     let found = compare(&old, &new, &args.abi)?;
     print(&if args.json { diff::json(&old, &new, &found) } else { diff::text(&old, &new, &found) })?;
@@ -96,7 +96,7 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
         (None, Some(folder)) => side(Kind::Headers, folder, args.arch.as_deref())?,
         (None, None) => return Err(Error::new("check", 0, "give --linux DIR or --headers DIR")),
     };
-    let ours = args.tables.map_or_else(committed, |folder| side(Kind::Tables, &folder, None))?;
+    let ours = args.tables.map_or_else(committed_side, |folder| side(Kind::Tables, &folder, None))?;
     let found = compare(&ours, &theirs, &args.abi)?;
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
@@ -119,8 +119,8 @@ fn nothing(old: &Side, new: &Side) -> Error {
     Error::new(&new.shown, 0, format!("has none of the ABIs that are to be compared with {}", old.shown))
 }
 
-fn committed() -> Result<Side, Error> {
-    Side::new(Kind::Tables, "tables".to_owned(), Tables::embedded()?)
+fn committed_side() -> Result<Side, Error> {
+    Side::new(Kind::Tables, "tables".to_owned(), committed()?)
 }
 
 fn side(kind: Kind, folder: &Path, arch: Option<&str>) -> Result<Side, Error> {

@@ -48,6 +48,7 @@ pub fn repository() -> TempDir {
     let repository = TempDir::new().unwrap();
     let tables = repository.path().join("tables");
     fs::create_dir(&tables).unwrap();
+    fs::create_dir_all(repository.path().join("aio-sys/src/generated")).unwrap();
     for name in FROZEN {
         fs::copy(committed().join(name), tables.join(name)).unwrap();
     }
