@@ -217,7 +217,7 @@ fn one_table_needs_no_others_in_the_tree() {
     let folder = TempDir::new().unwrap();
     assert_eq!(import(tree.path(), folder.path(), &["ia64"]).0, Some(0));
     let sentence = "includes <asm-generic/unistd.h>, which is not there; is the tree complete?";
-    refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h: {sentence}"));
+    refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h:4: {sentence}"));
     // The generic header is in newer trees, too; there it is not what the numbers are taken from.
     let tree = Tree::new();
     tree.remove(GENERIC);
@@ -1184,6 +1184,29 @@ fn an_architecture_does_not_lose_its_own_headers() {
         tree.remove(&path);
         refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
     }
+}
+
+/// Half of the error numbers are not all.
+#[test]
+fn a_header_that_another_includes_is_there_and_not_empty() {
+    let errno = "include/uapi/asm-generic/errno.h";
+    let base = "include/uapi/asm-generic/errno-base.h";
+    let tree = Tree::new();
+    tree.write(base, "");
+    refused(&tree, &format!("{{tree}}/{base}: is empty; is the tree complete?"));
+    tree.remove(base);
+    // alpha comes first, and has a header of its own.
+    let alpha = "arch/alpha/include/uapi/asm/errno.h";
+    let missing = "includes <asm-generic/errno-base.h>, which is not there; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/{alpha}:1: {missing}"));
+    fs::create_dir(tree.path().join(base)).unwrap();
+    refused(&tree, &format!("{{tree}}/{base}: is no regular file"));
+    tree.remove(base);
+    symlink("errno-base.h", tree.path().join(base)).unwrap();
+    refused(&tree, &format!("{{tree}}/{base}: cannot be read: Too many levels of symbolic links (os error 40)"));
+    let tree = Tree::linux_6_1();
+    tree.remove(base);
+    refused_only(&tree, &["ia64"], &format!("{{tree}}/{errno}:1: {missing}"));
 }
 
 /// As `cp -rs` makes one.

@@ -186,14 +186,14 @@ fn from_headers(root: &Path, linux: &str, facts: &Tables, source: &TableSource) 
         // It stands for itself, so that the lines that call it stay.
         let mut macros = predefined(abi);
         macros.push(("__SYSCALL".to_owned(), "__SYSCALL".to_owned()));
-        let (unit, _) = Includes::of_tree(root, &abi.arch).preprocess(&path, &macros, None)?;
+        let includes = Includes::of_tree(root, &abi.arch);
+        let (unit, _) = includes.preprocess(&path, &macros, None)?;
         if let Some(missing) = unit.missing.first() {
             // A header that the kernel generates is made of a table, which is what is missing.
-            if missing.starts_with("asm/unistd") {
+            if missing.text.starts_with("asm/unistd") {
                 files::read(&root.join(&source.source))?;
             }
-            let what = format!("includes <{missing}>, which is not there; is the tree complete?");
-            return Err(Error::new(path.display().to_string(), 0, what));
+            return Err(includes.lacks(&missing.text, &missing.file, missing.line));
         }
         let numbers = unistd::numbers(&unit, abi, &path.display().to_string())?;
         if numbers.rows.is_empty() && abi.uapi {
