@@ -84,6 +84,34 @@ fn aarch32_on_arm64_has_a_header_of_its_own() {
 }
 
 #[test]
+fn the_header_of_aarch32_on_arm64_is_not_lost() {
+    let (header, table) = ("arch/arm64/include/asm/unistd32.h", "arch/arm64/tools/syscall_32.tbl");
+    for (tree, path) in
+        [(Tree::linux_4_19(), header), (Tree::linux_6_1(), header), (Tree::linux_6_12(), table), (Tree::new(), table)]
+    {
+        tree.remove(path);
+        refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+        // A table that is not asked for is no reason to stop.
+        assert_eq!(import(tree.path(), stale().path(), &["s390"]).0, Some(0));
+        if path == header {
+            tree.write(path, "");
+            refused(&tree, &format!("{{tree}}/{path}: defines no system call; is the tree complete?"));
+        }
+    }
+}
+
+#[test]
+fn a_word_has_a_width() {
+    let path = "include/uapi/asm-generic/bitsperlong.h";
+    for tree in [Tree::linux_6_1(), Tree::linux_4_19()] {
+        tree.write(path, "");
+        refused(&tree, &format!("{{tree}}/{path}: is empty; is the tree complete?"));
+        tree.write(path, "#define BITS_PER_LONG 64\n");
+        refused(&tree, &format!("{{tree}}/{path}: defines no __BITS_PER_LONG; is the tree complete?"));
+    }
+}
+
+#[test]
 fn a_generic_header_that_is_damaged_is_refused() {
     let generic = "include/uapi/asm-generic/unistd.h";
     let tree = Tree::linux_6_1();

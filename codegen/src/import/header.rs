@@ -77,7 +77,15 @@ impl Includes {
                 None => Ok(None),
             }
         })?;
-        Ok((unit, included))
+        // Without it, every word has 0 bits.
+        let defined = unit.macros().iter().any(|found| found.name == "__BITS_PER_LONG");
+        match self.find("asm/bitsperlong.h").filter(|_| included.iter().any(|name| name == "asm/bitsperlong.h")) {
+            Some(path) if !defined => {
+                let what = format!("defines no __BITS_PER_LONG; {}", self.complete());
+                Err(Error::new(path.display().to_string(), 0, what))
+            }
+            _ => Ok((unit, included)),
+        }
     }
 }
 

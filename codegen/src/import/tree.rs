@@ -173,16 +173,15 @@ fn from_headers(root: &Path, linux: &str, facts: &Tables, source: &TableSource) 
         if !root.join("arch").join(&abi.arch).is_dir() {
             continue;
         }
-        let own = KERNEL_ONLY.iter().find(|(name, _)| *name == abi.name).map(|(_, file)| (*file).to_owned());
+        let own = KERNEL_ONLY.iter().find(|(name, _)| *name == abi.name).map(|(_, file)| file);
         let path = match own {
+            // The makefile came with the table.
+            Some(_) if files::is_there(&root.join(&source.makefile)) => root.join(&source.source),
             Some(file) => root.join(file),
             None if abi.uapi => root.join(format!("arch/{}/include/uapi/asm/unistd.h", abi.arch)),
             // The SPU calls of Linux before 5.0 stand in a header of assembly.
             None => continue,
         };
-        if !abi.uapi && !path.is_file() {
-            continue;
-        }
         // It stands for itself, so that the lines that call it stay.
         let mut macros = predefined(abi);
         macros.push(("__SYSCALL".to_owned(), "__SYSCALL".to_owned()));
@@ -196,16 +195,14 @@ fn from_headers(root: &Path, linux: &str, facts: &Tables, source: &TableSource) 
             return Err(includes.lacks(&missing.text, &missing.file, missing.line));
         }
         let numbers = unistd::numbers(&unit, abi, &path.display().to_string())?;
-        if numbers.rows.is_empty() && abi.uapi {
+        if numbers.rows.is_empty() {
             let what = "defines no system call; is the tree complete?";
             return Err(Error::new(path.display().to_string(), 0, what));
         }
         let listed: Vec<&str> = numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
         super::add(&mut extras, header::redirects(root, abi, &listed)?);
         super::add(&mut extras, header::aliases(root, &numbers, &path)?);
-        if !numbers.rows.is_empty() {
-            all.push(numbers);
-        }
+        all.push(numbers);
     }
     super::merged(linux, root, &all, extras)
 }
