@@ -563,6 +563,7 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
         "512\tx32\trt_sigaction\t\tcompat_sys_rt_sigaction\n543\tx32\tio_setup\t\tcompat_sys_io_setup\n",
         "",
     );
+    tree.edit(HEADER_X86, "#elif defined(__ILP32__)\n#include <asm/unistd_x32.h>\n", "");
     tree.edit("Makefile", "PATCHLEVEL = 2", "PATCHLEVEL = 3");
     let sentence = "tables/x86_64.toml: Linux 7.3.13 has no x32 any more, and the table is from 7.2.13; if it has left the \
                     kernel, give it a [[table]] of its own in abis.toml with frozen = \"7.2\", and import that from a tree \

@@ -538,6 +538,11 @@ fn makefiles_say_which_rows_are_whose() {
     let gives = format!("makes no unistd_32.h, to which {path} gives tags; is the tree complete?");
     refused(&tree, &format!("{{tree}}/{kbuild}: {gives}"));
     tree.edit(path, "syscall_abis_32 += riscv memfd_secret\n", "");
+    let asked = format!(
+        "makes no unistd_32.h of {GENERIC}, which arch/riscv/include/uapi/asm/unistd.h includes for riscv32; is it cut off?"
+    );
+    refused(&tree, &format!("{{tree}}/scripts/Makefile.asm-headers: {asked}"));
+    tree.write("arch/riscv/include/uapi/asm/unistd.h", "#include <asm/unistd_64.h>\n");
     assert_eq!(tags(&tree, "asm-generic", "riscv32"), None);
     // What is cut off.
     let complete = "is the tree complete?";
@@ -570,6 +575,21 @@ fn every_row_is_somebody_s() {
     let tree = Tree::new();
     tree.write(mips, "all:\n");
     refused(&tree, &format!("{{tree}}/{mips}: makes no unistd_o32.h of {MIPS_O32}; is it damaged?"));
+}
+
+/// Without tags, each of two would take the other's rows.
+#[test]
+fn a_makefile_that_was_cut_off_gives_nobody_all_rows() {
+    let tree = Tree::new();
+    let (arm, parisc) = ("arch/arm/tools/Makefile", "arch/parisc/kernel/syscalls/Makefile");
+    tree.edit(arm, "cmd = sh $(syshdr) --abis common,$* $< $@\n", "");
+    let alone = "which is not alone in arch/arm/tools/syscall.tbl; is it cut off?";
+    refused(&tree, &format!("{{tree}}/{arm}: gives no tags to unistd-eabi.h, {alone}"));
+    let tree = Tree::new();
+    tree.edit(parisc, "$(uapi)/unistd_64.h: abis := common,64\n", "");
+    let asked = "which arch/parisc/include/uapi/asm/unistd.h includes for parisc64; is it cut off?";
+    let table = "arch/parisc/kernel/syscalls/syscall.tbl";
+    refused(&tree, &format!("{{tree}}/{parisc}: makes no unistd_64.h of {table}, {asked}"));
 }
 
 #[test]

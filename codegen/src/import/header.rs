@@ -98,6 +98,13 @@ pub(crate) fn predefined(abi: &Abi) -> Vec<(String, String)> {
     words.into_iter().chain(width).chain(own).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// Whether the architecture's `asm/unistd.h` includes the header of an ABI, which no makefile makes.
+pub(crate) fn asks(root: &Path, abi: &Abi) -> Result<bool, Error> {
+    let path = root.join(format!("arch/{}/include/uapi/asm/unistd.h", abi.arch));
+    let (unit, _) = Includes::of_tree(root, &abi.arch).preprocess(&path, &predefined(abi), None)?;
+    Ok(unit.missing.iter().any(|missing| missing.text.strip_prefix("asm/") == Some(&abi.header)))
+}
+
 /// Holds the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or takes away.
 pub(crate) fn names(root: &Path, abi: &Abi, taker: &Taker, rows: &Rows) -> Result<Option<Extra>, Error> {
     if !abi.uapi {

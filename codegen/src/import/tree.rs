@@ -135,7 +135,33 @@ fn from_tbl(
         let what = format!("makes no {} of {}; is it damaged?", headers.join(" and no "), relative(root, path));
         return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
     }
+    // A taker without tags takes every row, which is wrong where another has its own.
+    if let Some((abi, _)) = takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty()) {
+        let what =
+            format!("gives no tags to {}, which is not alone in {}; is it cut off?", abi.header, relative(root, path));
+        return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
+    }
     let rows = tbl::parse(&path.display().to_string(), &text, &takers)?;
+    let left = |abi: &&Abi| {
+        let taken = takers.iter().any(|(taker, _)| taker.name == abi.name);
+        abi.table == source.name
+            && abi.uapi
+            && !taken
+            && exists(abi, linux)
+            && root.join("arch").join(&abi.arch).is_dir()
+    };
+    for abi in facts.abis.iter().filter(left).filter(|_| checked) {
+        if header::asks(root, abi)? {
+            let what = format!(
+                "makes no {} of {}, which arch/{}/include/uapi/asm/unistd.h includes for {}; is it cut off?",
+                abi.header,
+                relative(root, path),
+                abi.arch,
+                abi.name
+            );
+            return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
+        }
+    }
     takers.retain(|(abi, _)| abi.table == source.name);
     if takers.is_empty() {
         return Ok(None);
