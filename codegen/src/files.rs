@@ -52,6 +52,12 @@ pub(crate) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Error
     Ok(())
 }
 
+/// Whether anything has this name, be it something that cannot be read.
+pub(crate) fn is_there(path: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    path.symlink_metadata().err().is_none_or(|error| ![NotADirectory, NotFound].contains(&error.kind()))
+}
+
 /// Whether a folder's entry is a file to read. A link counts if it leads out of the tree; within, it leads to a copy.
 pub(crate) fn is_file(root: &Path, entry: &fs::DirEntry) -> bool {
     let outside = |to: &Path| !root.canonicalize().is_ok_and(|root| to.starts_with(root));

@@ -84,6 +84,34 @@ fn aarch32_on_arm64_has_a_header_of_its_own() {
 }
 
 #[test]
+fn the_header_of_aarch32_on_arm64_is_not_lost() {
+    let (header, table) = ("arch/arm64/include/asm/unistd32.h", "arch/arm64/tools/syscall_32.tbl");
+    for (tree, path) in
+        [(Tree::linux_4_19(), header), (Tree::linux_6_1(), header), (Tree::linux_6_12(), table), (Tree::new(), table)]
+    {
+        tree.remove(path);
+        refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+        // A table that is not asked for is no reason to stop.
+        assert_eq!(import(tree.path(), stale().path(), &["s390"]).0, Some(0));
+        if path == header {
+            tree.write(path, "");
+            refused(&tree, &format!("{{tree}}/{path}: defines no system call; is the tree complete?"));
+        }
+    }
+}
+
+#[test]
+fn a_word_has_a_width() {
+    let path = "include/uapi/asm-generic/bitsperlong.h";
+    for tree in [Tree::linux_6_1(), Tree::linux_4_19()] {
+        tree.write(path, "");
+        refused(&tree, &format!("{{tree}}/{path}: is empty; is the tree complete?"));
+        tree.write(path, "#define BITS_PER_LONG 64\n");
+        refused(&tree, &format!("{{tree}}/{path}: defines no __BITS_PER_LONG; is the tree complete?"));
+    }
+}
+
+#[test]
 fn a_generic_header_that_is_damaged_is_refused() {
     let generic = "include/uapi/asm-generic/unistd.h";
     let tree = Tree::linux_6_1();
@@ -108,7 +136,7 @@ fn a_generic_header_that_is_damaged_is_refused() {
     let tree = Tree::linux_6_1();
     tree.write("arch/nios2/include/uapi/asm/unistd.h", "#include <asm/nothing.h>\n");
     let sentence = "includes <asm/nothing.h>, which is not there; is the tree complete?";
-    refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h: {sentence}"));
+    refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h:1: {sentence}"));
     tree.write("arch/nios2/include/uapi/asm/unistd.h", "\n");
     let sentence = "defines no system call; is the tree complete?";
     refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h: {sentence}"));
@@ -271,8 +299,12 @@ fn the_headers_of_a_triplet() {
     assert_eq!(tables.errnos("x86").unwrap().last().unwrap().value, 38);
     assert_eq!(tables.constants().unwrap().len(), 2);
     assert!(!tables.has_table("asm-generic"));
-    // A package without x32 is one without x32.
-    fs::remove_file(include.join("x86_64-linux-gnu/asm/unistd_x32.h")).unwrap();
+    // A package without x32 is one without x32, if it does not ask for its header.
+    let triplet = include.join("x86_64-linux-gnu");
+    fs::remove_file(triplet.join("asm/unistd_x32.h")).unwrap();
+    let unistd = fs::read_to_string(triplet.join("asm/unistd.h")).unwrap();
+    let without = unistd.replace("# elif defined(__ILP32__)\n#  include <asm/unistd_x32.h>\n", "");
+    fs::write(triplet.join("asm/unistd.h"), without).unwrap();
     let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
     // Newer headers say the version in three parts, since the last has outgrown its eight bits.
@@ -427,13 +459,77 @@ fn what_is_no_folder_of_headers() {
     );
     write(&include, X86);
     fs::remove_file(include.join("asm/errno.h")).unwrap();
-    fs::remove_file(include.join("asm-generic/errno.h")).unwrap();
     headers_refused(&include, &[], "{folder}: holds no asm/errno.h; are all of the headers installed?");
     let other = root.path().join("include");
     write(&other, SHARED);
     write(&other, X86);
     let (status, stderr) = import_headers(&other, root.path(), &["--arch", "x68"]);
     assert!(status == Some(2) && stderr.starts_with("--arch: `x68` is no folder of the kernel's arch/"), "{stderr}");
+}
+
+const INSTALLED: &str = "which is not there; are all of the headers installed?";
+
+/// No ABI goes with its header, where the package asks for it.
+#[test]
+fn a_package_that_lacks_the_header_of_an_abi() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("x86_64-linux-gnu");
+    write(&include, SHARED);
+    for (name, line) in [("asm/unistd_64.h", 7), ("asm/unistd_x32.h", 5), ("asm/unistd_32.h", 3)] {
+        write(&include, X86);
+        fs::remove_file(include.join(name)).unwrap();
+        headers_refused(&include, &[], &format!("{{folder}}/asm/unistd.h:{line}: includes <{name}>, {INSTALLED}"));
+    }
+    let include = root.path().join("mips64el-linux-gnuabi64");
+    write(&include, SHARED);
+    let tree = Tree::new();
+    for name in ["unistd.h", "sgidefs.h", "errno.h"] {
+        write(&include, &[(&*format!("asm/{name}"), &*tree.read(&format!("arch/mips/include/uapi/asm/{name}")))]);
+    }
+    write(&include, &[("asm-generic/errno-base.h", "#define EPERM 1\n")]);
+    for name in ["o32", "n32", "n64"] {
+        write(&include, &[(&*format!("asm/unistd_{name}.h"), "#define __NR_io_setup (__NR_Linux + 241)\n")]);
+    }
+    assert_eq!(headers(&include, &[]).errnos("mips").unwrap().last().unwrap().value, 89);
+    fs::remove_file(include.join("asm/unistd_n64.h")).unwrap();
+    headers_refused(&include, &[], &format!("{{folder}}/asm/unistd.h:8: includes <asm/unistd_n64.h>, {INSTALLED}"));
+    // What arm's two ABIs share is there, and what is the one's alone is not.
+    let include = root.path().join("arm-linux-gnueabihf");
+    write(&include, SHARED);
+    let arm = [
+        ("asm/unistd.h", "#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-common.h>\n#include <asm/unistd-eabi.h>\n"),
+        ("asm/unistd-common.h", "#define __NR_exit 1\n"),
+    ];
+    write(&include, &arm);
+    headers_refused(&include, &[], &format!("{{folder}}/asm/unistd.h:3: includes <asm/unistd-eabi.h>, {INSTALLED}"));
+}
+
+/// The generic header is not the architecture's own, and half of the error numbers are not all.
+#[test]
+fn a_package_that_lacks_what_its_headers_include() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("x86_64-linux-gnu");
+    for (name, text, line, lost) in [
+        ("asm/errno.h", "#include <asm-generic/errno.h>\n", 1, "asm-generic/errno.h"),
+        (
+            "asm-generic/errno.h",
+            "\n#include <asm-generic/errno-base.h>\n#define ENOSYS 38\n",
+            2,
+            "asm-generic/errno-base.h",
+        ),
+        (
+            "linux/aio_abi.h",
+            "#include <asm/byteorder.h>\n#if defined(__LITTLE_ENDIAN)\n#else\n#error edit for your odd byteorder.\n#endif\n",
+            1,
+            "asm/byteorder.h",
+        ),
+    ] {
+        write(&include, SHARED);
+        write(&include, X86);
+        let _ = fs::remove_file(include.join(lost));
+        write(&include, &[(name, text)]);
+        headers_refused(&include, &[], &format!("{{folder}}/{name}:{line}: includes <{lost}>, {INSTALLED}"));
+    }
 }
 
 #[test]
@@ -467,6 +563,7 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
         "512\tx32\trt_sigaction\t\tcompat_sys_rt_sigaction\n543\tx32\tio_setup\t\tcompat_sys_io_setup\n",
         "",
     );
+    tree.edit(HEADER_X86, "#elif defined(__ILP32__)\n#include <asm/unistd_x32.h>\n", "");
     tree.edit("Makefile", "PATCHLEVEL = 2", "PATCHLEVEL = 3");
     let sentence = "tables/x86_64.toml: Linux 7.3.13 has no x32 any more, and the table is from 7.2.13; if it has left the \
                     kernel, give it a [[table]] of its own in abis.toml with frozen = \"7.2\", and import that from a tree \

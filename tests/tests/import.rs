@@ -217,7 +217,7 @@ fn one_table_needs_no_others_in_the_tree() {
     let folder = TempDir::new().unwrap();
     assert_eq!(import(tree.path(), folder.path(), &["ia64"]).0, Some(0));
     let sentence = "includes <asm-generic/unistd.h>, which is not there; is the tree complete?";
-    refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h: {sentence}"));
+    refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h:4: {sentence}"));
     // The generic header is in newer trees, too; there it is not what the numbers are taken from.
     let tree = Tree::new();
     tree.remove(GENERIC);
@@ -538,6 +538,11 @@ fn makefiles_say_which_rows_are_whose() {
     let gives = format!("makes no unistd_32.h, to which {path} gives tags; is the tree complete?");
     refused(&tree, &format!("{{tree}}/{kbuild}: {gives}"));
     tree.edit(path, "syscall_abis_32 += riscv memfd_secret\n", "");
+    let asked = format!(
+        "makes no unistd_32.h of {GENERIC}, which arch/riscv/include/uapi/asm/unistd.h includes for riscv32; is it cut off?"
+    );
+    refused(&tree, &format!("{{tree}}/scripts/Makefile.asm-headers: {asked}"));
+    tree.write("arch/riscv/include/uapi/asm/unistd.h", "#include <asm/unistd_64.h>\n");
     assert_eq!(tags(&tree, "asm-generic", "riscv32"), None);
     // What is cut off.
     let complete = "is the tree complete?";
@@ -570,6 +575,21 @@ fn every_row_is_somebody_s() {
     let tree = Tree::new();
     tree.write(mips, "all:\n");
     refused(&tree, &format!("{{tree}}/{mips}: makes no unistd_o32.h of {MIPS_O32}; is it damaged?"));
+}
+
+/// Without tags, each of two would take the other's rows.
+#[test]
+fn a_makefile_that_was_cut_off_gives_nobody_all_rows() {
+    let tree = Tree::new();
+    let (arm, parisc) = ("arch/arm/tools/Makefile", "arch/parisc/kernel/syscalls/Makefile");
+    tree.edit(arm, "cmd = sh $(syshdr) --abis common,$* $< $@\n", "");
+    let alone = "which is not alone in arch/arm/tools/syscall.tbl; is it cut off?";
+    refused(&tree, &format!("{{tree}}/{arm}: gives no tags to unistd-eabi.h, {alone}"));
+    let tree = Tree::new();
+    tree.edit(parisc, "$(uapi)/unistd_64.h: abis := common,64\n", "");
+    let asked = "which arch/parisc/include/uapi/asm/unistd.h includes for parisc64; is it cut off?";
+    let table = "arch/parisc/kernel/syscalls/syscall.tbl";
+    refused(&tree, &format!("{{tree}}/{parisc}: makes no unistd_64.h of {table}, {asked}"));
 }
 
 #[test]
@@ -1205,6 +1225,29 @@ fn an_architecture_does_not_lose_its_own_headers() {
         tree.remove(&path);
         refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
     }
+}
+
+/// Half of the error numbers are not all.
+#[test]
+fn a_header_that_another_includes_is_there_and_not_empty() {
+    let errno = "include/uapi/asm-generic/errno.h";
+    let base = "include/uapi/asm-generic/errno-base.h";
+    let tree = Tree::new();
+    tree.write(base, "");
+    refused(&tree, &format!("{{tree}}/{base}: is empty; is the tree complete?"));
+    tree.remove(base);
+    // alpha comes first, and has a header of its own.
+    let alpha = "arch/alpha/include/uapi/asm/errno.h";
+    let missing = "includes <asm-generic/errno-base.h>, which is not there; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/{alpha}:1: {missing}"));
+    fs::create_dir(tree.path().join(base)).unwrap();
+    refused(&tree, &format!("{{tree}}/{base}: is no regular file"));
+    tree.remove(base);
+    symlink("errno-base.h", tree.path().join(base)).unwrap();
+    refused(&tree, &format!("{{tree}}/{base}: cannot be read: Too many levels of symbolic links (os error 40)"));
+    let tree = Tree::linux_6_1();
+    tree.remove(base);
+    refused_only(&tree, &["ia64"], &format!("{{tree}}/{errno}:1: {missing}"));
 }
 
 /// As `cp -rs` makes one.

@@ -29,8 +29,8 @@ const MAX_EXPANSION: usize = 1 << 17;
 pub struct Unit {
     /// The live text outside directives, comments stripped and continued lines joined; nothing is expanded.
     pub lines: Vec<Line>,
-    /// Included files that were not found, in order; a name that a macro computes stands as it is spelled.
-    pub missing: Vec<String>,
+    /// Included files that were not found, in order, the name as text; one that a macro computes stands as it is spelled.
+    pub missing: Vec<Line>,
     /// Every live `#undef`, the name as text, whether or not it was defined.
     pub undefined: Vec<Line>,
     macros: HashMap<String, Macro>,
@@ -74,8 +74,8 @@ impl Unit {
     /// Preprocesses `text`, which errors call `file`.
     ///
     /// A predefined name may carry parameters, as in `("__SYSCALL(nr, entry)", "")`. `include` gets the name between
-    /// the delimiters and, if these were quotes, the file to look beside first; it returns a path to show and the text,
-    /// or `None` if there is no such file, which is recorded and skipped.
+    /// the delimiters, and the file and the line that include it; it returns a path to show and the text, or `None` if
+    /// there is no such file, which is recorded and skipped.
     ///
     /// # Errors
     /// A live `#error`, a malformed directive, an unbalanced conditional, an exceeded limit, or an error of `include`.
@@ -83,7 +83,7 @@ impl Unit {
         file: &str,
         text: &str,
         predefined: &[(impl AsRef<str>, impl AsRef<str>)],
-        include: impl FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>,
+        include: impl FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>,
     ) -> Result<Self, Error> {
         let mut reader =
             Reader { unit: Self::default(), include, once: HashSet::new(), bytes: 0, definitions: 0, expanded: 0 };
@@ -246,7 +246,7 @@ struct Condition {
     ended: bool,
 }
 
-impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Reader<F> {
+impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> Reader<F> {
     fn file(&mut self, file: &str, text: &str, depth: usize) -> Result<(), Error> {
         self.bytes += text.len();
         if text.len() > MAX_FILE || self.bytes > MAX_UNIT {
@@ -306,7 +306,7 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
                     self.unit.macros.remove(name);
                     self.unit.undefined.push(place(name));
                 }
-                "include" => self.include(file, line, rest, depth)?,
+                "include" => self.include(&path, line, rest, depth)?,
                 "error" => return fail(&format!("#error {rest}; predefine what this header asks for")),
                 "pragma" if rest == "once" => {
                     self.once.insert(file.to_owned());
@@ -325,18 +325,17 @@ impl<F: FnMut(&str, Option<&str>) -> Result<Option<(String, String)>, Error>> Re
         }
     }
 
-    fn include(&mut self, from: &str, line: usize, rest: &str, depth: usize) -> Result<(), Error> {
+    fn include(&mut self, from: &Rc<str>, line: usize, rest: &str, depth: usize) -> Result<(), Error> {
         let within = |open, close| rest.strip_prefix(open)?.split_once(close).map(|(name, _)| name);
-        let (name, found) = match (within('<', '>'), within('"', '"')) {
-            (Some(name), _) => (name, (self.include)(name, None)?),
-            (_, Some(name)) => (name, (self.include)(name, Some(from))?),
-            _ => (rest, None),
+        let (name, found) = match within('<', '>').or_else(|| within('"', '"')) {
+            Some(name) => (name, (self.include)(name, (from, line))?),
+            None => (rest, None),
         };
         match found {
-            None => self.unit.missing.push(name.to_owned()),
+            None => self.unit.missing.push(Line { file: from.clone(), line, text: name.to_owned() }),
             Some((file, _)) if self.once.contains(&file) => {}
             Some(_) if depth == MAX_INCLUDES => {
-                return Err(Error::new(from, line, too_large("nested includes", MAX_INCLUDES)));
+                return Err(Error::new(&**from, line, too_large("nested includes", MAX_INCLUDES)));
             }
             Some((file, text)) => self.file(&file, &text, depth + 1)?,
         }
@@ -936,7 +935,7 @@ mod tests {
     use super::*;
 
     fn with(text: &str, predefined: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Unit, String> {
-        let find = |name: &str, _: Option<&str>| {
+        let find = |name: &str, _: (&str, usize)| {
             let found = files.iter().find(|(path, _)| *path == name);
             Ok(found.map(|(path, text)| (path.to_string(), text.to_string())))
         };
@@ -1194,7 +1193,8 @@ yes
 #include \"once.h\"
 #include NAME";
         let unit = with(text, &[("_MIPS_SIM", "_MIPS_SIM_ABI64")], &files).unwrap();
-        assert_eq!(unit.missing, ["asm/unistd_n64.h", "NAME"]);
+        let missing: Vec<_> = unit.missing.iter().map(|missing| (missing.line, &*missing.text)).collect();
+        assert_eq!(missing, [(5, "asm/unistd_n64.h"), (11, "NAME")]);
         assert_eq!(texts(&unit), ["g", "o"]);
         assert_eq!((&*unit.lines[1].file, unit.lines[1].line), ("once.h", 2));
         assert_eq!(unit.value("__NR_Linux").unwrap(), Some(5000));
@@ -1205,10 +1205,10 @@ yes
         assert!(
             with("#include <open.h>", &[], &files).unwrap_err().starts_with("open.h:2: this conditional has no #endif")
         );
-        let refused = Unit::preprocess("a.h", "#include \"b.h\"", &[("", ""); 0], |name, beside| {
-            Err(Error::new(beside.unwrap(), 9, name))
+        let refused = Unit::preprocess("a.h", "\n#include \"b.h\"", &[("", ""); 0], |name, (from, line)| {
+            Err(Error::new(from, line, name))
         });
-        assert_eq!(refused.unwrap_err().to_string(), "a.h:9: b.h");
+        assert_eq!(refused.unwrap_err().to_string(), "a.h:2: b.h");
     }
 
     #[test]

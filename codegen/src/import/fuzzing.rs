@@ -29,7 +29,7 @@ pub fn table(bytes: &[u8]) {
 /// A header that includes itself under any name, and what it says of numbers.
 pub fn header(bytes: &[u8]) {
     let text = text(bytes);
-    let include = |name: &str, _: Option<&str>| Ok((name.len() % 2 == 0).then(|| (name.to_owned(), text.clone())));
+    let include = |name: &str, _: (&str, usize)| Ok((name.len() % 2 == 0).then(|| (name.to_owned(), text.clone())));
     let Ok(unit) = cpp::Unit::preprocess("hostile.h", &text, &[("__LP64__", "1"), ("F(x)", "x")], include) else {
         return;
     };

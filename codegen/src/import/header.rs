@@ -10,32 +10,45 @@ use crate::files;
 use crate::tables::{Abi, ErrnoValue, Extra, KernelTable, Taker};
 use std::path::{Path, PathBuf};
 
-/// Where `#include <…>` looks, in order; a header `asm/x.h` that is in no folder is the generic one.
+/// Where `#include <…>` looks, in order.
 pub(crate) struct Includes {
     folders: Vec<PathBuf>,
+    /// In a kernel tree, a header `asm/x.h` that is in no folder is the generic one. Installed headers have them all.
+    tree: bool,
 }
 
 impl Includes {
     /// The user-space headers of a kernel tree.
     pub(crate) fn of_tree(root: &Path, arch: &str) -> Includes {
-        Includes::new(vec![root.join(format!("arch/{arch}/include/uapi")), root.join("include/uapi")])
+        let folders = vec![root.join(format!("arch/{arch}/include/uapi")), root.join("include/uapi")];
+        Includes { folders, tree: true }
     }
 
-    /// Some folders.
-    pub(crate) fn new(folders: Vec<PathBuf>) -> Includes {
-        Includes { folders }
+    /// Installed headers.
+    pub(crate) fn installed(folders: Vec<PathBuf>) -> Includes {
+        Includes { folders, tree: false }
     }
 
-    /// The file that a name stands for.
+    /// The file that a name stands for, which may be one that cannot be read.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
-        let generic = name.strip_prefix("asm/").map(|name| format!("asm-generic/{name}"));
+        let generic = name.strip_prefix("asm/").filter(|_| self.tree).map(|name| format!("asm-generic/{name}"));
         let names = [Some(name), generic.as_deref()].into_iter().flatten();
         let mut paths = names.flat_map(|name| self.folders.iter().map(move |folder| folder.join(name)));
-        paths.find(|path| path.is_file())
+        paths.find(|path| files::is_there(path))
+    }
+
+    /// What to say of an included header that is not there.
+    pub(crate) fn lacks(&self, name: &str, file: &str, line: usize) -> Error {
+        Error::new(file, line, format!("includes <{name}>, which is not there; {}", self.complete()))
+    }
+
+    fn complete(&self) -> &'static str {
+        if self.tree { "is the tree complete?" } else { "are all of the headers installed?" }
     }
 
     /// Preprocesses a header; the names of those that it includes come with it. `generated` stands in for a header that
-    /// the kernel makes while it is built: its name as in `<asm/unistd_64.h>`, and its text.
+    /// the kernel makes while it is built: its name as in `<asm/unistd_64.h>`, and its text. Of the headers that
+    /// architectures have of their own, no other may be missing: what it defines would have another value.
     pub(crate) fn preprocess(
         &self,
         header: &Path,
@@ -44,19 +57,35 @@ impl Includes {
     ) -> Result<(Unit, Vec<String>), Error> {
         let text = files::read(header)?;
         let mut included = Vec::new();
-        let unit = Unit::preprocess(&header.display().to_string(), &text, predefined, |name, _| {
+        let unit = Unit::preprocess(&header.display().to_string(), &text, predefined, |name, (from, line)| {
             if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
                 return Ok(Some((name.to_owned(), text.to_owned())));
             }
             match self.find(name) {
                 Some(path) => {
                     included.push(name.to_owned());
-                    Ok(Some((path.display().to_string(), files::read(&path)?)))
+                    let (path, text) = (path.display().to_string(), files::read(&path)?);
+                    if text.is_empty() {
+                        return Err(Error::new(path, 0, format!("is empty; {}", self.complete())));
+                    }
+                    Ok(Some((path, text)))
+                }
+                // A C file of the kernel includes more than user space gets.
+                None if name.starts_with("asm") && !name.starts_with("asm/unistd") && !from.ends_with(".c") => {
+                    Err(self.lacks(name, from, line))
                 }
                 None => Ok(None),
             }
         })?;
-        Ok((unit, included))
+        // Without it, every word has 0 bits.
+        let defined = unit.macros().iter().any(|found| found.name == "__BITS_PER_LONG");
+        match self.find("asm/bitsperlong.h").filter(|_| included.iter().any(|name| name == "asm/bitsperlong.h")) {
+            Some(path) if !defined => {
+                let what = format!("defines no __BITS_PER_LONG; {}", self.complete());
+                Err(Error::new(path.display().to_string(), 0, what))
+            }
+            _ => Ok((unit, included)),
+        }
     }
 }
 
@@ -67,6 +96,13 @@ pub(crate) fn predefined(abi: &Abi) -> Vec<(String, String)> {
     let width = (abi.bits == 64).then_some(("__LP64__", "1"));
     let own = abi.predefined.iter().map(|text| text.split_once('=').unwrap_or((text, "1")));
     words.into_iter().chain(width).chain(own).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Whether the architecture's `asm/unistd.h` includes the header of an ABI, which no makefile makes.
+pub(crate) fn asks(root: &Path, abi: &Abi) -> Result<bool, Error> {
+    let path = root.join(format!("arch/{}/include/uapi/asm/unistd.h", abi.arch));
+    let (unit, _) = Includes::of_tree(root, &abi.arch).preprocess(&path, &predefined(abi), None)?;
+    Ok(unit.missing.iter().any(|missing| missing.text.strip_prefix("asm/") == Some(&abi.header)))
 }
 
 /// Holds the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or takes away.

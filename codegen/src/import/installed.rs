@@ -5,7 +5,7 @@ use super::header::{Includes, aliases, predefined};
 use super::tree::exists;
 use super::unistd;
 use crate::Error;
-use crate::tables::{KernelTable, TableSource, Tables};
+use crate::tables::{Abi, KernelTable, TableSource, Tables};
 use std::path::{Path, PathBuf};
 
 /// Beginnings of a compiler's names for a processor, where they are no beginning of the kernel's own name.
@@ -73,7 +73,7 @@ impl Installed {
             folders.extend(places.iter().find_map(|place| above(place, file)));
         }
         folders.dedup();
-        let includes = Includes::new(folders);
+        let includes = Includes::installed(folders);
         let linux = version(&includes, &folder)?;
         Ok(Installed { folder, arch, linux, includes })
     }
@@ -83,17 +83,18 @@ impl Installed {
         let path = self.folder.join("asm/unistd.h");
         let shown = path.display().to_string();
         let (mut all, mut extras) = (Vec::new(), Vec::new());
-        for abi in facts.abis.iter().filter(|abi| abi.table == source.name && abi.arch == self.arch && abi.uapi) {
+        let here =
+            |abi: &&Abi| abi.table == source.name && abi.arch == self.arch && abi.uapi && exists(abi, &self.linux);
+        for abi in facts.abis.iter().filter(here) {
             let (unit, included) = self.includes.preprocess(&path, &predefined(abi), None)?;
             let own = format!("asm/{}", abi.header);
-            let mut generated = included.iter().chain(&unit.missing).filter(|name| name.starts_with("asm/unistd"));
-            // A kernel that lacks the ABI lacks its header, and may give another in its place.
-            if generated.next().is_some() && !included.contains(&own) || !exists(abi, &self.linux) {
+            // A kernel that lacks the ABI gives another's header in the place of its own.
+            let asked = included.contains(&own) || unit.missing.iter().any(|missing| missing.text == own);
+            if !asked && included.iter().any(|name| name.starts_with("asm/unistd")) {
                 continue;
             }
             if let Some(missing) = unit.missing.first() {
-                let what = format!("includes <{missing}>, which is not there; are all of the headers installed?");
-                return Err(Error::new(shown, 0, what));
+                return Err(self.includes.lacks(&missing.text, &missing.file, missing.line));
             }
             let mut numbers = unistd::numbers(&unit, abi, &shown)?;
             if numbers.rows.is_empty() {

@@ -135,7 +135,33 @@ fn from_tbl(
         let what = format!("makes no {} of {}; is it damaged?", headers.join(" and no "), relative(root, path));
         return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
     }
+    // A taker without tags takes every row, which is wrong where another has its own.
+    if let Some((abi, _)) = takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty()) {
+        let what =
+            format!("gives no tags to {}, which is not alone in {}; is it cut off?", abi.header, relative(root, path));
+        return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
+    }
     let rows = tbl::parse(&path.display().to_string(), &text, &takers)?;
+    let left = |abi: &&Abi| {
+        let taken = takers.iter().any(|(taker, _)| taker.name == abi.name);
+        abi.table == source.name
+            && abi.uapi
+            && !taken
+            && exists(abi, linux)
+            && root.join("arch").join(&abi.arch).is_dir()
+    };
+    for abi in facts.abis.iter().filter(left).filter(|_| checked) {
+        if header::asks(root, abi)? {
+            let what = format!(
+                "makes no {} of {}, which arch/{}/include/uapi/asm/unistd.h includes for {}; is it cut off?",
+                abi.header,
+                relative(root, path),
+                abi.arch,
+                abi.name
+            );
+            return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
+        }
+    }
     takers.retain(|(abi, _)| abi.table == source.name);
     if takers.is_empty() {
         return Ok(None);
@@ -173,39 +199,36 @@ fn from_headers(root: &Path, linux: &str, facts: &Tables, source: &TableSource) 
         if !root.join("arch").join(&abi.arch).is_dir() {
             continue;
         }
-        let own = KERNEL_ONLY.iter().find(|(name, _)| *name == abi.name).map(|(_, file)| (*file).to_owned());
+        let own = KERNEL_ONLY.iter().find(|(name, _)| *name == abi.name).map(|(_, file)| file);
         let path = match own {
+            // The makefile came with the table.
+            Some(_) if files::is_there(&root.join(&source.makefile)) => root.join(&source.source),
             Some(file) => root.join(file),
             None if abi.uapi => root.join(format!("arch/{}/include/uapi/asm/unistd.h", abi.arch)),
             // The SPU calls of Linux before 5.0 stand in a header of assembly.
             None => continue,
         };
-        if !abi.uapi && !path.is_file() {
-            continue;
-        }
         // It stands for itself, so that the lines that call it stay.
         let mut macros = predefined(abi);
         macros.push(("__SYSCALL".to_owned(), "__SYSCALL".to_owned()));
-        let (unit, _) = Includes::of_tree(root, &abi.arch).preprocess(&path, &macros, None)?;
+        let includes = Includes::of_tree(root, &abi.arch);
+        let (unit, _) = includes.preprocess(&path, &macros, None)?;
         if let Some(missing) = unit.missing.first() {
             // A header that the kernel generates is made of a table, which is what is missing.
-            if missing.starts_with("asm/unistd") {
+            if missing.text.starts_with("asm/unistd") {
                 files::read(&root.join(&source.source))?;
             }
-            let what = format!("includes <{missing}>, which is not there; is the tree complete?");
-            return Err(Error::new(path.display().to_string(), 0, what));
+            return Err(includes.lacks(&missing.text, &missing.file, missing.line));
         }
         let numbers = unistd::numbers(&unit, abi, &path.display().to_string())?;
-        if numbers.rows.is_empty() && abi.uapi {
+        if numbers.rows.is_empty() {
             let what = "defines no system call; is the tree complete?";
             return Err(Error::new(path.display().to_string(), 0, what));
         }
         let listed: Vec<&str> = numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
         super::add(&mut extras, header::redirects(root, abi, &listed)?);
         super::add(&mut extras, header::aliases(root, &numbers, &path)?);
-        if !numbers.rows.is_empty() {
-            all.push(numbers);
-        }
+        all.push(numbers);
     }
     super::merged(linux, root, &all, extras)
 }
