@@ -376,7 +376,7 @@ impl<'p> Function<'p> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
 

@@ -1203,7 +1203,7 @@ fn errno_set(block: &Block<'_>) -> ErrnoSet {
     ErrnoSet { archs: block.strings("archs"), source: block.string("source"), sha256: block.string("sha256"), errnos }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
 
