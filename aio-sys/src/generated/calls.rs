@@ -99,7 +99,9 @@ pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> {
 ///
 /// # Safety
 ///
-/// Nobody may read the completion ring at the context's address from now on: it is unmapped.
+/// Nobody may read the completion ring at the context's address from now on: it is unmapped. And no copy of `ctx` may be used
+/// any more, for whatever call: the kernel may give the same id to the next context, whose events it would take and whose
+/// requests it would cancel.
 ///
 /// # Kernel
 ///
