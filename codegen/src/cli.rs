@@ -218,16 +218,21 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 }
                 None => (writable("import", "add --tables DIR")?, true),
             };
+            let tree = linux.unwrap_or_default();
             let imported = match headers {
                 Some(headers) => import::headers(&headers, arch.as_deref(), &facts)?,
-                None => import::tree(&linux.unwrap_or_default(), &facts, &only)?,
+                None => import::tree(&tree, &facts, &only)?,
             };
             // Nothing is written unless what is about to be written can be read.
             let summary = summary(&imported)?;
             let files = if committed {
                 let place = folder.join("tables");
+                let old = load(&place, &[])?;
+                if only.is_empty() {
+                    import::nothing_missing(&old, &tree, &imported)?;
+                }
                 let new = load(&place, &imported)?;
-                import::nothing_lost(&load(&place, &[])?, &new, &imported)?;
+                import::nothing_lost(&old, &new, &imported)?;
                 let copies = copies(&folder, &new)?;
                 let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                 tables.chain(copies).collect()

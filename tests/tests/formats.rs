@@ -570,6 +570,16 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
                     of this series\n";
     assert_eq!(import(&tree), (Some(2), String::new(), sentence.to_owned()));
     assert!(contents(&repository.path().join("tables")) == before);
+    // Nor is a whole table, which a part of a tree does not have.
+    let part = Tree::new();
+    fs::remove_dir_all(part.path().join("arch/sh")).unwrap();
+    let sentence = format!(
+        "{}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has tables/sh.toml; is all of the tree there? If \
+         it has left the kernel, give the [[table]] in abis.toml the last series that had it, frozen = \"…\"\n",
+        part.path().display()
+    );
+    assert_eq!(import(&part), (Some(2), String::new(), sentence));
+    assert!(contents(&repository.path().join("tables")) == before);
     // In another folder there is nothing to lose.
     let tables = imported(&tree, &[]);
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);

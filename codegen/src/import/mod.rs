@@ -20,7 +20,7 @@ mod unistd;
 
 use crate::Error;
 use crate::files;
-use crate::tables::{Constant, Constants, ErrnoSet, Extra, KernelTable, Tables, series};
+use crate::tables::{Constant, Constants, ErrnoSet, Extra, KernelTable, TableSource, Tables, series};
 use header::Includes;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -143,6 +143,20 @@ pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Resu
         out.push(("uapi.toml".to_owned(), render::constants(&installed.linux, &headers)));
     }
     Ok(out)
+}
+
+/// Stops if the tables that are about to be replaced have one that the whole of a tree should have given, and did not.
+pub(crate) fn nothing_missing(old: &Tables, root: &Path, files: &[(String, String)]) -> Result<(), Error> {
+    let given = |table: &str| files.iter().any(|(file, _)| file.strip_suffix(".toml") == Some(table));
+    let missing =
+        |source: &&TableSource| source.frozen.is_none() && old.has_table(&source.name) && !given(&source.name);
+    let Some(source) = old.sources.iter().find(missing) else { return Ok(()) };
+    let what = format!(
+        "has no {}, and the repository has tables/{}.toml; is all of the tree there? If it has left the kernel, give the \
+         [[table]] in abis.toml the last series that had it, frozen = \"…\"",
+        source.source, source.name
+    );
+    Err(Error::new(root.display().to_string(), 0, what))
 }
 
 /// Stops if the tables that are about to be replaced have an ABI that their successors lack: it would be lost.
