@@ -100,3 +100,6 @@ with_own_libraries() {
   }
   printf '%s\n' "$command"
 }
+
+# The newest clang here, of those that know LoongArch as the newest Debian has it; nothing if there is none.
+newest_clang() { compgen -c clang- | sed -nE 's/^clang-([0-9]+)$/\1/p' | sort -n | awk '$1 >= 19 {newest = "clang-" $1} END {print newest}'; }
