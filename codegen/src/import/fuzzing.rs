@@ -20,7 +20,7 @@ pub fn table(bytes: &[u8]) {
         let taken = known.takes.iter().filter_map(|taker| Some((TABLES.abi(&taker.abi)?, taker.clone()))).collect();
         let Ok(rows) = tbl::parse("hostile.tbl", &text(bytes), &taken) else { continue };
         let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
-        let table = KernelTable { rows, ..KernelTable::default() };
+        let table = KernelTable { linux: known.linux.clone(), rows, ..KernelTable::default() };
         let again = TABLES.with(vec![(format!("{source}.toml"), render::table(&table))]);
         assert_eq!(again.table(source).expect("what was written can be read").rows, table.rows);
     }
