@@ -1,11 +1,13 @@
-//! Emits the constants and stubs of the target from the tables; says nothing where the committed copies serve.
+//! Emits the constants and stubs of the target from the tables; says nothing where the committed
+//! copies serve.
 
 #[cfg(not(feature = "generate"))]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
 }
 
-/// The tables are part of aio-codegen, so cargo builds and runs this anew when they change; there is nothing else to watch.
+/// The tables are part of aio-codegen, so cargo builds and runs this anew when they change; there
+/// is nothing else to watch.
 #[cfg(feature = "generate")]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -24,9 +26,13 @@ fn main() {
 }
 
 #[cfg(feature = "generate")]
-fn texts(arch: &str, pointer_width: &str) -> Result<Vec<(&'static str, String)>, aio_codegen::Error> {
+fn texts(
+    arch: &str,
+    pointer_width: &str,
+) -> Result<Vec<(&'static str, String)>, aio_codegen::Error> {
     let tables = aio_codegen::Tables::embedded()?;
-    let target = match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.stub().is_some()) {
+    let target = match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.stub().is_some())
+    {
         Some(abi) => aio_codegen::emit::target(&tables, abi)?,
         None => aio_codegen::emit::refusal(&tables),
     };

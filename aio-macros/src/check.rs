@@ -13,14 +13,21 @@ pub(crate) fn function(function: &Function) -> Vec<Error> {
 
     for qualifier in &function.qualifiers {
         if qualifier == "const" {
-            mistake(qualifier.span(), "a system call cannot be made at compile time: remove `const`");
+            mistake(
+                qualifier.span(),
+                "a system call cannot be made at compile time: remove `const`",
+            );
         } else if qualifier == "async" {
             mistake(qualifier.span(), "there is nothing to await in a system call: remove `async`");
         } else if qualifier == "extern" {
-            mistake(qualifier.span(), "what is declared is an ordinary Rust function: remove `extern` and its ABI");
+            mistake(
+                qualifier.span(),
+                "what is declared is an ordinary Rust function: remove `extern` and its ABI",
+            );
         } else if qualifier == "unsafe" && !has_safety_section(function) {
-            let message =
-                format!("the docs of `{name}` do not say what its callers must uphold: add a section `# Safety`");
+            let message = format!(
+                "the docs of `{name}` do not say what its callers must uphold: add a section `# Safety`"
+            );
             mistake(qualifier.span(), &message);
         }
     }
@@ -49,9 +56,13 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
         mistake(seventh.span(), "no system call takes more than 6 arguments: this is the seventh");
     }
     for param in &function.params {
-        if !param.to_string().starts_with('_') && param != "self" && !call.args.iter().any(|arg| mentions(arg, param)) {
+        if !param.to_string().starts_with('_')
+            && param != "self"
+            && !call.args.iter().any(|arg| mentions(arg, param))
+        {
             let unused = param.unraw();
-            let message = format!("no argument of the call uses `{unused}`: pass it, or name it `_{unused}`");
+            let message =
+                format!("no argument of the call uses `{unused}`: pass it, or name it `_{unused}`");
             mistake(param.span(), &message);
         }
     }
@@ -61,7 +72,10 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
             "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under `# Safety` in the docs",
         ),
         Some(reason) if reason.text.value().trim().is_empty() => {
-            mistake(reason.text.span(), "the reason is empty: say why every argument that the types allow is safe");
+            mistake(
+                reason.text.span(),
+                "the reason is empty: say why every argument that the types allow is safe",
+            );
         }
         None if !function.is_unsafe() => {
             let message = format!(
@@ -79,7 +93,8 @@ fn has_safety_section(function: &Function) -> bool {
         doc.lines().any(|line| {
             // The lines of a block comment may begin with a star.
             let line = line.trim_matches(|c: char| c.is_whitespace() || c == '*');
-            line.strip_prefix('#').is_some_and(|heading| heading.trim_start_matches('#').trim() == "Safety")
+            line.strip_prefix('#')
+                .is_some_and(|heading| heading.trim_start_matches('#').trim() == "Safety")
         })
     })
 }

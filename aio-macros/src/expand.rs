@@ -37,12 +37,14 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     let docs = docs(call).into_iter().skip(usize::from(above.is_empty()));
     let inline = (!attrs.iter().any(|attr| attr.is("inline"))).then(|| quote!(#[inline]));
 
-    let (binders, values): (Vec<_>, Vec<_>) = call.args.iter().enumerate().map(|(i, arg)| argument(i, arg)).unzip();
+    let (binders, values): (Vec<_>, Vec<_>) =
+        call.args.iter().enumerate().map(|(i, arg)| argument(i, arg)).unzip();
     let name = &call.name;
     let at_name = hidden(name.span());
     let raw = quote_spanned!(at_name=> ::aio_sys::raw::#name);
     let answer = quote_spanned!(at_name=> unsafe { #raw(#(#binders),*) });
-    let result = calling(quote_spanned!(hidden(first(output))=> ::aio_sys::Ret::ret), answer, last(output));
+    let result =
+        calling(quote_spanned!(hidden(first(output))=> ::aio_sys::Ret::ret), answer, last(output));
 
     // A `match`, because what the arguments borrow has to live until the call has returned.
     quote! {
@@ -77,9 +79,13 @@ fn docs(call: &Call) -> Vec<String> {
     let heading = if reason.is_empty() { "" } else { "# Why this is safe" };
     let kernel = format!("System call: `{}`.", call.name.unraw());
     let mut lines = Vec::new();
-    for paragraph in [heading, reason.trim(), &kernel].into_iter().filter(|paragraph| !paragraph.is_empty()) {
+    for paragraph in
+        [heading, reason.trim(), &kernel].into_iter().filter(|paragraph| !paragraph.is_empty())
+    {
         lines.push(String::new());
-        lines.extend(paragraph.lines().map(|line| format!(" {}", line.trim()).trim_end().to_owned()));
+        lines.extend(
+            paragraph.lines().map(|line| format!(" {}", line.trim()).trim_end().to_owned()),
+        );
     }
     lines
 }

@@ -1,4 +1,5 @@
-//! Keeps the committed expansion of aio-sys's own declarations, which serves builds without this crate.
+//! Keeps the committed expansion of aio-sys's own declarations, which serves builds without this
+//! crate.
 
 use crate::{expand, parse};
 use proc_macro2::{Group, Ident, TokenStream};
@@ -42,7 +43,9 @@ fn first_difference(left: &str, right: &str) -> Option<usize> {
 
 fn expand_file(source: &str) -> String {
     let mut file: File = syn::parse_file(source).unwrap();
-    file.attrs.push(parse_quote!(#![allow(clippy::match_single_binding, clippy::undocumented_unsafe_blocks)]));
+    file.attrs.push(
+        parse_quote!(#![allow(clippy::match_single_binding, clippy::undocumented_unsafe_blocks)]),
+    );
     file.items = file.items.into_iter().flat_map(expand_item).collect();
     format!("{HEADER}{}", prettyplease::unparse(&file))
 }
@@ -59,17 +62,22 @@ fn expand_item(item: Item) -> Vec<Item> {
             assert!(!expansion.to_string().contains("compile_error"), "{expansion}");
             syn::parse2::<File>(expansion).unwrap().items
         }
-        Item::Use(ItemUse { attrs, vis, use_token, leading_colon, tree, semi_token }) => without_syscall(tree)
-            .map(|tree| Item::Use(ItemUse { attrs, vis, use_token, leading_colon, tree, semi_token }))
-            .into_iter()
-            .collect(),
+        Item::Use(ItemUse { attrs, vis, use_token, leading_colon, tree, semi_token }) => {
+            without_syscall(tree)
+                .map(|tree| {
+                    Item::Use(ItemUse { attrs, vis, use_token, leading_colon, tree, semi_token })
+                })
+                .into_iter()
+                .collect()
+        }
         other => vec![other],
     }
 }
 
 /// What is in the parentheses of `#[syscall(...)]`, and the item without it.
 fn take_syscall(input: ParseStream) -> syn::Result<(Option<TokenStream>, TokenStream)> {
-    let (syscall, attrs): (Vec<_>, Vec<_>) = parse::attributes(input)?.into_iter().partition(|attr| attr.is("syscall"));
+    let (syscall, attrs): (Vec<_>, Vec<_>) =
+        parse::attributes(input)?.into_iter().partition(|attr| attr.is("syscall"));
     let args = |input: ParseStream| {
         input.parse::<Ident>()?;
         input.parse::<Group>()

@@ -20,12 +20,14 @@
 //!
 //! The attribute is the kernel's call, the function is its Rust face:
 //!
-//! - Each argument is an expression over the parameters. `aio_sys::Arg` turns it into what the kernel's prototype wants
-//!   in that place, so a missing argument or one of another type is an error at its own tokens.
+//! - Each argument is an expression over the parameters. `aio_sys::Arg` turns it into what the
+//!   kernel's prototype wants in that place, so a missing argument or one of another type is an
+//!   error at its own tokens.
 //! - `aio_sys::Ret` turns the kernel's answer into the return type.
-//! - The expressions stand outside of the `unsafe` block, and what they borrow lives until the call has returned.
-//! - A safe function carries its reason, `safe = "..."`, which becomes the section "Why this is safe" of its docs; an
-//!   `unsafe fn` has a section "Safety", which its author writes.
+//! - The expressions stand outside of the `unsafe` block, and what they borrow lives until the call
+//!   has returned.
+//! - A safe function carries its reason, `safe = "..."`, which becomes the section "Why this is
+//!   safe" of its docs; an `unsafe fn` has a section "Safety", which its author writes.
 //! - A call that the target lacks is an error that says what to use instead.
 //!
 //! Attributes, docs, visibility, generics and the signature pass through as they are.
@@ -48,12 +50,12 @@ use proc_macro::TokenStream;
 /// pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
 /// ```
 ///
-/// In the parentheses stand the call, by the name that the kernel gives it, and its arguments, at most six. A name that
-/// is a keyword of Rust is written raw, as in `r#break()`. `safe = "..."` is the reason why a function that is not
-/// `unsafe` may be called with anything its types allow.
+/// In the parentheses stand the call, by the name that the kernel gives it, and its arguments, at
+/// most six. A name that is a keyword of Rust is written raw, as in `r#break()`. `safe = "..."` is
+/// the reason why a function that is not `unsafe` may be called with anything its types allow.
 ///
-/// Every parameter has to be used by an argument, unless its name starts with `_`. Closures as arguments go into
-/// parentheses.
+/// Every parameter has to be used by an argument, unless its name starts with `_`. Closures as
+/// arguments go into parentheses.
 #[proc_macro_attribute]
 pub fn syscall(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::syscall(attr.into(), item.into()).into()

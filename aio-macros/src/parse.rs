@@ -1,5 +1,6 @@
-//! Reads the attribute and the declaration. Without syn's `full` there is no grammar of items, and none is needed: what
-//! passes through stays the tokens it was, and only what is checked or quoted is taken out.
+//! Reads the attribute and the declaration. Without syn's `full` there is no grammar of items, and
+//! none is needed: what passes through stays the tokens it was, and only what is checked or quoted
+//! is taken out.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -51,13 +52,22 @@ impl Parse for Call {
             );
         }
         let Ok(name) = input.parse::<Ident>() else {
-            return fail(input.span(), "expected the name of a system call, as in `#[syscall(close(fd))]`");
+            return fail(
+                input.span(),
+                "expected the name of a system call, as in `#[syscall(close(fd))]`",
+            );
         };
         if input.peek(Token![::]) {
-            return fail(name.span(), format!("`{name}` begins a path: write the name that the kernel uses, alone"));
+            return fail(
+                name.span(),
+                format!("`{name}` begins a path: write the name that the kernel uses, alone"),
+            );
         }
         if !input.peek(token::Paren) {
-            return fail(name.span(), format!("`{name}` needs parentheses, even without arguments: write `{name}()`"));
+            return fail(
+                name.span(),
+                format!("`{name}` needs parentheses, even without arguments: write `{name}()`"),
+            );
         }
         let inside;
         parenthesized!(inside in input);
@@ -66,14 +76,20 @@ impl Parse for Call {
         let mut reason = None;
         while !input.is_empty() {
             if input.parse::<Option<Token![,]>>()?.is_none() {
-                return fail(input.span(), "expected nothing, or `, safe = \"...\"`, after the call");
+                return fail(
+                    input.span(),
+                    "expected nothing, or `, safe = \"...\"`, after the call",
+                );
             }
             if input.is_empty() {
                 break;
             }
             let next: Reason = input.parse()?;
             if reason.is_some() {
-                return fail(next.key.span(), "`safe` is given twice: put the whole reason into one");
+                return fail(
+                    next.key.span(),
+                    "`safe` is given twice: put the whole reason into one",
+                );
             }
             reason = Some(next);
         }
@@ -87,7 +103,10 @@ impl Parse for Reason {
             return fail(input.span(), "expected nothing, or `safe = \"...\"`, after the call");
         };
         if key != "safe" {
-            return fail(key.span(), format!("unknown key `{key}`: the only one is `safe = \"...\"`"));
+            return fail(
+                key.span(),
+                format!("unknown key `{key}`: the only one is `safe = \"...\"`"),
+            );
         }
         if input.parse::<Option<Token![=]>>()?.is_none() || input.is_empty() {
             return fail(key.span(), "`safe` needs a reason: write `safe = \"...\"`");
@@ -120,7 +139,10 @@ impl Parse for Function {
             input.parse::<Option<LitStr>>()?;
         }
         if input.parse::<Option<Token![fn]>>()?.is_none() {
-            return fail(begin, "`#[syscall]` goes on a function without a body, as in `fn getppid() -> i32;`");
+            return fail(
+                begin,
+                "`#[syscall]` goes on a function without a body, as in `fn getppid() -> i32;`",
+            );
         }
         let name = input.parse()?;
         until(input, |input| input.peek(token::Paren), anywhere)?;
@@ -133,7 +155,16 @@ impl Parse for Function {
         };
         input.parse::<TokenStream>()?;
 
-        Ok(Function { attrs, head: head.into_iter().collect(), qualifiers, name, parens, params, output, body })
+        Ok(Function {
+            attrs,
+            head: head.into_iter().collect(),
+            qualifiers,
+            name,
+            parens,
+            params,
+            output,
+            body,
+        })
     }
 }
 
@@ -146,7 +177,8 @@ impl Function {
 impl Attribute {
     /// Whether this is `#[name]`, `#[name = ...]` or `#[name(...)]`.
     pub(crate) fn is(&self, name: &str) -> bool {
-        let path = |input: ParseStream| Ok((input.call(Ident::parse_any)?, input.parse::<TokenStream>()?));
+        let path =
+            |input: ParseStream| Ok((input.call(Ident::parse_any)?, input.parse::<TokenStream>()?));
         path.parse2(self.brackets.stream()).is_ok_and(|(first, _)| first == name)
     }
 
@@ -207,9 +239,13 @@ fn parameters(input: ParseStream) -> Result<Vec<Ident>> {
     Ok(names)
 }
 
-/// Takes tokens as far as `stop`, which does not count between angle brackets. `opens` tells whether a `<` after these
-/// tokens is such a bracket.
-fn until(input: ParseStream, stop: fn(ParseStream) -> bool, opens: fn(&[TokenTree]) -> bool) -> Result<TokenStream> {
+/// Takes tokens as far as `stop`, which does not count between angle brackets. `opens` tells
+/// whether a `<` after these tokens is such a bracket.
+fn until(
+    input: ParseStream,
+    stop: fn(ParseStream) -> bool,
+    opens: fn(&[TokenTree]) -> bool,
+) -> Result<TokenStream> {
     let mut taken: Vec<TokenTree> = Vec::new();
     let mut depth = 0;
     while !input.is_empty() && (depth > 0 || !stop(input)) {
@@ -230,7 +266,8 @@ fn anywhere(_: &[TokenTree]) -> bool {
     true
 }
 
-/// In expressions a `<` is a bracket where an operand is due, after `::` and in the type of a cast; else it compares.
+/// In expressions a `<` is a bracket where an operand is due, after `::` and in the type of a cast;
+/// else it compares.
 fn where_a_type_begins(before: &[TokenTree]) -> bool {
     match before.last() {
         None => true,

@@ -18,7 +18,9 @@ fn expands(attr: &str, item: &str, expected: &str) {
 fn mistakes(expansion: TokenStream) -> (Vec<String>, TokenStream) {
     let mut tokens: Vec<TokenTree> = expansion.into_iter().collect();
     let mut sentences = Vec::new();
-    while let [_, _, _, _, _, TokenTree::Ident(name), _, TokenTree::Group(message), ..] = &tokens[..] {
+    while let [_, _, _, _, _, TokenTree::Ident(name), _, TokenTree::Group(message), ..] =
+        &tokens[..]
+    {
         if name != "compile_error" {
             break;
         }
@@ -135,7 +137,10 @@ fn everything_passes_through() {
 fn parameters_that_count_as_used() {
     for (attr, item) in [
         ("close(0)", "/// # Safety\nunsafe fn f(_x: i32) -> R;"),
-        ("close(0)", "/// # Safety\nunsafe fn f((x, y): (i32, i32), A { z }: A, a::B(b): a::B, _: u8) -> R;"),
+        (
+            "close(0)",
+            "/// # Safety\nunsafe fn f((x, y): (i32, i32), A { z }: A, a::B(b): a::B, _: u8) -> R;",
+        ),
         ("close({ [r#x] }[0])", "/// # Safety\nunsafe fn f(x: i32) -> R;"),
         ("close(open(format!(\"/proc/{x}\")))", "/// # Safety\nunsafe fn f(x: i32) -> R;"),
     ] {
@@ -145,7 +150,9 @@ fn parameters_that_count_as_used() {
 
 #[test]
 fn safety_sections() {
-    for docs in ["/// Text.\n///\n/// # Safety\n", "///## Safety\n", "/**\n * Text.\n *\n * # Safety\n */"] {
+    for docs in
+        ["/// Text.\n///\n/// # Safety\n", "///## Safety\n", "/**\n * Text.\n *\n * # Safety\n */"]
+    {
         let item = format!("{docs}\nunsafe fn close(fd: i32) -> R;");
         assert_eq!(mistakes(expand("close(fd)", &item)).0, [""; 0], "{item}");
     }
@@ -164,15 +171,27 @@ fn attribute_mistakes() {
         ("getppid(0,,1)", "an argument is missing before this comma"),
         ("getppid() + 1", r#"expected nothing, or `, safe = "..."`, after the call"#),
         (r#"getppid(), "reason""#, r#"expected nothing, or `safe = "..."`, after the call"#),
-        (r#"getppid(), safe = "a" "b""#, r#"expected nothing, or `, safe = "..."`, after the call"#),
+        (
+            r#"getppid(), safe = "a" "b""#,
+            r#"expected nothing, or `, safe = "..."`, after the call"#,
+        ),
         (r#"getppid(), sfae = "a""#, r#"unknown key `sfae`: the only one is `safe = "..."`"#),
         (r#"getppid(), unsafe = "a""#, r#"unknown key `unsafe`: the only one is `safe = "..."`"#),
-        (r#"getppid(), safe = "a", safe = "b""#, "`safe` is given twice: put the whole reason into one"),
+        (
+            r#"getppid(), safe = "a", safe = "b""#,
+            "`safe` is given twice: put the whole reason into one",
+        ),
         ("getppid(), safe", r#"`safe` needs a reason: write `safe = "..."`"#),
         ("getppid(), safe =", r#"`safe` needs a reason: write `safe = "..."`"#),
         (r#"getppid(), safe("a")"#, r#"`safe` needs a reason: write `safe = "..."`"#),
-        ("getppid(), safe = true", r#"the reason has to be a string literal: write `safe = "..."`"#),
-        (r#"getppid(), safe = " \n ""#, "the reason is empty: say why every argument that the types allow is safe"),
+        (
+            "getppid(), safe = true",
+            r#"the reason has to be a string literal: write `safe = "..."`"#,
+        ),
+        (
+            r#"getppid(), safe = " \n ""#,
+            "the reason is empty: say why every argument that the types allow is safe",
+        ),
         (
             "getppid()",
             r#"`getppid` may be called from safe code: say why with `safe = "..."`, or make it an `unsafe fn`"#,
@@ -192,8 +211,16 @@ fn attribute_mistakes() {
 fn declaration_mistakes() {
     let getppid = r#"getppid(), safe = "it cannot fail""#;
     for (attr, item, sentence) in [
-        (getppid, "const fn f() -> i32;", "a system call cannot be made at compile time: remove `const`"),
-        (getppid, "async fn f() -> i32;", "there is nothing to await in a system call: remove `async`"),
+        (
+            getppid,
+            "const fn f() -> i32;",
+            "a system call cannot be made at compile time: remove `const`",
+        ),
+        (
+            getppid,
+            "async fn f() -> i32;",
+            "there is nothing to await in a system call: remove `async`",
+        ),
         (
             getppid,
             "extern \"C\" fn f() -> i32;",
@@ -209,14 +236,26 @@ fn declaration_mistakes() {
             CLOSE,
             "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under `# Safety` in the docs",
         ),
-        (getppid, "fn f(&'a mut self) -> R;", "a system call has no receiver: make `self` an ordinary parameter"),
-        (getppid, "fn f(self: &Self) -> R;", "a system call has no receiver: make `self` an ordinary parameter"),
+        (
+            getppid,
+            "fn f(&'a mut self) -> R;",
+            "a system call has no receiver: make `self` an ordinary parameter",
+        ),
+        (
+            getppid,
+            "fn f(self: &Self) -> R;",
+            "a system call has no receiver: make `self` an ordinary parameter",
+        ),
         (
             getppid,
             "fn f<T>() where T: Sized;",
             "`f` needs a return type: write `-> Result<usize, Errno>`, or another type that implements `aio_sys::Ret`",
         ),
-        (r#"io_setup(1, ctx), safe = "a""#, IO_SETUP, "no argument of the call uses `nr`: pass it, or name it `_nr`"),
+        (
+            r#"io_setup(1, ctx), safe = "a""#,
+            IO_SETUP,
+            "no argument of the call uses `nr`: pass it, or name it `_nr`",
+        ),
         (
             r#"io_setup(nr), safe = "a""#,
             "fn f(nr: u32, r#mut: u8) -> R;",
@@ -250,7 +289,8 @@ fn what_is_no_declaration_stays_as_it_is() {
 
 #[test]
 fn every_mistake_is_told() {
-    let (sentences, _) = mistakes(expand("close(fd), safe = \"\"", "async const fn f(self, fd: u8, x: u8);"));
+    let (sentences, _) =
+        mistakes(expand("close(fd), safe = \"\"", "async const fn f(self, fd: u8, x: u8);"));
     assert_eq!(sentences.len(), 6, "{sentences:#?}");
     let (sentences, _) = mistakes(expand("close", "async unsafe fn f() { }"));
     assert_eq!(sentences.len(), 5, "{sentences:#?}");
@@ -271,7 +311,8 @@ impl Random {
         const WORDS: &str = "pub crate fn unsafe const async extern self mut where as safe r#break x f struct impl \
             # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \" \" \"# Safety\" 1 doc inline";
         if depth > 0 && self.below(4) == 0 {
-            let delimiter = [Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None];
+            let delimiter =
+                [Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None];
             let inside = self.tokens(depth - 1, 6);
             return Group::new(delimiter[self.below(4)], inside.into_iter().collect()).into();
         }
@@ -301,7 +342,8 @@ impl Random {
                 4 => tokens[i] = Group::new(Delimiter::None, tokens[i].clone().into()).into(),
                 _ => {
                     if let TokenTree::Group(group) = &tokens[i] {
-                        tokens[i] = Group::new(group.delimiter(), self.damage(group.stream())).into();
+                        tokens[i] =
+                            Group::new(group.delimiter(), self.damage(group.stream())).into();
                     }
                 }
             }
@@ -313,8 +355,14 @@ impl Random {
 #[test]
 fn nothing_panics() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let attrs = [r#"io_setup(nr, ctx), safe = "it cannot fail""#, "close(fd as T<A, B>, <A>::x)", ""];
-    let items = [GETPPID, IO_SETUP, CLOSE, "#[a] pub(crate) fn f<'a, T: U<V>>(&self, mut x: [T; 1]) -> R where T: U;"];
+    let attrs =
+        [r#"io_setup(nr, ctx), safe = "it cannot fail""#, "close(fd as T<A, B>, <A>::x)", ""];
+    let items = [
+        GETPPID,
+        IO_SETUP,
+        CLOSE,
+        "#[a] pub(crate) fn f<'a, T: U<V>>(&self, mut x: [T; 1]) -> R where T: U;",
+    ];
     for round in 0..10_000 {
         let (attr, item) = if round % 3 == 0 {
             (random.tokens(3, 8).into_iter().collect(), random.tokens(3, 16).into_iter().collect())
@@ -323,6 +371,9 @@ fn nothing_panics() {
             (random.damage(attr.parse().unwrap()), random.damage(item.parse().unwrap()))
         };
         let expansion = expand::syscall(attr, item).to_string();
-        assert!(expansion.contains("compile_error") || expansion.contains(":: raw ::"), "{expansion}");
+        assert!(
+            expansion.contains("compile_error") || expansion.contains(":: raw ::"),
+            "{expansion}"
+        );
     }
 }

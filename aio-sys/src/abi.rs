@@ -1,10 +1,11 @@
-//! The system-call instruction: `syscall0` to `syscall6`, any number, one register-wide [`Word`] an argument; `syscall7` on
-//! mips-o32, where 64-bit arguments may leave a hole.
+//! The system-call instruction: `syscall0` to `syscall6`, any number, one register-wide [`Word`] an
+//! argument; `syscall7` on mips-o32, where 64-bit arguments may leave a hole.
 //!
-//! Other ways into the kernel are modules, each of which says when it may be used: `int80` on x86_64, `sysinfo` on i386,
-//! `scv` on powerpc64.
+//! Other ways into the kernel are modules, each of which says when it may be used: `int80` on
+//! x86_64, `sysinfo` on i386, `scv` on powerpc64.
 //!
-//! Whatever the ABI's own convention, a failure comes back in `-4095..=-1`, the value being `-errno`.
+//! Whatever the ABI's own convention, a failure comes back in `-4095..=-1`, the value being
+//! `-errno`.
 //!
 //! ```
 //! use aio_sys::{Errno, abi, nr};
@@ -17,8 +18,8 @@
 pub use crate::target::ABI;
 pub use crate::target::stub::*;
 
-/// What one argument register holds. A pointer stays one, so that the compiler sees it escape to the kernel; on x32, whose
-/// registers are wider, it is zero-extended.
+/// What one argument register holds. A pointer stays one, so that the compiler sees it escape to
+/// the kernel; on x32, whose registers are wider, it is zero-extended.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct Word(Register);
@@ -37,7 +38,10 @@ impl Word {
 
     /// A 64-bit value for a pair of 32-bit registers, in memory order.
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
-    #[allow(dead_code, reason = "where the kernel declares the halves itself, as i386 does, nothing is left to split")]
+    #[allow(
+        dead_code,
+        reason = "where the kernel declares the halves itself, as i386 does, nothing is left to split"
+    )]
     #[inline(always)]
     pub(crate) fn halves(value: u64) -> [Word; 2] {
         let halves = [Word::from(value as u32), Word::from((value >> 32) as u32)];

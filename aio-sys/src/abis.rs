@@ -24,9 +24,10 @@ mod data {
 
 /// An ABI of Linux: a numbering of the system calls, a word size, and error numbers.
 ///
-/// Every ABI that the tables know, whatever this crate was built for, so that a program can read another machine's trace
-/// or write another ABI's filter. A look-up allocates nothing and never panics: what is not known is `None`. Most are
-/// `const`. Numbers are as user space loads them, the ABI's [`base`](Abi::base) included.
+/// Every ABI that the tables know, whatever this crate was built for, so that a program can
+/// read another machine's trace or write another ABI's filter. A look-up allocates nothing and
+/// never panics: what is not known is `None`. Most are `const`. Numbers are as user space
+/// loads them, the ABI's [`base`](Abi::base) included.
 ///
 /// # Example: a call has another number, and another end, on each ABI
 ///
@@ -117,7 +118,9 @@ const fn same(one: &[u8], other: &[u8]) -> bool {
         return false;
     }
     let (mut a, mut b) = (one, other);
-    while let (Some((word_a, rest_a)), Some((word_b, rest_b))) = (a.split_first_chunk(), b.split_first_chunk()) {
+    while let (Some((word_a, rest_a)), Some((word_b, rest_b))) =
+        (a.split_first_chunk(), b.split_first_chunk())
+    {
         if u64::from_le_bytes(*word_a) != u64::from_le_bytes(*word_b) {
             return false;
         }
@@ -198,8 +201,9 @@ impl Abi {
         None
     }
 
-    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it: that of what a compiler for this target emits. No
-    /// ABI for another kernel's triple, nor for one that means two things, as `mips64-linux-gnu` does.
+    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it: that of what a compiler
+    /// for this target emits. No ABI for another kernel's triple, nor for one that means two
+    /// things, as `mips64-linux-gnu` does.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -286,8 +290,8 @@ impl Abi {
         }
     }
 
-    /// The kernel function that a number ends in. `None` also where the number is only reserved; `sys_ni_syscall` is the
-    /// kernel's own way to say that there is no such call any more.
+    /// The kernel function that a number ends in. `None` also where the number is only reserved;
+    /// `sys_ni_syscall` is the kernel's own way to say that there is no such call any more.
     pub const fn entry(self, number: u32) -> Option<&'static str> {
         match self.slot(number) {
             Some(slot) => data::ENTRIES.get(data::SLOT_ENTRY[slot]),
@@ -295,7 +299,8 @@ impl Abi {
         }
     }
 
-    /// The kernel function that it ends in when a 64-bit kernel runs this ABI's code, if that is another one.
+    /// The kernel function that it ends in when a 64-bit kernel runs this ABI's code, if that is
+    /// another one.
     pub const fn compat(self, number: u32) -> Option<&'static str> {
         match self.slot(number) {
             Some(slot) => data::ENTRIES.get(data::SLOT_COMPAT[slot]),
@@ -303,7 +308,8 @@ impl Abi {
         }
     }
 
-    /// How the kernel declares [`entry`](Abi::entry). `None` where there is no entry, or its source says several things.
+    /// How the kernel declares [`entry`](Abi::entry). `None` where there is no entry, or its source
+    /// says several things.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -328,7 +334,8 @@ impl Abi {
     pub const fn call(self, number: u32) -> Option<Call> {
         match self.name(number) {
             Some(name) => {
-                let (entry, compat, prototype) = (self.entry(number), self.compat(number), self.prototype(number));
+                let (entry, compat, prototype) =
+                    (self.entry(number), self.compat(number), self.prototype(number));
                 Some(Call { number, name, entry, compat, prototype })
             }
             None => None,
@@ -354,8 +361,8 @@ impl Abi {
         Calls { abi: self, next: 0, end, left: *calls as usize }
     }
 
-    /// The number on `to` of the call that has `number` on `from`, by its name. Nothing says that its arguments are the same:
-    /// structures differ, and so does the way of 64-bit values.
+    /// The number on `to` of the call that has `number` on `from`, by its name. Nothing says that
+    /// its arguments are the same: structures differ, and so does the way of 64-bit values.
     pub const fn translate(number: u32, from: Abi, to: Abi) -> Option<u32> {
         match from.name(number) {
             Some(name) => to.number(name),
@@ -363,7 +370,8 @@ impl Abi {
         }
     }
 
-    /// Why the ABI never had a call that others have. `None` is no proof that it has it: [`number`](Abi::number) is.
+    /// Why the ABI never had a call that others have. `None` is no proof that it has it:
+    /// [`number`](Abi::number) is.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -562,8 +570,8 @@ impl Prototype {
         data::PROTOTYPE_LINE[self.0 as usize]
     }
 
-    /// The Kconfig condition under which the kernel has the entry point, if it may lack it: such a call then answers
-    /// `ENOSYS`.
+    /// The Kconfig condition under which the kernel has the entry point, if it may lack it: such a
+    /// call then answers `ENOSYS`.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -626,8 +634,8 @@ pub struct Absent {
 
 #[cfg(test)]
 mod tests {
-    /// Two names that differ in one byte hardly ever share a slot, so that look-ups alone would not show a byte that is
-    /// left out.
+    /// Two names that differ in one byte hardly ever share a slot, so that look-ups alone would not
+    /// show a byte that is left out.
     #[test]
     fn names_are_the_same_if_every_byte_is() {
         let text = *b"rt_tgsigqueueinfo_time64_and_more";
@@ -637,7 +645,10 @@ mod tests {
             for at in 0..len {
                 let mut other = text;
                 other[at] ^= 0x20;
-                assert!(!super::same(&text[..len], &other[..len]), "{len} bytes, of which {at} differs");
+                assert!(
+                    !super::same(&text[..len], &other[..len]),
+                    "{len} bytes, of which {at} differs"
+                );
             }
         }
     }
@@ -659,7 +670,11 @@ mod tests {
             ("abc", "abcd", false),
             ("a*", "b", false),
         ] {
-            assert_eq!(super::fits(pattern.as_bytes(), text.as_bytes()), fits, "`{pattern}` on `{text}`");
+            assert_eq!(
+                super::fits(pattern.as_bytes(), text.as_bytes()),
+                fits,
+                "`{pattern}` on `{text}`"
+            );
         }
     }
 }

@@ -8,16 +8,17 @@ use std::ptr::NonNull;
 use std::slice;
 use std::vec::Vec;
 
-/// Memory that stays where it is while its owner is moved, so that the kernel can read it: what a [`Queue`](crate::Queue)
-/// writes from.
+/// Memory that stays where it is while its owner is moved, so that the kernel can read it: what a
+/// [`Queue`](crate::Queue) writes from.
 ///
-/// Not `[u8; N]`, which moves with its owner; not `&mut [u8]`, whose borrow ends when the queue is forgotten, and the kernel
-/// does not know: for that there is [`scope`](crate::scope()).
+/// Not `[u8; N]`, which moves with its owner; not `&mut [u8]`, whose borrow ends when the queue is
+/// forgotten, and the kernel does not know: for that there is [`scope`](crate::scope()).
 ///
 /// # Safety
 ///
-/// `byte_ptr` and `byte_len` say the same for as long as the value is not changed through a `&mut`, also when it is moved. So
-/// long the bytes can be read, are initialised, and nobody writes to them.
+/// `byte_ptr` and `byte_len` say the same for as long as the value is not changed through a `&mut`,
+/// also when it is moved. So long the bytes can be read, are initialised, and nobody writes to
+/// them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be lent to the kernel until a request ends",
     label = "the kernel may use it after it has moved, or its borrow has ended",
@@ -36,8 +37,9 @@ pub unsafe trait IoBuf: 'static {
 ///
 /// # Safety
 ///
-/// As of [`IoBuf`], and nobody else reads the bytes meanwhile; any bytes are valid there. `byte_mut_ptr` is the same address
-/// as `byte_ptr`, and to call it changes nothing of what these say.
+/// As of [`IoBuf`], and nobody else reads the bytes meanwhile; any bytes are valid there.
+/// `byte_mut_ptr` is the same address as `byte_ptr`, and to call it changes nothing of what these
+/// say.
 #[diagnostic::on_unimplemented(
     message = "the kernel cannot be let write to `{Self}`",
     label = "not memory that is owned, stays where it is, and may be written",
@@ -145,7 +147,10 @@ impl<B: IoBuf> Part<B> {
     /// If the range ends before it starts, or outside of the buffer.
     pub fn new(buf: B, range: Range<usize>) -> Part<B> {
         let len = buf.byte_len();
-        assert!(range.start <= range.end && range.end <= len, "{range:?} is no part of a buffer of {len} bytes");
+        assert!(
+            range.start <= range.end && range.end <= len,
+            "{range:?} is no part of a buffer of {len} bytes"
+        );
         Part { buf, range }
     }
 
@@ -160,14 +165,16 @@ impl<B: IoBuf> Part<B> {
     }
 }
 
-/// What the clone of a buffer is like is its own affair: a shorter one is refused, as by [`Part::new`].
+/// What the clone of a buffer is like is its own affair: a shorter one is refused, as by
+/// [`Part::new`].
 impl<B: IoBuf + Clone> Clone for Part<B> {
     fn clone(&self) -> Part<B> {
         Part::new(self.buf.clone(), self.range())
     }
 }
 
-// SAFETY: inside of the buffer, as `new` has made sure: its length is what it was, since nobody else can reach it.
+// SAFETY: inside of the buffer, as `new` has made sure: its length is what it was, since nobody
+// else can reach it.
 unsafe impl<B: IoBuf> IoBuf for Part<B> {
     #[inline]
     fn byte_ptr(&self) -> *const u8 {
@@ -232,13 +239,18 @@ impl fmt::Display for AlignedBufError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             AlignedBufError::Alignment(align) => {
-                write!(f, "an aligned buffer is aligned to a power of two from 512 on: {align} is none")
+                write!(
+                    f,
+                    "an aligned buffer is aligned to a power of two from 512 on: {align} is none"
+                )
             }
             AlignedBufError::Length { len, align } => write!(
                 f,
                 "an aligned buffer has a length that is a multiple of its alignment, and not 0: {len} is not one of {align}"
             ),
-            AlignedBufError::NoMemory(len) => write!(f, "there is no memory for a buffer of {len} bytes"),
+            AlignedBufError::NoMemory(len) => {
+                write!(f, "there is no memory for a buffer of {len} bytes")
+            }
         }
     }
 }
@@ -255,10 +267,12 @@ impl AlignedBuf {
         if !align.is_power_of_two() || align < 512 {
             return Err(AlignedBufError::Alignment(align));
         }
-        let layout = Layout::from_size_align(len, align).ok().filter(|_| len > 0 && len % align == 0);
+        let layout =
+            Layout::from_size_align(len, align).ok().filter(|_| len > 0 && len % align == 0);
         let layout = layout.ok_or(AlignedBufError::Length { len, align })?;
         // SAFETY: the size is not 0.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(AlignedBufError::NoMemory(len))?;
+        let start =
+            NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(AlignedBufError::NoMemory(len))?;
         Ok(AlignedBuf { start, layout })
     }
 
@@ -286,7 +300,8 @@ impl Deref for AlignedBuf {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: as many bytes are there, initialised since they were allocated, and borrowed with the buffer.
+        // SAFETY: as many bytes are there, initialised since they were allocated, and borrowed with
+        // the buffer.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
     }
 }
@@ -301,7 +316,10 @@ impl DerefMut for AlignedBuf {
 
 impl fmt::Debug for AlignedBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AlignedBuf").field("len", &self.len()).field("align", &self.align()).finish()
+        f.debug_struct("AlignedBuf")
+            .field("len", &self.len())
+            .field("align", &self.align())
+            .finish()
     }
 }
 

@@ -15,19 +15,21 @@ use core::time::Duration;
 
 /// An AIO context: made by [`new`](Context::new), destroyed when it is dropped.
 ///
-/// Requests are submitted through `&Context`, by any number of threads; events are taken through `&mut Context`, from the
-/// ring where that is enough and by a call where it is necessary to wait. It owns no buffers: that is what the safe [`Queue`](crate::Queue) and [`scope`](crate::scope())
+/// Requests are submitted through `&Context`, by any number of threads; events are taken through
+/// `&mut Context`, from the ring where that is enough and by a call where it is necessary to wait.
+/// It owns no buffers: that is what the safe [`Queue`](crate::Queue) and [`scope`](crate::scope())
 /// add.
 ///
 /// # After a fork
 ///
-/// A child has none of its parent's contexts. There each method fails with `EINVAL`, which is the kernel's own answer,
-/// without so much as reading the ring, which on some kernels is shared with the parent; and dropping does nothing.
-/// Threads, and children that share the memory (`vfork`), are not concerned.
+/// A child has none of its parent's contexts. There each method fails with `EINVAL`, which is the
+/// kernel's own answer, without so much as reading the ring, which on some kernels is shared with
+/// the parent; and dropping does nothing. Threads, and children that share the memory (`vfork`),
+/// are not concerned.
 ///
-/// To fork while direct transfers (`O_DIRECT`) are in flight is not to be done at all: open(2) says so, for all memory that the
-/// child gets a copy of. Whoever of the two writes to such a page first has it copied, and the transfer may be into the
-/// other's.
+/// To fork while direct transfers (`O_DIRECT`) are in flight is not to be done at all: open(2) says
+/// so, for all memory that the child gets a copy of. Whoever of the two writes to such a page first
+/// has it copied, and the transfer may be into the other's.
 ///
 /// # Time
 ///
@@ -36,8 +38,9 @@ use core::time::Duration;
 ///
 /// # The ring
 ///
-/// It is memory of the process, as a thread's stack is. Whoever unmaps it, which takes `unsafe` code that does not know whose
-/// memory it is, has the next look at the events end in `SIGSEGV`; a submission notices, and says [`Cause::NoContext`].
+/// It is memory of the process, as a thread's stack is. Whoever unmaps it, which takes `unsafe`
+/// code that does not know whose memory it is, has the next look at the events end in `SIGSEGV`; a
+/// submission notices, and says [`Cause::NoContext`].
 ///
 /// # Example: two requests, and their events without a call
 ///
@@ -81,15 +84,16 @@ pub struct Context {
 
 /// What a context has room for.
 ///
-/// The kernel makes the ring at least twice as large as was asked for, and hands out the places in groups, a few to each
-/// processor, so that not all can be used from one (`get_reqs_available` in `fs/aio.c`). A place is taken from a request's
-/// submission until its event was read.
+/// The kernel makes the ring at least twice as large as was asked for, and hands out the places in
+/// groups, a few to each processor, so that not all can be used from one (`get_reqs_available` in
+/// `fs/aio.c`). A place is taken from a request's submission until its event was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// What was asked for. As much is charged against the quota of the whole system, `fs.aio-max-nr`, until the context is
-    /// destroyed: not what the ring has room for.
+    /// What was asked for. As much is charged against the quota of the whole system,
+    /// `fs.aio-max-nr`, until the context is destroyed: not what the ring has room for.
     pub requested: u32,
-    /// Requests that can be in flight from any processor, whatever went on before; never less than `requested`.
+    /// Requests that can be in flight from any processor, whatever went on before; never less than
+    /// `requested`.
     pub usable: u32,
     /// Events that the ring has room for, and so more than there can ever be in flight.
     pub events: u32,
@@ -122,7 +126,11 @@ pub struct SetupError {
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.call != "io_setup" {
-            return write!(f, "no queue for {} requests: {} fails: {}", self.requested, self.call, self.errno);
+            return write!(
+                f,
+                "no queue for {} requests: {} fails: {}",
+                self.requested, self.call, self.errno
+            );
         }
         write!(f, "no AIO context for {} requests: {}", self.requested, self.errno)?;
         f.write_str(match self.errno {
@@ -147,7 +155,8 @@ impl core::error::Error for SetupError {}
 pub struct SubmitOutcome<'s, 'i> {
     /// How many are in flight, from the first on. Each ends in one event.
     pub accepted: usize,
-    /// Those that are not in flight: the one that was refused, and all after it, which the kernel did not look at.
+    /// Those that are not in flight: the one that was refused, and all after it, which the kernel
+    /// did not look at.
     pub rest: &'s [&'i mut iocb],
     /// Why there is a rest.
     pub error: Option<SubmitError>,
@@ -182,11 +191,13 @@ pub struct SubmitError {
 pub enum Cause {
     /// The request is wrong, or the file cannot do it. The requests after it may be fine.
     Refused,
-    /// `EAGAIN`: no place is free. Those of ended requests come back when their events are read, so read some before
-    /// trying again; nothing else helps. (The kernel says the same when it has no memory for a request.)
+    /// `EAGAIN`: no place is free. Those of ended requests come back when their events are read, so
+    /// read some before trying again; nothing else helps. (The kernel says the same when it has
+    /// no memory for a request.)
     SlotsHeld,
-    /// `EINVAL`: there is no such context any more. Somebody has destroyed it, or has unmapped or moved its ring, by which
-    /// the kernel knows it: then reading events from the ring is not to be tried.
+    /// `EINVAL`: there is no such context any more. Somebody has destroyed it, or has unmapped or
+    /// moved its ring, by which the kernel knows it: then reading events from the ring is not
+    /// to be tried.
     NoContext,
     /// The context belongs to the process that forked this one; the kernel was not asked.
     Forked,
@@ -199,7 +210,9 @@ impl fmt::Display for SubmitError {
         write!(f, "request {} was not accepted: {}", self.index, self.errno)?;
         f.write_str(match self.cause {
             Cause::Refused => "",
-            Cause::SlotsHeld => ": no place is free; those of ended requests come back when their events are read",
+            Cause::SlotsHeld => {
+                ": no place is free; those of ended requests come back when their events are read"
+            }
             Cause::NoContext => ": the context does not exist any more",
             Cause::Forked => ": the context belongs to the process that forked this one",
             Cause::Hidden => ": a seccomp filter hides io_submit",
@@ -221,20 +234,31 @@ impl Submitter {
     ///
     /// # Safety
     ///
-    /// As there, and the context exists; the requests can be read, and written until they are accepted.
+    /// As there, and the context exists; the requests can be read, and written until they are
+    /// accepted.
     #[inline]
     pub(crate) unsafe fn submit(self, requests: &[*mut iocb]) -> (usize, Option<SubmitError>) {
         let mut index = 0;
         while index < requests.len() {
             if !self.owner.is_current() {
-                return (index, Some(SubmitError { index, errno: Errno::EINVAL, cause: Cause::Forked }));
+                return (
+                    index,
+                    Some(SubmitError { index, errno: Errno::EINVAL, cause: Cause::Forked }),
+                );
             }
             // SAFETY: passed on.
             match unsafe { self.call(&requests[index..]) } {
                 // The kernel never says so; a filter may.
-                Ok(0) => return (index, Some(SubmitError { index, errno: Errno::ENOSYS, cause: Cause::Hidden })),
+                Ok(0) => {
+                    return (
+                        index,
+                        Some(SubmitError { index, errno: Errno::ENOSYS, cause: Cause::Hidden }),
+                    );
+                }
                 Ok(accepted) => index += accepted,
-                Err(errno) => return (index, Some(SubmitError { index, errno, cause: self.cause(errno) })),
+                Err(errno) => {
+                    return (index, Some(SubmitError { index, errno, cause: self.cause(errno) }));
+                }
             }
         }
         (index, None)
@@ -281,7 +305,8 @@ impl Context {
             errno,
             requested: requests.get(),
         })?;
-        // SAFETY: the ring is used through `&mut self` alone, as is io_getevents, and not after `destroy`.
+        // SAFETY: the ring is used through `&mut self` alone, as is io_getevents, and not after
+        // `destroy`.
         let ring = unsafe { Ring::new(id) }.ok();
         Ok(Context { id, owner, ring, requested: requests })
     }
@@ -290,8 +315,8 @@ impl Context {
     ///
     /// # Safety
     ///
-    /// Safe calls take it. None of them may take events, or destroy the context, while this value is used: events in the ring
-    /// are read where they are, and the kernel would write to them.
+    /// Safe calls take it. None of them may take events, or destroy the context, while this value
+    /// is used: events in the ring are read where they are, and the kernel would write to them.
     pub unsafe fn id(&self) -> ContextId {
         self.id
     }
@@ -309,16 +334,19 @@ impl Context {
     /// ```
     pub fn capacity(&self) -> Capacity {
         let requested = self.requested.get();
-        // A processor keeps fewer than two groups of places for itself, and there are (nr - 1) / 4 groups per processor at
-        // most: all the others' are less than half of nr - 1 (`put_reqs_available` in fs/aio.c).
+        // A processor keeps fewer than two groups of places for itself, and there are (nr - 1) / 4
+        // groups per processor at most: all the others' are less than half of nr - 1
+        // (`put_reqs_available` in fs/aio.c).
         let events = self.ring.as_ref().map_or(2 * requested, |ring| ring.nr() - 1);
         Capacity { requested, usable: events / 2, events }
     }
 
-    /// Submits requests, in order, and says how many the kernel accepted, which it did not, and why.
+    /// Submits requests, in order, and says how many the kernel accepted, which it did not, and
+    /// why.
     ///
-    /// The kernel stops at the first request that it refuses, and tells the reason only if that is the first of a call: so
-    /// after a short count what is left is submitted once more. A call that gets nowhere is the last one.
+    /// The kernel stops at the first request that it refuses, and tells the reason only if that is
+    /// the first of a call: so after a short count what is left is submitted once more. A call
+    /// that gets nowhere is the last one.
     ///
     /// It blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
     ///
@@ -328,9 +356,10 @@ impl Context {
     ///
     /// # Safety
     ///
-    /// Until a request's event was taken, or [`close`](Context::close) has returned `Ok`: the buffer of a read may not be
-    /// accessed or freed, that of a write not changed or freed. Addresses and lengths in the requests must be those of such
-    /// buffers. (Dropping the context waits as well, but says nothing should the kernel refuse.)
+    /// Until a request's event was taken, or [`close`](Context::close) has returned `Ok`: the
+    /// buffer of a read may not be accessed or freed, that of a write not changed or freed.
+    /// Addresses and lengths in the requests must be those of such buffers. (Dropping the
+    /// context waits as well, but says nothing should the kernel refuse.)
     ///
     /// # Kernel
     ///
@@ -350,13 +379,15 @@ impl Context {
         Submitter { id: self.id, owner: self.owner }
     }
 
-    /// The events that are ready, in the ring: see [`Ring::peek`]. `None` if it cannot be read, which is so after a fork.
+    /// The events that are ready, in the ring: see [`Ring::peek`]. `None` if it cannot be read,
+    /// which is so after a fork.
     #[inline]
     pub fn peek(&mut self) -> Option<Events<'_>> {
         self.ring.as_mut()?.peek()
     }
 
-    /// Takes the events that are ready, without a call: see [`Ring::reap`]. `None` if the ring cannot be read.
+    /// Takes the events that are ready, without a call: see [`Ring::reap`]. `None` if the ring
+    /// cannot be read.
     #[inline]
     pub fn reap(&mut self, visit: impl FnMut(io_event)) -> Option<usize> {
         // The ring itself is not lent: two that changed places would not end with their contexts.
@@ -378,21 +409,22 @@ impl Context {
 
     /// Takes events: what is ready, and if that is less than `min`, it waits for the rest.
     ///
-    /// Events are taken from the ring; the kernel is called only to wait, or if the ring cannot be read. Fewer than `min`
-    /// come back when `timeout` has passed, and when something went wrong after some had been taken, so that these are not
-    /// lost: the next call will tell. Without a timeout it waits forever.
+    /// Events are taken from the ring; the kernel is called only to wait, or if the ring cannot be
+    /// read. Fewer than `min` come back when `timeout` has passed, and when something went
+    /// wrong after some had been taken, so that these are not lost: the next call will tell.
+    /// Without a timeout it waits forever.
     ///
     /// # Errors
     ///
-    /// - `EINVAL`: `min` is larger than `events.len()`; the context is of the process that forked this one, or was taken
-    ///   away.
+    /// - `EINVAL`: `min` is larger than `events.len()`; the context is of the process that forked
+    ///   this one, or was taken away.
     /// - `EINTR`: a signal arrived before any event.
     /// - `ENOSYS`, `EPERM`: a filter forbids the call.
     ///
     /// # Kernel
     ///
-    /// Since 2.5; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since 5.1, and the former where there
-    /// is none.
+    /// Since 2.5; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since 5.1, and
+    /// the former where there is none.
     ///
     /// # Example: not longer than that
     ///
@@ -433,10 +465,11 @@ impl Context {
         }
     }
 
-    /// Like [`getevents`](Context::getevents), with another signal mask while it waits; always by a call.
+    /// Like [`getevents`](Context::getevents), with another signal mask while it waits; always by a
+    /// call.
     ///
-    /// `sigmask` replaces the thread's mask for the length of the call, so that a signal that it lets through cannot slip
-    /// in before the wait begins.
+    /// `sigmask` replaces the thread's mask for the length of the call, so that a signal that it
+    /// lets through cannot slip in before the wait begins.
     ///
     /// # Errors
     ///
@@ -444,8 +477,8 @@ impl Context {
     ///
     /// # Kernel
     ///
-    /// Since 4.18; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since 5.1, and the former where there
-    /// is none.
+    /// Since 4.18; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since 5.1, and
+    /// the former where there is none.
     pub fn pgetevents(
         &mut self,
         min: usize,
@@ -459,17 +492,19 @@ impl Context {
         wait(self.id, min, events, timeout, Some(sigmask))
     }
 
-    /// Destroys it, and waits until nothing is in flight: polls are cancelled, everything else ends.
+    /// Destroys it, and waits until nothing is in flight: polls are cancelled, everything else
+    /// ends.
     ///
     /// # Errors
     ///
-    /// Those of [`io_destroy`]: nothing was waited for, and the kernel may still use the requests' buffers. In a child,
-    /// `EINVAL`.
+    /// Those of [`io_destroy`]: nothing was waited for, and the kernel may still use the requests'
+    /// buffers. In a child, `EINVAL`.
     pub fn close(mut self) -> Result<(), Errno> {
         self.destroy()
     }
 
-    /// Destroys it on a thread of its own, and returns at once. If there can be no thread, it waits here.
+    /// Destroys it on a thread of its own, and returns at once. If there can be no thread, it waits
+    /// here.
     ///
     /// ```
     /// use aio_sys::Context;

@@ -1,13 +1,15 @@
-//! Between Rust's types and the kernel's: what `#[syscall]` puts around each argument and around the result.
+//! Between Rust's types and the kernel's: what `#[syscall]` puts around each argument and around
+//! the result.
 
 use crate::Errno;
 use core::ffi::{CStr, c_char};
 
 /// A Rust value where the kernel's prototype says `K`.
 ///
-/// Integers convert to those of the same width, whatever the sign, and to wider ones, sign- or zero-extended as their own
-/// type is; never to narrower ones. References convert to pointers that allow no more than they do, and `Option` of one to
-/// a pointer that may be null. Anything else is for the argument list to say, in Rust (`slice.as_ptr()`, `.cast_mut()`).
+/// Integers convert to those of the same width, whatever the sign, and to wider ones, sign- or
+/// zero-extended as their own type is; never to narrower ones. References convert to pointers that
+/// allow no more than they do, and `Option` of one to a pointer that may be null. Anything else is
+/// for the argument list to say, in Rust (`slice.as_ptr()`, `.cast_mut()`).
 ///
 /// A crate may implement it for its own types.
 #[diagnostic::on_unimplemented(
@@ -112,8 +114,8 @@ integers! {
 
 /// A Rust result from the register that the kernel answers in.
 ///
-/// `Result<T, Errno>` for the `T` that a call's success is: nothing, a count, a descriptor or id, an address. `isize`, and
-/// `i32` for a call that cannot fail, are the kernel's answer as it is.
+/// `Result<T, Errno>` for the `T` that a call's success is: nothing, a count, a descriptor or id,
+/// an address. `isize`, and `i32` for a call that cannot fail, are the kernel's answer as it is.
 #[diagnostic::on_unimplemented(
     message = "the kernel's answer cannot become `{Self}`",
     label = "return `Result<usize, Errno>` or another type that implements `aio_sys::Ret`"

@@ -1,10 +1,11 @@
-//! Requests and what they transfer, kept together from submission to completion: what [`Queue`](crate::Queue) and
-//! [`Scope`](crate::Scope) are made of.
+//! Requests and what they transfer, kept together from submission to completion: what
+//! [`Queue`](crate::Queue) and [`Scope`](crate::Scope) are made of.
 //!
-//! A request has a slot for as long as the kernel may use its buffer. The buffer is moved into the slot before its address
-//! is taken, and is neither moved nor looked at before the request's event has come. What the kernel gives back with the
-//! event, `aio_data`, is the slot's number and generation, never an address: an event that is not expected finds nothing.
-//! All memory is allocated at first.
+//! A request has a slot for as long as the kernel may use its buffer. The buffer is moved into the
+//! slot before its address is taken, and is neither moved nor looked at before the request's event
+//! has come. What the kernel gives back with the event, `aio_data`, is the slot's number and
+//! generation, never an address: an event that is not expected finds nothing. All memory is
+//! allocated at first.
 
 use crate::context::Submitter;
 use crate::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK};
@@ -24,8 +25,8 @@ use std::{fmt, iter, mem, process, slice};
 pub struct Token(u64);
 
 impl Token {
-    /// A number below what the queue was made for, which no other request has until this one's completion was handed out:
-    /// an index for tables of one's own.
+    /// A number below what the queue was made for, which no other request has until this one's
+    /// completion was handed out: an index for tables of one's own.
     pub const fn index(self) -> usize {
         self.0 as u32 as usize
     }
@@ -54,8 +55,9 @@ impl PartialEq<PollToken> for Token {
 pub struct Completion<B> {
     /// Which request.
     pub token: Token,
-    /// The bytes that were transferred, which may be fewer than the buffer has; for a poll, [`PollEvents`] as bits, 0 if it
-    /// was cancelled; 0 for a sync. The error may be of the submission or of the transfer: there is no difference here.
+    /// The bytes that were transferred, which may be fewer than the buffer has; for a poll,
+    /// [`PollEvents`] as bits, 0 if it was cancelled; 0 for a sync. The error may be of the
+    /// submission or of the transfer: there is no difference here.
     pub result: Result<usize, Errno>,
     /// The buffer of a read or a write.
     pub buf: Option<B>,
@@ -101,14 +103,16 @@ pub(crate) struct Engine<B> {
 // SAFETY: the table's pointers are to its own slots, which stay where they are on the heap.
 unsafe impl<B: Send> Send for Engine<B> {}
 
-/// The slots. A request that is taken in is written where the kernel reads it, and queued by counting it: nothing is copied
-/// or looked up between there and io_submit(2). The slot that came back last is the next to be taken, since it is in the
-/// cache.
+/// The slots. A request that is taken in is written where the kernel reads it, and queued by
+/// counting it: nothing is copied or looked up between there and io_submit(2). The slot that came
+/// back last is the next to be taken, since it is in the cache.
 struct Table<B> {
-    /// They stay where they are, and are accessed by raw pointers alone, so that those in `order` remain valid.
+    /// They stay where they are, and are accessed by raw pointers alone, so that those in `order`
+    /// remain valid.
     slots: Vec<Slot<B>>,
-    /// Each slot's place is here once. The `queued` ones before `taken` have the requests that go out with the next `flush`,
-    /// in order; those from `taken` on are free; what is before is as much as is in flight, in no order.
+    /// Each slot's place is here once. The `queued` ones before `taken` have the requests that go
+    /// out with the next `flush`, in order; those from `taken` on are free; what is before is
+    /// as much as is in flight, in no order.
     order: Box<[*mut Slot<B>]>,
     taken: usize,
     queued: usize,
@@ -117,15 +121,17 @@ struct Table<B> {
 /// The pointer to a slot is one to its iocb.
 #[repr(C)]
 struct Slot<B> {
-    /// The kernel finds a poll by the address. `aio_data` is the token of the request that has the slot; in between, it is
-    /// the last one's and `FREE`, which no token is. The flags and the eventfd stay as they are.
+    /// The kernel finds a poll by the address. `aio_data` is the token of the request that has the
+    /// slot; in between, it is the last one's and `FREE`, which no token is. The flags and the
+    /// eventfd stay as they are.
     request: iocb,
     /// What is transferred.
     buf: Option<B>,
     bufs: Vec<B>,
 }
 
-/// A token is a slot's number, and above it how often that slot was taken: an event that is not expected fits no request.
+/// A token is a slot's number, and above it how often that slot was taken: an event that is not
+/// expected fits no request.
 const ONCE_MORE: u64 = 1 << 32;
 /// In place of a number: larger than that of any slot.
 const FREE: u64 = 1 << 31;
@@ -142,7 +148,12 @@ impl<B> Table<B> {
         assert!(capacity as u64 <= FREE, "no context is that large");
         let mut slots: Vec<_> = (0..capacity as u64).map(slot).collect();
         let first = slots.as_mut_ptr();
-        Table { order: (0..capacity).map(|number| first.wrapping_add(number)).collect(), slots, taken: 0, queued: 0 }
+        Table {
+            order: (0..capacity).map(|number| first.wrapping_add(number)).collect(),
+            slots,
+            taken: 0,
+            queued: 0,
+        }
     }
 
     /// The slot that is taken next, and the token that its request will have.
@@ -154,7 +165,8 @@ impl<B> Table<B> {
         Some((Token((last ^ FREE).wrapping_add(ONCE_MORE)), slot))
     }
 
-    /// Takes the slot that `vacant` told of, and queues its request: `wanted`, and what the slot adds.
+    /// Takes the slot that `vacant` told of, and queues its request: `wanted`, and what the slot
+    /// adds.
     #[inline]
     fn queue(&mut self, token: Token, wanted: iocb, fd: BorrowedFd<'_>) -> Token {
         // SAFETY: as of `vacant`, and nobody else refers to it.
@@ -213,20 +225,27 @@ impl<B> Table<B> {
     }
 }
 
-/// Submits requests, and has those that the kernel refuses end by events of our own. Whether there is such a context.
+/// Submits requests, and has those that the kernel refuses end by events of our own. Whether there
+/// is such a context.
 ///
 /// # Safety
 ///
-/// They are in slots of a table, and queued; the submitter is of the same engine's context, which exists. The descriptors are
-/// open.
+/// They are in slots of a table, and queued; the submitter is of the same engine's context, which
+/// exists. The descriptors are open.
 #[inline]
-unsafe fn submit(submitter: Submitter, mut rest: &[*mut iocb], refused: &mut VecDeque<io_event>) -> bool {
+unsafe fn submit(
+    submitter: Submitter,
+    mut rest: &[*mut iocb],
+    refused: &mut VecDeque<io_event>,
+) -> bool {
     let mut exists = true;
     while !rest.is_empty() {
-        // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is not touched before
-        // `Table::end`, which is called for the request's event, or when the kernel has refused it. The engine's `drop` waits,
-        // or does not let it be freed. The addresses are those that the buffers' types vouch for. Nobody else writes to an iocb
-        // before its request has ended, and the kernel reads it no more once it has accepted it.
+        // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is
+        // not touched before `Table::end`, which is called for the request's event, or when
+        // the kernel has refused it. The engine's `drop` waits, or does not let it be
+        // freed. The addresses are those that the buffers' types vouch for. Nobody else writes to
+        // an iocb before its request has ended, and the kernel reads it no more once it has
+        // accepted it.
         let (accepted, error) = unsafe { submitter.submit(rest) };
         let Some(error) = error else { break };
         // SAFETY: passed on.
@@ -242,7 +261,11 @@ unsafe fn submit(submitter: Submitter, mut rest: &[*mut iocb], refused: &mut Vec
 ///
 /// The requests can be read.
 #[cold]
-unsafe fn refuse<'s>(refused: &mut VecDeque<io_event>, rest: &'s [*mut iocb], error: SubmitError) -> &'s [*mut iocb] {
+unsafe fn refuse<'s>(
+    refused: &mut VecDeque<io_event>,
+    rest: &'s [*mut iocb],
+    error: SubmitError,
+) -> &'s [*mut iocb] {
     // Another cause than the request itself is one for all that follow.
     let count = if error.cause == Cause::Refused { 1 } else { rest.len() };
     let (these, others) = rest.split_at(count);
@@ -253,8 +276,8 @@ unsafe fn refuse<'s>(refused: &mut VecDeque<io_event>, rest: &'s [*mut iocb], er
     others
 }
 
-/// Requests on their way to the kernel without the engine, which others may use meanwhile. Their slots are taken, and they
-/// count as in flight.
+/// Requests on their way to the kernel without the engine, which others may use meanwhile. Their
+/// slots are taken, and they count as in flight.
 #[cfg(feature = "tokio")]
 pub(crate) struct Outgoing {
     requests: Vec<*mut iocb>,
@@ -264,7 +287,8 @@ pub(crate) struct Outgoing {
     context_exists: bool,
 }
 
-// SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are accepted.
+// SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are
+// accepted.
 #[cfg(feature = "tokio")]
 unsafe impl Send for Outgoing {}
 
@@ -283,8 +307,8 @@ impl Outgoing {
     ///
     /// # Safety
     ///
-    /// The submitter came with them from `Engine::depart`; the engine exists at least until they are settled there. The
-    /// descriptors are open.
+    /// The submitter came with them from `Engine::depart`; the engine exists at least until they
+    /// are settled there. The descriptors are open.
     pub(crate) unsafe fn submit(&mut self, submitter: Submitter) {
         // SAFETY: passed on.
         self.context_exists = unsafe { submit(submitter, &self.requests, &mut self.refused) };
@@ -304,7 +328,11 @@ impl<B> Engine<B> {
     pub(crate) fn new(capacity: NonZeroU32, with_eventfd: bool) -> Result<Engine<B>, SetupError> {
         let context = Context::new(capacity)?;
         let eventfd = with_eventfd.then(eventfd).transpose();
-        let eventfd = eventfd.map_err(|errno| SetupError { call: "eventfd2", errno, requested: capacity.get() })?;
+        let eventfd = eventfd.map_err(|errno| SetupError {
+            call: "eventfd2",
+            errno,
+            requested: capacity.get(),
+        })?;
         let capacity = capacity.get() as usize;
         Ok(Engine {
             context,
@@ -340,10 +368,11 @@ impl<B> Engine<B> {
         self.table.order.len() - self.table.taken
     }
 
-    // --- requests -------------------------------------------------------------------------------------------------------
+    // --- requests
+    // -------------------------------------------------------------------------------------------------------
 
-    /// Queues a transfer. `address` is where the kernel may read, or write if `opcode` is that of a read, for as long as
-    /// `buf` stays in its slot.
+    /// Queues a transfer. `address` is where the kernel may read, or write if `opcode` is that of a
+    /// read, for as long as `buf` stays in its slot.
     #[inline]
     pub(crate) fn transfer(
         &mut self,
@@ -378,8 +407,8 @@ impl<B> Engine<B> {
             self.flush();
         }
         let first = self.iovecs.len();
-        // The kernel takes no more than `UIO_MAXIOV`: if there are more, it refuses the request without a look at them.
-        // SAFETY: a free slot, to which nobody else refers.
+        // The kernel takes no more than `UIO_MAXIOV`: if there are more, it refuses the request
+        // without a look at them. SAFETY: a free slot, to which nobody else refers.
         let held = Asked(unsafe { &mut (*slot).bufs });
         *held.0 = bufs;
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
@@ -419,9 +448,17 @@ impl<B> Engine<B> {
 
     /// Queues a poll.
     #[inline]
-    pub(crate) fn poll(&mut self, fd: BorrowedFd<'_>, events: PollEvents) -> Result<PollToken, Full<()>> {
+    pub(crate) fn poll(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        events: PollEvents,
+    ) -> Result<PollToken, Full<()>> {
         let (token, _) = self.table.vacant().ok_or(Full(()))?;
-        let request = iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: events.bits().into(), ..iocb::default() };
+        let request = iocb {
+            aio_lio_opcode: IOCB_CMD_POLL,
+            aio_buf: events.bits().into(),
+            ..iocb::default()
+        };
         Ok(PollToken(self.table.queue(token, request, fd)))
     }
 
@@ -431,12 +468,14 @@ impl<B> Engine<B> {
     #[inline]
     pub(crate) fn flush(&mut self) {
         // SAFETY: they are queued, and the context is this one's, which is borrowed.
-        let exists = unsafe { submit(self.context.submitter(), self.table.queued(), &mut self.refused) };
+        let exists =
+            unsafe { submit(self.context.submitter(), self.table.queued(), &mut self.refused) };
         self.iovecs.clear();
         self.without_context(!exists);
     }
 
-    /// What is queued, and what submits it. To be given back to `settle`, at the latest before the engine is dropped.
+    /// What is queued, and what submits it. To be given back to `settle`, at the latest before the
+    /// engine is dropped.
     #[cfg(feature = "tokio")]
     pub(crate) fn depart(&mut self, mut spare: Outgoing) -> (Outgoing, Submitter) {
         // Which is empty.
@@ -476,7 +515,8 @@ impl<B> Engine<B> {
         // SAFETY: io_cancel takes no events.
         let id = unsafe { self.context.id() };
         let mut event = io_event::default();
-        // SAFETY: the kernel reads the request's key, compares its address, and may write to the event; a poll has no buffer.
+        // SAFETY: the kernel reads the request's key, compares its address, and may write to the
+        // event; a poll has no buffer.
         match Errno::decode(unsafe { raw::io_cancel(id.as_raw(), slot.cast(), &mut event) }) {
             Ok(_) | Err(Errno::EINPROGRESS) => Ok(true),
             Err(Errno::EINVAL) => Ok(false),
@@ -484,7 +524,8 @@ impl<B> Engine<B> {
         }
     }
 
-    // --- completions ------------------------------------------------------------------------------------------------------
+    // --- completions
+    // ------------------------------------------------------------------------------------------------------
 
     pub(crate) fn pending(&self) -> usize {
         self.refused.len() + self.unread.len() + self.context.pending().unwrap_or(0)
@@ -496,7 +537,8 @@ impl<B> Engine<B> {
         self.wait(0, Some(Duration::ZERO), visit).unwrap_or(0)
     }
 
-    /// Hands out what is there. If that is less than `min`, it waits, and hands out what is there then.
+    /// Hands out what is there. If that is less than `min`, it waits, and hands out what is there
+    /// then.
     ///
     /// `visit` is called in one place, so that it is compiled into the loop.
     #[inline]
@@ -509,8 +551,12 @@ impl<B> Engine<B> {
         let (mut count, mut called) = (0, false);
         loop {
             let mut ring = self.context.read();
-            let mut next =
-                || self.refused.pop_front().or_else(|| self.unread.pop_front()).or_else(|| ring.as_mut()?.next());
+            let mut next = || {
+                self.refused
+                    .pop_front()
+                    .or_else(|| self.unread.pop_front())
+                    .or_else(|| ring.as_mut()?.next())
+            };
             while let Some(event) = next() {
                 let Some(slot) = self.table.find(Token(event.data)) else { continue };
                 count += 1;
@@ -534,7 +580,8 @@ impl<B> Engine<B> {
         }
     }
 
-    // --- the end ----------------------------------------------------------------------------------------------------------
+    // --- the end
+    // ----------------------------------------------------------------------------------------------------------
 
     /// Waits for the kernel. If that fails with requests in flight, their buffers are leaked.
     pub(crate) fn close(mut self) -> Result<(), Errno> {
@@ -557,12 +604,14 @@ impl<B> Drop for Engine<B> {
             return;
         }
         if !self.context.is_ours() {
-            // A child's pages may be those that a direct transfer is into, if the parent has had its own copied (open(2)).
+            // A child's pages may be those that a direct transfer is into, if the parent has had
+            // its own copied (open(2)).
             mem::forget(mem::take(&mut self.table.slots));
             return;
         }
         if let Err(errno) = self.context.destroy() {
-            // Nothing was waited for, and the buffers, which the kernel may be writing to, would be freed or given back.
+            // Nothing was waited for, and the buffers, which the kernel may be writing to, would be
+            // freed or given back.
             let _ = writeln!(
                 std::io::stderr(),
                 "aio-sys: io_destroy fails ({errno}) with requests in flight, whose buffers cannot be freed safely: aborting"
@@ -585,8 +634,9 @@ mod tests {
     use super::*;
     use crate::{AlignedBuf, IoBufMut};
 
-    /// A slot is reached by its token, by the table's order and by the kernel's pointer to its iocb, and its buffer by its
-    /// address, each while the others are to remain valid: what Miri looks at.
+    /// A slot is reached by its token, by the table's order and by the kernel's pointer to its
+    /// iocb, and its buffer by its address, each while the others are to remain valid: what
+    /// Miri looks at.
     #[test]
     fn slots_and_buffers_by_every_pointer() {
         let mut table = Table::<AlignedBuf>::new(3, None);
@@ -598,13 +648,19 @@ mod tests {
                 // SAFETY: a free slot, to which nobody else refers.
                 let buf = unsafe { (*slot).buf.insert(AlignedBuf::new(512, 512).unwrap()) };
                 let address = buf.byte_mut_ptr().expose_provenance();
-                taken.push((table.queue(token, iocb { aio_buf: address as u64, ..iocb::default() }, fd), address));
+                taken.push((
+                    table.queue(token, iocb { aio_buf: address as u64, ..iocb::default() }, fd),
+                    address,
+                ));
             }
             assert_eq!(taken.len(), 3);
             let requests = table.queued().to_vec();
             for (request, &(token, address)) in requests.iter().zip(&taken) {
                 // SAFETY: a slot's iocb; nobody writes to it.
-                assert_eq!(unsafe { ((**request).aio_data, (**request).aio_buf) }, (token.0, address as u64));
+                assert_eq!(
+                    unsafe { ((**request).aio_data, (**request).aio_buf) },
+                    (token.0, address as u64)
+                );
                 // SAFETY: what the kernel does with a request's buffer, which is in its slot.
                 unsafe { core::ptr::with_exposed_provenance_mut::<u8>(address).write(7) };
             }

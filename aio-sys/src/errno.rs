@@ -4,8 +4,8 @@ use crate::target::errno::NAMES;
 use core::fmt;
 use core::num::NonZeroU16;
 
-/// An error number of the target: the kernel's own word for why a call failed. Shows as `EINVAL (Invalid argument)`, in
-/// the words of the kernel's header.
+/// An error number of the target: the kernel's own word for why a call failed. Shows as `EINVAL
+/// (Invalid argument)`, in the words of the kernel's header.
 ///
 /// ```
 /// use aio_sys::Errno;

@@ -1,5 +1,5 @@
-//! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the write that was to be durable
-//! is not.
+//! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the
+//! write that was to be durable is not.
 
 use crate::target::uapi_of_arch::*;
 use crate::types::*;

@@ -1,9 +1,10 @@
 //! Whether this is still the address space in which a context was made.
 //!
-//! A forked child has a copy of all memory, and none of the contexts. Before Linux 7.1 it even inherits the ring, writable
-//! and shared, so that reading events in the child takes them from the parent. What tells the two apart is a page that the
-//! kernel fills with zeros in a child (`MADV_WIPEONFORK`): a load and a compare, no call. Threads, and children that share
-//! the address space (`vfork`, `CLONE_VM`), share the page as they share the contexts.
+//! A forked child has a copy of all memory, and none of the contexts. Before Linux 7.1 it even
+//! inherits the ring, writable and shared, so that reading events in the child takes them from the
+//! parent. What tells the two apart is a page that the kernel fills with zeros in a child
+//! (`MADV_WIPEONFORK`): a load and a compare, no call. Threads, and children that share the address
+//! space (`vfork`, `CLONE_VM`), share the page as they share the contexts.
 
 use crate::abi::{self, Word};
 use crate::target::uapi_of_arch::*;
@@ -15,7 +16,8 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 static PAGE: AtomicPtr<AtomicUsize> = AtomicPtr::new(ptr::null_mut());
 const UNSUPPORTED: *mut AtomicUsize = ptr::dangling_mut();
 
-/// The next value for a page of zeros. It is copied to children, so that theirs differs from all that they inherit.
+/// The next value for a page of zeros. It is copied to children, so that theirs differs from all
+/// that they inherit.
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
 /// The address space in which something was made.
@@ -38,8 +40,10 @@ impl Owner {
         owner.cookie = owner.present();
         if owner.cookie == 0 {
             let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
-            // SAFETY: only a page holds 0, the process's id never is; it is mapped, zeroed at first, and for good.
-            let set = unsafe { (*page).compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) };
+            // SAFETY: only a page holds 0, the process's id never is; it is mapped, zeroed at
+            // first, and for good.
+            let set =
+                unsafe { (*page).compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) };
             owner.cookie = set.map_or_else(|other| other, |_| fresh);
         }
         owner
@@ -90,14 +94,21 @@ fn map() -> Result<*mut AtomicUsize, Errno> {
         static NO_PAGE: AtomicUsize = AtomicUsize::new(0);
         return Ok((&raw const NO_PAGE).cast_mut());
     }
-    let (protection, flags) = ((PROT_READ | PROT_WRITE) as usize, (MAP_PRIVATE | MAP_ANONYMOUS) as usize);
+    let (protection, flags) =
+        ((PROT_READ | PROT_WRITE) as usize, (MAP_PRIVATE | MAP_ANONYMOUS) as usize);
     let arguments = [0, BYTES, protection, flags, usize::MAX, 0];
     // SAFETY: an anonymous mapping where nothing is mapped.
     let page = Errno::decode(unsafe { mmap(arguments) })?;
     let page = ptr::with_exposed_provenance_mut::<AtomicUsize>(page);
     // SAFETY: the page is ours, and what it holds is not needed in children.
-    let advised =
-        unsafe { abi::syscall3(nr::SYS_madvise, Word::from(page), Word::from(BYTES), Word::from(MADV_WIPEONFORK)) };
+    let advised = unsafe {
+        abi::syscall3(
+            nr::SYS_madvise,
+            Word::from(page),
+            Word::from(BYTES),
+            Word::from(MADV_WIPEONFORK),
+        )
+    };
     match Errno::decode(advised) {
         Ok(_) => Ok(page),
         Err(errno) => {
@@ -123,10 +134,17 @@ unsafe fn mmap(arguments: [usize; 6]) -> isize {
 /// As of the call.
 #[cfg(not(target_arch = "s390x"))]
 unsafe fn mmap(arguments: [usize; 6]) -> isize {
-    // With 32-bit registers the offset, which is 0, counts pages; i386 has another mmap under the shorter name.
-    #[cfg(not(all(target_pointer_width = "32", not(any(target_arch = "x86_64", target_arch = "mips64")))))]
+    // With 32-bit registers the offset, which is 0, counts pages; i386 has another mmap under the
+    // shorter name.
+    #[cfg(not(all(
+        target_pointer_width = "32",
+        not(any(target_arch = "x86_64", target_arch = "mips64"))
+    )))]
     use nr::SYS_mmap;
-    #[cfg(all(target_pointer_width = "32", not(any(target_arch = "x86_64", target_arch = "mips64"))))]
+    #[cfg(all(
+        target_pointer_width = "32",
+        not(any(target_arch = "x86_64", target_arch = "mips64"))
+    ))]
     use nr::SYS_mmap2 as SYS_mmap;
 
     let [a, b, c, d, e, f] = arguments.map(Word::from);

@@ -11,10 +11,11 @@
 //! | [`Context`], [`Ring`] | an AIO context that has an owner, and its events without a call | [`Context::submit`] |
 //! | [`Queue`], [`scope`](scope()) | asynchronous I/O that is safe | [`Queue::read`] |
 //!
-//! The numbers, the registers and the prototypes are imported from the kernel's sources; none is typed by hand.
-//! The crate never touches the C library's `errno`: errors are [`Errno`] values.
+//! The numbers, the registers and the prototypes are imported from the kernel's sources; none is
+//! typed by hand. The crate never touches the C library's `errno`: errors are [`Errno`] values.
 //!
-//! [How it works](guide): one request followed through the kernel, from `io_submit` to its event, and when to use this at all.
+//! [How it works](guide): one request followed through the kernel, from `io_submit` to its event,
+//! and when to use this at all.
 //!
 //! # Example: a call of your own, in one line
 //!
@@ -33,18 +34,19 @@
 //!
 //! # Features
 //!
-//! - `generate` (default): the target's numbers and stubs are emitted from the tables while the crate is built. Without it
-//!   the committed copy of the same text serves, and there is no build dependency.
-//! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come from their committed
-//!   expansion, and there is no proc macro to build.
+//! - `generate` (default): the target's numbers and stubs are emitted from the tables while the
+//!   crate is built. Without it the committed copy of the same text serves, and there is no build
+//!   dependency.
+//! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come
+//!   from their committed expansion, and there is no proc macro to build.
 //! - `all-abis`: the type `Abi`, the calls of every ABI by name and by number.
 //! - `serde`: `Serialize` and `Deserialize` for [`Errno`], and for `Abi` if it is there.
-//! - `std` (default): [`Queue`], [`scope`](scope()) and what else needs memory, threads or `BorrowedFd`. Without it the crate
-//!   is `no_std`, and allocates nothing.
+//! - `std` (default): [`Queue`], [`scope`](scope()) and what else needs memory, threads or
+//!   `BorrowedFd`. Without it the crate is `no_std`, and allocates nothing.
 //! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
 //! - `tokio`: the module `tokio`, with a queue that tasks share.
-//! - `nightly`: on the targets that only a nightly compiler has `asm!` for, the stubs are inline assembly as elsewhere, and
-//!   not `libc::syscall`. It changes nothing on others.
+//! - `nightly`: on the targets that only a nightly compiler has `asm!` for, the stubs are inline
+//!   assembly as elsewhere, and not `libc::syscall`. It changes nothing on others.
 //! - `mio`: a [`Queue`] made with an eventfd is a `mio::event::Source`.
 #![no_std]
 #![cfg_attr(

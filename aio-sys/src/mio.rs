@@ -7,18 +7,20 @@ use mio::{Interest, Registry, Token};
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// Readable when there may be completions, if the queue was made [`with_eventfd`](Queue::with_eventfd). (Feature `mio`.)
+/// Readable when there may be completions, if the queue was made
+/// [`with_eventfd`](Queue::with_eventfd). (Feature `mio`.)
 ///
-/// `mio` tells of an edge, once. So whoever is told reads the eventfd first and then takes all completions there are:
-/// [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap) until it finds none. In the other order, the signal of
-/// a completion that arrives between the two is lost. After submitting, reap as well: a request that was refused signals
-/// nothing.
+/// `mio` tells of an edge, once. So whoever is told reads the eventfd first and then takes all
+/// completions there are: [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap) until
+/// it finds none. In the other order, the signal of a completion that arrives between the two is
+/// lost. After submitting, reap as well: a request that was refused signals nothing.
 ///
 /// Deregister it before it is dropped, as any source.
 ///
 /// # Errors
 ///
-/// Those of [`SourceFd`]; [`InvalidInput`](io::ErrorKind::InvalidInput) if the queue has no eventfd.
+/// Those of [`SourceFd`]; [`InvalidInput`](io::ErrorKind::InvalidInput) if the queue has no
+/// eventfd.
 ///
 /// # Example: one turn of a loop
 ///
@@ -51,11 +53,21 @@ use std::os::fd::AsRawFd;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl<B> Source for Queue<B> {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
         source(self, |fd| fd.register(registry, token, interests))
     }
 
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
         source(self, |fd| fd.reregister(registry, token, interests))
     }
 
@@ -64,9 +76,15 @@ impl<B> Source for Queue<B> {
     }
 }
 
-fn source<B>(queue: &Queue<B>, run: impl FnOnce(&mut SourceFd<'_>) -> io::Result<()>) -> io::Result<()> {
+fn source<B>(
+    queue: &Queue<B>,
+    run: impl FnOnce(&mut SourceFd<'_>) -> io::Result<()>,
+) -> io::Result<()> {
     let fd = queue.eventfd().ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "the queue has no eventfd: make it by Queue::with_eventfd")
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the queue has no eventfd: make it by Queue::with_eventfd",
+        )
     })?;
     run(&mut SourceFd(&fd.as_raw_fd()))
 }

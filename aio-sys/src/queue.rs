@@ -11,23 +11,28 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 use std::vec::Vec;
 
-/// Asynchronous reads, writes, syncs and polls, with buffers that are moved in and come back with the completion.
+/// Asynchronous reads, writes, syncs and polls, with buffers that are moved in and come back with
+/// the completion.
 ///
-/// - Every request that was taken in ends in exactly one [`Completion`], whether the kernel refuses it at submission or it
-///   fails later. [`Full`] gives back what was not taken in.
-/// - As many requests can be in flight as the queue was made for; it never runs out of the kernel's places before.
-/// - [`batch`](Queue::batch) submits any number of requests by one call. Completions are read from the ring, without a call,
-///   unless it is necessary to wait.
+/// - Every request that was taken in ends in exactly one [`Completion`], whether the kernel refuses
+///   it at submission or it fails later. [`Full`] gives back what was not taken in.
+/// - As many requests can be in flight as the queue was made for; it never runs out of the kernel's
+///   places before.
+/// - [`batch`](Queue::batch) submits any number of requests by one call. Completions are read from
+///   the ring, without a call, unless it is necessary to wait.
 /// - Nothing is allocated once the queue is made.
-/// - To drop it at any time is to wait until the kernel has let go of the buffers, which takes some tens of milliseconds
-///   even when nothing is in flight ([`into_background`](Queue::into_background) waits elsewhere). To forget it is to leak
-///   them. Should the kernel refuse to be waited for, which only a filter can cause, the process is aborted rather than
-///   memory freed that the kernel writes to.
-/// - After a fork, the child's copy is dead: requests end in `EINVAL`, nothing is waited for, buffers in flight are leaked, and
-///   the parent's requests and events are not touched. What open(2) asks of those who fork while direct transfers are in
-///   flight is not lifted: see [`Context`](crate::Context#after-a-fork).
+/// - To drop it at any time is to wait until the kernel has let go of the buffers, which takes some
+///   tens of milliseconds even when nothing is in flight
+///   ([`into_background`](Queue::into_background) waits elsewhere). To forget it is to leak them.
+///   Should the kernel refuse to be waited for, which only a filter can cause, the process is
+///   aborted rather than memory freed that the kernel writes to.
+/// - After a fork, the child's copy is dead: requests end in `EINVAL`, nothing is waited for,
+///   buffers in flight are leaked, and the parent's requests and events are not touched. What
+///   open(2) asks of those who fork while direct transfers are in flight is not lifted: see
+///   [`Context`](crate::Context#after-a-fork).
 ///
-/// A descriptor has to be open until its request is submitted, and no longer: the kernel holds the file.
+/// A descriptor has to be open until its request is submitted, and no longer: the kernel holds the
+/// file.
 ///
 /// # Example: two reads, one call
 ///
@@ -55,7 +60,8 @@ use std::vec::Vec;
 /// ```
 pub struct Queue<B>(pub(crate) Engine<B>);
 
-/// Requests that go to the kernel together, when the function that was given to [`Queue::batch`] has returned.
+/// Requests that go to the kernel together, when the function that was given to [`Queue::batch`]
+/// has returned.
 pub struct Batch<'q, 'fd, B> {
     engine: &'q mut Engine<B>,
     /// Descriptors are borrowed until the batch is submitted.
@@ -77,10 +83,11 @@ impl<B> Queue<B> {
 
     /// A queue that has an eventfd, which the kernel signals for each completion.
     ///
-    /// It is what an event loop waits for. When it is readable: [`clear_eventfd`](Queue::clear_eventfd), then
-    /// [`reap`](Queue::reap), in this order. The counter may be higher than the number of completions that are found, or
-    /// lower, and says nothing but that it is worth while to look. A request that the kernel refuses does not signal it: look
-    /// at [`pending`](Queue::pending) after submitting.
+    /// It is what an event loop waits for. When it is readable:
+    /// [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap), in this order. The
+    /// counter may be higher than the number of completions that are found, or lower, and says
+    /// nothing but that it is worth while to look. A request that the kernel refuses does not
+    /// signal it: look at [`pending`](Queue::pending) after submitting.
     ///
     /// # Errors
     ///
@@ -101,15 +108,16 @@ impl<B> Queue<B> {
         self.0.eventfd().map(AsFd::as_fd)
     }
 
-    /// Reads the eventfd, so that it signals anew; what it counted. 0 if there is none, and in a child, which shares the
-    /// counter with its parent.
+    /// Reads the eventfd, so that it signals anew; what it counted. 0 if there is none, and in a
+    /// child, which shares the counter with its parent.
     ///
-    /// Nothing else should read it: whoever does takes the signals of completions, which are then found by the next `reap`
-    /// that is made for another reason.
+    /// Nothing else should read it: whoever does takes the signals of completions, which are then
+    /// found by the next `reap` that is made for another reason.
     pub fn clear_eventfd(&self) -> u64 {
         let mut count = 0u64;
         if let Some(fd) = self.0.eventfd().filter(|_| self.0.context().is_ours()) {
-            // SAFETY: the kernel writes 8 bytes to `count`. If there is nothing to read, it leaves it at 0.
+            // SAFETY: the kernel writes 8 bytes to `count`. If there is nothing to read, it leaves
+            // it at 0.
             unsafe { raw::read(fd.as_raw_fd() as _, (&raw mut count).cast(), size_of::<u64>()) };
         }
         count
@@ -137,9 +145,10 @@ impl<B> Queue<B> {
 
     /// Submits what `fill` puts into the batch, by one call of io_submit(2).
     ///
-    /// There are more calls if the kernel refuses a request: one that tells why, and one for what comes after. A vectored
-    /// request may be submitted early, when those of one batch have more than 1024 buffers together. If `fill` panics, what
-    /// it had put in is submitted all the same.
+    /// There are more calls if the kernel refuses a request: one that tells why, and one for what
+    /// comes after. A vectored request may be submitted early, when those of one batch have
+    /// more than 1024 buffers together. If `fill` panics, what it had put in is submitted all
+    /// the same.
     ///
     /// The call blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
     pub fn batch<'fd, R>(&mut self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
@@ -173,7 +182,8 @@ impl<B> Queue<B> {
         self.batch(|batch| batch.poll(fd, events))
     }
 
-    /// Cancels a poll. `true` if it was in time; then it completes with 0. `false` if it has ended, or is about to.
+    /// Cancels a poll. `true` if it was in time; then it completes with 0. `false` if it has ended,
+    /// or is about to.
     ///
     /// # Errors
     ///
@@ -205,8 +215,8 @@ impl<B> Queue<B> {
         self.0.cancel(poll)
     }
 
-    /// Hands out the completions that are there, and returns how many. It does not wait, and makes no call unless the ring
-    /// cannot be read.
+    /// Hands out the completions that are there, and returns how many. It does not wait, and makes
+    /// no call unless the ring cannot be read.
     ///
     /// If `visit` panics, what it has been given is gone, and the rest is handed out the next time.
     pub fn reap(&mut self, visit: impl FnMut(Completion<B>)) -> usize {
@@ -215,8 +225,8 @@ impl<B> Queue<B> {
 
     /// Hands out completions, at least `min`: it waits if fewer are there.
     ///
-    /// It waits for no more than are in flight, so that it comes back. Fewer than `min` are handed out if the timeout passes,
-    /// or a signal arrives after some were.
+    /// It waits for no more than are in flight, so that it comes back. Fewer than `min` are handed
+    /// out if the timeout passes, or a signal arrives after some were.
     ///
     /// # Errors
     ///
@@ -232,17 +242,19 @@ impl<B> Queue<B> {
         self.0.wait(min, timeout, visit)
     }
 
-    /// Ends it: polls are cancelled, all else is waited for, and buffers that did not come back are freed.
+    /// Ends it: polls are cancelled, all else is waited for, and buffers that did not come back are
+    /// freed.
     ///
     /// # Errors
     ///
-    /// Those of [`io_destroy`](crate::io_destroy). If requests are in flight, their buffers are leaked, since the kernel may
-    /// still use them.
+    /// Those of [`io_destroy`](crate::io_destroy). If requests are in flight, their buffers are
+    /// leaked, since the kernel may still use them.
     pub fn close(self) -> Result<(), Errno> {
         self.0.close()
     }
 
-    /// Ends it on a thread of its own, and returns at once. If there can be no thread, it waits here.
+    /// Ends it on a thread of its own, and returns at once. If there can be no thread, it waits
+    /// here.
     pub fn into_background(self)
     where
         B: Send + 'static,
@@ -278,7 +290,10 @@ impl<B> Queue<B> {
 impl<B> fmt::Debug for Queue<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (outstanding, free) = (self.outstanding(), self.free());
-        f.debug_struct("Queue").field("outstanding", &outstanding).field("free", &free).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("outstanding", &outstanding)
+            .field("free", &free)
+            .finish_non_exhaustive()
     }
 }
 
@@ -301,7 +316,8 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
         self.engine
     }
 
-    /// Reads at `offset` into all of `buf`. The result may be short: at the end of the file, and after a signal.
+    /// Reads at `offset` into all of `buf`. The result may be short: at the end of the file, and
+    /// after a signal.
     ///
     /// Offsets from 2^63 on, which no file has, end in `EINVAL`.
     ///
@@ -324,7 +340,13 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     /// # Errors
     ///
     /// As of [`read`](Batch::read).
-    pub fn read_with(&mut self, fd: BorrowedFd<'fd>, buf: B, offset: u64, flags: RwFlags) -> Result<Token, Full<B>>
+    pub fn read_with(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        buf: B,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Result<Token, Full<B>>
     where
         B: IoBufMut,
     {
@@ -340,7 +362,12 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     /// # Kernel
     ///
     /// `IOCB_CMD_PREADV`, since 2.6.19.
-    pub fn readv(&mut self, fd: BorrowedFd<'fd>, bufs: Vec<B>, offset: u64) -> Result<Token, Full<Vec<B>>>
+    pub fn readv(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        bufs: Vec<B>,
+        offset: u64,
+    ) -> Result<Token, Full<Vec<B>>>
     where
         B: IoBufMut,
     {
@@ -365,7 +392,8 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
         self.engine.vectored(IOCB_CMD_PREADV, fd, bufs, (offset, flags), target)
     }
 
-    /// Writes all of `buf` at `offset`. The result may be short: where there is no space left, and after a signal.
+    /// Writes all of `buf` at `offset`. The result may be short: where there is no space left, and
+    /// after a signal.
     ///
     /// Offsets from 2^63 on, which no file has, end in `EINVAL`.
     ///
@@ -404,7 +432,13 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write_with(&mut self, fd: BorrowedFd<'fd>, buf: B, offset: u64, flags: RwFlags) -> Result<Token, Full<B>>
+    pub fn write_with(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        buf: B,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Result<Token, Full<B>>
     where
         B: IoBuf,
     {
@@ -420,7 +454,12 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     /// # Kernel
     ///
     /// `IOCB_CMD_PWRITEV`, since 2.6.19.
-    pub fn writev(&mut self, fd: BorrowedFd<'fd>, bufs: Vec<B>, offset: u64) -> Result<Token, Full<Vec<B>>>
+    pub fn writev(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        bufs: Vec<B>,
+        offset: u64,
+    ) -> Result<Token, Full<Vec<B>>>
     where
         B: IoBuf,
     {
@@ -445,8 +484,8 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
         self.engine.vectored(IOCB_CMD_PWRITEV, fd, bufs, (offset, flags), source)
     }
 
-    /// Waits until what was written to the file before is on disk, and its metadata. It is not ordered against writes that
-    /// are in flight: submit it when they have completed.
+    /// Waits until what was written to the file before is on disk, and its metadata. It is not
+    /// ordered against writes that are in flight: submit it when they have completed.
     ///
     /// What has nothing to sync, such as a pipe, ends in `EINVAL`.
     ///

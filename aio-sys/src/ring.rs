@@ -1,8 +1,9 @@
 //! The completion ring, read in user space.
 //!
-//! The kernel maps the ring of a context into the process, at the address that the context's id is, and writes each event
-//! there when its request ends (`aio_complete` in `fs/aio.c`). io_getevents(2) does nothing but wait for events and copy
-//! them out of the same memory. A reader that need not wait does without the call.
+//! The kernel maps the ring of a context into the process, at the address that the context's id is,
+//! and writes each event there when its request ends (`aio_complete` in `fs/aio.c`).
+//! io_getevents(2) does nothing but wait for events and copy them out of the same memory. A reader
+//! that need not wait does without the call.
 
 pub(crate) mod consumer;
 
@@ -18,12 +19,14 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 /// The right to read a context's events where the kernel writes them, without a call.
 ///
-/// There may be one reader of a ring at a time, and io_getevents(2) is one: [`Context`](crate::Context) owns both, and
-/// lends the ring by `&mut`. After a fork, the child reads nothing: each method answers as for a ring that cannot be read.
+/// There may be one reader of a ring at a time, and io_getevents(2) is one:
+/// [`Context`](crate::Context) owns both, and lends the ring by `&mut`. After a fork, the child
+/// reads nothing: each method answers as for a ring that cannot be read.
 ///
-/// What the methods take for granted was checked when the ring was found; what the process or a child may have overwritten
-/// since, the two indexes, is checked each time. An index outside of the ring is answered by `None`: io_getevents(2) still
-/// works then, since the kernel takes them modulo the ring's size.
+/// What the methods take for granted was checked when the ring was found; what the process or a
+/// child may have overwritten since, the two indexes, is checked each time. An index outside of the
+/// ring is answered by `None`: io_getevents(2) still works then, since the kernel takes them modulo
+/// the ring's size.
 #[derive(Debug)]
 pub struct Ring {
     mapped: Mapped,
@@ -45,8 +48,12 @@ impl fmt::Display for RingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             RingError::NotARing => "there is no completion ring at the context's address",
-            RingError::Incompatible => "the completion ring has features that this reader does not know",
-            RingError::Layout => "the completion ring is laid out in a way that this reader does not know",
+            RingError::Incompatible => {
+                "the completion ring has features that this reader does not know"
+            }
+            RingError::Layout => {
+                "the completion ring is laid out in a way that this reader does not know"
+            }
         })
     }
 }
@@ -62,8 +69,9 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// The context exists for as long as the result does. Nobody else takes events from it meanwhile: neither another
-    /// `Ring` nor io_getevents(2), except while the result is not used.
+    /// The context exists for as long as the result does. Nobody else takes events from it
+    /// meanwhile: neither another `Ring` nor io_getevents(2), except while the result is not
+    /// used.
     ///
     /// # Example: events without a call
     ///
@@ -82,8 +90,9 @@ impl Ring {
     /// ```
     pub unsafe fn new(ctx: ContextId) -> Result<Ring, RingError> {
         let header = ptr::with_exposed_provenance_mut(ctx.as_raw() as usize);
-        // SAFETY: a context's id is the address of its ring, mapped readable and writable (`aio_setup_ring` in fs/aio.c);
-        // it stays there as long as the context exists, which the caller vouches for.
+        // SAFETY: a context's id is the address of its ring, mapped readable and writable
+        // (`aio_setup_ring` in fs/aio.c); it stays there as long as the context exists,
+        // which the caller vouches for.
         let mapped = unsafe { Mapped::new(NonNull::new(header).ok_or(RingError::NotARing)?)? };
         Ok(Ring { mapped })
     }
@@ -99,10 +108,11 @@ impl Ring {
         Some(self.ready()?.len() as usize)
     }
 
-    /// The events that are ready and lie next to one another, as the kernel wrote them: not copied, and not yet taken.
+    /// The events that are ready and lie next to one another, as the kernel wrote them: not copied,
+    /// and not yet taken.
     ///
-    /// There may be more round the end of the ring, which the next `peek` after a full [`commit`](Events::commit) shows.
-    /// `None` if the ring cannot be read.
+    /// There may be more round the end of the ring, which the next `peek` after a full
+    /// [`commit`](Events::commit) shows. `None` if the ring cannot be read.
     #[inline]
     pub fn peek(&mut self) -> Option<Events<'_>> {
         let ready = self.ready()?;
@@ -125,7 +135,10 @@ impl Ring {
 
     /// Takes at most `max` events, one after the other.
     #[inline]
-    pub(crate) fn read(&mut self, max: usize) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
+    pub(crate) fn read(
+        &mut self,
+        max: usize,
+    ) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
         Reading::new(&self.mapped, max)
     }
 
@@ -144,15 +157,19 @@ pub struct Events<'r> {
 }
 
 impl Events<'_> {
-    /// Takes the first `count` of them: the kernel may write there from now on. What is not committed comes again. In a
-    /// child that was forked meanwhile nothing happens.
+    /// Takes the first `count` of them: the kernel may write there from now on. What is not
+    /// committed comes again. In a child that was forked meanwhile nothing happens.
     ///
     /// # Panics
     ///
     /// If there are fewer.
     #[inline]
     pub fn commit(self, count: usize) {
-        assert!(count <= self.events.len(), "{count} events are more than the {} that were shown", self.events.len());
+        assert!(
+            count <= self.events.len(),
+            "{count} events are more than the {} that were shown",
+            self.events.len()
+        );
         self.ready.commit(&self.ring.mapped, count as u32);
     }
 }
@@ -183,13 +200,20 @@ unsafe impl Sync for Mapped {}
 impl Mapped {
     /// # Safety
     ///
-    /// A header is there, and if it is one of a ring, the ring follows it; all of it can be read, and the head written, as
-    /// long as the result exists. Others write it by atomics and in the kernel's order alone.
+    /// A header is there, and if it is one of a ring, the ring follows it; all of it can be read,
+    /// and the head written, as long as the result exists. Others write it by atomics and in
+    /// the kernel's order alone.
     unsafe fn new(header: NonNull<aio_ring>) -> Result<Mapped, RingError> {
         let field = header.as_ptr();
         // SAFETY: inside of the header. These do not change, so there is no race.
-        let (magic, incompat, length, nr) =
-            unsafe { ((*field).magic, (*field).incompat_features, (*field).header_length as usize, (*field).nr) };
+        let (magic, incompat, length, nr) = unsafe {
+            (
+                (*field).magic,
+                (*field).incompat_features,
+                (*field).header_length as usize,
+                (*field).nr,
+            )
+        };
         match () {
             _ if magic != AIO_RING_MAGIC => Err(RingError::NotARing),
             _ if incompat != AIO_RING_INCOMPAT_FEATURES => Err(RingError::Incompatible),
@@ -219,8 +243,9 @@ impl Mapped {
     #[inline]
     fn run(&self, ready: Ready) -> &[io_event] {
         let (first, count) = ready.run();
-        // SAFETY: both are inside of the ring. The kernel does not write there before it sees a head beyond them, and only
-        // `set_head` makes one, which takes the slice's owner or a new `&mut Ring`.
+        // SAFETY: both are inside of the ring. The kernel does not write there before it sees a
+        // head beyond them, and only `set_head` makes one, which takes the slice's owner or
+        // a new `&mut Ring`.
         unsafe { slice::from_raw_parts(self.events().add(first as usize), count as usize) }
     }
 }
@@ -319,7 +344,10 @@ mod tests {
             incompat_features: AIO_RING_INCOMPAT_FEATURES,
             header_length: size_of::<aio_ring>() as u32,
         };
-        Box::new(Fake { header, events: core::array::from_fn(|i| io_event { data: i as u64, ..io_event::default() }) })
+        Box::new(Fake {
+            header,
+            events: core::array::from_fn(|i| io_event { data: i as u64, ..io_event::default() }),
+        })
     }
 
     fn refusal(change: impl FnOnce(&mut aio_ring)) -> RingError {
@@ -342,13 +370,19 @@ mod tests {
     fn every_pair_of_indexes() {
         for head in 0..NR {
             for tail in 0..NR {
-                let expected: Vec<u64> =
-                    (0..NR).map(|i| ((head + i) % NR) as u64).take_while(|&i| i != tail as u64).collect();
+                let expected: Vec<u64> = (0..NR)
+                    .map(|i| ((head + i) % NR) as u64)
+                    .take_while(|&i| i != tail as u64)
+                    .collect();
                 for max in 0..=NR {
                     let mut room = Room::new(head as u32, tail as u32);
                     assert_eq!(room.ring.pending(), Some(expected.len()));
                     let taken = &expected[..max.min(expected.len())];
-                    assert_eq!(room.take(max).unwrap(), taken, "from {head} to {tail}, at most {max}");
+                    assert_eq!(
+                        room.take(max).unwrap(),
+                        taken,
+                        "from {head} to {tail}, at most {max}"
+                    );
                     assert_eq!(room.head() as usize, (head + taken.len()) % NR);
                 }
                 let mut room = Room::new(head as u32, tail as u32);
@@ -369,7 +403,9 @@ mod tests {
 
     #[test]
     fn indexes_outside_of_the_ring_are_not_followed() {
-        for (head, tail) in [(NR as u32, 0), (0, NR as u32), (u32::MAX, 0), (0, u32::MAX), (u32::MAX, u32::MAX)] {
+        for (head, tail) in
+            [(NR as u32, 0), (0, NR as u32), (u32::MAX, 0), (0, u32::MAX), (u32::MAX, u32::MAX)]
+        {
             let mut room = Room::new(head, tail);
             assert_eq!(room.ring.pending(), None);
             assert!(room.ring.peek().is_none());
@@ -381,7 +417,10 @@ mod tests {
     #[test]
     fn what_is_not_committed_comes_again() {
         let mut room = Room::new(3, 2);
-        assert_eq!(room.ring.peek().unwrap().iter().map(|event| event.data).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(
+            room.ring.peek().unwrap().iter().map(|event| event.data).collect::<Vec<_>>(),
+            [3, 4]
+        );
         room.ring.peek().unwrap().commit(1);
         room.ring.peek().unwrap().commit(0);
         assert_eq!(room.take(usize::MAX).unwrap(), [4, 0, 1]);

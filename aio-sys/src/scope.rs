@@ -2,23 +2,29 @@
 //!
 //! # Why it is sound
 //!
-//! A borrowed buffer may be in the kernel's hands only as long as it is borrowed, and Rust lets everything be forgotten
-//! whose end would have to be waited for. So nothing that the user gets to hold is waited for: [`scope`] keeps the engine in
-//! its own frame, lends it by `&mut`, and drops it when the function has returned or has unwound. The engine's `drop` is
-//! io_destroy(2), which cancels the polls and waits for everything else; should that fail, the process is aborted.
+//! A borrowed buffer may be in the kernel's hands only as long as it is borrowed, and Rust lets
+//! everything be forgotten whose end would have to be waited for. So nothing that the user gets to
+//! hold is waited for: [`scope`] keeps the engine in its own frame, lends it by `&mut`, and drops
+//! it when the function has returned or has unwound. The engine's `drop` is io_destroy(2), which
+//! cancels the polls and waits for everything else; should that fail, the process is aborted.
 //!
-//! - `'env` is a parameter of [`scope`], so it is longer than the call, and with it than the engine: a buffer that is made
-//!   within the function is not borrowed for long enough, and is refused.
-//! - A buffer that is moved in is gone from its owner's hands for all of `'env`. The completion gives it back, with the same
-//!   lifetime, once the kernel has let go of it. Reborrowing on the way shortens nothing, since `Scope` is invariant in `'env`.
-//! - `mem::swap` of two scopes exchanges their engines, if both have the same `'env`: that is longer than both calls, and each
-//!   engine is still dropped by one of them. No other `Scope` can be had to replace it with, and so it cannot be forgotten.
-//! - A panic in a function that was given completions loses at most the completion that it was given. One in the scope's own
-//!   function unwinds through `scope`. If the process aborts on panics, or leaves by `exit`, the memory lives until the
-//!   kernel has waited for the requests, as part of the process's end (`exit_aio` in `fs/aio.c`).
-//! - A fork is `unsafe`, and whoever does it within a scope owes what open(2) asks: no direct transfer is in flight on memory
-//!   that the child gets a copy of.
-//! - There is no version for async functions. A future can be forgotten while it is suspended, and then nothing unwinds.
+//! - `'env` is a parameter of [`scope`], so it is longer than the call, and with it than the
+//!   engine: a buffer that is made within the function is not borrowed for long enough, and is
+//!   refused.
+//! - A buffer that is moved in is gone from its owner's hands for all of `'env`. The completion
+//!   gives it back, with the same lifetime, once the kernel has let go of it. Reborrowing on the
+//!   way shortens nothing, since `Scope` is invariant in `'env`.
+//! - `mem::swap` of two scopes exchanges their engines, if both have the same `'env`: that is
+//!   longer than both calls, and each engine is still dropped by one of them. No other `Scope` can
+//!   be had to replace it with, and so it cannot be forgotten.
+//! - A panic in a function that was given completions loses at most the completion that it was
+//!   given. One in the scope's own function unwinds through `scope`. If the process aborts on
+//!   panics, or leaves by `exit`, the memory lives until the kernel has waited for the requests, as
+//!   part of the process's end (`exit_aio` in `fs/aio.c`).
+//! - A fork is `unsafe`, and whoever does it within a scope owes what open(2) asks: no direct
+//!   transfer is in flight on memory that the child gets a copy of.
+//! - There is no version for async functions. A future can be forgotten while it is suspended, and
+//!   then nothing unwinds.
 
 use crate::engine::{Completion, Engine, Full, PollToken, Token};
 use crate::queue::Batch;
@@ -32,11 +38,12 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 use std::vec::Vec;
 
-/// Runs `run` with a [`Scope`], through which it may submit requests on buffers that are borrowed for `'env`; then waits until
-/// none is in flight, also if it panics.
+/// Runs `run` with a [`Scope`], through which it may submit requests on buffers that are borrowed
+/// for `'env`; then waits until none is in flight, also if it panics.
 ///
-/// What `run` does not wait for itself is waited for at the end, as [`Queue`](crate::Queue) does when it is dropped, and its
-/// result is not told. To make and to end a scope takes some tens of milliseconds, even when nothing is in flight.
+/// What `run` does not wait for itself is waited for at the end, as [`Queue`](crate::Queue) does
+/// when it is dropped, and its result is not told. To make and to end a scope takes some tens of
+/// milliseconds, even when nothing is in flight.
 ///
 /// # Errors
 ///
@@ -62,7 +69,10 @@ use std::vec::Vec;
 /// assert_eq!(&bytes[..4], b"\x7fELF");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn scope<'env, R>(capacity: NonZeroU32, run: impl FnOnce(&mut Scope<'env>) -> R) -> Result<R, SetupError> {
+pub fn scope<'env, R>(
+    capacity: NonZeroU32,
+    run: impl FnOnce(&mut Scope<'env>) -> R,
+) -> Result<R, SetupError> {
     let mut scope = Scope { engine: Engine::new(capacity, false)?, invariant: PhantomData };
     Ok(run(&mut scope))
 }
@@ -156,7 +166,12 @@ impl<'env> Scope<'env> {
     /// # Errors
     ///
     /// [`Full`], which gives the buffer back.
-    pub fn write(&mut self, fd: BorrowedFd<'_>, buf: &'env [u8], offset: u64) -> Result<Token, Full<&'env [u8]>> {
+    pub fn write(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        buf: &'env [u8],
+        offset: u64,
+    ) -> Result<Token, Full<&'env [u8]>> {
         self.batch(|batch| batch.write(fd, buf, offset))
     }
 
@@ -219,7 +234,10 @@ impl<'env> Scope<'env> {
 impl fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (outstanding, free) = (self.outstanding(), self.free());
-        f.debug_struct("Scope").field("outstanding", &outstanding).field("free", &free).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("outstanding", &outstanding)
+            .field("free", &free)
+            .finish_non_exhaustive()
     }
 }
 
@@ -251,15 +269,16 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
         flags: RwFlags,
     ) -> Result<Token, Full<&'env mut [u8]>> {
         let buf = Borrowed::Exclusive(buf);
-        let queued = self.0.engine().transfer(IOCB_CMD_PREAD, fd, buf, (offset, flags), Borrowed::address);
+        let queued =
+            self.0.engine().transfer(IOCB_CMD_PREAD, fd, buf, (offset, flags), Borrowed::address);
         queued.map_err(|Full(buf)| match buf {
             Borrowed::Exclusive(buf) => Full(buf),
             Borrowed::Shared(_) => unreachable!("the buffer that was given"),
         })
     }
 
-    /// Reads into one buffer after the other; see [`Batch::readv`]. The completion gives them back in
-    /// [`bufs`](Completion::bufs).
+    /// Reads into one buffer after the other; see [`Batch::readv`]. The completion gives them back
+    /// in [`bufs`](Completion::bufs).
     ///
     /// # Errors
     ///
@@ -305,7 +324,12 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
         if self.free() == 0 {
             return Err(Full(bufs));
         }
-        self.vectored(IOCB_CMD_PREADV, fd, bufs.into_iter().map(Borrowed::Exclusive), (offset, flags))
+        self.vectored(
+            IOCB_CMD_PREADV,
+            fd,
+            bufs.into_iter().map(Borrowed::Exclusive),
+            (offset, flags),
+        )
     }
 
     /// Writes one buffer after the other; see [`Batch::writev`]. The completion gives them back in
@@ -358,7 +382,12 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
     /// # Errors
     ///
     /// [`Full`], which gives the buffer back.
-    pub fn write(&mut self, fd: BorrowedFd<'fd>, buf: &'env [u8], offset: u64) -> Result<Token, Full<&'env [u8]>> {
+    pub fn write(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        buf: &'env [u8],
+        offset: u64,
+    ) -> Result<Token, Full<&'env [u8]>> {
         self.write_with(fd, buf, offset, RwFlags::NONE)
     }
 
@@ -375,7 +404,8 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
         flags: RwFlags,
     ) -> Result<Token, Full<&'env [u8]>> {
         let lent = Borrowed::Shared(buf);
-        let queued = self.0.engine().transfer(IOCB_CMD_PWRITE, fd, lent, (offset, flags), Borrowed::address);
+        let queued =
+            self.0.engine().transfer(IOCB_CMD_PWRITE, fd, lent, (offset, flags), Borrowed::address);
         queued.map_err(|_| Full(buf))
     }
 }

@@ -5,7 +5,8 @@ use core::fmt;
 use serde_core::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde_core::ser::{Serialize, Serializer};
 
-/// Its name, which means the same on every ABI; where it has none, and in formats that nobody reads, its number.
+/// Its name, which means the same on every ABI; where it has none, and in formats that nobody
+/// reads, its number.
 impl Serialize for Errno {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.name() {

@@ -1,42 +1,50 @@
 //! Asynchronous I/O for tasks of tokio. (Feature `tokio`.)
 //!
-//! A [`Queue`] here is a handle that tasks share; what is read or written goes through one [`crate::Queue`] under it.
+//! A [`Queue`] here is a handle that tasks share; what is read or written goes through one
+//! [`crate::Queue`] under it.
 //!
 //! # Why the buffers are owned
 //!
-//! A future can be dropped at any time, and forgotten. The kernel does not know: it goes on reading into the buffer. So the
-//! buffer is moved into the request, and comes back with the result.
+//! A future can be dropped at any time, and forgotten. The kernel does not know: it goes on reading
+//! into the buffer. So the buffer is moved into the request, and comes back with the result.
 //!
 //! # What a dropped future means
 //!
 //! - A future that still waits for a slot has submitted nothing, and never will.
-//! - A request that is submitted is not undone: native AIO cannot cancel a read or a write. It is *detached*: the buffer stays
-//!   in its slot until the request's event has come, and is dropped then. Whether a dropped write was done is not told.
+//! - A request that is submitted is not undone: native AIO cannot cancel a read or a write. It is
+//!   *detached*: the buffer stays in its slot until the request's event has come, and is dropped
+//!   then. Whether a dropped write was done is not told.
 //! - A poll is cancelled.
 //!
-//! If the `drop` of a detached buffer panics, or a waker does, the panic hook is told, and the queue goes on.
+//! If the `drop` of a detached buffer panics, or a waker does, the panic hook is told, and the
+//! queue goes on.
 //!
-//! So `select!` and timeouts lose nothing but the buffer, and the slot is free again when the kernel is done. A future that is
-//! *forgotten* (`mem::forget`, which no executor does) keeps what it has: its place in a table, its buffer when the result is
-//! there, and if it still waited for a slot, the slot that it gets.
+//! So `select!` and timeouts lose nothing but the buffer, and the slot is free again when the
+//! kernel is done. A future that is *forgotten* (`mem::forget`, which no executor does) keeps what
+//! it has: its place in a table, its buffer when the result is there, and if it still waited for a
+//! slot, the slot that it gets.
 //!
 //! # How it works
 //!
-//! Each request has the queue's eventfd signalled. A task, which [`Builder::build`] spawns, waits for it, reads it, takes all
-//! completions from the ring, and wakes whom they belong to. What the kernel has done within the submission, such as a read
-//! from the page cache, and what it has refused, is taken at once, without the task. The counter of the eventfd has no meaning.
-//! Nobody else is given the eventfd; should somebody get hold of it all the same, through `/proc` or by its number, and read
-//! the counter, then what has ended meanwhile is found with the next completion, or the next request that is submitted.
+//! Each request has the queue's eventfd signalled. A task, which [`Builder::build`] spawns, waits
+//! for it, reads it, takes all completions from the ring, and wakes whom they belong to. What the
+//! kernel has done within the submission, such as a read from the page cache, and what it has
+//! refused, is taken at once, without the task. The counter of the eventfd has no meaning.
+//! Nobody else is given the eventfd; should somebody get hold of it all the same, through `/proc`
+//! or by its number, and read the counter, then what has ended meanwhile is found with the next
+//! completion, or the next request that is submitted.
 //!
-//! Submitting blocks the thread for as long as the file system does: see [`crate::io_submit`]. Direct I/O hardly does; for
-//! files in the page cache there is [`Builder::nowait`]. Only the thread is blocked, and not the queue: on other threads of the
-//! runtime, tasks go on to submit, and are told what has ended.
+//! Submitting blocks the thread for as long as the file system does: see [`crate::io_submit`].
+//! Direct I/O hardly does; for files in the page cache there is [`Builder::nowait`]. Only the
+//! thread is blocked, and not the queue: on other threads of the runtime, tasks go on to submit,
+//! and are told what has ended.
 //!
 //! # The end
 //!
-//! When the last handle and the last request are dropped, the kernel is waited for on a thread of its own, not here. A future
-//! that is polled after its queue's runtime was shut down panics, as tokio's own do. After a fork, requests of the child end in
-//! `EINVAL`, and the parent's are not touched.
+//! When the last handle and the last request are dropped, the kernel is waited for on a thread of
+//! its own, not here. A future that is polled after its queue's runtime was shut down panics, as
+//! tokio's own do. After a fork, requests of the child end in `EINVAL`, and the parent's are not
+//! touched.
 //!
 //! # Example: two reads at a time
 //!
@@ -65,7 +73,10 @@
 
 use crate::engine::{Iovec, Outgoing};
 use crate::queue::{source, target};
-use crate::{Completion, Errno, Full, IoBuf, IoBufMut, PollEvents, PollToken, RwFlags, SetupError, Token, raw};
+use crate::{
+    Completion, Errno, Full, IoBuf, IoBufMut, PollEvents, PollToken, RwFlags, SetupError, Token,
+    raw,
+};
 use ::tokio::io::Interest;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::Handle;
@@ -94,8 +105,8 @@ pub type Begun<B, T, A> = Result<Request<B, T>, Full<A>>;
 
 /// Asynchronous reads, writes, syncs and polls, for any number of tasks; see [the module](self).
 ///
-/// To clone it is to share it. If as many requests are in flight as it was made for, others wait for a slot, first come, first
-/// served.
+/// To clone it is to share it. If as many requests are in flight as it was made for, others wait
+/// for a slot, first come, first served.
 pub struct Queue<B: IoBuf + Send> {
     shared: Arc<Shared<B>>,
 }
@@ -118,9 +129,11 @@ pub struct Request<B: IoBuf + Send, T> {
     output: fn(Completion<B>) -> T,
 }
 
-/// Requests that go to the kernel together, when the function that was given to [`Queue::batch`] has returned.
+/// Requests that go to the kernel together, when the function that was given to [`Queue::batch`]
+/// has returned.
 ///
-/// Each operation gives a [`Request`], to be awaited after that; [`Full`] gives back what there is no place for.
+/// Each operation gives a [`Request`], to be awaited after that; [`Full`] gives back what there is
+/// no place for.
 pub struct Batch<'q, 'fd, B: IoBuf + Send> {
     batch: crate::Batch<'q, 'fd, B>,
     entry_of: &'q mut [usize],
@@ -129,9 +142,10 @@ pub struct Batch<'q, 'fd, B: IoBuf + Send> {
     shared: &'q Arc<Shared<B>>,
 }
 
-/// `driven` is locked before `entries`, and neither while code runs that is not of here: a waker, a buffer's `drop`; nor while
-/// something is submitted, which may block. The one exception is the function of a batch, under `driven`; so what it could do
-/// by dropping a request needs `entries` alone.
+/// `driven` is locked before `entries`, and neither while code runs that is not of here: a waker, a
+/// buffer's `drop`; nor while something is submitted, which may block. The one exception is the
+/// function of a batch, under `driven`; so what it could do by dropping a request needs `entries`
+/// alone.
 struct Shared<B: IoBuf + Send> {
     driven: Mutex<Driven<B>>,
     entries: Mutex<Entries<B>>,
@@ -156,8 +170,8 @@ struct Driven<B: IoBuf + Send> {
     spares: Vec<Outgoing>,
 }
 
-/// A request has an entry until its future has taken the result: longer than its slot, so that a task that does not come back
-/// for it keeps no other from submitting.
+/// A request has an entry until its future has taken the result: longer than its slot, so that a
+/// task that does not come back for it keeps no other from submitting.
 struct Entries<B> {
     list: Vec<Entry<B>>,
     free: Vec<usize>,
@@ -197,7 +211,8 @@ impl<B> Entries<B> {
     }
 }
 
-// --- making it --------------------------------------------------------------------------------------------------------
+// --- making it
+// --------------------------------------------------------------------------------------------------------
 
 impl Builder {
     /// For `capacity` requests in flight.
@@ -205,16 +220,19 @@ impl Builder {
         Builder { capacity, nowait: false }
     }
 
-    /// Keeps transfers from blocking the thread that submits them: each is tried with [`RwFlags::NOWAIT`] first, and what would
-    /// block, or stops short, is done by a helper thread (tokio's `spawn_blocking`), through a duplicate of the descriptor.
-    /// Off unless asked for; [`Queue::fallbacks`] counts how often the helper was needed.
+    /// Keeps transfers from blocking the thread that submits them: each is tried with
+    /// [`RwFlags::NOWAIT`] first, and what would block, or stops short, is done by a helper
+    /// thread (tokio's `spawn_blocking`), through a duplicate of the descriptor. Off unless
+    /// asked for; [`Queue::fallbacks`] counts how often the helper was needed.
     ///
-    /// It pays where most of what is read is in the page cache. What a file system cannot do without blocking, it does not even
-    /// try: ext4 for buffered writes, tmpfs for all. Then each transfer costs a submission more. A read that ends at the end of
-    /// the file goes to the helper too, since it looks like one that ends where the page cache does. It is meant for files and
-    /// block devices; where no offsets are, `EAGAIN` stays the result.
+    /// It pays where most of what is read is in the page cache. What a file system cannot do
+    /// without blocking, it does not even try: ext4 for buffered writes, tmpfs for all. Then
+    /// each transfer costs a submission more. A read that ends at the end of the file goes to
+    /// the helper too, since it looks like one that ends where the page cache does. It is meant for
+    /// files and block devices; where no offsets are, `EAGAIN` stays the result.
     ///
-    /// It does not concern a [batch](Queue::batch), nor a transfer whose own flags have `NOWAIT`, or whose offset no file has.
+    /// It does not concern a [batch](Queue::batch), nor a transfer whose own flags have `NOWAIT`,
+    /// or whose offset no file has.
     pub fn nowait(self, nowait: bool) -> Builder {
         Builder { nowait, ..self }
     }
@@ -229,13 +247,17 @@ impl Builder {
     ///
     /// Outside of a tokio runtime, or if that has no I/O driver (`enable_io`).
     pub fn build<B: IoBuf + Send>(self) -> io::Result<Queue<B>> {
-        let setup =
-            |error: SetupError| io::Error::new(io::Error::from_raw_os_error(error.errno.raw_os_error()).kind(), error);
+        let setup = |error: SetupError| {
+            io::Error::new(io::Error::from_raw_os_error(error.errno.raw_os_error()).kind(), error)
+        };
         let runtime = Handle::current();
         let queue = crate::Queue::with_eventfd(self.capacity).map_err(setup)?;
-        let eventfd = Arc::new(queue.eventfd().expect("it was made with one").try_clone_to_owned()?);
-        // SAFETY: an owned descriptor, which is neither closed nor changed as long as somebody has it, as the result does.
-        let readable = unsafe { AsyncFd::register_with_interest(eventfd.clone(), Interest::READABLE)? };
+        let eventfd =
+            Arc::new(queue.eventfd().expect("it was made with one").try_clone_to_owned()?);
+        // SAFETY: an owned descriptor, which is neither closed nor changed as long as somebody has
+        // it, as the result does.
+        let readable =
+            unsafe { AsyncFd::register_with_interest(eventfd.clone(), Interest::READABLE)? };
         let capacity = self.capacity.get() as usize;
         let entries = Entries {
             list: Vec::with_capacity(capacity),
@@ -296,11 +318,15 @@ impl<B: IoBuf + Send> Clone for Queue<B> {
 impl<B: IoBuf + Send> fmt::Debug for Queue<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (free, fallbacks) = (self.free(), self.fallbacks());
-        f.debug_struct("Queue").field("free", &free).field("fallbacks", &fallbacks).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("free", &free)
+            .field("fallbacks", &fallbacks)
+            .finish_non_exhaustive()
     }
 }
 
-// --- the task that takes completions ----------------------------------------------------------------------------------
+// --- the task that takes completions
+// ----------------------------------------------------------------------------------
 
 /// What ends with the task.
 struct Driver<B: IoBuf + Send>(Weak<Shared<B>>);
@@ -308,7 +334,8 @@ struct Driver<B: IoBuf + Send>(Weak<Shared<B>>);
 async fn drive<B: IoBuf + Send>(eventfd: AsyncFd<Arc<OwnedFd>>, driver: Driver<B>) {
     // An error says that the runtime is being shut down.
     while let Ok(mut ready) = eventfd.readable().await {
-        // From here on each signal is a new edge: first the readiness, then the counter, then the ring.
+        // From here on each signal is a new edge: first the readiness, then the counter, then the
+        // ring.
         ready.clear_ready();
         let Some(shared) = driver.0.upgrade() else { return };
         shared.hold(0).driven.queue().clear_eventfd();
@@ -331,7 +358,8 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
     }
 }
 
-/// Runs code that is not of here: a waker, a buffer's `drop`. If it panics, the hook has told, and nobody else is to suffer.
+/// Runs code that is not of here: a waker, a buffer's `drop`. If it panics, the hook has told, and
+/// nobody else is to suffer.
 fn isolated(code: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(code)) {
         // To drop it may panic as well.
@@ -370,7 +398,9 @@ impl<B: IoBuf + Send> Shared<B> {
     fn kick(&self) {
         let one = 1u64;
         // SAFETY: the kernel reads 8 bytes. If the counter is full, it is signalled as it is.
-        unsafe { raw::write(self.eventfd.as_raw_fd() as _, (&raw const one).cast(), size_of::<u64>()) };
+        unsafe {
+            raw::write(self.eventfd.as_raw_fd() as _, (&raw const one).cast(), size_of::<u64>())
+        };
     }
 }
 
@@ -385,9 +415,11 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
         let Driven { queue, entry_of, .. } = &mut *self.driven;
         let (Some(queue), ended) = (queue, &mut self.ended) else { return };
         let mut entries = lock(&ended.shared.entries);
-        // One that has just ended, or is still on its way to the kernel, is looked for again. If a filter forbids the call, it
-        // ends by itself, or not at all: its slot is lost.
-        entries.cancelled.retain(|&poll| queue.cancel(poll) == Ok(false) && queue.0.has(poll.into()));
+        // One that has just ended, or is still on its way to the kernel, is looked for again. If a
+        // filter forbids the call, it ends by itself, or not at all: its slot is lost.
+        entries
+            .cancelled
+            .retain(|&poll| queue.cancel(poll) == Ok(false) && queue.0.has(poll.into()));
         let mut visit = |completion: Completion<B>| {
             ended.places += 1;
             let entry = entry_of[completion.token.index()];
@@ -426,7 +458,8 @@ impl<B: IoBuf + Send> Drop for Shared<B> {
     }
 }
 
-// --- operations -------------------------------------------------------------------------------------------------------
+// --- operations
+// -------------------------------------------------------------------------------------------------------
 
 /// What a helper thread has to know of a transfer.
 struct Transfer<B> {
@@ -438,7 +471,8 @@ struct Transfer<B> {
 }
 
 impl<B: IoBuf + Send> Queue<B> {
-    /// Reads at `offset` into all of `buf`. The result may be short: at the end of the file, and after a signal.
+    /// Reads at `offset` into all of `buf`. The result may be short: at the end of the file, and
+    /// after a signal.
     ///
     /// # Errors
     ///
@@ -455,12 +489,23 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # Errors
     ///
     /// As there.
-    pub async fn read_at_with(&self, fd: impl AsFd, buf: B, offset: u64, flags: RwFlags) -> Transferred<B>
+    pub async fn read_at_with(
+        &self,
+        fd: impl AsFd,
+        buf: B,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Transferred<B>
     where
         B: IoBufMut,
     {
         let how = Transfer { write: false, offset, flags, address: target };
-        single(self.transfer(fd, buf, how, |batch, fd, buf, flags| batch.read_with(fd, buf, offset, flags)).await)
+        single(
+            self.transfer(fd, buf, how, |batch, fd, buf, flags| {
+                batch.read_with(fd, buf, offset, flags)
+            })
+            .await,
+        )
     }
 
     /// Reads into one buffer after the other; at most 1024 of them, or it ends in `EINVAL`.
@@ -468,15 +513,27 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # Errors
     ///
     /// Those of [`crate::Batch::readv`], in the result.
-    pub async fn readv_at(&self, fd: impl AsFd, bufs: Vec<B>, offset: u64, flags: RwFlags) -> Transferred<Vec<B>>
+    pub async fn readv_at(
+        &self,
+        fd: impl AsFd,
+        bufs: Vec<B>,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Transferred<Vec<B>>
     where
         B: IoBufMut,
     {
         let how = Transfer { write: false, offset, flags, address: target };
-        several(self.transfer(fd, bufs, how, |batch, fd, bufs, flags| batch.readv_with(fd, bufs, offset, flags)).await)
+        several(
+            self.transfer(fd, bufs, how, |batch, fd, bufs, flags| {
+                batch.readv_with(fd, bufs, offset, flags)
+            })
+            .await,
+        )
     }
 
-    /// Writes all of `buf` at `offset`. The result may be short: where there is no space left, and after a signal.
+    /// Writes all of `buf` at `offset`. The result may be short: where there is no space left, and
+    /// after a signal.
     ///
     /// # Errors
     ///
@@ -490,9 +547,20 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # Errors
     ///
     /// As there.
-    pub async fn write_at_with(&self, fd: impl AsFd, buf: B, offset: u64, flags: RwFlags) -> Transferred<B> {
+    pub async fn write_at_with(
+        &self,
+        fd: impl AsFd,
+        buf: B,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Transferred<B> {
         let how = Transfer { write: true, offset, flags, address: source };
-        single(self.transfer(fd, buf, how, |batch, fd, buf, flags| batch.write_with(fd, buf, offset, flags)).await)
+        single(
+            self.transfer(fd, buf, how, |batch, fd, buf, flags| {
+                batch.write_with(fd, buf, offset, flags)
+            })
+            .await,
+        )
     }
 
     /// Writes one buffer after the other; at most 1024 of them, or it ends in `EINVAL`.
@@ -500,13 +568,24 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # Errors
     ///
     /// Those of [`crate::Batch::writev`], in the result.
-    pub async fn writev_at(&self, fd: impl AsFd, bufs: Vec<B>, offset: u64, flags: RwFlags) -> Transferred<Vec<B>> {
+    pub async fn writev_at(
+        &self,
+        fd: impl AsFd,
+        bufs: Vec<B>,
+        offset: u64,
+        flags: RwFlags,
+    ) -> Transferred<Vec<B>> {
         let how = Transfer { write: true, offset, flags, address: source };
-        several(self.transfer(fd, bufs, how, |batch, fd, bufs, flags| batch.writev_with(fd, bufs, offset, flags)).await)
+        several(
+            self.transfer(fd, bufs, how, |batch, fd, bufs, flags| {
+                batch.writev_with(fd, bufs, offset, flags)
+            })
+            .await,
+        )
     }
 
-    /// Waits until what was written to the file before is on disk, and its metadata. It is not ordered against writes that
-    /// have not ended: await them first.
+    /// Waits until what was written to the file before is on disk, and its metadata. It is not
+    /// ordered against writes that have not ended: await them first.
     ///
     /// # Errors
     ///
@@ -526,7 +605,8 @@ impl<B: IoBuf + Send> Queue<B> {
         self.one((), move |batch, ()| batch.fdsync(borrowed)).await
     }
 
-    /// Waits until one of `wanted` is the case, once, and tells what is. To drop it is to cancel it.
+    /// Waits until one of `wanted` is the case, once, and tells what is. To drop it is to cancel
+    /// it.
     ///
     /// # Errors
     ///
@@ -536,11 +616,12 @@ impl<B: IoBuf + Send> Queue<B> {
         self.one((), move |batch, ()| batch.poll(borrowed, wanted)).await
     }
 
-    /// Submits what `fill` puts into the batch by one call of io_submit(2), once there are slots for so many requests; if the
-    /// queue has fewer, for as many as it has.
+    /// Submits what `fill` puts into the batch by one call of io_submit(2), once there are slots
+    /// for so many requests; if the queue has fewer, for as many as it has.
     ///
-    /// While `fill` runs, the queue is locked: it must not poll another future of this queue, which would wait for good. It is
-    /// locked for submitting, too, if `fill` panics, and for what is submitted early; see [`crate::Queue::batch`].
+    /// While `fill` runs, the queue is locked: it must not poll another future of this queue, which
+    /// would wait for good. It is locked for submitting, too, if `fill` panics, and for what is
+    /// submitted early; see [`crate::Queue::batch`].
     ///
     /// # Example: two reads, one call
     ///
@@ -565,7 +646,11 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn batch<'fd, R>(&self, requests: usize, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
+    pub async fn batch<'fd, R>(
+        &self,
+        requests: usize,
+        fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R,
+    ) -> R {
         let capacity = self.shared.capacity;
         let places = requests.min(capacity);
         self.shared.places.acquire_many(places as u32).await.expect(SHUT_DOWN).forget();
@@ -575,15 +660,18 @@ impl<B: IoBuf + Send> Queue<B> {
             let Driven { queue, entry_of, spares } = &mut **driven;
             let engine = &mut queue.as_mut().expect(UNTIL_DROPPED).0;
             let batch = crate::Batch::new(engine);
-            let mut batch = Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
+            let mut batch =
+                Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
             let result = fill(&mut batch);
             // To drop it, as it is if `fill` panics, is to submit it here.
             mem::forget(batch);
-            let (outgoing, submitter) = engine.depart(spares.pop().unwrap_or_else(|| Outgoing::new(capacity)));
+            let (outgoing, submitter) =
+                engine.depart(spares.pop().unwrap_or_else(|| Outgoing::new(capacity)));
             (result, outgoing, submitter)
         };
         // The queue is not locked: this may block.
-        // SAFETY: what is shared, the engine within, is dropped after this; descriptors are borrowed for 'fd, which is longer.
+        // SAFETY: what is shared, the engine within, is dropped after this; descriptors are
+        // borrowed for 'fd, which is longer.
         unsafe { outgoing.submit(submitter) };
         let mut held = self.shared.hold(0);
         held.driven.queue().0.settle(&mut outgoing);
@@ -621,7 +709,11 @@ impl<B: IoBuf + Send> Queue<B> {
         let flags = if helped { how.flags | RwFlags::NOWAIT } else { how.flags };
         let borrowed = fd.as_fd();
         let ended = self.one(argument, move |batch, argument| {
-            let begun = batch.begin(argument, |batch, argument| start(batch, borrowed, argument, flags), |whole| whole);
+            let begun = batch.begin(
+                argument,
+                |batch, argument| start(batch, borrowed, argument, flags),
+                |whole| whole,
+            );
             begun.map(|(_, request)| request)
         });
         let mut completion = ended.await;
@@ -638,7 +730,8 @@ impl<B: IoBuf + Send> Queue<B> {
         let fd = match fd.as_fd().try_clone_to_owned() {
             Ok(fd) => fd,
             Err(error) => {
-                completion.result = Errno::decode(-(error.raw_os_error().expect("of a call") as isize));
+                completion.result =
+                    Errno::decode(-(error.raw_os_error().expect("of a call") as isize));
                 return completion;
             }
         };
@@ -663,7 +756,8 @@ impl<B> Transfer<B> {
             let skipped = done.min(len);
             done -= skipped;
             if skipped < len {
-                iovecs.push(Iovec { base: start.expose_provenance() + skipped, len: len - skipped });
+                iovecs
+                    .push(Iovec { base: start.expose_provenance() + skipped, len: len - skipped });
             }
         }
         (!iovecs.is_empty()).then_some(iovecs)
@@ -674,10 +768,12 @@ impl<B> Transfer<B> {
         let iovecs = self.remaining(completion, done).unwrap_or_default();
         let offset = self.offset + done as u64;
         let (fd, vec, count) = (fd.as_raw_fd() as _, iovecs.as_ptr().cast(), iovecs.len() as _);
-        // Each takes half of the offset where registers have 32 bits; where they have 64, the lower one takes all.
+        // Each takes half of the offset where registers have 32 bits; where they have 64, the lower
+        // one takes all.
         let (low, high) = (offset as _, (offset >> 32) as _);
         let more = match self.write {
-            // SAFETY: the kernel writes to the buffers that `completion` owns, whose types vouch for the addresses.
+            // SAFETY: the kernel writes to the buffers that `completion` owns, whose types vouch
+            // for the addresses.
             false => unsafe { raw::preadv2(fd, vec, count, low, high, self.flags.bits()) },
             // SAFETY: the kernel reads them.
             true => unsafe { raw::pwritev2(fd, vec, count, low, high, self.flags.bits()) },
@@ -691,7 +787,8 @@ impl<B> Transfer<B> {
     }
 }
 
-// --- requests ---------------------------------------------------------------------------------------------------------
+// --- requests
+// ---------------------------------------------------------------------------------------------------------
 
 impl<B: IoBuf + Send, T> Future for Request<B, T> {
     type Output = T;
@@ -800,7 +897,12 @@ impl<'q, 'fd, B: IoBuf + Send> Batch<'q, 'fd, B> {
     /// # Errors
     ///
     /// [`Full`], which gives the buffer back.
-    pub fn read_at(&mut self, fd: BorrowedFd<'fd>, buf: B, offset: u64) -> Result<Request<B, Transferred<B>>, Full<B>>
+    pub fn read_at(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        buf: B,
+        offset: u64,
+    ) -> Result<Request<B, Transferred<B>>, Full<B>>
     where
         B: IoBufMut,
     {
@@ -841,7 +943,8 @@ impl<'q, 'fd, B: IoBuf + Send> Batch<'q, 'fd, B> {
     where
         B: IoBufMut,
     {
-        let begun = self.begin(bufs, |batch, bufs| batch.readv_with(fd, bufs, offset, flags), several);
+        let begun =
+            self.begin(bufs, |batch, bufs| batch.readv_with(fd, bufs, offset, flags), several);
         begun.map(|(_, request)| request)
     }
 
@@ -887,16 +990,21 @@ impl<'q, 'fd, B: IoBuf + Send> Batch<'q, 'fd, B> {
         offset: u64,
         flags: RwFlags,
     ) -> Begun<B, Transferred<Vec<B>>, Vec<B>> {
-        let begun = self.begin(bufs, |batch, bufs| batch.writev_with(fd, bufs, offset, flags), several);
+        let begun =
+            self.begin(bufs, |batch, bufs| batch.writev_with(fd, bufs, offset, flags), several);
         begun.map(|(_, request)| request)
     }
 
-    /// Waits until what was written before is on disk, and the metadata; see [`crate::Batch::fsync`].
+    /// Waits until what was written before is on disk, and the metadata; see
+    /// [`crate::Batch::fsync`].
     ///
     /// # Errors
     ///
     /// [`Full`].
-    pub fn fsync(&mut self, fd: BorrowedFd<'fd>) -> Result<Request<B, Result<(), Errno>>, Full<()>> {
+    pub fn fsync(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+    ) -> Result<Request<B, Result<(), Errno>>, Full<()>> {
         self.begin((), |batch, ()| batch.fsync(fd), nothing).map(|(_, request)| request)
     }
 
@@ -905,11 +1013,15 @@ impl<'q, 'fd, B: IoBuf + Send> Batch<'q, 'fd, B> {
     /// # Errors
     ///
     /// [`Full`].
-    pub fn fdsync(&mut self, fd: BorrowedFd<'fd>) -> Result<Request<B, Result<(), Errno>>, Full<()>> {
+    pub fn fdsync(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+    ) -> Result<Request<B, Result<(), Errno>>, Full<()>> {
         self.begin((), |batch, ()| batch.fdsync(fd), nothing).map(|(_, request)| request)
     }
 
-    /// Waits until one of `wanted` is the case, once; see [`crate::Batch::poll`]. To drop it is to cancel it.
+    /// Waits until one of `wanted` is the case, once; see [`crate::Batch::poll`]. To drop it is to
+    /// cancel it.
     ///
     /// # Errors
     ///

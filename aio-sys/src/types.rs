@@ -1,7 +1,8 @@
 //! The kernel's structures and constants for native AIO, under the kernel's names.
 //!
-//! From `include/uapi/linux/aio_abi.h`, `include/uapi/linux/fs.h`, `include/uapi/linux/time_types.h` and `fs/aio.c`. Sizes
-//! and offsets are asserted when the crate is compiled; the constants are imported, as the numbers are.
+//! From `include/uapi/linux/aio_abi.h`, `include/uapi/linux/fs.h`,
+//! `include/uapi/linux/time_types.h` and `fs/aio.c`. Sizes and offsets are asserted when the crate
+//! is compiled; the constants are imported, as the numbers are.
 #![allow(non_camel_case_types)]
 
 use core::ffi::c_ulong;
@@ -14,12 +15,15 @@ pub use crate::target::uapi_of_arch::AT_SYSINFO;
 #[cfg(target_arch = "powerpc64")]
 pub use crate::target::uapi_of_arch::PPC_FEATURE2_SCV;
 
-/// The kernel's name for an AIO context: the address of its completion ring in user space. 0 is none.
+/// The kernel's name for an AIO context: the address of its completion ring in user space. 0 is
+/// none.
 pub type aio_context_t = c_ulong;
 
-/// One request. The kernel copies it in `io_submit`; only the data buffers must outlive the request.
+/// One request. The kernel copies it in `io_submit`; only the data buffers must outlive the
+/// request.
 ///
-/// 64 bytes on every ABI, pointers widened to 64 bits; `aio_key` and `aio_rw_flags` change places on big-endian.
+/// 64 bytes on every ABI, pointers widened to 64 bits; `aio_key` and `aio_rw_flags` change places
+/// on big-endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct iocb {
@@ -47,7 +51,8 @@ pub struct iocb {
     pub aio_offset: i64,
     /// Must be 0.
     pub aio_reserved2: u64,
-    /// `IOCB_FLAG_*`. The kernel ignores bits that it does not know: `RWF_*` flags have no effect here.
+    /// `IOCB_FLAG_*`. The kernel ignores bits that it does not know: `RWF_*` flags have no effect
+    /// here.
     pub aio_flags: u32,
     /// The eventfd to signal, if `IOCB_FLAG_RESFD` is set.
     pub aio_resfd: u32,
@@ -67,8 +72,8 @@ pub struct io_event {
     pub res2: i64,
 }
 
-/// Head of the completion ring that the kernel maps at the context's address (`fs/aio.c`). [`io_event`]s follow at
-/// `header_length`, `nr` of them.
+/// Head of the completion ring that the kernel maps at the context's address (`fs/aio.c`).
+/// [`io_event`]s follow at `header_length`, `nr` of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct aio_ring {
@@ -98,7 +103,8 @@ pub struct sigset_t {
     pub sig: [c_ulong; SIGSET_BYTES / size_of::<c_ulong>()],
 }
 
-/// The signal mask of `io_pgetevents`, and its size. On x32 the entry point is the 64-bit one, and so is the structure.
+/// The signal mask of `io_pgetevents`, and its size. On x32 the entry point is the 64-bit one, and
+/// so is the structure.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct __aio_sigset {
@@ -166,7 +172,11 @@ const _: () = {
     assert!(size_of::<io_event>() == 32 && offset_of!(io_event, obj) == 8);
     assert!(offset_of!(io_event, res) == 16 && offset_of!(io_event, res2) == 24);
     assert!(size_of::<aio_ring>() == 32 && offset_of!(aio_ring, header_length) == 28);
-    assert!(offset_of!(aio_ring, head) == 8 && offset_of!(aio_ring, tail) == 12 && offset_of!(aio_ring, magic) == 16);
+    assert!(
+        offset_of!(aio_ring, head) == 8
+            && offset_of!(aio_ring, tail) == 12
+            && offset_of!(aio_ring, magic) == 16
+    );
     assert!(size_of::<sigset_t>() == SIGSET_BYTES);
     assert!(size_of::<__aio_sigset>() == 2 * size_of::<crate::abi::Word>());
     assert!(size_of::<__kernel_timespec>() == 16 && size_of::<old_timespec32>() == 8);

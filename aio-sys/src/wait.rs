@@ -10,8 +10,9 @@ use crate::types::{io_event, sigset_t};
 use crate::{ContextId, Errno};
 use core::time::Duration;
 
-/// io_getevents(2), or io_pgetevents(2) if there is a mask. Without a timeout it waits for good; one that is too long for
-/// the kernel's type becomes the longest there is, and none is ever negative.
+/// io_getevents(2), or io_pgetevents(2) if there is a mask. Without a timeout it waits for good;
+/// one that is too long for the kernel's type becomes the longest there is, and none is ever
+/// negative.
 #[cfg(not(all(target_pointer_width = "32", not(target_arch = "x86_64"))))]
 pub(crate) fn wait(
     ctx: ContextId,
@@ -23,8 +24,8 @@ pub(crate) fn wait(
     plain(ctx, min_nr, events, timeout, sigmask)
 }
 
-/// The same, by io_pgetevents_time64. Kernels before 5.1 do not have it; then the call with 32-bit seconds serves, and the
-/// answer is remembered.
+/// The same, by io_pgetevents_time64. Kernels before 5.1 do not have it; then the call with 32-bit
+/// seconds serves, and the answer is remembered.
 #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
 pub(crate) fn wait(
     ctx: ContextId,
@@ -45,7 +46,8 @@ pub(crate) fn wait(
         let mut time = __kernel_timespec { tv_sec, tv_nsec };
         let time = if timeout.is_some() { &raw mut time } else { ptr::null_mut() };
         let mask = __aio_sigset::new(sigmask.map_or(ptr::null(), ptr::from_ref));
-        // SAFETY: the kernel writes only `events`, at most as many as there are; it reads the time and the mask.
+        // SAFETY: the kernel writes only `events`, at most as many as there are; it reads the time
+        // and the mask.
         let result = unsafe {
             crate::raw::io_pgetevents_time64(
                 ctx.as_raw(),
@@ -114,9 +116,17 @@ mod tests {
 
     #[test]
     fn times_are_never_negative() {
-        for time in [Duration::ZERO, Duration::from_nanos(999_999_999), Duration::MAX, Duration::from_secs(1 << 31)] {
+        for time in [
+            Duration::ZERO,
+            Duration::from_nanos(999_999_999),
+            Duration::MAX,
+            Duration::from_secs(1 << 31),
+        ] {
             let spec = saturated(time);
-            assert!(spec.tv_sec >= 0 && (0..1_000_000_000).contains(&spec.tv_nsec), "{time:?}: {spec:?}");
+            assert!(
+                spec.tv_sec >= 0 && (0..1_000_000_000).contains(&spec.tv_nsec),
+                "{time:?}: {spec:?}"
+            );
         }
         assert_eq!(saturated(Duration::new(3, 4)), timespec { tv_sec: 3, tv_nsec: 4 });
     }

@@ -1,8 +1,9 @@
-//! The first process of a machine that `ci/boot` starts: it loads modules, mounts, runs programs one after the other, and
-//! says how each ended.
+//! The first process of a machine that `ci/boot` starts: it loads modules, mounts, runs programs
+//! one after the other, and says how each ended.
 //!
-//! It has no C library but the platform's `crt1.o`, which knows the registers that a program begins with, and calls
-//! `__libc_start_main`: here that is ours. What it does stands in `/words`, each word ended by a NUL:
+//! It has no C library but the platform's `crt1.o`, which knows the registers that a program begins
+//! with, and calls `__libc_start_main`: here that is ours. What it does stands in `/words`, each
+//! word ended by a NUL:
 //!
 //! | words | |
 //! |---|---|
@@ -12,7 +13,8 @@
 //! | `env` NAME=VALUE | for the programs that follow |
 //! | `run` COUNT PROGRAM ARGUMENT… | COUNT words; then prints `init: PROGRAM ended with STATUS`, 128 added to a signal |
 //!
-//! At the end it prints `init: done` and restarts the machine. A step that fails is told, and ends it without that line.
+//! At the end it prints `init: done` and restarts the machine. A step that fails is told, and ends
+//! it without that line.
 #![no_std]
 #![no_main]
 // The memory functions below may not become calls of themselves.
@@ -123,14 +125,19 @@ fn module(file: &CStr) -> Option<()> {
 fn read<'b>(file: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let fd = open(file)?;
     // SAFETY: the kernel writes `buffer`.
-    let length = check(unsafe { raw::read(fd as u32, buffer.as_mut_ptr().cast(), buffer.len()) }, b"read", file)?;
+    let length = check(
+        unsafe { raw::read(fd as u32, buffer.as_mut_ptr().cast(), buffer.len()) },
+        b"read",
+        file,
+    )?;
     // SAFETY: the descriptor is this function's own.
     unsafe { raw::close(fd as u32) };
     buffer.get(..length)
 }
 
 fn mount(kind: &CStr, device: &CStr, folder: &CStr) -> Option<()> {
-    let [kind_, device_, folder_] = [kind, device, folder].map(|string| string.as_ptr().cast_mut().cast());
+    let [kind_, device_, folder_] =
+        [kind, device, folder].map(|string| string.as_ptr().cast_mut().cast());
     // SAFETY: the kernel reads the path. The folder may be there already.
     let _ = unsafe { raw::mkdirat(AT_FDCWD, folder.as_ptr().cast(), 0o755) };
     // SAFETY: the kernel only reads the strings, whatever its prototype says.
@@ -141,20 +148,32 @@ fn mount(kind: &CStr, device: &CStr, folder: &CStr) -> Option<()> {
 fn run(program: &Vector<'_>, environment: &Vector<'_>) -> Option<()> {
     let path = program.strings[0]?;
     let (argv, envp) = (program.pointers(), environment.pointers());
-    // No signal at its end, so that its number, which differs between architectures, is nobody's concern.
+    // No signal at its end, so that its number, which differs between architectures, is nobody's
+    // concern.
     let mut fork = CloneArgs::default();
     // SAFETY: without flags the child has memory and stack of its own.
-    let child = check(unsafe { raw::clone3((&raw mut fork).cast(), size_of::<CloneArgs>()) }, b"clone3", path)?;
+    let child = check(
+        unsafe { raw::clone3((&raw mut fork).cast(), size_of::<CloneArgs>()) },
+        b"clone3",
+        path,
+    )?;
     if child == 0 {
-        // SAFETY: both arrays end in null; their strings live in this process's memory, which execve copies.
-        let failed = unsafe { raw::execve(path.as_ptr().cast(), argv.as_ptr().cast(), envp.as_ptr().cast()) };
+        // SAFETY: both arrays end in null; their strings live in this process's memory, which
+        // execve copies.
+        let failed = unsafe {
+            raw::execve(path.as_ptr().cast(), argv.as_ptr().cast(), envp.as_ptr().cast())
+        };
         check(failed, b"execve", path);
         // SAFETY: the child ends.
         unsafe { raw::exit_group(127) };
     }
     let mut status: c_int = 0;
     // SAFETY: the kernel writes `status`.
-    check(unsafe { raw::wait4(child as i32, &raw mut status, WALL, ptr::null_mut()) }, b"wait4", path)?;
+    check(
+        unsafe { raw::wait4(child as i32, &raw mut status, WALL, ptr::null_mut()) },
+        b"wait4",
+        path,
+    )?;
     let (signal, exit) = (status & 0x7f, status >> 8 & 0xff);
     print(b"init: ");
     print(path.to_bytes());
@@ -171,7 +190,9 @@ fn number(word: &CStr) -> usize {
 fn all() -> Option<()> {
     let mut text = [0; 16384];
     let text = read(c"/words", &mut text)?;
-    let mut words = text.split_inclusive(|byte| *byte == 0).map_while(|word| CStr::from_bytes_with_nul(word).ok());
+    let mut words = text
+        .split_inclusive(|byte| *byte == 0)
+        .map_while(|word| CStr::from_bytes_with_nul(word).ok());
     let mut environment = Vector::new();
     while let Some(verb) = words.next() {
         match verb.to_bytes() {
@@ -198,7 +219,8 @@ fn all() -> Option<()> {
 extern "C" fn __libc_start_main() -> ! {
     all();
     let [magic, magic2] = REBOOT_MAGIC.map(|magic| magic as c_int);
-    // SAFETY: what there is to lose was made for this run. Where it fails, the kernel panics at the end of its init.
+    // SAFETY: what there is to lose was made for this run. Where it fails, the kernel panics at the
+    // end of its init.
     unsafe {
         raw::sync();
         raw::reboot(magic, magic2, REBOOT_RESTART, ptr::null_mut());

@@ -1,9 +1,11 @@
-//! The tables against a kernel that need not be theirs: what is a mistake, and what only another version.
+//! The tables against a kernel that need not be theirs: what is a mistake, and what only another
+//! version.
 //!
-//! What user space sees of a call stays for ever, so another number or another name is a mistake whatever the two kernels
-//! are. A name that one side lacks is one unless the kernel of that side is older. What the kernel keeps to itself may
-//! change from version to version: entry points, and names in headers that user space does not get, are held against each
-//! other only where the versions are the same.
+//! What user space sees of a call stays for ever, so another number or another name is a mistake
+//! whatever the two kernels are. A name that one side lacks is one unless the kernel of that side
+//! is older. What the kernel keeps to itself may change from version to version: entry points, and
+//! names in headers that user space does not get, are held against each other only where the
+//! versions are the same.
 
 use crate::diff::{AbiDiff, BOLD, Change, RED, Side, Version, counted, end, plain};
 use crate::tables::Call;
@@ -18,7 +20,8 @@ pub(crate) struct Finding<'t> {
     what: String,
 }
 
-/// Judges what differs between the tables, which are the old side, and a tree or headers, the new side.
+/// Judges what differs between the tables, which are the old side, and a tree or headers, the new
+/// side.
 pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Vec<Finding<'t>> {
     let mut findings = Vec::new();
     for diff in found {
@@ -29,41 +32,68 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
                 let linux = theirs.linux().unwrap_or_default();
                 let older = Version::new(linux) < Version::new(&our.linux);
                 let file = ours.file(diff.abi, our, None);
-                say(!diff.kept && !older, format!("is in {file} (Linux {}), and not in Linux {linux}", our.linux));
+                say(
+                    !diff.kept && !older,
+                    format!("is in {file} (Linux {}), and not in Linux {linux}", our.linux),
+                );
                 continue;
             }
             (None, their) => {
-                let file = their.map(|their| theirs.file(diff.abi, their, None)).unwrap_or_default();
+                let file =
+                    their.map(|their| theirs.file(diff.abi, their, None)).unwrap_or_default();
                 say(true, format!("is in {file}, and not in {}", ours.shown));
                 continue;
             }
         };
         let (here, there) = (Version::new(&our.linux), Version::new(&their.linux));
         // What another version has otherwise is no news of each call.
-        let mut notes = [("has also", Vec::new()), ("has not yet", Vec::new()), ("has otherwise", Vec::new())];
+        let mut notes =
+            [("has also", Vec::new()), ("has not yet", Vec::new()), ("has otherwise", Vec::new())];
         for change in &diff.changes {
             let (old, new) = change.sides();
             let (a, b) = (ours.file(diff.abi, our, old), theirs.file(diff.abi, their, new));
             match change {
                 Change::Renumbered(old, new) => {
-                    say(true, format!("{} is {} in {a}, and {} in {b}", new.name, old.number, new.number));
+                    say(
+                        true,
+                        format!("{} is {} in {a}, and {} in {b}", new.name, old.number, new.number),
+                    );
                 }
                 Change::Renamed(old, new) if here == there || diff.abi.uapi => {
-                    say(true, format!("{} is {} in {a}, and {} in {b}", new.number, old.name, new.name));
+                    say(
+                        true,
+                        format!("{} is {} in {a}, and {} in {b}", new.number, old.name, new.name),
+                    );
                 }
-                Change::Renamed(old, new) => notes[2].1.push(format!("{} → {}", numbered(old), new.name)),
+                Change::Renamed(old, new) => {
+                    notes[2].1.push(format!("{} → {}", numbered(old), new.name))
+                }
                 Change::Added(call) if here < there => notes[0].1.push(numbered(call)),
                 Change::Added(call) => {
-                    say(true, format!("{} is in {b}, and not in {a}, whose kernel is not older", numbered(call)));
+                    say(
+                        true,
+                        format!(
+                            "{} is in {b}, and not in {a}, whose kernel is not older",
+                            numbered(call)
+                        ),
+                    );
                 }
                 Change::Removed(call) if there < here => notes[1].1.push(numbered(call)),
                 Change::Removed(call) => {
-                    say(true, format!("{} is in {a}, and not in {b}, whose kernel is not older", numbered(call)));
+                    say(
+                        true,
+                        format!(
+                            "{} is in {a}, and not in {b}, whose kernel is not older",
+                            numbered(call)
+                        ),
+                    );
                 }
                 Change::Entry(old, new) => {
                     let (call, from, to) = (numbered(new), end(old), end(new));
                     match here == there {
-                        true => say(true, format!("{call} ends in {from} in {a}, and in {to} in {b}")),
+                        true => {
+                            say(true, format!("{call} ends in {from} in {a}, and in {to} in {b}"))
+                        }
                         false => notes[2].1.push(format!("{call} {from} → {to}")),
                     }
                 }
@@ -71,15 +101,27 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
                     let call = numbered(new);
                     let [from, to] = [old, new].map(|call| call.compat.unwrap_or("–"));
                     match here == there {
-                        true => say(true, format!("{call} has the compat entry point {from} in {a}, and {to} in {b}")),
+                        true => say(
+                            true,
+                            format!(
+                                "{call} has the compat entry point {from} in {a}, and {to} in {b}"
+                            ),
+                        ),
                         false => notes[2].1.push(format!("{call} compat {from} → {to}")),
                     }
                 }
             }
         }
         for (has, calls) in notes.into_iter().filter(|(_, calls)| !calls.is_empty()) {
-            let (file, linux, calls) = (theirs.file(diff.abi, their, None), &their.linux, calls.join(", "));
-            say(false, format!("Linux {linux} {has} {calls}: {file}; our table is from Linux {}", our.linux));
+            let (file, linux, calls) =
+                (theirs.file(diff.abi, their, None), &their.linux, calls.join(", "));
+            say(
+                false,
+                format!(
+                    "Linux {linux} {has} {calls}: {file}; our table is from Linux {}",
+                    our.linux
+                ),
+            );
         }
     }
     findings
@@ -103,6 +145,10 @@ pub(crate) fn text(theirs: &Side, found: &[AbiDiff<'_>], findings: &[Finding<'_>
     let errors = findings.iter().filter(|finding| finding.error).count();
     let (names, both) = (counted(names, "name"), counted(both, "ABI"));
     let (errors, notes) = (counted(errors, "error"), counted(findings.len() - errors, "note"));
-    let _ = writeln!(out, "{names} of {both} in common with {}: {errors}, {notes}", plain(&theirs.shown));
+    let _ = writeln!(
+        out,
+        "{names} of {both} in common with {}: {errors}, {notes}",
+        plain(&theirs.shown)
+    );
     out
 }

@@ -40,7 +40,8 @@ Examples:
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Read a kernel source tree and write the tables. All or nothing: a mistake in the tree changes no file.
+    /// Read a kernel source tree and write the tables. All or nothing: a mistake in the tree
+    /// changes no file.
     #[command(after_help = "\
 Examples:
   cargo codegen import --linux ~/src/linux                    bring tables/ and the Rust copies up to that kernel
@@ -49,10 +50,16 @@ Examples:
   cargo codegen import --headers /usr/include/x86_64-linux-gnu --tables /tmp/installed")]
     Import {
         /// The kernel source tree.
-        #[arg(long, value_name = "DIR", required_unless_present = "headers", conflicts_with = "headers")]
+        #[arg(
+            long,
+            value_name = "DIR",
+            required_unless_present = "headers",
+            conflicts_with = "headers"
+        )]
         linux: Option<PathBuf>,
-        /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross compiler's include folder,
-        /// what `make headers_install` wrote. They have no entry points, so --tables must name another folder.
+        /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross
+        /// compiler's include folder, what `make headers_install` wrote. They have no
+        /// entry points, so --tables must name another folder.
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
         headers: Option<PathBuf>,
         /// The kernel's name of the headers' architecture, where the path does not tell.
@@ -61,13 +68,15 @@ Examples:
         /// Write into this folder instead of the repository's own tables.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
-        /// Import only this table (x86_64, asm-generic, …, prototypes, errno, uapi); may be repeated.
+        /// Import only this table (x86_64, asm-generic, …, prototypes, errno, uapi); may be
+        /// repeated.
         #[arg(long, value_name = "TABLE")]
         only: Vec<String>,
     },
     Diff(compare::Diff),
     Check(compare::Check),
-    /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel runs them.
+    /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel
+    /// runs them.
     #[command(after_help = EXPORT_EXAMPLES, after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", export::SCHEMA))]
     Export {
         /// The format.
@@ -82,14 +91,16 @@ Examples:
         #[arg(long)]
         header_names: bool,
     },
-    /// Say which kernel function a call ends in, and how: instruction, labels, table, entry point, prototype.
+    /// Say which kernel function a call ends in, and how: instruction, labels, table, entry point,
+    /// prototype.
     #[command(after_help = "\
 Examples:
   cargo codegen explain io_submit                  its number and entry point on every ABI
   cargo codegen explain 209 --abi x86_64           what becomes of it, from the instruction on
   cargo codegen explain 0x40000220 --abi x32")]
     Explain {
-        /// A call's name, or its number: decimal, or hexadecimal after 0x. A number below the ABI's base is the table's own.
+        /// A call's name, or its number: decimal, or hexadecimal after 0x. A number below the
+        /// ABI's base is the table's own.
         #[arg(value_name = "NAME|NUMBER")]
         call: String,
         /// The whole path on this ABI; may be repeated. Without it, a line for each ABI.
@@ -99,7 +110,8 @@ Examples:
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and example of explain.
+    /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and
+    /// example of explain.
     #[command(after_help = "\
 Examples:
   cargo codegen emit               write the committed Rust copies anew
@@ -108,7 +120,8 @@ Examples:
   cargo codegen emit c --abi sh >stubs.h
   cargo codegen emit asm --abi sh >stubs.S")]
     Emit {
-        /// Print stubs for C instead: aio_syscall0 to aio_syscall6, from the same contract as Rust's.
+        /// Print stubs for C instead: aio_syscall0 to aio_syscall6, from the same contract as
+        /// Rust's.
         #[arg(requires = "abi")]
         language: Option<Language>,
         /// Print the text for one ABI instead.
@@ -121,7 +134,8 @@ Examples:
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Print the completions of a shell for `aio-codegen`, as the tool is called once it is installed.
+    /// Print the completions of a shell for `aio-codegen`, as the tool is called once it is
+    /// installed.
     #[command(after_help = "\
 Examples:
   cargo codegen completions bash > ~/.local/share/bash-completion/completions/aio-codegen
@@ -145,7 +159,8 @@ Examples:
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Language {
-    /// A header with inline assembly, or with AIO_SYSCALL_EXTERN the declarations of what the .S file has.
+    /// A header with inline assembly, or with AIO_SYSCALL_EXTERN the declarations of what the .S
+    /// file has.
     C,
     /// A .S file with the same functions, for what calls them by the ABI's C convention.
     Asm,
@@ -157,8 +172,8 @@ enum Format {
     Tsv,
     /// One document; its keys are explained below.
     Json,
-    /// A header: AIO_SYS_NR_<abi>_<name>, and with one --abi also __NR_<name> and SYS_<name> where the compiler is for
-    /// that ABI and the system's headers lack them.
+    /// A header: AIO_SYS_NR_<abi>_<name>, and with one --abi also __NR_<name> and SYS_<name> where
+    /// the compiler is for that ABI and the system's headers lack them.
     C,
     /// A table to paste: names and ABIs, or with one --abi its calls and their entry points.
     Markdown,
@@ -181,7 +196,8 @@ impl Outcome {
 
 /// Runs the tool on the process's arguments.
 pub fn run() -> ExitCode {
-    let cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(|package| package == env!("CARGO_PKG_NAME"));
+    let cargo =
+        std::env::var_os("CARGO_PKG_NAME").is_some_and(|package| package == env!("CARGO_PKG_NAME"));
     let matches = command(if cargo { ALIAS } else { INSTALLED }).try_get_matches();
     let outcome = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => verb(cli.verb),
@@ -200,7 +216,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Says a sentence, which may quote a file or what was typed. Nobody can be told that standard error is closed.
+/// Says a sentence, which may quote a file or what was typed. Nobody can be told that standard
+/// error is closed.
 fn say(sentence: impl Display) {
     let _ = writeln!(std::io::stderr(), "{}", plain(&sentence.to_string()));
 }
@@ -212,8 +229,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let (folder, committed) = match tables {
                 Some(folder) => (folder, false),
                 None if headers.is_some() => {
-                    let what =
-                        "headers know no entry points, which the repository's tables would lose; add --tables DIR";
+                    let what = "headers know no entry points, which the repository's tables would lose; add --tables DIR";
                     return Err(Error::new("--headers", 0, what));
                 }
                 None => (writable("import", "add --tables DIR")?, true),
@@ -234,7 +250,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 let new = load(&place, &imported)?;
                 import::nothing_lost(&old, &new, &imported)?;
                 let copies = copies(&folder, &new)?;
-                let tables = imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
+                let tables =
+                    imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
                 tables.chain(copies).collect()
             } else {
                 readable(&load(&folder, &imported)?, &imported)?;
@@ -262,7 +279,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         }
         Verb::Explain { call, abi: names, tables } => {
             let tables = chosen(tables)?;
-            let abis: Vec<_> = names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
+            let abis: Vec<_> =
+                names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
             print(&explain::explain(&tables, &call, &abis)?)?;
         }
         Verb::Emit { language, abi: Some(name), tables, .. } => {
@@ -292,7 +310,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut command(INSTALLED), INSTALLED, &mut text);
-            // For bash the hyphen is spelled in two ways, and no option is found below a verb: clap-rs/clap#6421.
+            // For bash the hyphen is spelled in two ways, and no option is found below a verb:
+            // clap-rs/clap#6421.
             print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
         }
         Verb::Man { folder } => {
@@ -312,8 +331,9 @@ const INSTALLED: &str = "aio-codegen";
 
 /// The command line of the tool that is called so.
 fn command(name: &'static str) -> clap::Command {
-    let called =
-        |text: Option<&StyledStr>| Resettable::from(text.map(|text| text.to_string().replace(ALIAS, name).into()));
+    let called = |text: Option<&StyledStr>| {
+        Resettable::from(text.map(|text| text.to_string().replace(ALIAS, name).into()))
+    };
     Cli::command().name(name).bin_name(name).mut_subcommands(|verb| {
         let (help, long) = (called(verb.get_after_help()), called(verb.get_after_long_help()));
         verb.after_help(help).after_long_help(long)
@@ -330,7 +350,8 @@ fn man() -> Result<Vec<(String, String)>, Error> {
         let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         // The date is empty: the same source gives the same pages.
         let source = concat!("aio-codegen ", env!("CARGO_PKG_VERSION"));
-        let page = clap_mangen::Man::new(command.clone().after_help(None)).date("\"\"").source(source);
+        let page =
+            clap_mangen::Man::new(command.clone().after_help(None)).date("\"\"").source(source);
         let mut text = Vec::new();
         page.render(&mut text).map_err(failed)?;
         // What stands after the help keeps its lines, below a heading of its own.
@@ -348,13 +369,20 @@ fn man() -> Result<Vec<(String, String)>, Error> {
 /// The ABI that the user named.
 fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
     let known = || tables.abis.iter().map(|abi| abi.name.as_str()).collect::<Vec<_>>().join(", ");
-    tables.abi(name).ok_or_else(|| Error::new("--abi", 0, format!("`{name}` is no ABI; there are {}", known())))
+    tables
+        .abi(name)
+        .ok_or_else(|| Error::new("--abi", 0, format!("`{name}` is no ABI; there are {}", known())))
 }
 
-/// The checkout of this project that the tool runs in, if any: cargo says where the package is that it runs.
+/// The checkout of this project that the tool runs in, if any: cargo says where the package is that
+/// it runs.
 fn checkout() -> Option<PathBuf> {
-    let place = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| std::env::current_dir().ok())?;
-    let is_root = |folder: &&Path| ["aio-sys/src/generated", "tables"].iter().all(|part| folder.join(part).is_dir());
+    let place = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .or_else(|| std::env::current_dir().ok())?;
+    let is_root = |folder: &&Path| {
+        ["aio-sys/src/generated", "tables"].iter().all(|part| folder.join(part).is_dir())
+    };
     place.ancestors().find(is_root).map(Path::to_owned)
 }
 
@@ -369,12 +397,16 @@ fn chosen(folder: Option<PathBuf>) -> Result<Tables, Error> {
     folder.map_or_else(committed, |folder| whole(&folder))
 }
 
-/// The committed tables: those of the checkout, or where there is none those that the tool was built with.
+/// The committed tables: those of the checkout, or where there is none those that the tool was
+/// built with.
 fn committed() -> Result<Tables, Error> {
     let Some(root) = checkout() else { return Tables::embedded() };
     let place = root.join("tables");
     let tables = whole(&place)?;
-    match aio_tables::FILES.iter().find(|(name, _)| !BY_HAND.contains(name) && !place.join(name).exists()) {
+    match aio_tables::FILES
+        .iter()
+        .find(|(name, _)| !BY_HAND.contains(name) && !place.join(name).exists())
+    {
         Some((name, _)) => Err(missing(&place.join(name))),
         None => Ok(tables),
     }
@@ -390,7 +422,11 @@ fn whole(folder: &Path) -> Result<Tables, Error> {
 }
 
 fn missing(path: &Path) -> Error {
-    Error::new(path.display().to_string(), 0, "is missing from the tables beside it; import them again")
+    Error::new(
+        path.display().to_string(),
+        0,
+        "is missing from the tables beside it; import them again",
+    )
 }
 
 fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
@@ -419,8 +455,8 @@ fn printed(result: std::io::Result<()>) -> Result<(), Error> {
 /// Facts that no import writes.
 const BY_HAND: [&str; 3] = ["abis.toml", "absent.toml", "functions.toml"];
 
-/// The tables of a folder, with `newer` in place of those it has. Facts written by hand that it does not have are the
-/// repository's.
+/// The tables of a folder, with `newer` in place of those it has. Facts written by hand that it
+/// does not have are the repository's.
 fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
     let mut found = Vec::new();
     for &(name, text) in aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name)) {
@@ -430,8 +466,11 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
             false => (name.to_owned(), format!("tables/{name}"), text.into()),
         });
     }
-    let mut names: Vec<String> = aio_tables::FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    names.extend(Tables::new(found.clone())?.sources.iter().map(|source| format!("{}.toml", source.name)));
+    let mut names: Vec<String> =
+        aio_tables::FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    names.extend(
+        Tables::new(found.clone())?.sources.iter().map(|source| format!("{}.toml", source.name)),
+    );
     for name in names {
         let path = folder.join(&name);
         if found.iter().any(|(known, ..)| *known == name) {
@@ -443,7 +482,11 @@ fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
         }
     }
     if found.len() == BY_HAND.len() {
-        return Err(Error::new(folder.display().to_string(), 0, "holds no imported tables; `import` writes them"));
+        return Err(Error::new(
+            folder.display().to_string(),
+            0,
+            "holds no imported tables; `import` writes them",
+        ));
     }
     Tables::new(found)
 }
@@ -459,8 +502,11 @@ fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
 /// Tables that are in no folder, beside the facts written by hand; `shown` is where they come from.
 fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Tables, Error> {
     let by_hand = aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name));
-    let by_hand = by_hand.map(|&(name, text)| (name.to_owned(), format!("tables/{name}"), text.into()));
-    let imported = imported.iter().map(|(name, text)| (name.clone(), format!("{shown}: {name}"), text.clone().into()));
+    let by_hand =
+        by_hand.map(|&(name, text)| (name.to_owned(), format!("tables/{name}"), text.into()));
+    let imported = imported
+        .iter()
+        .map(|(name, text)| (name.clone(), format!("{shown}: {name}"), text.clone().into()));
     Tables::new(by_hand.chain(imported).collect())
 }
 
@@ -480,7 +526,8 @@ fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error>
 /// Every file of the repository that is emitted from the tables: path and text.
 fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
-    let mut copies = vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
+    let mut copies =
+        vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         copies.push((place(&abi.name), emit::target(tables, abi)?));
     }
@@ -501,8 +548,10 @@ mod tests {
         command.clone().debug_assert();
         for verb in command.get_subcommands() {
             let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let examples: Vec<&str> =
-                help.lines().filter_map(|line| line.trim().strip_prefix("cargo codegen ")).collect();
+            let examples: Vec<&str> = help
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("cargo codegen "))
+                .collect();
             assert!(examples.len() >= 2, "{}", verb.get_name());
             for example in examples {
                 // What follows is the shell's, or a remark.

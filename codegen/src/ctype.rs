@@ -1,4 +1,5 @@
-//! C types of kernel prototypes as Rust types. A type that is not understood has none: no guess is emitted.
+//! C types of kernel prototypes as Rust types. A type that is not understood has none: no guess is
+//! emitted.
 
 /// A Rust type for an argument.
 pub(crate) struct Rust {
@@ -24,7 +25,8 @@ impl Rust {
 }
 
 /// Structures that `aio_sys::types` defines; a pointer to any other is a pointer to `c_void`.
-const STRUCTS: &[&str] = &["iocb", "io_event", "__aio_sigset", "__kernel_timespec", "old_timespec32"];
+const STRUCTS: &[&str] =
+    &["iocb", "io_event", "__aio_sigset", "__kernel_timespec", "old_timespec32"];
 
 /// Scalars by the kernel's name. `include/linux/types.h`, `include/uapi/asm-generic/posix_types.h`,
 /// `include/uapi/linux/{aio_abi,fs,quota}.h`.
@@ -33,11 +35,13 @@ fn scalar(name: &str) -> Option<&'static str> {
         "char" => "c_char",
         "unsigned char" | "u8" | "__u8" | "uint8_t" => "u8",
         "short" => "i16",
-        "unsigned short" | "u16" | "__u16" | "uint16_t" | "umode_t" | "old_uid_t" | "old_gid_t" => "u16",
+        "unsigned short" | "u16" | "__u16" | "uint16_t" | "umode_t" | "old_uid_t" | "old_gid_t" => {
+            "u16"
+        }
         "int" | "signed int" => "c_int",
         "unsigned" | "unsigned int" | "uint" => "c_uint",
-        "s32" | "__s32" | "int32_t" | "pid_t" | "key_t" | "mqd_t" | "clockid_t" | "timer_t" | "key_serial_t"
-        | "rwf_t" | "utrap_entry_t" => "i32",
+        "s32" | "__s32" | "int32_t" | "pid_t" | "key_t" | "mqd_t" | "clockid_t" | "timer_t"
+        | "key_serial_t" | "rwf_t" | "utrap_entry_t" => "i32",
         "u32" | "__u32" | "uint32_t" | "uid_t" | "gid_t" | "qid_t" => "u32",
         "long" | "long int" | "off_t" => "c_long",
         "unsigned long" | "unsigned long int" | "old_sigset_t" => "c_ulong",
@@ -45,10 +49,15 @@ fn scalar(name: &str) -> Option<&'static str> {
         "ssize_t" => "isize",
         "s64" | "__s64" | "int64_t" | "loff_t" | "long long" => "i64",
         "u64" | "__u64" | "uint64_t" | "unsigned long long" => "u64",
-        // include/asm-generic/compat.h, include/linux/compat.h: the same on every ABI whose own entry points take them.
-        "compat_int_t" | "compat_long_t" | "compat_pid_t" | "compat_off_t" | "compat_key_t" | "compat_timer_t"
-        | "compat_ssize_t" | "old_time32_t" => "i32",
-        "compat_uint_t" | "compat_ulong_t" | "compat_size_t" | "compat_uptr_t" | "compat_aio_context_t" => "u32",
+        // include/asm-generic/compat.h, include/linux/compat.h: the same on every ABI whose own
+        // entry points take them.
+        "compat_int_t" | "compat_long_t" | "compat_pid_t" | "compat_off_t" | "compat_key_t"
+        | "compat_timer_t" | "compat_ssize_t" | "old_time32_t" => "i32",
+        "compat_uint_t"
+        | "compat_ulong_t"
+        | "compat_size_t"
+        | "compat_uptr_t"
+        | "compat_aio_context_t" => "u32",
         // x86 alone has another, and no such entry point of its own.
         "compat_mode_t" => "u32",
         "compat_s64" | "compat_loff_t" => "i64",
@@ -59,9 +68,10 @@ fn scalar(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Typedefs of pointers: `include/uapi/linux/capability.h`, `include/uapi/asm-generic/signal-defs.h`,
-/// `arch/sparc/include/uapi/asm/utrap.h`.
-const POINTERS: &[&str] = &["cap_user_header_t", "cap_user_data_t", "__sighandler_t", "utrap_handler_t"];
+/// Typedefs of pointers: `include/uapi/linux/capability.h`,
+/// `include/uapi/asm-generic/signal-defs.h`, `arch/sparc/include/uapi/asm/utrap.h`.
+const POINTERS: &[&str] =
+    &["cap_user_header_t", "cap_user_data_t", "__sighandler_t", "utrap_handler_t"];
 
 /// The Rust type of an argument declared as `c`.
 pub(crate) fn rust(c: &str) -> Option<Rust> {
@@ -70,8 +80,10 @@ pub(crate) fn rust(c: &str) -> Option<Rust> {
         return Some(Rust::word("*mut c_void"));
     }
     let spaced = c.replace('*', " * ");
-    let words: Vec<&str> =
-        spaced.split_whitespace().filter(|word| !["__user", "__force", "struct", "union"].contains(word)).collect();
+    let words: Vec<&str> = spaced
+        .split_whitespace()
+        .filter(|word| !["__user", "__force", "struct", "union"].contains(word))
+        .collect();
     let stars = words.iter().position(|&word| word == "*").unwrap_or(words.len());
     let (base, pointers) = words.split_at(stars);
     let mut constant = base.contains(&"const");

@@ -1,8 +1,9 @@
-//! What two sets of tables say differently, ABI by ABI and name by name: compared, and printed as text or JSON.
+//! What two sets of tables say differently, ABI by ABI and name by name: compared, and printed as
+//! text or JSON.
 //!
-//! Tags, the order of rows and whether a call returns are no difference. A number that is only reserved ends in
-//! `sys_ni_syscall`, as the kernel has it. Where a side knows no entry point of an ABI, as headers know none, entry points
-//! are not compared.
+//! Tags, the order of rows and whether a call returns are no difference. A number that is only
+//! reserved ends in `sys_ni_syscall`, as the kernel has it. Where a side knows no entry point of an
+//! ABI, as headers know none, entry points are not compared.
 
 use crate::Error;
 use crate::tables::{Abi, Call, Extra, KernelTable, NO_CALL, Tables, series};
@@ -65,7 +66,8 @@ impl Side {
         match self.kind {
             Kind::Tables => format!("{}/{}.toml", self.shown, abi.table),
             Kind::Linux | Kind::Headers => {
-                let source = table.extras_of(abi).find(defines).map_or(&table.source, |extra| &extra.source);
+                let source =
+                    table.extras_of(abi).find(defines).map_or(&table.source, |extra| &extra.source);
                 format!("{}/{source}", self.shown)
             }
         }
@@ -75,7 +77,9 @@ impl Side {
     pub(crate) fn linux(&self) -> Option<&str> {
         match self.kind {
             Kind::Tables => None,
-            Kind::Linux | Kind::Headers => self.read.values().next().map(|table| table.linux.as_str()),
+            Kind::Linux | Kind::Headers => {
+                self.read.values().next().map(|table| table.linux.as_str())
+            }
         }
     }
 }
@@ -88,7 +92,8 @@ pub(crate) struct AbiDiff<'t> {
     pub(crate) old: Option<&'t KernelTable>,
     /// The same on the new side.
     pub(crate) new: Option<&'t KernelTable>,
-    /// One side lacks it because it has left the kernel, and the other, a folder of tables, keeps what there was.
+    /// One side lacks it because it has left the kernel, and the other, a folder of tables, keeps
+    /// what there was.
     pub(crate) kept: bool,
     /// Whether both sides know entry points.
     pub(crate) entries: bool,
@@ -142,7 +147,9 @@ impl<'t> Change<'t> {
         match self {
             Added(new) => (None, Some(new)),
             Removed(old) => (Some(old), None),
-            Renumbered(old, new) | Renamed(old, new) | Entry(old, new) | Compat(old, new) => (Some(old), Some(new)),
+            Renumbered(old, new) | Renamed(old, new) | Entry(old, new) | Compat(old, new) => {
+                (Some(old), Some(new))
+            }
         }
     }
 
@@ -164,7 +171,9 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Vec<
             (None, _) if old.kind == Kind::Headers => continue,
             (_, None) if new.kind == Kind::Headers => continue,
             (Some((_, was)), Some((_, is))) => {
-                let known = |calls: &[Call]| calls.iter().any(|call| call.entry.is_some() || call.compat.is_some());
+                let known = |calls: &[Call]| {
+                    calls.iter().any(|call| call.entry.is_some() || call.compat.is_some())
+                };
                 entries = known(was) && known(is);
                 (common, changes) = differences(was, is, entries);
             }
@@ -174,7 +183,9 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Vec<
             let table = has.facts.sources.iter().find(|source| source.name == abi.table);
             let frozen = table.and_then(|table| table.frozen.as_deref());
             has.kind == Kind::Tables
-                && frozen.zip(lacks.linux()).is_some_and(|(frozen, linux)| series(linux) > series(frozen))
+                && frozen
+                    .zip(lacks.linux())
+                    .is_some_and(|(frozen, linux)| series(linux) > series(frozen))
         };
         let kept = (is.is_none() && left(old, new)) || (was.is_none() && left(new, old));
         let [old, new] = [was, is].map(|side| side.map(|(table, _)| table));
@@ -195,7 +206,10 @@ fn differences<'t>(old: &[Call<'t>], new: &[Call<'t>], entries: bool) -> (usize,
         let renamed = || {
             // The row's number is that of another row now, and both names are on one side alone.
             let row = |other: &&Call| other.number == call.number && other.tag.is_some();
-            let other = new.iter().find(row).filter(|_| call.tag.is_some() && !left.contains_key(call.name))?;
+            let other = new
+                .iter()
+                .find(row)
+                .filter(|_| call.tag.is_some() && !left.contains_key(call.name))?;
             if old_names.contains_key(other.name) { None } else { Some(other.name) }
         };
         let name = renamed().unwrap_or(call.name);
@@ -236,7 +250,8 @@ pub(crate) fn end<'t>(call: &Call<'t>) -> &'t str {
     call.entry.unwrap_or(NO_CALL)
 }
 
-/// A kernel's version, which sorts as kernels follow one another: a release candidate comes before its release.
+/// A kernel's version, which sorts as kernels follow one another: a release candidate comes before
+/// its release.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version([u32; 3], u32);
 
@@ -260,16 +275,25 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     let mut out = String::new();
     let names = |these: &dyn Fn(&AbiDiff) -> bool| -> String {
-        let names: Vec<&str> = found.iter().filter(|abi| these(abi)).map(|abi| abi.abi.name.as_str()).collect();
+        let names: Vec<&str> =
+            found.iter().filter(|abi| these(abi)).map(|abi| abi.abi.name.as_str()).collect();
         names.join(", ")
     };
-    let _ = writeln!(out, "{RED}--- {}{RED:#}\n{GREEN}+++ {}{GREEN:#}", plain(&old.shown), plain(&new.shown));
-    for AbiDiff { abi, old, new, changes, .. } in found.iter().filter(|abi| !abi.changes.is_empty()) {
+    let _ = writeln!(
+        out,
+        "{RED}--- {}{RED:#}\n{GREEN}+++ {}{GREEN:#}",
+        plain(&old.shown),
+        plain(&new.shown)
+    );
+    for AbiDiff { abi, old, new, changes, .. } in found.iter().filter(|abi| !abi.changes.is_empty())
+    {
         let [was, is] = [old, new].map(|table| plain(table.map_or("", |table| &table.linux)));
         let linux = arrow(&was, &is);
         let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}, Linux {linux}", abi.name);
         let lines: Vec<[String; 4]> = changes.iter().map(columns).collect();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let width = |column: usize| {
+            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
+        };
         let (words, numbers, names) = (width(0), width(1), width(2));
         for (change, [word, number, name, rest]) in changes.iter().zip(&lines) {
             let colour = match change {
@@ -287,11 +311,20 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
             let _ = writeln!(out, "{what}: {names}");
         }
     };
-    summary(&format!("only in {}", plain(&old.shown)), names(&|abi| abi.new.is_none() && !abi.kept));
-    summary(&format!("only in {}", plain(&new.shown)), names(&|abi| abi.old.is_none() && !abi.kept));
+    summary(
+        &format!("only in {}", plain(&old.shown)),
+        names(&|abi| abi.new.is_none() && !abi.kept),
+    );
+    summary(
+        &format!("only in {}", plain(&new.shown)),
+        names(&|abi| abi.old.is_none() && !abi.kept),
+    );
     summary("not compared, since they have left the kernel", names(&|abi| abi.kept));
     let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
-    summary("without entry points, since one side knows none", names(&|abi| both(abi) && !abi.entries));
+    summary(
+        "without entry points, since one side knows none",
+        names(&|abi| both(abi) && !abi.entries),
+    );
     let same = found.iter().filter(|abi| both(abi) && !abi.differs()).count();
     summary("the same", if same == 0 { String::new() } else { counted(same, "ABI") });
     out
@@ -301,13 +334,21 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
 fn columns(change: &Change) -> [String; 4] {
     let name = |call: &Call| plain(call.name);
     let entry = |entry: Option<&str>| entry.map_or("–".to_owned(), plain);
-    let ends = |call: &Call| [call.entry, call.compat].into_iter().flatten().map(plain).collect::<Vec<_>>().join(" ");
+    let ends = |call: &Call| {
+        [call.entry, call.compat].into_iter().flatten().map(plain).collect::<Vec<_>>().join(" ")
+    };
     let (number, name, mut rest) = match change {
         Added(call) | Removed(call) => (call.number.to_string(), name(call), ends(call)),
-        Renumbered(old, new) => (format!("{} → {}", old.number, new.number), name(new), String::new()),
+        Renumbered(old, new) => {
+            (format!("{} → {}", old.number, new.number), name(new), String::new())
+        }
         Renamed(old, new) => (new.number.to_string(), arrow(&name(old), &name(new)), String::new()),
-        Entry(old, new) => (new.number.to_string(), name(new), arrow(&plain(end(old)), &plain(end(new)))),
-        Compat(old, new) => (new.number.to_string(), name(new), arrow(&entry(old.compat), &entry(new.compat))),
+        Entry(old, new) => {
+            (new.number.to_string(), name(new), arrow(&plain(end(old)), &plain(end(new))))
+        }
+        Compat(old, new) => {
+            (new.number.to_string(), name(new), arrow(&entry(old.compat), &entry(new.compat)))
+        }
     };
     if change.header_name() {
         rest += if rest.is_empty() { "(header name)" } else { " (header name)" };
@@ -335,8 +376,9 @@ pub(crate) fn plain(text: &str) -> String {
 /// For programs; the keys are described by the help of the verb.
 pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     let side = |side: &Side| json!({ "kind": side.kind.word(), "path": side.shown });
-    let table =
-        |table: Option<&KernelTable>| table.map(|table| json!({ "linux": table.linux, "source": table.source }));
+    let table = |table: Option<&KernelTable>| {
+        table.map(|table| json!({ "linux": table.linux, "source": table.source }))
+    };
     let call = |call: Option<&Call>| -> Option<Value> {
         let Call { number, name, entry, compat, .. } = call?;
         Some(json!({ "number": number, "name": name, "entry": entry, "compat": compat }))
@@ -375,7 +417,14 @@ mod tests {
     use super::*;
 
     fn row(number: u32, name: &'static str, entry: &'static str) -> Call<'static> {
-        Call { number, tag: Some("common"), name, entry: Some(entry), compat: None, noreturn: false }
+        Call {
+            number,
+            tag: Some("common"),
+            name,
+            entry: Some(entry),
+            compat: None,
+            noreturn: false,
+        }
     }
 
     fn alias(number: u32, name: &'static str) -> Call<'static> {
@@ -406,16 +455,20 @@ mod tests {
     fn a_call_may_change_in_several_ways() {
         let a = row(1, "a", "sys_a");
         let z = Call { compat: Some("compat_sys_z"), ..row(1, "z", "sys_z") };
-        let found = |entries| differences(std::slice::from_ref(&a), std::slice::from_ref(&z), entries).1;
-        let changes: [fn(Call<'static>, Call<'static>) -> Change<'static>; 3] = [Renamed, Entry, Compat];
+        let found =
+            |entries| differences(std::slice::from_ref(&a), std::slice::from_ref(&z), entries).1;
+        let changes: [fn(Call<'static>, Call<'static>) -> Change<'static>; 3] =
+            [Renamed, Entry, Compat];
         assert_eq!(found(true), changes.map(|change| change(a.clone(), z.clone())));
         assert_eq!(found(false), [Renamed(a.clone(), z.clone())]);
     }
 
-    /// Two calls that have changed places are renumbered, and a name that moved away leaves its number to another.
+    /// Two calls that have changed places are renumbered, and a name that moved away leaves its
+    /// number to another.
     #[test]
     fn a_name_that_both_sides_have_is_not_renamed() {
-        let (old, new) = ([row(1, "a", "s"), row(2, "b", "s")], [row(1, "b", "s"), row(2, "a", "s")]);
+        let (old, new) =
+            ([row(1, "a", "s"), row(2, "b", "s")], [row(1, "b", "s"), row(2, "a", "s")]);
         let [a, b] = old.clone();
         assert_eq!(
             differences(&old, &new, true),
@@ -428,7 +481,10 @@ mod tests {
         );
         let new = [row(1, "b", "s")];
         let [a, b] = old.clone();
-        assert_eq!(differences(&old, &new, true), (1, vec![Removed(a), Renumbered(b, new[0].clone())]));
+        assert_eq!(
+            differences(&old, &new, true),
+            (1, vec![Removed(a), Renumbered(b, new[0].clone())])
+        );
     }
 
     #[test]
@@ -445,7 +501,10 @@ mod tests {
         // Its row says where it ends.
         let newer = row(1, "a", "sys_newa");
         let other = Call { entry: Some("sys_newa"), ..alias(1, "b") };
-        assert_eq!(found(&[a.clone(), alias(1, "b")], &[newer.clone(), other]), [Entry(a.clone(), newer)]);
+        assert_eq!(
+            found(&[a.clone(), alias(1, "b")], &[newer.clone(), other]),
+            [Entry(a.clone(), newer)]
+        );
         // What one side defines in a header the other has in its table.
         let b = row(1, "b", "sys_a");
         let swapped = found(&[a.clone(), alias(1, "b")], &[b, alias(1, "a")]);
@@ -455,16 +514,24 @@ mod tests {
     #[test]
     fn a_reserved_number_ends_in_sys_ni_syscall() {
         let none = Call { entry: None, ..row(1, "a", "") };
-        assert_eq!(differences(std::slice::from_ref(&none), &[row(1, "a", "sys_ni_syscall")], true).1, []);
+        assert_eq!(
+            differences(std::slice::from_ref(&none), &[row(1, "a", "sys_ni_syscall")], true).1,
+            []
+        );
         assert_eq!(differences(&[none], &[row(1, "a", "sys_a")], true).1.len(), 1);
     }
 
     #[test]
     fn kernels_follow_one_another() {
-        let order = ["4.19.0", "6.1.176", "6.9.0", "6.12.107", "7.2.0-rc1", "7.2.0-rc10", "7.2", "7.2.13"];
+        let order =
+            ["4.19.0", "6.1.176", "6.9.0", "6.12.107", "7.2.0-rc1", "7.2.0-rc10", "7.2", "7.2.13"];
         for (at, version) in order.iter().enumerate() {
             for (other_at, other) in order.iter().enumerate() {
-                assert_eq!(Version::new(version).cmp(&Version::new(other)), at.cmp(&other_at), "{version} {other}");
+                assert_eq!(
+                    Version::new(version).cmp(&Version::new(other)),
+                    at.cmp(&other_at),
+                    "{version} {other}"
+                );
             }
         }
         assert_eq!(Version::new("7.2.0"), Version::new("7.2"));

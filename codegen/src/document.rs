@@ -1,8 +1,9 @@
-//! A TOML document as the readers of `tables` want it: each value checked for its type, every unknown key refused.
+//! A TOML document as the readers of `tables` want it: each value checked for its type, every
+//! unknown key refused.
 //!
-//! A reader asks for values and gets them, or an empty one where something is wrong; [`parse`] then returns the first
-//! mistake, with its line, in place of what was read. That keeps the readers plain, and cheap to compile for everyone whose
-//! build script runs them.
+//! A reader asks for values and gets them, or an empty one where something is wrong; [`parse`] then
+//! returns the first mistake, with its line, in place of what was read. That keeps the readers
+//! plain, and cheap to compile for everyone whose build script runs them.
 
 use crate::Error;
 use std::cell::RefCell;
@@ -41,12 +42,20 @@ pub(crate) struct Block<'d> {
 }
 
 /// Reads a document; the first mistake that `read` met is the result.
-pub(crate) fn parse<T>(file: &str, text: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
+pub(crate) fn parse<T>(
+    file: &str,
+    text: &str,
+    read: impl FnOnce(&Block<'_>) -> T,
+) -> Result<T, Error> {
     let document = Document { file, text, mistake: RefCell::new(None) };
-    let top = parse_toml(text)
-        .map_err(|error| Error::new(file, document.line(error.span.start), format!("not valid TOML: {error}")))?;
-    let block =
-        Block { document: &document, at: 0, table: top.as_table().ok_or_else(|| Error::new(file, 0, "no table"))? };
+    let top = parse_toml(text).map_err(|error| {
+        Error::new(file, document.line(error.span.start), format!("not valid TOML: {error}"))
+    })?;
+    let block = Block {
+        document: &document,
+        at: 0,
+        table: top.as_table().ok_or_else(|| Error::new(file, 0, "no table"))?,
+    };
     let value = read(&block);
     match document.mistake.take() {
         None => Ok(value),
@@ -64,7 +73,8 @@ impl<'d> Block<'d> {
     pub(crate) fn only(&self, keys: &[&str]) {
         for key in self.table.keys() {
             if !keys.contains(&key.name.as_ref()) {
-                let what = format!("unknown key `{}`; the keys here are {}", key.name, keys.join(", "));
+                let what =
+                    format!("unknown key `{}`; the keys here are {}", key.name, keys.join(", "));
                 self.document.refuse(key.span.start, what);
             }
         }
@@ -73,7 +83,8 @@ impl<'d> Block<'d> {
     /// The keys in the order of the file.
     #[cfg(test)]
     pub(crate) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<_> = self.table.keys().map(|key| (key.span.start, key.name.to_string())).collect();
+        let mut keys: Vec<_> =
+            self.table.keys().map(|key| (key.span.start, key.name.to_string())).collect();
         keys.sort();
         keys.into_iter().map(|(_, key)| key).collect()
     }
@@ -93,7 +104,8 @@ impl<'d> Block<'d> {
     fn mismatch(&self, key: &str, value: &Value<'_>, wanted: &str) {
         let kind = value.as_ref().type_str();
         let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        self.document.refuse(value.span.start, format!("`{key}` must be {wanted}, and is {article} {kind}"));
+        self.document
+            .refuse(value.span.start, format!("`{key}` must be {wanted}, and is {article} {kind}"));
     }
 
     pub(crate) fn string(&self, key: &str) -> String {
@@ -180,7 +192,10 @@ impl<'d> Block<'d> {
         match value.as_array() {
             Some(array) => {
                 if let Some(item) = array.get(MOST_ITEMS) {
-                    self.document.refuse(item.span.start, format!("`{key}` has more than {MOST_ITEMS} items"));
+                    self.document.refuse(
+                        item.span.start,
+                        format!("`{key}` has more than {MOST_ITEMS} items"),
+                    );
                 }
                 for item in array.iter().take(MOST_ITEMS) {
                     if let Some(block) = self.inner(key, item) {

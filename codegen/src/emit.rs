@@ -16,7 +16,8 @@ pub(crate) use c::{asm, c};
 use crate::Error;
 use crate::ctype::{self, Width};
 use crate::tables::{
-    Abi, Absent, Call, Constants, Convention, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs, Prototype, Tables,
+    Abi, Absent, Call, Constants, Convention, KernelTable, MOST_ARGUMENTS, NO_CALL, Other, Pairs,
+    Prototype, Tables,
 };
 use std::fmt::Write as _;
 
@@ -29,11 +30,17 @@ pub fn header(command: &str) -> String {
 pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     let table = tables.table(&abi.table)?;
     let Some(convention) = abi.stub() else {
-        let what = format!("`{}` has no [abi.call] that Rust has an `asm!` for, so there is no stub to emit", abi.name);
+        let what = format!(
+            "`{}` has no [abi.call] that Rust has an `asm!` for, so there is no stub to emit",
+            abi.name
+        );
         return Err(Error::new("abis.toml", 0, what));
     };
     if table.tags(&abi.name).is_none() {
-        let what = format!("is of Linux {}, which has no {}; import a tree that has it", table.linux, abi.name);
+        let what = format!(
+            "is of Linux {}, which has no {}; import a tree that has it",
+            table.linux, abi.name
+        );
         return Err(Error::new(format!("{}.toml", abi.table), 0, what));
     }
     let calls = abi.calls(&table);
@@ -41,12 +48,18 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     let Abi { name, sigset, .. } = abi;
     let _ = writeln!(out, "// ABI {name}: {} of Linux {}.\n", table.source, table.linux);
     let _ = writeln!(out, "/// The name of the target's ABI.\npub const ABI: &str = {name:?};\n");
-    let _ = writeln!(out, "/// Bytes of the kernel's signal set.\npub const SIGSET_BYTES: usize = {sigset};\n");
+    let _ = writeln!(
+        out,
+        "/// Bytes of the kernel's signal set.\npub const SIGSET_BYTES: usize = {sigset};\n"
+    );
     numbers(&mut out, &calls);
     errnos(&mut out, &tables.errnos(&abi.arch)?);
     constants(&mut out, tables, &abi.arch)?;
-    let others: Vec<_> =
-        abi.others.iter().map(|other| Ok((other, numbers_of(tables, abi, other)?))).collect::<Result<_, Error>>()?;
+    let others: Vec<_> = abi
+        .others
+        .iter()
+        .map(|other| Ok((other, numbers_of(tables, abi, other)?)))
+        .collect::<Result<_, Error>>()?;
     stub::module(&mut out, abi, convention, &others);
     let called = |name: &str| calls.iter().any(|call| call.name == name);
     let holds = |absent: &Absent| absent.holds(name, &table.linux) && !called(&absent.name);
@@ -61,7 +74,8 @@ pub fn choice(tables: &Tables) -> String {
     let mut conditions = Vec::new();
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         let archs: Vec<_> = abi.rust.iter().map(|arch| format!("target_arch = {arch:?}")).collect();
-        let archs = if archs.len() == 1 { archs.concat() } else { format!("any({})", archs.join(", ")) };
+        let archs =
+            if archs.len() == 1 { archs.concat() } else { format!("any({})", archs.join(", ")) };
         let condition = format!("all({archs}, target_pointer_width = \"{}\")", abi.bits);
         let _ = writeln!(out, "#[cfg({condition})]\ninclude!(\"{}.rs\");", abi.name);
         conditions.push(condition);
@@ -72,16 +86,25 @@ pub fn choice(tables: &Tables) -> String {
 
 /// A `compile_error!` that lists the ABIs there are.
 pub fn refusal(tables: &Tables) -> String {
-    let known: Vec<_> = tables.abis.iter().filter(|abi| abi.stub().is_some()).map(|abi| abi.name.as_str()).collect();
-    format!("compile_error!(\"aio-sys has no stubs for this target; the ABIs it has are: {}\");\n", known.join(", "))
+    let known: Vec<_> = tables
+        .abis
+        .iter()
+        .filter(|abi| abi.stub().is_some())
+        .map(|abi| abi.name.as_str())
+        .collect();
+    format!(
+        "compile_error!(\"aio-sys has no stubs for this target; the ABIs it has are: {}\");\n",
+        known.join(", ")
+    )
 }
 
 fn identifier(name: &str) -> String {
     const KEYWORDS: &[&str] = &[
-        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
-        "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
-        "move", "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type",
-        "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do",
+        "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in",
+        "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+        "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe",
+        "unsized", "use", "virtual", "where", "while", "yield",
     ];
     if KEYWORDS.contains(&name) { format!("r#{name}") } else { name.to_owned() }
 }
@@ -94,7 +117,11 @@ fn numbers(out: &mut String, calls: &[Call<'_>]) {
             Some(entry) => format!("Ends in `{entry}`"),
             None => "No entry point in the kernel's table".to_owned(),
         };
-        let _ = writeln!(out, "    /// {end}.\n    pub const SYS_{}: c_long = {};", call.name, call.number);
+        let _ = writeln!(
+            out,
+            "    /// {end}.\n    pub const SYS_{}: c_long = {};",
+            call.name, call.number
+        );
     }
     out.push_str("}\n\n");
 }
@@ -102,7 +129,9 @@ fn numbers(out: &mut String, calls: &[Call<'_>]) {
 /// The numbers that another way of calling takes, where they are not the ABI's own.
 fn numbers_of(tables: &Tables, abi: &Abi, other: &Other) -> Result<String, Error> {
     let mut out = String::new();
-    let Some(whose) = tables.abi(&other.numbers).filter(|whose| whose.name != abi.name) else { return Ok(out) };
+    let Some(whose) = tables.abi(&other.numbers).filter(|whose| whose.name != abi.name) else {
+        return Ok(out);
+    };
     let Abi { name, .. } = whose;
     let _ = writeln!(
         out,
@@ -137,11 +166,13 @@ fn errnos(out: &mut String, errnos: &[crate::tables::ErrnoValue]) {
 
 /// Those for every architecture, and in a module of their own those of this one.
 fn constants(out: &mut String, tables: &Tables, arch: &str) -> Result<(), Error> {
-    let (common, own): (Vec<_>, Vec<_>) = tables.constants()?.into_iter().partition(|header| header.archs.is_empty());
+    let (common, own): (Vec<_>, Vec<_>) =
+        tables.constants()?.into_iter().partition(|header| header.archs.is_empty());
     out.push_str("pub mod uapi {\n");
     values(out, &common);
     out.push_str("}\n\n#[allow(dead_code)]\npub mod uapi_of_arch {\n");
-    let own: Vec<_> = own.into_iter().filter(|header| header.archs.iter().any(|a| a == arch)).collect();
+    let own: Vec<_> =
+        own.into_iter().filter(|header| header.archs.iter().any(|a| a == arch)).collect();
     values(out, &own);
     out.push_str("}\n\n");
     Ok(())
@@ -150,7 +181,11 @@ fn constants(out: &mut String, tables: &Tables, arch: &str) -> Result<(), Error>
 fn values(out: &mut String, headers: &[Constants]) {
     for header in headers {
         for constant in &header.constants {
-            let value = if constant.value > 9 { format!("{:#x}", constant.value) } else { constant.value.to_string() };
+            let value = if constant.value > 9 {
+                format!("{:#x}", constant.value)
+            } else {
+                constant.value.to_string()
+            };
             let _ = writeln!(
                 out,
                 "    /// `{}`.\n    pub const {}: {} = {value};",
@@ -162,7 +197,8 @@ fn values(out: &mut String, headers: &[Constants]) {
 
 /// The prototype of an entry point on an ABI, if it is one and only one.
 pub fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<&'p Prototype> {
-    let mut found = prototypes.iter().filter(|prototype| prototype.entry == entry && prototype.is_for(abi));
+    let mut found =
+        prototypes.iter().filter(|prototype| prototype.entry == entry && prototype.is_for(abi));
     let first = found.next()?;
     // Definitions of one kernel configuration or another agree, but for the words of the C types.
     found.all(|other| types(other) == types(first)).then_some(first)
@@ -172,8 +208,9 @@ fn types(prototype: &Prototype) -> Vec<Option<String>> {
     prototype.args.iter().map(|(c, _)| ctype::rust(c).map(|rust| rust.name)).collect()
 }
 
-/// What each argument register holds when `raw` makes the call on an ABI, stub or no stub: an argument, a half of one
-/// in memory order (`pos[0]`), or `0` where the ABI leaves a hole. `None` where `raw` has no function for it.
+/// What each argument register holds when `raw` makes the call on an ABI, stub or no stub: an
+/// argument, a half of one in memory order (`pos[0]`), or `0` where the ABI leaves a hole. `None`
+/// where `raw` has no function for it.
 #[cfg(feature = "cli")]
 pub fn registers(prototypes: &[Prototype], abi: &Abi, call: &Call<'_>) -> Option<Vec<String>> {
     let function = Function::of(abi, prototypes, call)?;
@@ -208,7 +245,8 @@ fn raw(
     }
     for absence in absent {
         let Absent { name, why, instead, entry, .. } = absence;
-        let function = prototype(prototypes, abi, entry).and_then(|prototype| Function::new(abi, prototype));
+        let function =
+            prototype(prototypes, abi, entry).and_then(|prototype| Function::new(abi, prototype));
         let Some(function) = function else { continue };
         let message = format!("{} has no `{name}`: {why}; use {instead}", abi.name);
         let _ = writeln!(
@@ -231,7 +269,8 @@ fn raw(
 /// A raw function in the making.
 struct Function<'p> {
     prototype: &'p Prototype,
-    /// The definition that the number ends in, where it takes the halves of what `prototype` declares.
+    /// The definition that the number ends in, where it takes the halves of what `prototype`
+    /// declares.
     splits: Option<&'p Prototype>,
     parameters: Vec<Parameter>,
 }
@@ -253,20 +292,27 @@ enum Slot<'f> {
 }
 
 impl<'p> Function<'p> {
-    /// The function for a call. An entry point that takes the halves of 64-bit arguments by hand, as the ABI lays them
-    /// out, has the signature that the call has elsewhere, so that programs need not know; so has a compat entry point.
+    /// The function for a call. An entry point that takes the halves of 64-bit arguments by hand,
+    /// as the ABI lays them out, has the signature that the call has elsewhere, so that
+    /// programs need not know; so has a compat entry point.
     fn of(abi: &Abi, prototypes: &'p [Prototype], call: &Call<'_>) -> Option<Function<'p>> {
         let mut entries = [call.entry, call.compat].into_iter().flatten();
-        let own = entries.find_map(|entry| Function::new(abi, prototype(prototypes, abi, entry)?))?;
+        let own =
+            entries.find_map(|entry| Function::new(abi, prototype(prototypes, abi, entry)?))?;
         let compat = own.prototype.entry.starts_with("compat_sys_");
         let generic = format!("sys_{}", call.name);
-        let everywhere = |prototype: &&Prototype| prototype.entry == generic && !prototype.source.starts_with("arch/");
-        for prototype in prototypes.iter().filter(everywhere).filter(|_| own.prototype.entry != generic) {
+        let everywhere = |prototype: &&Prototype| {
+            prototype.entry == generic && !prototype.source.starts_with("arch/")
+        };
+        for prototype in
+            prototypes.iter().filter(everywhere).filter(|_| own.prototype.entry != generic)
+        {
             let Some(shared) = Function::with_long(abi, prototype, compat) else { continue };
             if shared.joins(&own) {
                 return Some(Function { splits: Some(own.prototype), ..shared });
             }
-            // Where only the compat entry point is in the table, as some of x32's, its pointers are numbers to the kernel.
+            // Where only the compat entry point is in the table, as some of x32's, its pointers are
+            // numbers to the kernel.
             if compat && shared.shape() == own.shape() {
                 return Some(shared);
             }
@@ -278,8 +324,9 @@ impl<'p> Function<'p> {
         Function::with_long(abi, prototype, prototype.entry.starts_with("compat_sys_"))
     }
 
-    /// A `long` is the program's, but where a program whose `long` has 32 bits comes to a native entry point of a 64-bit
-    /// kernel, as x32 does: its registers have 64, and what the kernel declares, or has a pointer to, is its own `long`.
+    /// A `long` is the program's, but where a program whose `long` has 32 bits comes to a native
+    /// entry point of a 64-bit kernel, as x32 does: its registers have 64, and what the kernel
+    /// declares, or has a pointer to, is its own `long`.
     fn with_long(abi: &Abi, prototype: &'p Prototype, compat: bool) -> Option<Function<'p>> {
         let kernels_long = abi.bits == 32 && abi.pairs == Pairs::Whole && !compat;
         let mut parameters = Vec::new();
@@ -325,7 +372,9 @@ impl<'p> Function<'p> {
 
     /// Whether `own` takes the same registers, but for halves that it joins itself.
     fn joins(&self, own: &Function<'_>) -> bool {
-        let split = |function: &Function<'_>| function.parameters.iter().any(|p| p.wide && p.pairs != Pairs::Whole);
+        let split = |function: &Function<'_>| {
+            function.parameters.iter().any(|p| p.wide && p.pairs != Pairs::Whole)
+        };
         let places = |function: &Function<'_>| -> Vec<(String, usize)> {
             let whole = |(at, slot)| match slot {
                 Slot::Whole(parameter) => Some((parameter.name.clone(), at)),
@@ -334,15 +383,22 @@ impl<'p> Function<'p> {
             function.slots().into_iter().enumerate().filter_map(whole).collect()
         };
         let others = places(own);
-        let elsewhere = |(name, at): &(String, usize)| others.iter().any(|(other, place)| other == name && place != at);
-        split(self) && !split(own) && self.shape() == own.shape() && !places(self).iter().any(elsewhere)
+        let elsewhere = |(name, at): &(String, usize)| {
+            others.iter().any(|(other, place)| other == name && place != at)
+        };
+        split(self)
+            && !split(own)
+            && self.shape() == own.shape()
+            && !places(self).iter().any(elsewhere)
     }
 
     /// What goes into each register, as Rust.
     fn registers(&self) -> Vec<String> {
         let rust = |slot| match slot {
             Slot::Whole(parameter) => format!("Word::from({})", parameter.name),
-            Slot::Half(parameter, half) => format!("Word::halves({} as u64)[{half}]", parameter.name),
+            Slot::Half(parameter, half) => {
+                format!("Word::halves({} as u64)[{half}]", parameter.name)
+            }
             Slot::Hole => "Word::from(0)".to_owned(),
         };
         self.slots().into_iter().map(rust).collect()
@@ -352,19 +408,25 @@ impl<'p> Function<'p> {
         let registers = self.registers();
         let arguments: String = registers.iter().map(|register| format!(", {register}")).collect();
         let call = format!("stub::syscall{}(nr::SYS_{name}{arguments})", registers.len());
-        format!("// SAFETY: passed on; the caller's promise is about this call.\n        unsafe {{ {call} }}")
+        format!(
+            "// SAFETY: passed on; the caller's promise is about this call.\n        unsafe {{ {call} }}"
+        )
     }
 
     fn write(&self, out: &mut String, name: &str, attributes: &str, bound: &str, body: &str) {
-        let c: Vec<_> = self.prototype.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
+        let c: Vec<_> =
+            self.prototype.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
         let source = &self.prototype.source;
         let splits = match (self.splits, &self.prototype.calls) {
             (Some(own), _) => format!("; `{}` in `{}` joins the halves", own.entry, own.source),
             (None, Some(function)) => format!(" in assembly, which calls `{function}`"),
             (None, None) => String::new(),
         };
-        let parameters: Vec<_> =
-            self.parameters.iter().map(|Parameter { name, rust, .. }| format!("{name}: {rust}")).collect();
+        let parameters: Vec<_> = self
+            .parameters
+            .iter()
+            .map(|Parameter { name, rust, .. }| format!("{name}: {rust}"))
+            .collect();
         let _ = writeln!(
             out,
             "\n    /// `{name}({})`, defined in `{source}`{splits}.\n    {attributes}#[inline]\n    \
@@ -384,7 +446,16 @@ mod tests {
         let args = args.iter().map(|arg| arg.split_once(", ").unwrap_or((arg, "x")));
         let args = args.map(|(c, name)| (c.to_owned(), name.to_owned())).collect();
         let (entry, source) = (entry.to_owned(), source.to_owned());
-        Prototype { entry, args, abis: None, source, line: 1, calls: None, condition: None, optional: None }
+        Prototype {
+            entry,
+            args,
+            abis: None,
+            source,
+            line: 1,
+            calls: None,
+            condition: None,
+            optional: None,
+        }
     }
 
     fn registers(pairs: Pairs, args: &[&str]) -> Vec<String> {
@@ -394,13 +465,16 @@ mod tests {
         Function::new(&abi, &prototype).map_or(Vec::new(), |function| function.registers())
     }
 
-    /// The Rust types of the function for `made_up`, which ends in `arch_made_up` with the arguments `own`.
+    /// The Rust types of the function for `made_up`, which ends in `arch_made_up` with the
+    /// arguments `own`.
     fn signature(own: &[&str], generic: &[&str]) -> Vec<String> {
         let tables = Tables::embedded().unwrap();
         let (entry, compat) = (Some("arch_made_up"), None);
         let call = Call { number: 1, tag: None, name: "made_up", entry, compat, noreturn: false };
-        let prototypes =
-            [made_up("arch_made_up", "arch/x86/a.c", own), made_up("sys_made_up", "fs/made_up.c", generic)];
+        let prototypes = [
+            made_up("arch_made_up", "arch/x86/a.c", own),
+            made_up("sys_made_up", "fs/made_up.c", generic),
+        ];
         let function = Function::of(tables.abi("i386").unwrap(), &prototypes, &call).unwrap();
         function.parameters.into_iter().map(|parameter| parameter.rust).collect()
     }
@@ -409,27 +483,42 @@ mod tests {
     fn who_splits_by_hand_has_the_signature_of_all() {
         let pread = ["int, fd", "char __user *, buf", "loff_t, pos"];
         let joined = ["c_int", "*mut c_char", "i64"];
-        assert_eq!(signature(&["int, fd", "char __user *, to", "u32, low", "u32, high"], &pread), joined);
+        assert_eq!(
+            signature(&["int, fd", "char __user *, to", "u32, low", "u32, high"], &pread),
+            joined
+        );
         assert_eq!(signature(&["int, fd", "char __user *, to", "SC_ARG64, at"], &pread), joined);
         for own in [
             ["char __user *, buf", "int, fd", "u32, low", "u32, high"].as_slice(),
             &["int, fd", "char __user *, buf", "u32, low", "u32, high", "int, dummy"],
         ] {
-            assert_eq!(signature(own, &pread).len(), own.len(), "another order or another count of registers");
+            assert_eq!(
+                signature(own, &pread).len(),
+                own.len(),
+                "another order or another count of registers"
+            );
         }
         let advise = ["int, fd", "loff_t, offset", "loff_t, len", "int, advice"];
         let csky = ["int, fd", "int, advice", "loff_t, offset", "loff_t, len"];
         assert_eq!(signature(&csky, &advise), ["c_int", "c_int", "i64", "i64"]);
         let by_hand = ["int, fd", "int, advice", "u32, a", "u32, b", "u32, c", "u32, d"];
         assert_eq!(signature(&by_hand, &advise).len(), 6, "the advice has another place");
-        assert_eq!(signature(&["int, fd", "u32, x"], &["int, fd", "int, x"])[1], "u32", "nothing is split");
+        assert_eq!(
+            signature(&["int, fd", "u32, x"], &["int, fd", "int, x"])[1],
+            "u32",
+            "nothing is split"
+        );
     }
 
     #[test]
     fn a_long_is_the_kernels_where_registers_are_wider_than_the_programs() {
         let tables = Tables::embedded().unwrap();
         let types = |abi: &str, entry: &str| -> Vec<String> {
-            let prototype = made_up(entry, "fs/made_up.c", &["long, x", "unsigned long __user *, y", "size_t, z"]);
+            let prototype = made_up(
+                entry,
+                "fs/made_up.c",
+                &["long, x", "unsigned long __user *, y", "size_t, z"],
+            );
             let function = Function::new(tables.abi(abi).unwrap(), &prototype).unwrap();
             function.parameters.iter().map(|parameter| parameter.rust.clone()).collect()
         };
@@ -448,10 +537,17 @@ mod tests {
         assert_eq!(registers(Pairs::Whole, &pread), [x, x, x, x]);
         assert_eq!(registers(Pairs::Consecutive, &pread), [x, x, x, low, high]);
         assert_eq!(registers(Pairs::Even, &pread), [x, x, x, hole, low, high]);
-        assert_eq!(registers(Pairs::Even, &["int", "int", "u64", "u64"]), [x, x, low, high, low, high]);
+        assert_eq!(
+            registers(Pairs::Even, &["int", "int", "u64", "u64"]),
+            [x, x, low, high, low, high]
+        );
         let too_many = ["int", "u64", "int", "u64"];
         assert!(registers(Pairs::Even, &too_many).len() > MOST_ARGUMENTS);
-        assert_eq!(registers(Pairs::Even, &["int", "SC_ARG64"]), [x, low, high], "the kernel splits it itself");
+        assert_eq!(
+            registers(Pairs::Even, &["int", "SC_ARG64"]),
+            [x, low, high],
+            "the kernel splits it itself"
+        );
     }
 
     #[test]

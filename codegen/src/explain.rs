@@ -1,8 +1,11 @@
-//! What becomes of a call: from the instruction through the kernel's labels and tables to the function that it ends in.
+//! What becomes of a call: from the instruction through the kernel's labels and tables to the
+//! function that it ends in.
 
 use crate::Error;
 use crate::diff::plain;
-use crate::tables::{Abi, Absent, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why};
+use crate::tables::{
+    Abi, Absent, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -69,10 +72,13 @@ pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> 
         let what = "the block with `$ cargo codegen explain NAME --abi ABI` is missing";
         return Err(Error::new("README.md", 0, what));
     };
-    let abi = tables
-        .abi(&abi)
-        .ok_or_else(|| Error::new("README.md", 0, format!("explains a call on `{abi}`, which is no ABI")))?;
-    Ok(format!("{head}$ cargo codegen explain {command}\n{}```{tail}", explain(tables, &what, &[abi])?))
+    let abi = tables.abi(&abi).ok_or_else(|| {
+        Error::new("README.md", 0, format!("explains a call on `{abi}`, which is no ABI"))
+    })?;
+    Ok(format!(
+        "{head}$ cargo codegen explain {command}\n{}```{tail}",
+        explain(tables, &what, &[abi])?
+    ))
 }
 
 /// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
@@ -84,13 +90,20 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => what.parse(),
     };
-    let refused =
-        |_| format!("`{}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for", shortened(what));
+    let refused = |_| {
+        format!(
+            "`{}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for",
+            shortened(what)
+        )
+    };
     number.map(Asked::Number).map_err(|error| Error::new("explain", 0, refused(error)))
 }
 
 impl<'t> Facts<'t> {
-    fn new(tables: &'t Tables, read: &'t BTreeMap<String, KernelTable>) -> Result<Facts<'t>, Error> {
+    fn new(
+        tables: &'t Tables,
+        read: &'t BTreeMap<String, KernelTable>,
+    ) -> Result<Facts<'t>, Error> {
         let room = |abi: &'t Abi| {
             let table = read.get(&abi.table).filter(|table| table.tags(&abi.name).is_some())?;
             Some(Room { abi, table, calls: abi.calls(table) })
@@ -114,7 +127,11 @@ impl<'t> Facts<'t> {
             Some(_) => return Ok(()),
         };
         let there: Vec<&str> = self.rooms.iter().map(|room| room.abi.name.as_str()).collect();
-        Err(Error::new("--abi", 0, format!("no {}: {lacks}; there are {}", abi.name, there.join(", "))))
+        Err(Error::new(
+            "--abi",
+            0,
+            format!("no {}: {lacks}; there are {}", abi.name, there.join(", ")),
+        ))
     }
 
     /// Refuses a name that no ABI has, with those that are near to it.
@@ -127,7 +144,9 @@ impl<'t> Facts<'t> {
             return Ok(());
         }
         // Who asks for `__NR_read` or `sys_read` means `read`.
-        let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"].iter().find_map(|prefix| name.strip_prefix(prefix));
+        let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"]
+            .iter()
+            .find_map(|prefix| name.strip_prefix(prefix));
         let wanted = bare.unwrap_or(name);
         let limit = (wanted.chars().count() / 3).max(1);
         let known: BTreeSet<&str> = names().filter(|_| wanted.len() <= LONGEST).collect();
@@ -163,7 +182,8 @@ impl<'t> Facts<'t> {
                 continue;
             };
             let entry = room.abi.ends_in(call, false);
-            let compat = room.abi.ends_in(call, true).filter(|_| room.abi.ends_in(call, true) != entry);
+            let compat =
+                room.abi.ends_in(call, true).filter(|_| room.abi.ends_in(call, true) != entry);
             for entry in entry.iter().chain(&compat) {
                 if let Some(Bare { why: Why::NotBuilt, .. }) = self.bare(entry, room.abi) {
                     unbuilt.entry(entry).or_default().push(&room.abi.name);
@@ -172,21 +192,28 @@ impl<'t> Facts<'t> {
             entries.extend(entry.iter().chain(&compat));
             let name = if let Asked::Name(_) = asked { "" } else { call.name };
             let number = short(room.abi, call.number);
-            rows.push((&room.abi.name, number, name, entry.unwrap_or_default(), compat.unwrap_or_default()));
+            rows.push((
+                &room.abi.name,
+                number,
+                name,
+                entry.unwrap_or_default(),
+                compat.unwrap_or_default(),
+            ));
         }
         if rows.is_empty() {
             return Err(Error::new("explain", 0, format!("no ABI has a call {what}")));
         }
         let name = if let Asked::Name(_) = asked { "" } else { "name" };
         let mut lines = vec![vec!["ABI", "number", name, "entry point", "compat entry point"]];
-        lines.extend(
-            rows.iter().map(|(abi, number, name, entry, compat)| vec![abi.as_str(), number, name, entry, compat]),
-        );
+        lines.extend(rows.iter().map(|(abi, number, name, entry, compat)| {
+            vec![abi.as_str(), number, name, entry, compat]
+        }));
         let mut out = aligned(&lines, "");
-        let lacking = lacking.iter().map(|(why, abis)| format!("not on {}: {why}", abis.join(", ")));
-        let unbuilt = unbuilt
-            .iter()
-            .map(|(entry, abis)| format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", ")));
+        let lacking =
+            lacking.iter().map(|(why, abis)| format!("not on {}: {why}", abis.join(", ")));
+        let unbuilt = unbuilt.iter().map(|(entry, abis)| {
+            format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", "))
+        });
         for (at, line) in lacking.chain(unbuilt).enumerate() {
             let blank = if at == 0 { "\n" } else { "" };
             let _ = writeln!(out, "{blank}{line}");
@@ -207,7 +234,9 @@ impl<'t> Facts<'t> {
         let abi = room.abi;
         let Some(call) = room.find(asked) else {
             return match asked {
-                Asked::Name(name) => format!("{} has no {name}: {}\n", abi.name, self.why_absent(room, name)),
+                Asked::Name(name) => {
+                    format!("{} has no {name}: {}\n", abi.name, self.why_absent(room, name))
+                }
                 Asked::Number(number) => room.no_such_number(*number),
             };
         };
@@ -227,7 +256,8 @@ impl<'t> Facts<'t> {
             None => format!("none: the name is from {}", room.origin(call)),
         };
         let others = room.calls.iter().filter(same).filter(|other| other.name != call.name);
-        let others: Vec<String> = others.map(|other| format!("{} of {}", other.name, room.origin(other))).collect();
+        let others: Vec<String> =
+            others.map(|other| format!("{} of {}", other.name, room.origin(other))).collect();
         let (others, redirected) = (others.join(", "), room.redirected(call).unwrap_or_default());
         let mut about = vec![vec!["number", &number], vec!["table", &table]];
         about.push(vec!["also", &others]);
@@ -269,7 +299,8 @@ impl<'t> Facts<'t> {
         }
         steps.push(vec![&symbol, &place]);
         let comma = if way.when.is_empty() { "" } else { ", " };
-        let note = if way.note.is_empty() { String::new() } else { format!("    ({})\n", way.note) };
+        let note =
+            if way.note.is_empty() { String::new() } else { format!("    ({})\n", way.note) };
         format!("  {}{comma}{}\n{}{note}", way.instruction, way.when, aligned(&steps, "    "))
     }
 
@@ -277,7 +308,10 @@ impl<'t> Facts<'t> {
     fn place(&self, entry: &str, abi: &Abi) -> String {
         let place = match self.bare(entry, abi) {
             Some(Bare { why, source, line, .. }) => Some((Some(why), source, *line)),
-            None => self.definitions(entry, Some(abi)).first().map(|found| (None, &found.source, found.line)),
+            None => self
+                .definitions(entry, Some(abi))
+                .first()
+                .map(|found| (None, &found.source, found.line)),
         };
         let Some((why, source, line)) = place else { return String::new() };
         let at = self.at(source, line, Some(abi));
@@ -296,13 +330,21 @@ impl<'t> Facts<'t> {
 
     /// A place in the kernel that the prototypes are from; another kernel has the line elsewhere.
     fn at(&self, source: &str, line: u32, abi: Option<&Abi>) -> String {
-        let same = |room: &&Room| abi.is_none_or(|abi| abi.name == room.abi.name) && room.table.linux == self.linux;
-        if self.rooms.iter().any(|room| same(&room)) { format!("{source}:{line}") } else { source.to_owned() }
+        let same = |room: &&Room| {
+            abi.is_none_or(|abi| abi.name == room.abi.name) && room.table.linux == self.linux
+        };
+        if self.rooms.iter().any(|room| same(&room)) {
+            format!("{source}:{line}")
+        } else {
+            source.to_owned()
+        }
     }
 
     /// An entry point's definitions: those of one ABI, or all.
     fn definitions(&self, entry: &str, abi: Option<&Abi>) -> Vec<&Prototype> {
-        let wanted = |prototype: &&Prototype| prototype.entry == entry && abi.is_none_or(|abi| prototype.is_for(abi));
+        let wanted = |prototype: &&Prototype| {
+            prototype.entry == entry && abi.is_none_or(|abi| prototype.is_for(abi))
+        };
         self.prototypes.iter().filter(wanted).collect()
     }
 
@@ -310,7 +352,8 @@ impl<'t> Facts<'t> {
     fn signatures(&self, out: &mut String, entry: &str, abi: Option<&Abi>) {
         let indent = if abi.is_none() { "" } else { "  " };
         for prototype in self.definitions(entry, abi) {
-            let args: Vec<String> = prototype.args.iter().map(|(ctype, name)| declared(ctype, name)).collect();
+            let args: Vec<String> =
+                prototype.args.iter().map(|(ctype, name)| declared(ctype, name)).collect();
             let args = if args.is_empty() { "void".to_owned() } else { args.join(", ") };
             let mut about = self.at(&prototype.source, prototype.line, abi);
             let built = abi.is_none_or(|abi| self.bare(entry, abi).is_none());
@@ -329,15 +372,24 @@ impl<'t> Facts<'t> {
 
     /// Why an ABI lacks a call that another has.
     fn why_absent(&self, room: &Room, name: &str) -> String {
-        let listed = |absent: &&Absent| absent.name == name && absent.holds(&room.abi.name, &room.table.linux);
+        let listed = |absent: &&Absent| {
+            absent.name == name && absent.holds(&room.abi.name, &room.table.linux)
+        };
         if let Some(absent) = self.absent.iter().find(listed) {
             return format!("{}; use {}", absent.why, absent.instead);
         }
-        if let Some(extra) = room.extras().find(|extra| extra.removed.iter().any(|removed| removed == name)) {
+        if let Some(extra) =
+            room.extras().find(|extra| extra.removed.iter().any(|removed| removed == name))
+        {
             return format!("{} takes the name away", extra.source);
         }
-        let mut tags: Vec<&str> =
-            room.table.rows.iter().filter(|row| row.name == name).map(|row| row.tag.as_str()).collect();
+        let mut tags: Vec<&str> = room
+            .table
+            .rows
+            .iter()
+            .filter(|row| row.name == name)
+            .map(|row| row.tag.as_str())
+            .collect();
         tags.dedup();
         match tags.as_slice() {
             [] => "its table has no such row".to_owned(),
@@ -354,7 +406,9 @@ impl<'t> Room<'t> {
     fn find(&self, asked: &Asked) -> Option<&Call<'t>> {
         match asked {
             Asked::Name(name) => self.calls.iter().find(|call| call.name == *name),
-            Asked::Number(number) => self.numbered(*number).or_else(|| self.numbered(self.based(*number)?)),
+            Asked::Number(number) => {
+                self.numbered(*number).or_else(|| self.numbered(self.based(*number)?))
+            }
         }
     }
 
@@ -374,16 +428,24 @@ impl<'t> Room<'t> {
 
     /// The file that has a name: the table, or the header that alone has it.
     fn origin(&self, call: &Call) -> &'t str {
-        let named = |extra: &&Extra| call.tag.is_none() && extra.names.iter().any(|(_, name)| name == call.name);
+        let named = |extra: &&Extra| {
+            call.tag.is_none() && extra.names.iter().any(|(_, name)| name == call.name)
+        };
         self.extras().find(named).map_or(&self.table.source, |extra| &extra.source)
     }
 
     /// Says who swapped the entry point that the row names.
     fn redirected(&self, call: &Call) -> Option<String> {
         let own = call.number.wrapping_sub(self.abi.base);
-        let row = self.table.rows.iter().find(|row| row.nr == own && call.tag == Some(row.tag.as_str()))?;
+        let row = self
+            .table
+            .rows
+            .iter()
+            .find(|row| row.nr == own && call.tag == Some(row.tag.as_str()))?;
         let (from, to) = (row.entry.as_deref()?, call.entry?);
-        let extra = self.extras().find(|extra| extra.redirects.iter().any(|(old, new)| old == from && new == to))?;
+        let extra = self
+            .extras()
+            .find(|extra| extra.redirects.iter().any(|(old, new)| old == from && new == to))?;
         Some(format!("{from} in the table, which {} makes {to}", extra.source))
     }
 
@@ -401,12 +463,19 @@ impl<'t> Room<'t> {
         }
         out.push('\n');
         let near = |call: Option<&Call>, none: &str| {
-            call.map_or(none.to_owned(), |call| format!("{} is {}", short(self.abi, call.number), call.name))
+            call.map_or(none.to_owned(), |call| {
+                format!("{} is {}", short(self.abi, call.number), call.name)
+            })
         };
         let rows = || self.calls.iter().filter(|call| call.tag.is_some());
-        let below = near(rows().filter(|call| call.number < number).max_by_key(|call| call.number), "there is none");
-        let above =
-            near(rows().filter(|call| call.number > number).min_by_key(|call| call.number), "the table ends there");
+        let below = near(
+            rows().filter(|call| call.number < number).max_by_key(|call| call.number),
+            "there is none",
+        );
+        let above = near(
+            rows().filter(|call| call.number > number).min_by_key(|call| call.number),
+            "the table ends there",
+        );
         let _ = writeln!(out, "  before it {below}; after it {above}");
         out
     }
@@ -423,7 +492,8 @@ fn short(abi: &Abi, number: u32) -> String {
     if abi.base > 0xffff { format!("{number:#x}") } else { number.to_string() }
 }
 
-/// A C declaration; a star clings to the name. SC_ARG64 is a macro that declares both halves of a 64-bit argument.
+/// A C declaration; a star clings to the name. SC_ARG64 is a macro that declares both halves of a
+/// 64-bit argument.
 fn declared(ctype: &str, name: &str) -> String {
     if ctype == "SC_ARG64" {
         return format!("{ctype}({name})");
@@ -434,7 +504,8 @@ fn declared(ctype: &str, name: &str) -> String {
 
 /// Lines of columns, two blanks between them; a column that is empty throughout is left out.
 fn aligned(rows: &[Vec<&str>], indent: &str) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let mut out = String::new();
     for row in rows {
@@ -460,16 +531,27 @@ mod tests {
         for room in &facts.rooms {
             for call in &room.calls {
                 let text = facts.on(room, &Asked::Name(call.name));
-                assert!(text.starts_with(&format!("{} on {}\n", call.name, room.abi.name)), "{text}");
-                assert!(text.contains(&format!("  {} ({:#x})", call.number, call.number)), "{text}");
+                assert!(
+                    text.starts_with(&format!("{} on {}\n", call.name, room.abi.name)),
+                    "{text}"
+                );
+                assert!(
+                    text.contains(&format!("  {} ({:#x})", call.number, call.number)),
+                    "{text}"
+                );
                 // What the text says of one name it says of each name of the number.
                 let by_number = facts.on(room, &Asked::Number(call.number));
-                let same = |text: &str| text.split_once("\n\n  ").unwrap().1.split_once("\n\n").unwrap().1.to_owned();
+                let same = |text: &str| {
+                    text.split_once("\n\n  ").unwrap().1.split_once("\n\n").unwrap().1.to_owned()
+                };
                 assert_eq!(same(&by_number), same(&text));
                 for way in room.abi.entries.iter().filter(|_| call.tag.is_some()) {
                     let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
                     let symbol = format!("    {}{} ", way.prefix, entry.unwrap_or(NO_CALL));
-                    assert!(format!("{text} ").replace('\n', " ").contains(&symbol), "{symbol} in {text}");
+                    assert!(
+                        format!("{text} ").replace('\n', " ").contains(&symbol),
+                        "{symbol} in {text}"
+                    );
                 }
             }
         }

@@ -26,7 +26,11 @@ pub(crate) fn ends(file: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() || text.ends_with('\n') {
         return Ok(());
     }
-    Err(Error::new(file, text.lines().count(), "the file ends within a line: it was cut off; fetch the tree again"))
+    Err(Error::new(
+        file,
+        text.lines().count(),
+        "the file ends within a line: it was cut off; fetch the tree again",
+    ))
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
@@ -47,7 +51,10 @@ pub(crate) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Error
     bytes.clear();
     let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(bytes));
     if read.map_err(|error| failed(format!("cannot be read: {error}")))? as u64 > LARGEST {
-        return Err(failed(format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20)));
+        return Err(failed(format!(
+            "is larger than {} MiB, which no kernel source is",
+            LARGEST >> 20
+        )));
     }
     Ok(())
 }
@@ -55,14 +62,19 @@ pub(crate) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Error
 /// Whether anything has this name, be it something that cannot be read.
 pub(crate) fn is_there(path: &Path) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
-    path.symlink_metadata().err().is_none_or(|error| ![NotADirectory, NotFound].contains(&error.kind()))
+    path.symlink_metadata()
+        .err()
+        .is_none_or(|error| ![NotADirectory, NotFound].contains(&error.kind()))
 }
 
-/// Whether a folder's entry is a file to read. A link counts if it leads out of the tree; within, it leads to a copy.
+/// Whether a folder's entry is a file to read. A link counts if it leads out of the tree; within,
+/// it leads to a copy.
 pub(crate) fn is_file(root: &Path, entry: &fs::DirEntry) -> bool {
     let outside = |to: &Path| !root.canonicalize().is_ok_and(|root| to.starts_with(root));
     match entry.file_type() {
-        Ok(kind) if kind.is_symlink() => entry.path().canonicalize().is_ok_and(|to| to.is_file() && outside(&to)),
+        Ok(kind) if kind.is_symlink() => {
+            entry.path().canonicalize().is_ok_and(|to| to.is_file() && outside(&to))
+        }
         kind => kind.is_ok_and(|kind| kind.is_file()),
     }
 }
@@ -72,11 +84,12 @@ pub(crate) fn sha256(path: &Path) -> Result<String, Error> {
     Ok(Sha256::digest(bytes(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Writes the files that differ into `folder` and says which: each to a temporary file first, and none renamed before
-/// all are written.
+/// Writes the files that differ into `folder` and says which: each to a temporary file first, and
+/// none renamed before all are written.
 pub(crate) fn replace(folder: &Path, files: &[(String, String)]) -> Result<Vec<String>, Error> {
-    let failed =
-        |error: std::io::Error| Error::new(folder.display().to_string(), 0, format!("cannot be written: {error}"));
+    let failed = |error: std::io::Error| {
+        Error::new(folder.display().to_string(), 0, format!("cannot be written: {error}"))
+    };
     let mut written = Vec::new();
     for (name, text) in files {
         let path = folder.join(name);
@@ -85,10 +98,18 @@ pub(crate) fn replace(folder: &Path, files: &[(String, String)]) -> Result<Vec<S
         // Whoever opens a named pipe waits until somebody writes to it.
         match fs::metadata(&path) {
             Ok(there) if there.is_dir() => {
-                return Err(Error::new(path.display().to_string(), 0, "cannot be written: it is a folder"));
+                return Err(Error::new(
+                    path.display().to_string(),
+                    0,
+                    "cannot be written: it is a folder",
+                ));
             }
             Ok(there) if !there.is_file() => {
-                return Err(Error::new(path.display().to_string(), 0, "cannot be written: it is no regular file"));
+                return Err(Error::new(
+                    path.display().to_string(),
+                    0,
+                    "cannot be written: it is no regular file",
+                ));
             }
             _ => {}
         }

@@ -1,4 +1,5 @@
-//! Doors for the fuzzer (`codegen/fuzz`): each takes any bytes and comes back, with the tables or with a sentence.
+//! Doors for the fuzzer (`codegen/fuzz`): each takes any bytes and comes back, with the tables or
+//! with a sentence.
 
 use crate::import::fuzzing;
 use crate::{Error, Tables, emit};
@@ -22,10 +23,15 @@ pub fn toml(bytes: &[u8]) {
             "uapi.toml" => tables.constants().map(drop),
             _ => tables.table("i386").map(drop),
         };
-        let emitted = read().and_then(|()| emit::target(&tables, tables.abi("i386").expect("it is there")).map(drop));
+        let emitted = read().and_then(|()| {
+            emit::target(&tables, tables.abi("i386").expect("it is there")).map(drop)
+        });
         sentence(emitted);
     }
-    sentence(Tables::new(vec![("abis.toml".to_owned(), "hostile.toml".to_owned(), text.into())]).map(drop));
+    sentence(
+        Tables::new(vec![("abis.toml".to_owned(), "hostile.toml".to_owned(), text.into())])
+            .map(drop),
+    );
 }
 
 fn sentence(result: Result<(), Error>) {

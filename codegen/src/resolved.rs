@@ -8,21 +8,23 @@ use std::fmt::{self, Display};
 /// The entry points of one ABI.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
-    /// Entry points that the ABI's calls end in; `sys_ni_syscall`, which says that there is no call, is none.
+    /// Entry points that the ABI's calls end in; `sys_ni_syscall`, which says that there is no
+    /// call, is none.
     pub entries: usize,
     /// Those with a prototype.
     pub prototypes: usize,
-    /// Calls for which `raw` has a function, stub or no stub, and calls that end in an entry point.
+    /// Calls for which `raw` has a function, stub or no stub, and calls that end in an entry
+    /// point.
     pub functions: [usize; 2],
-    /// Entry points without prototype, and the reason; `None` where the table has left the kernel that the prototypes
-    /// are from.
+    /// Entry points without prototype, and the reason; `None` where the table has left the kernel
+    /// that the prototypes are from.
     pub bare: Vec<(String, Option<Why>)>,
     /// Calls whose prototype `raw` does not understand.
     pub unclear: Vec<String>,
 }
 
-/// What is known of the entry points of each ABI whose table is there. An entry point that is not accounted for is a
-/// mistake of the tables.
+/// What is known of the entry points of each ABI whose table is there. An entry point that is not
+/// accounted for is a mistake of the tables.
 pub fn abis(tables: &Tables) -> Result<Vec<(&Abi, Resolved)>, Error> {
     let (prototypes, bare) = (tables.prototypes()?, tables.bare()?);
     let read = tables.imported()?;
@@ -37,7 +39,8 @@ fn of(
     prototypes: &[Prototype],
     bare: &[Bare],
 ) -> Result<Resolved, Error> {
-    let left = tables.sources.iter().any(|source| source.name == abi.table && source.frozen.is_some());
+    let left =
+        tables.sources.iter().any(|source| source.name == abi.table && source.frozen.is_some());
     let mut found = Resolved::default();
     let mut seen = BTreeSet::new();
     for call in abi.calls(table) {
@@ -95,7 +98,10 @@ pub fn summary(tables: &Tables) -> Result<String, Error> {
 impl Display for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} have a prototype", self.prototypes, self.entries)?;
-        let reasons = Why::ALL.iter().map(|(why, word)| (Some(*why), *word)).chain([(None, "left the kernel")]);
+        let reasons = Why::ALL
+            .iter()
+            .map(|(why, word)| (Some(*why), *word))
+            .chain([(None, "left the kernel")]);
         for (why, word) in reasons {
             let count = self.bare.iter().filter(|(_, reason)| *reason == why).count();
             if count > 0 {

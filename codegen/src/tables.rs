@@ -15,7 +15,8 @@ pub(crate) const MOST_ARGUMENTS: usize = 6;
 /// No table has a higher number, and no ABI a higher base: their sum fits.
 const MOST_NUMBER: u32 = 0x7fff_ffff;
 
-/// The entry point that is none: the kernel answers `ENOSYS`. A number that is only reserved ends there, too.
+/// The entry point that is none: the kernel answers `ENOSYS`. A number that is only reserved ends
+/// there, too.
 pub(crate) const NO_CALL: &str = "sys_ni_syscall";
 
 /// One kernel file of numbers, and where it is.
@@ -73,7 +74,8 @@ pub struct Abi {
     pub entries: Vec<Entry>,
 }
 
-/// How a call is made. Registers are named as operands of inline assembly name them, lines are in GAS's own syntax.
+/// How a call is made. Registers are named as operands of inline assembly name them, lines are in
+/// GAS's own syntax.
 #[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Convention {
     /// Which Rust has `asm!` for it.
@@ -243,7 +245,8 @@ pub struct Label {
     pub by: Option<String>,
 }
 
-/// How a C function of some ABIs gets its arguments. The fields are the keys of `tables/functions.toml`.
+/// How a C function of some ABIs gets its arguments. The fields are the keys of
+/// `tables/functions.toml`.
 #[cfg(feature = "cli")]
 pub(crate) struct CFunction {
     pub(crate) abis: Vec<String>,
@@ -347,7 +350,8 @@ pub struct Prototype {
     pub line: u32,
     /// Where the definition is assembly: the C function of the same arguments that it calls.
     pub calls: Option<String>,
-    /// When the kernel has this definition, and not another: what builds its file, and the `#if` around it.
+    /// When the kernel has this definition, and not another: what builds its file, and the `#if`
+    /// around it.
     pub condition: Option<String>,
     /// The same, where `kernel/sys_ni.c` says that the kernel may have none.
     pub optional: Option<String>,
@@ -395,8 +399,11 @@ pub enum Why {
 #[cfg(feature = "cli")]
 impl Why {
     /// Every reason, in the words of `prototypes.toml`.
-    pub const ALL: &'static [(Why, &'static str)] =
-        &[(Why::Assembler, "assembler"), (Why::NotBuilt, "not built"), (Why::NotFound, "not found")];
+    pub const ALL: &'static [(Why, &'static str)] = &[
+        (Why::Assembler, "assembler"),
+        (Why::NotBuilt, "not built"),
+        (Why::NotFound, "not found"),
+    ];
 }
 
 /// A call that an ABI never had.
@@ -512,7 +519,9 @@ impl Tables {
         })?;
         (tables.sources, tables.abis) = read;
         for abi in &tables.abis {
-            if let Some(other) = abi.others.iter().find(|other| tables.abi(&other.numbers).is_none()) {
+            if let Some(other) =
+                abi.others.iter().find(|other| tables.abi(&other.numbers).is_none())
+            {
                 let what = format!(
                     "`numbers` of {}'s {} is `{}`, which is no [[abi]] here",
                     abi.name, other.name, other.numbers
@@ -520,7 +529,10 @@ impl Tables {
                 return Err(Error::new(tables.path("abis.toml"), 0, what));
             }
             if !tables.sources.iter().any(|source| source.name == abi.table) {
-                let what = format!("`table` of {} is `{}`, which is no [[table]] here; add one", abi.name, abi.table);
+                let what = format!(
+                    "`table` of {} is `{}`, which is no [[table]] here; add one",
+                    abi.name, abi.table
+                );
                 return Err(Error::new(tables.path("abis.toml"), 0, what));
             }
         }
@@ -533,7 +545,9 @@ impl Tables {
         let (sources, abis) = (self.sources.clone(), self.abis.clone());
         let mut files = self.files.clone();
         files.retain(|(file, ..)| texts.iter().all(|(name, _)| name != file));
-        files.extend(texts.into_iter().map(|(name, text)| (name, "hostile.toml".to_owned(), text.into())));
+        files.extend(
+            texts.into_iter().map(|(name, text)| (name, "hostile.toml".to_owned(), text.into())),
+        );
         Tables { sources, abis, files }
     }
 
@@ -544,7 +558,9 @@ impl Tables {
 
     /// The ABI for a Rust target: its `target_arch` and its pointer width.
     pub fn abi_for_target(&self, arch: &str, pointer_width: &str) -> Option<&Abi> {
-        self.abis.iter().find(|abi| abi.rust.iter().any(|a| a == arch) && abi.bits.to_string() == pointer_width)
+        self.abis
+            .iter()
+            .find(|abi| abi.rust.iter().any(|a| a == arch) && abi.bits.to_string() == pointer_width)
     }
 
     /// Whether the imported table is there.
@@ -561,7 +577,9 @@ impl Tables {
             let mut numbers = BTreeSet::new();
             let linux = top.string("linux");
             if linux.split(['.', '-']).take(2).any(|word| word.parse::<u32>().is_err()) {
-                top.refuse(format!("`linux` is `{linux}`, and must be a kernel's version, as 6.12 is"));
+                top.refuse(format!(
+                    "`linux` is `{linux}`, and must be a kernel's version, as 6.12 is"
+                ));
             }
             KernelTable {
                 linux,
@@ -571,9 +589,14 @@ impl Tables {
                 errnos: top.list("set", errno_set),
                 rows: top.list("syscalls", |block| {
                     let row = row(block);
-                    for (at, taker) in takes.iter().enumerate().filter(|(_, taker)| taker.takes(&row.tag)) {
+                    for (at, taker) in
+                        takes.iter().enumerate().filter(|(_, taker)| taker.takes(&row.tag))
+                    {
                         if !numbers.insert((at, row.nr)) {
-                            block.refuse(format!("{} has two calls {}; take one away", taker.abi, row.nr));
+                            block.refuse(format!(
+                                "{} has two calls {}; take one away",
+                                taker.abi, row.nr
+                            ));
                         }
                     }
                     row
@@ -626,7 +649,10 @@ impl Tables {
             top.list("absent", |block| {
                 let absent = absence(block);
                 if let Some(unknown) = absent.abis.iter().find(|name| self.abi(name).is_none()) {
-                    block.refuse(format!("`{unknown}`, which is to lack {}, is no ABI of abis.toml", absent.name));
+                    block.refuse(format!(
+                        "`{unknown}`, which is to lack {}, is no ABI of abis.toml",
+                        absent.name
+                    ));
                 }
                 absent
             })
@@ -671,14 +697,20 @@ impl Tables {
 
     /// Whether the architecture has left the kernel: each of its tables is frozen.
     pub fn frozen(&self, arch: &str) -> bool {
-        let frozen = |table: &str| self.sources.iter().any(|source| source.name == table && source.frozen.is_some());
+        let frozen = |table: &str| {
+            self.sources.iter().any(|source| source.name == table && source.frozen.is_some())
+        };
         self.abis.iter().all(|abi| abi.arch != arch || frozen(&abi.table))
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
         match self.files.iter().find(|(file, ..)| file == name) {
             Some((_, path, text)) => document::parse(path, text, read),
-            None => Err(Error::new(self.path(name), 0, "there is no such table; `import --linux` writes it")),
+            None => Err(Error::new(
+                self.path(name),
+                0,
+                "there is no such table; `import --linux` writes it",
+            )),
         }
     }
 
@@ -686,14 +718,17 @@ impl Tables {
     fn path(&self, name: &str) -> String {
         let there = self.files.iter().find(|(file, ..)| file == name);
         match there.or(self.files.last()) {
-            Some((file, path, _)) => format!("{}{name}", path.strip_suffix(file.as_str()).unwrap_or_default()),
+            Some((file, path, _)) => {
+                format!("{}{name}", path.strip_suffix(file.as_str()).unwrap_or_default())
+            }
             None => name.to_owned(),
         }
     }
 }
 
 impl KernelTable {
-    /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such ABI.
+    /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such
+    /// ABI.
     pub fn tags(&self, abi: &str) -> Option<&[String]> {
         self.taker(abi).map(|taker| taker.tags.as_slice())
     }
@@ -742,22 +777,25 @@ impl Abi {
         self.call.as_ref().filter(|call| call.in_rust())
     }
 
-    /// Whether a way into the kernel takes that column of the table: the native entry points or the compat ones.
+    /// Whether a way into the kernel takes that column of the table: the native entry points or the
+    /// compat ones.
     #[cfg(feature = "cli")]
     pub(crate) fn takes(&self, compat: bool) -> bool {
         self.entries.iter().any(|way| way.compat == compat)
     }
 
-    /// The entry point that a call ends in by the ways that take a column; `None` without such a way.
+    /// The entry point that a call ends in by the ways that take a column; `None` without such a
+    /// way.
     #[cfg(feature = "cli")]
     pub(crate) fn ends_in<'t>(&self, call: &Call<'t>, compat: bool) -> Option<&'t str> {
         let entry = if compat { call.compat.or(call.entry) } else { call.entry };
-        // A row without entry point is reserved; a header's number without row is none of the table's business.
+        // A row without entry point is reserved; a header's number without row is none of the
+        // table's business.
         entry.or(call.tag.map(|_| NO_CALL)).filter(|_| self.takes(compat))
     }
 
-    /// The calls of this ABI: the table's rows, which are in order of number, then the names that only headers define.
-    /// None, if the table's kernel has no such ABI.
+    /// The calls of this ABI: the table's rows, which are in order of number, then the names that
+    /// only headers define. None, if the table's kernel has no such ABI.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
         let Some(taker) = table.taker(&self.name) else { return Vec::new() };
         let mut names: Vec<(u32, &str)> = Vec::new();
@@ -793,7 +831,8 @@ impl Abi {
         for (nr, name) in names {
             let number = self.base.saturating_add(nr);
             let same = calls.iter().find(|call| call.number == number).cloned();
-            let other = Call { number, tag: None, name, entry: None, compat: None, noreturn: false };
+            let other =
+                Call { number, tag: None, name, entry: None, compat: None, noreturn: false };
             calls.push(same.map_or(other, |call| Call { tag: None, name, ..call }));
         }
         calls
@@ -881,7 +920,8 @@ fn abi(block: &Block<'_>) -> Abi {
         since: non_empty(block.string("since")),
         bits,
         sigset: block.number("sigset"),
-        pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even][word(block, "pairs", &["whole", "consecutive", "even"])],
+        pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even]
+            [word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
         triples: block.strings("triples"),
         call: block.block("call", |block| convention(block, CALL_KEYS)),
@@ -911,7 +951,11 @@ fn entry(block: &Block<'_>) -> Entry {
 #[cfg(feature = "cli")]
 fn label(block: &Block<'_>) -> Label {
     block.only(&["label", "source", "by"]);
-    Label { name: block.string("label"), source: block.string("source"), by: block.optional_string("by") }
+    Label {
+        name: block.string("label"),
+        source: block.string("source"),
+        by: block.optional_string("by"),
+    }
 }
 
 /// Which of a closed set of words the key has.
@@ -935,7 +979,10 @@ fn convention(block: &Block<'_>, keys: &[&str]) -> Convention {
     let after = block.strings("after");
     let negative = matches!(failure, Failure::Negative);
     if flag.is_empty() != negative {
-        block.refuse("`flag` names what tells a failure, and is empty where `failure` is \"negative\"".to_owned());
+        block.refuse(
+            "`flag` names what tells a failure, and is empty where `failure` is \"negative\""
+                .to_owned(),
+        );
     } else if !negative && after.is_empty() {
         block.refuse("`after` is empty, and nothing makes a failure negative".to_owned());
     }
@@ -953,7 +1000,8 @@ fn convention(block: &Block<'_>, keys: &[&str]) -> Convention {
         result: block.string("result"),
         second: non_empty(block.string("second")),
         failure,
-        widen: [None, Some(Widen::Zero), Some(Widen::Sign)][word(block, "widen", &["", "zero", "sign"])],
+        widen: [None, Some(Widen::Zero), Some(Widen::Sign)]
+            [word(block, "widen", &["", "zero", "sign"])],
         destroyed: block.list("destroyed", destroyed),
         flags_kept: word(block, "flags", &["destroyed", "kept"]) == 1,
         unnameable: block.strings("unnameable"),
@@ -975,9 +1023,14 @@ impl Convention {
         let Convention { instruction, number, arguments, unnameable, load, .. } = self;
         let has = |lines: &[String], word| lines.iter().any(|line| line.contains(word));
         let known = |register: &String| register == number || arguments.contains(register);
-        let dead = |register: &&String| **register == self.result || (known(register) && unnameable.contains(register));
+        let dead = |register: &&String| {
+            **register == self.result || (known(register) && unnameable.contains(register))
+        };
         if number.is_empty() != instruction.contains("{number}") {
-            Some("`number` is to be a register, or empty where `instruction` has `{number}`".to_owned())
+            Some(
+                "`number` is to be a register, or empty where `instruction` has `{number}`"
+                    .to_owned(),
+            )
         } else if self.stack.is_none() && arguments.len() < MOST_ARGUMENTS {
             Some(format!(
                 "`arguments` has {}, and a call may have {MOST_ARGUMENTS}: name the others, or `stack`",
@@ -989,23 +1042,31 @@ impl Convention {
             Some("`load` says how an unnameable register gets its value, and is empty where there is none".to_owned())
         } else if !load.is_empty() && !has(load, "{register}") {
             Some("`load` does not say `{register}`".to_owned())
-        } else if !load.is_empty() && has(load, "{from}") == (has(load, "{block}") && has(load, "{offset}")) {
-            Some("`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`".to_owned())
+        } else if !load.is_empty()
+            && has(load, "{from}") == (has(load, "{block}") && has(load, "{offset}"))
+        {
+            Some(
+                "`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`"
+                    .to_owned(),
+            )
         } else if self.save.is_empty() != self.restore.is_empty() {
             Some("what `save` saves `restore` restores, and one of them is empty".to_owned())
         } else {
             let mut gone = self.destroyed.iter().flat_map(|row| &row.registers);
-            gone.find(dead)
-                .map(|register| format!("`{register}` is `result` or unnameable, and cannot be `destroyed`, too"))
+            gone.find(dead).map(|register| {
+                format!("`{register}` is `result` or unnameable, and cannot be `destroyed`, too")
+            })
         }
     }
 
-    /// Whether an unnameable register gets its value from a block of memory, and not from another register.
+    /// Whether an unnameable register gets its value from a block of memory, and not from another
+    /// register.
     pub(crate) fn loads_from_memory(&self) -> bool {
         self.load.iter().any(|line| line.contains("{block}"))
     }
 
-    /// How many words a call may have at most: a 64-bit argument of two may leave a hole, for which memory has the room.
+    /// How many words a call may have at most: a 64-bit argument of two may leave a hole, for which
+    /// memory has the room.
     pub fn most_arguments(&self) -> usize {
         MOST_ARGUMENTS + usize::from(self.stack.is_some())
     }
@@ -1047,14 +1108,18 @@ fn stack(block: &Block<'_>) -> Option<Stack> {
 fn destroyed(block: &Block<'_>) -> Destroyed {
     block.only(&["registers", "why", "source", "rust", "only", "c"]);
     let rust = match block.has("rust") {
-        true => [Told::Flags, Told::Call, Told::Never][word(block, "rust", &["flags", "call", "never"])],
+        true => {
+            [Told::Flags, Told::Call, Told::Never][word(block, "rust", &["flags", "call", "never"])]
+        }
         false => Told::Operand,
     };
     let mut registers = Vec::new();
     for name in block.strings("registers") {
         match range(&name) {
             Some(names) => registers.extend(names),
-            None => block.refuse(format!("`{name}` is no register, and no range of them such as `v0..=v31`")),
+            None => block.refuse(format!(
+                "`{name}` is no register, and no range of them such as `v0..=v31`"
+            )),
         }
     }
     let only = block.block("only", |block| {
@@ -1062,9 +1127,12 @@ fn destroyed(block: &Block<'_>) -> Destroyed {
         Only { rust: block.string("rust"), c: block.string("c") }
     });
     if only.is_some() && matches!(rust, Told::Operand) {
-        block.refuse("an operand of asm! has no condition: `only` needs another word in `rust`".to_owned());
+        block.refuse(
+            "an operand of asm! has no condition: `only` needs another word in `rust`".to_owned(),
+        );
     }
-    let (why, source, c) = (block.string("why"), block.string("source"), block.optional_string("c"));
+    let (why, source, c) =
+        (block.string("why"), block.string("source"), block.optional_string("c"));
     Destroyed { registers, why, source, rust, only, c }
 }
 
@@ -1072,13 +1140,25 @@ fn destroyed(block: &Block<'_>) -> Destroyed {
 fn range(name: &str) -> Option<Vec<String>> {
     let Some((first, last)) = name.split_once("..=") else { return Some(vec![name.to_owned()]) };
     let prefix = first.trim_end_matches(|digit: char| digit.is_ascii_digit());
-    let [first, last]: [u8; 2] = [first.strip_prefix(prefix)?.parse().ok()?, last.strip_prefix(prefix)?.parse().ok()?];
+    let [first, last]: [u8; 2] =
+        [first.strip_prefix(prefix)?.parse().ok()?, last.strip_prefix(prefix)?.parse().ok()?];
     Some((first..=last).map(|number| format!("{prefix}{number}")).collect())
 }
 
 #[cfg(feature = "cli")]
-const FUNCTION_KEYS: &[&str] =
-    &["abis", "arguments", "stack", "step", "reserved", "spare", "file", "enter", "leave", "copy", "load"];
+const FUNCTION_KEYS: &[&str] = &[
+    "abis",
+    "arguments",
+    "stack",
+    "step",
+    "reserved",
+    "spare",
+    "file",
+    "enter",
+    "leave",
+    "copy",
+    "load",
+];
 
 #[cfg(feature = "cli")]
 fn c_function(block: &Block<'_>) -> CFunction {
@@ -1139,7 +1219,8 @@ fn prototype(block: &Block<'_>) -> Prototype {
     for arg in block.strings("args") {
         match arg.rsplit_once(' ') {
             Some((ctype, name)) => args.push((ctype.to_owned(), name.to_owned())),
-            None => block.refuse(format!("`{arg}` is no argument: a C type, a blank and a name are wanted")),
+            None => block
+                .refuse(format!("`{arg}` is no argument: a C type, a blank and a name are wanted")),
         }
     }
     Prototype {
@@ -1189,7 +1270,11 @@ fn constants(block: &Block<'_>) -> Constants {
         sha256: block.string("sha256"),
         constants: block.list("constants", |block| {
             block.only(&["name", "value", "rust"]);
-            Constant { name: block.string("name"), value: block.integer("value"), rust: block.string("rust") }
+            Constant {
+                name: block.string("name"),
+                value: block.integer("value"),
+                rust: block.string("rust"),
+            }
         }),
     }
 }
@@ -1198,9 +1283,18 @@ fn errno_set(block: &Block<'_>) -> ErrnoSet {
     block.only(&["archs", "source", "sha256", "errnos"]);
     let errnos = block.list("errnos", |block| {
         block.only(&["value", "name", "text"]);
-        ErrnoValue { name: block.string("name"), value: block.number("value"), text: block.string("text") }
+        ErrnoValue {
+            name: block.string("name"),
+            value: block.number("value"),
+            text: block.string("text"),
+        }
     });
-    ErrnoSet { archs: block.strings("archs"), source: block.string("source"), sha256: block.string("sha256"), errnos }
+    ErrnoSet {
+        archs: block.strings("archs"),
+        source: block.string("source"),
+        sha256: block.string("sha256"),
+        errnos,
+    }
 }
 
 #[cfg(all(test, feature = "cli"))]
@@ -1214,7 +1308,11 @@ mod tests {
     fn blocks_of(key: &str) -> Vec<Vec<String>> {
         let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "abis.toml").unwrap();
         document::parse("abis.toml", text, |top| match key {
-            "call" => top.list("abi", |block| block.block("call", |call| call.keys())).into_iter().flatten().collect(),
+            "call" => top
+                .list("abi", |block| block.block("call", |call| call.keys()))
+                .into_iter()
+                .flatten()
+                .collect(),
             "entry" => nested(top, |block| block.list("entry", |entry| entry.keys())),
             "other" => nested(top, |block| block.list("other", |other| other.keys())),
             key => top.list(key, |block| block.keys()),
@@ -1228,7 +1326,9 @@ mod tests {
         assert!(abis.len() > 30);
         for keys in abis {
             let optional = |key: &str| ["call", "other"].contains(&key);
-            let wanted = ABI_KEYS.iter().filter(|&&key| !optional(key) || keys.iter().any(|have| have == key));
+            let wanted = ABI_KEYS
+                .iter()
+                .filter(|&&key| !optional(key) || keys.iter().any(|have| have == key));
             assert_eq!(keys, wanted.copied().collect::<Vec<_>>());
         }
         let calls = blocks_of("call");
@@ -1258,8 +1358,12 @@ mod tests {
     #[test]
     #[cfg(feature = "cli")]
     fn every_function_has_the_same_keys_in_the_same_order() {
-        let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "functions.toml").unwrap();
-        let keys = document::parse("functions.toml", text, |top| top.list("function", |block| block.keys())).unwrap();
+        let (_, text) =
+            aio_tables::FILES.iter().find(|(name, _)| *name == "functions.toml").unwrap();
+        let keys = document::parse("functions.toml", text, |top| {
+            top.list("function", |block| block.keys())
+        })
+        .unwrap();
         assert!(keys.iter().all(|keys| keys == FUNCTION_KEYS));
     }
 
@@ -1268,7 +1372,10 @@ mod tests {
         let tables = Tables::embedded().unwrap();
         for abi in &tables.abis {
             for arch in &abi.rust {
-                assert_eq!(tables.abi_for_target(arch, &abi.bits.to_string()).unwrap().name, abi.name);
+                assert_eq!(
+                    tables.abi_for_target(arch, &abi.bits.to_string()).unwrap().name,
+                    abi.name
+                );
             }
         }
     }
@@ -1286,11 +1393,15 @@ mod tests {
         };
         let head = "linux = \"1\"\nsource = \"s\"\nsha256 = \"x\"\n";
         assert_eq!(
-            table(&format!("{head}syscalls = [\n  {{ nr = 1, tag = \"a\", nmae = \"exit\" }},\n]\n")),
+            table(&format!(
+                "{head}syscalls = [\n  {{ nr = 1, tag = \"a\", nmae = \"exit\" }},\n]\n"
+            )),
             "sh.toml:5: unknown key `nmae`; the keys here are nr, tag, name, entry, compat, noreturn"
         );
         assert_eq!(
-            table(&format!("{head}syscalls = [\n  {{ nr = -1, tag = \"a\", name = \"exit\" }},\n]\n")),
+            table(&format!(
+                "{head}syscalls = [\n  {{ nr = -1, tag = \"a\", name = \"exit\" }},\n]\n"
+            )),
             "sh.toml:5: `nr` is -1, and must be in 0..=2147483647"
         );
         assert_eq!(
@@ -1301,8 +1412,11 @@ mod tests {
             table("linux = \"abc\"\n"),
             "sh.toml:1: `linux` is `abc`, and must be a kernel's version, as 6.12 is"
         );
-        let rows =
-            |count| (0..count).map(|nr| format!("  {{ nr = {nr}, tag = \"a\", name = \"a\" }},\n")).collect::<String>();
+        let rows = |count| {
+            (0..count)
+                .map(|nr| format!("  {{ nr = {nr}, tag = \"a\", name = \"a\" }},\n"))
+                .collect::<String>()
+        };
         assert_eq!(
             table(&format!("{head}syscalls = [\n{}]\n", rows(10_001))),
             "sh.toml:10005: `syscalls` has more than 10000 items"

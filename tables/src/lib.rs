@@ -1,7 +1,7 @@
 //! The facts that `aio-codegen` reads, embedded so that published packages carry them.
 //!
-//! `abis.toml`, `absent.toml` and `functions.toml` are written by hand; the others are imported from kernel trees by
-//! `cargo codegen import`, and say from which.
+//! `abis.toml`, `absent.toml` and `functions.toml` are written by hand; the others are imported
+//! from kernel trees by `cargo codegen import`, and say from which.
 #![no_std]
 
 macro_rules! embed {

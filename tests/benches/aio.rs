@@ -1,14 +1,19 @@
-//! What a request costs: `Queue` against the same by hand, libaio, io_uring, linux-aio-tokio and plain calls. Prints tables.
+//! What a request costs: `Queue` against the same by hand, libaio, io_uring, linux-aio-tokio and
+//! plain calls. Prints tables.
 //!
-//! Medians of rounds that take turns, on one processor, in one run; the processor's time for this thread, in which all of it is
-//! done, so that others on the machine disturb less: `cargo bench -p aio-tests --features bench --bench aio`. The feature
-//! `linux-aio-tokio` adds that crate, whose build needs libclang.
+//! Medians of rounds that take turns, on one processor, in one run; the processor's time for this
+//! thread, in which all of it is done, so that others on the machine disturb less: `cargo bench -p
+//! aio-tests --features bench --bench aio`. The feature `linux-aio-tokio` adds that crate, whose
+//! build needs libclang.
 //!
-//! Everybody does the same: requests are filled in anew for each batch, all results are looked at, each block is an
-//! allocation of its own. System calls are counted in a child under ptrace(2), which does the same work there.
+//! Everybody does the same: requests are filled in anew for each batch, all results are looked at,
+//! each block is an allocation of its own. System calls are counted in a child under ptrace(2),
+//! which does the same work there.
 
 use aio_sys::types::*;
-use aio_sys::{AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw};
+use aio_sys::{
+    AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw,
+};
 use aio_tests::{median, pin, thread_time};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -26,7 +31,8 @@ const ROUND: Duration = Duration::from_millis(8);
 const BATCHES: [usize; 4] = [1, 8, 32, 128];
 const BLOCK: usize = 4096;
 
-// --- allocations --------------------------------------------------------------------------------------------------------
+// --- allocations
+// --------------------------------------------------------------------------------------------------------
 
 struct Counting;
 
@@ -49,7 +55,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// --- what is done ---------------------------------------------------------------------------------------------------------
+// --- what is done
+// ---------------------------------------------------------------------------------------------------------
 
 /// What is asked for, `batch` times at once.
 #[derive(Clone, Copy)]
@@ -67,9 +74,14 @@ impl<'a> Work<'a> {
     }
 
     fn iocb(self, data: u64, block: *mut u8) -> iocb {
-        let request = iocb { aio_data: data, aio_fildes: self.fd().as_raw_fd() as u32, ..iocb::default() };
+        let request =
+            iocb { aio_data: data, aio_fildes: self.fd().as_raw_fd() as u32, ..iocb::default() };
         match self {
-            Work::Poll(_) => iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: PollEvents::OUT.bits().into(), ..request },
+            Work::Poll(_) => iocb {
+                aio_lio_opcode: IOCB_CMD_POLL,
+                aio_buf: PollEvents::OUT.bits().into(),
+                ..request
+            },
             Work::Read(_) => iocb {
                 aio_lio_opcode: IOCB_CMD_PREAD,
                 aio_buf: block.expose_provenance() as u64,
@@ -189,7 +201,8 @@ fn calls(work: Work<'_>, batch: usize) -> Contender<'_> {
 type Setup = unsafe extern "C" fn(c_int, *mut *mut c_void) -> c_int;
 type Destroy = unsafe extern "C" fn(*mut c_void) -> c_int;
 type Submit = unsafe extern "C" fn(*mut c_void, c_long, *mut *mut iocb) -> c_int;
-type Getevents = unsafe extern "C" fn(*mut c_void, c_long, c_long, *mut io_event, *mut libc::timespec) -> c_int;
+type Getevents =
+    unsafe extern "C" fn(*mut c_void, c_long, c_long, *mut io_event, *mut libc::timespec) -> c_int;
 
 /// The C library of native AIO.
 #[derive(Clone, Copy)]
@@ -237,9 +250,14 @@ fn libaio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     Some(Box::new(move || {
         hand.fill(work);
         // SAFETY: as of `Hand::submit`.
-        assert_eq!(unsafe { (library.submit)(ctx, count, hand.pointers.as_mut_ptr()) }, batch as c_int);
+        assert_eq!(
+            unsafe { (library.submit)(ctx, count, hand.pointers.as_mut_ptr()) },
+            batch as c_int
+        );
         // SAFETY: there is room for so many.
-        let got = unsafe { (library.getevents)(ctx, count, count, hand.events.as_mut_ptr(), ptr::null_mut()) };
+        let got = unsafe {
+            (library.getevents)(ctx, count, count, hand.events.as_mut_ptr(), ptr::null_mut())
+        };
         assert_eq!(got, batch as c_int);
         hand.events.iter().for_each(|event| look_at(event.res));
     }))
@@ -256,10 +274,12 @@ fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
             let mut submission = ring.submission();
             for (i, block) in blocks.iter_mut().enumerate() {
                 let entry = match work {
-                    Work::Poll(_) => opcode::PollAdd::new(fd, PollEvents::OUT.bits().into()).build(),
-                    Work::Read(_) => {
-                        opcode::Read::new(fd, block.as_mut_ptr(), BLOCK as u32).offset((i * BLOCK) as u64).build()
+                    Work::Poll(_) => {
+                        opcode::PollAdd::new(fd, PollEvents::OUT.bits().into()).build()
                     }
+                    Work::Read(_) => opcode::Read::new(fd, block.as_mut_ptr(), BLOCK as u32)
+                        .offset((i * BLOCK) as u64)
+                        .build(),
                 };
                 // SAFETY: the block lives until the batch has ended.
                 unsafe { submission.push(&entry.user_data(i as u64)).unwrap() };
@@ -281,7 +301,8 @@ fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
     Box::new(move || match work {
         Work::Poll(fd) => {
             for _ in 0..batch {
-                let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+                let mut poll =
+                    libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
                 // SAFETY: one is there.
                 assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1);
             }
@@ -290,7 +311,12 @@ fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
             for (i, block) in blocks.iter_mut().enumerate() {
                 // SAFETY: the block is ours.
                 let read = unsafe {
-                    libc::pread(fd.as_raw_fd(), block.as_mut_ptr().cast(), BLOCK, (i * BLOCK) as libc::off_t)
+                    libc::pread(
+                        fd.as_raw_fd(),
+                        block.as_mut_ptr().cast(),
+                        BLOCK,
+                        (i * BLOCK) as libc::off_t,
+                    )
                 };
                 assert_eq!(read, BLOCK as isize);
             }
@@ -316,10 +342,9 @@ fn linux_aio_tokio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     let mut blocks: Vec<_> = (0..batch).map(|_| LockedBuf::with_size(BLOCK).unwrap()).collect();
     Some(Box::new(move || {
         let _alive = &context;
-        let reads = blocks
-            .iter_mut()
-            .enumerate()
-            .map(|(i, block)| file.read_at(&handle, (i * BLOCK) as u64, block, BLOCK as u64, ReadFlags::empty()));
+        let reads = blocks.iter_mut().enumerate().map(|(i, block)| {
+            file.read_at(&handle, (i * BLOCK) as u64, block, BLOCK as u64, ReadFlags::empty())
+        });
         let mut reads: Vec<Pin<Box<_>>> = reads.map(Box::pin).collect();
         tasks.block_on(
             &runtime,
@@ -342,7 +367,8 @@ fn linux_aio_tokio(_: Work<'_>, _: usize) -> Option<Contender<'_>> {
     None
 }
 
-// --- system calls -----------------------------------------------------------------------------------------------------------
+// --- system calls
+// -----------------------------------------------------------------------------------------------------------
 
 /// System calls per operation, of a child that makes its contender itself.
 fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
@@ -381,7 +407,8 @@ fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
     (marks == 2).then(|| (stops / 2 - 1) as f64 / (BATCHES * batch) as f64)
 }
 
-// --- the table --------------------------------------------------------------------------------------------------------------
+// --- the table
+// --------------------------------------------------------------------------------------------------------------
 
 type Make = fn(Work<'_>, usize) -> Option<Contender<'_>>;
 
@@ -434,7 +461,11 @@ fn count(name: &str, work: Work<'_>, batch: usize) -> String {
     )
 }
 
-fn line(name: &str, batch: impl std::fmt::Display, cells: [Option<String>; CONTENDERS.len()]) -> String {
+fn line(
+    name: &str,
+    batch: impl std::fmt::Display,
+    cells: [Option<String>; CONTENDERS.len()],
+) -> String {
     let cells = cells.map(|cell| format!("{:>16}", cell.unwrap_or_else(|| "-".to_owned())));
     format!("{name:10}{batch:>6}{}", cells.concat())
 }
@@ -448,7 +479,9 @@ fn main() {
     let works = [("poll", Work::Poll(eventfd.as_fd())), ("read 4 KiB", Work::Read(file.as_fd()))];
     let names = line("", "batch", CONTENDERS.map(|(name, _)| Some(name.to_owned())));
 
-    println!("ns per operation, median of {ROUNDS} rounds; in brackets the Queue's time divided by it\n{names}");
+    println!(
+        "ns per operation, median of {ROUNDS} rounds; in brackets the Queue's time divided by it\n{names}"
+    );
     for (name, work) in works {
         BATCHES.iter().for_each(|&batch| println!("{}", compare(name, work, batch)));
     }
@@ -475,7 +508,10 @@ fn empty() {
     let mut others = [io_event::default(); 128];
     let mut looks: [(_, Look); 3] = [
         ("Queue::reap", Box::new(|| queue.reap(|_| {}))),
-        ("the call", Box::new(|| io_getevents(id, 0, &mut events, Some(&timespec::default())).unwrap())),
+        (
+            "the call",
+            Box::new(|| io_getevents(id, 0, &mut events, Some(&timespec::default())).unwrap()),
+        ),
         (
             "libaio's io_getevents",
             Box::new(|| {
@@ -494,7 +530,8 @@ fn empty() {
             times.push((thread_time() - cpu).as_nanos() as f64 / 10_000.0);
         }
     }
-    let times = looks.iter().zip(times).map(|((name, _), times)| format!("{name} {:.1} ns", median(times)));
+    let times =
+        looks.iter().zip(times).map(|((name, _), times)| format!("{name} {:.1} ns", median(times)));
     println!("nothing there: {}", times.collect::<Vec<_>>().join(", "));
 }
 
@@ -521,8 +558,10 @@ fn contexts() {
             times[4].push(micros(&mut || assert_eq!(unsafe { (library.destroy)(ctx) }, 0)));
         }
     }
-    let names = ["made", "destroyed", "sent into_background()", "made by libaio", "destroyed by libaio"];
+    let names =
+        ["made", "destroyed", "sent into_background()", "made by libaio", "destroyed by libaio"];
     let times = names.iter().zip(times).filter(|(_, times)| !times.is_empty());
-    let times: Vec<_> = times.map(|(name, times)| format!("{name} {:.0} us", median(times))).collect();
+    let times: Vec<_> =
+        times.map(|(name, times)| format!("{name} {:.0} us", median(times))).collect();
     println!("a context for 128: {}", times.join(", "));
 }

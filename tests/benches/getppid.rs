@@ -1,6 +1,8 @@
-//! What a system call costs that does nothing: `raw::getppid` against assembly by hand and other crates. Prints a table.
+//! What a system call costs that does nothing: `raw::getppid` against assembly by hand and other
+//! crates. Prints a table.
 //!
-//! Medians of rounds that take turns in one run: `cargo bench -p aio-tests --features bench --bench getppid`.
+//! Medians of rounds that take turns in one run: `cargo bench -p aio-tests --features bench --bench
+//! getppid`.
 
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 

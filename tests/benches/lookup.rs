@@ -1,8 +1,10 @@
-//! Names to numbers and back: `aio_sys::Abi` against the `syscalls` crate and libseccomp, in one run.
+//! Names to numbers and back: `aio_sys::Abi` against the `syscalls` crate and libseccomp, in one
+//! run.
 //!
-//! `cargo bench -p aio-tests --features bench` prints two tables. The first is of medians: in each round all of them look up the same calls
-//! in the same random order, in a random order of their own, so that what disturbs the machine disturbs all alike. The
-//! second is divan's, of the same look-ups one after the other.
+//! `cargo bench -p aio-tests --features bench` prints two tables. The first is of medians: in each
+//! round all of them look up the same calls in the same random order, in a random order of their
+//! own, so that what disturbs the machine disturbs all alike. The second is divan's, of the same
+//! look-ups one after the other.
 
 use aio_sys::Abi;
 use aio_tests::skip;
@@ -27,7 +29,11 @@ struct Wanted {
 
 impl Wanted {
     fn new(name: &str, number: u32) -> Wanted {
-        Wanted { name: name.to_owned(), c_name: CString::new(name).expect("no name has a NUL"), number }
+        Wanted {
+            name: name.to_owned(),
+            c_name: CString::new(name).expect("no name has a NUL"),
+            number,
+        }
     }
 }
 
@@ -48,12 +54,21 @@ static SECCOMP: LazyLock<Option<Seccomp>> = LazyLock::new(|| {
         let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
         (!symbol.is_null()).then_some(symbol)
     };
-    let (name, number) = (symbol(c"seccomp_syscall_resolve_name_arch")?, symbol(c"seccomp_syscall_resolve_num_arch")?);
+    let (name, number) = (
+        symbol(c"seccomp_syscall_resolve_name_arch")?,
+        symbol(c"seccomp_syscall_resolve_num_arch")?,
+    );
     // SAFETY: seccomp.h declares them so.
     Some(unsafe {
         Seccomp {
-            resolve_name: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32, *const c_char) -> c_int>(name),
-            resolve_number: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(u32, c_int) -> *mut c_char>(number),
+            resolve_name: std::mem::transmute::<
+                *mut c_void,
+                unsafe extern "C" fn(u32, *const c_char) -> c_int,
+            >(name),
+            resolve_number: std::mem::transmute::<
+                *mut c_void,
+                unsafe extern "C" fn(u32, c_int) -> *mut c_char,
+            >(number),
         }
     })
 });
@@ -105,7 +120,11 @@ macro_rules! contest {
     ($abi:expr, $sysno:ty, $token:expr) => {{
         let theirs = |name: &str| name.parse::<$sysno>().ok().map(|call| call.id() as u32);
         let mut sides = vec![
-            Side { who: "aio-sys", number: each(|w| $abi.number(&w.name)), name: each(|w| $abi.name(w.number)) },
+            Side {
+                who: "aio-sys",
+                number: each(|w| $abi.number(&w.name)),
+                name: each(|w| $abi.name(w.number)),
+            },
             Side {
                 who: "syscalls",
                 number: each(move |w| theirs(&w.name)),
@@ -119,12 +138,18 @@ macro_rules! contest {
                 name: each(|w| seccomp.has_name($token, w.number)),
             });
         }
-        let seccomp = |w: &Wanted| SECCOMP.as_ref().map(|seccomp| seccomp.number($token, &w.c_name));
-        let mut hits: Vec<_> = $abi.calls().map(|call| Wanted::new(call.name, call.number)).collect();
-        hits.retain(|w| theirs(&w.name) == Some(w.number) && seccomp(w).is_none_or(|found| found == Some(w.number)));
+        let seccomp =
+            |w: &Wanted| SECCOMP.as_ref().map(|seccomp| seccomp.number($token, &w.c_name));
+        let mut hits: Vec<_> =
+            $abi.calls().map(|call| Wanted::new(call.name, call.number)).collect();
+        hits.retain(|w| {
+            theirs(&w.name) == Some(w.number)
+                && seccomp(w).is_none_or(|found| found == Some(w.number))
+        });
         // Calls of other ABIs, and numbers beyond those of any.
         let others = Abi::ALL.iter().flat_map(|abi| abi.calls());
-        let mut misses: Vec<_> = others.map(|call| Wanted::new(call.name, call.number % 1000 + 1000)).collect();
+        let mut misses: Vec<_> =
+            others.map(|call| Wanted::new(call.name, call.number % 1000 + 1000)).collect();
         misses.sort_by(|a, b| a.name.cmp(&b.name));
         misses.dedup_by(|a, b| a.name == b.name);
         misses.retain(|w| {
@@ -202,7 +227,9 @@ fn main() {
     if SECCOMP.is_none() {
         skip("look-ups of libseccomp", "no libseccomp.so.2");
     }
-    println!("ns per look-up, median of {ROUNDS} rounds; behind it how many times that of aio-sys\n");
+    println!(
+        "ns per look-up, median of {ROUNDS} rounds; behind it how many times that of aio-sys\n"
+    );
     for Contest { abi, sides, hits, misses } in contests() {
         for (what, calls) in [("known", &hits), ("unknown", &misses)] {
             for (direction, look_ups) in [

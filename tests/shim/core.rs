@@ -1,7 +1,17 @@
-//! As much of `core`, and of `aio_sys::abi`, as the stubs need, so that they compile for a target whose standard library
-//! is not there. Someone puts `mod stub` and what is to be compiled behind it.
+//! As much of `core`, and of `aio_sys::abi`, as the stubs need, so that they compile for a target
+//! whose standard library is not there. Someone puts `mod stub` and what is to be compiled behind
+//! it.
 
-#![feature(arbitrary_self_types, asm_experimental_arch, auto_traits, decl_macro, lang_items, no_core, repr_simd, rustc_attrs)]
+#![feature(
+    arbitrary_self_types,
+    asm_experimental_arch,
+    auto_traits,
+    decl_macro,
+    lang_items,
+    no_core,
+    repr_simd,
+    rustc_attrs
+)]
 #![no_core]
 #![rustc_coherence_is_core]
 #![allow(dead_code, internal_features, non_camel_case_types, unused_imports)]
@@ -46,7 +56,8 @@ macro_rules! numbers {
 }
 numbers!(bool u8 u16 u32 u64 usize i8 i16 i32 i64 isize f32 f64);
 
-/// An operator of the language, which is a trait to the compiler even for the types that it knows itself.
+/// An operator of the language, which is a trait to the compiler even for the types that it knows
+/// itself.
 macro_rules! operator {
     ($item:literal $trait:ident $method:ident $operator:tt: $($number:ty)*) => {
         #[lang = $item]

@@ -1,4 +1,5 @@
-//! What the tests share: the crates that they are compared with, and a skip that a reader of the log sees.
+//! What the tests share: the crates that they are compared with, and a skip that a reader of the
+//! log sees.
 
 #[cfg(not(guest))]
 pub mod shim;
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 /// The repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package is a folder of the workspace")
 }
 
 /// Says that something was not checked, and why. The test harness does not capture it.
@@ -42,28 +45,41 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Where cargo keeps the source of a package that the workspace depends on. It is asked for a target without an operating
-/// system, for which `Cargo.toml` has those that are only read.
+/// Where cargo keeps the source of a package that the workspace depends on. It is asked for a
+/// target without an operating system, for which `Cargo.toml` has those that are only read.
 pub fn package_source(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version=1", "--filter-platform=x86_64-unknown-none", "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--filter-platform=x86_64-unknown-none",
+            "--manifest-path",
+        ])
         .arg(root().join("Cargo.toml"))
         .output()
         .expect("cargo runs");
     let text = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-    let version = |folder: &Path| Some(folder.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('-')?.to_owned());
-    let manifests = text.split('"').filter_map(|word| word.strip_suffix("/Cargo.toml")).map(Path::new);
-    let mut sources =
-        manifests.filter(|folder| version(folder).is_some_and(|version| version.starts_with(char::is_numeric)));
+    let version = |folder: &Path| {
+        Some(folder.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('-')?.to_owned())
+    };
+    let manifests =
+        text.split('"').filter_map(|word| word.strip_suffix("/Cargo.toml")).map(Path::new);
+    let mut sources = manifests.filter(|folder| {
+        version(folder).is_some_and(|version| version.starts_with(char::is_numeric))
+    });
     match (sources.next(), sources.next()) {
         (Some(source), None) => source.to_owned(),
-        (None, _) => panic!("cargo metadata does not know {name}: {}", String::from_utf8_lossy(&output.stderr)),
+        (None, _) => panic!(
+            "cargo metadata does not know {name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
         (_, Some(_)) => panic!("the workspace depends on two versions of {name}"),
     }
 }
 
-/// A C compiler of the machine, and the folder in which Debian keeps the kernel's headers for every word size.
+/// A C compiler of the machine, and the folder in which Debian keeps the kernel's headers for every
+/// word size.
 pub struct CCompiler {
     command: &'static str,
     headers: String,
@@ -73,16 +89,22 @@ impl CCompiler {
     /// The first there is.
     pub fn find() -> Option<CCompiler> {
         let multiarch = |command| Command::new(command).arg("-print-multiarch").output().ok();
-        let (command, output) = ["cc", "gcc", "clang"].into_iter().find_map(|cc| Some((cc, multiarch(cc)?)))?;
+        let (command, output) =
+            ["cc", "gcc", "clang"].into_iter().find_map(|cc| Some((cc, multiarch(cc)?)))?;
         let headers = format!("/usr/include/{}", String::from_utf8_lossy(&output.stdout).trim());
         Some(CCompiler { command, headers })
     }
 
     /// Runs it on a program; what it prints, or its first complaint.
     pub fn run(&self, flags: &[&str], program: &str) -> Result<String, String> {
-        let source = tempfile::Builder::new().suffix(".c").tempfile().expect("a temporary file can be made");
+        let source =
+            tempfile::Builder::new().suffix(".c").tempfile().expect("a temporary file can be made");
         std::fs::write(&source, program).expect("the temporary file can be written");
-        let output = Command::new(self.command).args(flags).args(["-I", &self.headers]).arg(source.path()).output();
+        let output = Command::new(self.command)
+            .args(flags)
+            .args(["-I", &self.headers])
+            .arg(source.path())
+            .output();
         let output = output.expect("the compiler was found");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() {

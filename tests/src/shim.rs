@@ -16,7 +16,8 @@ fn rustc() -> Command {
 fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let shim = include_str!("../shim/core.rs");
-    fs::write(folder.path().join("shim.rs"), format!("{shim}\n{program}")).expect("it can be written");
+    fs::write(folder.path().join("shim.rs"), format!("{shim}\n{program}"))
+        .expect("it can be written");
     let output = rustc()
         // What takes the place of `core` is no stable Rust.
         .env("RUSTC_BOOTSTRAP", "1")
@@ -71,9 +72,11 @@ pub struct Way<'t> {
     pub stubs: String,
 }
 
-/// Whether the compiler has an `asm!` for every ABI that some compiler has one for; if not, says what is not checked.
+/// Whether the compiler has an `asm!` for every ABI that some compiler has one for; if not, says
+/// what is not checked.
 pub fn has_asm(tables: &Tables, what: &str) -> bool {
-    let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    let minor =
+        |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     let stable = |abi: &Abi| match &abi.stub()?.asm {
         Asm::Stable(version) => minor(version),
         _ => None,
@@ -92,11 +95,14 @@ pub fn has_asm(tables: &Tables, what: &str) -> bool {
 pub fn ways(tables: &Tables) -> Vec<Way<'_>> {
     let output = rustc().args(["--print", "target-list"]).output().expect("rustc runs");
     let list = String::from_utf8(output.stdout).expect("rustc speaks UTF-8");
-    let means = |target: &&str, abi: &Abi| aio_sys::Abi::of(target).is_some_and(|found| found.as_str() == abi.name);
+    let means = |target: &&str, abi: &Abi| {
+        aio_sys::Abi::of(target).is_some_and(|found| found.as_str() == abi.name)
+    };
     let mut ways = Vec::new();
     for abi in &tables.abis {
         let Some(convention) = abi.stub() else { continue };
-        let targets: Vec<_> = list.lines().filter(|target| means(target, abi)).map(str::to_owned).collect();
+        let targets: Vec<_> =
+            list.lines().filter(|target| means(target, abi)).map(str::to_owned).collect();
         let text = emit::target(tables, abi).expect("the committed tables are right");
         let mut stubs = module(&text, "", "stub");
         let mut way = |name: String, convention, stubs| {
@@ -115,7 +121,8 @@ pub fn ways(tables: &Tables) -> Vec<Way<'_>> {
 
 /// The text of a module; where a compiler's features choose among several, the last has the stubs.
 fn module(text: &str, indent: &str, name: &str) -> String {
-    let from = text.rfind(&format!("\n{indent}pub mod {name} {{")).expect("every way has its module") + 1;
+    let from =
+        text.rfind(&format!("\n{indent}pub mod {name} {{")).expect("every way has its module") + 1;
     let end = format!("\n{indent}}}\n");
     let length = text[from..].find(&end).expect("a module ends");
     text[from..from + length + end.len()].to_owned()
@@ -124,9 +131,14 @@ fn module(text: &str, indent: &str, name: &str) -> String {
 impl Way<'_> {
     /// Name and type of each parameter of a stub, as it is declared.
     pub fn parameters(&self, count: usize) -> Vec<(String, String)> {
-        let (_, rest) = self.stubs.split_once(&format!(" fn syscall{count}(")).expect("there is a stub for each count");
+        let (_, rest) = self
+            .stubs
+            .split_once(&format!(" fn syscall{count}("))
+            .expect("there is a stub for each count");
         let (list, _) = rest.split_once(')').expect("a list of parameters ends");
-        let pair = |parameter: &str| parameter.split_once(": ").map(|(name, of)| (name.to_owned(), of.to_owned()));
+        let pair = |parameter: &str| {
+            parameter.split_once(": ").map(|(name, of)| (name.to_owned(), of.to_owned()))
+        };
         list.split(", ").map(|parameter| pair(parameter).expect("a parameter has a type")).collect()
     }
 
@@ -136,7 +148,9 @@ impl Way<'_> {
         if let Failure::Flag(flag) = &self.convention.failure {
             registers.push(flag);
         }
-        registers.extend(self.convention.destroyed.iter().flat_map(|row| &row.registers).map(String::as_str));
+        registers.extend(
+            self.convention.destroyed.iter().flat_map(|row| &row.registers).map(String::as_str),
+        );
         registers
     }
 }

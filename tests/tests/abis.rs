@@ -19,7 +19,9 @@ fn with_calls(mut check: impl FnMut(Abi, &aio_codegen::tables::Abi, &[Call<'_>])
 /// Numbers that are easily got wrong, for an ABI that has these.
 fn boundaries(numbers: impl Iterator<Item = u32>) -> BTreeSet<u32> {
     let powers = (0..32).map(|bit| 1 << bit).chain([0, u32::MAX]);
-    let near = powers.chain(numbers).flat_map(|n| (0..3u32).flat_map(move |d| [n.wrapping_sub(d), n.wrapping_add(d)]));
+    let near = powers
+        .chain(numbers)
+        .flat_map(|n| (0..3u32).flat_map(move |d| [n.wrapping_sub(d), n.wrapping_add(d)]));
     (0..2000).chain(near).collect()
 }
 
@@ -29,7 +31,10 @@ fn every_abi_is_there_with_what_is_known_of_it() {
     let names: Vec<_> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
     assert_eq!(Abi::ALL.iter().map(|abi| abi.as_str()).collect::<Vec<_>>(), names);
     for (abi, known) in Abi::ALL.iter().zip(&tables.abis) {
-        assert_eq!((abi.to_string(), abi.bits(), abi.base()), (known.name.clone(), known.bits, known.base));
+        assert_eq!(
+            (abi.to_string(), abi.bits(), abi.base()),
+            (known.name.clone(), known.bits, known.base)
+        );
         assert_eq!(abi.linux(), tables.table(&known.table).unwrap().linux);
         assert_eq!(known.name.parse(), Ok(*abi));
     }
@@ -50,7 +55,10 @@ fn each_number_gives_what_the_tables_say_and_every_other_number_nothing() {
             assert_eq!(abi.name(number), call.map(|call| call.name), "{abi} {number}");
             assert_eq!(abi.entry(number), call.and_then(|call| call.entry), "{abi} {number}");
             assert_eq!(abi.compat(number), call.and_then(|call| call.compat), "{abi} {number}");
-            assert_eq!(abi.call(number).map(|call| (call.number, call.name)), call.map(|call| (number, call.name)));
+            assert_eq!(
+                abi.call(number).map(|call| (call.number, call.name)),
+                call.map(|call| (number, call.name))
+            );
         }
         let expected: Vec<_> = known.values().map(|call| (call.number, call.name)).collect();
         let pair = |call: aio_sys::Call| (call.number, call.name);
@@ -81,7 +89,9 @@ fn each_name_gives_its_number_and_every_other_text_nothing() {
             bytes[at] ^= 1;
             texts.insert(String::from_utf8(bytes).unwrap());
         }
-        texts.extend(["\0", "a", "é", "_time64_time64_time64_time64"].map(|end| format!("{name}{end}")));
+        texts.extend(
+            ["\0", "a", "é", "_time64_time64_time64_time64"].map(|end| format!("{name}{end}")),
+        );
     }
     assert!(texts.len() > 20 * every.len());
     with_calls(|abi, _, calls| {
@@ -99,14 +109,20 @@ fn each_name_gives_its_number_and_every_other_text_nothing() {
 fn a_call_is_translated_by_its_name() {
     let mut all = Vec::new();
     with_calls(|abi, _, calls| {
-        let numbers: BTreeMap<String, u32> = calls.iter().map(|call| (call.name.to_owned(), call.number)).collect();
+        let numbers: BTreeMap<String, u32> =
+            calls.iter().map(|call| (call.name.to_owned(), call.number)).collect();
         all.push((abi, numbers));
     });
     for (from, _) in &all {
         for call in from.calls() {
             for (to, numbers) in &all {
                 let expected = numbers.get(call.name).copied();
-                assert_eq!(Abi::translate(call.number, *from, *to), expected, "{} of {from} on {to}", call.name);
+                assert_eq!(
+                    Abi::translate(call.number, *from, *to),
+                    expected,
+                    "{} of {from} on {to}",
+                    call.name
+                );
             }
         }
         assert_eq!(Abi::translate(u32::MAX, *from, *from), None);
@@ -120,13 +136,15 @@ fn a_prototype_is_one_that_the_tables_have() {
     for abi in Abi::ALL {
         for call in abi.calls() {
             let Some(entry) = call.entry else { continue };
-            let known: Vec<_> = prototypes.iter().filter(|prototype| prototype.entry == entry).collect();
+            let known: Vec<_> =
+                prototypes.iter().filter(|prototype| prototype.entry == entry).collect();
             let Some(prototype) = call.prototype else {
                 without += 1;
                 continue;
             };
             with += 1;
-            let args: Vec<_> = prototype.args().map(|arg| (arg.ctype.to_owned(), arg.name.to_owned())).collect();
+            let args: Vec<_> =
+                prototype.args().map(|arg| (arg.ctype.to_owned(), arg.name.to_owned())).collect();
             assert!(
                 known.iter().any(|k| k.args == args
                     && k.source == prototype.source()
@@ -140,7 +158,10 @@ fn a_prototype_is_one_that_the_tables_have() {
     }
     assert!(with > 10 * without, "{with} entry points have a prototype, {without} have none");
     let entry = |abi: Abi| abi.prototype(abi.number("io_submit").unwrap()).unwrap().to_string();
-    assert_eq!(entry(Abi::X32), "compat_aio_context_t ctx_id, int nr, compat_uptr_t __user * iocbpp");
+    assert_eq!(
+        entry(Abi::X32),
+        "compat_aio_context_t ctx_id, int nr, compat_uptr_t __user * iocbpp"
+    );
 }
 
 #[test]
@@ -149,7 +170,11 @@ fn what_an_abi_lacks_has_a_reason() {
         for abi in Abi::ALL {
             let reason = abi.absent(&absent.name);
             if absent.holds(abi.as_str(), abi.linux()) {
-                assert_eq!(reason.map(|r| (r.why, r.instead)), Some((&*absent.why, &*absent.instead)), "{abi}");
+                assert_eq!(
+                    reason.map(|r| (r.why, r.instead)),
+                    Some((&*absent.why, &*absent.instead)),
+                    "{abi}"
+                );
                 assert_eq!(abi.number(&absent.name), None, "{abi} has {}", absent.name);
             }
         }
@@ -181,7 +206,8 @@ fn rustc_s_targets_have_the_abi_that_their_cfg_says() {
             }
         };
         let value = |key: &str| {
-            let mut values = cfg.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix("=\""));
+            let mut values =
+                cfg.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix("=\""));
             values.next().map_or("", |value| value.trim_end_matches('"'))
         };
         let (arch, width) = (value("target_arch"), value("target_pointer_width"));
@@ -195,8 +221,14 @@ fn rustc_s_targets_have_the_abi_that_their_cfg_says() {
 #[test]
 fn dpkg_s_triplets_have_an_abi_of_their_word_size_and_architecture() {
     let print = |arguments: &[&str]| {
-        let output = Command::new("dpkg-architecture").args(arguments).stderr(std::process::Stdio::null()).output();
-        output.ok().filter(|output| output.status.success()).map(|output| String::from_utf8(output.stdout).unwrap())
+        let output = Command::new("dpkg-architecture")
+            .args(arguments)
+            .stderr(std::process::Stdio::null())
+            .output();
+        output
+            .ok()
+            .filter(|output| output.status.success())
+            .map(|output| String::from_utf8(output.stdout).unwrap())
     };
     let Some(list) = print(&["-L"]) else { return skip("dpkg's triplets", "no dpkg-architecture") };
     // Ports to other kernels, and with other C libraries, have a prefix.
@@ -206,8 +238,12 @@ fn dpkg_s_triplets_have_an_abi_of_their_word_size_and_architecture() {
     for arch in list.lines().filter(linux) {
         let facts = print(&["-a", arch]).unwrap();
         let value = |key: &str| {
-            let mut values = facts.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-            values.next().unwrap_or_else(|| panic!("dpkg-architecture says no {key} of {arch}")).to_owned()
+            let mut values =
+                facts.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            values
+                .next()
+                .unwrap_or_else(|| panic!("dpkg-architecture says no {key} of {arch}"))
+                .to_owned()
         };
         let triplet = value("DEB_HOST_GNU_TYPE");
         let Some(abi) = Abi::of(&triplet) else {
@@ -217,7 +253,8 @@ fn dpkg_s_triplets_have_an_abi_of_their_word_size_and_architecture() {
         assert_eq!(abi.bits().to_string(), value("DEB_HOST_ARCH_BITS"), "{triplet} is {abi}");
         compared += 1;
     }
-    // Left the kernel before these tables began: AVR32, M32R, TILE-Gx. Never was in it: ilp32 on arm64.
+    // Left the kernel before these tables began: AVR32, M32R, TILE-Gx. Never was in it: ilp32 on
+    // arm64.
     let old = ["aarch64-linux-gnu_ilp32", "avr32-linux-gnu", "m32r-linux-gnu", "tilegx-linux-gnu"];
     assert!(unknown.iter().eq(old), "{unknown:?}");
     assert!(compared > 40, "only {compared} triplets");
@@ -258,7 +295,11 @@ fn a_triple_means_one_abi() {
         for pattern in abi.triples.iter().filter(|pattern| !pattern.starts_with('!')) {
             let plain = pattern.replace('*', "");
             let found = Abi::of(&plain).map(Abi::as_str);
-            assert!(found == Some(&*abi.name) || found.is_none(), "{pattern} of {} is {found:?}", abi.name);
+            assert!(
+                found == Some(&*abi.name) || found.is_none(),
+                "{pattern} of {} is {found:?}",
+                abi.name
+            );
         }
     }
 }
@@ -274,14 +315,27 @@ fn error_numbers_differ_by_architecture() {
             "sparc" => 90,
             _ => 38,
         };
-        assert_eq!((abi.errno("ENOSYS"), abi.errno_name(enosys)), (Some(enosys), Some("ENOSYS")), "{abi}");
+        assert_eq!(
+            (abi.errno("ENOSYS"), abi.errno_name(enosys)),
+            (Some(enosys), Some("ENOSYS")),
+            "{abi}"
+        );
         let errnos = tables.errnos(&known.arch).unwrap();
         for value in 0..=u16::MAX {
             let first = errnos.iter().find(|errno| errno.value == u32::from(value));
-            assert_eq!(abi.errno_name(value), first.map(|errno| errno.name.as_str()), "{abi} {value}");
+            assert_eq!(
+                abi.errno_name(value),
+                first.map(|errno| errno.name.as_str()),
+                "{abi} {value}"
+            );
         }
         for errno in &errnos {
-            assert_eq!(abi.errno(&errno.name).map(u32::from), Some(errno.value), "{abi} {}", errno.name);
+            assert_eq!(
+                abi.errno(&errno.name).map(u32::from),
+                Some(errno.value),
+                "{abi} {}",
+                errno.name
+            );
         }
         assert_eq!((abi.errno(""), abi.errno("ENOSUCH"), abi.errno("enosys")), (None, None, None));
     }
@@ -306,7 +360,10 @@ fn serde_takes_back_what_it_gave() {
     }
     assert_eq!(serde_json::from_str::<Errno>("\"EWOULDBLOCK\"").unwrap(), Errno::EAGAIN);
     for (text, why) in [
-        ("\"ENOSUCH\"", "invalid value: string \"ENOSUCH\", expected the name or the number of an error"),
+        (
+            "\"ENOSUCH\"",
+            "invalid value: string \"ENOSUCH\", expected the name or the number of an error",
+        ),
         ("0", "invalid value: integer `0`, expected the name or the number of an error"),
         ("4096", "invalid value: integer `4096`, expected the name or the number of an error"),
         ("65537", "invalid value: integer `65537`, expected the name or the number of an error"),

@@ -1,13 +1,16 @@
-//! What the kernel makes of each io_* call: counts, short counts, every documented error, and the ring.
+//! What the kernel makes of each io_* call: counts, short counts, every documented error, and the
+//! ring.
 //!
-//! The expected values are the kernel's own (fs/aio.c, io_submit(2) and its kin); nothing is assumed to have been set up
-//! but a file in the temporary folder.
+//! The expected values are the kernel's own (fs/aio.c, io_submit(2) and its kin); nothing is
+//! assumed to have been set up but a file in the temporary folder.
 
 #[path = "common/aio.rs"]
 mod common;
 
 use aio_sys::types::*;
-use aio_sys::{ContextId, Errno, io_cancel, io_destroy, io_getevents, io_pgetevents, io_setup, io_submit, raw};
+use aio_sys::{
+    ContextId, Errno, io_cancel, io_destroy, io_getevents, io_pgetevents, io_setup, io_submit, raw,
+};
 use common::{AIO_CALLS, aio_nr, eventfd, file, in_child, pair, pipe, refuse};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -39,7 +42,8 @@ impl Context {
         unsafe { io_submit(self.0, iocbs) }
     }
 
-    /// The error of a request that has no buffer, or that the kernel refuses before it looks at one.
+    /// The error of a request that has no buffer, or that the kernel refuses before it looks at
+    /// one.
     fn refusal(&self, mut request: iocb) -> Errno {
         // SAFETY: the request is refused, and if it is not, the test fails.
         match unsafe { self.submit(&[&mut request]) } {
@@ -83,7 +87,8 @@ fn poll(file: &impl AsRawFd, events: i16, data: u64) -> iocb {
     request
 }
 
-// --- io_setup and io_destroy ------------------------------------------------------------------------------------------
+// --- io_setup and io_destroy
+// ------------------------------------------------------------------------------------------
 
 #[test]
 fn setup_wants_an_empty_id_and_a_number() {
@@ -95,15 +100,22 @@ fn setup_wants_an_empty_id_and_a_number() {
     assert_eq!(io_setup(0, &mut id), Err(Errno::EINVAL));
     assert_eq!(io_setup(1 << 24, &mut id), Err(Errno::EINVAL), "beyond the kernel's limit");
     // SAFETY: the kernel refuses the address.
-    assert_eq!(Errno::decode(unsafe { raw::io_setup(1, ptr::without_provenance_mut(1)) }), Err(Errno::EFAULT));
+    assert_eq!(
+        Errno::decode(unsafe { raw::io_setup(1, ptr::without_provenance_mut(1)) }),
+        Err(Errno::EFAULT)
+    );
 }
 
 /// More than the whole system may have is refused as the quota is, without using any of it up.
 #[test]
 fn setup_beyond_the_quota_is_eagain() {
-    let limit: u32 = std::fs::read_to_string("/proc/sys/fs/aio-max-nr").unwrap().trim().parse().unwrap();
+    let limit: u32 =
+        std::fs::read_to_string("/proc/sys/fs/aio-max-nr").unwrap().trim().parse().unwrap();
     if limit >= 4_000_000 {
-        return aio_tests::skip("EAGAIN of io_setup", "fs.aio-max-nr is beyond the kernel's own limit here");
+        return aio_tests::skip(
+            "EAGAIN of io_setup",
+            "fs.aio-max-nr is beyond the kernel's own limit here",
+        );
     }
     assert_eq!(io_setup(limit + 1, &mut { ContextId::NONE }), Err(Errno::EAGAIN));
 }
@@ -124,9 +136,16 @@ fn destroy_knows_no_context_twice() {
 fn the_ring_is_as_the_kernel_writes_it() {
     let context = Context::new(1);
     // SAFETY: the kernel has mapped the ring there, readable, and the context lives.
-    let ring = unsafe { ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize).read_volatile() };
+    let ring = unsafe {
+        ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize).read_volatile()
+    };
     assert_eq!((ring.magic, ring.compat_features, ring.incompat_features, ring.header_length), {
-        (AIO_RING_MAGIC, AIO_RING_COMPAT_FEATURES, AIO_RING_INCOMPAT_FEATURES, size_of::<aio_ring>() as u32)
+        (
+            AIO_RING_MAGIC,
+            AIO_RING_COMPAT_FEATURES,
+            AIO_RING_INCOMPAT_FEATURES,
+            size_of::<aio_ring>() as u32,
+        )
     });
     assert_eq!((ring.head, ring.tail), (0, 0));
     assert!(ring.nr > 1);
@@ -137,23 +156,30 @@ fn the_ring_is_as_the_kernel_writes_it() {
 fn the_ring_holds_the_events_that_the_call_returns() {
     let context = Context::new(3);
     let (_reader, writer) = pair();
-    let mut polls = [0x0123_4567_89ab_cdef, 2, u64::MAX].map(|data| poll(&writer, libc::POLLOUT, data));
+    let mut polls =
+        [0x0123_4567_89ab_cdef, 2, u64::MAX].map(|data| poll(&writer, libc::POLLOUT, data));
     // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&polls.each_mut()) }, Ok(3));
     let ring = ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize);
-    // SAFETY: the kernel has mapped the ring there, readable, and the context lives. It writes no event while no request is
-    // in flight: a poll of what is ready is done when it has been submitted.
-    let (header, in_ring) = unsafe { (ring.read_volatile(), ring.add(1).cast::<[io_event; 3]>().read_volatile()) };
+    // SAFETY: the kernel has mapped the ring there, readable, and the context lives. It writes no
+    // event while no request is in flight: a poll of what is ready is done when it has been
+    // submitted.
+    let (header, in_ring) =
+        unsafe { (ring.read_volatile(), ring.add(1).cast::<[io_event; 3]>().read_volatile()) };
     assert_eq!((header.head, header.tail), (0, 3));
     let mut returned = [io_event::default(); 3];
     assert_eq!(io_getevents(context.0, 3, &mut returned, None), Ok(3));
     assert_eq!(in_ring, returned);
-    assert_eq!(returned.map(|event| event.obj), polls.each_ref().map(|poll| ptr::from_ref(poll).addr() as u64));
+    assert_eq!(
+        returned.map(|event| event.obj),
+        polls.each_ref().map(|poll| ptr::from_ref(poll).addr() as u64)
+    );
     // SAFETY: as above.
     assert_eq!(unsafe { ring.read_volatile() }.head, 3);
 }
 
-// --- io_submit: counts --------------------------------------------------------------------------------------------
+// --- io_submit: counts
+// --------------------------------------------------------------------------------------------
 
 #[test]
 fn two_requests_in_one_call_move_the_right_bytes() {
@@ -166,7 +192,11 @@ fn two_requests_in_one_call_move_the_right_bytes() {
     // SAFETY: both buffers live, untouched, until the events are reaped below.
     assert_eq!(unsafe { context.submit(&[&mut first, &mut second]) }, Ok(2));
     let events = context.reap(2);
-    assert_eq!((events[0].res, events[1].res), (10, 10), "the second read ends at the end of the file");
+    assert_eq!(
+        (events[0].res, events[1].res),
+        (10, 10),
+        "the second read ends at the end of the file"
+    );
     assert_eq!(events[0].obj, ptr::from_ref(&first).addr() as u64);
     assert_eq!(low.to_vec(), (5..15).collect::<Vec<u8>>());
     assert_eq!(high[..10].to_vec(), (90..100).collect::<Vec<u8>>());
@@ -185,15 +215,20 @@ fn writes_and_syncs_reach_the_file() {
     // SAFETY: `data` outlives the events.
     assert_eq!(unsafe { context.submit(&[&mut write, &mut vectored]) }, Ok(2));
     assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [64, 64]);
-    let mut syncs = [IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC].map(|opcode| request(opcode, &file, ptr::null(), 0, 0));
+    let mut syncs =
+        [IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC].map(|opcode| request(opcode, &file, ptr::null(), 0, 0));
     let [fsync, fdsync] = &mut syncs;
     // SAFETY: a sync has no buffer.
     match unsafe { context.submit(&[fsync, fdsync]) } {
-        Ok(2) => assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [0, 0]),
+        Ok(2) => {
+            assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [0, 0])
+        }
         other => panic!("{other:?}"),
     }
     let mut buffers = [[0u8; 50], [0u8; 50]];
-    let iovec = buffers.each_mut().map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: 50 });
+    let iovec = buffers
+        .each_mut()
+        .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: 50 });
     let mut read = request(IOCB_CMD_PREADV, &file, iovec.as_ptr().cast(), 2, 28);
     // SAFETY: the buffers live until the event is reaped.
     assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
@@ -201,7 +236,8 @@ fn writes_and_syncs_reach_the_file() {
     assert_eq!(buffers, [[7; 50]; 2]);
 }
 
-/// The kernel marks a request that it takes, in the field that changes places with another on big-endian, and nowhere else.
+/// The kernel marks a request that it takes, in the field that changes places with another on
+/// big-endian, and nowhere else.
 #[test]
 fn the_kernel_writes_the_key_and_nothing_else() {
     let context = Context::new(1);
@@ -210,7 +246,8 @@ fn the_kernel_writes_the_key_and_nothing_else() {
     let mut read = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 4, 3);
     (read.aio_data, read.aio_key, read.aio_rw_flags) = (u64::MAX, u32::MAX, RWF_HIPRI);
     // SAFETY: a structure of integers without padding.
-    let bytes = |request: &iocb| unsafe { ptr::from_ref(request).cast::<[u8; size_of::<iocb>()]>().read() };
+    let bytes =
+        |request: &iocb| unsafe { ptr::from_ref(request).cast::<[u8; size_of::<iocb>()]>().read() };
     let before = bytes(&read);
     // SAFETY: the buffer lives until the event is reaped.
     assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
@@ -222,7 +259,8 @@ fn the_kernel_writes_the_key_and_nothing_else() {
     assert_eq!((event.data, event.res, event.res2), (u64::MAX, 4, 0));
 }
 
-/// The C library has the same structures, each of its fields at the place that its own headers give it.
+/// The C library has the same structures, each of its fields at the place that its own headers give
+/// it.
 #[test]
 fn the_c_library_has_the_same_structures() {
     macro_rules! same {
@@ -239,7 +277,8 @@ fn nothing_submitted_is_zero_and_needs_a_context() {
     // SAFETY: there is no request.
     assert_eq!(unsafe { context.submit(&[]) }, Ok(0));
     // SAFETY: there is no request, so the array is not looked at.
-    let untouched = unsafe { raw::io_submit(context.0.as_raw(), 0, ptr::without_provenance_mut(1)) };
+    let untouched =
+        unsafe { raw::io_submit(context.0.as_raw(), 0, ptr::without_provenance_mut(1)) };
     assert_eq!(untouched, 0);
     // SAFETY: as above.
     assert_eq!(unsafe { io_submit(ContextId::NONE, &[]) }, Err(Errno::EINVAL));
@@ -272,7 +311,8 @@ fn a_longer_count_than_the_ring_has_events_is_cut() {
     let mut request = poll(&writer, libc::POLLOUT, 1);
     let mut array = [&raw mut request, ptr::null_mut()];
     // SAFETY: the kernel reads the array up to the null, which it refuses.
-    let taken = unsafe { raw::io_submit(context.0.as_raw(), core::ffi::c_long::MAX, array.as_mut_ptr()) };
+    let taken =
+        unsafe { raw::io_submit(context.0.as_raw(), core::ffi::c_long::MAX, array.as_mut_ptr()) };
     assert_eq!(taken, 1, "cut to what the ring has room for, it went on to the second");
     context.reap(1);
 }
@@ -293,7 +333,11 @@ fn slots_come_back_only_when_events_are_reaped() {
     };
     assert_eq!(full, Errno::EAGAIN);
     let again = poll(&writer, libc::POLLOUT, 0);
-    assert_eq!(context.refusal(again), Errno::EAGAIN, "the requests are done, and still hold their slots");
+    assert_eq!(
+        context.refusal(again),
+        Errno::EAGAIN,
+        "the requests are done, and still hold their slots"
+    );
     context.reap(taken);
     let mut request = again;
     // SAFETY: a poll has no buffer.
@@ -301,7 +345,8 @@ fn slots_come_back_only_when_events_are_reaped() {
     context.reap(1);
 }
 
-// --- io_submit: errors ------------------------------------------------------------------------------------------------
+// --- io_submit: errors
+// ------------------------------------------------------------------------------------------------
 
 #[test]
 fn einval_of_submit() {
@@ -309,7 +354,8 @@ fn einval_of_submit() {
     let file = file(10);
     let mut buffer = [0u8; 16];
     let good = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 16, 0);
-    let refused = |what: &str, request: iocb| assert_eq!(context.refusal(request), Errno::EINVAL, "{what}");
+    let refused =
+        |what: &str, request: iocb| assert_eq!(context.refusal(request), Errno::EINVAL, "{what}");
     refused("reserved field", iocb { aio_reserved2: 1, ..good });
     refused("length beyond isize", iocb { aio_nbytes: u64::MAX, ..good });
     refused("unknown opcode", iocb { aio_lio_opcode: 99, ..good });
@@ -317,8 +363,14 @@ fn einval_of_submit() {
     refused("negative offset", iocb { aio_offset: -1, ..good });
     refused("sync with a buffer", iocb { aio_lio_opcode: IOCB_CMD_FSYNC, ..good });
     refused("sync of what has none", request(IOCB_CMD_FSYNC, &eventfd(), ptr::null(), 0, 0));
-    refused("read of a folder", request(IOCB_CMD_PREAD, &File::open("/").unwrap(), ptr::null(), 0, 0));
-    refused("more iovecs than 1024", iocb { aio_lio_opcode: IOCB_CMD_PREADV, aio_nbytes: 1025, ..good });
+    refused(
+        "read of a folder",
+        request(IOCB_CMD_PREAD, &File::open("/").unwrap(), ptr::null(), 0, 0),
+    );
+    refused(
+        "more iovecs than 1024",
+        iocb { aio_lio_opcode: IOCB_CMD_PREADV, aio_nbytes: 1025, ..good },
+    );
     refused(
         "resfd that is no eventfd",
         iocb { aio_flags: IOCB_FLAG_RESFD, aio_resfd: file.as_raw_fd() as u32, ..good },
@@ -342,13 +394,25 @@ fn efault_of_submit() {
     let id = context.0.as_raw();
     let bad = ptr::without_provenance_mut::<iocb>(1);
     // SAFETY: the kernel refuses the addresses.
-    let (array, element) =
-        unsafe { (raw::io_submit(id, 1, ptr::without_provenance_mut(1)), raw::io_submit(id, 1, [bad].as_mut_ptr())) };
-    assert_eq!((Errno::decode(array), Errno::decode(element)), (Err(Errno::EFAULT), Err(Errno::EFAULT)));
+    let (array, element) = unsafe {
+        (
+            raw::io_submit(id, 1, ptr::without_provenance_mut(1)),
+            raw::io_submit(id, 1, [bad].as_mut_ptr()),
+        )
+    };
+    assert_eq!(
+        (Errno::decode(array), Errno::decode(element)),
+        (Err(Errno::EFAULT), Err(Errno::EFAULT))
+    );
     let nowhere = ptr::without_provenance::<u8>(1);
-    assert_eq!(context.refusal(request(IOCB_CMD_PREADV, &file, nowhere, 1, 0)), Errno::EFAULT, "iovec array");
-    // The last page but one is the kernel's on a 64-bit kernel; a 32-bit process may own nearly all that it can name. That of
-    // s390x has an address space of its own, and finds nothing there only when it writes.
+    assert_eq!(
+        context.refusal(request(IOCB_CMD_PREADV, &file, nowhere, 1, 0)),
+        Errno::EFAULT,
+        "iovec array"
+    );
+    // The last page but one is the kernel's on a 64-bit kernel; a 32-bit process may own nearly all
+    // that it can name. That of s390x has an address space of its own, and finds nothing there
+    // only when it writes.
     if cfg!(target_pointer_width = "64") {
         let kernel = ptr::without_provenance::<u8>(usize::MAX - 8191);
         let read = request(IOCB_CMD_PREAD, &file, kernel, 1, 0);
@@ -361,8 +425,16 @@ fn efault_of_submit() {
     }
     // A request that the kernel cannot mark is refused too.
     // SAFETY: an anonymous mapping that nobody else knows of.
-    let page =
-        unsafe { libc::mmap(ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+    let page = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            4096,
+            libc::PROT_READ,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
     // SAFETY: the kernel cannot write to the page, and refuses.
     let read_only = unsafe { raw::io_submit(id, 1, [page.cast::<iocb>()].as_mut_ptr()) };
     assert_eq!(Errno::decode(read_only), Err(Errno::EFAULT));
@@ -379,7 +451,11 @@ fn ebadf_of_submit() {
     let data = [0u8; 1];
     let write = request(IOCB_CMD_PWRITE, &read_only, data.as_ptr(), 1, 0);
     assert_eq!(context.refusal(write), Errno::EBADF, "write on a descriptor for reading");
-    assert_eq!(context.refusal(iocb { aio_fildes: u32::MAX, ..write }), Errno::EBADF, "no descriptor");
+    assert_eq!(
+        context.refusal(iocb { aio_fildes: u32::MAX, ..write }),
+        Errno::EBADF,
+        "no descriptor"
+    );
     let unsignalled = iocb { aio_flags: IOCB_FLAG_RESFD, aio_resfd: u32::MAX, ..write };
     assert_eq!(context.refusal(unsignalled), Errno::EBADF, "no eventfd");
 }
@@ -416,8 +492,8 @@ fn eperm_of_submit() {
     });
 }
 
-/// The other cause: a file that may only grow, written as if it might not. Only root can make one, on a file system with
-/// such flags.
+/// The other cause: a file that may only grow, written as if it might not. Only root can make one,
+/// on a file system with such flags.
 #[test]
 fn eperm_of_submit_on_an_append_only_file() {
     let path = tempfile::NamedTempFile::new().unwrap();
@@ -438,7 +514,10 @@ fn eperm_of_submit_on_an_append_only_file() {
     // The file could not be removed otherwise.
     set(0);
     if refused == Err(Errno::EOPNOTSUPP) {
-        return aio_tests::skip("EPERM of io_submit on an append-only file", "RWF_NOAPPEND needs Linux 6.9");
+        return aio_tests::skip(
+            "EPERM of io_submit on an append-only file",
+            "RWF_NOAPPEND needs Linux 6.9",
+        );
     }
     assert_eq!(refused, Err(Errno::EPERM));
 }
@@ -455,7 +534,8 @@ fn enosys_of_every_call() {
         let mut request = iocb::default();
         let none = Err(Errno::ENOSYS);
         // SAFETY: nothing happens; the kernel does not get the calls.
-        let (submitted, destroyed) = unsafe { (context.submit(&[&mut request]), io_destroy(context.0)) };
+        let (submitted, destroyed) =
+            unsafe { (context.submit(&[&mut request]), io_destroy(context.0)) };
         io_setup(1, &mut { ContextId::NONE }) == Err(Errno::ENOSYS)
             && submitted == none
             && destroyed == Err(Errno::ENOSYS)
@@ -477,18 +557,19 @@ fn what_goes_wrong_later_is_told_in_the_event() {
     (read.aio_data, write.aio_data) = (1, 2);
     // SAFETY: nothing is mapped at the address of the read; the write's byte is static.
     assert_eq!(unsafe { context.submit(&[&mut read, &mut write]) }, Ok(2));
-    let results: Vec<_> = context.reap(2).iter().map(|event| Errno::decode(event.res as isize)).collect();
+    let results: Vec<_> =
+        context.reap(2).iter().map(|event| Errno::decode(event.res as isize)).collect();
     assert_eq!(results, [Err(Errno::EFAULT), Err(Errno::EPIPE)]);
 }
 
-// --- against the plain calls -----------------------------------------------------------------------------------------
+// --- against the plain calls
+// -----------------------------------------------------------------------------------------
 
 /// What the C library's call gives.
 fn plain(result: libc::ssize_t) -> Result<i64, Errno> {
     match result {
-        -1 => {
-            Errno::decode(-(std::io::Error::last_os_error().raw_os_error().unwrap() as isize)).map(|_| unreachable!())
-        }
+        -1 => Errno::decode(-(std::io::Error::last_os_error().raw_os_error().unwrap() as isize))
+            .map(|_| unreachable!()),
         result => Ok(result as i64),
     }
 }
@@ -511,10 +592,14 @@ impl Context {
 fn fsync_ends_as_fsync_does() {
     let context = Context::new(1);
     let written = tempfile::NamedTempFile::new().unwrap();
-    let (read_only, folder) =
-        (File::open(written.path()).unwrap(), File::open(written.path().parent().unwrap()).unwrap());
-    let (path, null) =
-        (File::options().custom_flags(libc::O_PATH).read(true).open("/").unwrap(), File::open("/dev/null").unwrap());
+    let (read_only, folder) = (
+        File::open(written.path()).unwrap(),
+        File::open(written.path().parent().unwrap()).unwrap(),
+    );
+    let (path, null) = (
+        File::options().custom_flags(libc::O_PATH).read(true).open("/").unwrap(),
+        File::open("/dev/null").unwrap(),
+    );
     let ((reader, writer), counter, (socket, _)) = (pipe(), eventfd(), pair());
     let files: [BorrowedFd<'_>; 9] = [
         written.as_fd(),
@@ -529,12 +614,17 @@ fn fsync_ends_as_fsync_does() {
     ];
     for (at, file) in files.iter().enumerate() {
         // SAFETY: it takes no pointer.
-        let (fsync, fdatasync) = unsafe { (libc::fsync(file.as_raw_fd()), libc::fdatasync(file.as_raw_fd())) };
+        let (fsync, fdatasync) =
+            unsafe { (libc::fsync(file.as_raw_fd()), libc::fdatasync(file.as_raw_fd())) };
         for (opcode, result) in [(IOCB_CMD_FSYNC, fsync), (IOCB_CMD_FDSYNC, fdatasync)] {
             // The two agree in their errors.
             let expected = if result == 0 { Ok(0) } else { plain(-1) };
             // SAFETY: a sync has no buffer.
-            assert_eq!(unsafe { context.outcome(request(opcode, file, ptr::null(), 0, 0)) }, expected, "file {at}");
+            assert_eq!(
+                unsafe { context.outcome(request(opcode, file, ptr::null(), 0, 0)) },
+                expected,
+                "file {at}"
+            );
         }
     }
 }
@@ -549,9 +639,21 @@ fn poll_ends_as_poll_does() {
     let (reader, writer) = pipe();
     let (widow, _) = pipe();
     let (counter, regular) = (eventfd(), file(1));
-    let files = [near.as_fd(), alone.as_fd(), writer.as_fd(), widow.as_fd(), counter.as_fd(), regular.as_fd()];
+    let files = [
+        near.as_fd(),
+        alone.as_fd(),
+        writer.as_fd(),
+        widow.as_fd(),
+        counter.as_fd(),
+        regular.as_fd(),
+    ];
     for (at, file) in files.iter().enumerate() {
-        for asked in [libc::POLLIN, libc::POLLOUT, libc::POLLIN | libc::POLLOUT, libc::POLLRDHUP | libc::POLLOUT] {
+        for asked in [
+            libc::POLLIN,
+            libc::POLLOUT,
+            libc::POLLIN | libc::POLLOUT,
+            libc::POLLRDHUP | libc::POLLOUT,
+        ] {
             let mut expected = libc::pollfd { fd: file.as_raw_fd(), events: asked, revents: 0 };
             // SAFETY: one structure.
             unsafe { libc::poll(&raw mut expected, 1, 0) };
@@ -565,7 +667,8 @@ fn poll_ends_as_poll_does() {
     drop(reader);
 }
 
-/// `RWF_NOWAIT` where there is nothing to read, and where there is; `RWF_APPEND` where the offset says otherwise.
+/// `RWF_NOWAIT` where there is nothing to read, and where there is; `RWF_APPEND` where the offset
+/// says otherwise.
 #[test]
 fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
     let context = Context::new(1);
@@ -589,12 +692,18 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
                     (&far).write_all(&[1; 16]).unwrap();
                 }
                 // SAFETY: the vector is of one buffer, which nobody else uses.
-                let expected =
-                    plain(unsafe { libc::preadv2(source.as_raw_fd(), &raw const vector, 1, offset as _, flags) });
-                // An offset of -1 is what the plain call has for a file without offsets, which has no use for any.
+                let expected = plain(unsafe {
+                    libc::preadv2(source.as_raw_fd(), &raw const vector, 1, offset as _, flags)
+                });
+                // An offset of -1 is what the plain call has for a file without offsets, which has
+                // no use for any.
                 let read = flagged(IOCB_CMD_PREADV, source, offset.max(0), flags);
                 // SAFETY: as above; the request is done when this returns.
-                assert_eq!(unsafe { context.outcome(read) }, expected, "{name}, full: {full}, {flags:#x}");
+                assert_eq!(
+                    unsafe { context.outcome(read) },
+                    expected,
+                    "{name}, full: {full}, {flags:#x}"
+                );
             }
         }
     }
@@ -602,15 +711,21 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
     let files = [file(10), file(10)];
     for flags in [0, RWF_APPEND, RWF_APPEND | RWF_DSYNC] {
         // SAFETY: as above.
-        let expected = plain(unsafe { libc::pwritev2(files[0].as_raw_fd(), &raw const vector, 1, 4, flags) });
+        let expected =
+            plain(unsafe { libc::pwritev2(files[0].as_raw_fd(), &raw const vector, 1, 4, flags) });
         // SAFETY: as above.
-        assert_eq!(unsafe { context.outcome(flagged(IOCB_CMD_PWRITEV, &files[1], 4, flags)) }, expected, "{flags:#x}");
+        assert_eq!(
+            unsafe { context.outcome(flagged(IOCB_CMD_PWRITEV, &files[1], 4, flags)) },
+            expected,
+            "{flags:#x}"
+        );
         let [theirs, ours] = files.each_ref().map(|file| file.metadata().unwrap().len());
         assert_eq!(ours, theirs, "{flags:#x}");
     }
 }
 
-// --- io_cancel ----------------------------------------------------------------------------------------------------
+// --- io_cancel
+// ----------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_poll_is_cancelled_by_an_error_and_a_result_of_zero() {
@@ -624,11 +739,16 @@ fn a_poll_is_cancelled_by_an_error_and_a_result_of_zero() {
     assert_eq!(result.data, 77, "never written");
     let event = context.reap(1)[0];
     assert_eq!((event.data, event.res), (9, 0));
-    assert_eq!(io_cancel(context.0, &request, &mut result), Err(Errno::EINVAL), "there is nothing left to cancel");
+    assert_eq!(
+        io_cancel(context.0, &request, &mut result),
+        Err(Errno::EINVAL),
+        "there is nothing left to cancel"
+    );
     assert_eq!(io_cancel(ContextId::NONE, &request, &mut result), Err(Errno::EINVAL));
 }
 
-// --- io_getevents and io_pgetevents -------------------------------------------------------------------------------
+// --- io_getevents and io_pgetevents
+// -------------------------------------------------------------------------------
 
 #[test]
 fn waiting_takes_as_long_as_it_was_told() {
@@ -636,25 +756,45 @@ fn waiting_takes_as_long_as_it_was_told() {
     let mut events = [io_event::default()];
     let wait = timespec { tv_sec: 0, tv_nsec: 30_000_000 };
     for (name, waited) in [
-        ("io_getevents", &mut || io_getevents(context.0, 1, &mut events, Some(&wait)) as Result<usize, Errno>),
+        ("io_getevents", &mut || {
+            io_getevents(context.0, 1, &mut events, Some(&wait)) as Result<usize, Errno>
+        }),
         ("io_pgetevents", &mut || {
-            io_pgetevents(context.0, 1, &mut [io_event::default()], Some(&wait), Some(&sigset_t::default()))
+            io_pgetevents(
+                context.0,
+                1,
+                &mut [io_event::default()],
+                Some(&wait),
+                Some(&sigset_t::default()),
+            )
         }),
     ] as [(&str, &mut dyn FnMut() -> Result<usize, Errno>); 2]
     {
         let start = Instant::now();
         assert_eq!(waited(), Ok(0), "{name}");
-        assert!(start.elapsed() >= Duration::from_millis(30), "{name} came back after {:?}", start.elapsed());
+        assert!(
+            start.elapsed() >= Duration::from_millis(30),
+            "{name} came back after {:?}",
+            start.elapsed()
+        );
     }
     let long = timespec { tv_sec: 1000, tv_nsec: 0 };
-    assert_eq!(io_getevents(context.0, 0, &mut events, Some(&long)), Ok(0), "a minimum of 0 never waits");
+    assert_eq!(
+        io_getevents(context.0, 0, &mut events, Some(&long)),
+        Ok(0),
+        "a minimum of 0 never waits"
+    );
 }
 
 #[test]
 fn einval_of_getevents() {
     let context = Context::new(1);
     let mut events = [io_event::default()];
-    assert_eq!(io_getevents(context.0, 2, &mut events, None), Err(Errno::EINVAL), "more than there is room for");
+    assert_eq!(
+        io_getevents(context.0, 2, &mut events, None),
+        Err(Errno::EINVAL),
+        "more than there is room for"
+    );
     assert_eq!(io_getevents(ContextId::NONE, 0, &mut events, None), Err(Errno::EINVAL));
     assert_eq!(io_pgetevents(ContextId::NONE, 0, &mut events, None, None), Err(Errno::EINVAL));
 }
@@ -677,7 +817,8 @@ fn a_signal_ends_the_wait() {
     extern "C" fn nothing(_: i32) {}
     in_child(|| {
         let context = Context::new(1);
-        // SAFETY: the handler does nothing; the signal is blocked and pending when the call below begins.
+        // SAFETY: the handler does nothing; the signal is blocked and pending when the call below
+        // begins.
         unsafe {
             libc::signal(common::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t);
             let mut blocked: libc::sigset_t = std::mem::zeroed();
@@ -688,13 +829,16 @@ fn a_signal_ends_the_wait() {
         let mut events = [io_event::default()];
         let wait = timespec { tv_sec: 10, tv_nsec: 0 };
         let none_blocked = sigset_t::default();
-        io_pgetevents(context.0, 1, &mut events, Some(&timespec { tv_sec: 0, tv_nsec: 1 }), None) == Ok(0)
-            && io_pgetevents(context.0, 1, &mut events, Some(&wait), Some(&none_blocked)) == Err(Errno::EINTR)
+        io_pgetevents(context.0, 1, &mut events, Some(&timespec { tv_sec: 0, tv_nsec: 1 }), None)
+            == Ok(0)
+            && io_pgetevents(context.0, 1, &mut events, Some(&wait), Some(&none_blocked))
+                == Err(Errno::EINTR)
     });
 }
 
-/// One signal of each word of the mask, the kernel's first and last among them: those that it blocks do not end the wait,
-/// that which it lets through does, its handler runs, and the thread's own mask is as before.
+/// One signal of each word of the mask, the kernel's first and last among them: those that it
+/// blocks do not end the wait, that which it lets through does, its handler runs, and the thread's
+/// own mask is as before.
 #[test]
 fn the_mask_is_in_force_while_it_waits() {
     static RUNS: AtomicI32 = AtomicI32::new(0);
@@ -719,7 +863,8 @@ fn the_mask_is_in_force_while_it_waits() {
             libc::pthread_sigmask(common::SIG_BLOCK, ptr::null(), &raw mut set);
             signals.map(|signal| libc::sigismember(&raw const set, signal))
         };
-        // SAFETY: the handler adds to a number; all of the signals are blocked before one is pending.
+        // SAFETY: the handler adds to a number; all of the signals are blocked before one is
+        // pending.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             for signal in signals {
@@ -729,7 +874,9 @@ fn the_mask_is_in_force_while_it_waits() {
             libc::pthread_sigmask(common::SIG_BLOCK, &raw const set, ptr::null_mut());
         }
         let soon = timespec { tv_sec: 0, tv_nsec: 20_000_000 };
-        let wait = |mask: sigset_t| io_pgetevents(context.0, 1, &mut [io_event::default()], Some(&soon), Some(&mask));
+        let wait = |mask: sigset_t| {
+            io_pgetevents(context.0, 1, &mut [io_event::default()], Some(&soon), Some(&mask))
+        };
         for signal in signals {
             // SAFETY: the signal is blocked, and stays pending.
             unsafe { libc::raise(signal) };
@@ -757,13 +904,25 @@ fn time64_waits_for_what_its_upper_half_says() {
         let mut time = __kernel_timespec { tv_sec: seconds, tv_nsec: nanoseconds };
         let mut event = io_event::default();
         // SAFETY: one event, a time to read, no mask.
-        let result =
-            unsafe { raw::io_pgetevents_time64(context.0.as_raw(), 1, 1, &raw mut event, &raw mut time, ptr::null()) };
+        let result = unsafe {
+            raw::io_pgetevents_time64(
+                context.0.as_raw(),
+                1,
+                1,
+                &raw mut event,
+                &raw mut time,
+                ptr::null(),
+            )
+        };
         Errno::decode(result).map(|count| (count, event.data))
     };
     let start = Instant::now();
     assert_eq!(wait(0, 50_000_000), Ok((0, 0)));
-    assert!(start.elapsed() >= Duration::from_millis(50), "it came back after {:?}", start.elapsed());
+    assert!(
+        start.elapsed() >= Duration::from_millis(50),
+        "it came back after {:?}",
+        start.elapsed()
+    );
     let start = Instant::now();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -772,7 +931,11 @@ fn time64_waits_for_what_its_upper_half_says() {
         });
         assert_eq!(wait(1 << 32, 0), Ok((1, 3)));
     });
-    assert!(start.elapsed() >= Duration::from_millis(50), "it came back after {:?}", start.elapsed());
+    assert!(
+        start.elapsed() >= Duration::from_millis(50),
+        "it came back after {:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
@@ -794,7 +957,8 @@ fn an_eventfd_counts_completions() {
     assert_eq!(count, 2);
 }
 
-// --- what is not touched ----------------------------------------------------------------------------------------------
+// --- what is not touched
+// ----------------------------------------------------------------------------------------------
 
 #[test]
 fn errno_is_left_alone() {

@@ -37,13 +37,26 @@ fn assert_refused(args: &[&str], status: i32, sentence: &str) {
 /// The lines for scripts.
 fn results(stdout: &str) -> Vec<HashMap<&str, &str>> {
     let lines = stdout.lines().filter_map(|line| line.strip_prefix("result "));
-    lines.map(|line| line.split(' ').map(|pair| pair.split_once('=').expect("KEY=VALUE")).collect()).collect()
+    lines
+        .map(|line| line.split(' ').map(|pair| pair.split_once('=').expect("KEY=VALUE")).collect())
+        .collect()
 }
 
 #[test]
 fn a_run_for_each_depth_with_figures_that_agree() {
-    let args =
-        ["--depth", "1,5", "--block=8k", "--seconds", "0.2", "--buffered", "--seed", "3", "--batch", "2", "file"];
+    let args = [
+        "--depth",
+        "1,5",
+        "--block=8k",
+        "--seconds",
+        "0.2",
+        "--buffered",
+        "--seed",
+        "3",
+        "--batch",
+        "2",
+        "file",
+    ];
     let Output { status, stdout, stderr } = run(&TempDir::new().unwrap(), &args);
     assert_eq!((status.code(), stderr.as_slice()), (Some(0), b"".as_slice()));
     assert!(!stdout.contains(&0x1b) && !stdout.contains(&b'\r'), "not a terminal");
@@ -63,7 +76,8 @@ fn a_run_for_each_depth_with_figures_that_agree() {
         assert!(times[4] <= seconds * 1e6);
     }
     let percents = stdout.lines().filter(|line| line.starts_with("  <"));
-    let sum: f64 = percents.map(|line| line.split_whitespace().nth(3).unwrap().parse::<f64>().unwrap()).sum();
+    let sum: f64 =
+        percents.map(|line| line.split_whitespace().nth(3).unwrap().parse::<f64>().unwrap()).sum();
     assert!((sum - 200.0).abs() < 0.5, "two histograms, {sum} %");
 }
 
@@ -74,7 +88,10 @@ fn bad_usage_is_status_2_and_says_what_is_wanted() {
         (&["a", "b"], "one FILE is needed, 2 given"),
         (&["--fast", "file"], r#"unknown option "--fast""#),
         (&["file", "--depth"], "--depth needs a value"),
-        (&["--depth", "1,0", "file"], r#"--depth takes numbers from 1 on, separated by commas, not "1,0""#),
+        (
+            &["--depth", "1,0", "file"],
+            r#"--depth takes numbers from 1 on, separated by commas, not "1,0""#,
+        ),
         (&["--block", "1000", "file"], "--block takes a multiple of 512"),
         (&["--block", "99999999999999999999m", "file"], "--block takes a multiple of 512"),
         (&["--seconds=0", "file"], "--seconds takes a number above 0"),
@@ -94,12 +111,20 @@ fn files_that_cannot_be_measured_are_named() {
         1,
         r#""file" is too small: it has 1048576 bytes, and a block has 2097152"#,
     );
-    assert_refused(&["/dev/null"], 1, r#""/dev/null" is neither a regular file nor a block device"#);
+    assert_refused(
+        &["/dev/null"],
+        1,
+        r#""/dev/null" is neither a regular file nor a block device"#,
+    );
     assert_refused(&["."], 1, r#""." is neither a regular file nor a block device"#);
     // Files of /sys have a size, and no disk.
     let sys = "/sys/kernel/mm/transparent_hugepage/enabled";
     if Path::new(sys).exists() {
-        assert_refused(&["--direct", sys], 1, "refuses O_DIRECT: take a file on a disk, or --buffered");
+        assert_refused(
+            &["--direct", sys],
+            1,
+            "refuses O_DIRECT: take a file on a disk, or --buffered",
+        );
         assert_refused(&["--buffered", sys], 1, "the file has shrunk");
     }
 }
@@ -108,9 +133,17 @@ fn files_that_cannot_be_measured_are_named() {
 fn a_quota_that_does_not_suffice_is_a_sentence() {
     let quota: u64 = fs::read_to_string("/proc/sys/fs/aio-max-nr").unwrap().trim().parse().unwrap();
     if quota < 1 << 22 {
-        assert_refused(&["--buffered", "--depth", &(quota + 1).to_string(), "file"], 1, "quota is used up");
+        assert_refused(
+            &["--buffered", "--depth", &(quota + 1).to_string(), "file"],
+            1,
+            "quota is used up",
+        );
     }
-    assert_refused(&["--buffered", "--depth", "4294967295", "file"], 1, "more than the kernel allows one context");
+    assert_refused(
+        &["--buffered", "--depth", "4294967295", "file"],
+        1,
+        "more than the kernel allows one context",
+    );
 }
 
 #[test]
@@ -119,7 +152,9 @@ fn an_interruption_reports_what_was_measured_and_kills() {
     fs::write(room.path().join("file"), vec![7; 1 << 20]).unwrap();
     for signal in [libc::SIGINT, libc::SIGTERM] {
         let mut command = Command::new(program());
-        command.args(["--buffered", "--seconds", "60", "--depth", "4,8", "file"]).current_dir(&room);
+        command
+            .args(["--buffered", "--seconds", "60", "--depth", "4,8", "file"])
+            .current_dir(&room);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         thread::sleep(Duration::from_millis(300));
         // SAFETY: a process of ours, which was not waited for yet.
@@ -142,5 +177,8 @@ fn output_that_cannot_be_written_is_a_failure_and_no_panic() {
     command.args(["--buffered", "--seconds", "0.01", "file"]).current_dir(&room).stdout(full());
     let output = command.stderr(Stdio::piped()).output().unwrap();
     let sentence = "aiobench: cannot write to standard output: ENOSPC (No space left on device)\n";
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(1), sentence));
+    assert_eq!(
+        (output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()),
+        (Some(1), sentence)
+    );
 }

@@ -1,4 +1,5 @@
-//! The example `aiocp`, as its users meet it: what needs no root. `ci/aiocp` has the rest, on file systems of its own.
+//! The example `aiocp`, as its users meet it: what needs no root. `ci/aiocp` has the rest, on file
+//! systems of its own.
 
 #[path = "common/example.rs"]
 mod common;
@@ -19,7 +20,8 @@ use tempfile::TempDir;
 
 const CHUNK: usize = 256 << 10;
 
-/// The program: the one that `$AIOCP` names, or the example, built by the cargo that runs this test.
+/// The program: the one that `$AIOCP` names, or the example, built by the cargo that runs this
+/// test.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -56,7 +58,8 @@ impl Room {
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).expect("the directory is there");
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -70,7 +73,8 @@ impl Room {
     /// Runs it, and sees to it that it succeeds with one line on standard output.
     fn copy(&self, src: &str, dst: &str) -> String {
         let Output { status, stdout, stderr } = self.command([src, dst]).output().unwrap();
-        let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+        let (stdout, stderr) =
+            (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
         assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "copying {src} to {dst}");
         assert_eq!(stdout.lines().count(), 1, "{stdout}");
         stdout
@@ -105,7 +109,21 @@ fn content(len: usize) -> Vec<u8> {
 #[test]
 fn files_of_every_size_around_a_block_and_a_buffer() {
     let room = Room::new();
-    let sizes = [0, 1, 511, 512, 513, 4095, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 16 * CHUNK, (10 << 20) + 1];
+    let sizes = [
+        0,
+        1,
+        511,
+        512,
+        513,
+        4095,
+        4096,
+        4097,
+        CHUNK - 1,
+        CHUNK,
+        CHUNK + 1,
+        16 * CHUNK,
+        (10 << 20) + 1,
+    ];
     for size in sizes {
         let bytes = content(size);
         room.write("src", &bytes);
@@ -124,7 +142,8 @@ fn the_report_counts_requests_and_names_both_sides() {
     let room = Room::new();
     room.write("src", content(2 * CHUNK + 1));
     let report = room.copy("src", "dst");
-    let direct = |side: &str| [" yes", " no"].iter().any(|word| report.contains(&format!("{side}{word}")));
+    let direct =
+        |side: &str| [" yes", " no"].iter().any(|word| report.contains(&format!("{side}{word}")));
     assert!(report.starts_with("524289 bytes (512.0 KiB) in "), "{report}");
     // Three reads, three writes, one fsync.
     assert!(report.contains("/s, 7 requests, O_DIRECT: "), "{report}");
@@ -145,7 +164,9 @@ fn a_sparse_file_is_copied_with_zeros_for_its_holes() {
 fn a_new_file_gets_the_permissions_of_the_source_less_the_umask() {
     let room = Room::new();
     room.write("src", content(5000));
-    for (umask, mode, copied) in [(0o022, 0o777, 0o755), (0o077, 0o644, 0o600), (0, 0o666, 0o666), (0, 0o4755, 0o755)] {
+    for (umask, mode, copied) in
+        [(0o022, 0o777, 0o755), (0o077, 0o644, 0o600), (0, 0o666, 0o666), (0, 0o4755, 0o755)]
+    {
         fs::set_permissions(room.path("src"), Permissions::from_mode(mode)).unwrap();
         let mut command = room.command(["src", "dst"]);
         // SAFETY: umask is async-signal-safe, and takes no memory.
@@ -175,7 +196,10 @@ fn a_directory_is_copied_into_and_never_replaced() {
     for name in ["dir", "dir/", "dir/.", "dir/other"] {
         room.copy("src", name);
     }
-    assert_eq!((room.read("dir/src"), room.read("dir/other")), (b"content".to_vec(), b"content".to_vec()));
+    assert_eq!(
+        (room.read("dir/src"), room.read("dir/other")),
+        (b"content".to_vec(), b"content".to_vec())
+    );
     fs::create_dir_all(room.path("full/src")).unwrap();
     room.refuse("src", "full", r#"cannot write "full/src": EISDIR (Is a directory)"#);
 }
@@ -214,7 +238,11 @@ fn sources_that_cannot_be_read_are_named() {
     room.refuse("nothing", "dst", r#"cannot read "nothing": ENOENT (No such file or directory)"#);
     room.refuse("dir", "dst", r#""dir" is a directory"#);
     room.refuse("", "dst", r#"cannot read "": ENOENT (No such file or directory)"#);
-    room.refuse("two\nlines", "dst", r#"cannot read "two\nlines": ENOENT (No such file or directory)"#);
+    room.refuse(
+        "two\nlines",
+        "dst",
+        r#"cannot read "two\nlines": ENOENT (No such file or directory)"#,
+    );
     room.write("secret", "content");
     fs::set_permissions(room.path("secret"), Permissions::from_mode(0o000)).unwrap();
     if File::open(room.path("secret")).is_ok() {
@@ -228,13 +256,21 @@ fn destinations_that_cannot_be_made_are_named() {
     let room = Room::new();
     room.write("src", content(5000));
     room.write("file", "old");
-    room.refuse("src", "no/dst", r#"cannot create a file in "no": ENOENT (No such file or directory)"#);
+    room.refuse(
+        "src",
+        "no/dst",
+        r#"cannot create a file in "no": ENOENT (No such file or directory)"#,
+    );
     room.refuse("src", "dst/", r#""dst/" is not a directory"#);
     room.refuse("src", "dst/.", r#""dst/." is not a directory"#);
     room.refuse("src", "file/", r#"cannot write "file/": ENOTDIR (Not a directory)"#);
     room.refuse("src", "", r#""" is not a directory"#);
     let long = "x".repeat(256);
-    room.refuse("src", &long, &format!(r#"cannot write "{long}": ENAMETOOLONG (File name too long)"#));
+    room.refuse(
+        "src",
+        &long,
+        &format!(r#"cannot write "{long}": ENAMETOOLONG (File name too long)"#),
+    );
     assert_eq!(room.read("file"), b"old");
 }
 
@@ -242,7 +278,11 @@ fn destinations_that_cannot_be_made_are_named() {
 fn a_full_device_is_one_sentence_with_the_offset() {
     let room = Room::new();
     room.write("src", content(5000));
-    room.refuse("src", "/dev/full", r#"cannot write "/dev/full" at offset 0: ENOSPC (No space left on device)"#);
+    room.refuse(
+        "src",
+        "/dev/full",
+        r#"cannot write "/dev/full" at offset 0: ENOSPC (No space left on device)"#,
+    );
     room.copy("src", "/dev/null");
 }
 
@@ -291,7 +331,9 @@ fn short_reads_are_continued() {
 #[test]
 fn a_source_that_is_shorter_than_its_size_is_copied_to_its_end() {
     let name = "/sys/kernel/mm/transparent_hugepage/enabled";
-    let Ok(bytes) = fs::read(name) else { return skip("a source below its size", &format!("no {name} here")) };
+    let Ok(bytes) = fs::read(name) else {
+        return skip("a source below its size", &format!("no {name} here"));
+    };
     let room = Room::new();
     room.copy(name, "dst");
     assert_eq!(room.read("dst"), bytes);
@@ -305,7 +347,12 @@ fn a_source_that_shrinks_meanwhile_ends_where_it_ends() {
         room.write("src", &bytes);
         let child = room.command(["src", "dst"]).stdout(Stdio::null()).spawn().unwrap();
         thread::sleep(Duration::from_millis(3));
-        File::options().write(true).open(room.path("src")).unwrap().set_len(CHUNK as u64 + 77).unwrap();
+        File::options()
+            .write(true)
+            .open(room.path("src"))
+            .unwrap()
+            .set_len(CHUNK as u64 + 77)
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         let copied = room.read("dst");
         assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
@@ -337,9 +384,15 @@ fn a_limit_on_the_size_of_files_is_one_sentence() {
     let limit = libc::rlimit { rlim_cur: 100_000, rlim_max: 100_000 };
     // SAFETY: setrlimit is async-signal-safe, and only reads `limit`.
     unsafe { command.pre_exec(move || Ok(_ = libc::setrlimit(libc::RLIMIT_FSIZE, &limit))) };
-    let sentence = format!("cannot make room for {CHUNK} bytes in {:?}: EFBIG (File too large)", room.path("dst"));
+    let sentence = format!(
+        "cannot make room for {CHUNK} bytes in {:?}: EFBIG (File too large)",
+        room.path("dst")
+    );
     assert_failed(&command.output().unwrap(), &sentence);
-    assert_eq!((room.names(), room.read("dst")), (vec!["dst".to_owned(), "src".to_owned()], b"old".to_vec()));
+    assert_eq!(
+        (room.names(), room.read("dst")),
+        (vec!["dst".to_owned(), "src".to_owned()], b"old".to_vec())
+    );
 }
 
 #[test]
@@ -347,8 +400,12 @@ fn an_interrupted_copy_leaves_nothing_and_dies_of_the_signal() {
     let room = Room::new();
     File::create(room.path("src")).unwrap().set_len(200 << 20).unwrap();
     room.write("old", "old");
-    for (signal, dst) in [(libc::SIGINT, "new"), (libc::SIGTERM, "old"), (libc::SIGHUP, "new"), (libc::SIGKILL, "old")]
-    {
+    for (signal, dst) in [
+        (libc::SIGINT, "new"),
+        (libc::SIGTERM, "old"),
+        (libc::SIGHUP, "new"),
+        (libc::SIGKILL, "old"),
+    ] {
         let child = room.command(["src", dst]).stdout(Stdio::null()).spawn().unwrap();
         thread::sleep(Duration::from_millis(20));
         // SAFETY: a process of ours, which was not waited for yet.
@@ -361,18 +418,26 @@ fn an_interrupted_copy_leaves_nothing_and_dies_of_the_signal() {
             continue;
         }
         assert_eq!(status.signal(), Some(signal));
-        assert_eq!((room.names(), room.read("old")), (vec!["old".to_owned(), "src".to_owned()], b"old".to_vec()));
+        assert_eq!(
+            (room.names(), room.read("old")),
+            (vec!["old".to_owned(), "src".to_owned()], b"old".to_vec())
+        );
     }
 }
 
 #[test]
 fn wrong_usage_is_status_2_and_says_how() {
     let room = Room::new();
-    for args in [&[][..], &["one"], &["one", "two", "three"], &["--fast", "one", "two"], &["-x", "one"]] {
+    for args in
+        [&[][..], &["one"], &["one", "two", "three"], &["--fast", "one", "two"], &["-x", "one"]]
+    {
         let Output { status, stdout, stderr } = room.command(args).output().unwrap();
         let stderr = String::from_utf8(stderr).unwrap();
         assert_eq!((status.code(), stdout.as_slice()), (Some(2), b"".as_slice()), "{args:?}");
-        assert!(stderr.starts_with("aiocp: ") && stderr.ends_with("; usage: aiocp [--help] SRC DST\n"), "{stderr}");
+        assert!(
+            stderr.starts_with("aiocp: ") && stderr.ends_with("; usage: aiocp [--help] SRC DST\n"),
+            "{stderr}"
+        );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     room.write("-src", "content");
@@ -395,7 +460,8 @@ fn output_that_cannot_be_written_is_a_failure_and_no_panic() {
     let room = Room::new();
     room.write("src", "content");
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
-    let output = room.command(["src", "dst"]).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+    let output =
+        room.command(["src", "dst"]).stdout(full()).stderr(Stdio::piped()).output().unwrap();
     assert_failed(&output, "cannot write to standard output: ENOSPC (No space left on device)");
     assert_eq!(room.read("dst"), b"content", "the copy was made all the same");
     let status = room.command(["nothing", "dst"]).stdout(full()).stderr(full()).status().unwrap();

@@ -1,4 +1,5 @@
-//! A queue allocates nothing once it is made. A program of its own, whose allocator counts by threads.
+//! A queue allocates nothing once it is made. A program of its own, whose allocator counts by
+//! threads.
 
 #[path = "common/aio.rs"]
 mod common;
@@ -64,7 +65,9 @@ fn nothing_is_allocated_once_it_is_made() {
             while batch.free() > 0 {
                 batch.fsync(none).unwrap();
             }
-            let Err(Full(back)) = batch.read(file.as_fd(), bufs.pop().unwrap(), 0) else { panic!("one too many") };
+            let Err(Full(back)) = batch.read(file.as_fd(), bufs.pop().unwrap(), 0) else {
+                panic!("one too many")
+            };
             bufs.push(back);
         });
         queue.clear_eventfd();

@@ -1,5 +1,6 @@
-//! What must not run beside other tests: the one uses up a quota of the whole system, the other asks for a process in which
-//! nothing was asked before. Cargo runs one test program after the other; in here a lock does.
+//! What must not run beside other tests: the one uses up a quota of the whole system, the other
+//! asks for a process in which nothing was asked before. Cargo runs one test program after the
+//! other; in here a lock does.
 
 #[path = "common/aio.rs"]
 mod common;
@@ -24,7 +25,10 @@ fn a_quota_that_is_used_up_is_told() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let limit = aio_max_nr();
     if limit > 4 << 20 {
-        return aio_tests::skip("the quota used up", "fs.aio-max-nr is more than a few contexts can use up");
+        return aio_tests::skip(
+            "the quota used up",
+            "fs.aio-max-nr is more than a few contexts can use up",
+        );
     }
     in_child(|| {
         let mut contexts = Vec::new();
@@ -37,7 +41,8 @@ fn a_quota_that_is_used_up_is_told() {
                     assert_eq!((error.errno, error.requested), (Errno::EAGAIN, piece));
                     let sentence = error.to_string();
                     assert!(
-                        sentence.contains("fs.aio-max-nr") && sentence.contains("/proc/sys/fs/aio-nr"),
+                        sentence.contains("fs.aio-max-nr")
+                            && sentence.contains("/proc/sys/fs/aio-nr"),
                         "{sentence}"
                     );
                     piece /= 2;

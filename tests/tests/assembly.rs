@@ -1,4 +1,5 @@
-//! What the compiler makes of a call, against assembly by hand: the same instructions, and none more.
+//! What the compiler makes of a call, against assembly by hand: the same instructions, and none
+//! more.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -7,7 +8,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-/// The instructions of each function, spaces as in the first of them; labels are numbered in the order of their jumps.
+/// The instructions of each function, spaces as in the first of them; labels are numbered in the
+/// order of their jumps.
 fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
     let mut functions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut name = String::new();
@@ -26,7 +28,8 @@ fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
             let words: Vec<_> = instruction.split_whitespace().collect();
             *instruction = match words.as_slice() {
                 [jump, target] if jump.starts_with('j') => {
-                    let number = targets.iter().position(|known| known == target).unwrap_or(targets.len());
+                    let number =
+                        targets.iter().position(|known| known == target).unwrap_or(targets.len());
                     targets.push((*target).to_owned());
                     format!("{jump} {number}")
                 }
@@ -53,7 +56,10 @@ fn no_instruction_more_than_by_hand() {
     // Without features the crate is a single one.
     rustc("aio-sys/src/lib.rs", &["--crate-name=aio_sys", "--crate-type=rlib"]);
     let from = "--extern=aio_sys=libaio_sys.rlib";
-    rustc("tests/assembly/calls.rs", &["--crate-type=lib", "--emit=asm", "-Cllvm-args=-x86-asm-syntax=intel", from]);
+    rustc(
+        "tests/assembly/calls.rs",
+        &["--crate-type=lib", "--emit=asm", "-Cllvm-args=-x86-asm-syntax=intel", from],
+    );
     let compiled = functions(&fs::read_to_string(folder.path().join("calls.s")).unwrap());
     let by_hand = functions(include_str!("../assembly/x86_64.s"));
     assert_eq!(by_hand.len(), compiled.len());

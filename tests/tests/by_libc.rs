@@ -1,5 +1,5 @@
-//! The stubs that stable compilers get where they have no `asm!`: made of the C library, they compile here, too, and are
-//! held against the stubs of this ABI.
+//! The stubs that stable compilers get where they have no `asm!`: made of the C library, they
+//! compile here, too, and are held against the stubs of this ABI.
 
 // No argument is wider than a register, and the module is the crate's own file.
 #![cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
@@ -54,9 +54,15 @@ fn arguments_arrive_in_their_places() {
     from.write_all(b"0123456789").unwrap();
     to.write_all(b"ab").unwrap();
     let (mut at, mut into) = (2i64, 1i64);
-    let words =
-        [from.as_raw_fd() as usize, &raw mut at as usize, to.as_raw_fd() as usize, &raw mut into as usize, 5, 0]
-            .map(Word);
+    let words = [
+        from.as_raw_fd() as usize,
+        &raw mut at as usize,
+        to.as_raw_fd() as usize,
+        &raw mut into as usize,
+        5,
+        0,
+    ]
+    .map(Word);
     let [a, b, c, d, e, f] = words;
     // SAFETY: both offsets are there to be read and written.
     let copied = unsafe { syscall6(nr::SYS_copy_file_range, a, b, c, d, e, f) };

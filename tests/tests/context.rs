@@ -41,7 +41,8 @@ fn data(context: &mut Context, min: usize) -> Vec<u64> {
     events[..taken].iter().map(|event| event.data).collect()
 }
 
-// --- submit -----------------------------------------------------------------------------------------------------------
+// --- submit
+// -----------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_refused_request_is_told_wherever_it_stands() {
@@ -57,7 +58,10 @@ fn a_refused_request_is_told_wherever_it_stands() {
         assert_eq!((outcome.accepted, outcome.rest.len()), (bad as usize, 3 - bad as usize));
         assert_eq!(outcome.rest[0].aio_data, bad);
         let error = outcome.error.unwrap();
-        assert_eq!((error.index, error.errno, error.cause), (bad as usize, Errno::EBADF, Cause::Refused));
+        assert_eq!(
+            (error.index, error.errno, error.cause),
+            (bad as usize, Errno::EBADF, Cause::Refused)
+        );
         assert_eq!(error.to_string(), format!("request {bad} was not accepted: {}", Errno::EBADF));
         let outcome = submit(&context, &outcome.rest[1..]);
         assert_eq!(outcome.all(), Ok(2 - bad as usize));
@@ -85,7 +89,10 @@ fn refusals(file: &File) {
     let refusals = [
         (Errno::EINVAL, iocb { aio_offset: -1, ..read }),
         (Errno::EBADF, iocb { aio_fildes: u32::MAX, ..read }),
-        (Errno::EFAULT, iocb { aio_lio_opcode: IOCB_CMD_PREADV, aio_buf: 1, aio_nbytes: 1, ..read }),
+        (
+            Errno::EFAULT,
+            iocb { aio_lio_opcode: IOCB_CMD_PREADV, aio_buf: 1, aio_nbytes: 1, ..read },
+        ),
         (Errno::EOPNOTSUPP, read.with_rw_flags(RwFlags::from_bits(1 << 30))),
         (Errno::EBADF, iocb { aio_resfd: u32::MAX, ..read }.with_flags(IocbFlags::RESFD)),
         (Errno::EINVAL, iocb { aio_resfd: fd, ..read }.with_flags(IocbFlags::RESFD)),
@@ -104,7 +111,11 @@ fn refusals(file: &File) {
             // SAFETY: the request that is no poll is refused.
             let outcome = unsafe { context.submit(&requests) };
             let error = outcome.error.unwrap();
-            assert_eq!((error.index, error.errno, error.cause), (at, errno, Cause::Refused), "{bad:?}");
+            assert_eq!(
+                (error.index, error.errno, error.cause),
+                (at, errno, Cause::Refused),
+                "{bad:?}"
+            );
             assert_eq!(data(&mut context, at).len(), at, "those before it went on");
         }
     }
@@ -118,9 +129,16 @@ fn a_full_ring_says_so_until_events_are_taken() {
     let mut polls = vec![poll(writer.as_raw_fd(), libc::POLLOUT, 0); capacity.events as usize + 1];
     let requests: Vec<&mut iocb> = polls.iter_mut().collect();
     let outcome = submit(&context, &requests);
-    assert!(outcome.accepted >= capacity.usable as usize, "{capacity:?}: {} taken", outcome.accepted);
+    assert!(
+        outcome.accepted >= capacity.usable as usize,
+        "{capacity:?}: {} taken",
+        outcome.accepted
+    );
     let error = outcome.error.unwrap();
-    assert_eq!((error.index, error.errno, error.cause), (outcome.accepted, Errno::EAGAIN, Cause::SlotsHeld));
+    assert_eq!(
+        (error.index, error.errno, error.cause),
+        (outcome.accepted, Errno::EAGAIN, Cause::SlotsHeld)
+    );
     assert!(error.to_string().contains("come back when their events are read"), "{error}");
     let again = submit(&context, &outcome.rest[..1]);
     assert_eq!(again.error.unwrap().cause, Cause::SlotsHeld);
@@ -148,7 +166,10 @@ fn what_is_usable_can_be_used_from_any_processor() {
         }
         // One by one, so that this processor takes a group of its own.
         for _ in 0..round % 7 {
-            assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).all(), Ok(1));
+            assert_eq!(
+                submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).all(),
+                Ok(1)
+            );
         }
         context.reap(|_| ());
     }
@@ -163,7 +184,8 @@ fn pin(cpu: usize) {
     }
 }
 
-/// In a process of its own: the next context of another thread may have the same id, and would get the request.
+/// In a process of its own: the next context of another thread may have the same id, and would get
+/// the request.
 #[test]
 fn a_context_that_was_taken_away_is_told_from_a_bad_request() {
     in_child(|| {
@@ -171,13 +193,15 @@ fn a_context_that_was_taken_away_is_told_from_a_bad_request() {
         // SAFETY: neither the ring nor the id is used below, but by calls that are to fail.
         unsafe { aio_sys::io_destroy(context.id()) }.unwrap();
         let (_reader, writer) = pair();
-        let error = submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).error.unwrap();
+        let error =
+            submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).error.unwrap();
         assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::NoContext));
         context.close() == Err(Errno::EINVAL)
     });
 }
 
-// --- taking events ------------------------------------------------------------------------------------------------------
+// --- taking events
+// ------------------------------------------------------------------------------------------------------
 
 #[test]
 fn events_come_in_order_round_the_end_of_the_ring() {
@@ -186,7 +210,8 @@ fn events_come_in_order_round_the_end_of_the_ring() {
     let (_reader, writer) = pair();
     let (mut sent, mut seen) = (0, 0);
     while seen < 10 * places {
-        let mut polls: Vec<_> = (sent..sent + 7).map(|i| poll(writer.as_raw_fd(), libc::POLLOUT, i)).collect();
+        let mut polls: Vec<_> =
+            (sent..sent + 7).map(|i| poll(writer.as_raw_fd(), libc::POLLOUT, i)).collect();
         let requests: Vec<&mut iocb> = polls.iter_mut().collect();
         sent += submit(&context, &requests).all().unwrap() as u64;
         match sent % 3 {
@@ -216,14 +241,17 @@ fn events_come_in_order_round_the_end_of_the_ring() {
     }
 }
 
-/// The kernel takes the indexes modulo the ring's size, so the call still works when they are out of range.
+/// The kernel takes the indexes modulo the ring's size, so the call still works when they are out
+/// of range.
 #[test]
 fn a_damaged_head_sends_the_reader_to_the_kernel() {
     let mut context = context(1);
     let (_reader, writer) = pair();
     let nr = context.capacity().events + 1;
     // SAFETY: it takes no events.
-    let ring = unsafe { std::ptr::with_exposed_provenance_mut::<aio_ring>(context.id().as_raw() as usize) };
+    let ring = unsafe {
+        std::ptr::with_exposed_provenance_mut::<aio_ring>(context.id().as_raw() as usize)
+    };
     assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 5)]).all(), Ok(1));
     // SAFETY: the ring is mapped, and nobody else writes the head.
     unsafe { (&raw mut (*ring).head).write_volatile(nr) };
@@ -245,14 +273,22 @@ fn waiting_takes_as_long_as_it_was_told() {
     assert_eq!(context.pgetevents(1, &mut events, Some(wait), &sigset_t::default()), Ok(0));
     assert!(start.elapsed() >= wait);
     let start = Instant::now();
-    assert_eq!(context.getevents(0, &mut events, Some(Duration::MAX)), Ok(0), "a minimum of 0 never waits");
+    assert_eq!(
+        context.getevents(0, &mut events, Some(Duration::MAX)),
+        Ok(0),
+        "a minimum of 0 never waits"
+    );
     assert_eq!(context.getevents(2, &mut events, Some(Duration::ZERO)), Ok(0));
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(context.getevents(3, &mut events, None), Err(Errno::EINVAL));
     assert_eq!(context.pgetevents(3, &mut events, None, &sigset_t::default()), Err(Errno::EINVAL));
     let (_reader, writer) = pair();
     assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(), Ok(1));
-    assert_eq!(context.getevents(2, &mut events, Some(wait)), Ok(1), "what there is, when the time is over");
+    assert_eq!(
+        context.getevents(2, &mut events, Some(wait)),
+        Ok(1),
+        "what there is, when the time is over"
+    );
 }
 
 #[test]
@@ -261,7 +297,8 @@ fn a_time_too_long_for_the_kernel_is_not_over_at_once() {
     let (reader, mut writer) = pair();
     assert_eq!(submit(&context, &[&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(), Ok(1));
     std::thread::scope(|threads| {
-        let waiter = threads.spawn(|| context.getevents(1, &mut [io_event::default()], Some(Duration::MAX)));
+        let waiter =
+            threads.spawn(|| context.getevents(1, &mut [io_event::default()], Some(Duration::MAX)));
         std::thread::sleep(Duration::from_millis(30));
         assert!(!waiter.is_finished());
         writer.write_all(b"x").unwrap();
@@ -283,7 +320,8 @@ fn signals() -> impl Drop {
     // SAFETY: the handler does nothing.
     unsafe { libc::signal(common::SIGUSR1, nothing as extern "C" fn(i32) as libc::sighandler_t) };
     // SAFETY: it cannot fail.
-    let (thread, over) = (unsafe { libc::pthread_self() } as usize, Arc::new(AtomicBool::new(false)));
+    let (thread, over) =
+        (unsafe { libc::pthread_self() } as usize, Arc::new(AtomicBool::new(false)));
     let stop = over.clone();
     let sender = std::thread::spawn(move || {
         while !stop.load(Ordering::Relaxed) {
@@ -304,11 +342,16 @@ fn a_signal_ends_the_wait_and_loses_nothing() {
     assert_eq!(context.getevents(1, &mut events, None), Err(Errno::EINTR));
     assert_eq!(context.pgetevents(1, &mut events, None, &sigset_t::default()), Err(Errno::EINTR));
     assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(), Ok(1));
-    assert_eq!(context.getevents(2, &mut events, None), Ok(1), "taken before the signal, so there is no error");
+    assert_eq!(
+        context.getevents(2, &mut events, None),
+        Ok(1),
+        "taken before the signal, so there is no error"
+    );
     assert_eq!(events[0].data, 1);
 }
 
-/// The signal is pending when the call begins: without the mask that the call installs it would come too early.
+/// The signal is pending when the call begins: without the mask that the call installs it would
+/// come too early.
 #[test]
 fn the_mask_is_that_of_the_wait() {
     in_child(|| {
@@ -328,7 +371,8 @@ fn the_mask_is_that_of_the_wait() {
     });
 }
 
-// --- filters --------------------------------------------------------------------------------------------------------------
+// --- filters
+// --------------------------------------------------------------------------------------------------------------
 
 /// Whatever a filter answers to each call is told, and nothing spins.
 #[test]
@@ -343,7 +387,10 @@ fn filters_are_told() {
             assert!(refuse(AIO_CALLS, errno));
             let error = Context::new(NonZeroU32::MIN).unwrap_err();
             assert_eq!(error.errno, told);
-            assert!(errno == libc::EINTR || error.to_string().contains("a seccomp filter"), "{error}");
+            assert!(
+                errno == libc::EINTR || error.to_string().contains("a seccomp filter"),
+                "{error}"
+            );
             let error = submit(&context, &[&mut ready]).error.unwrap();
             assert_eq!((error.index, error.errno), (0, told));
             assert_eq!(error.cause == Cause::Hidden, errno == libc::ENOSYS);
@@ -363,7 +410,8 @@ fn a_filter_that_answers_0_does_not_make_it_spin() {
         let context = context(1);
         let (_reader, writer) = pair();
         assert!(refuse(&[nr::SYS_io_submit], 0));
-        let error = submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).error.unwrap();
+        let error =
+            submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).error.unwrap();
         error.cause == Cause::Hidden
     });
 }
@@ -402,7 +450,10 @@ fn a_child_touches_nothing() {
         assert!(context.peek().is_none());
         assert_eq!(context.reap(|_| ()), None);
         assert_eq!(context.getevents(1, &mut events, None), Err(Errno::EINVAL));
-        assert_eq!(context.pgetevents(1, &mut events, None, &sigset_t::default()), Err(Errno::EINVAL));
+        assert_eq!(
+            context.pgetevents(1, &mut events, None, &sigset_t::default()),
+            Err(Errno::EINVAL)
+        );
         let mut again = poll(writer.as_raw_fd(), libc::POLLOUT, 4);
         let error = submit(&context, &[&mut again]).error.unwrap();
         assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::Forked));
@@ -410,7 +461,11 @@ fn a_child_touches_nothing() {
         let mut own = Context::new(NonZeroU32::MIN).unwrap();
         assert_eq!(submit(&own, &[&mut again]).all(), Ok(1));
         assert_eq!(data(&mut own, 1), [4]);
-        assert_eq!(context.pending(), None, "a context in the child does not bring back the parent's");
+        assert_eq!(
+            context.pending(),
+            None,
+            "a context in the child does not bring back the parent's"
+        );
         // And so for the child's child.
         in_child(|| own.pending().is_none() && context.pending().is_none() && own.peek().is_none());
         // SAFETY: the child's copy, which is not used again.
@@ -444,8 +499,8 @@ fn a_child_cannot_take_by_what_it_borrowed_before() {
     assert_eq!(data(&mut context, 3), [1, 2, 3]);
 }
 
-/// A fork in the middle of taking events: the child sees no more of them, and gives none back, neither before its parent has
-/// read them nor when its parent has gone on.
+/// A fork in the middle of taking events: the child sees no more of them, and gives none back,
+/// neither before its parent has read them nor when its parent has gone on.
 #[test]
 fn a_child_of_a_visit_takes_nothing() {
     for child_first in [true, false] {
@@ -508,14 +563,19 @@ fn a_child_in_the_same_memory_may() {
     assert_eq!(context.pending(), Some(0));
 }
 
-// --- the end --------------------------------------------------------------------------------------------------------------
+// --- the end
+// --------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn however_it_ends_the_quota_comes_back() {
     let settles = |what: &str, limit: u64| {
         let start = Instant::now();
         while aio_nr() >= limit {
-            assert!(start.elapsed() < Duration::from_secs(10), "{what}: {} of {limit} still counted", aio_nr());
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{what}: {} of {limit} still counted",
+                aio_nr()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     };
@@ -568,5 +628,8 @@ fn flags_are_those_of_libc() {
     }
     assert_eq!(format!("{:?}", RwFlags::NONE), "NONE");
     assert_eq!(format!("{:?}", RwFlags::APPEND | RwFlags::from_bits(1 << 20)), "APPEND | 0x100000");
-    assert!((RwFlags::DSYNC | RwFlags::NOWAIT).contains(RwFlags::NOWAIT) && !RwFlags::DSYNC.contains(RwFlags::SYNC));
+    assert!(
+        (RwFlags::DSYNC | RwFlags::NOWAIT).contains(RwFlags::NOWAIT)
+            && !RwFlags::DSYNC.contains(RwFlags::SYNC)
+    );
 }

@@ -1,5 +1,5 @@
-//! `diff` and `check` on kernel trees in miniature: every kind of difference, which of them are mistakes, and the exit
-//! statuses: 0 the same, 1 something differs, 2 could not.
+//! `diff` and `check` on kernel trees in miniature: every kind of difference, which of them are
+//! mistakes, and the exit statuses: 0 the same, 1 something differs, 2 could not.
 
 mod common;
 
@@ -37,9 +37,11 @@ fn imported_folder(tree: &Tree) -> TempDir {
     folder
 }
 
-/// The tables of one tree checked against another tree; `{ours}` and `{tree}` stand for the folders.
+/// The tables of one tree checked against another tree; `{ours}` and `{tree}` stand for the
+/// folders.
 fn check(ours: &TempDir, tree: &Tree) -> (Option<i32>, Vec<String>) {
-    let (status, stdout, stderr) = tool(&[&"check", &"--tables", &ours.path(), &"--linux", &tree.path()]);
+    let (status, stdout, stderr) =
+        tool(&[&"check", &"--tables", &ours.path(), &"--linux", &tree.path()]);
     assert_eq!(stderr, "");
     let name = |path: &Path| path.to_str().unwrap().to_owned();
     let text = stdout.replace(&name(ours.path()), "{ours}").replace(&name(tree.path()), "{tree}");
@@ -49,14 +51,23 @@ fn check(ours: &TempDir, tree: &Tree) -> (Option<i32>, Vec<String>) {
 fn is_linux(tree: &Tree, version: &str) {
     let mut parts = version.split('.');
     let mut part = || parts.next().unwrap();
-    let text = format!("VERSION = {}\nPATCHLEVEL = {}\nSUBLEVEL = {}\nEXTRAVERSION =\n", part(), part(), part());
+    let text = format!(
+        "VERSION = {}\nPATCHLEVEL = {}\nSUBLEVEL = {}\nEXTRAVERSION =\n",
+        part(),
+        part(),
+        part()
+    );
     tree.write("Makefile", text);
 }
 
 /// A tree in which something of every kind differs from [`Tree::new`].
 fn other() -> Tree {
     let tree = Tree::new();
-    tree.edit(SH, "90\tcommon\tmmap\told_mmap\n", "89\tcommon\treaddir\tsys_readdir\n91\tcommon\tmmap\told_mmap\n");
+    tree.edit(
+        SH,
+        "90\tcommon\tmmap\told_mmap\n",
+        "89\tcommon\treaddir\tsys_readdir\n91\tcommon\tmmap\told_mmap\n",
+    );
     tree.edit(I386, "1\ti386\texit", "1\ti386\tleave");
     tree.edit(I386, "17\ti386\tbreak\n", "");
     tree.edit(I386, "3\ti386\tread\t\t\tsys_read\n", "3\ti386\tread\t\t\tsys_newread\n");
@@ -102,8 +113,17 @@ the same: 28 ABIs
     // The other way round.
     let (status, text) = diff(&other(), &Tree::new(), &["--abi", "sh", "--abi", "i386"]);
     assert_eq!(status, Some(1));
-    assert!(text.contains("\n  removed          89  readdir  sys_readdir\n  renumbered  91 → 90  mmap\n"), "{text}");
-    assert!(text.contains("\n  renamed    1  leave → exit\n") && text.contains("\n  added     17  break\n"), "{text}");
+    assert!(
+        text.contains(
+            "\n  removed          89  readdir  sys_readdir\n  renumbered  91 → 90  mmap\n"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  renamed    1  leave → exit\n")
+            && text.contains("\n  added     17  break\n"),
+        "{text}"
+    );
     assert!(!text.contains("arm") && !text.contains("the same"), "{text}");
 }
 
@@ -122,12 +142,19 @@ fn nothing_differs_is_said_and_is_status_0() {
 /// What `jq` or any other program reads.
 #[test]
 fn json_has_the_same_to_say() {
-    let (status, text) = diff(&Tree::new(), &other(), &["--json", "--abi", "i386", "--abi", "arm", "--abi", "xtensa"]);
+    let (status, text) = diff(
+        &Tree::new(),
+        &other(),
+        &["--json", "--abi", "i386", "--abi", "arm", "--abi", "xtensa"],
+    );
     assert_eq!(status, Some(1));
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let table = |source: &str| serde_json::json!({ "linux": "7.2.13", "source": source });
     let i386 = |number: u32, name: &str, entry: Option<&str>, compat: Option<&str>| serde_json::json!({ "number": number, "name": name, "entry": entry, "compat": compat });
-    let change = |change: &str, header_name: bool, old: serde_json::Value, new: serde_json::Value| serde_json::json!({ "change": change, "header_name": header_name, "old": old, "new": new });
+    let change = |change: &str,
+                  header_name: bool,
+                  old: serde_json::Value,
+                  new: serde_json::Value| serde_json::json!({ "change": change, "header_name": header_name, "old": old, "new": new });
     let none = serde_json::Value::Null;
     let flush = |number| i386(number, "cacheflush", None, None);
     let setup = |compat| i386(245, "io_setup", Some("sys_io_setup"), Some(compat));
@@ -173,11 +200,17 @@ fn the_first_source_is_the_old_side() {
     let (tree, other) = (Tree::new(), other());
     let folder = imported_folder(&tree);
     let sign = |text: &str| text.contains("\n  added            89  readdir");
-    let (status, text, _) = tool(&[&"diff", &"--tables", &folder.path(), &"--linux", &other.path()]);
+    let (status, text, _) =
+        tool(&[&"diff", &"--tables", &folder.path(), &"--linux", &other.path()]);
     assert!(status == Some(1) && sign(&text), "{text}");
-    let (status, text, _) = tool(&[&"diff", &"--linux", &other.path(), &"--tables", &folder.path()]);
-    assert!(status == Some(1) && !sign(&text) && text.contains("\n  removed          89  readdir"), "{text}");
-    let (status, text, _) = tool(&[&"diff", &"--tables", &folder.path(), &"--tables", &folder.path()]);
+    let (status, text, _) =
+        tool(&[&"diff", &"--linux", &other.path(), &"--tables", &folder.path()]);
+    assert!(
+        status == Some(1) && !sign(&text) && text.contains("\n  removed          89  readdir"),
+        "{text}"
+    );
+    let (status, text, _) =
+        tool(&[&"diff", &"--tables", &folder.path(), &"--tables", &folder.path()]);
     assert!(status == Some(0) && text.ends_with("\n\nthe same: 32 ABIs\n"), "{text}");
 }
 
@@ -186,13 +219,19 @@ fn the_first_source_is_the_old_side() {
 fn one_source_is_compared_with_the_committed_tables() {
     let (status, text, stderr) = tool(&[&"diff", &"--tables", &committed()]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
-    assert!(text.starts_with("--- tables\n+++ ") && text.ends_with("\n\nthe same: 34 ABIs\n"), "{text}");
+    assert!(
+        text.starts_with("--- tables\n+++ ") && text.ends_with("\n\nthe same: 34 ABIs\n"),
+        "{text}"
+    );
     let (status, text, _) = tool(&[&"diff", &"--linux", &Tree::new().path(), &"--abi", &"sh"]);
     assert_eq!(status, Some(1));
     let own: Vec<&str> = text.lines().filter(|line| !line.starts_with("  removed ")).collect();
     assert_eq!(own[..1], ["--- tables"]);
     // Every call of the little tree stands in the big one.
-    assert!(own[2..].iter().all(|line| line.is_empty() || line.starts_with("sh, Linux ")), "{text}");
+    assert!(
+        own[2..].iter().all(|line| line.is_empty() || line.starts_with("sh, Linux ")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -201,30 +240,57 @@ fn abis_that_one_side_lacks_are_said_once() {
     let (status, text) = diff(&old, &new, &[]);
     assert_eq!(status, Some(1));
     assert_eq!(text.matches("s390").count(), 1, "{text}");
-    assert!(text.ends_with("\nonly in {old}: s390\nonly in {new}: loongarch32\nthe same: 31 ABIs\n"), "{text}");
+    assert!(
+        text.ends_with("\nonly in {old}: s390\nonly in {new}: loongarch32\nthe same: 31 ABIs\n"),
+        "{text}"
+    );
     let (status, text) = diff(&new, &old, &["--abi", "s390"]);
     assert_eq!((status, text.as_str()), (Some(1), "--- {old}\n+++ {new}\n\nonly in {new}: s390\n"));
-    let json: serde_json::Value = serde_json::from_str(&diff(&new, &old, &["--abi", "s390", "--json"]).1).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&diff(&new, &old, &["--abi", "s390", "--json"]).1).unwrap();
     let abi = &json["abis"][0];
     assert!(abi["old"].is_null() && abi["changes"].as_array().unwrap().is_empty(), "{json}");
-    assert!(json["differs"] == true && abi["new"]["linux"] == "6.12.107" && abi["left_the_kernel"] == false, "{json}");
+    assert!(
+        json["differs"] == true
+            && abi["new"]["linux"] == "6.12.107"
+            && abi["left_the_kernel"] == false,
+        "{json}"
+    );
 }
 
-/// Tables keep what an ABI had when it left the kernel, and an import of a later kernel changes nothing of that.
+/// Tables keep what an ABI had when it left the kernel, and an import of a later kernel changes
+/// nothing of that.
 #[test]
 fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
     let (tree, folder) = (Tree::new(), imported_folder(&Tree::linux_6_12()));
     assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
     let (status, text, _) = tool(&[&"diff", &"--tables", &folder.path(), &"--linux", &tree.path()]);
     assert_eq!(status, Some(0), "{text}");
-    assert!(text.ends_with("\n\nnot compared, since they have left the kernel: s390\nthe same: 32 ABIs\n"), "{text}");
+    assert!(
+        text.ends_with(
+            "\n\nnot compared, since they have left the kernel: s390\nthe same: 32 ABIs\n"
+        ),
+        "{text}"
+    );
     // The kernel of its own series has to have it.
     is_linux(&tree, "6.12.1");
     let (status, text, _) = tool(&[&"diff", &"--tables", &folder.path(), &"--linux", &tree.path()]);
-    assert!(status == Some(1) && text.contains(&format!("\nonly in {}: s390\n", folder.path().display())), "{text}");
-    let (status, text, _) =
-        tool(&[&"diff", &"--tables", &folder.path(), &"--tables", &imported_folder(&Tree::new()).path()]);
-    assert!(status == Some(1) && text.contains("\nonly in ") && text.contains(": s390\n"), "{text}");
+    assert!(
+        status == Some(1)
+            && text.contains(&format!("\nonly in {}: s390\n", folder.path().display())),
+        "{text}"
+    );
+    let (status, text, _) = tool(&[
+        &"diff",
+        &"--tables",
+        &folder.path(),
+        &"--tables",
+        &imported_folder(&Tree::new()).path(),
+    ]);
+    assert!(
+        status == Some(1) && text.contains("\nonly in ") && text.contains(": s390\n"),
+        "{text}"
+    );
 }
 
 /// Tables of headers have no entry points; the side that has them has nothing to be compared with.
@@ -241,13 +307,20 @@ fn entry_points_that_one_side_does_not_know() {
     let without: String = text.lines().map(row).collect();
     assert!(!without.contains("entry = "));
     fs::write(&path, without.replace("nr = 245", "nr = 246")).unwrap();
-    let (status, text, stderr) = tool(&[&"diff", &"--linux", &tree.path(), &"--tables", &folder.path()]);
+    let (status, text, stderr) =
+        tool(&[&"diff", &"--linux", &tree.path(), &"--tables", &folder.path()]);
     assert_eq!((status, stderr.as_str()), (Some(1), ""));
     let ends = "\n\nsh, Linux 7.2.13\n  renumbered  245 → 246  io_setup\n\n\
         without entry points, since one side knows none: sh\nthe same: 31 ABIs\n";
     assert!(text.ends_with(ends), "{text}");
-    let (status, text, _) = tool(&[&"check", &"--linux", &tree.path(), &"--tables", &folder.path(), &"--abi", &"sh"]);
-    assert!(status == Some(1) && text.contains("5 names of 1 ABI in common") && text.contains(": 1 error,"), "{text}");
+    let (status, text, _) =
+        tool(&[&"check", &"--linux", &tree.path(), &"--tables", &folder.path(), &"--abi", &"sh"]);
+    assert!(
+        status == Some(1)
+            && text.contains("5 names of 1 ABI in common")
+            && text.contains(": 1 error,"),
+        "{text}"
+    );
 }
 
 // check.
@@ -258,7 +331,8 @@ fn tables_agree_with_the_kernel_they_are_from() {
     let (status, said) = check(&imported_folder(&tree), &tree);
     assert_eq!(status, Some(0));
     assert_eq!(said.len(), 1, "{said:?}");
-    let names = said[0].strip_suffix(" names of 32 ABIs in common with {tree}: 0 errors, 0 notes").unwrap();
+    let names =
+        said[0].strip_suffix(" names of 32 ABIs in common with {tree}: 0 errors, 0 notes").unwrap();
     let tables = tables(imported_folder(&tree).path());
     let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
     assert_eq!(names.parse(), Ok(there.map(|abi| calls(&tables, &abi.name).len()).sum::<usize>()));
@@ -275,18 +349,26 @@ fn what_differs_from_the_same_kernel_is_an_error() {
     let not_older = "whose kernel is not older";
     let expected = [
         format!("error: i386: 1 is exit in {{ours}}/i386.toml, and leave in {i386}"),
-        format!("error: i386: read (3) ends in sys_read in {{ours}}/i386.toml, and in sys_newread in {i386}"),
+        format!(
+            "error: i386: read (3) ends in sys_read in {{ours}}/i386.toml, and in sys_newread in {i386}"
+        ),
         format!("error: i386: break (17) is in {{ours}}/i386.toml, and not in {i386}, {not_older}"),
         format!(
             "error: i386: io_setup (245) has the compat entry point compat_sys_io_setup in {{ours}}/i386.toml, \
              and compat_sys_io_newsetup in {i386}"
         ),
-        format!("error: arm: breakpoint (983041) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, {not_older}"),
-        format!("error: arm: cacheflush is 983042 in {{ours}}/arm.toml, and 983043 in {{tree}}/{ARM}"),
+        format!(
+            "error: arm: breakpoint (983041) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, {not_older}"
+        ),
+        format!(
+            "error: arm: cacheflush is 983042 in {{ours}}/arm.toml, and 983043 in {{tree}}/{ARM}"
+        ),
         format!(
             "error: arm-oabi: breakpoint (10420225) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, {not_older}"
         ),
-        format!("error: arm-oabi: cacheflush is 10420226 in {{ours}}/arm.toml, and 10420227 in {{tree}}/{ARM}"),
+        format!(
+            "error: arm-oabi: cacheflush is 10420226 in {{ours}}/arm.toml, and 10420227 in {{tree}}/{ARM}"
+        ),
         format!("error: sh: readdir (89) is in {sh}, and not in {{ours}}/sh.toml, {not_older}"),
         format!("error: sh: mmap is 90 in {{ours}}/sh.toml, and 91 in {sh}"),
     ];
@@ -297,7 +379,8 @@ fn what_differs_from_the_same_kernel_is_an_error() {
 /// Errors and notes: how many there are, and the notes.
 fn judged(ours: &TempDir, tree: &Tree) -> (Option<i32>, usize, Vec<String>) {
     let (status, said) = check(ours, tree);
-    let (errors, rest): (Vec<_>, Vec<_>) = said.into_iter().partition(|line| line.starts_with("error: "));
+    let (errors, rest): (Vec<_>, Vec<_>) =
+        said.into_iter().partition(|line| line.starts_with("error: "));
     let notes: Vec<_> = rest.into_iter().filter(|line| line.starts_with("note: ")).collect();
     (status, errors.len(), notes)
 }
@@ -306,8 +389,13 @@ fn judged(ours: &TempDir, tree: &Tree) -> (Option<i32>, usize, Vec<String>) {
 fn a_name_that_only_the_tree_has_is_an_error_unless_the_tree_is_newer() {
     let ours = imported_folder(&Tree::new());
     let tree = Tree::new();
-    tree.edit(SH, "90\t", "80\tcommon\tgetgroups\tsys_getgroups\n81\tcommon\tsetgroups\tsys_setgroups\n90\t");
-    for (version, error) in [("7.2.13", true), ("7.2.12", true), ("7.1.9", true), ("7.2.14", false), ("7.10.0", false)]
+    tree.edit(
+        SH,
+        "90\t",
+        "80\tcommon\tgetgroups\tsys_getgroups\n81\tcommon\tsetgroups\tsys_setgroups\n90\t",
+    );
+    for (version, error) in
+        [("7.2.13", true), ("7.2.12", true), ("7.1.9", true), ("7.2.14", false), ("7.10.0", false)]
     {
         is_linux(&tree, version);
         let (status, errors, notes) = judged(&ours, &tree);
@@ -324,12 +412,15 @@ fn a_name_that_only_the_tables_have_is_an_error_unless_the_tree_is_older() {
     let ours = imported_folder(&Tree::new());
     let tree = Tree::new();
     tree.edit(SH, "90\tcommon\tmmap\told_mmap\n", "");
-    for (version, error) in [("7.2.13", true), ("7.2.14", true), ("8.0.0", true), ("7.2.12", false), ("7.1.9", false)] {
+    for (version, error) in
+        [("7.2.13", true), ("7.2.14", true), ("8.0.0", true), ("7.2.12", false), ("7.1.9", false)]
+    {
         is_linux(&tree, version);
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 1) } else { (Some(0), 0) }, "{version}");
-        let note =
-            format!("note: sh: Linux {version} has not yet mmap (90): {{tree}}/{SH}; our table is from Linux 7.2.13");
+        let note = format!(
+            "note: sh: Linux {version} has not yet mmap (90): {{tree}}/{SH}; our table is from Linux 7.2.13"
+        );
         assert_eq!(notes, if error { vec![] } else { vec![note] });
     }
 }
@@ -337,7 +428,9 @@ fn a_name_that_only_the_tables_have_is_an_error_unless_the_tree_is_older() {
 #[test]
 fn numbers_and_names_never_change() {
     let ours = imported_folder(&Tree::new());
-    for (from, to) in [("90\tcommon\tmmap", "91\tcommon\tmmap"), ("90\tcommon\tmmap", "90\tcommon\tmap")] {
+    for (from, to) in
+        [("90\tcommon\tmmap", "91\tcommon\tmmap"), ("90\tcommon\tmmap", "90\tcommon\tmap")]
+    {
         let tree = Tree::new();
         tree.edit(SH, from, to);
         for version in ["7.2.12", "7.2.13", "8.0.0"] {
@@ -366,7 +459,8 @@ fn names_that_user_space_does_not_get_may_change() {
     }
 }
 
-/// A number may end somewhere else in another kernel: lookup_dcookie has ended in sys_ni_syscall since 6.8.
+/// A number may end somewhere else in another kernel: lookup_dcookie has ended in sys_ni_syscall
+/// since 6.8.
 #[test]
 fn entry_points_are_held_against_those_of_the_same_version() {
     let ours = imported_folder(&Tree::new());
@@ -377,13 +471,17 @@ fn entry_points_are_held_against_those_of_the_same_version() {
         is_linux(&tree, version);
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 2) } else { (Some(0), 0) }, "{version}");
-        let said: Vec<&str> = notes.iter().map(|note| note.split(": {tree}").next().unwrap()).collect();
+        let said: Vec<&str> =
+            notes.iter().map(|note| note.split(": {tree}").next().unwrap()).collect();
         let has = format!("Linux {version} has otherwise");
         let expected = [
             format!("note: i386: {has} io_setup (245) compat compat_sys_io_setup → –"),
             format!("note: sh: {has} mmap (90) old_mmap → sys_mmap"),
         ];
-        assert_eq!(said, if error { vec![] } else { expected.iter().map(String::as_str).collect::<Vec<_>>() });
+        assert_eq!(
+            said,
+            if error { vec![] } else { expected.iter().map(String::as_str).collect::<Vec<_>>() }
+        );
     }
 }
 
@@ -392,12 +490,14 @@ fn abis_that_one_side_lacks() {
     // The table of s390 stays behind when the kernel goes on without it.
     let (tree, ours) = (Tree::new(), imported_folder(&Tree::linux_6_12()));
     assert_eq!(import(tree.path(), ours.path(), &[]).0, Some(0));
-    let note = "note: s390: is in {ours}/s390-31bit.toml (Linux 6.12.107), and not in Linux 7.2.13".to_owned();
+    let note = "note: s390: is in {ours}/s390-31bit.toml (Linux 6.12.107), and not in Linux 7.2.13"
+        .to_owned();
     assert_eq!(judged(&ours, &tree), (Some(0), 0, vec![note]));
     // A table that the others were imported with has to be there.
     let xtensa = ours.path().join("xtensa.toml");
     fs::remove_file(&xtensa).unwrap();
-    let missing = format!("{}: is missing from the tables beside it; import them again\n", xtensa.display());
+    let missing =
+        format!("{}: is missing from the tables beside it; import them again\n", xtensa.display());
     let checked = tool(&[&"check", &"--tables", &ours.path(), &"--linux", &tree.path()]);
     assert_eq!(checked, (Some(2), String::new(), missing));
     // And so has an ABI that is not frozen, where tables are given one by one.
@@ -438,12 +538,23 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     let folder = headers.path().join("sh4-linux-gnu");
     let compared = |verb: &str, more: &[&str]| {
         let mut command = codegen();
-        command.arg(verb).arg("--tables").arg(tables.path()).arg("--headers").arg(&folder).args(more);
+        command
+            .arg(verb)
+            .arg("--tables")
+            .arg(tables.path())
+            .arg("--headers")
+            .arg(&folder)
+            .args(more);
         run(&mut command)
     };
     let (status, text, stderr) = compared("diff", &[]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
-    assert!(text.ends_with("\n\nwithout entry points, since one side knows none: sh\nthe same: 1 ABI\n"), "{text}");
+    assert!(
+        text.ends_with(
+            "\n\nwithout entry points, since one side knows none: sh\nthe same: 1 ABI\n"
+        ),
+        "{text}"
+    );
     let (status, text, stderr) = compared("check", &["--arch", "sh"]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(text.starts_with("5 names of 1 ABI in common with "), "{text}");
@@ -461,15 +572,23 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     let (status, text, _) = compared("check", &[]);
     assert_eq!(status, Some(1));
     let file = format!("{}/asm/unistd.h", folder.display());
-    assert!(
-        text.contains(&format!("error: sh: mmap is 90 in {}/sh.toml, and 91 in {file}\n", tables.path().display()))
-    );
+    assert!(text.contains(&format!(
+        "error: sh: mmap is 90 in {}/sh.toml, and 91 in {file}\n",
+        tables.path().display()
+    )));
     assert!(text.contains(&format!("and not in {file}, whose kernel is not older\n")), "{text}");
 
     let (status, _, stderr) = compared("check", &["--abi", "arm"]);
-    assert!(status == Some(2) && stderr.contains(": has none of the ABIs that are to be compared with "), "{stderr}");
+    assert!(
+        status == Some(2)
+            && stderr.contains(": has none of the ABIs that are to be compared with "),
+        "{stderr}"
+    );
     let (status, _, stderr) = compared("check", &["--arch", "vax"]);
-    assert!(status == Some(2) && stderr.ends_with("headers of sh, and --arch says vax\n"), "{stderr}");
+    assert!(
+        status == Some(2) && stderr.ends_with("headers of sh, and --arch says vax\n"),
+        "{stderr}"
+    );
 }
 
 // What cannot be done.
@@ -489,21 +608,38 @@ fn what_cannot_be_read_is_status_2() {
     refused(&[&"diff", &"--linux", &tree.path(), &"--linux", &missing], no_tree);
     refused(&[&"check", &"--linux", &missing], no_tree);
     refused(&[&"diff", &"--tables", &missing], "{missing}: holds no imported tables; ");
-    refused(&[&"check", &"--tables", &missing, &"--linux", &tree.path()], "{missing}: holds no imported tables; ");
+    refused(
+        &[&"check", &"--tables", &missing, &"--linux", &tree.path()],
+        "{missing}: holds no imported tables; ",
+    );
     refused(&[&"check"], "check: give --linux DIR or --headers DIR\n");
-    refused(&[&"diff"], "error: the following required arguments were not provided:\n  <--linux <DIR>|");
-    let three: &[&dyn AsRef<OsStr>] = &[&"diff", &"--linux", &"a", &"--tables", &"b", &"--linux", &"c"];
+    refused(
+        &[&"diff"],
+        "error: the following required arguments were not provided:\n  <--linux <DIR>|",
+    );
+    let three: &[&dyn AsRef<OsStr>] =
+        &[&"diff", &"--linux", &"a", &"--tables", &"b", &"--linux", &"c"];
     refused(three, "error: one or two sources can be compared\n");
     refused(
         &[&"check", &"--linux", &"a", &"--headers", &"b"],
         "error: the argument '--linux <DIR>' cannot be used with",
     );
-    refused(&[&"diff", &"--linux", &tree.path(), &"--abi", &"x86"], "--abi: `x86` is no ABI; there are x86_64, x32, ");
+    refused(
+        &[&"diff", &"--linux", &tree.path(), &"--abi", &"x86"],
+        "--abi: `x86` is no ABI; there are x86_64, x32, ",
+    );
     // Nothing is compared, and that is no agreement.
     let folder = imported_folder(&tree);
     for verb in ["diff", "check"] {
-        let (status, _, stderr) =
-            tool(&[&verb, &"--tables", &folder.path(), &"--linux", &tree.path(), &"--abi", &"ia64"]);
+        let (status, _, stderr) = tool(&[
+            &verb,
+            &"--tables",
+            &folder.path(),
+            &"--linux",
+            &tree.path(),
+            &"--abi",
+            &"ia64",
+        ]);
         let sentence = format!(
             "{}: has none of the ABIs that are to be compared with {}\n",
             tree.path().display(),
@@ -513,7 +649,10 @@ fn what_cannot_be_read_is_status_2() {
     }
     // A damaged tree, and a damaged table.
     let line = tree.append(SH, "half\n");
-    refused(&[&"diff", &"--linux", &tree.path()], &format!("{}/{SH}:{line}: `half` is no row", tree.path().display()));
+    refused(
+        &[&"diff", &"--linux", &tree.path()],
+        &format!("{}/{SH}:{line}: `half` is no row", tree.path().display()),
+    );
     fs::write(folder.path().join("sh.toml"), "linux = 7").unwrap();
     let place = format!("{}/sh.toml:1: ", folder.path().display());
     refused(&[&"diff", &"--tables", &folder.path()], &place);
@@ -539,7 +678,11 @@ fn a_stale_copy_is_a_difference() {
     assert_eq!(emit(&["--check"]), missing);
     fs::write(&readme, README).unwrap();
     let stale = |name: &str| {
-        (Some(1), String::new(), format!("{name}: is not what the tables give; run `cargo codegen emit`\n"))
+        (
+            Some(1),
+            String::new(),
+            format!("{name}: is not what the tables give; run `cargo codegen emit`\n"),
+        )
     };
     assert_eq!(emit(&["--check"]), stale("aio-sys/src/generated/target.rs"));
     assert_eq!(emit(&[]).0, Some(0));
@@ -576,12 +719,20 @@ fn colours_are_for_terminals() {
     let (_, plain) = diff(&Tree::new(), &tree, &[]);
     assert!(!plain.contains('\u{1b}'), "{plain}");
     match on_a_terminal(&tree, &[]) {
-        None => aio_tests::skip("colours on a terminal", "this machine has no `script` to make one"),
+        None => {
+            aio_tests::skip("colours on a terminal", "this machine has no `script` to make one")
+        }
         Some(coloured) => {
-            assert!(coloured.contains("\u{1b}[32madded     \u{1b}[0m       89  readdir"), "{coloured:?}");
+            assert!(
+                coloured.contains("\u{1b}[32madded     \u{1b}[0m       89  readdir"),
+                "{coloured:?}"
+            );
             for setting in [("NO_COLOR", "1"), ("TERM", "dumb")] {
                 let plain = on_a_terminal(&tree, &[setting]).unwrap();
-                assert!(plain.contains("  added            89  readdir") && !plain.contains('\u{1b}'), "{plain:?}");
+                assert!(
+                    plain.contains("  added            89  readdir") && !plain.contains('\u{1b}'),
+                    "{plain:?}"
+                );
             }
         }
     }
@@ -600,6 +751,9 @@ fn what_a_tree_says_is_no_command_to_a_terminal() {
 fn check_needs_an_abi_that_both_have() {
     let tree = Tree::new();
     let (status, _, stderr) = tool(&[&"check", &"--linux", &tree.path(), &"--abi", &"ia64"]);
-    let sentence = format!("{}: has none of the ABIs that are to be compared with tables\n", tree.path().display());
+    let sentence = format!(
+        "{}: has none of the ABIs that are to be compared with tables\n",
+        tree.path().display()
+    );
     assert_eq!((status, stderr), (Some(2), sentence));
 }

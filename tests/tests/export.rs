@@ -1,5 +1,6 @@
-//! What `export` prints, read by others: a JSON parser, a Markdown parser, C and C++ compilers. `tsv`, which `ci/agree` holds
-//! against `make headers`, says what each must contain; the page is looked at in a browser, by `ci/html`.
+//! What `export` prints, read by others: a JSON parser, a Markdown parser, C and C++ compilers.
+//! `tsv`, which `ci/agree` holds against `make headers`, says what each must contain; the page is
+//! looked at in a browser, by `ci/html`.
 
 mod common;
 
@@ -63,7 +64,10 @@ fn an_unknown_abi_is_refused_with_those_there_are() {
     let folder = TempDir::new().unwrap();
     fs::copy(committed().join("ia64.toml"), folder.path().join("ia64.toml")).unwrap();
     let sentence = "--abi: `sh` is no ABI of these tables; there are ia64\n";
-    assert_eq!(export_of(folder.path(), "tsv", &["--abi", "sh"]), (could_not, String::new(), sentence.to_owned()));
+    assert_eq!(
+        export_of(folder.path(), "tsv", &["--abi", "sh"]),
+        (could_not, String::new(), sentence.to_owned())
+    );
     assert_eq!(abis(&rows(&export_of(folder.path(), "tsv", &[]).1)), ["ia64"]);
 }
 
@@ -77,8 +81,12 @@ fn abi_narrows_every_format() {
     assert_eq!(export("tsv", &asked), two);
     let two = rows(&two);
 
-    assert_eq!(from_json(&parsed(&export("json", &asked))), two.iter().map(owned).collect::<Vec<_>>());
-    let macros = export("c", &asked).lines().filter(|line| line.starts_with("#define AIO_SYS_NR_")).count();
+    assert_eq!(
+        from_json(&parsed(&export("json", &asked))),
+        two.iter().map(owned).collect::<Vec<_>>()
+    );
+    let macros =
+        export("c", &asked).lines().filter(|line| line.starts_with("#define AIO_SYS_NR_")).count();
     assert_eq!(macros, 1 + two.len());
     let cells = tables_of(&export("markdown", &asked));
     assert_eq!(cells[0], ["name", "x32", "s390"]);
@@ -107,12 +115,20 @@ fn owned(row: &[&str; 5]) -> [String; 5] {
 
 /// The rows of `tsv`, from the document.
 fn from_json(document: &Value) -> Vec<[String; 5]> {
-    let word = |value: &Value| if value.is_null() { String::new() } else { value.as_str().unwrap().to_owned() };
+    let word = |value: &Value| {
+        if value.is_null() { String::new() } else { value.as_str().unwrap().to_owned() }
+    };
     let mut rows = Vec::new();
     for abi in document["abis"].as_array().unwrap() {
         for call in abi["calls"].as_array().unwrap() {
             let number = call["number"].as_u64().unwrap().to_string();
-            rows.push([word(&abi["name"]), number, word(&call["name"]), word(&call["entry"]), word(&call["compat"])]);
+            rows.push([
+                word(&abi["name"]),
+                number,
+                word(&call["name"]),
+                word(&call["entry"]),
+                word(&call["compat"]),
+            ]);
         }
     }
     rows
@@ -127,7 +143,10 @@ fn json_has_the_rows_of_tsv() {
     for more in [&[][..], &["--header-names"]] {
         let tsv = export("tsv", more);
         let document = parsed(&export("json", more));
-        assert!(from_json(&document) == rows(&tsv).iter().map(owned).collect::<Vec<_>>(), "{more:?}");
+        assert!(
+            from_json(&document) == rows(&tsv).iter().map(owned).collect::<Vec<_>>(),
+            "{more:?}"
+        );
     }
 }
 
@@ -158,12 +177,16 @@ fn json_is_what_its_help_says() {
         check(absent, &["name", "abis", "why", "instead"]);
     }
     let of = |abi: &str, name: &str| {
-        let abi = document["abis"].as_array().unwrap().iter().find(|found| found["name"] == abi).unwrap();
+        let abi =
+            document["abis"].as_array().unwrap().iter().find(|found| found["name"] == abi).unwrap();
         abi["calls"].as_array().unwrap().iter().find(|call| call["name"] == name).unwrap().clone()
     };
     assert_eq!(of("i386", "exit")["noreturn"], true);
     assert_eq!(of("i386", "read")["noreturn"], false);
-    assert_eq!((&of("x32", "io_submit")["tag"], &of("arm", "breakpoint")["tag"]), (&"x32".into(), &Value::Null));
+    assert_eq!(
+        (&of("x32", "io_submit")["tag"], &of("arm", "breakpoint")["tag"]),
+        (&"x32".into(), &Value::Null)
+    );
     let lacks = |absent: &Value| absent["name"] == "io_getevents" && absent["abis"][0] == "riscv32";
     assert!(document["absent"].as_array().unwrap().iter().any(lacks));
 }
@@ -174,7 +197,15 @@ fn json_is_what_its_help_says() {
 fn compile(cc: &CCompiler, header: &str, flags: &[&str], program: &str) -> Result<String, String> {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("calls.h"), header).unwrap();
-    let mut all = vec!["-Wall", "-Wextra", "-Wundef", "-pedantic", "-Werror", "-I", folder.path().to_str().unwrap()];
+    let mut all = vec![
+        "-Wall",
+        "-Wextra",
+        "-Wundef",
+        "-pedantic",
+        "-Werror",
+        "-I",
+        folder.path().to_str().unwrap(),
+    ];
     all.extend(flags);
     cc.run(&all, program)
 }
@@ -204,7 +235,10 @@ fn every_macro_has_the_right_value() {
     }
     // No macro but these and the guard.
     let macros = compile(&cc, &header, &["-E", "-dM"], "#include \"calls.h\"\n").unwrap();
-    assert_eq!(macros.lines().filter(|line| line.contains(" AIO_SYS_NR_")).count(), 1 + rows(&tsv).len());
+    assert_eq!(
+        macros.lines().filter(|line| line.contains(" AIO_SYS_NR_")).count(),
+        1 + rows(&tsv).len()
+    );
     assert!(!macros.contains("__NR_"));
 }
 
@@ -215,15 +249,18 @@ fn the_plain_names_are_those_of_the_system() {
         let header = export("c", &["--abi", abi]);
         // The system's own numbers for this ABI: asm/unistd.h needs no C library of that word size.
         let theirs = compile(&cc, "", &[flag, "-E", "-dM"], "#include <asm/unistd.h>\n").unwrap();
-        let defined = theirs.lines().filter_map(|line| line.strip_prefix("#define __NR_")?.split_once(' '));
+        let defined =
+            theirs.lines().filter_map(|line| line.strip_prefix("#define __NR_")?.split_once(' '));
         // Defined for the kernel, not for programs, by older headers.
-        let names: Vec<&str> = defined.map(|(name, _)| name).filter(|name| *name != "syscalls").collect();
+        let names: Vec<&str> =
+            defined.map(|(name, _)| name).filter(|name| *name != "syscalls").collect();
         assert!(names.len() > 300, "{abi}: {}", names.len());
         let mut program = "#include <asm/unistd.h>\n#include \"calls.h\"\n".to_owned();
         for (at, name) in names.iter().enumerate() {
             equal(&mut program, at, &format!("__NR_{name}"), &format!("AIO_SYS_NR_{abi}_{name}"));
         }
-        compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program).unwrap_or_else(|e| panic!("{abi}: {e}"));
+        compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program)
+            .unwrap_or_else(|e| panic!("{abi}: {e}"));
 
         // Alone, the header gives every name.
         let tsv = export("tsv", &["--abi", abi]);
@@ -232,29 +269,39 @@ fn the_plain_names_are_those_of_the_system() {
             equal(&mut program, 2 * at, &format!("__NR_{name}"), number);
             equal(&mut program, 2 * at + 1, &format!("SYS_{name}"), number);
         }
-        compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program).unwrap_or_else(|e| panic!("{abi}: {e}"));
+        compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program)
+            .unwrap_or_else(|e| panic!("{abi}: {e}"));
 
         // And none to a compiler for another ABI.
         for other in ["-m64", "-mx32", "-m32"].into_iter().filter(|other| *other != flag) {
-            let macros = compile(&cc, &header, &[other, "-E", "-dM"], "#include \"calls.h\"\n").unwrap();
+            let macros =
+                compile(&cc, &header, &[other, "-E", "-dM"], "#include \"calls.h\"\n").unwrap();
             assert!(macros.contains(&format!("AIO_SYS_NR_{abi}_io_submit")));
             assert!(!macros.contains("__NR_") && !macros.contains("SYS_io"), "{abi} {other}");
         }
     }
     // A macro that other compilers know nothing of is no warning.
-    let macros = compile(&cc, &export("c", &["--abi", "mips-n32"]), &["-m32", "-E", "-dM"], "#include \"calls.h\"\n");
+    let macros = compile(
+        &cc,
+        &export("c", &["--abi", "mips-n32"]),
+        &["-m32", "-E", "-dM"],
+        "#include \"calls.h\"\n",
+    );
     assert!(!macros.unwrap().contains("__NR_"));
     // A C library that has the names keeps them.
-    let program =
-        "#include <sys/syscall.h>\n#include \"calls.h\"\ntypedef char check[SYS_read == __NR_read ? 1 : -1];\n";
-    compile(&cc, &export("c", &["--abi", "x86_64"]), &["-std=c99", "-fsyntax-only"], program).unwrap();
+    let program = "#include <sys/syscall.h>\n#include \"calls.h\"\ntypedef char check[SYS_read == __NR_read ? 1 : -1];\n";
+    compile(&cc, &export("c", &["--abi", "x86_64"]), &["-std=c99", "-fsyntax-only"], program)
+        .unwrap();
 }
 
 #[test]
 fn a_name_that_c_cannot_spell_is_refused() {
     let folder = edited("\"io_setup\"", "\"io setup\\n#error\"");
     let (status, stdout, stderr) = export_of(folder.path(), "c", &[]);
-    assert_eq!((status, stdout.as_str()), (export_of(TempDir::new().unwrap().path(), "c", &[]).0, ""));
+    assert_eq!(
+        (status, stdout.as_str()),
+        (export_of(TempDir::new().unwrap().path(), "c", &[]).0, "")
+    );
     assert_eq!(stderr, "export c: `io setup\\n#error` cannot be part of a macro's name\n");
     assert_eq!(export_of(folder.path(), "c", &["--abi", "x86_64"]).0, Some(0));
 }
@@ -273,7 +320,9 @@ fn tables_of(markdown: &str) -> Vec<Vec<String>> {
                 inside = true;
             }
             Event::End(TagEnd::TableCell) => inside = false,
-            Event::Text(text) | Event::Code(text) if inside => *rows.last_mut().unwrap().last_mut().unwrap() += &text,
+            Event::Text(text) | Event::Code(text) if inside => {
+                *rows.last_mut().unwrap().last_mut().unwrap() += &text
+            }
             Event::Start(tag) if inside => panic!("{tag:?} in a cell"),
             Event::Html(html) | Event::InlineHtml(html) => panic!("{html}"),
             _ => (),
@@ -313,9 +362,14 @@ fn markdown_of_several_has_their_numbers_side_by_side() {
 
 #[test]
 fn markdown_shows_markup_as_it_stands() {
-    let odd = ["a|b", "a`b", "`", "*a*", "<b>&amp;", "[a](b)", "a\\b", "__a__", "~~a~~", "", "# a", "a`|`b", "\\|`<"];
-    let named: Vec<String> =
-        (1000..).zip(odd).map(|(nr, name)| format!("{{ nr = {nr}, tag = \"common\", name = '{name}' }},\n")).collect();
+    let odd = [
+        "a|b", "a`b", "`", "*a*", "<b>&amp;", "[a](b)", "a\\b", "__a__", "~~a~~", "", "# a",
+        "a`|`b", "\\|`<",
+    ];
+    let named: Vec<String> = (1000..)
+        .zip(odd)
+        .map(|(nr, name)| format!("{{ nr = {nr}, tag = \"common\", name = '{name}' }},\n"))
+        .collect();
     let folder = edited("syscalls = [\n", &format!("syscalls = [\n{}", named.concat()));
     for (more, column) in [(&[][..], 0), (&["--abi", "xtensa"], 1)] {
         let (status, markdown, stderr) = export_of(folder.path(), "markdown", more);
@@ -339,13 +393,18 @@ fn the_page_has_the_rows_of_tsv() {
     for more in [&[][..], &["--header-names"]] {
         let tsv = export("tsv", more);
         let data = data_of(&export("html", more));
-        let entry = |cell: &Value, at: usize| match cell.get(at).map_or(-1, |index| index.as_i64().unwrap()) {
+        let entry = |cell: &Value, at: usize| match cell
+            .get(at)
+            .map_or(-1, |index| index.as_i64().unwrap())
+        {
             -1 => String::new(),
             index => data["entries"][index as usize].as_str().unwrap().to_owned(),
         };
         let mut found = Vec::new();
         for call in data["calls"].as_array().unwrap() {
-            for (column, cell) in call[1].as_array().unwrap().iter().enumerate().filter(|(_, cell)| **cell != 0) {
+            for (column, cell) in
+                call[1].as_array().unwrap().iter().enumerate().filter(|(_, cell)| **cell != 0)
+            {
                 let word = |value: &Value| value.as_str().unwrap().to_owned();
                 let number = cell[0].as_u64().unwrap().to_string();
                 let abi = word(&data["abis"][column]["name"]);
@@ -362,13 +421,27 @@ fn the_page_has_the_rows_of_tsv() {
 #[test]
 fn the_page_loads_nothing_and_is_small() {
     let page = export("html", &[]);
-    for outside in ["http:", "https:", "//cdn", "url(", "@import", " src=", "fetch(", "XMLHttpRequest", "import("] {
+    for outside in [
+        "http:",
+        "https:",
+        "//cdn",
+        "url(",
+        "@import",
+        " src=",
+        "fetch(",
+        "XMLHttpRequest",
+        "import(",
+    ] {
         assert!(!page.contains(outside), "{outside}");
     }
     assert!(page.contains("default-src 'none'"));
     assert!(page.len() < 600_000, "{} bytes", page.len());
     // Each of the three parts took its place.
-    assert!(page.contains("position: sticky") && page.contains("\"use strict\"") && !page.contains("<!-- "));
+    assert!(
+        page.contains("position: sticky")
+            && page.contains("\"use strict\"")
+            && !page.contains("<!-- ")
+    );
 }
 
 #[test]

@@ -19,7 +19,11 @@ fn queue(capacity: u32) -> Queue<Vec<u8>> {
 }
 
 /// Has a filter answer `errno` to `calls`, with a read that has ended and a poll in flight.
-fn filtered(calls: &[c_long], errno: i32, check: impl Fn(&mut Queue<Vec<u8>>, aio_sys::PollToken, Errno) -> bool) {
+fn filtered(
+    calls: &[c_long],
+    errno: i32,
+    check: impl Fn(&mut Queue<Vec<u8>>, aio_sys::PollToken, Errno) -> bool,
+) {
     let file = file(10);
     in_child(|| {
         let (reader, mut writer) = pair();
@@ -29,7 +33,9 @@ fn filtered(calls: &[c_long], errno: i32, check: impl Fn(&mut Queue<Vec<u8>>, ai
         assert!(refuse(calls, errno));
         let told = Errno::decode(-(errno as isize)).unwrap_err();
         // Whatever is refused, what was in flight before is handed out.
-        let read = |done: Completion<Vec<u8>>| assert_eq!((done.result, done.buf), (Ok(3), Some(vec![2, 3, 4])));
+        let read = |done: Completion<Vec<u8>>| {
+            assert_eq!((done.result, done.buf), (Ok(3), Some(vec![2, 3, 4])))
+        };
         assert_eq!(queue.reap(read), 1);
         let fine = check(&mut queue, poll, told);
         if queue.outstanding() > 0 {
@@ -51,9 +57,13 @@ fn without_io_setup_there_is_no_queue() {
             let error = Queue::<Vec<u8>>::new(NonZeroU32::MIN).unwrap_err();
             let sentence = error.to_string();
             let why = ["seccomp filter", "system call was interrupted", "Interrupted system call"];
-            assert!(error.errno == told && why.iter().any(|why| sentence.contains(why)), "{sentence}");
+            assert!(
+                error.errno == told && why.iter().any(|why| sentence.contains(why)),
+                "{sentence}"
+            );
             // One that is there goes on.
-            queue.cancel(poll) == Ok(true) && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
+            queue.cancel(poll) == Ok(true)
+                && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
         });
     }
 }
@@ -68,10 +78,12 @@ fn without_io_submit_requests_end_at_once() {
                     batch.read(file.as_fd(), vec![7; 2], 0).unwrap();
                 }
             });
-            let refused =
-                |done: Completion<Vec<u8>>| assert_eq!((done.result, done.buf), (Err(told), Some(vec![7; 2])));
+            let refused = |done: Completion<Vec<u8>>| {
+                assert_eq!((done.result, done.buf), (Err(told), Some(vec![7; 2])))
+            };
             assert_eq!(queue.wait(3, None, refused), Ok(3));
-            queue.cancel(poll) == Ok(true) && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
+            queue.cancel(poll) == Ok(true)
+                && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
         });
     }
 }
@@ -116,10 +128,11 @@ fn without_io_destroy_the_end_is_an_error() {
     }
 }
 
-// --- requests ---------------------------------------------------------------------------------------------------------
+// --- requests
+// ---------------------------------------------------------------------------------------------------------
 
-/// Every error of io_submit that a request can have by what the safe types let through, first, in the middle and last: it ends
-/// with its number, and the others with their bytes.
+/// Every error of io_submit that a request can have by what the safe types let through, first, in
+/// the middle and last: it ends with its number, and the others with their bytes.
 #[test]
 fn each_refusal_wherever_it_stands() {
     let file = file(64);
@@ -130,12 +143,18 @@ fn each_refusal_wherever_it_stands() {
     type Bad<'f> = &'f dyn Fn(&mut aio_sys::Batch<'_, 'f, Vec<u8>>) -> aio_sys::Token;
     let refusals: [(&str, Errno, Bad<'_>); 6] = [
         ("no such descriptor", Errno::EBADF, &|batch| batch.read(no_fd, vec![0; 4], 0).unwrap()),
-        ("only readable", Errno::EBADF, &|batch| batch.write(readable.as_fd(), vec![0; 4], 0).unwrap()),
+        ("only readable", Errno::EBADF, &|batch| {
+            batch.write(readable.as_fd(), vec![0; 4], 0).unwrap()
+        }),
         ("offset", Errno::EINVAL, &|batch| batch.read(file.as_fd(), vec![0; 4], 1 << 63).unwrap()),
         ("nothing to sync", Errno::EINVAL, &|batch| batch.fsync(socket.as_fd()).unwrap()),
-        ("too many buffers", Errno::EINVAL, &|batch| batch.readv(file.as_fd(), vec![Vec::new(); 1025], 0).unwrap()),
+        ("too many buffers", Errno::EINVAL, &|batch| {
+            batch.readv(file.as_fd(), vec![Vec::new(); 1025], 0).unwrap()
+        }),
         ("unknown flag", Errno::EOPNOTSUPP, &|batch| {
-            batch.read_with(file.as_fd(), vec![0; 4], 0, aio_sys::RwFlags::from_bits(1 << 30)).unwrap()
+            batch
+                .read_with(file.as_fd(), vec![0; 4], 0, aio_sys::RwFlags::from_bits(1 << 30))
+                .unwrap()
         }),
     ];
     for (what, errno, bad) in refusals {
@@ -155,7 +174,11 @@ fn each_refusal_wherever_it_stands() {
                         true => assert_eq!(done.result, Err(errno), "{what} at {at}"),
                         false => {
                             let expected: Vec<u8> = (i as u8 * 4..).take(4).collect();
-                            assert_eq!((done.result, done.buf), (Ok(4), Some(expected)), "{what} at {at}");
+                            assert_eq!(
+                                (done.result, done.buf),
+                                (Ok(4), Some(expected)),
+                                "{what} at {at}"
+                            );
                         }
                     }
                 });
@@ -166,7 +189,8 @@ fn each_refusal_wherever_it_stands() {
     }
 }
 
-// --- the ring ---------------------------------------------------------------------------------------------------------
+// --- the ring
+// ---------------------------------------------------------------------------------------------------------
 
 /// The completion ring of a context that was made by `make`, and how long it is.
 fn ring_of<T>(make: impl FnOnce() -> T) -> (T, usize, usize) {
@@ -195,8 +219,14 @@ fn unmap(at: usize, bytes: usize) {
 fn remap(at: usize, bytes: usize) {
     // SAFETY: as above.
     let moved = unsafe {
-        let to =
-            libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+        let to = libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        );
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         libc::mremap(std::ptr::with_exposed_provenance_mut(at), bytes, bytes, flags, to)
     };
@@ -220,7 +250,8 @@ fn a_context_without_its_ring_is_told() {
     }
 }
 
-/// The first request that is submitted then finds out; from there on nothing reads where the ring was.
+/// The first request that is submitted then finds out; from there on nothing reads where the ring
+/// was.
 #[test]
 fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
     let file = file(10);

@@ -1,4 +1,5 @@
-//! The importer on what is no `syscall.tbl`: headers of older kernel trees, and headers that are installed.
+//! The importer on what is no `syscall.tbl`: headers of older kernel trees, and headers that are
+//! installed.
 
 mod common;
 
@@ -9,13 +10,14 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Number, name and entry point of every call of an ABI, the base left out; names that only headers define are in
-/// parentheses.
+/// Number, name and entry point of every call of an ABI, the base left out; names that only headers
+/// define are in parentheses.
 fn listed(tables: &Tables, abi: &str) -> String {
     let base = tables.abi(abi).unwrap().base;
     let mut lines = String::new();
     for call in calls(tables, abi) {
-        let name = if call.tag.is_some() { call.name.to_owned() } else { format!("({})", call.name) };
+        let name =
+            if call.tag.is_some() { call.name.to_owned() } else { format!("({})", call.name) };
         lines += &format!("{} {name} {}\n", call.number - base, call.entry.unwrap_or("-"));
     }
     lines
@@ -62,7 +64,11 @@ fn the_generic_header_is_preprocessed_for_each_abi() {
     assert_eq!(table.source, "include/uapi/asm-generic/unistd.h");
     assert_eq!(table.tags("loongarch32"), None, "its time had not come");
     assert!(
-        table.rows.iter().all(|row| row.tag == "common" || row.tag.split('+').all(|abi| table.tags(abi).is_some()))
+        table
+            .rows
+            .iter()
+            .all(|row| row.tag == "common"
+                || row.tag.split('+').all(|abi| table.tags(abi).is_some()))
     );
     // A row that all have is `common`; others name who has them.
     let tag = |name: &str| table.rows.iter().find(|row| row.name == name).unwrap().tag.clone();
@@ -86,16 +92,25 @@ fn aarch32_on_arm64_has_a_header_of_its_own() {
 #[test]
 fn the_header_of_aarch32_on_arm64_is_not_lost() {
     let (header, table) = ("arch/arm64/include/asm/unistd32.h", "arch/arm64/tools/syscall_32.tbl");
-    for (tree, path) in
-        [(Tree::linux_4_19(), header), (Tree::linux_6_1(), header), (Tree::linux_6_12(), table), (Tree::new(), table)]
-    {
+    for (tree, path) in [
+        (Tree::linux_4_19(), header),
+        (Tree::linux_6_1(), header),
+        (Tree::linux_6_12(), table),
+        (Tree::new(), table),
+    ] {
         tree.remove(path);
-        refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+        refused(
+            &tree,
+            &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
+        );
         // A table that is not asked for is no reason to stop.
         assert_eq!(import(tree.path(), stale().path(), &["s390"]).0, Some(0));
         if path == header {
             tree.write(path, "");
-            refused(&tree, &format!("{{tree}}/{path}: defines no system call; is the tree complete?"));
+            refused(
+                &tree,
+                &format!("{{tree}}/{path}: defines no system call; is the tree complete?"),
+            );
         }
     }
 }
@@ -107,7 +122,10 @@ fn a_word_has_a_width() {
         tree.write(path, "");
         refused(&tree, &format!("{{tree}}/{path}: is empty; is the tree complete?"));
         tree.write(path, "#define BITS_PER_LONG 64\n");
-        refused(&tree, &format!("{{tree}}/{path}: defines no __BITS_PER_LONG; is the tree complete?"));
+        refused(
+            &tree,
+            &format!("{{tree}}/{path}: defines no __BITS_PER_LONG; is the tree complete?"),
+        );
     }
 }
 
@@ -117,14 +135,21 @@ fn a_generic_header_that_is_damaged_is_refused() {
     let tree = Tree::linux_6_1();
     tree.edit(generic, "#define __NR_clone 220\n", "#define __NR_clone 220 +\n");
     let (_, _, stderr) = import(tree.path(), stale().path(), &[]);
-    assert!(stderr.contains("`__SYSCALL(__NR_clone, sys_clone)` has no number that can be worked out"), "{stderr}");
+    assert!(
+        stderr.contains("`__SYSCALL(__NR_clone, sys_clone)` has no number that can be worked out"),
+        "{stderr}"
+    );
     let tree = Tree::linux_6_1();
     tree.edit(generic, "sys_clone)\n", "sys-clone)\n");
     let (_, _, stderr) = import(tree.path(), stale().path(), &[]);
     assert!(stderr.contains("`__SYSCALL(__NR_clone, sys-clone)` names no entry point"), "{stderr}");
     let tree = Tree::linux_6_1();
-    let line = tree.edit(generic, "#define __NR_clone 220\n", "<<<<<<< HEAD\n#define __NR_clone 220\n");
-    refused(&tree, &format!("{{tree}}/{generic}:{line}: a merge conflict marker; resolve the conflict first"));
+    let line =
+        tree.edit(generic, "#define __NR_clone 220\n", "<<<<<<< HEAD\n#define __NR_clone 220\n");
+    refused(
+        &tree,
+        &format!("{{tree}}/{generic}:{line}: a merge conflict marker; resolve the conflict first"),
+    );
     let tree = Tree::linux_6_1();
     tree.edit(
         generic,
@@ -158,7 +183,10 @@ fn plain_defines_are_preprocessed_for_each_abi() {
         ("powerpc-spu", ""),
         // Another system's names are none of Linux.
         ("parisc32", "1 exit -\n215 io_setup -\n"),
-        ("alpha", "0 osf_syscall -\n22 umount2 -\n209 shmat -\n321 umount -\n398 io_setup -\n209 (osf_shmat) -\n"),
+        (
+            "alpha",
+            "0 osf_syscall -\n22 umount2 -\n209 shmat -\n321 umount -\n398 io_setup -\n209 (osf_shmat) -\n",
+        ),
         // The base stands in the numbers.
         ("ia64", "0 ni_syscall -\n214 io_setup -\n"),
         // A comment defines nothing, and what is below 0 is no call.
@@ -185,13 +213,20 @@ fn plain_defines_are_preprocessed_for_each_abi() {
 fn x86_had_another_folder() {
     let tree = Tree::linux_4_19();
     tree.write("Makefile", "VERSION = 3\nPATCHLEVEL = 9\nSUBLEVEL = 0\nEXTRAVERSION =\n");
-    fs::rename(tree.path().join("arch/x86/entry/syscalls"), tree.path().join("arch/x86/syscalls")).unwrap();
+    fs::rename(tree.path().join("arch/x86/entry/syscalls"), tree.path().join("arch/x86/syscalls"))
+        .unwrap();
     // Linux 3.9 had no RWF_ and kept the ring's constants elsewhere.
     tree.write("include/uapi/linux/fs.h", "#define BLKROSET 1\n");
-    tree.write("fs/aio.c", "SYSCALL_DEFINE2(io_setup, unsigned, nr_events, aio_context_t __user *, ctxp)\n{\n}\n");
+    tree.write(
+        "fs/aio.c",
+        "SYSCALL_DEFINE2(io_setup, unsigned, nr_events, aio_context_t __user *, ctxp)\n{\n}\n",
+    );
     let tables = imported(&tree, &[]);
     let table = tables.table("x86_64").unwrap();
-    assert_eq!((table.source.as_str(), table.linux.as_str()), ("arch/x86/syscalls/syscall_64.tbl", "3.9.0"));
+    assert_eq!(
+        (table.source.as_str(), table.linux.as_str()),
+        ("arch/x86/syscalls/syscall_64.tbl", "3.9.0")
+    );
     assert_eq!(call(&tables, "x32", "execve"), Some((0x4000_0000 + 520, "compat_sys_execve")));
 }
 
@@ -230,7 +265,10 @@ const X86: &[(&str, &str)] = &[
 ];
 
 const SHARED: &[(&str, &str)] = &[
-    ("asm-generic/errno.h", "#define EPERM 1 /* Operation not permitted */\n#define ENOSYS 38 /* Invalid */\n"),
+    (
+        "asm-generic/errno.h",
+        "#define EPERM 1 /* Operation not permitted */\n#define ENOSYS 38 /* Invalid */\n",
+    ),
     ("asm-generic/bitsperlong.h", "#define __BITS_PER_LONG (__CHAR_BIT__ * __SIZEOF_LONG__)\n"),
     (
         "asm-generic/unistd.h",
@@ -326,7 +364,8 @@ fn the_headers_of_all_architectures_and_links_to_them() {
     fs::create_dir_all(&triplet).unwrap();
     for (name, _) in ARM64 {
         let name = name.strip_prefix("asm/").unwrap();
-        symlink(Path::new("../../../lib/linux/uapi/arm64/asm").join(name), triplet.join(name)).unwrap();
+        symlink(Path::new("../../../lib/linux/uapi/arm64/asm").join(name), triplet.join(name))
+            .unwrap();
     }
     // A link to the folder, whose own name tells nothing.
     let linked = include.join("elsewhere");
@@ -334,7 +373,12 @@ fn the_headers_of_all_architectures_and_links_to_them() {
     symlink("../../lib/linux/uapi/arm64/asm", linked.join("asm")).unwrap();
     for folder in [uapi.join("arm64"), include.join("aarch64-linux-gnu"), linked] {
         let tables = headers(&folder, &[]);
-        assert_eq!(listed(&tables, "aarch64"), "0 io_setup -\n222 mmap -\n", "{}", folder.display());
+        assert_eq!(
+            listed(&tables, "aarch64"),
+            "0 io_setup -\n222 mmap -\n",
+            "{}",
+            folder.display()
+        );
         let table = tables.table("asm-generic").unwrap();
         assert!(table.takes.len() == 1 && table.linux == "6.1.187");
     }
@@ -386,9 +430,15 @@ fn an_abi_without_a_header_of_its_own_is_not_there() {
     // A 32-bit loongarch is not what every old header means that can be read as one.
     let include = root.path().join("loongarch64-linux-gnu/include");
     write(&include, SHARED);
-    write(&include, &[ARM64[0], ("asm/bitsperlong.h", "#include <asm-generic/bitsperlong.h>\n"), ARM64[2]]);
+    write(
+        &include,
+        &[ARM64[0], ("asm/bitsperlong.h", "#include <asm-generic/bitsperlong.h>\n"), ARM64[2]],
+    );
     let table = headers(&include, &[]).table("asm-generic").unwrap();
-    assert_eq!(table.takes.iter().map(|taker| taker.abi.as_str()).collect::<Vec<_>>(), ["loongarch64"]);
+    assert_eq!(
+        table.takes.iter().map(|taker| taker.abi.as_str()).collect::<Vec<_>>(),
+        ["loongarch64"]
+    );
 }
 
 #[test]
@@ -418,7 +468,10 @@ fn arm_has_hyphens_and_private_calls() {
     assert_eq!(listed(&tables, "arm"), same);
     assert_eq!(listed(&tables, "arm-oabi"), format!("13 time -\n{same}"));
     let table = tables.table("arm").unwrap();
-    assert_eq!(table.rows.iter().map(|row| row.tag.as_str()).collect::<Vec<_>>(), ["arm-oabi", "common"]);
+    assert_eq!(
+        table.rows.iter().map(|row| row.tag.as_str()).collect::<Vec<_>>(),
+        ["arm-oabi", "common"]
+    );
     assert_eq!(table.extras.len(), 1);
 }
 
@@ -428,7 +481,8 @@ fn what_is_no_folder_of_headers() {
     let include = root.path().join("x86_64-linux-gnu");
     headers_refused(&include, &[], "{folder}: is no folder");
     fs::create_dir(&include).unwrap();
-    let ends = "holds no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
+    let ends =
+        "holds no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
     headers_refused(&include, &[], &format!("{{folder}}: {ends}"));
     write(&include, X86);
     headers_refused(
@@ -450,8 +504,18 @@ fn what_is_no_folder_of_headers() {
     );
     write(&include, SHARED);
     write(&include, &[("asm/unistd_64.h", "#define __NR_read x\n")]);
-    headers_refused(&include, &[], "{folder}/asm/unistd_64.h:1: `__NR_read` has no number that can be worked out");
-    write(&include, &[("asm/unistd_64.h", "#define __NR_read 0\n"), ("asm/unistd_x32.h", "#define __NR_read 7\n")]);
+    headers_refused(
+        &include,
+        &[],
+        "{folder}/asm/unistd_64.h:1: `__NR_read` has no number that can be worked out",
+    );
+    write(
+        &include,
+        &[
+            ("asm/unistd_64.h", "#define __NR_read 0\n"),
+            ("asm/unistd_x32.h", "#define __NR_read 7\n"),
+        ],
+    );
     headers_refused(
         &include,
         &[],
@@ -459,12 +523,19 @@ fn what_is_no_folder_of_headers() {
     );
     write(&include, X86);
     fs::remove_file(include.join("asm/errno.h")).unwrap();
-    headers_refused(&include, &[], "{folder}: holds no asm/errno.h; are all of the headers installed?");
+    headers_refused(
+        &include,
+        &[],
+        "{folder}: holds no asm/errno.h; are all of the headers installed?",
+    );
     let other = root.path().join("include");
     write(&other, SHARED);
     write(&other, X86);
     let (status, stderr) = import_headers(&other, root.path(), &["--arch", "x68"]);
-    assert!(status == Some(2) && stderr.starts_with("--arch: `x68` is no folder of the kernel's arch/"), "{stderr}");
+    assert!(
+        status == Some(2) && stderr.starts_with("--arch: `x68` is no folder of the kernel's arch/"),
+        "{stderr}"
+    );
 }
 
 const INSTALLED: &str = "which is not there; are all of the headers installed?";
@@ -478,30 +549,54 @@ fn a_package_that_lacks_the_header_of_an_abi() {
     for (name, line) in [("asm/unistd_64.h", 7), ("asm/unistd_x32.h", 5), ("asm/unistd_32.h", 3)] {
         write(&include, X86);
         fs::remove_file(include.join(name)).unwrap();
-        headers_refused(&include, &[], &format!("{{folder}}/asm/unistd.h:{line}: includes <{name}>, {INSTALLED}"));
+        headers_refused(
+            &include,
+            &[],
+            &format!("{{folder}}/asm/unistd.h:{line}: includes <{name}>, {INSTALLED}"),
+        );
     }
     let include = root.path().join("mips64el-linux-gnuabi64");
     write(&include, SHARED);
     let tree = Tree::new();
     for name in ["unistd.h", "sgidefs.h", "errno.h"] {
-        write(&include, &[(&*format!("asm/{name}"), &*tree.read(&format!("arch/mips/include/uapi/asm/{name}")))]);
+        write(
+            &include,
+            &[(
+                &*format!("asm/{name}"),
+                &*tree.read(&format!("arch/mips/include/uapi/asm/{name}")),
+            )],
+        );
     }
     write(&include, &[("asm-generic/errno-base.h", "#define EPERM 1\n")]);
     for name in ["o32", "n32", "n64"] {
-        write(&include, &[(&*format!("asm/unistd_{name}.h"), "#define __NR_io_setup (__NR_Linux + 241)\n")]);
+        write(
+            &include,
+            &[(&*format!("asm/unistd_{name}.h"), "#define __NR_io_setup (__NR_Linux + 241)\n")],
+        );
     }
     assert_eq!(headers(&include, &[]).errnos("mips").unwrap().last().unwrap().value, 89);
     fs::remove_file(include.join("asm/unistd_n64.h")).unwrap();
-    headers_refused(&include, &[], &format!("{{folder}}/asm/unistd.h:8: includes <asm/unistd_n64.h>, {INSTALLED}"));
+    headers_refused(
+        &include,
+        &[],
+        &format!("{{folder}}/asm/unistd.h:8: includes <asm/unistd_n64.h>, {INSTALLED}"),
+    );
     // What arm's two ABIs share is there, and what is the one's alone is not.
     let include = root.path().join("arm-linux-gnueabihf");
     write(&include, SHARED);
     let arm = [
-        ("asm/unistd.h", "#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-common.h>\n#include <asm/unistd-eabi.h>\n"),
+        (
+            "asm/unistd.h",
+            "#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-common.h>\n#include <asm/unistd-eabi.h>\n",
+        ),
         ("asm/unistd-common.h", "#define __NR_exit 1\n"),
     ];
     write(&include, &arm);
-    headers_refused(&include, &[], &format!("{{folder}}/asm/unistd.h:3: includes <asm/unistd-eabi.h>, {INSTALLED}"));
+    headers_refused(
+        &include,
+        &[],
+        &format!("{{folder}}/asm/unistd.h:3: includes <asm/unistd-eabi.h>, {INSTALLED}"),
+    );
 }
 
 /// The generic header is not the architecture's own, and half of the error numbers are not all.
@@ -528,14 +623,17 @@ fn a_package_that_lacks_what_its_headers_include() {
         write(&include, X86);
         let _ = fs::remove_file(include.join(lost));
         write(&include, &[(name, text)]);
-        headers_refused(&include, &[], &format!("{{folder}}/{name}:{line}: includes <{lost}>, {INSTALLED}"));
+        headers_refused(
+            &include,
+            &[],
+            &format!("{{folder}}/{name}:{line}: includes <{lost}>, {INSTALLED}"),
+        );
     }
 }
 
 #[test]
 fn headers_are_not_for_the_repository() {
-    let sentence =
-        "--headers: headers know no entry points, which the repository's tables would lose; add --tables DIR\n";
+    let sentence = "--headers: headers know no entry points, which the repository's tables would lose; add --tables DIR\n";
     let mut command = codegen();
     assert_eq!(
         run(command.args(["import", "--headers", "/usr/include"])),

@@ -1,4 +1,5 @@
-//! Generated text: the committed copies are what a build emits, and a build emits only when it has to.
+//! Generated text: the committed copies are what a build emits, and a build emits only when it has
+//! to.
 
 use aio_codegen::tables::Asm;
 use aio_codegen::{Tables, emit};
@@ -12,7 +13,8 @@ fn committed(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Cargo on the workspace, with a target folder of its own, so that it does not wait for who runs this test.
+/// Cargo on the workspace, with a target folder of its own, so that it does not wait for who runs
+/// this test.
 fn cargo(arguments: &[&str]) -> (String, String) {
     let target = root().join("target/generated-test");
     let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
@@ -21,7 +23,8 @@ fn cargo(arguments: &[&str]) -> (String, String) {
         .env("CARGO_TARGET_DIR", target)
         .output()
         .unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let [out, err] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{err}");
     (out, err)
 }
@@ -30,15 +33,22 @@ fn cargo(arguments: &[&str]) -> (String, String) {
 fn the_committed_copies_are_what_the_tables_give() {
     let tables = Tables::embedded().unwrap();
     let mut expected = vec!["abis.rs".to_owned(), "calls.rs".to_owned(), "target.rs".to_owned()];
-    assert!(committed("abis.rs") == emit::abis(&tables).unwrap(), "abis.rs: run `cargo codegen emit`");
+    assert!(
+        committed("abis.rs") == emit::abis(&tables).unwrap(),
+        "abis.rs: run `cargo codegen emit`"
+    );
     assert!(committed("target.rs") == emit::choice(&tables), "target.rs: run `cargo codegen emit`");
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         let name = format!("{}.rs", abi.name);
-        assert!(committed(&name) == emit::target(&tables, abi).unwrap(), "{name}: run `cargo codegen emit`");
+        assert!(
+            committed(&name) == emit::target(&tables, abi).unwrap(),
+            "{name}: run `cargo codegen emit`"
+        );
         expected.push(name);
     }
     let folder = fs::read_dir(root().join("aio-sys/src/generated")).unwrap();
-    let mut found: Vec<_> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut found: Vec<_> =
+        folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     found.sort();
     expected.sort();
     assert_eq!(found, expected, "each committed copy has an ABI, and no ABI goes without");
@@ -69,7 +79,9 @@ fn a_build_emits_the_committed_text_and_only_once() {
     library.set_modified(SystemTime::now()).unwrap();
     let (_, progress) = cargo(&build);
     assert!(progress.contains("Compiling aio-sys"), "the library was built again: {progress}");
-    let ran = progress.lines().any(|line| line.contains("Running") && line.contains("build-script-build"));
+    let ran = progress
+        .lines()
+        .any(|line| line.contains("Running") && line.contains("build-script-build"));
     assert!(!ran, "the generator ran again: {progress}");
 }
 
@@ -77,13 +89,18 @@ fn a_build_emits_the_committed_text_and_only_once() {
 #[test]
 fn the_crate_names_the_architectures_of_nightly_stubs() {
     let tables = Tables::embedded().unwrap();
-    let nightly = tables.abis.iter().filter(|abi| abi.call.as_ref().is_some_and(|call| call.asm == Asm::Nightly));
-    let mut wanted: Vec<&str> = nightly.flat_map(|abi| abi.rust.iter().map(String::as_str)).collect();
+    let nightly = tables
+        .abis
+        .iter()
+        .filter(|abi| abi.call.as_ref().is_some_and(|call| call.asm == Asm::Nightly));
+    let mut wanted: Vec<&str> =
+        nightly.flat_map(|abi| abi.rust.iter().map(String::as_str)).collect();
     wanted.sort();
     let named = |text: &str, from: &str| {
         let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from}"));
         let words = rest.split(")").next().unwrap().split("target_arch = \"").skip(1);
-        let mut names: Vec<String> = words.map(|word| word.split('"').next().unwrap().to_owned()).collect();
+        let mut names: Vec<String> =
+            words.map(|word| word.split('"').next().unwrap().to_owned()).collect();
         names.sort();
         names
     };
@@ -91,6 +108,10 @@ fn the_crate_names_the_architectures_of_nightly_stubs() {
     let (library, manifest) = (read("src/lib.rs"), read("Cargo.toml"));
     assert_eq!(named(&library, "#![cfg_attr("), wanted, "lib.rs: feature(asm_experimental_arch)");
     let before = library.split_once("mod by_libc;").unwrap().0;
-    assert_eq!(named(&before[before.rfind("#[cfg(").unwrap()..], "nightly\")"), wanted, "lib.rs: mod by_libc");
+    assert_eq!(
+        named(&before[before.rfind("#[cfg(").unwrap()..], "nightly\")"),
+        wanted,
+        "lib.rs: mod by_libc"
+    );
     assert_eq!(named(&manifest, "[target.'cfg("), wanted, "Cargo.toml: libc");
 }

@@ -1,5 +1,5 @@
-//! The fourteen places where readers of Linux's tables have gone wrong, one test each: on the committed tables, and, where
-//! these cannot show it, on a kernel tree in miniature.
+//! The fourteen places where readers of Linux's tables have gone wrong, one test each: on the
+//! committed tables, and, where these cannot show it, on a kernel tree in miniature.
 
 mod common;
 
@@ -31,7 +31,8 @@ fn lacks(tables: &Tables, name: &str, abis: &[&str]) {
 fn gotcha_01_mips_n64_common_row_is_kept() {
     let tables = embedded();
     let rows = tables.table("mips-n64").unwrap().rows;
-    let other: Vec<_> = rows.iter().filter(|row| row.tag != "n64").map(|row| (row.nr, row.tag.as_str())).collect();
+    let other: Vec<_> =
+        rows.iter().filter(|row| row.tag != "n64").map(|row| (row.nr, row.tag.as_str())).collect();
     assert_eq!(other, [(450, "common")]);
     assert_eq!(calls(&tables, "mips-n64").len(), rows.len());
     assert_eq!(tables.table("mips-n64").unwrap().tags("mips-n64"), Some(&[][..]));
@@ -52,7 +53,9 @@ fn gotcha_02_csky_and_hexagon_rename_84() {
         assert_eq!(calls(&tables, abi).iter().filter(|call| call.number == 84).count(), 1, "{abi}");
     }
     lacks(&tables, "sync_file_range", &["csky", "hexagon"]);
-    for abi in ["aarch64", "riscv64", "riscv32", "loongarch64", "loongarch32", "nios2", "openrisc", "arc"] {
+    for abi in
+        ["aarch64", "riscv64", "riscv32", "loongarch64", "loongarch32", "nios2", "openrisc", "arc"]
+    {
         holds(&tables, &[(abi, "sync_file_range", 84, "sys_sync_file_range")]);
     }
 }
@@ -85,7 +88,12 @@ fn gotcha_03_c_files_swap_entry_points() {
     );
     // The prototype follows the swap.
     let prototypes = tables.prototypes().unwrap();
-    for entry in ["sys_arm64_personality", "sys_csky_fadvise64_64", "sys_hexagon_fadvise64_64", "sys_mmap_pgoff"] {
+    for entry in [
+        "sys_arm64_personality",
+        "sys_csky_fadvise64_64",
+        "sys_hexagon_fadvise64_64",
+        "sys_mmap_pgoff",
+    ] {
         assert!(prototypes.iter().any(|prototype| prototype.entry == entry), "{entry}");
     }
 }
@@ -110,7 +118,12 @@ fn gotcha_04_entry_points_have_all_kinds_of_names() {
         ],
     );
     let tables = embedded();
-    let compat = |name| calls(&tables, "mips-o32").iter().find(|call| call.name == name).and_then(|call| call.compat);
+    let compat = |name| {
+        calls(&tables, "mips-o32")
+            .iter()
+            .find(|call| call.name == name)
+            .and_then(|call| call.compat)
+    };
     assert_eq!(compat("syscall"), Some("sys32_syscall"));
 
     let tables = imported(&Tree::linux_4_19(), &[]);
@@ -122,7 +135,8 @@ fn gotcha_04_entry_points_have_all_kinds_of_names() {
             ("x32", "execve", 0x4000_0000 + 520, "compat_sys_execve"),
         ],
     );
-    let i386: Vec<_> = calls(&tables, "i386").iter().map(|call| (call.entry, call.compat)).collect();
+    let i386: Vec<_> =
+        calls(&tables, "i386").iter().map(|call| (call.entry, call.compat)).collect();
     assert_eq!(
         i386,
         [
@@ -140,7 +154,8 @@ fn gotcha_05_what_only_the_kernel_includes_is_no_number_of_user_space() {
     lacks(&tables, "time", &["sparc64", "arm64-compat"]);
     holds(&tables, &[("sparc32", "time", 231, "sys_time32")]);
     assert!(!calls(&tables, "sparc64").iter().any(|call| call.number == 231));
-    let kernel_only: Vec<&str> = tables.abis.iter().filter(|abi| !abi.uapi).map(|abi| abi.name.as_str()).collect();
+    let kernel_only: Vec<&str> =
+        tables.abis.iter().filter(|abi| !abi.uapi).map(|abi| abi.name.as_str()).collect();
     assert_eq!(kernel_only, ["arm64-compat", "powerpc-spu"]);
     // For those there is no header that could be wrong, and no Rust target either.
     assert!(tables.abis.iter().all(|abi| abi.uapi || abi.rust.is_empty()));
@@ -156,9 +171,13 @@ fn gotcha_06_numbers_are_unique_only_within_an_abi() {
     let tables = embedded();
     let rows = |table: &str, nr: u32| -> Vec<String> {
         let rows = tables.table(table).unwrap().rows.into_iter().filter(|row| row.nr == nr);
-        rows.map(|row| format!("{} {} {}", row.tag, row.name, row.entry.unwrap_or_default())).collect()
+        rows.map(|row| format!("{} {} {}", row.tag, row.name, row.entry.unwrap_or_default()))
+            .collect()
     };
-    assert_eq!(rows("powerpc", 18), ["32 oldstat sys_stat", "64 oldstat sys_ni_syscall", "spu oldstat sys_ni_syscall"]);
+    assert_eq!(
+        rows("powerpc", 18),
+        ["32 oldstat sys_stat", "64 oldstat sys_ni_syscall", "spu oldstat sys_ni_syscall"]
+    );
     assert_eq!(rows("sparc", 1), ["32 exit sys_exit", "64 exit sparc_exit"]);
     assert_eq!(
         rows("asm-generic", 244),
@@ -169,11 +188,15 @@ fn gotcha_06_numbers_are_unique_only_within_an_abi() {
             "or1k or1k_atomic sys_or1k_atomic"
         ]
     );
-    assert_eq!(rows("asm-generic", 245), ["arc arc_settls sys_arc_settls", "csky cacheflush sys_cacheflush"]);
+    assert_eq!(
+        rows("asm-generic", 245),
+        ["arc arc_settls sys_arc_settls", "csky cacheflush sys_cacheflush"]
+    );
     assert_eq!(tables.abis.len(), 34);
     for abi in &tables.abis {
         let table = tables.table(&abi.table).unwrap();
-        let calls: Vec<_> = abi.calls(&table).into_iter().filter(|call| call.tag.is_some()).collect();
+        let calls: Vec<_> =
+            abi.calls(&table).into_iter().filter(|call| call.tag.is_some()).collect();
         let numbers: BTreeSet<u32> = calls.iter().map(|call| call.number).collect();
         let names: BTreeSet<&str> = calls.iter().map(|call| call.name).collect();
         assert_eq!((numbers.len(), names.len()), (calls.len(), calls.len()), "{}", abi.name);
@@ -202,13 +225,17 @@ fn gotcha_07_some_abis_number_otherwise() {
         ],
     );
     let rows = tables.table("x86_64").unwrap().rows;
-    let numbers = |from: u32, to: u32| rows.iter().filter(move |row| (from..=to).contains(&row.nr)).map(|row| row.nr);
+    let numbers = |from: u32, to: u32| {
+        rows.iter().filter(move |row| (from..=to).contains(&row.nr)).map(|row| row.nr)
+    };
     assert_eq!(numbers(337, 423).count(), 0);
     let x32: Vec<u32> = rows.iter().filter(|row| row.tag == "x32").map(|row| row.nr).collect();
     assert_eq!(x32, (512..=547).collect::<Vec<_>>());
     // Alpha's shift is the same for all newer calls that both have.
-    let alpha: BTreeMap<&str, u32> = calls(&tables, "alpha").iter().map(|call| (call.name, call.number)).collect();
-    let newer: Vec<_> = calls(&tables, "aarch64").into_iter().filter(|call| call.number >= 424).collect();
+    let alpha: BTreeMap<&str, u32> =
+        calls(&tables, "alpha").iter().map(|call| (call.name, call.number)).collect();
+    let newer: Vec<_> =
+        calls(&tables, "aarch64").into_iter().filter(|call| call.number >= 424).collect();
     assert!(newer.len() >= 48, "as many as in Linux 7.2");
     for call in newer.iter().filter(|call| call.name != "memfd_secret") {
         assert_eq!(alpha[call.name], call.number + 110, "{}", call.name);
@@ -222,13 +249,18 @@ fn gotcha_08_placeholders_are_rows_like_others() {
     let reserved = |table: &str| {
         let kinds = ["unused", "reserved", "available"];
         let numbered = |name: &str| {
-            kinds.iter().any(|kind| name.strip_prefix(kind).is_some_and(|rest| rest.parse::<u32>().is_ok()))
+            kinds
+                .iter()
+                .any(|kind| name.strip_prefix(kind).is_some_and(|rest| rest.parse::<u32>().is_ok()))
         };
         rows(table).iter().filter(|row| numbered(&row.name)).count()
     };
-    let found = ["mips-o32", "mips-n32", "mips-n64", "xtensa"].map(|table| (table, reserved(table)));
+    let found =
+        ["mips-o32", "mips-n32", "mips-n64", "xtensa"].map(|table| (table, reserved(table)));
     assert_eq!(found, [("mips-o32", 8), ("mips-n32", 2), ("mips-n64", 2), ("xtensa", 23)]);
-    let ni = |table: &str| rows(table).iter().filter(|row| row.entry.as_deref() == Some("sys_ni_syscall")).count();
+    let ni = |table: &str| {
+        rows(table).iter().filter(|row| row.entry.as_deref() == Some("sys_ni_syscall")).count()
+    };
     assert_eq!(["microblaze", "alpha"].map(ni), [42, 97]);
     let without_entry = |table: &str| rows(table).iter().filter(|row| row.entry.is_none()).count();
     assert_eq!(["x86_64", "i386", "arm", "asm-generic"].map(without_entry), [16, 19, 2, 0]);
@@ -254,7 +286,11 @@ fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
         let linux = |abi: &str| tables.table(&tables.abi(abi).unwrap().table).unwrap().linux;
         for abi in entry.abis.iter().filter(|abi| entry.holds(abi, &linux(abi))) {
             assert_eq!(call(&tables, abi, &entry.name), None, "{abi} has {}", entry.name);
-            assert!(pairs.insert((entry.name.as_str(), abi.as_str())), "{abi} {} stands there twice", entry.name);
+            assert!(
+                pairs.insert((entry.name.as_str(), abi.as_str())),
+                "{abi} {} stands there twice",
+                entry.name
+            );
         }
     }
     // Who has it, and who stands there as lacking it, are all ABIs that are still in the kernel.
@@ -267,12 +303,15 @@ fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
         ("io_getevents", 30),
     ] {
         let abis = tables.abis.iter().map(|abi| abi.name.as_str()).filter(|abi| !frozen(abi));
-        let (has, not): (Vec<&str>, Vec<&str>) = abis.partition(|abi| call(&tables, abi, name).is_some());
-        let known = pairs.iter().filter(|pair| pair.0 == name && !frozen(pair.1)).map(|pair| pair.1);
+        let (has, not): (Vec<&str>, Vec<&str>) =
+            abis.partition(|abi| call(&tables, abi, name).is_some());
+        let known =
+            pairs.iter().filter(|pair| pair.0 == name && !frozen(pair.1)).map(|pair| pair.1);
         assert_eq!(has.len(), with, "{name}");
         assert_eq!(not.into_iter().collect::<BTreeSet<_>>(), known.collect(), "{name}");
     }
-    let secret = tables.abis.iter().filter(|abi| call(&tables, &abi.name, "memfd_secret").is_some());
+    let secret =
+        tables.abis.iter().filter(|abi| call(&tables, &abi.name, "memfd_secret").is_some());
     let archs: BTreeSet<&str> = secret.map(|abi| abi.arch.as_str()).collect();
     assert_eq!(archs, BTreeSet::from(["arm64", "loongarch", "riscv", "s390", "x86"]));
 
@@ -301,7 +340,8 @@ fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
 fn gotcha_10_order_is_per_abi() {
     let tables = embedded();
     let rows = tables.table("asm-generic").unwrap().rows;
-    let renameat: Vec<_> = rows.iter().filter(|row| row.tag == "renameat").map(|row| row.name.as_str()).collect();
+    let renameat: Vec<_> =
+        rows.iter().filter(|row| row.tag == "renameat").map(|row| row.name.as_str()).collect();
     assert_eq!(renameat, ["renameat"]);
     let back = rows.windows(2).filter(|pair| pair[1].nr < pair[0].nr);
     assert_eq!(
@@ -310,8 +350,12 @@ fn gotcha_10_order_is_per_abi() {
     );
     for abi in &tables.abis {
         let table = tables.table(&abi.table).unwrap();
-        let rows: Vec<u32> =
-            abi.calls(&table).iter().filter(|call| call.tag.is_some()).map(|call| call.number).collect();
+        let rows: Vec<u32> = abi
+            .calls(&table)
+            .iter()
+            .filter(|call| call.tag.is_some())
+            .map(|call| call.number)
+            .collect();
         assert!(rows.is_sorted() && !rows.is_empty(), "{}", abi.name);
     }
     let tree = Tree::new();
@@ -352,7 +396,10 @@ fn gotcha_11_blanks_and_line_ends_are_no_facts() {
     let expected = facts(&imported(&tree, &[]));
     assert!(expected.contains("\"uselib\""));
     for (from, to) in [
-        ("13\t64\trt_sigaction\t\tsys_rt_sigaction\n", "13   \t64  \trt_sigaction   \tsys_rt_sigaction \t \n"),
+        (
+            "13\t64\trt_sigaction\t\tsys_rt_sigaction\n",
+            "13   \t64  \trt_sigaction   \tsys_rt_sigaction \t \n",
+        ),
         ("206\t64\tio_setup", "0xCe 64 io_setup"),
         ("134\t64\tuselib\n", "\n   # three columns\n \t134\t64\tuselib \n\t\n"),
     ] {
@@ -364,7 +411,8 @@ fn gotcha_11_blanks_and_line_ends_are_no_facts() {
     assert_eq!(call(&imported(&tree, &[]), "x86_64", "uselib"), Some((134, "-")));
 }
 
-/// A private call below the unified range is a row like any other; above, it is a gap in the other tables.
+/// A private call below the unified range is a row like any other; above, it is a gap in the other
+/// tables.
 #[test]
 fn gotcha_12_vendor_trees_carry_conflicts_and_private_calls() {
     let tree = Tree::new();
@@ -372,19 +420,29 @@ fn gotcha_12_vendor_trees_carry_conflicts_and_private_calls() {
     let line = tree.edit(
         "arch/m68k/kernel/syscalls/syscall.tbl",
         row,
-        &format!("<<<<<<< HEAD\n{row}=======\n434\tcommon\tpidfd_open\tsys_pidfd_open\n>>>>>>> vendor\n"),
+        &format!(
+            "<<<<<<< HEAD\n{row}=======\n434\tcommon\tpidfd_open\tsys_pidfd_open\n>>>>>>> vendor\n"
+        ),
     );
     let path = "arch/m68k/kernel/syscalls/syscall.tbl";
-    refused(&tree, &format!("{{tree}}/{path}:{line}: a merge conflict marker; resolve the conflict first"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{path}:{line}: a merge conflict marker; resolve the conflict first"),
+    );
 
     let tree = Tree::new();
     let nv = "341\tcommon\tarm_sync_file_range\tsys_sync_file_range2\n";
-    tree.edit("arch/arm/tools/syscall.tbl", nv, &format!("314\tcommon\tnv_mmap_pgoff\tsys_nv_mmap_pgoff\n{nv}"));
+    tree.edit(
+        "arch/arm/tools/syscall.tbl",
+        nv,
+        &format!("314\tcommon\tnv_mmap_pgoff\tsys_nv_mmap_pgoff\n{nv}"),
+    );
     let tables = imported(&tree, &[]);
     holds(&tables, &[("arm", "nv_mmap_pgoff", 314, "sys_nv_mmap_pgoff")]);
     lacks(&embedded(), "nv_mmap_pgoff", &["arm", "i386", "x86_64"]);
 
-    let line = tree.edit("arch/arm/tools/syscall.tbl", "314\tcommon\tnv_mmap", "243\tcommon\tnv_mmap");
+    let line =
+        tree.edit("arch/arm/tools/syscall.tbl", "314\tcommon\tnv_mmap", "243\tcommon\tnv_mmap");
     let sentence = "number 243 is used twice in arm; the first is at line";
     refused(&tree, &format!("{{tree}}/arch/arm/tools/syscall.tbl:{line}: {sentence} 4"));
     let tree = Tree::new();
@@ -411,7 +469,11 @@ fn gotcha_13_versions_differ() {
         };
         assert_eq!(source.frozen.as_deref(), frozen);
         match frozen {
-            Some(series) => assert!(linux.starts_with(&format!("{series}.")), "{} is of Linux {linux}", source.name),
+            Some(series) => assert!(
+                linux.starts_with(&format!("{series}.")),
+                "{} is of Linux {linux}",
+                source.name
+            ),
             None => assert_eq!(linux, current, "{}", source.name),
         }
     }
@@ -432,15 +494,21 @@ fn gotcha_13_versions_differ() {
         ],
     );
     assert!(calls(&tables, "s390").len() == 433 && calls(&tables, "s390x").len() >= 390);
-    let tags: BTreeSet<String> = tables.table("s390").unwrap().rows.into_iter().map(|row| row.tag).collect();
+    let tags: BTreeSet<String> =
+        tables.table("s390").unwrap().rows.into_iter().map(|row| row.tag).collect();
     assert_eq!(tags, BTreeSet::from(["common".to_owned()]));
 
     let abis = |tree: Tree| -> Vec<String> {
         let tables = imported(&tree, &[]);
         let sources = tables.sources.iter().filter(|source| tables.has_table(&source.name));
-        sources.flat_map(|source| tables.table(&source.name).unwrap().takes).map(|taker| taker.abi).collect()
+        sources
+            .flat_map(|source| tables.table(&source.name).unwrap().takes)
+            .map(|taker| taker.abi)
+            .collect()
     };
-    let has = |abis: &[String]| ["ia64", "s390", "loongarch32"].map(|abi| abis.iter().any(|has| has == abi));
+    let has = |abis: &[String]| {
+        ["ia64", "s390", "loongarch32"].map(|abi| abis.iter().any(|has| has == abi))
+    };
     let [old, middle, new] = [Tree::linux_6_1(), Tree::linux_6_12(), Tree::new()].map(abis);
     assert_eq!(
         [&old, &middle, &new].map(|abis| has(abis)),
@@ -449,13 +517,14 @@ fn gotcha_13_versions_differ() {
     assert_eq!([old.len(), middle.len(), new.len()], [33, 32, 32]);
 }
 
-/// Linux 6.1 keeps the asm-generic numbers in `include/uapi/asm-generic/unistd.h`, whose macros put the compat entry point
-/// on the 64-bit row, too, where the number is that of another call.
+/// Linux 6.1 keeps the asm-generic numbers in `include/uapi/asm-generic/unistd.h`, whose macros put
+/// the compat entry point on the 64-bit row, too, where the number is that of another call.
 #[test]
 fn gotcha_14_the_compat_column_belongs_to_32_bit() {
     let tables = embedded();
     let rows = tables.table("asm-generic").unwrap().rows;
-    let tags: BTreeSet<&str> = rows.iter().filter(|row| row.compat.is_some()).map(|row| row.tag.as_str()).collect();
+    let tags: BTreeSet<&str> =
+        rows.iter().filter(|row| row.compat.is_some()).map(|row| row.tag.as_str()).collect();
     assert_eq!(tags, BTreeSet::from(["32", "common", "rlimit", "time32"]));
     let fcntl: Vec<_> = rows
         .iter()

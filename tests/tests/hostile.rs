@@ -1,10 +1,12 @@
-//! What an expert tries who wants the kernel to write where it must not: everything that the compiler lets through.
-//! What it does not is in `ui/aio/`.
+//! What an expert tries who wants the kernel to write where it must not: everything that the
+//! compiler lets through. What it does not is in `ui/aio/`.
 
 #[path = "common/aio.rs"]
 mod common;
 
-use aio_sys::{Borrowed, Completion, Errno, IoBuf, IoBufMut, Part, PollEvents, Queue, Scope, scope};
+use aio_sys::{
+    Borrowed, Completion, Errno, IoBuf, IoBufMut, Part, PollEvents, Queue, Scope, scope,
+};
 use common::{Graveyard, Mortal, Random, direct_file, file, in_child, pair, seeds};
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
@@ -39,9 +41,9 @@ fn what_may_go_to_other_threads() {
     send::<aio_sys::tokio::Request<Mortal, ()>>();
 }
 
-/// Queues with reads in flight that are dropped here and elsewhere, closed and forgotten; completions that are dropped,
-/// forgotten and panicked over. No buffer is dropped twice, or before the kernel is done with it; and all are, but for those
-/// that were forgotten.
+/// Queues with reads in flight that are dropped here and elsewhere, closed and forgotten;
+/// completions that are dropped, forgotten and panicked over. No buffer is dropped twice, or before
+/// the kernel is done with it; and all are, but for those that were forgotten.
 #[test]
 fn buffers_outlive_whatever_becomes_of_the_queue() {
     const BLOCKS: usize = 64;
@@ -60,7 +62,8 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
                     queue.batch(|batch| {
                         while batch.free() > 0 && random.below(8) > 0 {
                             let at = random.below(BLOCKS as u64) * Mortal::BYTES as u64;
-                            let bufs: Vec<Mortal> = (0..random.below(3)).map(|_| graveyard.buffer()).collect();
+                            let bufs: Vec<Mortal> =
+                                (0..random.below(3)).map(|_| graveyard.buffer()).collect();
                             held += 1 + bufs.len();
                             assert!(batch.read(file.as_fd(), graveyard.buffer(), at).is_ok());
                             // The last place may be taken; then they come back, and are dropped.
@@ -84,7 +87,9 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
                             }
                             1 => panic!("on purpose"),
                             // A vector is short at the end of the file.
-                            _ => assert!(done.result.is_ok() && done.buf.is_none_or(|buf| buf.is_read())),
+                            _ => assert!(
+                                done.result.is_ok() && done.buf.is_none_or(|buf| buf.is_read())
+                            ),
                         }
                     })
                 }));
@@ -103,7 +108,11 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
         }
         let start = Instant::now();
         while graveyard.alive() > lost {
-            assert!(start.elapsed() < Duration::from_secs(10), "{} alive, {lost} lost", graveyard.alive());
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{} alive, {lost} lost",
+                graveyard.alive()
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(graveyard.alive(), lost);
@@ -158,7 +167,9 @@ fn a_buffer_that_panics_when_it_is_asked() {
     let mut queue = queue(2);
     for round in 0..20 {
         for at in 0..2 {
-            let panicked = catch_unwind(AssertUnwindSafe(|| queue.read(file.as_fd(), Panics::new(at), 0).is_ok()));
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                queue.read(file.as_fd(), Panics::new(at), 0).is_ok()
+            }));
             assert!(panicked.is_err());
             let panicked = catch_unwind(AssertUnwindSafe(|| {
                 queue.batch(|batch| {
@@ -178,7 +189,8 @@ fn a_buffer_that_panics_when_it_is_asked() {
         let read = |done: Completion<Panics>| {
             for (at, buf) in done.buf.iter().chain(&done.bufs).enumerate() {
                 let from = round + 8 * at as u64;
-                let expected: Vec<u8> = (from..from + 8).map(|at| if at < 8 { 0 } else { at as u8 }).collect();
+                let expected: Vec<u8> =
+                    (from..from + 8).map(|at| if at < 8 { 0 } else { at as u8 }).collect();
                 assert_eq!(buf.bytes, expected);
                 seen += 1;
             }
@@ -262,7 +274,8 @@ fn scopes_in_scopes() {
     assert_eq!((outer[0], inner[0]), (20, 30));
 }
 
-/// What a scope's function gives back, and a completion that outlives the scope, are of buffers that the kernel has let go of.
+/// What a scope's function gives back, and a completion that outlives the scope, are of buffers
+/// that the kernel has let go of.
 #[test]
 fn completions_may_leave_their_scope() {
     let file = file(100);
@@ -278,7 +291,8 @@ fn completions_may_leave_their_scope() {
     assert_eq!(buf[7], 47);
 }
 
-/// The memory that a transfer is into may be the child's, once its parent has got a copy: it is not to be used again.
+/// The memory that a transfer is into may be the child's, once its parent has got a copy: it is not
+/// to be used again.
 #[test]
 fn a_child_leaks_what_is_in_flight() {
     let file = direct_file(1);

@@ -1,5 +1,5 @@
-//! The importer on a kernel tree in miniature: what it writes, and every way in which a tree can be wrong. A refusal is one
-//! sentence with its place, and changes no table.
+//! The importer on a kernel tree in miniature: what it writes, and every way in which a tree can be
+//! wrong. A refusal is one sentence with its place, and changes no table.
 
 mod common;
 
@@ -57,7 +57,8 @@ syscalls = [
     assert_eq!(common.map(|header| header.constants.len()).sum::<usize>(), 13);
     let value = |arch: &str, name: &str| {
         let own = constants.iter().filter(|header| header.archs.iter().any(|own| own == arch));
-        let found: Vec<_> = own.flat_map(|header| &header.constants).filter(|found| found.name == name).collect();
+        let found: Vec<_> =
+            own.flat_map(|header| &header.constants).filter(|found| found.name == name).collect();
         assert_eq!(found.len(), 1, "{arch}: {name}");
         found[0].value
     };
@@ -72,9 +73,15 @@ syscalls = [
 fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     let tree = Tree::new();
     tree.append("kernel/Makefile", "obj-$(CONFIG_CLONES) += clone.o\n");
-    tree.append("init/Kconfig", "config CLONES\n\tbool \"clones\"\nconfig CHOICE\n\tbool \"more of them\"\n");
-    let ni =
-        tree.append("kernel/sys_ni.c", "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n") as u32 + 1;
+    tree.append(
+        "init/Kconfig",
+        "config CLONES\n\tbool \"clones\"\nconfig CHOICE\n\tbool \"more of them\"\n",
+    );
+    let ni = tree.append(
+        "kernel/sys_ni.c",
+        "COND_SYSCALL(clone3);\nCOND_SYSCALL(set_mempolicy_home_node);\n",
+    ) as u32
+        + 1;
     tree.write(
         "kernel/clone.c",
         "#ifdef CONFIG_BACKWARDS\nSYSCALL_DEFINE2(clone3, int, b, int, a)\n#else\nSYSCALL_DEFINE2(clone3, int, a, int, b)\n\
@@ -84,8 +91,15 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
         "arch/x86/Kconfig",
         "config X86_32\n\tdef_bool !64BIT\n\tselect BACKWARDS\nconfig PLACES\n\tdef_bool y\n",
     );
-    tree.edit("arch/arm/tools/syscall.tbl", "13\toabi\ttime\tsys_time32\n", "13\toabi\ttime\tsys_time_wrapper\n");
-    tree.write("kernel/time.c", "#ifdef __ARCH_WANT_NEVER\nSYSCALL_DEFINE0(time_wrapper)\n#endif\n");
+    tree.edit(
+        "arch/arm/tools/syscall.tbl",
+        "13\toabi\ttime\tsys_time32\n",
+        "13\toabi\ttime\tsys_time_wrapper\n",
+    );
+    tree.write(
+        "kernel/time.c",
+        "#ifdef __ARCH_WANT_NEVER\nSYSCALL_DEFINE0(time_wrapper)\n#endif\n",
+    );
     tree.append("kernel/Makefile", "obj-y += time.o\n");
     tree.write("arch/arm/kernel/entry.S", "sys_time_wrapper:\n\tb\tsys_other\n");
     // What only x86 can be configured to have.
@@ -95,15 +109,23 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     let tables = imported(&tree, &[]);
     let prototypes = tables.prototypes().unwrap();
     let order = |abi: &str| {
-        let found = aio_codegen::emit::prototype(&prototypes, tables.abi(abi).unwrap(), "sys_clone3").unwrap();
-        assert_eq!(found.optional.as_deref().map(|when| when.split(' ').next().unwrap()), Some("CONFIG_CLONES"));
+        let found =
+            aio_codegen::emit::prototype(&prototypes, tables.abi(abi).unwrap(), "sys_clone3")
+                .unwrap();
+        assert_eq!(
+            found.optional.as_deref().map(|when| when.split(' ').next().unwrap()),
+            Some("CONFIG_CLONES")
+        );
         found.args.iter().map(|(_, name)| name.as_str()).collect::<String>()
     };
     assert_eq!(["x86_64", "x32", "i386", "sh"].map(order), ["ab", "ab", "ba", "ab"]);
 
     let bare = tables.bare().unwrap();
     let why = |entry: &str, abi: &str| {
-        let found = bare.iter().find(|bare| bare.entry == entry && bare.abis.iter().any(|name| name == abi)).unwrap();
+        let found = bare
+            .iter()
+            .find(|bare| bare.entry == entry && bare.abis.iter().any(|name| name == abi))
+            .unwrap();
         (found.why, found.source.as_str(), found.line)
     };
     assert_eq!(why("sys_time_wrapper", "arm-oabi"), (Why::Assembler, "arch/arm/kernel/entry.S", 1));
@@ -117,7 +139,11 @@ fn a_second_import_changes_no_byte() {
     assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
     let state = || -> Vec<_> {
         let files = contents(folder.path()).into_iter();
-        files.map(|(name, bytes)| (fs::metadata(folder.path().join(&name)).unwrap().ino(), name, bytes)).collect()
+        files
+            .map(|(name, bytes)| {
+                (fs::metadata(folder.path().join(&name)).unwrap().ino(), name, bytes)
+            })
+            .collect()
     };
     let before = state();
     let nothing = (Some(0), String::new(), format!("{RESOLVED}0 of 20 files changed\n"));
@@ -127,7 +153,8 @@ fn a_second_import_changes_no_byte() {
     let sh = "arch/sh/kernel/syscalls/syscall.tbl";
     tree.edit(sh, "245\t", "240\tcommon\tgetpid\tsys_getpid\n245\t");
     // The new number ends in an entry point that the tree defines, too.
-    let said = ["sh.toml", "prototypes.toml"].map(|name| format!("wrote {}/{name}\n", folder.path().display()));
+    let said = ["sh.toml", "prototypes.toml"]
+        .map(|name| format!("wrote {}/{name}\n", folder.path().display()));
     let more = RESOLVED.replace("287", "288");
     let two = (Some(0), String::new(), said.concat() + &more + "2 of 20 files changed\n");
     assert_eq!(import(tree.path(), folder.path(), &[]), two);
@@ -140,14 +167,22 @@ fn only_writes_the_same_bytes_as_a_full_import() {
     let full = contents(full.path());
     for name in IMPORTED {
         let one = TempDir::new().unwrap();
-        let (status, _, stderr) = import(tree.path(), one.path(), &[name.strip_suffix(".toml").unwrap()]);
+        let (status, _, stderr) =
+            import(tree.path(), one.path(), &[name.strip_suffix(".toml").unwrap()]);
         assert!(status == Some(0) && stderr.ends_with("\n1 of 1 files changed\n"), "{stderr}");
-        assert_eq!(contents(one.path()), BTreeMap::from([((*name).to_owned(), full[*name].clone())]));
+        assert_eq!(
+            contents(one.path()),
+            BTreeMap::from([((*name).to_owned(), full[*name].clone())])
+        );
     }
     let two = stale();
     assert_eq!(import(tree.path(), two.path(), &["sh", "errno"]).0, Some(0));
     for (name, bytes) in contents(two.path()) {
-        assert_eq!(bytes.starts_with(b"# stale"), !["sh.toml", "errno.toml"].contains(&&*name), "{name}");
+        assert_eq!(
+            bytes.starts_with(b"# stale"),
+            !["sh.toml", "errno.toml"].contains(&&*name),
+            "{name}"
+        );
     }
 }
 
@@ -202,7 +237,10 @@ fn frozen_tables_come_from_no_newer_series() {
 fn an_architecture_leaves_its_error_numbers_beside_its_last_table() {
     let errnos = |table: &str| imported(&Tree::linux_6_1(), &[table]).table(table).unwrap().errnos;
     let [ia64] = &errnos("ia64")[..] else { panic!("one set of error numbers") };
-    assert_eq!((&ia64.archs[..], &*ia64.source), (&["ia64".to_owned()][..], "include/uapi/asm-generic/errno.h"));
+    assert_eq!(
+        (&ia64.archs[..], &*ia64.source),
+        (&["ia64".to_owned()][..], "include/uapi/asm-generic/errno.h")
+    );
     assert_eq!(ia64.errnos.last().map(|errno| (&*errno.name, errno.value)), Some(("ENOSYS", 38)));
     assert!(errnos("sh").is_empty());
     // Those of today's kernel are not among them, nor does its file have ia64's.
@@ -221,7 +259,10 @@ fn one_table_needs_no_others_in_the_tree() {
     // The generic header is in newer trees, too; there it is not what the numbers are taken from.
     let tree = Tree::new();
     tree.remove(GENERIC);
-    refused(&tree, &format!("{{tree}}/{GENERIC}: cannot be read: No such file or directory (os error 2)"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{GENERIC}: cannot be read: No such file or directory (os error 2)"),
+    );
 }
 
 #[test]
@@ -234,7 +275,8 @@ fn the_repository_changes_as_a_whole() {
     };
     // No README: the last file that an import makes cannot be made.
     let readme = repository.path().join("README.md");
-    let missing = format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display());
+    let missing =
+        format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display());
     assert_eq!(import(), (Some(2), String::new(), missing));
     assert_eq!(contents(&repository.path().join("tables")).keys().collect::<Vec<_>>(), FROZEN);
     assert!(contents(&repository.path().join("aio-sys/src/generated")).is_empty());
@@ -243,11 +285,17 @@ fn the_repository_changes_as_a_whole() {
     let stubs = Tables::embedded().unwrap().abis.iter().filter(|abi| abi.stub().is_some()).count();
     // Beside the copies: the file that picks one, that of all ABIs, and the README.
     let all = IMPORTED.len() + stubs + 3;
-    assert!(status == Some(0) && stderr.ends_with(&format!("\n{all} of {all} files changed\n")), "{stderr}");
+    assert!(
+        status == Some(0) && stderr.ends_with(&format!("\n{all} of {all} files changed\n")),
+        "{stderr}"
+    );
     assert_eq!(contents(&repository.path().join("tables")).len(), IMPORTED.len() + FROZEN.len());
     assert_eq!(contents(&repository.path().join("aio-sys/src/generated")).len(), stubs + 2);
     let readme = fs::read_to_string(&readme).unwrap();
-    assert!(readme.starts_with("# Mine\n<!--") && readme.ends_with("```\nmore of mine\n"), "{readme}");
+    assert!(
+        readme.starts_with("# Mine\n<!--") && readme.ends_with("```\nmore of mine\n"),
+        "{readme}"
+    );
     assert!(readme.contains("\n| x32 | yes | 10 | 7.2.13 | 0x40000000 | 543 | 207 |"), "{readme}");
     assert_eq!(import().2, format!("{RESOLVED}0 of {all} files changed\n"));
 }
@@ -296,27 +344,40 @@ fn a_tag_belongs_to_an_abi() {
         "134\t65",
         &format!("the tag `65` belongs to no ABI of this table (64, common, x32); {ends}"),
     );
-    refused_row("134\t64", "134\t6", &format!("the tag `6` belongs to no ABI of this table (64, common, x32); {ends}"));
+    refused_row(
+        "134\t64",
+        "134\t6",
+        &format!("the tag `6` belongs to no ABI of this table (64, common, x32); {ends}"),
+    );
 }
 
 #[test]
 fn no_tag_begins_like_another() {
     let ends = "and syscallhdr.sh, which compares prefixes, mixes them up";
     refused_row("134\t64", "134\t64bit", &format!("the tag `64bit` begins like `64`, {ends}"));
-    refused_row("207\tcommon", "207\tcommon64", &format!("the tag `common64` begins like `common`, {ends}"));
+    refused_row(
+        "207\tcommon",
+        "207\tcommon64",
+        &format!("the tag `common64` begins like `common`, {ends}"),
+    );
 }
 
 #[test]
 fn a_name_is_short_and_plain() {
     let ends = "is no name of a system call; letters, digits and _ are, 64 at most";
-    refused_row("\texit\t", &format!("\t{}\t", "x".repeat(1000)), &format!("`{}…` {ends}", "x".repeat(40)));
+    refused_row(
+        "\texit\t",
+        &format!("\t{}\t", "x".repeat(1000)),
+        &format!("`{}…` {ends}", "x".repeat(40)),
+    );
     refused_row("\texit\t", "\tex-it\t", &format!("`ex-it` {ends}"));
     refused_row("\texit\t", "\texité\t", &format!("`exité` {ends}"));
 }
 
 #[test]
 fn a_tag_is_short_and_plain() {
-    let ends = "belongs to no ABI of this table (); if the kernel has a new ABI, add it to abis.toml";
+    let ends =
+        "belongs to no ABI of this table (); if the kernel has a new ABI, add it to abis.toml";
     let tree = Tree::new();
     let line = tree.append(MIPS_O32, &format!("500\t{}\tx\tsys_x\n", "o".repeat(1000)));
     refused(&tree, &format!("{{tree}}/{MIPS_O32}:{line}: the tag `{}…` {ends}", "o".repeat(40)));
@@ -332,7 +393,11 @@ fn a_row_has_three_to_six_columns() {
         "60 common exit sys_exit - noreturn really\n",
         "7 columns where six are the most; is this a syscall.tbl?",
     );
-    refused_row(EXIT, "60 common exit sys_exit - never\n", "`never` in the sixth column, where only noreturn is known");
+    refused_row(
+        EXIT,
+        "60 common exit sys_exit - never\n",
+        "`never` in the sixth column, where only noreturn is known",
+    );
     refused_row(EXIT, &format!("{}\n", "x".repeat(1000)), &format!("`{}…` {few}", "x".repeat(40)));
 }
 
@@ -341,15 +406,29 @@ fn an_entry_point_is_a_symbol() {
     for bad in ["sys-exit", "sys_exit()", "\"sys_exit\"", "sys_exit;"] {
         let sentence = "is no entry point; a C identifier or - is wanted";
         refused_row(EXIT, &format!("60 common exit {bad}\n"), &format!("`{bad}` {sentence}"));
-        refused_row(EXIT, &format!("60 common exit sys_exit {bad}\n"), &format!("`{bad}` {sentence}"));
+        refused_row(
+            EXIT,
+            &format!("60 common exit sys_exit {bad}\n"),
+            &format!("`{bad}` {sentence}"),
+        );
     }
 }
 
 #[test]
 fn a_number_is_a_number() {
-    for bad in
-        ["exit", "-1", "+60", "060", "6O", "60,", "0x", "0x+3c", "4294967296", "0x100000000", "99999999999999999999"]
-    {
+    for bad in [
+        "exit",
+        "-1",
+        "+60",
+        "060",
+        "6O",
+        "60,",
+        "0x",
+        "0x+3c",
+        "4294967296",
+        "0x100000000",
+        "99999999999999999999",
+    ] {
         let sentence = format!("`{bad}` is no system-call number; the row must begin with one");
         refused_row(EXIT, &format!("{bad}\tcommon\texit\tsys_exit\n"), &sentence);
     }
@@ -363,7 +442,11 @@ fn a_number_is_a_number() {
 #[test]
 fn a_conflict_is_resolved_first() {
     for marker in ["<<<<<<< HEAD", "=======", "||||||| base", ">>>>>>> theirs"] {
-        refused_row(EXIT, &format!("{marker}\n{EXIT}"), "a merge conflict marker; resolve the conflict first");
+        refused_row(
+            EXIT,
+            &format!("{marker}\n{EXIT}"),
+            "a merge conflict marker; resolve the conflict first",
+        );
     }
 }
 
@@ -376,12 +459,19 @@ fn a_file_that_ends_within_a_line_was_cut_off() {
     let sentence = "the file ends within a line: it was cut off; fetch the tree again";
     refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
     tree.write(X86_64, &text[..text.len() - "\tio_setup\t\tcompat_sys_io_setup\n".len()]);
-    let sentence = "`543 x32` is no row: a number, a tag and a name are wanted; was the file cut off?";
+    let sentence =
+        "`543 x32` is no row: a number, a tag and a name are wanted; was the file cut off?";
     refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
     tree.write(X86_64, "");
-    refused(&tree, &format!("{{tree}}/{X86_64}: there is no row in this file; fetch the tree again"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{X86_64}: there is no row in this file; fetch the tree again"),
+    );
     tree.write(X86_64, "# number, tag, name, entry\n");
-    refused(&tree, &format!("{{tree}}/{X86_64}:1: there is no row in this file; fetch the tree again"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{X86_64}:1: there is no row in this file; fetch the tree again"),
+    );
 }
 
 #[test]
@@ -407,8 +497,7 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
     ] {
         let tree = Tree::new();
         let text = tree.read(path);
-        let ends =
-            "which the tree's other tables have; if the file was not cut off, give the reason in tables/absent.toml";
+        let ends = "which the tree's other tables have; if the file was not cut off, give the reason in tables/absent.toml";
         let row = text.find("rseq_slice_yield").unwrap();
         tree.write(path, &text[..=text[..row].rfind('\n').unwrap()]);
         refused(&tree, &format!("{{tree}}/{path}: {abi} lacks rseq_slice_yield, {ends}"));
@@ -419,7 +508,8 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
         tree.write(path, &text[..=text[..row].rfind('\n').unwrap()]);
         let (_, _, stderr) = import(tree.path(), stale().path(), &[]);
         assert!(
-            stderr.contains(", pidfd_send_signal, rseq_slice_yield") || stderr.contains(" pidfd_send_signal, rseq"),
+            stderr.contains(", pidfd_send_signal, rseq_slice_yield")
+                || stderr.contains(" pidfd_send_signal, rseq"),
             "{stderr}"
         );
     }
@@ -479,7 +569,11 @@ fn a_folder_that_is_no_kernel_tree() {
         ("half", Some("VERSION = 7\nPATCHLEVEL = 2\n"), NO_VERSION),
         ("blank", Some("VERSION =\nPATCHLEVEL = 2\nSUBLEVEL = 13\n"), NO_VERSION),
         ("words", Some("VERSION = $(shell date)\nPATCHLEVEL = 2\nSUBLEVEL = 13\n"), NO_VERSION),
-        ("late", Some(&("\n".repeat(30) + "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\n")), NO_VERSION),
+        (
+            "late",
+            Some(&("\n".repeat(30) + "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\n")),
+            NO_VERSION,
+        ),
         ("nul", Some("\0\0\0"), NO_VERSION),
     ] {
         if path != "file" && path != "missing" {
@@ -491,7 +585,8 @@ fn a_folder_that_is_no_kernel_tree() {
         let (old, tables) = (stale(), at("tables"));
         let before = contents(old.path());
         let ends = "give the folder that holds the kernel's Makefile";
-        let sentence = format!("{}: is no kernel source tree ({why}); {ends}\n", at(path).display());
+        let sentence =
+            format!("{}: is no kernel source tree ({why}); {ends}\n", at(path).display());
         for to in [old.path(), &tables] {
             assert_eq!(import(&at(path), to, &[]), (Some(2), String::new(), sentence.clone()));
         }
@@ -522,7 +617,10 @@ fn makefiles_say_which_rows_are_whose() {
     assert_eq!(tags(&tree, "mips-o32", "mips-o32").as_deref(), Some(""));
     // Those of the shared table come from two makefiles.
     let path = "arch/riscv/kernel/Makefile.syscalls";
-    assert_eq!(tags(&tree, "asm-generic", "riscv64").as_deref(), Some("common,64,riscv,rlimit,memfd_secret"));
+    assert_eq!(
+        tags(&tree, "asm-generic", "riscv64").as_deref(),
+        Some("common,64,riscv,rlimit,memfd_secret")
+    );
     tree.edit(path, "riscv rlimit", "riscv");
     let tables = imported(&tree, &["asm-generic"]);
     assert_eq!(
@@ -530,7 +628,10 @@ fn makefiles_say_which_rows_are_whose() {
         (None, true)
     );
     tree.remove(path);
-    refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
+    );
     // A header that is not made is an ABI that is not there.
     let tree = Tree::new();
     let kbuild = "arch/riscv/include/uapi/asm/Kbuild";
@@ -550,7 +651,12 @@ fn makefiles_say_which_rows_are_whose() {
     let what = "adds nothing to syscall_abis_64, of which unistd_64.h is made";
     refused(&tree, &format!("{{tree}}/{path}: {what}; {complete}"));
     tree.write("scripts/Makefile.asm-headers", "syscall_abis_32 += common,32\n");
-    refused(&tree, &format!("{{tree}}/scripts/Makefile.asm-headers: adds nothing to syscall_abis_64; {complete}"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/scripts/Makefile.asm-headers: adds nothing to syscall_abis_64; {complete}"
+        ),
+    );
 }
 
 /// What a damaged makefile gives to nobody stays behind in the table.
@@ -562,19 +668,34 @@ fn every_row_is_somebody_s() {
     let line = 1 + tree.read(X86_64).lines().take_while(|line| !line.contains("x32")).count();
     refused(
         &tree,
-        &format!("{{tree}}/{X86_64}:{line}: the tag `x32` belongs to no ABI of this table (64, common){ends}"),
+        &format!(
+            "{{tree}}/{X86_64}:{line}: the tag `x32` belongs to no ABI of this table (64, common){ends}"
+        ),
     );
     let tree = Tree::new();
     tree.edit("arch/arm/tools/Makefile", "common,$*", "$*");
     let arm = "arch/arm/tools/syscall.tbl";
-    refused(&tree, &format!("{{tree}}/{arm}:2: the tag `common` belongs to no ABI of this table (eabi, oabi){ends}"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/{arm}:2: the tag `common` belongs to no ABI of this table (eabi, oabi){ends}"
+        ),
+    );
     let tree = Tree::new();
     let mips = "arch/mips/kernel/syscalls/Makefile";
     tree.edit(mips, "--offset __NR_Linux", "--abis n64");
-    refused(&tree, &format!("{{tree}}/{MIPS_O32}:2: the tag `o32` belongs to no ABI of this table (n64){ends}"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/{MIPS_O32}:2: the tag `o32` belongs to no ABI of this table (n64){ends}"
+        ),
+    );
     let tree = Tree::new();
     tree.write(mips, "all:\n");
-    refused(&tree, &format!("{{tree}}/{mips}: makes no unistd_o32.h of {MIPS_O32}; is it damaged?"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{mips}: makes no unistd_o32.h of {MIPS_O32}; is it damaged?"),
+    );
 }
 
 /// Without tags, each of two would take the other's rows.
@@ -599,7 +720,10 @@ fn headers_include_what_the_kernel_generates() {
     let ends = "does not include <asm/unistd_x32.h> for x32; correct `header` or `predefined` in abis.toml";
     refused(&tree, &format!("{{tree}}/{HEADER_X86}: {ends}"));
     tree.remove(HEADER_X86);
-    refused(&tree, &format!("{{tree}}/{HEADER_X86}: cannot be read: No such file or directory (os error 2)"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{HEADER_X86}: cannot be read: No such file or directory (os error 2)"),
+    );
 }
 
 #[test]
@@ -607,7 +731,8 @@ fn headers_add_the_base_of_abis_toml() {
     let tree = Tree::new();
     let line = "#define __X32_SYSCALL_BIT 0x40000000\n";
     tree.edit(HEADER_X86, line, "#define __X32_SYSCALL_BIT 0x20000000\n");
-    let sentence = "says that the base of x32 is 0x20000000, abis.toml 0x40000000; correct `base` there";
+    let sentence =
+        "says that the base of x32 is 0x20000000, abis.toml 0x40000000; correct `base` there";
     refused(&tree, &format!("{{tree}}/{HEADER_X86}: {sentence}"));
     tree.edit(HEADER_X86, "#define __X32_SYSCALL_BIT 0x20000000\n", "");
     let sentence = "does not define __X32_SYSCALL_BIT; correct `base_macro` in abis.toml";
@@ -619,12 +744,20 @@ fn names_in_headers_have_numbers() {
     let tree = Tree::new();
     let path = "arch/arm/include/uapi/asm/unistd.h";
     let line = tree.append(path, "#define __NR_gone __NR_nowhere\n");
-    refused(&tree, &format!("{{tree}}/{path}:{line}: `__NR_gone` has no number that can be worked out"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{path}:{line}: `__NR_gone` has no number that can be worked out"),
+    );
 }
 
 #[test]
 fn headers_are_whole() {
-    for path in [HEADER_X86, "arch/mips/include/uapi/asm/errno.h", "include/uapi/linux/aio_abi.h", "fs/aio.c"] {
+    for path in [
+        HEADER_X86,
+        "arch/mips/include/uapi/asm/errno.h",
+        "include/uapi/linux/aio_abi.h",
+        "fs/aio.c",
+    ] {
         let tree = Tree::new();
         let line = tree.append(path, "#ifdef A\n");
         let folder = stale();
@@ -671,7 +804,9 @@ fn definitions_are_whole() {
     let line = tree.append("kernel/sys.c", "SYSCALL_DEFINE2(half, int, fd,\n");
     refused(
         &tree,
-        &format!("{{tree}}/kernel/sys.c:{line}: the parentheses of `SYSCALL_DEFINE2` do not close; repair them"),
+        &format!(
+            "{{tree}}/kernel/sys.c:{line}: the parentheses of `SYSCALL_DEFINE2` do not close; repair them"
+        ),
     );
 }
 
@@ -687,7 +822,10 @@ fn strange_letters_are_kept() {
     let tables = tables(folder.path());
     assert_eq!(tables.table("sh").unwrap().linux, "7.2.13\"\u{1}");
     let errnos = tables.errnos("x86").unwrap();
-    assert_eq!(errnos.iter().find(|errno| errno.name == "EAGAIN").unwrap().text, "Try\u{7}\0\u{200b}\"again\\");
+    assert_eq!(
+        errnos.iter().find(|errno| errno.name == "EAGAIN").unwrap().text,
+        "Try\u{7}\0\u{200b}\"again\\"
+    );
     let prototypes = tables.prototypes().unwrap();
     let exit = prototypes.iter().find(|prototype| prototype.entry == "sys_exit").unwrap();
     assert_eq!(exit.args[0].0, "int \u{1}");
@@ -712,7 +850,10 @@ fn entry_points_are_defined() {
     // The file is where the committed tables have it.
     let place = format!("{}/", tree.path().display());
     assert!(stderr.starts_with(&place) && stderr.contains(complete), "{stderr}");
-    assert!(stderr.ends_with(" other entry points are missing; is the tree complete?\n"), "{stderr}");
+    assert!(
+        stderr.ends_with(" other entry points are missing; is the tree complete?\n"),
+        "{stderr}"
+    );
     let tree = Tree::new();
     let calls = tree.read("lib/calls.c");
     assert!(calls.contains("\nSYSCALL_DEFINE0(read)\n"));
@@ -824,7 +965,9 @@ fn what_the_definitions_hang_on_is_there() {
 
 #[test]
 fn a_file_is_a_file_of_a_sensible_size() {
-    for path in [X86_64, HEADER_X86, "arch/x86/entry/syscalls/Makefile", "include/uapi/linux/aio_abi.h"] {
+    for path in
+        [X86_64, HEADER_X86, "arch/x86/entry/syscalls/Makefile", "include/uapi/linux/aio_abi.h"]
+    {
         let tree = Tree::new();
         let full = tree.path().join(path);
         let refused = |what: &str| refused(&tree, &format!("{{tree}}/{path}: {what}"));
@@ -884,7 +1027,12 @@ fn whatever_happens_to_a_file_there_is_no_panic() {
             assert!(!stderr.contains("panicked"), "{what} of {}: {stderr}", path.display());
             if status != Some(0) {
                 refusals += 1;
-                assert_eq!((status, stderr.lines().count()), (Some(2), 1), "{what} of {}: {stderr}", path.display());
+                assert_eq!(
+                    (status, stderr.lines().count()),
+                    (Some(2), 1),
+                    "{what} of {}: {stderr}",
+                    path.display()
+                );
                 assert!(contents(folder.path()) == before, "{what} of {}", path.display());
             }
         }
@@ -904,7 +1052,10 @@ fn a_folder_that_cannot_be_written() {
     for path in [file.clone(), file.join("below"), "/proc/sys/kernel".into()] {
         let (status, stdout, stderr) = import(tree.path(), &path, &[]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""));
-        assert!(stderr.starts_with(&format!("{}: cannot be written: ", path.display())), "{stderr}");
+        assert!(
+            stderr.starts_with(&format!("{}: cannot be written: ", path.display())),
+            "{stderr}"
+        );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     assert_eq!(contents(folder.path()), BTreeMap::from([("file".to_owned(), b"mine".to_vec())]));
@@ -919,7 +1070,10 @@ fn a_folder_in_the_place_of_a_table() {
     let before = contents(folder.path());
     let sentence = format!("{}: cannot be written: it is a folder\n", path.display());
     assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
-    assert!(contents(folder.path()) == before, "some tables were written before the mistake was seen");
+    assert!(
+        contents(folder.path()) == before,
+        "some tables were written before the mistake was seen"
+    );
 }
 
 /// A disk that fills up while the files are written: two have found room, and the third does not.
@@ -932,7 +1086,8 @@ fn a_full_disk_changes_no_table() {
     limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(tool.get_program());
     limited.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen").arg("import");
     limited.arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path());
-    let sentence = format!("{}: cannot be written: File too large (os error 27)\n", folder.path().display());
+    let sentence =
+        format!("{}: cannot be written: File too large (os error 27)\n", folder.path().display());
     assert_eq!(run(&mut limited), (Some(2), String::new(), sentence));
     assert!(contents(folder.path()) == before, "a table changed, or a temporary file stayed");
 }
@@ -943,8 +1098,8 @@ fn export(folder: &Path, more: &[&str]) -> (Option<i32>, String, String) {
     run(codegen().args(["export", "tsv", "--tables"]).arg(folder).args(more))
 }
 
-/// Rows per ABI, as `make headers` of Linux 7.2.13, 6.12.107 (s390) and 6.1.176 (ia64) and gcc count them. Later kernels add
-/// to them.
+/// Rows per ABI, as `make headers` of Linux 7.2.13, 6.12.107 (s390) and 6.1.176 (ia64) and gcc
+/// count them. Later kernels add to them.
 const ROWS: &[(&str, usize)] = &[
     ("x86_64", 385),
     ("x32", 374),
@@ -995,7 +1150,8 @@ fn the_committed_tables_have_the_kernels_rows() {
             _ => rows.push((columns[0], 1)),
         }
     }
-    let abis = |rows: &[(&str, usize)]| rows.iter().map(|(abi, _)| (*abi).to_owned()).collect::<Vec<_>>();
+    let abis =
+        |rows: &[(&str, usize)]| rows.iter().map(|(abi, _)| (*abi).to_owned()).collect::<Vec<_>>();
     assert_eq!(abis(&rows), abis(ROWS));
     for ((abi, found), (_, least)) in rows.iter().zip(ROWS) {
         let frozen = ["s390", "ia64"].contains(abi);
@@ -1017,8 +1173,8 @@ fn the_committed_tables_have_the_kernels_rows() {
     }
 }
 
-/// By hand, from the kernel's tables: setup, destroy, submit, cancel, getevents, pgetevents, pgetevents_time64; the base is
-/// left out.
+/// By hand, from the kernel's tables: setup, destroy, submit, cancel, getevents, pgetevents,
+/// pgetevents_time64; the base is left out.
 const AIO: &str = "\
 x86_64       206 207 209 210 208 333 -
 x32          543 207 544 210 208 333 -
@@ -1059,11 +1215,15 @@ xtensa       239 240 241 243 242 - 416
 #[test]
 fn the_aio_calls_of_every_abi() {
     let tables = Tables::embedded().unwrap();
-    let names = ["setup", "destroy", "submit", "cancel", "getevents", "pgetevents", "pgetevents_time64"];
+    let names =
+        ["setup", "destroy", "submit", "cancel", "getevents", "pgetevents", "pgetevents_time64"];
     let mut found = String::new();
     for abi in &tables.abis {
-        let number = |name: &str| call(&tables, &abi.name, &format!("io_{name}")).map(|(number, _)| number - abi.base);
-        let numbers = names.map(|name| number(name).map_or("-".to_owned(), |number| number.to_string()));
+        let number = |name: &str| {
+            call(&tables, &abi.name, &format!("io_{name}")).map(|(number, _)| number - abi.base)
+        };
+        let numbers =
+            names.map(|name| number(name).map_or("-".to_owned(), |number| number.to_string()));
         found += &format!("{:<12} {}\n", abi.name, numbers.join(" "));
     }
     assert_eq!(found, AIO);
@@ -1079,7 +1239,9 @@ fn header_names_are_aliases_and_private_calls() {
     for (abi, base) in [("arm", 0), ("arm-oabi", 0x90_0000)] {
         expected.push(format!("{abi}\t{}\tsync_file_range2\tsys_sync_file_range2\t", base + 341));
         let private = (1..).zip(private);
-        expected.extend(private.map(|(nr, name)| format!("{abi}\t{}\t{name}\t\t", base + 0xf_0000 + nr)));
+        expected.extend(
+            private.map(|(nr, name)| format!("{abi}\t{}\t{name}\t\t", base + 0xf_0000 + nr)),
+        );
     }
     for line in [
         "alpha\t20\tgetpid\tsys_getxpid\t",
@@ -1106,7 +1268,11 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         ("nr = 435, ", "", "the key `nr` is missing\n"),
         ("nr = 435, ", "nr = 4294967295, ", "`nr` is 4294967295, and must be in 0..=2147483647\n"),
         ("nr = 435, ", "nr = 424, ", "xtensa has two calls 424; take one away\n"),
-        ("nr = 435, ", "rn = 435, ", "unknown key `rn`; the keys here are nr, tag, name, entry, compat, noreturn\n"),
+        (
+            "nr = 435, ",
+            "rn = 435, ",
+            "unknown key `rn`; the keys here are nr, tag, name, entry, compat, noreturn\n",
+        ),
         ("nr = 435, ", "nr = 435, \0", "not valid TOML: "),
     ] {
         let folder = TempDir::new().unwrap();
@@ -1118,7 +1284,10 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         fs::write(&path, text.replace(from, to)).unwrap();
         let (status, stdout, stderr) = export(folder.path(), &[]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{to}");
-        assert!(stderr.starts_with(&format!("{}:11: {sentence}", path.display())), "{to}: {stderr}");
+        assert!(
+            stderr.starts_with(&format!("{}:11: {sentence}", path.display())),
+            "{to}: {stderr}"
+        );
         assert!(!stderr.contains("panicked"), "{stderr}");
         // The next import repairs it, and it alone.
         let repaired = format!("wrote {}\n{RESOLVED}1 of 20 files changed\n", path.display());
@@ -1132,13 +1301,15 @@ fn the_export_of_a_folder_that_lacks_a_table() {
     assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
     let path = folder.path().join("sh.toml");
     fs::remove_file(&path).unwrap();
-    let missing = format!("{}: is missing from the tables beside it; import them again\n", path.display());
+    let missing =
+        format!("{}: is missing from the tables beside it; import them again\n", path.display());
     for verb in [&["export", "tsv"][..], &["explain", "io_setup"]] {
         let said = run(codegen().args(verb).arg("--tables").arg(folder.path()));
         assert_eq!(said, (Some(2), String::new(), missing.clone()));
     }
     symlink("nowhere", &path).unwrap();
-    let dangling = format!("{}: cannot be read: No such file or directory (os error 2)\n", path.display());
+    let dangling =
+        format!("{}: cannot be read: No such file or directory (os error 2)\n", path.display());
     assert_eq!(export(folder.path(), &[]), (Some(2), String::new(), dangling));
     // An import brings it back, and a folder of one table is whole.
     fs::remove_file(&path).unwrap();
@@ -1149,16 +1320,22 @@ fn the_export_of_a_folder_that_lacks_a_table() {
     assert_eq!(export(one.path(), &[]).0, Some(0));
     // The repository has them all.
     let repository = repository();
-    let here = |verb: &[&str]| run(codegen().env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).args(verb));
+    let here = |verb: &[&str]| {
+        run(codegen().env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).args(verb))
+    };
     let (status, _, stderr) = here(&["export", "tsv"]);
-    assert!(status == Some(2) && stderr.contains(".toml: is missing from the tables beside it"), "{stderr}");
+    assert!(
+        status == Some(2) && stderr.contains(".toml: is missing from the tables beside it"),
+        "{stderr}"
+    );
 }
 
 #[test]
 fn the_export_of_a_folder_without_tables() {
     let folder = TempDir::new().unwrap();
     for path in [folder.path().to_owned(), folder.path().join("missing")] {
-        let sentence = format!("{}: holds no imported tables; `import` writes them\n", path.display());
+        let sentence =
+            format!("{}: holds no imported tables; `import` writes them\n", path.display());
         assert_eq!(export(&path, &[]), (Some(2), String::new(), sentence));
     }
 }
@@ -1166,7 +1343,10 @@ fn the_export_of_a_folder_without_tables() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_mistake() {
     let mut tool = codegen();
-    tool.args(["export", "tsv", "--tables"]).arg(committed()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    tool.args(["export", "tsv", "--tables"])
+        .arg(committed())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut tool = tool.spawn().unwrap();
     let mut reader = BufReader::new(tool.stdout.take().unwrap());
     let mut first = String::new();
@@ -1187,12 +1367,19 @@ fn a_full_disk_is_a_mistake() {
         assert_eq!(said, (Some(2), String::new(), sentence.to_owned()), "{arguments:?}");
     }
     // What cannot be said changes no status.
-    for (arguments, status) in [(&["explain", "io_sumbit"][..], 2), (&["no-verb"], 2), (&["explain", "io_submit"], 0)] {
+    for (arguments, status) in
+        [(&["explain", "io_sumbit"][..], 2), (&["no-verb"], 2), (&["explain", "io_submit"], 0)]
+    {
         assert_eq!(run(codegen().args(arguments).stderr(full())).0, Some(status), "{arguments:?}");
     }
     let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
     let mut tool = codegen();
-    tool.arg("import").arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path()).stderr(full());
+    tool.arg("import")
+        .arg("--linux")
+        .arg(tree.path())
+        .arg("--tables")
+        .arg(folder.path())
+        .stderr(full());
     assert_eq!(run(&mut tool).0, Some(0));
     assert_eq!(contents(folder.path()).len(), IMPORTED.len());
 }
@@ -1203,7 +1390,10 @@ fn what_was_written_is_said_plainly() {
     let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
     let (status, _, stderr) = import(tree.path(), &folder.path().join("e\u{1b}[31mvil"), &["sh"]);
     assert_eq!(status, Some(0), "{stderr}");
-    assert!(stderr.contains("/e\\u{1b}[31mvil/sh.toml\n") && !stderr.contains('\u{1b}'), "{stderr}");
+    assert!(
+        stderr.contains("/e\\u{1b}[31mvil/sh.toml\n") && !stderr.contains('\u{1b}'),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -1223,7 +1413,10 @@ fn an_architecture_does_not_lose_its_own_headers() {
         let tree = Tree::new();
         let path = format!("arch/mips/include/uapi/asm/{header}");
         tree.remove(&path);
-        refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+        refused(
+            &tree,
+            &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
+        );
     }
 }
 
@@ -1244,7 +1437,12 @@ fn a_header_that_another_includes_is_there_and_not_empty() {
     refused(&tree, &format!("{{tree}}/{base}: is no regular file"));
     tree.remove(base);
     symlink("errno-base.h", tree.path().join(base)).unwrap();
-    refused(&tree, &format!("{{tree}}/{base}: cannot be read: Too many levels of symbolic links (os error 40)"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/{base}: cannot be read: Too many levels of symbolic links (os error 40)"
+        ),
+    );
     let tree = Tree::linux_6_1();
     tree.remove(base);
     refused_only(&tree, &["ia64"], &format!("{{tree}}/{errno}:1: {missing}"));
@@ -1254,7 +1452,15 @@ fn a_header_that_another_includes_is_there_and_not_empty() {
 #[test]
 fn a_tree_of_links_is_read_as_what_they_lead_to() {
     let (tree, links) = (Tree::new(), TempDir::new().unwrap());
-    assert!(Command::new("cp").arg("-rs").arg(tree.path()).arg(links.path()).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-rs")
+            .arg(tree.path())
+            .arg(links.path())
+            .status()
+            .unwrap()
+            .success()
+    );
     let linked = links.path().join(tree.path().file_name().unwrap());
     let [one, other] = [tree.path(), &linked].map(|tree| {
         let folder = TempDir::new().unwrap();

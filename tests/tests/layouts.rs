@@ -1,4 +1,5 @@
-//! Structures and constants against the C compiler's view of the kernel's headers, for the word size of this build.
+//! Structures and constants against the C compiler's view of the kernel's headers, for the word
+//! size of this build.
 
 use aio_sys::types::{self, io_event, iocb};
 use aio_sys::{Errno, nr};

@@ -9,7 +9,11 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// What a program says of a file; `None` if this machine lacks the program.
-fn read_by(program: &str, arguments: &[&str], file: &Path) -> Option<(Option<i32>, String, String)> {
+fn read_by(
+    program: &str,
+    arguments: &[&str],
+    file: &Path,
+) -> Option<(Option<i32>, String, String)> {
     let found = Command::new(program).arg("--version").output().is_ok();
     found.then(|| run(Command::new(program).args(arguments).arg(file)))
 }
@@ -28,7 +32,10 @@ fn shells_take_their_completions() {
         let file = folder.path().join(shell);
         fs::write(&file, completions(shell)).unwrap();
         match read_by(shell, &[no_execution], &file) {
-            None => aio_tests::skip(&format!("completions of {shell}"), "this machine does not have the shell"),
+            None => aio_tests::skip(
+                &format!("completions of {shell}"),
+                "this machine does not have the shell",
+            ),
             said => assert_eq!(said, clean, "{shell}"),
         }
     }
@@ -75,7 +82,9 @@ fn man_pages_are_roff_without_a_warning() {
     let (_, all, _) = run(codegen().arg("man"));
     let help = run(codegen().arg("--help")).1;
     let verbs = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let verbs = verbs.lines().map(|line| format!("aio-codegen-{}.1", line.split_whitespace().next().unwrap()));
+    let verbs = verbs
+        .lines()
+        .map(|line| format!("aio-codegen-{}.1", line.split_whitespace().next().unwrap()));
     let mut expected: Vec<String> = verbs.chain(["aio-codegen.1".to_owned()]).collect();
     expected.sort();
     assert_eq!(pages.keys().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
@@ -109,7 +118,10 @@ fn help_calls_the_tool_by_the_name_that_it_was_started_by() {
             for help in ["-h", "--help"] {
                 let (_, text, _) = run(codegen().env("CARGO_PKG_NAME", package).args([verb, help]));
                 assert!(text.contains(&format!("Usage: {name} {verb} ")), "{text}");
-                assert!(text.contains(&format!("Examples:\n  {name} {verb} ")) && !text.contains(other), "{text}");
+                assert!(
+                    text.contains(&format!("Examples:\n  {name} {verb} ")) && !text.contains(other),
+                    "{text}"
+                );
             }
         }
     }

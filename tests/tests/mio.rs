@@ -48,8 +48,8 @@ fn every_completion_is_found_by_clearing_and_then_draining() {
     poll.registry().deregister(&mut queue).unwrap();
 }
 
-/// Several queues in one loop, each dropped with reads in flight when it likes, and made anew. Each buffer is dropped, once,
-/// and not before the kernel is done with it.
+/// Several queues in one loop, each dropped with reads in flight when it likes, and made anew. Each
+/// buffer is dropped, once, and not before the kernel is done with it.
 #[test]
 fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
     const BLOCKS: u64 = 64;
@@ -84,7 +84,10 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
             for event in &events {
                 let queue = &mut queues[event.token().0];
                 queue.clear_eventfd();
-                while queue.reap(|done| assert!(done.result == Ok(Mortal::BYTES) && done.buf.unwrap().is_read())) > 0 {}
+                while queue.reap(|done| {
+                    assert!(done.result == Ok(Mortal::BYTES) && done.buf.unwrap().is_read())
+                }) > 0
+                {}
             }
         }
         // What is left is told of: each of them was signalled.
@@ -99,7 +102,11 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
             }
         }
         while graveyard.alive() > 0 {
-            assert!(start.elapsed() < Duration::from_secs(10), "{} buffers are not dropped", graveyard.alive());
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{} buffers are not dropped",
+                graveyard.alive()
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
         assert!(graveyard.in_peace());

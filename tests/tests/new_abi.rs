@@ -1,7 +1,9 @@
-//! Adding an ABI is data: one block and one table in a folder, and the tool emits what the crate compiles with.
+//! Adding an ABI is data: one block and one table in a folder, and the tool emits what the crate
+//! compiles with.
 //!
-//! The made-up ABI makes its calls on this kernel, by what the others have between them: a number in a register that no
-//! compiler gives away, two arguments on the stack, and a failure told by a flag beside a positive error number.
+//! The made-up ABI makes its calls on this kernel, by what the others have between them: a number
+//! in a register that no compiler gives away, two arguments on the stack, and a failure told by a
+//! flag beside a positive error number.
 
 #![cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 
@@ -20,7 +22,8 @@ makefile = "arch/made-up/Makefile"
 frozen   = ""
 "#;
 
-/// Its instruction is several: they move what it takes to where `syscall` wants it, and tell a failure as it does.
+/// Its instruction is several: they move what it takes to where `syscall` wants it, and tell a
+/// failure as it does.
 const ABI: &str = r#"
 [[abi]]
 name       = "made-up"
@@ -103,8 +106,12 @@ fn emit(tables: &Path) -> (Option<i32>, String, String) {
 
 fn rustc(arguments: &[&str], folder: &Path) {
     let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
-    let output =
-        Command::new(rustc).args(["--edition=2024", "-O"]).args(arguments).current_dir(folder).output().unwrap();
+    let output = Command::new(rustc)
+        .args(["--edition=2024", "-O"])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -131,7 +138,8 @@ fn a_block_and_a_table_make_an_abi() {
     fs::write(&path, format!("{head}{TABLE}{rest}{ABI}")).unwrap();
     let numbers = fs::read_to_string(tables.join("x86_64.toml")).unwrap();
     let numbers = numbers.replace("{ abi = \"x86_64\",", "{ abi = \"made-up\",");
-    let numbers = numbers.replace("  { abi = \"x32\",          tags = [\"common\", \"x32\"] },\n", "");
+    let numbers =
+        numbers.replace("  { abi = \"x32\",          tags = [\"common\", \"x32\"] },\n", "");
     fs::write(tables.join("made-up.toml"), numbers).unwrap();
 
     let (status, emitted, complaint) = emit(&tables);
@@ -144,9 +152,13 @@ fn a_block_and_a_table_make_an_abi() {
     fs::write(source.join("generated/target.rs"), emitted).unwrap();
     fs::write(work.path().join("main.rs"), PROGRAM).unwrap();
     fs::write(work.path().join("digits"), "0123456789").unwrap();
-    rustc(&["--crate-name=aio_sys", "--crate-type=rlib", "--cap-lints=warn", "src/lib.rs"], work.path());
+    rustc(
+        &["--crate-name=aio_sys", "--crate-type=rlib", "--cap-lints=warn", "src/lib.rs"],
+        work.path(),
+    );
     rustc(&["--extern=aio_sys=libaio_sys.rlib", "main.rs"], work.path());
-    let output = Command::new(work.path().join("main")).arg(work.path().join("digits")).output().unwrap();
+    let output =
+        Command::new(work.path().join("main")).arg(work.path().join("digits")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -168,7 +180,11 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
             "\"sometimes\"\nflag",
             "`failure` is \"sometimes\", and can only be one of [\"negative\", \"flag\", \"condition\"]",
         ),
-        ("= \"r12\"", "= \"\"", "`flag` names what tells a failure, and is empty where `failure` is \"negative\""),
+        (
+            "= \"r12\"",
+            "= \"\"",
+            "`flag` names what tells a failure, and is empty where `failure` is \"negative\"",
+        ),
         (
             "after       = [\"neg %r12\", \"sbb %r12, %r12\", \"xor %r12, %rax\", \"sub %r12, %rax\"]",
             "after       = []",
@@ -201,8 +217,16 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
             "mov {block}, %{register}",
             "`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`",
         ),
-        ("[\"pop %{register}\"]", "[]", "what `save` saves `restore` restores, and one of them is empty"),
-        ("\"rcx\", \"r8", "\"rax\", \"r8", "`rax` is `result` or unnameable, and cannot be `destroyed`, too"),
+        (
+            "[\"pop %{register}\"]",
+            "[]",
+            "what `save` saves `restore` restores, and one of them is empty",
+        ),
+        (
+            "\"rcx\", \"r8",
+            "\"rax\", \"r8",
+            "`rax` is `result` or unnameable, and cannot be `destroyed`, too",
+        ),
         ("r8..=r9", "r8..=v9", "`r8..=v9` is no register, and no range of them such as `v0..=v31`"),
         (
             "entry.S\" },\n]\nflags",

@@ -1,5 +1,6 @@
-//! The stubs under an emulator whose kernel destroys every register that the contract lets it: what the compiler keeps
-//! across a system call is there afterwards. `ci/poison` has the emulator, and runs this.
+//! The stubs under an emulator whose kernel destroys every register that the contract lets it: what
+//! the compiler keeps across a system call is there afterwards. `ci/poison` has the emulator, and
+//! runs this.
 
 use aio_codegen::tables::{Failure, Tables, Told};
 use aio_tests::shim::{self, MOST_ARGUMENTS, Way, ways, with_option, without};
@@ -52,7 +53,11 @@ impl Function {
             random & mask
         };
         let (mut before, mut after) = (String::new(), String::new());
-        let keep = |function: &mut Function, before: &mut String, after: &mut String, name: &str, value: u64| {
+        let keep = |function: &mut Function,
+                    before: &mut String,
+                    after: &mut String,
+                    name: &str,
+                    value: u64| {
             function.word(name, value, value);
             function.word(&format!("{name}_afterwards"), 0, value);
             let _ = writeln!(before, "        let {name} = (*frame).{name};");
@@ -76,21 +81,37 @@ impl Function {
             keep(&mut function, &mut before, &mut after, &format!("v{at}"), any());
         }
         // So many registers are those of vectors.
-        if way.convention.destroyed.iter().any(|row| row.rust == Told::Operand && row.registers.len() >= 32) {
+        if way
+            .convention
+            .destroyed
+            .iter()
+            .any(|row| row.rust == Told::Operand && row.registers.len() >= 32)
+        {
             let lanes = 128 / way.bits;
             for vector in (0..VECTORS).map(|at| format!("vector{at}")) {
                 while function.frame.len() as u32 % lanes != 0 {
                     function.word(&format!("gap{}", function.frame.len()), 0, 0);
                 }
                 let values: Vec<_> = (0..lanes).map(|_| any()).collect();
-                for (name, kept) in [(vector.clone(), true), (format!("{vector}_afterwards"), false)] {
+                for (name, kept) in
+                    [(vector.clone(), true), (format!("{vector}_afterwards"), false)]
+                {
                     for (lane, &value) in values.iter().enumerate() {
-                        function.word(&format!("{name}_{lane}"), if kept { value } else { 0 }, value);
+                        function.word(
+                            &format!("{name}_{lane}"),
+                            if kept { value } else { 0 },
+                            value,
+                        );
                     }
                 }
-                let _ = writeln!(before, "        let {vector} = *(&raw const (*frame).{vector}_0 as *const Vector);");
-                let _ =
-                    writeln!(after, "        *(&raw mut (*frame).{vector}_afterwards_0 as *mut Vector) = {vector};");
+                let _ = writeln!(
+                    before,
+                    "        let {vector} = *(&raw const (*frame).{vector}_0 as *const Vector);"
+                );
+                let _ = writeln!(
+                    after,
+                    "        *(&raw mut (*frame).{vector}_afterwards_0 as *mut Vector) = {vector};"
+                );
             }
         }
         for at in 0..COMPARISONS {
@@ -98,8 +119,10 @@ impl Function {
             function.word(&format!("left{at}"), left, left);
             function.word(&format!("right{at}"), right, right);
             function.word(&format!("less{at}"), 0, if left < right { 1 } else { 2 });
-            let _ = writeln!(before, "        let less{at} = (*frame).left{at} < (*frame).right{at};");
-            let _ = writeln!(after, "        (*frame).less{at} = if less{at} {{ 1 }} else {{ 2 }};");
+            let _ =
+                writeln!(before, "        let less{at} = (*frame).left{at} < (*frame).right{at};");
+            let _ =
+                writeln!(after, "        (*frame).less{at} = if less{at} {{ 1 }} else {{ 2 }};");
         }
         // What a machine may keep in registers of its multiplier, of which asm! knows nothing.
         let (mut product, mut sum) = (String::new(), String::new());
@@ -112,7 +135,9 @@ impl Function {
             let total = a * b + c * d;
             function.word("low", 0, total & 0xFFFF_FFFF);
             function.word("high", 0, total >> 32);
-            let times = |a, b| format!("((*frame).factor{a} as i32 as i64) * ((*frame).factor{b} as i32 as i64)");
+            let times = |a, b| {
+                format!("((*frame).factor{a} as i32 as i64) * ((*frame).factor{b} as i32 as i64)")
+            };
             product = format!("        let product = {};\n", times(0, 1));
             sum = format!(
                 "        let sum = product + {};\n        (*frame).low = sum as u32 as usize;\n        \
@@ -121,20 +146,33 @@ impl Function {
             );
         }
         // So many are those of floating point.
-        if way.convention.destroyed.iter().any(|row| row.rust == Told::Call && row.registers.len() >= 16) {
+        if way
+            .convention
+            .destroyed
+            .iter()
+            .any(|row| row.rust == Told::Call && row.registers.len() >= 16)
+        {
             for at in 0..FLOATS {
-                let (name, kept, of) =
-                    (format!("float{at}"), format!("float{at}_afterwards"), format!("f{}", way.bits));
+                let (name, kept, of) = (
+                    format!("float{at}"),
+                    format!("float{at}_afterwards"),
+                    format!("f{}", way.bits),
+                );
                 let value = u64::from(at + 1) * 0x0101_0101;
                 function.word(&name, value, value);
                 function.word(&kept, 0, value);
-                let _ = writeln!(before, "        let {name} = *(&raw const (*frame).{name} as *const {of});");
-                let _ = writeln!(after, "        *(&raw mut (*frame).{kept} as *mut {of}) = {name};");
+                let _ = writeln!(
+                    before,
+                    "        let {name} = *(&raw const (*frame).{name} as *const {of});"
+                );
+                let _ =
+                    writeln!(after, "        *(&raw mut (*frame).{kept} as *mut {of}) = {name};");
             }
         }
         function.word("result_once", 0, 0);
         function.word("result", 0, 0);
-        let fields: String = function.frame.iter().map(|word| format!("    {}: usize,\n", word.name)).collect();
+        let fields: String =
+            function.frame.iter().map(|word| format!("    {}: usize,\n", word.name)).collect();
         let argument = |(name, of): (String, String)| match of.as_str() {
             "Word" => format!("Word::from({name} as c_long)"),
             of => format!("{name} as {of}"),
@@ -160,15 +198,24 @@ impl Function {
     }
 
     /// The function's jobs: calls that succeed, and calls that fail, each with other poison.
-    fn jobs(&self, way: &Way<'_>, count: usize, object: &Path, target: &str, only: Option<&[String]>) -> [Value; 2] {
+    fn jobs(
+        &self,
+        way: &Way<'_>,
+        count: usize,
+        object: &Path,
+        target: &str,
+        only: Option<&[String]>,
+    ) -> [Value; 2] {
         let convention = way.convention;
         let value = |name: &str| self.frame.iter().find(|word| word.name == name).unwrap().before;
         let mut destroyed = way.destroyed();
         let may = |register: &str| only.is_none_or(|only| only.iter().any(|one| one == register));
         destroyed.retain(|register| may(register));
         let in_registers = convention.arguments.iter().take(count).enumerate();
-        let arguments: Vec<_> = in_registers.map(|(at, register)| (register, value(&format!("a{at}")))).collect();
-        let stacked: Vec<_> = (convention.arguments.len()..count).map(|at| value(&format!("a{at}"))).collect();
+        let arguments: Vec<_> =
+            in_registers.map(|(at, register)| (register, value(&format!("a{at}")))).collect();
+        let stacked: Vec<_> =
+            (convention.arguments.len()..count).map(|at| value(&format!("a{at}"))).collect();
         [(1234_i64, false, 0xA5A5_A5A5_DEAD_BEEF_u64), (22, true, !0xA5A5_A5A5_DEAD_BEEF)].map(
             |(answer, failed, poison)| {
                 let after = if failed { -answer } else { answer };
@@ -231,21 +278,34 @@ struct Emulator {
 impl Emulator {
     fn new() -> Option<Emulator> {
         let Ok(command) = std::env::var("AIO_UNICORN") else {
-            skip("stubs with poisoned registers", "AIO_UNICORN names no Python that has Unicorn; ci/poison does");
+            skip(
+                "stubs with poisoned registers",
+                "AIO_UNICORN names no Python that has Unicorn; ci/poison does",
+            );
             return None;
         };
         Some(Emulator { command, folder: tempfile::tempdir().unwrap(), jobs: Vec::new() })
     }
 
-    /// Adds jobs for calls by these stubs, of each of these counts of arguments; the kernel destroys all that it may, or
-    /// only some registers.
-    fn add(&mut self, target: &str, way: &Way<'_>, stubs: &str, counts: &[usize], only: Option<&[String]>) {
-        let functions: Vec<_> = counts.iter().map(|&count| (count, Function::new(way, count))).collect();
+    /// Adds jobs for calls by these stubs, of each of these counts of arguments; the kernel
+    /// destroys all that it may, or only some registers.
+    fn add(
+        &mut self,
+        target: &str,
+        way: &Way<'_>,
+        stubs: &str,
+        counts: &[usize],
+        only: Option<&[String]>,
+    ) {
+        let functions: Vec<_> =
+            counts.iter().map(|&count| (count, Function::new(way, count))).collect();
         let (instruction, syntax) = (&way.convention.instruction, syntax(way, ""));
-        let mut program =
-            format!("{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\", options({syntax}));\n");
+        let mut program = format!(
+            "{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\", options({syntax}));\n"
+        );
         program.extend(functions.iter().map(|(_, function)| function.program.as_str()));
-        let object = shim::compile(target, "obj", &program).unwrap_or_else(|error| panic!("{target}: {error}"));
+        let object = shim::compile(target, "obj", &program)
+            .unwrap_or_else(|error| panic!("{target}: {error}"));
         let file = self.folder.path().join(format!("{}.o", self.jobs.len()));
         std::fs::write(&file, object).unwrap();
         for (count, function) in &functions {
@@ -257,7 +317,8 @@ impl Emulator {
     fn run(&mut self) -> Vec<Verdict> {
         let program = aio_tests::root().join("tests/shim/emulate.py");
         let mut command = Command::new(&self.command);
-        let mut python = command.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut python =
+            command.arg(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdin = python.stdin.take().unwrap();
         let lines: String = self.jobs.iter().map(|job| format!("{job}\n")).collect();
         let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
@@ -265,7 +326,12 @@ impl Emulator {
         writer.join().unwrap().unwrap();
         assert!(output.status.success(), "{}", output.status);
         let strings = |value: &Value| {
-            value.as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            value
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|s| s.as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         let verdict = |line: &str| {
             let value: Value = serde_json::from_str(line).unwrap();
@@ -273,20 +339,27 @@ impl Emulator {
             Verdict {
                 unknown: value["unknown"].as_str().map(str::to_owned),
                 poisoned: strings(&value["poisoned"]).into_iter().collect(),
-                skipped: skipped.map(|(name, why)| (name.clone(), why.as_str().unwrap().to_owned())).collect(),
+                skipped: skipped
+                    .map(|(name, why)| (name.clone(), why.as_str().unwrap().to_owned()))
+                    .collect(),
                 wrong: strings(&value["wrong"]),
             }
         };
-        let verdicts: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().map(verdict).collect();
+        let verdicts: Vec<_> =
+            std::str::from_utf8(&output.stdout).unwrap().lines().map(verdict).collect();
         assert_eq!(verdicts.len(), self.jobs.len());
         self.jobs.clear();
         // A function has two jobs.
-        let both = |two: &[Verdict]| Verdict { wrong: [&*two[0].wrong, &*two[1].wrong].concat(), ..two[0].clone() };
+        let both = |two: &[Verdict]| Verdict {
+            wrong: [&*two[0].wrong, &*two[1].wrong].concat(),
+            ..two[0].clone()
+        };
         verdicts.chunks(2).map(both).collect()
     }
 }
 
-/// Of an ABI's targets, one for each kind of processor that the compiler knows apart: with the most usual library.
+/// Of an ABI's targets, one for each kind of processor that the compiler knows apart: with the most
+/// usual library.
 fn kinds(targets: &[String]) -> Vec<&String> {
     let mut kinds: BTreeMap<&str, &String> = BTreeMap::new();
     for target in targets {
@@ -298,7 +371,8 @@ fn kinds(targets: &[String]) -> Vec<&String> {
     kinds.into_values().collect()
 }
 
-/// The stubs without telling the compiler of a register; or of several, for which `asm!` has no name.
+/// The stubs without telling the compiler of a register; or of several, for which `asm!` has no
+/// name.
 fn mutant(way: &Way<'_>, registers: &[String]) -> String {
     // What a call of a function tells, no operand has to.
     let inlined = way.stubs.replace("inline(never)", "inline(always)");
@@ -313,12 +387,17 @@ fn mutant(way: &Way<'_>, registers: &[String]) -> String {
     }
 }
 
-/// What can be left out: each register with a name, and the others together that are told in the same way.
+/// What can be left out: each register with a name, and the others together that are told in the
+/// same way.
 fn can_be_left_out(way: &Way<'_>, poisoned: &BTreeSet<String>) -> Vec<Vec<String>> {
     let mut groups = Vec::new();
     let mut rest = poisoned.clone();
-    for row in way.convention.destroyed.iter().filter(|row| matches!(row.rust, Told::Call | Told::Flags)) {
-        groups.push(row.registers.iter().filter(|register| rest.remove(*register)).cloned().collect());
+    for row in
+        way.convention.destroyed.iter().filter(|row| matches!(row.rust, Told::Call | Told::Flags))
+    {
+        groups.push(
+            row.registers.iter().filter(|register| rest.remove(*register)).cloned().collect(),
+        );
     }
     groups.extend(rest.into_iter().map(|register| vec![register]));
     groups.retain(|group| !group.is_empty());
@@ -341,7 +420,9 @@ fn what_is_live_across_a_call_survives() {
     let tables = Tables::embedded().unwrap();
     let ways = ways(&tables);
     let counts: Vec<_> = (0..=MOST_ARGUMENTS).collect();
-    let jobs = ways.iter().flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target)));
+    let jobs = ways
+        .iter()
+        .flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target)));
     let jobs: Vec<_> = jobs.collect();
     for (way, target) in &jobs {
         emulator.add(target, way, &way.stubs, &counts, None);
@@ -380,19 +461,27 @@ fn what_is_live_across_a_call_survives() {
     }
     let (mut surprises, mut noticed) = (Vec::new(), BTreeMap::<&str, (usize, Vec<String>)>::new());
     let unnoticed = unnoticed();
-    for ((way, target, registers), verdicts) in jobs.into_iter().zip(emulator.run().chunks(counts.len())) {
+    for ((way, target, registers), verdicts) in
+        jobs.into_iter().zip(emulator.run().chunks(counts.len()))
+    {
         let name = way.name.as_str();
         let (found, not_found) = noticed.entry(name).or_default();
         let fails = verdicts.iter().any(|verdict| !verdict.wrong.is_empty());
         match (fails, unnoticed.get(&(name, registers.as_str()))) {
             (true, None) => *found += 1,
             (false, Some(why)) => not_found.push(format!("{registers} ({why})")),
-            (true, Some(why)) => surprises.push(format!("{name} {registers}: lost on {target}, though {why}")),
+            (true, Some(why)) => {
+                surprises.push(format!("{name} {registers}: lost on {target}, though {why}"))
+            }
             (false, None) => surprises.push(format!("{name} {registers}: not lost on {target}")),
         }
     }
     for (way, (found, not_found)) in noticed {
         println!("{way}: {found} left out are lost; not {not_found:?}");
     }
-    assert!(surprises.is_empty(), "tests/oracles/unnoticed.txt says otherwise:\n{}", surprises.join("\n"));
+    assert!(
+        surprises.is_empty(),
+        "tests/oracles/unnoticed.txt says otherwise:\n{}",
+        surprises.join("\n")
+    );
 }

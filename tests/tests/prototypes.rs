@@ -1,4 +1,5 @@
-//! Prototypes: every entry point of every table is accounted for, and each call's registers are what others say.
+//! Prototypes: every entry point of every table is accounted for, and each call's registers are
+//! what others say.
 
 use aio_codegen::tables::{Abi, Prototype, Why};
 use aio_codegen::{Tables, emit, resolved};
@@ -17,25 +18,38 @@ fn figures() {
         let [functions, calls] = found.functions;
         println!("{:13} {functions:>4}/{calls:<4}  {found}", abi.name);
         assert_eq!(found.entries, found.prototypes + found.bare.len(), "{}", abi.name);
-        assert!(found.prototypes * 100 > found.entries * 90, "{} has lost its prototypes", abi.name);
+        assert!(
+            found.prototypes * 100 > found.entries * 90,
+            "{} has lost its prototypes",
+            abi.name
+        );
         // What has a prototype has a function: there is no C type that is not understood.
         assert_eq!(found.unclear, [""; 0], "{}", abi.name);
         let not_found = found.bare.iter().filter(|(_, why)| *why == Some(Why::NotFound));
-        assert_eq!(not_found.count(), 0, "{}: every entry point without prototype has a reason", abi.name);
+        assert_eq!(
+            not_found.count(),
+            0,
+            "{}: every entry point without prototype has a reason",
+            abi.name
+        );
     }
     println!("{}", resolved::summary(&tables).unwrap());
 }
 
-/// An entry point with rivals has one prototype an ABI, or several that differ in nothing that is emitted.
+/// An entry point with rivals has one prototype an ABI, or several that differ in nothing that is
+/// emitted.
 #[test]
 fn no_abi_is_left_between_variants() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
-    let entries: BTreeSet<&str> = prototypes.iter().map(|prototype| prototype.entry.as_str()).collect();
+    let entries: BTreeSet<&str> =
+        prototypes.iter().map(|prototype| prototype.entry.as_str()).collect();
     for abi in &tables.abis {
         for &entry in &entries {
             let mut variants = prototypes.iter().filter(|prototype| prototype.entry == entry);
-            if variants.any(|variant| variant.abis.as_ref().is_some_and(|abis| abis.contains(&abi.name))) {
+            if variants
+                .any(|variant| variant.abis.as_ref().is_some_and(|abis| abis.contains(&abi.name)))
+            {
                 assert!(emit::prototype(&prototypes, abi, entry).is_some(), "{} {entry}", abi.name);
             }
         }
@@ -44,7 +58,8 @@ fn no_abi_is_left_between_variants() {
 
 /// The arguments of an entry point on an ABI.
 fn arguments(prototypes: &[Prototype], abi: &Abi, entry: &str) -> Vec<String> {
-    let found = emit::prototype(prototypes, abi, entry).unwrap_or_else(|| panic!("{} {entry}", abi.name));
+    let found =
+        emit::prototype(prototypes, abi, entry).unwrap_or_else(|| panic!("{} {entry}", abi.name));
     found.args.iter().map(|(_, name)| name.clone()).collect()
 }
 
@@ -61,14 +76,19 @@ fn absent_calls_have_prototypes() {
     }
 }
 
-/// Against clone(2), sigsuspend and rt_sigaction of the C libraries, which differ by architecture alike.
+/// Against clone(2), sigsuspend and rt_sigaction of the C libraries, which differ by architecture
+/// alike.
 #[test]
 fn variants_are_the_architecture_s() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
-    let of = |abi: &str, entry: &str| arguments(&prototypes, tables.abi(abi).unwrap(), entry).join(" ");
+    let of =
+        |abi: &str, entry: &str| arguments(&prototypes, tables.abi(abi).unwrap(), entry).join(" ");
     for (abis, order) in [
-        (&["x86_64", "loongarch64", "sh", "csky", "hexagon"][..], "clone_flags newsp parent_tidptr child_tidptr tls"),
+        (
+            &["x86_64", "loongarch64", "sh", "csky", "hexagon"][..],
+            "clone_flags newsp parent_tidptr child_tidptr tls",
+        ),
         (
             &["i386", "arm", "aarch64", "riscv64", "riscv32", "powerpc64", "powerpc32", "xtensa"],
             "clone_flags newsp parent_tidptr tls child_tidptr",
@@ -122,20 +142,36 @@ fn what_may_be_missing_says_when() {
     }
 }
 
-/// What no configuration of an ABI builds, against the options that the kernel's documentation gives to which
-/// architecture (Documentation/features: numa-memblock, arch-supports-kexec…), and arch/*/Kconfig.
+/// What no configuration of an ABI builds, against the options that the kernel's documentation
+/// gives to which architecture (Documentation/features: numa-memblock, arch-supports-kexec…), and
+/// arch/*/Kconfig.
 #[test]
 fn what_no_configuration_builds() {
     let bare = embedded().bare().unwrap();
     let unbuilt = |entry: &str, abi: &str| {
-        bare.iter()
-            .any(|bare| bare.why == Why::NotBuilt && bare.entry == entry && bare.abis.iter().any(|name| name == abi))
+        bare.iter().any(|bare| {
+            bare.why == Why::NotBuilt
+                && bare.entry == entry
+                && bare.abis.iter().any(|name| name == abi)
+        })
     };
     for (entry, not, but) in [
-        ("sys_mbind", "arm m68k csky openrisc hexagon arc loongarch32", "x86_64 aarch64 powerpc64 s390x sparc64 sh"),
+        (
+            "sys_mbind",
+            "arm m68k csky openrisc hexagon arc loongarch32",
+            "x86_64 aarch64 powerpc64 s390x sparc64 sh",
+        ),
         ("sys_pkey_alloc", "arm riscv64 s390x mips-n64 alpha", "x86_64 i386 aarch64 powerpc64"),
-        ("sys_memfd_secret", "arm powerpc64 mips-n64 sparc64", "x86_64 aarch64 riscv64 s390x loongarch64"),
-        ("sys_kexec_load", "alpha sparc64 csky hexagon", "x86_64 arm aarch64 powerpc64 m68k mips-n64 sh"),
+        (
+            "sys_memfd_secret",
+            "arm powerpc64 mips-n64 sparc64",
+            "x86_64 aarch64 riscv64 s390x loongarch64",
+        ),
+        (
+            "sys_kexec_load",
+            "alpha sparc64 csky hexagon",
+            "x86_64 arm aarch64 powerpc64 m68k mips-n64 sh",
+        ),
         ("sys_swapon", "nios2 microblaze", "x86_64 arm m68k"),
         ("sys_io_submit", "", "x86_64 arm riscv32 hexagon"),
     ] {
@@ -147,7 +183,8 @@ fn what_no_configuration_builds() {
     }
 }
 
-/// The rows of arm's table have a fifth column, for programs of the old convention on a kernel of the new one.
+/// The rows of arm's table have a fifth column, for programs of the old convention on a kernel of
+/// the new one.
 #[test]
 fn entry_points_of_the_old_convention() {
     let tables = embedded();
@@ -158,7 +195,8 @@ fn entry_points_of_the_old_convention() {
     let own: Vec<&str> = calls.iter().filter_map(|call| call.compat).collect();
     assert_eq!(own.len(), 19);
     for entry in own {
-        let prototype = emit::prototype(&prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
+        let prototype =
+            emit::prototype(&prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
         let sources = ["arch/arm/kernel/sys_oabi-compat.c", "arch/arm/kernel/entry-common.S"];
         assert!(sources.contains(&prototype.source.as_str()), "{entry}");
         assert!(prototype.abis.as_ref().is_none_or(|abis| !abis.contains(&arm.name)), "{entry}");
@@ -168,16 +206,23 @@ fn entry_points_of_the_old_convention() {
     assert_eq!(of("sys_oabi_semop"), "semid tsops nsops");
 }
 
-/// How the calls with 64-bit arguments lie in the registers. Who says so: the compilers that ci/pairs asks, for entry
-/// points that take them whole; and the kernel's own declarations where it takes halves or a dummy by hand
-/// (`arch/x86/kernel/sys_ia32.c`, `arch/powerpc/kernel/sys_ppc32.c`, `arch/parisc/kernel/sys_parisc.c`,
-/// `arch/sh/kernel/sys_sh32.c`, `arch/arm/kernel/sys_arm.c`, `arch/hexagon/kernel/syscalltab.c`).
+/// How the calls with 64-bit arguments lie in the registers. Who says so: the compilers that
+/// ci/pairs asks, for entry points that take them whole; and the kernel's own declarations where it
+/// takes halves or a dummy by hand (`arch/x86/kernel/sys_ia32.c`,
+/// `arch/powerpc/kernel/sys_ppc32.c`, `arch/parisc/kernel/sys_parisc.c`, `arch/sh/kernel/sys_sh32.
+/// c`, `arch/arm/kernel/sys_arm.c`, `arch/hexagon/kernel/syscalltab.c`).
 const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
     (
         "pread64",
         &[
-            ("arm mips-o32 powerpc32 hexagon xtensa arm64-compat", "fd, buf, count, 0, pos[0], pos[1]"),
-            ("i386 riscv32 parisc32 arm-oabi sparc32 m68k arc openrisc csky", "fd, buf, count, pos[0], pos[1]"),
+            (
+                "arm mips-o32 powerpc32 hexagon xtensa arm64-compat",
+                "fd, buf, count, 0, pos[0], pos[1]",
+            ),
+            (
+                "i386 riscv32 parisc32 arm-oabi sparc32 m68k arc openrisc csky",
+                "fd, buf, count, pos[0], pos[1]",
+            ),
             ("sh", "fd, buf, count, dummy, pos[0], pos[1]"),
             ("x86_64 x32 aarch64 mips-n32 mips-n64 s390x", "fd, buf, count, pos"),
         ],
@@ -191,11 +236,15 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
             ("x32 mips-n32", "fd, buf, count, pos"),
         ],
     ),
-    // The kernel declares the halves as longs, low before high on every byte order, and needs no second on 64 bits.
+    // The kernel declares the halves as longs, low before high on every byte order, and needs no
+    // second on 64 bits.
     (
         "preadv",
         &[
-            ("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x86_64", "fd, vec, vlen, pos_l, pos_h"),
+            (
+                "arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x86_64",
+                "fd, vec, vlen, pos_l, pos_h",
+            ),
             ("x32", "fd, vec, vlen, pos"),
             ("mips-n32", "fd, vec, vlen, pos_l, pos_h"),
         ],
@@ -203,7 +252,10 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
     (
         "preadv2",
         &[
-            ("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x86_64", "fd, vec, vlen, pos_l, pos_h, flags"),
+            (
+                "arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x86_64",
+                "fd, vec, vlen, pos_l, pos_h, flags",
+            ),
             ("x32", "fd, vec, vlen, pos, flags"),
             ("mips-n32", "fd, vec, vlen, pos_l, pos_h, flags"),
         ],
@@ -211,7 +263,10 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
     (
         "fallocate",
         &[
-            ("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh", "fd, mode, offset[0], offset[1], len[0], len[1]"),
+            (
+                "arm mips-o32 powerpc32 i386 riscv32 parisc32 sh",
+                "fd, mode, offset[0], offset[1], len[0], len[1]",
+            ),
             ("x32 mips-n32 x86_64", "fd, mode, offset, len"),
         ],
     ),
@@ -237,7 +292,13 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
             ("x32 mips-n32", "fd, offset, nbytes, flags"),
         ],
     ),
-    ("sync_file_range2", &[("arm powerpc32 sh hexagon csky", "fd, flags, offset[0], offset[1], nbytes[0], nbytes[1]")]),
+    (
+        "sync_file_range2",
+        &[(
+            "arm powerpc32 sh hexagon csky",
+            "fd, flags, offset[0], offset[1], nbytes[0], nbytes[1]",
+        )],
+    ),
     (
         "fadvise64_64",
         &[
@@ -255,23 +316,41 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
             ("x32 mips-n32", "fd, offset, count"),
         ],
     ),
-    ("_llseek", &[("arm mips-o32 powerpc32 i386 parisc32 sh", "fd, offset_high, offset_low, result, whence")]),
+    (
+        "_llseek",
+        &[(
+            "arm mips-o32 powerpc32 i386 parisc32 sh",
+            "fd, offset_high, offset_low, result, whence",
+        )],
+    ),
     ("llseek", &[("riscv32", "fd, offset_high, offset_low, result, whence")]),
     (
         "fanotify_mark",
         &[
-            ("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh", "fanotify_fd, flags, mask[0], mask[1], dfd, pathname"),
+            (
+                "arm mips-o32 powerpc32 i386 riscv32 parisc32 sh",
+                "fanotify_fd, flags, mask[0], mask[1], dfd, pathname",
+            ),
             ("x32 mips-n32 x86_64", "fanotify_fd, flags, mask, dfd, pathname"),
         ],
     ),
-    ("io_submit", &[("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x32 mips-n32", "ctx_id, nr, iocbpp")]),
+    (
+        "io_submit",
+        &[("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh x32 mips-n32", "ctx_id, nr, iocbpp")],
+    ),
     (
         "io_getevents",
-        &[("arm mips-o32 powerpc32 i386 parisc32 sh x32 mips-n32", "ctx_id, min_nr, nr, events, timeout")],
+        &[(
+            "arm mips-o32 powerpc32 i386 parisc32 sh x32 mips-n32",
+            "ctx_id, min_nr, nr, events, timeout",
+        )],
     ),
     (
         "io_pgetevents_time64",
-        &[("arm mips-o32 powerpc32 i386 riscv32 parisc32 sh mips-n32", "ctx_id, min_nr, nr, events, timeout, usig")],
+        &[(
+            "arm mips-o32 powerpc32 i386 riscv32 parisc32 sh mips-n32",
+            "ctx_id, min_nr, nr, events, timeout, usig",
+        )],
     ),
     // One pointer to the six, and the stack first.
     ("mmap", &[("s390x i386 m68k", "arg"), ("x86_64", "addr, len, prot, flags, fd, off")]),
@@ -308,9 +387,15 @@ fn the_emitted_calls_are_laid_out_as_the_abi_wants() {
             None => format!("Word::from({register})"),
         };
         for (name, layouts) in LAYOUTS {
-            for (_, expected) in layouts.iter().filter(|(abis, _)| abis.split(' ').any(|name| name == abi.name)) {
+            for (_, expected) in
+                layouts.iter().filter(|(abis, _)| abis.split(' ').any(|name| name == abi.name))
+            {
                 let registers: Vec<_> = expected.split(", ").map(word).collect();
-                let call = format!("stub::syscall{}(nr::SYS_{name}, {})", registers.len(), registers.join(", "));
+                let call = format!(
+                    "stub::syscall{}(nr::SYS_{name}, {})",
+                    registers.len(),
+                    registers.join(", ")
+                );
                 assert!(text.contains(&call), "{}: no {call}", abi.name);
                 seen += usize::from(call.contains("halves"));
             }
@@ -319,30 +404,43 @@ fn the_emitted_calls_are_laid_out_as_the_abi_wants() {
     assert!(seen >= 20, "{seen} with a split argument");
 }
 
-/// Where the kernel joins halves, it says which is which: the names of its arguments are the oracle for memory order.
+/// Where the kernel joins halves, it says which is which: the names of its arguments are the oracle
+/// for memory order.
 #[test]
 fn halves_that_the_kernel_joins_are_in_memory_order() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     let mut seen = 0;
-    for (abi, first, second) in [("i386", "lo", "hi"), ("parisc32", "hi", "lo"), ("powerpc32", "hi", "lo")] {
+    for (abi, first, second) in
+        [("i386", "lo", "hi"), ("parisc32", "hi", "lo"), ("powerpc32", "hi", "lo")]
+    {
         let abi = tables.abi(abi).unwrap();
         let table = tables.table(&abi.table).unwrap();
         for call in abi.calls(&table) {
-            let (Some(entry), Some(registers)) = (call.entry, emit::registers(&prototypes, abi, &call)) else {
+            let (Some(entry), Some(registers)) =
+                (call.entry, emit::registers(&prototypes, abi, &call))
+            else {
                 continue;
             };
-            let Some(own) = emit::prototype(&prototypes, abi, entry).filter(|own| own.args.len() == registers.len())
+            let Some(own) = emit::prototype(&prototypes, abi, entry)
+                .filter(|own| own.args.len() == registers.len())
             else {
                 continue;
             };
             for (register, (_, declared)) in registers.iter().zip(&own.args) {
-                let says = |word: &str| declared.rsplit('_').next().is_some_and(|last| last.contains(word));
+                let says = |word: &str| {
+                    declared.rsplit('_').next().is_some_and(|last| last.contains(word))
+                };
                 if says("hi") || says("lo") {
                     let expected = if register.ends_with("[0]") { first } else { second };
                     if register.ends_with(']') {
                         seen += 1;
-                        assert!(says(expected), "{} {}: {register} is {declared}", abi.name, call.name);
+                        assert!(
+                            says(expected),
+                            "{} {}: {register} is {declared}",
+                            abi.name,
+                            call.name
+                        );
                     }
                 }
             }

@@ -1,13 +1,18 @@
-//! `Queue`: every request ends in exactly one completion, and every buffer comes back or is waited for.
+//! `Queue`: every request ends in exactly one completion, and every buffer comes back or is waited
+//! for.
 
 #[path = "common/aio.rs"]
 mod common;
 
 use aio_sys::types::aio_ring;
 use aio_sys::{
-    AlignedBuf, AlignedBufError, Completion, Errno, Full, Part, PollEvents, PollToken, Queue, RwFlags, Token,
+    AlignedBuf, AlignedBufError, Completion, Errno, Full, Part, PollEvents, PollToken, Queue,
+    RwFlags, Token,
 };
-use common::{AIO_CALLS, Random, aio_nr, await_child, catches, file, fork, in_child, leave, pair, refuse, seeds};
+use common::{
+    AIO_CALLS, Random, aio_nr, await_child, catches, file, fork, in_child, leave, pair, refuse,
+    seeds,
+};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
@@ -44,7 +49,8 @@ fn no_fd() -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(i32::MAX) }
 }
 
-// --- what it does -----------------------------------------------------------------------------------------------------
+// --- what it does
+// -----------------------------------------------------------------------------------------------------
 
 #[test]
 fn each_operation_does_what_it_says() {
@@ -66,7 +72,11 @@ fn each_operation_does_what_it_says() {
             assert_eq!(done.bufs, [vec![1, 2, 3], vec![4, 5, 6, 7]]);
         }
     }
-    queue.batch(|batch| batch.writev_with(file.as_fd(), vec![vec![1; 2], vec![2; 2]], 98, RwFlags::DSYNC)).unwrap();
+    queue
+        .batch(|batch| {
+            batch.writev_with(file.as_fd(), vec![vec![1; 2], vec![2; 2]], 98, RwFlags::DSYNC)
+        })
+        .unwrap();
     assert_eq!(only(&mut queue).result, Ok(4));
     let mut end = [0; 4];
     file.read_exact_at(&mut end, 98).unwrap();
@@ -77,7 +87,11 @@ fn each_operation_does_what_it_says() {
     assert_eq!(only(&mut queue).result, Ok(0));
     queue.read(file.as_fd(), vec![9; 8], 100).unwrap();
     let done = only(&mut queue);
-    assert_eq!((done.result, done.buf.unwrap()), (Ok(2), vec![2, 2, 9, 9, 9, 9, 9, 9]), "short at the end of the file");
+    assert_eq!(
+        (done.result, done.buf.unwrap()),
+        (Ok(2), vec![2, 2, 9, 9, 9, 9, 9, 9]),
+        "short at the end of the file"
+    );
     queue.read(file.as_fd(), Vec::new(), 0).unwrap();
     assert_eq!(only(&mut queue).result, Ok(0));
 }
@@ -88,12 +102,16 @@ fn flags_reach_the_kernel() {
     let mut queue = queue(2);
     queue.write(file.as_fd(), b"head".to_vec(), 0).unwrap();
     assert_eq!(only(&mut queue).result, Ok(4));
-    queue.batch(|batch| batch.write_with(file.as_fd(), b"tail".to_vec(), 0, RwFlags::APPEND)).unwrap();
+    queue
+        .batch(|batch| batch.write_with(file.as_fd(), b"tail".to_vec(), 0, RwFlags::APPEND))
+        .unwrap();
     assert_eq!(only(&mut queue).result, Ok(4));
     let mut all = [0; 8];
     file.read_exact_at(&mut all, 0).unwrap();
     assert_eq!(&all, b"headtail");
-    queue.batch(|batch| batch.read_with(file.as_fd(), vec![0; 4], 0, RwFlags::from_bits(1 << 30))).unwrap();
+    queue
+        .batch(|batch| batch.read_with(file.as_fd(), vec![0; 4], 0, RwFlags::from_bits(1 << 30)))
+        .unwrap();
     let done = only(&mut queue);
     assert_eq!((done.result, done.buf.map(|buf| buf.len())), (Err(Errno::EOPNOTSUPP), Some(4)));
 }
@@ -132,12 +150,18 @@ fn kinds_of_buffers() {
     let mut aligned = Queue::<AlignedBuf>::new(NonZeroU32::MIN).unwrap();
     aligned.read(file.as_fd(), AlignedBuf::new(4096, 4096).unwrap(), 0).unwrap();
     let buf = only(&mut aligned).buf.unwrap();
-    assert_eq!((&buf[..7], buf.align(), buf.as_ptr().addr() % 4096), (b"static\x06".as_slice(), 4096, 0));
+    assert_eq!(
+        (&buf[..7], buf.align(), buf.as_ptr().addr() % 4096),
+        (b"static\x06".as_slice(), 4096, 0)
+    );
     for align in [0, 1, 256, 513, 1536] {
         assert_eq!(AlignedBuf::new(4096, align).unwrap_err(), AlignedBufError::Alignment(align));
     }
     for (len, align) in [(0, 512), (511, 512), (513, 512), (isize::MAX as usize + 1, 512)] {
-        assert_eq!(AlignedBuf::new(len, align).unwrap_err(), AlignedBufError::Length { len, align });
+        assert_eq!(
+            AlignedBuf::new(len, align).unwrap_err(),
+            AlignedBufError::Length { len, align }
+        );
     }
     let much = isize::MAX as usize + 1 - 512;
     assert_eq!(AlignedBuf::new(much, 512).unwrap_err(), AlignedBufError::NoMemory(much));
@@ -153,7 +177,8 @@ fn parts_of_buffers() {
     });
     let mut done = drain(&mut queue);
     done.sort_by_key(|done| done.result);
-    let [write, read] = <[_; 2]>::try_from(done).unwrap().map(|done| (done.result, done.buf.unwrap().into_inner()));
+    let [write, read] =
+        <[_; 2]>::try_from(done).unwrap().map(|done| (done.result, done.buf.unwrap().into_inner()));
     assert_eq!(read, (Ok(3), vec![0, 0, 10, 11, 12, 0, 0, 0]));
     assert_eq!(write, (Ok(2), vec![1, 2, 3, 4]));
     let mut written = [0; 4];
@@ -172,8 +197,9 @@ fn indexes_of_tokens_are_few_and_different() {
     let (reader, _writer) = pair();
     let mut queue = queue(5);
     for _ in 0..3 {
-        let mut indexes = queue
-            .batch(|batch| [0; 5].map(|_| Token::from(batch.poll(reader.as_fd(), PollEvents::IN).unwrap()).index()));
+        let mut indexes = queue.batch(|batch| {
+            [0; 5].map(|_| Token::from(batch.poll(reader.as_fd(), PollEvents::IN).unwrap()).index())
+        });
         indexes.sort();
         assert_eq!(indexes, [0, 1, 2, 3, 4]);
         queue = self::queue(5);
@@ -197,8 +223,12 @@ fn buffers_of_the_crate_bytes() {
 #[test]
 fn direct_io_takes_an_aligned_buffer() {
     let dir = tempfile::tempdir().unwrap();
-    let open =
-        File::options().read(true).write(true).create(true).custom_flags(libc::O_DIRECT).open(dir.path().join("f"));
+    let open = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(dir.path().join("f"));
     let Ok(file) = open else { return aio_tests::skip("O_DIRECT", "the file system takes none") };
     let mut queue = Queue::<AlignedBuf>::new(NonZeroU32::MIN).unwrap();
     let mut buf = AlignedBuf::new(8192, 4096).unwrap();
@@ -209,10 +239,16 @@ fn direct_io_takes_an_aligned_buffer() {
     queue.read(file.as_fd(), done.buf.unwrap(), 0).unwrap();
     let done = only(&mut queue);
     assert_eq!(done.result, Ok(8192));
-    assert!(done.buf.unwrap()[..].iter().enumerate().all(|(i, &byte)| byte == if i < 4096 { 0 } else { 5 }));
+    assert!(
+        done.buf.unwrap()[..]
+            .iter()
+            .enumerate()
+            .all(|(i, &byte)| byte == if i < 4096 { 0 } else { 5 })
+    );
 }
 
-// --- refusals -----------------------------------------------------------------------------------------------------------
+// --- refusals
+// -----------------------------------------------------------------------------------------------------------
 
 /// First, in the middle and last: its buffer comes back with the error, and the others go on.
 #[test]
@@ -249,8 +285,10 @@ fn a_batch_of_mistakes() {
             expected.push((batch.read(none, vec![0; 1], 0).unwrap(), Err(Errno::EBADF)));
             expected.push((batch.read(fd, vec![0; 1], i).unwrap(), Ok(1)));
             expected.push((batch.read(fd, vec![0; 1], u64::MAX).unwrap(), Err(Errno::EINVAL)));
-            expected.push((batch.read(fd, vec![0; 1], i64::MAX as u64).unwrap(), Err(Errno::EINVAL)));
-            expected.push((batch.readv(fd, vec![vec![0; 1]; 1025], 0).unwrap(), Err(Errno::EINVAL)));
+            expected
+                .push((batch.read(fd, vec![0; 1], i64::MAX as u64).unwrap(), Err(Errno::EINVAL)));
+            expected
+                .push((batch.readv(fd, vec![vec![0; 1]; 1025], 0).unwrap(), Err(Errno::EINVAL)));
             expected.push((batch.readv(fd, vec![vec![0; 1]; 100], 0).unwrap(), Ok(100)));
             expected.push((batch.fsync(none).unwrap(), Err(Errno::EBADF)));
         }
@@ -269,8 +307,9 @@ fn a_batch_of_mistakes() {
 fn vectors_that_do_not_fit_together() {
     let file = file(4096);
     let mut queue = queue(16);
-    let tokens: Vec<Token> = queue
-        .batch(|batch| (0..10).map(|i| batch.readv(file.as_fd(), vec![vec![0; 1]; 300], i * 16).unwrap()).collect());
+    let tokens: Vec<Token> = queue.batch(|batch| {
+        (0..10).map(|i| batch.readv(file.as_fd(), vec![vec![0; 1]; 300], i * 16).unwrap()).collect()
+    });
     for done in drain(&mut queue) {
         let i = tokens.iter().position(|&token| token == done.token).unwrap();
         assert_eq!(done.result, Ok(300));
@@ -292,9 +331,13 @@ fn when_it_is_full_the_buffer_comes_back() {
         batch.read(file.as_fd(), vec![0; 1], 0).unwrap();
         assert_eq!(batch.free(), 1);
         batch.read(no_fd(), vec![0; 1], 0).unwrap();
-        let Err(Full(buf)) = batch.read(file.as_fd(), vec![1, 2], 0) else { panic!("a fourth of three") };
+        let Err(Full(buf)) = batch.read(file.as_fd(), vec![1, 2], 0) else {
+            panic!("a fourth of three")
+        };
         assert_eq!(buf, [1, 2]);
-        let Err(Full(bufs)) = batch.readv(file.as_fd(), vec![vec![3]], 0) else { panic!("a fourth of three") };
+        let Err(Full(bufs)) = batch.readv(file.as_fd(), vec![vec![3]], 0) else {
+            panic!("a fourth of three")
+        };
         assert_eq!(bufs, [[3]]);
     });
     let Err(full) = queue.fsync(file.as_fd()) else { panic!("a fourth of three") };
@@ -328,7 +371,8 @@ fn filled_again_and_again_without_eagain() {
     }
 }
 
-// --- waiting -------------------------------------------------------------------------------------------------------------
+// --- waiting
+// -------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn it_waits_for_no_more_than_can_come() {
@@ -362,7 +406,8 @@ fn without_the_ring_calls_serve() {
         let ring = *rings().iter().find(|ring| !before.contains(ring)).unwrap();
         let damage = || {
             let ring = std::ptr::with_exposed_provenance_mut::<aio_ring>(ring);
-            // SAFETY: the queue's ring, which lives. The kernel takes the head modulo `nr`: it stays where it was.
+            // SAFETY: the queue's ring, which lives. The kernel takes the head modulo `nr`: it
+            // stays where it was.
             unsafe { (&raw mut (*ring).head).write_volatile((*ring).head + (*ring).nr) };
         };
         for min in [0, 8] {
@@ -383,11 +428,15 @@ fn without_the_ring_calls_serve() {
         let before = rings();
         let ring = std::cell::Cell::new(None);
         panics(|| {
-            let found = ring.get().unwrap_or_else(|| *rings().iter().find(|ring| !before.contains(ring)).unwrap());
+            let found = ring
+                .get()
+                .unwrap_or_else(|| *rings().iter().find(|ring| !before.contains(ring)).unwrap());
             ring.set(Some(found));
             let ring = std::ptr::with_exposed_provenance_mut::<aio_ring>(found);
             // SAFETY: as above.
-            unsafe { (&raw mut (*ring).head).write_volatile((*ring).head % (*ring).nr + (*ring).nr) };
+            unsafe {
+                (&raw mut (*ring).head).write_volatile((*ring).head % (*ring).nr + (*ring).nr)
+            };
         });
         true
     });
@@ -400,8 +449,8 @@ fn rings() -> Vec<usize> {
     rings.map(|line| usize::from_str_radix(line.split_once('-').unwrap().0, 16).unwrap()).collect()
 }
 
-/// Every completion is given to a function that panics; `before` each is for the caller to make it harder. No hook is called,
-/// whose lock another thread may have held when this process was forked.
+/// Every completion is given to a function that panics; `before` each is for the caller to make it
+/// harder. No hook is called, whose lock another thread may have held when this process was forked.
 fn panics(before: impl Fn()) {
     if !catches("a panic of a completion's function") {
         return;
@@ -416,7 +465,9 @@ fn panics(before: impl Fn()) {
     });
     for left in (0..6).rev() {
         before();
-        let panicked = catch_unwind(AssertUnwindSafe(|| queue.reap(|_| resume_unwind(Box::new("on purpose")))));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            queue.reap(|_| resume_unwind(Box::new("on purpose")))
+        }));
         assert!(panicked.is_err());
         assert_eq!(queue.outstanding(), left);
     }
@@ -465,7 +516,8 @@ fn a_signal_ends_the_wait_and_loses_nothing() {
     });
 }
 
-// --- errors of the transfer -----------------------------------------------------------------------------------------------
+// --- errors of the transfer
+// -----------------------------------------------------------------------------------------------
 
 #[test]
 fn a_file_too_large_is_told_in_the_completion() {
@@ -497,14 +549,23 @@ fn no_space_is_told_in_the_completion() {
     let path = std::ffi::CString::new(dir.path().to_str().unwrap()).unwrap();
     // SAFETY: it takes nothing and cannot fail.
     if unsafe { libc::geteuid() } != 0 {
-        return aio_tests::skip("ENOSPC in a completion", "only root can mount a small file system");
+        return aio_tests::skip(
+            "ENOSPC in a completion",
+            "only root can mount a small file system",
+        );
     }
     in_child(|| {
         // SAFETY: in a namespace of this process's own, which ends soon; the strings live.
         let mounted = unsafe {
             let (none, tmpfs) = (c"none".as_ptr(), c"tmpfs".as_ptr());
             libc::unshare(libc::CLONE_NEWNS) == 0
-                && libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, std::ptr::null()) == 0
+                && libc::mount(
+                    none,
+                    c"/".as_ptr(),
+                    none,
+                    libc::MS_REC | libc::MS_PRIVATE,
+                    std::ptr::null(),
+                ) == 0
                 && libc::mount(none, path.as_ptr(), tmpfs, 0, c"size=64k".as_ptr().cast()) == 0
         };
         if !mounted {
@@ -513,8 +574,9 @@ fn no_space_is_told_in_the_completion() {
         }
         let file = File::create(dir.path().join("file")).unwrap();
         let mut queue = queue(3);
-        let tokens = queue
-            .batch(|batch| [0, 1, 2].map(|i| batch.write(file.as_fd(), vec![1; 48 << 10], i * (48 << 10)).unwrap()));
+        let tokens = queue.batch(|batch| {
+            [0, 1, 2].map(|i| batch.write(file.as_fd(), vec![1; 48 << 10], i * (48 << 10)).unwrap())
+        });
         let mut done = drain(&mut queue);
         done.sort_by_key(|done| tokens.iter().position(|&token| done.token == token));
         let results: Vec<_> = done.iter().map(|done| done.result).collect();
@@ -522,9 +584,11 @@ fn no_space_is_told_in_the_completion() {
     });
 }
 
-// --- filters ----------------------------------------------------------------------------------------------------------------
+// --- filters
+// ----------------------------------------------------------------------------------------------------------------
 
-/// Whatever a filter answers to all calls: requests complete with it, buffers come back, nothing spins or is lost.
+/// Whatever a filter answers to all calls: requests complete with it, buffers come back, nothing
+/// spins or is lost.
 #[test]
 fn under_a_filter_every_request_still_ends() {
     let file = file(10);
@@ -551,7 +615,8 @@ fn under_a_filter_every_request_still_ends() {
             assert_eq!(queue.cancel(poll).map(usize::from), told);
             assert_eq!(queue.wait(1, None, |_| ()), told);
             assert!(Queue::<Vec<u8>>::new(NonZeroU32::MIN).is_err());
-            // The poll is in flight, and nothing can be waited for: this would abort if it were dropped.
+            // The poll is in flight, and nothing can be waited for: this would abort if it were
+            // dropped.
             queue.close().map(|()| 0) == told
         });
     }
@@ -588,8 +653,8 @@ fn aborts() {
 
 // --- forks --------------------------------------------------------------------------------------------------------------------
 
-/// Before a batch, in it, with requests in flight, with events that are ready: the child gets errors and waits for nothing, and
-/// the parent gets everything.
+/// Before a batch, in it, with requests in flight, with events that are ready: the child gets
+/// errors and waits for nothing, and the parent gets everything.
 #[test]
 fn a_fork_at_every_stage() {
     let file = file(100);
@@ -662,7 +727,8 @@ fn a_child_of_a_visit_has_no_other_completion() {
     });
 }
 
-// --- executors ------------------------------------------------------------------------------------------------------------------
+// --- executors
+// ------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn an_eventfd_is_readable_when_there_is_a_completion() {
@@ -670,7 +736,11 @@ fn an_eventfd_is_readable_when_there_is_a_completion() {
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(4).unwrap()).unwrap();
     assert!(Queue::<Vec<u8>>::new(NonZeroU32::MIN).unwrap().eventfd().is_none());
     let readable = |queue: &Queue<Vec<u8>>| {
-        let mut fds = libc::pollfd { fd: queue.eventfd().unwrap().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let mut fds = libc::pollfd {
+            fd: queue.eventfd().unwrap().as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
         // SAFETY: one is there, and written to.
         unsafe { libc::poll(&mut fds, 1, 0) == 1 }
     };
@@ -688,11 +758,14 @@ fn an_eventfd_is_readable_when_there_is_a_completion() {
     assert_eq!(queue.reap(|done| assert!(done.result.is_ok())), 2);
     let fd = queue.eventfd().unwrap().as_raw_fd();
     // SAFETY: it only asks for the flags.
-    let flags = unsafe { (libc::fcntl(fd, libc::F_GETFL) & libc::O_NONBLOCK, libc::fcntl(fd, libc::F_GETFD)) };
+    let flags = unsafe {
+        (libc::fcntl(fd, libc::F_GETFL) & libc::O_NONBLOCK, libc::fcntl(fd, libc::F_GETFD))
+    };
     assert_eq!(flags, (libc::O_NONBLOCK, libc::FD_CLOEXEC));
 }
 
-// --- descriptors, drop and forget at any time -------------------------------------------------------------------------------------
+// --- descriptors, drop and forget at any time
+// -------------------------------------------------------------------------------------
 
 #[test]
 fn a_descriptor_may_be_closed_once_it_is_submitted() {
@@ -712,9 +785,9 @@ fn a_descriptor_may_be_closed_once_it_is_submitted() {
     assert_eq!(text, "late");
 }
 
-/// Random operations on random parts of a file, against a copy in memory: queues that are dropped, closed, forgotten or sent
-/// away with requests in flight; children that come and go. What comes back is what the copy says; what is not told is waited
-/// for, and the quota comes back.
+/// Random operations on random parts of a file, against a copy in memory: queues that are dropped,
+/// closed, forgotten or sent away with requests in flight; children that come and go. What comes
+/// back is what the copy says; what is not told is waited for, and the quota comes back.
 #[test]
 fn anything_at_any_time() {
     const PART: usize = 512;
@@ -742,17 +815,29 @@ fn anything_at_any_time() {
                         let (fd, at) = (file.as_fd(), (part * PART) as u64);
                         match random.below(6) {
                             0 => polls.push(batch.poll(never.as_fd(), PollEvents::IN).unwrap()),
-                            1 => in_flight.push((batch.write(no_fd(), vec![0; PART], at).unwrap(), usize::MAX, None)),
+                            1 => in_flight.push((
+                                batch.write(no_fd(), vec![0; PART], at).unwrap(),
+                                usize::MAX,
+                                None,
+                            )),
                             2 if !busy => {
                                 let halves = vec![vec![0; PART / 2]; 2];
                                 in_flight.push((batch.readv(fd, halves, at).unwrap(), part, None));
                             }
                             3 if !busy => {
-                                in_flight.push((batch.read(fd, vec![0; PART], at).unwrap(), part, None));
+                                in_flight.push((
+                                    batch.read(fd, vec![0; PART], at).unwrap(),
+                                    part,
+                                    None,
+                                ));
                             }
                             _ if !busy => {
                                 let byte = random.next() as u8;
-                                in_flight.push((batch.write(fd, vec![byte; PART], at).unwrap(), part, Some(byte)));
+                                in_flight.push((
+                                    batch.write(fd, vec![byte; PART], at).unwrap(),
+                                    part,
+                                    Some(byte),
+                                ));
                             }
                             _ => {}
                         }
@@ -773,8 +858,8 @@ fn anything_at_any_time() {
                     let min = random.below(in_flight.len() as u64 + 1) as usize;
                     let took = queue.wait(min, LONG, |done| {
                         let at = in_flight.iter().position(|&(token, ..)| token == done.token);
-                        let (_, part, byte) =
-                            in_flight.swap_remove(at.expect("each once, and none that was not asked for"));
+                        let (_, part, byte) = in_flight
+                            .swap_remove(at.expect("each once, and none that was not asked for"));
                         match part {
                             usize::MAX => assert_eq!(done.result, Err(Errno::EBADF)),
                             part if part == usize::MAX - 1 => assert_eq!(done.result, Ok(0)),
@@ -833,7 +918,11 @@ fn however_it_ends_the_quota_comes_back() {
         end(large());
         let start = Instant::now();
         while aio_nr() >= limit {
-            assert!(start.elapsed() < Duration::from_secs(10), "{} of {limit} still counted", aio_nr());
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{} of {limit} still counted",
+                aio_nr()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -885,10 +974,17 @@ fn one_call_per_batch() {
         .output();
     match strace {
         Ok(output) if output.status.success() => {}
-        other => return aio_tests::skip("calls per batch", &format!("no strace here, or it may not trace: {other:?}")),
+        other => {
+            return aio_tests::skip(
+                "calls per batch",
+                &format!("no strace here, or it may not trace: {other:?}"),
+            );
+        }
     }
     let trace = std::fs::read_to_string(trace.path()).unwrap();
     let count = |call: &str| trace.lines().filter(|line| line.contains(call)).count();
-    let counts = ["io_setup(", "io_submit(", "io_getevents(", "io_pgetevents", "io_cancel(", "io_destroy("].map(count);
+    let counts =
+        ["io_setup(", "io_submit(", "io_getevents(", "io_pgetevents", "io_cancel(", "io_destroy("]
+            .map(count);
     assert_eq!(counts, [1, 100, 0, 0, 0, 1], "{trace}");
 }

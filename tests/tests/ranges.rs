@@ -54,11 +54,23 @@ impl Server {
         let file = fs::File::open(&path).unwrap();
         file.sync_all().unwrap();
         // SAFETY: it touches no memory.
-        unsafe { libc::posix_fadvise(std::os::fd::AsRawFd::as_raw_fd(&file), 0, 0, libc::POSIX_FADV_DONTNEED) };
-        let mut child = program().arg(&root).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+        unsafe {
+            libc::posix_fadvise(
+                std::os::fd::AsRawFd::as_raw_fd(&file),
+                0,
+                0,
+                libc::POSIX_FADV_DONTNEED,
+            )
+        };
+        let mut child =
+            program().arg(&root).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/\n")).unwrap().to_owned();
+        let address = line
+            .strip_prefix("http://")
+            .and_then(|rest| rest.strip_suffix("/\n"))
+            .unwrap()
+            .to_owned();
         Server { child, address, folder }
     }
 
@@ -80,7 +92,8 @@ impl Server {
 
     /// Status and body for a target and more fields.
     fn get(&self, target: &str, fields: &str) -> (String, String, Vec<u8>) {
-        let (head, body) = self.ask(&format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{fields}\r\n"));
+        let (head, body) = self
+            .ask(&format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{fields}\r\n"));
         let status = head.lines().next().unwrap().strip_prefix("HTTP/1.1 ").unwrap().to_owned();
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
         (status, head, body)
@@ -108,7 +121,11 @@ fn ranges_are_the_bytes_that_were_asked_for() {
         let (status, head, body) = server.get(FILE, &format!("range: bytes={wanted}\r\n"));
         assert_eq!(status, "206 Partial Content", "{wanted}");
         assert!(
-            head.contains(&format!("Content-Range: bytes {}-{}/{BYTES}\r\n", range.start, range.end - 1)),
+            head.contains(&format!(
+                "Content-Range: bytes {}-{}/{BYTES}\r\n",
+                range.start,
+                range.end - 1
+            )),
             "{head}"
         );
         assert_eq!(body.len(), range.len());
@@ -119,9 +136,14 @@ fn ranges_are_the_bytes_that_were_asked_for() {
         assert_eq!(status, "416 Range Not Satisfiable");
         assert!(head.contains(&format!("Content-Range: bytes */{BYTES}\r\n")), "{head}");
     }
-    // What cannot be understood is ignored, and so is what is only wanted of a file that is known to be the same.
-    for ignored in ["Range: bytes=9-5\r\n", "Range: bytes=0-1,5-6\r\n", "Range: lines=1-2\r\n", "Range: bytes=+1-2\r\n"]
-    {
+    // What cannot be understood is ignored, and so is what is only wanted of a file that is known
+    // to be the same.
+    for ignored in [
+        "Range: bytes=9-5\r\n",
+        "Range: bytes=0-1,5-6\r\n",
+        "Range: lines=1-2\r\n",
+        "Range: bytes=+1-2\r\n",
+    ] {
         assert_eq!(server.get(FILE, ignored).0, "200 OK", "{ignored}");
     }
     assert_eq!(server.get(FILE, "Range: bytes=1-2\r\nIf-Range: \"tag\"\r\n").2.len(), BYTES);
@@ -167,15 +189,19 @@ fn what_is_not_to_be_had_is_told() {
     assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n") && body.is_empty(), "{head}");
     let nowhere = program().arg(server.folder.path().join("nowhere")).output().unwrap();
     let said = String::from_utf8(nowhere.stderr).unwrap();
-    assert!(nowhere.status.code() == Some(1) && said.ends_with("No such file or directory (os error 2)\n"), "{said}");
+    assert!(
+        nowhere.status.code() == Some(1)
+            && said.ends_with("No such file or directory (os error 2)\n"),
+        "{said}"
+    );
     let taken = program().arg(server.folder.path()).arg(&server.address).output().unwrap();
     let said = String::from_utf8(taken.stderr).unwrap();
     assert!(said.starts_with(&format!("ranges: cannot listen at {}: ", server.address)), "{said}");
     assert_eq!(program().output().unwrap().status.code(), Some(2));
 }
 
-/// Many clients with many requests each, on one connection, some sent before the answer to the last one has come; others
-/// leave in the middle of an answer.
+/// Many clients with many requests each, on one connection, some sent before the answer to the last
+/// one has come; others leave in the middle of an answer.
 #[test]
 fn many_clients_at_a_time() {
     let server = Server::new();
@@ -188,12 +214,19 @@ fn many_clients_at_a_time() {
                 leaves.read_exact(&mut [0; 10]).unwrap();
                 drop(leaves);
                 let mut connection = server.connect();
-                let ranges: Vec<_> = (0..20).map(|i| ((client * 61_007 + i * 9_001) % BYTES, i * 7_919)).collect();
+                let ranges: Vec<_> =
+                    (0..20).map(|i| ((client * 61_007 + i * 9_001) % BYTES, i * 7_919)).collect();
                 let last = |&(first, more): &(usize, usize)| (first + more).min(BYTES - 1);
                 for two in ranges.chunks(2) {
                     let requests: String = two
                         .iter()
-                        .map(|range| format!("GET /link HTTP/1.1\r\nRange: bytes={}-{}\r\n\r\n", range.0, last(range)))
+                        .map(|range| {
+                            format!(
+                                "GET /link HTTP/1.1\r\nRange: bytes={}-{}\r\n\r\n",
+                                range.0,
+                                last(range)
+                            )
+                        })
                         .collect();
                     connection.write_all(requests.as_bytes()).unwrap();
                     let mut answers = BufReader::new(&mut connection);
@@ -221,11 +254,18 @@ fn curl_gets_what_it_asks_for() {
         curl.args(["-sS", "--noproxy", "*", "--max-time", "10"]).args(arguments);
         curl.arg(format!("http://{}{target}", server.address)).output()
     };
-    let Ok(whole) = curl(&["-f"], FILE) else { return aio_tests::skip("ranges by curl", "there is no curl here") };
+    let Ok(whole) = curl(&["-f"], FILE) else {
+        return aio_tests::skip("ranges by curl", "there is no curl here");
+    };
     assert!(whole.stdout == fs::read(server.folder.path().join("root/link")).unwrap(), "{whole:?}");
-    for (range, expected) in [("100-199", 100..200), ("-50", BYTES - 50..BYTES), ("1000000-", 1_000_000..BYTES)] {
+    for (range, expected) in
+        [("100-199", 100..200), ("-50", BYTES - 50..BYTES), ("1000000-", 1_000_000..BYTES)]
+    {
         let part = curl(&["-f", "-r", range], FILE).unwrap();
-        assert!(part.status.success() && part.stdout == expected.map(byte).collect::<Vec<_>>(), "{range}");
+        assert!(
+            part.status.success() && part.stdout == expected.map(byte).collect::<Vec<_>>(),
+            "{range}"
+        );
     }
     assert_eq!(curl(&["-f"], "/nothing").unwrap().status.code(), Some(22), "an error of HTTP");
     // A download that was interrupted goes on.

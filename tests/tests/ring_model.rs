@@ -1,5 +1,5 @@
-//! The ring's reader against a kernel in a model: every value that a load may see, in every interleaving with up to three
-//! switches against the threads' will, by loom.
+//! The ring's reader against a kernel in a model: every value that a load may see, in every
+//! interleaving with up to three switches against the threads' will, by loom.
 //!
 //! The lines under test are those that the crate compiles. The kernel's side is `aio_complete` and
 //! `user_refill_reqs_available` of `fs/aio.c`. Run by `ci/loom`.
@@ -32,7 +32,13 @@ struct Ring {
 impl Ring {
     fn new(acquire: Ordering, release: Ordering) -> Arc<Ring> {
         let events = std::array::from_fn(|_| UnsafeCell::new(u64::MAX));
-        Arc::new(Ring { head: AtomicU32::new(0), tail: AtomicU32::new(0), events, acquire, release })
+        Arc::new(Ring {
+            head: AtomicU32::new(0),
+            tail: AtomicU32::new(0),
+            events,
+            acquire,
+            release,
+        })
     }
 
     /// The kernel, which alone knows the tail, and hands out no more places than there are.
@@ -40,7 +46,8 @@ impl Ring {
         let mut tail = 0;
         for event in 0..EVENTS {
             let next = (tail + 1) % NR;
-            // The kernel orders its later write after this load by the places that it hands out in between.
+            // The kernel orders its later write after this load by the places that it hands out in
+            // between.
             while self.head.load(Ordering::Acquire) == next {
                 thread::yield_now();
             }

@@ -27,7 +27,11 @@ fn it_reads_and_writes_what_is_borrowed() {
         let (first, second, write) = scope.batch(|batch| {
             let first = batch.read(file.as_fd(), &mut low, 5).unwrap();
             let second = batch.read(file.as_fd(), &mut high, 90).unwrap();
-            (first, second, batch.write_with(file.as_fd(), text.as_bytes(), 50, RwFlags::DSYNC).unwrap())
+            (
+                first,
+                second,
+                batch.write_with(file.as_fd(), text.as_bytes(), 50, RwFlags::DSYNC).unwrap(),
+            )
         });
         let mut count = 0;
         while scope.outstanding() > 0 {
@@ -46,7 +50,9 @@ fn it_reads_and_writes_what_is_borrowed() {
         }
         assert_eq!(count, 3);
         scope.fsync(file.as_fd()).unwrap();
-        scope.wait(1, LONG, |done| assert_eq!((done.result, done.buf.is_none()), (Ok(0), true))).unwrap();
+        scope
+            .wait(1, LONG, |done| assert_eq!((done.result, done.buf.is_none()), (Ok(0), true)))
+            .unwrap();
     })
     .unwrap();
     assert_eq!(low.to_vec(), (5..15).collect::<Vec<u8>>());
@@ -64,11 +70,17 @@ fn vectors_of_what_is_borrowed() {
     scope(capacity(3), |scope| {
         let (read, write) = scope.batch(|batch| {
             let read = batch.readv(file.as_fd(), vec![&mut low, &mut [], &mut high], 5).unwrap();
-            let write = batch.writev_with(file.as_fd(), vec![one, two.as_bytes()], 60, RwFlags::DSYNC).unwrap();
+            let write = batch
+                .writev_with(file.as_fd(), vec![one, two.as_bytes()], 60, RwFlags::DSYNC)
+                .unwrap();
             batch.readv(file.as_fd(), Vec::new(), 0).unwrap();
-            let Err(Full(back)) = batch.readv(file.as_fd(), vec![&mut other], 0) else { panic!("three of two") };
+            let Err(Full(back)) = batch.readv(file.as_fd(), vec![&mut other], 0) else {
+                panic!("three of two")
+            };
             assert_eq!(back, [[1; 3]]);
-            let Err(Full(back)) = batch.writev(file.as_fd(), vec![one], 0) else { panic!("three of two") };
+            let Err(Full(back)) = batch.writev(file.as_fd(), vec![one], 0) else {
+                panic!("three of two")
+            };
             assert_eq!(back, [one]);
             (read, write)
         });
@@ -134,7 +146,10 @@ fn the_end_waits_for_what_is_in_flight() {
     std::fs::write(&path, vec![7; 1 << 20]).unwrap();
     let direct = File::options().read(true).custom_flags(libc::O_DIRECT).open(&path);
     let file = direct.unwrap_or_else(|_| {
-        aio_tests::skip("reads in flight at the end of a scope", "the file system takes no O_DIRECT");
+        aio_tests::skip(
+            "reads in flight at the end of a scope",
+            "the file system takes no O_DIRECT",
+        );
         File::open(&path).unwrap()
     });
     let (never, _quiet) = pair();
@@ -231,13 +246,16 @@ fn anything_at_any_time() {
             scope(capacity(64), |scope| {
                 let (mut rest, mut at) = (buf.as_mut_slice(), 0);
                 while !rest.is_empty() && scope.free() > 0 {
-                    let (piece, other) = rest.split_at_mut(1 + random.below(rest.len() as u64) as usize);
+                    let (piece, other) =
+                        rest.split_at_mut(1 + random.below(rest.len() as u64) as usize);
                     let len = piece.len() as u64;
                     match random.below(2) {
                         0 => scope.read(file.as_fd(), piece, at).unwrap(),
                         _ => {
                             let (left, right) = piece.split_at_mut(random.below(len) as usize);
-                            scope.batch(|batch| batch.readv(file.as_fd(), vec![left, right], at)).unwrap()
+                            scope
+                                .batch(|batch| batch.readv(file.as_fd(), vec![left, right], at))
+                                .unwrap()
                         }
                     };
                     (rest, at) = (other, at + len);

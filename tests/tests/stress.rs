@@ -17,11 +17,13 @@ use std::time::{Duration, Instant};
 const BLOCK: usize = 512;
 
 fn seconds() -> Duration {
-    let seconds = std::env::var("AIO_SECONDS").map(|text| text.parse().expect("AIO_SECONDS is a number"));
+    let seconds =
+        std::env::var("AIO_SECONDS").map(|text| text.parse().expect("AIO_SECONDS is a number"));
     Duration::from_secs(seconds.unwrap_or(1))
 }
 
-/// What belongs into a block: where it is and how often it was written, over and over, with a sum at the end.
+/// What belongs into a block: where it is and how often it was written, over and over, with a sum
+/// at the end.
 fn fill(block: &mut [u8], at: u64, version: u64) {
     let mut random = Random((at << 32) + version + 1);
     let (body, sum) = block.split_at_mut(BLOCK - 8);
@@ -31,7 +33,9 @@ fn fill(block: &mut [u8], at: u64, version: u64) {
 }
 
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn version(block: &[u8]) -> Option<u64> {
@@ -87,7 +91,11 @@ fn checksums_on_64_queues() {
                         let block = asked[done.token.index()].take().expect("each once");
                         let buf = done.buf.unwrap();
                         assert_eq!(done.result, Ok(BLOCK));
-                        assert_eq!(version(&buf), Some(versions[block]), "thread {thread}, block {block}");
+                        assert_eq!(
+                            version(&buf),
+                            Some(versions[block]),
+                            "thread {thread}, block {block}"
+                        );
                         let mut expected = vec![0; BLOCK];
                         fill(&mut expected, block as u64, versions[block]);
                         assert!(buf == expected);
@@ -99,14 +107,16 @@ fn checksums_on_64_queues() {
             }
             transfers
         };
-        let threads: Vec<_> = (0..THREADS).map(|thread| threads.spawn(move || run(thread))).collect();
+        let threads: Vec<_> =
+            (0..THREADS).map(|thread| threads.spawn(move || run(thread))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     eprintln!("{} transfers", transfers.iter().sum::<u64>());
     assert!(transfers.iter().all(|&count| count > 0));
 }
 
-/// A child writes with `RWF_DSYNC`, and says through a pipe what is durable. Killed at any time, it has not said too much.
+/// A child writes with `RWF_DSYNC`, and says through a pipe what is durable. Killed at any time, it
+/// has not said too much.
 #[test]
 fn what_was_reported_durable_is_there_after_a_kill() {
     const BLOCKS: u64 = 256;
@@ -126,7 +136,8 @@ fn what_was_reported_durable_is_there_after_a_kill() {
         }
         drop(writer);
         let mut said = Vec::new();
-        // Every other round kills while it begins; however slow the disk, the rest have something to be held against.
+        // Every other round kills while it begins; however slow the disk, the rest have something
+        // to be held against.
         if round % 2 == 0 {
             said.resize(16, 0);
             reader.read_exact(&mut said).expect("it reports until it is killed");
@@ -136,13 +147,15 @@ fn what_was_reported_durable_is_there_after_a_kill() {
         unsafe { libc::kill(child, libc::SIGKILL) };
         reader.read_to_end(&mut said).unwrap();
         let mut status = 0;
-        // SAFETY: `status` is writable. The child's contexts are gone, and its writes done, when it has returned.
+        // SAFETY: `status` is writable. The child's contexts are gone, and its writes done, when it
+        // has returned.
         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
         assert_eq!(libc::WTERMSIG(status), libc::SIGKILL, "it has not ended by itself");
         let mut newest = vec![0; BLOCKS as usize];
         // A pair that was cut off was not said.
         for pair in said.chunks_exact(16) {
-            let [block, version] = [&pair[..8], &pair[8..]].map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
+            let [block, version] =
+                [&pair[..8], &pair[8..]].map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
             newest[block as usize] = version;
             reported += 1;
         }
@@ -169,7 +182,9 @@ fn write_for_good(file: &File, mut writer: impl Write, blocks: u64) -> ! {
                 let (block, version) = (count % blocks, count / blocks + 1);
                 count += 1;
                 fill(&mut buf, block, version);
-                let token = batch.write_with(file.as_fd(), buf, block * BLOCK as u64, RwFlags::DSYNC).unwrap();
+                let token = batch
+                    .write_with(file.as_fd(), buf, block * BLOCK as u64, RwFlags::DSYNC)
+                    .unwrap();
                 asked[token.index()] = (block, version);
             }
         });

@@ -1,4 +1,5 @@
-//! One call of each arity, from none to six arguments: each arrives in its place, and what surrounds the call survives.
+//! One call of each arity, from none to six arguments: each arrives in its place, and what
+//! surrounds the call survives.
 
 use aio_sys::{Errno, raw};
 use std::fs::{self, File};
@@ -18,7 +19,10 @@ fn surrounded(call: impl FnOnce() -> isize) -> Result<usize, Errno> {
 #[test]
 fn no_argument() {
     // SAFETY: getppid takes nothing.
-    assert_eq!(surrounded(|| unsafe { raw::getppid() }), Ok(std::os::unix::process::parent_id() as usize));
+    assert_eq!(
+        surrounded(|| unsafe { raw::getppid() }),
+        Ok(std::os::unix::process::parent_id() as usize)
+    );
 }
 
 #[test]
@@ -42,7 +46,8 @@ fn three_arguments() {
     let zero = File::open("/dev/zero").unwrap();
     let mut buffer = [1u8; 9];
     // SAFETY: the buffer has room for eight bytes.
-    let read = surrounded(|| unsafe { raw::read(zero.as_raw_fd() as u32, buffer.as_mut_ptr().cast(), 8) });
+    let read =
+        surrounded(|| unsafe { raw::read(zero.as_raw_fd() as u32, buffer.as_mut_ptr().cast(), 8) });
     assert_eq!((read, buffer), (Ok(8), [0, 0, 0, 0, 0, 0, 0, 0, 1]));
 }
 
@@ -52,7 +57,12 @@ fn four_arguments() {
     let (folder, path) = (File::open("/proc").unwrap(), c"self");
     // SAFETY: the buffer has the room that is told.
     let length = surrounded(|| unsafe {
-        raw::readlinkat(folder.as_raw_fd(), path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len() as i32)
+        raw::readlinkat(
+            folder.as_raw_fd(),
+            path.as_ptr(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len() as i32,
+        )
     });
     assert_eq!(&buffer[..length.unwrap()], std::process::id().to_string().as_bytes());
 }
@@ -71,7 +81,8 @@ fn five_arguments() {
 
 #[test]
 fn six_arguments() {
-    let (mut from, to) = (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    let (mut from, to) =
+        (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
     from.write_all(b"0123456789").unwrap();
     let (mut at, mut into) = (2i64, 1i64);
     // SAFETY: both offsets are there to be read and written.

@@ -1,11 +1,14 @@
-//! The queue of tokio's tasks: every future ends, every buffer is dropped once and not before its event.
+//! The queue of tokio's tasks: every future ends, every buffer is dropped once and not before its
+//! event.
 
 #[path = "common/aio.rs"]
 mod common;
 
 use aio_sys::tokio::{Builder, Queue};
 use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags};
-use common::{Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, refuse, seeds};
+use common::{
+    Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, refuse, seeds,
+};
 use std::fs::File;
 use std::future::Future;
 use std::io::Write;
@@ -60,8 +63,14 @@ fn what_was_written_is_read() {
                     for round in 0..20 {
                         let bytes: Vec<u8> = (0..512).map(|_| random.next() as u8).collect();
                         let offset = (round % 4 * 32 + task) * 512;
-                        assert_eq!(queue.write_at(&*file, bytes.clone(), offset).await, (Ok(512), bytes.clone()));
-                        assert_eq!(queue.read_at(&*file, vec![0; 512], offset).await, (Ok(512), bytes));
+                        assert_eq!(
+                            queue.write_at(&*file, bytes.clone(), offset).await,
+                            (Ok(512), bytes.clone())
+                        );
+                        assert_eq!(
+                            queue.read_at(&*file, vec![0; 512], offset).await,
+                            (Ok(512), bytes)
+                        );
                     }
                 })
             })
@@ -72,7 +81,10 @@ fn what_was_written_is_read() {
         assert_eq!(queue.fsync(&*file).await, Ok(()));
         assert_eq!(queue.fdsync(&*file).await, Ok(()));
         let bufs = vec![vec![1; 3], vec![2; 4]];
-        assert_eq!(queue.writev_at(&*file, bufs.clone(), 9, RwFlags::DSYNC).await, (Ok(7), bufs.clone()));
+        assert_eq!(
+            queue.writev_at(&*file, bufs.clone(), 9, RwFlags::DSYNC).await,
+            (Ok(7), bufs.clone())
+        );
         let zeros = vec![vec![0; 3], vec![0; 4]];
         assert_eq!(queue.readv_at(&*file, zeros, 9, RwFlags::NONE).await, (Ok(7), bufs));
         assert_eq!(queue.free(), 4);
@@ -105,7 +117,9 @@ fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
     run(async || {
         let (queue, file) = (queue::<Vec<u8>>(2), file(8));
         let (reader, _writer) = pair();
-        let polls = queue.batch(2, |batch| [(); 2].map(|()| batch.poll(reader.as_fd(), PollEvents::IN).unwrap()));
+        let polls = queue.batch(2, |batch| {
+            [(); 2].map(|()| batch.poll(reader.as_fd(), PollEvents::IN).unwrap())
+        });
         let [first, second] = polls.await;
         let mut read = Box::pin(queue.read_at(&file, vec![0; 8], 0));
         assert!(poll_once(read.as_mut()).is_pending() && queue.free() == 0);
@@ -117,8 +131,9 @@ fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
     });
 }
 
-/// Dropped before the first poll, while waiting for a slot, in flight, and after the end; aborted as a task, from another
-/// thread. Each buffer is dropped, once, and not before the kernel is done with it.
+/// Dropped before the first poll, while waiting for a slot, in flight, and after the end; aborted
+/// as a task, from another thread. Each buffer is dropped, once, and not before the kernel is done
+/// with it.
 #[test]
 fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
     const BLOCKS: u64 = 64;
@@ -168,7 +183,8 @@ fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
 #[test]
 fn a_future_that_is_forgotten() {
     run(async || {
-        let (queue, graveyard, file) = (queue::<Mortal>(2), Arc::<Graveyard>::default(), direct_file(1));
+        let (queue, graveyard, file) =
+            (queue::<Mortal>(2), Arc::<Graveyard>::default(), direct_file(1));
         for count in 1..=10 {
             let mut read = Box::pin(queue.read_at(&file, graveyard.buffer(), 0));
             let pending = poll_once(read.as_mut()).is_pending();
@@ -177,7 +193,9 @@ fn a_future_that_is_forgotten() {
             assert!(!pending || graveyard.alive() <= count);
         }
         let (never, _quiet) = pair();
-        let polls = queue.batch(2, |batch| [(); 2].map(|()| batch.poll(never.as_fd(), PollEvents::IN).unwrap())).await;
+        let polls = queue
+            .batch(2, |batch| [(); 2].map(|()| batch.poll(never.as_fd(), PollEvents::IN).unwrap()))
+            .await;
         let mut read = Box::pin(queue.read_at(&file, graveyard.buffer(), 0));
         assert!(poll_once(read.as_mut()).is_pending());
         std::mem::forget(read);
@@ -234,8 +252,8 @@ fn a_runtime_that_ends_first() {
     }
 }
 
-/// A read of a socket with nothing in it blocks within io_submit(2), as one of a slow disk does. The other tasks' threads go on,
-/// and so do their requests: submission, completion, cancelling.
+/// A read of a socket with nothing in it blocks within io_submit(2), as one of a slow disk does.
+/// The other tasks' threads go on, and so do their requests: submission, completion, cancelling.
 #[test]
 fn a_submission_that_blocks_holds_up_nobody_else() {
     let [_, runtime] = runtimes();
@@ -257,7 +275,10 @@ fn a_submission_that_blocks_holds_up_nobody_else() {
             let queue = queue.clone();
             async move {
                 for at in 0..32 {
-                    assert_eq!(queue.read_at(&*file, vec![0; 1], at).await, (Ok(1), vec![at as u8]));
+                    assert_eq!(
+                        queue.read_at(&*file, vec![0; 1], at).await,
+                        (Ok(1), vec![at as u8])
+                    );
                 }
                 let (reader, mut writer) = pair();
                 let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
@@ -305,19 +326,22 @@ fn a_request_that_is_dropped_in_its_own_batch() {
     });
 }
 
-/// Somebody else reads the counter: what has ended then is found with the next request, or the next completion.
-/// In a process of its own, where no other test makes an eventfd meanwhile.
+/// Somebody else reads the counter: what has ended then is found with the next request, or the next
+/// completion. In a process of its own, where no other test makes an eventfd meanwhile.
 #[test]
 fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
     in_child(|| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let eventfds = || {
-                let fds = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
+                let fds =
+                    std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
                 let is_one = |path: &std::path::PathBuf| {
-                    std::fs::read_link(path).is_ok_and(|link| link.to_string_lossy().contains("eventfd"))
+                    std::fs::read_link(path)
+                        .is_ok_and(|link| link.to_string_lossy().contains("eventfd"))
                 };
-                fds.filter(is_one).map(|path| path.file_name().unwrap().to_str().unwrap().parse::<i32>().unwrap())
+                fds.filter(is_one)
+                    .map(|path| path.file_name().unwrap().to_str().unwrap().parse::<i32>().unwrap())
             };
             let before: Vec<i32> = eventfds().collect();
             let queue = queue::<Vec<u8>>(4);
@@ -334,7 +358,10 @@ fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
             let soon = Duration::from_millis(50);
             assert!(tokio::time::timeout(soon, poll.as_mut()).await.is_err(), "nobody has told");
             assert_eq!(
-                queue.poll(&writer, PollEvents::OUT).await.map(|found| found.contains(PollEvents::OUT)),
+                queue
+                    .poll(&writer, PollEvents::OUT)
+                    .await
+                    .map(|found| found.contains(PollEvents::OUT)),
                 Ok(true)
             );
             assert!(poll_once(poll.as_mut()).is_ready());
@@ -343,7 +370,8 @@ fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
     });
 }
 
-/// Other tests fork as well, and their children have copies of these descriptors; so this one is in a child of its own.
+/// Other tests fork as well, and their children have copies of these descriptors; so this one is in
+/// a child of its own.
 #[test]
 fn a_child_of_a_runtime_gets_errors_and_takes_nothing() {
     in_child(|| {
@@ -356,7 +384,8 @@ fn a_child_of_a_runtime_gets_errors_and_takes_nothing() {
             writer.write_all(b"x").unwrap();
             in_child(|| {
                 let mut read = Box::pin(queue.read_at(&file, vec![1; 4], 0));
-                let refused = poll_once(read.as_mut()) == Poll::Ready((Err(Errno::EINVAL), vec![1; 4]));
+                let refused =
+                    poll_once(read.as_mut()) == Poll::Ready((Err(Errno::EINVAL), vec![1; 4]));
                 refused && poll_once(poll.as_mut()).is_pending()
             });
             tokio::time::timeout(LONG, poll).await.unwrap().unwrap().contains(PollEvents::IN)
@@ -364,7 +393,8 @@ fn a_child_of_a_runtime_gets_errors_and_takes_nothing() {
     });
 }
 
-/// A waker does as it likes when it is woken: it drops another request of the queue, and polls a third.
+/// A waker does as it likes when it is woken: it drops another request of the queue, and polls a
+/// third.
 #[test]
 fn wakers_that_come_back() {
     type Slot = std::sync::Mutex<Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>>;
@@ -394,7 +424,9 @@ fn wakers_that_come_back() {
             std::sync::atomic::AtomicBool::new(false),
         ));
         let mut first = Box::pin(queue.poll(&reader, PollEvents::IN));
-        assert!(first.as_mut().poll(&mut Context::from_waker(&meddler.clone().into())).is_pending());
+        assert!(
+            first.as_mut().poll(&mut Context::from_waker(&meddler.clone().into())).is_pending()
+        );
         writer.write_all(b"x").unwrap();
         until(|| meddler.2.load(std::sync::atomic::Ordering::SeqCst)).await;
         assert!(first.await.is_ok());
@@ -414,7 +446,10 @@ fn an_eventfd_that_cannot_be_made() {
             let Err(error) = aio_sys::Queue::<Vec<u8>>::with_eventfd(one) else { return false };
             let Err(wrapped) = Queue::<Vec<u8>>::new(one) else { return false };
             let said = format!("no queue for 1 requests: eventfd2 fails: {errno}");
-            refused && error.call == "eventfd2" && error.to_string() == said && wrapped.to_string() == said
+            refused
+                && error.call == "eventfd2"
+                && error.to_string() == said
+                && wrapped.to_string() == said
         });
     }
 }
@@ -565,7 +600,8 @@ fn the_last_handle_does_not_block() {
     });
 }
 
-/// What the page cache has is read without the helper, and what it does not have needs it once. It counts exactly.
+/// What the page cache has is read without the helper, and what it does not have needs it once. It
+/// counts exactly.
 #[test]
 fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
     const BLOCK: usize = 4096;
@@ -574,10 +610,14 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
         let bytes: Vec<u8> = (0..64 * BLOCK).map(|at| (at / BLOCK) as u8).collect();
         file.as_file().write_all_at(&bytes, 0).unwrap();
         file.as_file().sync_all().unwrap();
-        let queue: Queue<Vec<u8>> = Builder::new(NonZeroU32::new(4).unwrap()).nowait(true).build().unwrap();
+        let queue: Queue<Vec<u8>> =
+            Builder::new(NonZeroU32::new(4).unwrap()).nowait(true).build().unwrap();
         let probe = queue.read_at_with(&file, vec![0; BLOCK], 0, RwFlags::NOWAIT).await.0;
         if probe == Err(Errno::EOPNOTSUPP) {
-            return aio_tests::skip("RWF_NOWAIT counted", "the file system of the temporary folder does not know it");
+            return aio_tests::skip(
+                "RWF_NOWAIT counted",
+                "the file system of the temporary folder does not know it",
+            );
         }
         let read = async |block: usize| {
             let (result, buf) = queue.read_at(&file, vec![0; BLOCK], (block * BLOCK) as u64).await;
@@ -588,13 +628,22 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
         }
         assert_eq!(queue.fallbacks(), 0, "all of it was just written");
         // SAFETY: it touches no memory.
-        let gone = unsafe { libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+        let gone = unsafe {
+            libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED)
+        };
         // Without readahead each block is missing until it is read.
         // SAFETY: as above.
-        let random = unsafe { libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_RANDOM) };
+        let random = unsafe {
+            libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_RANDOM)
+        };
         assert_eq!((gone, random), (0, 0));
-        if queue.read_at_with(&file, vec![0; BLOCK], 0, RwFlags::NOWAIT).await.0 != Err(Errno::EAGAIN) {
-            return aio_tests::skip("RWF_NOWAIT counted", "the page cache of the temporary folder cannot be emptied");
+        if queue.read_at_with(&file, vec![0; BLOCK], 0, RwFlags::NOWAIT).await.0
+            != Err(Errno::EAGAIN)
+        {
+            return aio_tests::skip(
+                "RWF_NOWAIT counted",
+                "the page cache of the temporary folder cannot be emptied",
+            );
         }
         for (count, block) in [5, 60, 33].into_iter().enumerate() {
             read(block).await;
@@ -605,28 +654,41 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
     });
 }
 
-/// What the page cache does not have, and what cannot be tried without blocking, is done by the helper, with its flags.
+/// What the page cache does not have, and what cannot be tried without blocking, is done by the
+/// helper, with its flags.
 #[test]
 fn what_would_block_is_done_by_a_helper() {
     run(async || {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let queue: Queue<Vec<u8>> = Builder::new(NonZeroU32::new(2).unwrap()).nowait(true).build().unwrap();
+        let queue: Queue<Vec<u8>> =
+            Builder::new(NonZeroU32::new(2).unwrap()).nowait(true).build().unwrap();
         let bytes: Vec<u8> = (0..16384).map(|at| (at / 7) as u8).collect();
         assert_eq!(queue.write_at(&file, bytes.clone(), 0).await, (Ok(bytes.len()), bytes.clone()));
         assert_eq!(queue.write_at_with(&file, b"end".to_vec(), 0, RwFlags::APPEND).await.0, Ok(3));
         assert_eq!(std::fs::read(file.path()).unwrap(), [&bytes[..], b"end"].concat());
         let before = queue.fallbacks();
         let (result, read) = queue.read_at(&file, vec![0; 100], 16384).await;
-        assert_eq!((result, &read[..3], queue.fallbacks()), (Ok(3), &b"end"[..], before + 1), "short");
+        assert_eq!(
+            (result, &read[..3], queue.fallbacks()),
+            (Ok(3), &b"end"[..], before + 1),
+            "short"
+        );
         // tmpfs takes the flag in no request: each one needs the helper.
         let Ok(memory) = tempfile::tempfile_in("/dev/shm") else {
             return aio_tests::skip("the helper on tmpfs", "there is no /dev/shm");
         };
         let memory: File = memory;
         assert_eq!(queue.write_at(&memory, bytes.clone(), 1).await.0, Ok(bytes.len()));
-        assert_eq!(queue.read_at(&memory, vec![0; bytes.len()], 1).await, (Ok(bytes.len()), bytes.clone()));
         assert_eq!(
-            queue.readv_at(&memory, vec![vec![0; 3], vec![0; 5]], 1, RwFlags::NONE).await.1.concat(),
+            queue.read_at(&memory, vec![0; bytes.len()], 1).await,
+            (Ok(bytes.len()), bytes.clone())
+        );
+        assert_eq!(
+            queue
+                .readv_at(&memory, vec![vec![0; 3], vec![0; 5]], 1, RwFlags::NONE)
+                .await
+                .1
+                .concat(),
             bytes[..8]
         );
         // For the helper's calls, the last one is no offset, but the file's own position.
@@ -634,7 +696,10 @@ fn what_would_block_is_done_by_a_helper() {
             let (buf, refused) = (vec![255; 4], Err(Errno::EINVAL));
             assert_eq!(queue.read_at(&memory, buf.clone(), offset).await, (refused, buf.clone()));
             assert_eq!(queue.write_at(&memory, buf.clone(), offset).await.0, refused);
-            assert_eq!(queue.readv_at(&memory, vec![buf.clone()], offset, RwFlags::NONE).await.0, refused);
+            assert_eq!(
+                queue.readv_at(&memory, vec![buf.clone()], offset, RwFlags::NONE).await.0,
+                refused
+            );
             assert_eq!(queue.writev_at(&memory, vec![buf], offset, RwFlags::NONE).await.0, refused);
         }
         assert_eq!(queue.read_at(&memory, vec![0; bytes.len()], 1).await.1, bytes);

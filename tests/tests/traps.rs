@@ -33,16 +33,20 @@ fn trap_2_columns_may_be_missing_or_say_nothing() {
     let row = |name: &str| x86_64.iter().find(|row| row.name == name).unwrap();
     assert_eq!((row("uselib").entry.as_deref(), row("uselib").noreturn), (None, false));
     assert_eq!(row("_sysctl").entry.as_deref(), Some("sys_ni_syscall"));
-    let noreturn: Vec<&str> = x86_64.iter().filter(|row| row.noreturn).map(|row| row.name.as_str()).collect();
+    let noreturn: Vec<&str> =
+        x86_64.iter().filter(|row| row.noreturn).map(|row| row.name.as_str()).collect();
     assert_eq!(noreturn, ["exit", "exit_group"]);
     assert!(row("exit").compat.is_none());
     // In s390's own columns a 31-bit call has no native entry.
     let s390 = rows("s390-31bit");
-    let only_compat: Vec<_> = s390.iter().filter(|row| row.entry.is_none() && row.compat.is_some()).collect();
+    let only_compat: Vec<_> =
+        s390.iter().filter(|row| row.entry.is_none() && row.compat.is_some()).collect();
     assert_eq!(only_compat.len(), 75);
     assert!(only_compat.iter().all(|row| row.tag == "32" || row.name == "readdir"));
     assert!(!embedded().sources.iter().any(|source| {
-        rows(&source.name).iter().any(|row| [&row.entry, &row.compat].into_iter().flatten().any(|symbol| symbol == "-"))
+        rows(&source.name)
+            .iter()
+            .any(|row| [&row.entry, &row.compat].into_iter().flatten().any(|symbol| symbol == "-"))
     }));
 
     let table = imported(&Tree::new(), &["i386"]).table("i386").unwrap();
@@ -81,15 +85,21 @@ fn trap_3_native_columns_hold_compat_entry_points() {
     };
     assert_eq!(compat("x32").len(), 28);
     assert!(compat("mips-n32").len() >= 71, "as many as in Linux 7.2");
-    assert!(compat("x32").iter().all(|number| (0x4000_0000 + 512..=0x4000_0000 + 547).contains(number)));
+    assert!(
+        compat("x32").iter().all(|number| (0x4000_0000 + 512..=0x4000_0000 + 547).contains(number))
+    );
     for abi in ["x86_64", "i386", "mips-o32", "mips-n64", "aarch64", "arm64-compat"] {
         assert!(compat(abi).is_empty(), "{abi}");
     }
     assert_eq!(call(&tables, "mips-n32", "io_setup"), Some((6200, "compat_sys_io_setup")));
-    assert_eq!(call(&tables, "x32", "io_submit"), Some((0x4000_0000 + 544, "compat_sys_io_submit")));
+    assert_eq!(
+        call(&tables, "x32", "io_submit"),
+        Some((0x4000_0000 + 544, "compat_sys_io_submit"))
+    );
 }
 
-/// Numbers below 6 that only Xtensa's `SYS_XTENSA_*` name select what its own call does, and are no calls.
+/// Numbers below 6 that only Xtensa's `SYS_XTENSA_*` name select what its own call does, and are no
+/// calls.
 #[test]
 fn trap_4_headers_add_names_and_bases() {
     let tables = embedded();
@@ -115,8 +125,12 @@ fn trap_4_headers_add_names_and_bases() {
     ] {
         assert_eq!(call(&tables, abi, name), Some((number, entry)), "{abi} {name}");
     }
-    let based: Vec<(&str, u32)> =
-        tables.abis.iter().filter(|abi| abi.base != 0).map(|abi| (abi.name.as_str(), abi.base)).collect();
+    let based: Vec<(&str, u32)> = tables
+        .abis
+        .iter()
+        .filter(|abi| abi.base != 0)
+        .map(|abi| (abi.name.as_str(), abi.base))
+        .collect();
     assert_eq!(
         based,
         [
@@ -139,8 +153,11 @@ fn trap_4_headers_add_names_and_bases() {
 fn trap_5_no_tag_begins_like_another() {
     let tables = embedded();
     for source in &tables.sources {
-        let mut tags: BTreeSet<String> = rows(&source.name).into_iter().map(|row| row.tag).collect();
-        tags.extend(tables.table(&source.name).unwrap().takes.into_iter().flat_map(|taker| taker.tags));
+        let mut tags: BTreeSet<String> =
+            rows(&source.name).into_iter().map(|row| row.tag).collect();
+        tags.extend(
+            tables.table(&source.name).unwrap().takes.into_iter().flat_map(|taker| taker.tags),
+        );
         assert!(!tags.is_empty());
         for tag in &tags {
             let like = tags.iter().find(|other| *other != tag && other.starts_with(tag.as_str()));
@@ -158,7 +175,9 @@ fn trap_5_no_tag_begins_like_another() {
 fn trap_6_a_name_is_no_entry_point() {
     let differ = |table| {
         let rows = rows(table);
-        let other = |row: &&Row| row.entry.as_ref().is_some_and(|entry| *entry != format!("sys_{}", row.name));
+        let other = |row: &&Row| {
+            row.entry.as_ref().is_some_and(|entry| *entry != format!("sys_{}", row.name))
+        };
         (table, rows.iter().filter(other).count())
     };
     let tables = ["i386", "m68k", "arm", "mips-o32", "asm-generic", "x86_64"];
@@ -177,7 +196,11 @@ fn trap_6_a_name_is_no_entry_point() {
 }
 
 fn conditions(prototypes: &[Prototype], entry: &str) -> Vec<Option<String>> {
-    prototypes.iter().filter(|prototype| prototype.entry == entry).map(|prototype| prototype.optional.clone()).collect()
+    prototypes
+        .iter()
+        .filter(|prototype| prototype.entry == entry)
+        .map(|prototype| prototype.optional.clone())
+        .collect()
 }
 
 #[test]
@@ -188,7 +211,8 @@ fn trap_7_io_getevents_is_two_calls() {
         let getevents = call(&tables, name, "io_getevents").map(|(_, entry)| entry);
         let expected = match name {
             "riscv32" | "loongarch32" => None,
-            // x32 takes 64-bit time everywhere; the other two have their own columns for the 32-bit entry.
+            // x32 takes 64-bit time everywhere; the other two have their own columns for the 32-bit
+            // entry.
             "x32" | "powerpc-spu" | "s390" => Some("sys_io_getevents"),
             _ if abi.bits == 32 => Some("sys_io_getevents_time32"),
             _ => Some("sys_io_getevents"),
@@ -201,7 +225,10 @@ fn trap_7_io_getevents_is_two_calls() {
     let prototypes = tables.prototypes().unwrap();
     let only_if = |condition: &str| vec![Some(condition.to_owned())];
     assert_eq!(conditions(&prototypes, "sys_io_getevents"), only_if("CONFIG_AIO && CONFIG_64BIT"));
-    assert_eq!(conditions(&prototypes, "sys_io_getevents_time32"), only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME"));
+    assert_eq!(
+        conditions(&prototypes, "sys_io_getevents_time32"),
+        only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME")
+    );
     assert_eq!(
         conditions(&prototypes, "sys_io_pgetevents_time32"),
         only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME && !CONFIG_64BIT")
@@ -216,7 +243,8 @@ fn trap_7_io_getevents_is_two_calls() {
 fn trap_8_the_entry_point_leads_to_the_arguments() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
-    let known: BTreeSet<&str> = prototypes.iter().map(|prototype| prototype.entry.as_str()).collect();
+    let known: BTreeSet<&str> =
+        prototypes.iter().map(|prototype| prototype.entry.as_str()).collect();
     // How many have arguments in Linux 7.2, and which have none.
     for (abi, least, without) in [
         ("x86_64", 368, &[][..]),
@@ -226,9 +254,14 @@ fn trap_8_the_entry_point_leads_to_the_arguments() {
         ("mips-n64", 362, &[]),
     ] {
         let entries = calls(&tables, abi).into_iter().filter_map(|call| call.entry);
-        let (found, missing): (Vec<_>, Vec<_>) =
-            entries.filter(|entry| *entry != "sys_ni_syscall").partition(|entry| known.contains(entry));
-        assert!(found.len() >= least && missing == without, "{abi}: {}, without {missing:?}", found.len());
+        let (found, missing): (Vec<_>, Vec<_>) = entries
+            .filter(|entry| *entry != "sys_ni_syscall")
+            .partition(|entry| known.contains(entry));
+        assert!(
+            found.len() >= least && missing == without,
+            "{abi}: {}, without {missing:?}",
+            found.len()
+        );
     }
     let args = |entry: &str| -> Vec<String> {
         let found = prototypes.iter().find(|prototype| prototype.entry == entry).unwrap();
@@ -240,6 +273,9 @@ fn trap_8_the_entry_point_leads_to_the_arguments() {
     assert!(known.contains("sys_umount") && !known.contains("sys_umount2"));
     // strace says 3, 4 and 4.
     assert_eq!(["sys_bpf", "sys_preadv", "sys_pwritev"].map(|entry| args(entry).len()), [5, 5, 5]);
-    assert_eq!(args("sys_io_submit"), ["aio_context_t ctx_id", "long nr", "struct iocb __user *__user * iocbpp"]);
+    assert_eq!(
+        args("sys_io_submit"),
+        ["aio_context_t ctx_id", "long nr", "struct iocb __user *__user * iocbpp"]
+    );
     assert_eq!(args("compat_sys_io_setup"), ["unsigned nr_events", "u32 __user * ctx32p"]);
 }

@@ -12,7 +12,10 @@ fn mistakes_are_sentences_at_one_token() {
     let version = Command::new(rustc).arg("--version").output().unwrap().stdout;
     let version = String::from_utf8_lossy(&version);
     if cfg!(not(target_arch = "x86_64")) || !version.starts_with(BLESSED_BY) {
-        return skip("ui/*.rs", &format!("written by {BLESSED_BY} for x86_64, and this is {}", version.trim()));
+        return skip(
+            "ui/*.rs",
+            &format!("written by {BLESSED_BY} for x86_64, and this is {}", version.trim()),
+        );
     }
     let cases = trybuild::TestCases::new();
     cases.pass("ui/pass/*.rs");

@@ -1,4 +1,5 @@
-//! The example `wal`, as its users meet it: what it has acknowledged is there, whatever happens to it.
+//! The example `wal`, as its users meet it: what it has acknowledged is there, whatever happens to
+//! it.
 
 #[path = "common/example.rs"]
 mod common;
@@ -32,7 +33,9 @@ fn dump(log: &Path) -> Vec<String> {
     let output = wal("dump", log).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| line.split_once('\t').expect("number, tab, record").1.to_owned()).collect()
+    text.lines()
+        .map(|line| line.split_once('\t').expect("number, tab, record").1.to_owned())
+        .collect()
 }
 
 #[test]
@@ -87,8 +90,14 @@ fn what_was_acknowledged_survives_a_kill() {
         child.wait().unwrap();
         writer.join().unwrap();
         let records = dump(&log);
-        assert!(records.len() >= acknowledged, "{acknowledged} were acknowledged, {} are there", records.len());
-        assert!(records.iter().zip(1..).all(|(record, number)| *record == format!("record {number}")));
+        assert!(
+            records.len() >= acknowledged,
+            "{acknowledged} were acknowledged, {} are there",
+            records.len()
+        );
+        assert!(
+            records.iter().zip(1..).all(|(record, number)| *record == format!("record {number}"))
+        );
     }
 }
 
@@ -105,22 +114,30 @@ fn one_append_at_a_time() {
     assert_eq!(acknowledged, "1\n");
     let other = wal("append", &log).stderr(Stdio::piped()).output().unwrap();
     let said = String::from_utf8(other.stderr).unwrap();
-    assert_eq!((other.status.code(), said), (Some(1), format!("wal: {log:?} is in use by another append\n")));
+    assert_eq!(
+        (other.status.code(), said),
+        (Some(1), format!("wal: {log:?} is in use by another append\n"))
+    );
     assert_eq!(dump(&log), ["mine"]);
     drop(stdin);
     assert!(first.wait().unwrap().success());
     assert_eq!(append(&log, "yours\n"), "2\n");
 }
 
-/// What a power cut leaves of a log that was being made is an empty log; anything else that is no log stays as it is.
+/// What a power cut leaves of a log that was being made is an empty log; anything else that is no
+/// log stays as it is.
 #[test]
 fn a_power_cut_while_the_log_is_made() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");
     append(&log, "one\n");
     let first = fs::read(&log).unwrap()[..4096].to_vec();
-    let torn = |from: usize, to: usize| [vec![0; from], first[from..to].to_vec(), vec![0; 4096 - to]].concat();
-    for begun in [vec![], first[..7].to_vec(), vec![0; 4096], vec![0; 100], torn(0, 9), torn(9, 4096)] {
+    let torn = |from: usize, to: usize| {
+        [vec![0; from], first[from..to].to_vec(), vec![0; 4096 - to]].concat()
+    };
+    for begun in
+        [vec![], first[..7].to_vec(), vec![0; 4096], vec![0; 100], torn(0, 9), torn(9, 4096)]
+    {
         fs::write(&log, &begun).unwrap();
         assert!(dump(&log).is_empty());
         assert_eq!(append(&log, "one\n"), "1\n");
@@ -140,14 +157,19 @@ fn a_power_cut_while_the_log_is_made() {
 
 /// Appends a line; nothing, if there is no strace or it may not trace.
 fn append_under_strace(options: &[&str], log: &Path) -> Option<Output> {
-    if !Command::new("strace").args(["-qq", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    if !Command::new("strace")
+        .args(["-qq", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
     {
         return None;
     }
     let program = wal("append", log);
     let mut strace = Command::new("strace");
     strace.args(options).arg(program.get_program()).args(program.get_args());
-    let mut child = strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // It does not read it when it has failed.
     let _ = child.stdin.take().unwrap().write_all(b"one\n");
     Some(child.wait_with_output().unwrap())
@@ -160,21 +182,29 @@ fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
     let (log, trace) = (folder.path().join("log"), folder.path().join("trace"));
     append(&log, "");
     fs::remove_file(&log).unwrap();
-    let appended = append_under_strace(&["-y", "-e", "trace=fsync,write", "-o", trace.to_str().unwrap()], &log);
+    let appended = append_under_strace(
+        &["-y", "-e", "trace=fsync,write", "-o", trace.to_str().unwrap()],
+        &log,
+    );
     let Some(appended) = appended else {
         return aio_tests::skip("fsync of the log's folder", "strace cannot trace here");
     };
     assert!(appended.status.success());
     let trace = fs::read_to_string(&trace).unwrap();
-    let line =
-        |what: &str| trace.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {trace}"));
+    let line = |what: &str| {
+        trace
+            .lines()
+            .position(|line| line.contains(what))
+            .unwrap_or_else(|| panic!("{what}: {trace}"))
+    };
     let folder = folder.path().canonicalize().unwrap();
     let (made, named) = (line("fsync("), line(&format!("<{}>) ", folder.display())));
     let acknowledged = line("\"1\\n\"");
     assert!(made < named && named < acknowledged, "{trace}");
 }
 
-/// An append that could not sync the folder leaves that to the next one, which finds a log that is whole.
+/// An append that could not sync the folder leaves that to the next one, which finds a log that is
+/// whole.
 #[test]
 fn a_folder_that_was_not_synced_is_synced_by_the_next_append() {
     let folder = TempDir::new().unwrap();
@@ -186,7 +216,10 @@ fn a_folder_that_was_not_synced_is_synced_by_the_next_append() {
     for path in [&log, &log, &link] {
         let options = [&options[..], &["-e", "inject=fsync:error=EIO"]].concat();
         let Some(failed) = append_under_strace(&options, path) else {
-            return aio_tests::skip("a failed fsync of the log's folder", "strace cannot trace here");
+            return aio_tests::skip(
+                "a failed fsync of the log's folder",
+                "strace cannot trace here",
+            );
         };
         let said = String::from_utf8(failed.stderr).unwrap();
         let sentence = format!("wal: cannot sync the folder of {path:?}: EIO (I/O error)\n");
@@ -196,7 +229,8 @@ fn a_folder_that_was_not_synced_is_synced_by_the_next_append() {
     assert_eq!(append(&log, "one\n"), "1\n");
 }
 
-/// Runs a test with a small file system of its own in a folder: `mount` is given that, and mounts something.
+/// Runs a test with a small file system of its own in a folder: `mount` is given that, and mounts
+/// something.
 fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
     let folder = TempDir::new().unwrap();
     let image = folder.path().join("image");
@@ -207,7 +241,11 @@ fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
     }
     let script = |script: &str| {
         let mut shell = Command::new("sh");
-        shell.args(["-ec", script, "sh"]).args([&image, &mounted]).stderr(Stdio::null()).stdout(Stdio::null());
+        shell
+            .args(["-ec", script, "sh"])
+            .args([&image, &mounted])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null());
         shell.status().unwrap().success()
     };
     if !script(mount) {
@@ -220,27 +258,40 @@ fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
     }
 }
 
-/// The disk is full, before a write or in the middle of one that ends short: it says so, and what it has acknowledged is there.
+/// The disk is full, before a write or in the middle of one that ends short: it says so, and what
+/// it has acknowledged is there.
 #[test]
 fn a_full_disk_is_told_and_loses_nothing() {
-    let lines: String = (1..=4000).map(|number| format!("{number} {}\n", "x".repeat(1000))).collect();
+    let lines: String =
+        (1..=4000).map(|number| format!("{number} {}\n", "x".repeat(1000))).collect();
     let full = |folder: &Path| {
         let log = folder.join("log");
         let mut child = wal("append", &log).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let (lines, output) = (lines.clone(), thread::spawn(move || child.wait_with_output().unwrap()));
+        let (lines, output) =
+            (lines.clone(), thread::spawn(move || child.wait_with_output().unwrap()));
         // It does not read on when it has failed.
         let _ = stdin.write_all(lines.as_bytes());
         drop(stdin);
         let output = output.join().unwrap();
-        let (said, acknowledged) =
-            (String::from_utf8(output.stderr).unwrap(), output.stdout.split(|&b| b == b'\n').count() - 1);
+        let (said, acknowledged) = (
+            String::from_utf8(output.stderr).unwrap(),
+            output.stdout.split(|&b| b == b'\n').count() - 1,
+        );
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(acknowledged > 0 && said.contains("ENOSPC"), "{said}");
-        assert!(said.ends_with(&format!("; records up to number {acknowledged} are durable\n")), "{said}");
+        assert!(
+            said.ends_with(&format!("; records up to number {acknowledged} are durable\n")),
+            "{said}"
+        );
         let records = dump(&log);
         assert!(records.len() >= acknowledged && records.len() < 4000);
-        assert!(records.iter().zip(1..).all(|(record, number)| record.starts_with(&format!("{number} "))));
+        assert!(
+            records
+                .iter()
+                .zip(1..)
+                .all(|(record, number)| record.starts_with(&format!("{number} ")))
+        );
     };
     in_a_small_file_system("a log on a full tmpfs", "mount -t tmpfs -o size=2m none \"$2\"", full);
     // It cannot set space aside, so each write has to find its own.

@@ -1,5 +1,5 @@
-//! x86's other ways into the kernel: `int 0x80` from 64-bit code, and the 32-bit vDSO's entry. The oracle is the ABI's own
-//! way, or the C library.
+//! x86's other ways into the kernel: `int 0x80` from 64-bit code, and the 32-bit vDSO's entry. The
+//! oracle is the ABI's own way, or the C library.
 
 #![cfg(any(target_arch = "x86_64", target_arch = "x86"))]
 
@@ -19,8 +19,10 @@ mod int80 {
 
     impl Low {
         fn new() -> Low {
-            let (prot, flags) =
-                (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT);
+            let (prot, flags) = (
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
+            );
             // SAFETY: a mapping where nothing is mapped.
             let address = unsafe { libc::mmap(std::ptr::null_mut(), BYTES, prot, flags, -1, 0) };
             assert_ne!(address, libc::MAP_FAILED);
@@ -66,7 +68,10 @@ mod int80 {
         unsafe { libc::waitpid(child, &mut status, 0) };
         let there = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0;
         if !there {
-            aio_tests::skip("int 0x80", &format!("the kernel has no 32-bit calls: wait status {status:#x}"));
+            aio_tests::skip(
+                "int 0x80",
+                &format!("the kernel has no 32-bit calls: wait status {status:#x}"),
+            );
         }
         there
     }
@@ -82,21 +87,34 @@ mod int80 {
         let zero = File::open("/dev/zero").unwrap();
         // SAFETY: calls that take numbers, and pointers into `low`, which has the room.
         unsafe {
-            assert_eq!(int80::syscall0(nr::SYS_getppid), std::os::unix::process::parent_id() as isize);
+            assert_eq!(
+                int80::syscall0(nr::SYS_getppid),
+                std::os::unix::process::parent_id() as isize
+            );
             assert_eq!(Errno::decode(int80::syscall1(nr::SYS_close, u32::MAX)), Err(Errno::EBADF));
             let path = Low::holding(CString::new("/proc/none").unwrap().as_bytes_with_nul());
-            assert_eq!(Errno::decode(int80::syscall2(nr::SYS_access, path.word(), 0)), Err(Errno::ENOENT));
+            assert_eq!(
+                Errno::decode(int80::syscall2(nr::SYS_access, path.word(), 0)),
+                Err(Errno::ENOENT)
+            );
             assert_eq!(int80::syscall3(nr::SYS_read, zero.as_raw_fd() as u32, low.word(), 8), 8);
             // The halves of a 64-bit offset are arguments four and five, low before high.
             assert_eq!(int80::syscall5(nr::SYS_pread64, fd, low.word(), 4, 6, 0), 4);
             assert_eq!(&low.bytes()[..5], b"6789\0");
-            assert_eq!(int80::syscall5(nr::SYS_pread64, fd, low.word(), 4, 6, 1), 0, "beyond the end");
+            assert_eq!(
+                int80::syscall5(nr::SYS_pread64, fd, low.word(), 4, 6, 1),
+                0,
+                "beyond the end"
+            );
             // The sixth are flags, of which there are none.
             let refused = int80::syscall6(nr::SYS_copy_file_range, fd, 0, fd, 0, 1, 1);
             assert_eq!(Errno::decode(refused), Err(Errno::EINVAL));
             let length = int80::syscall4(nr::SYS_rt_sigprocmask, 0, 0, low.word(), 8);
             assert_eq!(length, 0, "the set has eight bytes");
-            assert_eq!(Errno::decode(int80::syscall4(nr::SYS_rt_sigprocmask, 0, 0, low.word(), 7)), Err(Errno::EINVAL));
+            assert_eq!(
+                Errno::decode(int80::syscall4(nr::SYS_rt_sigprocmask, 0, 0, low.word(), 7)),
+                Err(Errno::EINVAL)
+            );
         }
     }
 
@@ -109,14 +127,19 @@ mod int80 {
         std::fs::write(file.path(), [vec![1u8; BYTES], vec![2; BYTES]].concat()).unwrap();
         let fd = file.as_file().as_raw_fd() as u32;
         let (read, private) = (libc::PROT_READ as u32, libc::MAP_PRIVATE as u32);
-        // SAFETY: a mapping of a file that stays as it is, where nothing is mapped; the offset counts pages.
-        let address = unsafe { int80::syscall6(nr::SYS_mmap2, 0, BYTES as u32, read, private, fd, 1) };
+        // SAFETY: a mapping of a file that stays as it is, where nothing is mapped; the offset
+        // counts pages.
+        let address =
+            unsafe { int80::syscall6(nr::SYS_mmap2, 0, BYTES as u32, read, private, fd, 1) };
         assert!(!(-4095..0).contains(&address), "{address}");
         let address = address as u32 as usize as *mut u8;
         // SAFETY: just mapped.
         assert_eq!(unsafe { address.read() }, 2, "the second page of the file");
         // SAFETY: just mapped, and used no more.
-        assert_eq!(unsafe { int80::syscall2(nr::SYS_munmap, address as usize as u32, BYTES as u32) }, 0);
+        assert_eq!(
+            unsafe { int80::syscall2(nr::SYS_munmap, address as usize as u32, BYTES as u32) },
+            0
+        );
     }
 
     #[test]
@@ -159,18 +182,45 @@ mod sysinfo {
             let closed = sysinfo::syscall1(entry, nr::SYS_close, Word::from(-1));
             assert_eq!(Errno::decode(closed), Err(Errno::EBADF));
             let path = Word::from(c"/proc/none".as_ptr());
-            assert_eq!(Errno::decode(sysinfo::syscall2(entry, nr::SYS_access, path, zero)), Err(Errno::ENOENT));
+            assert_eq!(
+                Errno::decode(sysinfo::syscall2(entry, nr::SYS_access, path, zero)),
+                Err(Errno::ENOENT)
+            );
             assert_eq!(sysinfo::syscall3(entry, nr::SYS_read, fd, into, Word::from(2)), 2);
-            let set = sysinfo::syscall4(entry, nr::SYS_rt_sigprocmask, zero, zero, into, Word::from(8));
+            let set =
+                sysinfo::syscall4(entry, nr::SYS_rt_sigprocmask, zero, zero, into, Word::from(8));
             assert_eq!(set, 0);
-            let read = sysinfo::syscall5(entry, nr::SYS_pread64, fd, into, Word::from(4), Word::from(6), zero);
+            let read = sysinfo::syscall5(
+                entry,
+                nr::SYS_pread64,
+                fd,
+                into,
+                Word::from(4),
+                Word::from(6),
+                zero,
+            );
             assert_eq!(read, 4);
             assert_eq!(&buffer[..4], b"6789");
-            let beyond =
-                sysinfo::syscall5(entry, nr::SYS_pread64, fd, into, Word::from(4), Word::from(6), Word::from(1));
+            let beyond = sysinfo::syscall5(
+                entry,
+                nr::SYS_pread64,
+                fd,
+                into,
+                Word::from(4),
+                Word::from(6),
+                Word::from(1),
+            );
             assert_eq!(beyond, 0);
-            let refused =
-                sysinfo::syscall6(entry, nr::SYS_copy_file_range, fd, zero, fd, zero, Word::from(1), Word::from(1));
+            let refused = sysinfo::syscall6(
+                entry,
+                nr::SYS_copy_file_range,
+                fd,
+                zero,
+                fd,
+                zero,
+                Word::from(1),
+                Word::from(1),
+            );
             assert_eq!(Errno::decode(refused), Err(Errno::EINVAL));
         }
     }

@@ -1,4 +1,5 @@
-//! 64-bit arguments on this kernel: one signature on every target, and what the C library does with the same numbers.
+//! 64-bit arguments on this kernel: one signature on every target, and what the C library does with
+//! the same numbers.
 
 use aio_sys::{Errno, raw};
 use std::ffi::CString;
@@ -16,8 +17,8 @@ fn sparse() -> NamedTempFile {
     NamedTempFile::new().unwrap()
 }
 
-/// Two calls whose 64-bit arguments would leave a register unused on some architectures, which have their own, in another
-/// order.
+/// Two calls whose 64-bit arguments would leave a register unused on some architectures, which have
+/// their own, in another order.
 ///
 /// # Safety
 ///
@@ -27,7 +28,11 @@ unsafe fn sync_file_range(fd: i32, offset: i64, bytes: i64, flags: u32) -> isize
     unsafe {
         #[cfg(any(target_arch = "arm", target_arch = "powerpc", target_arch = "powerpc64"))]
         return raw::sync_file_range2(fd, flags, offset, bytes);
-        #[cfg(not(any(target_arch = "arm", target_arch = "powerpc", target_arch = "powerpc64")))]
+        #[cfg(not(any(
+            target_arch = "arm",
+            target_arch = "powerpc",
+            target_arch = "powerpc64"
+        )))]
         return raw::sync_file_range(fd, offset, bytes, flags);
     }
 }
@@ -85,7 +90,9 @@ fn preadv_takes_the_low_half_first() {
     let read = unsafe { raw::preadv(fd, vector, 1, FAR) };
     #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
     // SAFETY: as above.
-    let read = unsafe { raw::preadv(fd, vector, 1, FAR as libc::c_ulong, (FAR as u64 >> 32) as libc::c_ulong) };
+    let read = unsafe {
+        raw::preadv(fd, vector, 1, FAR as libc::c_ulong, (FAR as u64 >> 32) as libc::c_ulong)
+    };
     assert_eq!((ok(read), &buffer), (4, b"far!"));
 }
 
@@ -118,7 +125,9 @@ fn two_64_bit_arguments_in_six_registers() {
     let (ours, theirs) = (sparse(), sparse());
     let (fd, other) = (ours.as_raw_fd(), theirs.as_raw_fd());
     // FALLOC_FL_KEEP_SIZE is 1: blocks, and no length.
-    for (mode, offset, length) in [(0, FAR, 8192), (1, FAR + (1 << 20), 4096), (0, 0, 4096), (0, FAR, -1), (0, -1, 1)] {
+    for (mode, offset, length) in
+        [(0, FAR, 8192), (1, FAR + (1 << 20), 4096), (0, 0, 4096), (0, FAR, -1), (0, -1, 1)]
+    {
         // SAFETY: it takes no pointer.
         let mine = Errno::decode(unsafe { raw::fallocate(fd, mode, offset, length) });
         // SAFETY: as above.
@@ -144,12 +153,15 @@ fn two_64_bit_arguments_in_six_registers() {
 #[test]
 fn a_64_bit_argument_in_the_middle() {
     let (folder, flags) = (File::open("/").unwrap(), libc::FAN_MARK_ADD);
-    // The descriptor is looked at after the mask: a mask that has bits of both halves wrong is what is refused first.
+    // The descriptor is looked at after the mask: a mask that has bits of both halves wrong is what
+    // is refused first.
     for (mask, expected) in [(1u64, Errno::EBADF), (0, Errno::EINVAL), (1 << 63, Errno::EINVAL)] {
         // SAFETY: the path is null, which is allowed.
-        let ours = unsafe { raw::fanotify_mark(-1, flags, mask, folder.as_raw_fd(), std::ptr::null()) };
+        let ours =
+            unsafe { raw::fanotify_mark(-1, flags, mask, folder.as_raw_fd(), std::ptr::null()) };
         // SAFETY: as above.
-        let theirs = unsafe { libc::fanotify_mark(-1, flags, mask, folder.as_raw_fd(), std::ptr::null()) };
+        let theirs =
+            unsafe { libc::fanotify_mark(-1, flags, mask, folder.as_raw_fd(), std::ptr::null()) };
         let errno = std::io::Error::last_os_error().raw_os_error().unwrap();
         assert_eq!((theirs, Errno::decode(ours)), (-1, Err(expected)), "{mask:#x}");
         assert_eq!(expected.raw_os_error(), errno, "{mask:#x}");
@@ -171,7 +183,8 @@ fn readahead_and_fadvise_reach_the_file() {
     assert_eq!(Errno::decode(refused), Err(Errno::EINVAL), "the advice comes after both halves");
 }
 
-/// Calls whose prototype depends on the architecture have a function here, each with the types of this one.
+/// Calls whose prototype depends on the architecture have a function here, each with the types of
+/// this one.
 #[test]
 fn every_variant_has_a_function() {
     #[cfg(any(target_arch = "x86", all(target_arch = "x86_64", target_pointer_width = "64")))]

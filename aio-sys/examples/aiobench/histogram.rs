@@ -6,7 +6,8 @@ const FINE_BITS: u32 = FINE.ilog2();
 
 /// How many requests took how many nanoseconds.
 pub struct Histogram {
-    /// The first `FINE` are for as many nanoseconds, the next for twice as many in steps of one, the next in steps of two…
+    /// The first `FINE` are for as many nanoseconds, the next for twice as many in steps of one,
+    /// the next in steps of two…
     buckets: Box<[u64]>,
     count: u64,
     max: u64,
@@ -47,12 +48,16 @@ impl Histogram {
             .enumerate()
             .map(|(at, row)| (upper(at * FINE + FINE - 1).saturating_add(1), row.iter().sum()))
             .collect();
-        let (first, last) = (rows.iter().position(|row| row.1 > 0), rows.iter().rposition(|row| row.1 > 0));
+        let (first, last) =
+            (rows.iter().position(|row| row.1 > 0), rows.iter().rposition(|row| row.1 > 0));
         let (Some(first), Some(last)) = (first, last) else { return String::new() };
         let most = rows.iter().map(|row| row.1).max().unwrap_or(1);
         let mut text = String::new();
         for (limit, count) in &rows[first..=last] {
-            let (bar, percent) = (bar(*count as f64 / most as f64, fancy), 100.0 * *count as f64 / self.count as f64);
+            let (bar, percent) = (
+                bar(*count as f64 / most as f64, fancy),
+                100.0 * *count as f64 / self.count as f64,
+            );
             let line = format!("  < {:>9} {percent:6.2} % {bar}", human(*limit));
             text.push_str(line.trim_end());
             text.push('\n');

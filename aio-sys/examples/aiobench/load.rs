@@ -25,7 +25,8 @@ pub struct Input {
 impl Input {
     pub fn open(options: &Options) -> Result<Input> {
         let (path, block) = (&options.path, options.block);
-        // Not one that blocks, as a pipe does; whether it takes O_DIRECT is found out when it is known what it is.
+        // Not one that blocks, as a pipe does; whether it takes O_DIRECT is found out when it is
+        // known what it is.
         let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(path);
         let mut file = open(libc::O_NONBLOCK).map_err(|error| cannot_read(path, reason(&error)))?;
         let meta = file.metadata().map_err(|error| cannot_read(path, reason(&error)))?;
@@ -39,7 +40,9 @@ impl Input {
             ));
         };
         if size < block as u64 {
-            return Err(format!("{path:?} is too small: it has {size} bytes, and a block has {block}"));
+            return Err(format!(
+                "{path:?} is too small: it has {size} bytes, and a block has {block}"
+            ));
         }
         if options.direct {
             file = match open(libc::O_DIRECT) {
@@ -58,7 +61,10 @@ impl Input {
                 ));
             }
             if meta.is_file() && meta.blocks() * 512 < size {
-                let _ = writeln!(io::stderr(), "aiobench: {path:?} has holes, which are read without the disk");
+                let _ = writeln!(
+                    io::stderr(),
+                    "aiobench: {path:?} has holes, which are read without the disk"
+                );
             }
         }
         Ok(Input { path: path.clone(), file, direct: options.direct, blocks: size / block as u64 })
@@ -75,16 +81,18 @@ pub struct Outcome {
 
 /// Keeps `depth` requests in flight until the time is over, or a signal comes.
 ///
-/// A large batch costs less of the processor, but leaves the disk idle meanwhile: if a call has more than two requests, the
-/// kernel holds them back until it has seen them all, or 32 (`blk_start_plug` in `fs/aio.c`). So what has ended is replaced by
-/// a few at a time, and what else has ended is looked for in between.
+/// A large batch costs less of the processor, but leaves the disk idle meanwhile: if a call has
+/// more than two requests, the kernel holds them back until it has seen them all, or 32
+/// (`blk_start_plug` in `fs/aio.c`). So what has ended is replaced by a few at a time, and what
+/// else has ended is looked for in between.
 pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcome> {
     let (block, fd) = (options.block, input.file.as_fd());
     let slots = depth.get() as usize;
     let mut queue = Queue::new(depth).map_err(|error| error.to_string())?;
     // Aligned to a page, or as far as a block allows: O_DIRECT may want that.
     let align = 4096.min(1 << block.trailing_zeros());
-    let spare: std::result::Result<Vec<_>, _> = (0..slots).map(|_| AlignedBuf::new(block, align)).collect();
+    let spare: std::result::Result<Vec<_>, _> =
+        (0..slots).map(|_| AlignedBuf::new(block, align)).collect();
     let mut spare = spare.map_err(|error| format!("{error}, {slots} of which are needed"))?;
     let mut random = Random(options.seed);
     let mut latencies = Histogram::new();
@@ -104,7 +112,9 @@ pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcom
         queue.batch(|batch| {
             for buf in spare.drain(spare.len().saturating_sub(at_once)..) {
                 let offset = random.below(input.blocks) * block as u64;
-                let token = batch.read(fd, buf, offset).expect("no more buffers than the queue has room for");
+                let token = batch
+                    .read(fd, buf, offset)
+                    .expect("no more buffers than the queue has room for");
                 asked[token.index()] = (offset, now);
             }
         });
@@ -117,7 +127,10 @@ pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcom
                 // A file system that a signal interrupts.
                 Err(Errno::EINTR) => {}
                 Ok(bytes) => {
-                    failure = Some((offset, format!("the read ended after {bytes} bytes: the file has shrunk")))
+                    failure = Some((
+                        offset,
+                        format!("the read ended after {bytes} bytes: the file has shrunk"),
+                    ))
                 }
                 Err(errno) => failure = Some((offset, errno.to_string())),
             }
@@ -173,7 +186,10 @@ impl Progress {
             self.drawn = elapsed;
             let (seconds, all) = (elapsed.as_secs_f64(), all.as_secs_f64());
             let iops = reads as f64 / seconds;
-            let _ = write!(io::stderr(), "\rdepth {depth}: {seconds:.1} of {all:.1} s, {iops:.0} IOPS\x1b[K");
+            let _ = write!(
+                io::stderr(),
+                "\rdepth {depth}: {seconds:.1} of {all:.1} s, {iops:.0} IOPS\x1b[K"
+            );
         }
     }
 }
@@ -187,13 +203,21 @@ impl Drop for Progress {
     }
 }
 
-/// The multiple that direct offsets and lengths must have. Kernels before 6.1, and some file systems, do not tell.
+/// The multiple that direct offsets and lengths must have. Kernels before 6.1, and some file
+/// systems, do not tell.
 fn direct_alignment(file: &File) -> Option<usize> {
     // SAFETY: zeros are a valid `statx`, which is made of integers.
     let mut stat: libc::statx = unsafe { std::mem::zeroed() };
     // SAFETY: the path is a string, and the kernel writes nothing but `stat`.
-    let result =
-        unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, libc::STATX_DIOALIGN, &mut stat) };
+    let result = unsafe {
+        libc::statx(
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            libc::STATX_DIOALIGN,
+            &mut stat,
+        )
+    };
     (result == 0 && stat.stx_mask & libc::STATX_DIOALIGN != 0)
         .then_some(stat.stx_dio_offset_align as usize)
         .filter(|&align| align > 0)

@@ -23,8 +23,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-const USAGE: &str =
-    "usage: aiobench [--depth N,…] [--batch N] [--block SIZE] [--seconds N] [--direct|--buffered] [--seed N] FILE";
+const USAGE: &str = "usage: aiobench [--depth N,…] [--batch N] [--block SIZE] [--seconds N] [--direct|--buffered] [--seed N] FILE";
 const HELP: &str = "
 Reads blocks at random places of FILE, a regular file or a block device, by Linux native AIO. Nothing is written.
 
@@ -86,7 +85,8 @@ fn report(input: &Input, options: &Options, depth: u32, outcome: &Outcome) -> St
     let times = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)]
         .map(|(name, part)| (name, latencies.quantile(part)));
     let words = times.map(|(name, nanos)| format!("{name} {}", histogram::human(nanos))).join(", ");
-    let fancy = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let fancy = io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mode = if input.direct { "direct" } else { "buffered" };
     let pairs = times.map(|(name, nanos)| format!("{name}_us={:.3}", nanos as f64 / 1e3)).join(" ");
     format!(
@@ -136,7 +136,8 @@ fn cannot_read(path: &Path, reason: impl Display) -> String {
     format!("cannot read {path:?}: {reason}")
 }
 
-/// Has `stop` handle a signal the first time; the second time it kills. One that is ignored stays so.
+/// Has `stop` handle a signal the first time; the second time it kills. One that is ignored stays
+/// so.
 fn on_signal(signal: i32) {
     // SAFETY: zeros are a valid `sigaction`: no flags, no signals masked, the default action.
     let (mut action, mut old): (libc::sigaction, libc::sigaction) = unsafe { std::mem::zeroed() };

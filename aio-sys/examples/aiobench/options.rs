@@ -55,7 +55,9 @@ impl Options {
                 b"--buffered" if more && value.is_none() => options.direct = false,
                 b"--depth" | b"--batch" | b"--block" | b"--seconds" | b"--seed" if more => {
                     let name = String::from_utf8_lossy(name).into_owned();
-                    let value = value.or_else(|| args.next()).ok_or_else(|| format!("{name} needs a value"))?;
+                    let value = value
+                        .or_else(|| args.next())
+                        .ok_or_else(|| format!("{name} needs a value"))?;
                     options.set(&name, &value)?;
                 }
                 [b'-', _, ..] if more => return Err(format!("unknown option {arg:?}")),
@@ -71,7 +73,11 @@ impl Options {
     fn set(&mut self, name: &str, value: &OsStr) -> Result<()> {
         let text = value.to_str().unwrap_or_default();
         let known = match name {
-            "--depth" => text.split(',').map(|part| part.parse().ok()).collect::<Option<_>>().map(|v| self.depths = v),
+            "--depth" => text
+                .split(',')
+                .map(|part| part.parse().ok())
+                .collect::<Option<_>>()
+                .map(|v| self.depths = v),
             "--batch" => text.parse().ok().map(|batch| self.batch = batch),
             "--block" => size(text).map(|block| self.block = block),
             "--seconds" => seconds(text).map(|time| self.time = time),

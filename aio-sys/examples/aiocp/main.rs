@@ -1,4 +1,5 @@
-//! `aiocp SRC DST` copies a file by native AIO: reads and writes in flight together, past the page cache where it can.
+//! `aiocp SRC DST` copies a file by native AIO: reads and writes in flight together, past the page
+//! cache where it can.
 //!
 //! ```text
 //! cargo run --release -p aio-sys --example aiocp -- SRC DST
@@ -6,9 +7,11 @@
 //!
 //! `--help` says what it does with what. It is meant as a model, and has no unsafe AIO in it:
 //!
-//! - [`transfer::Copy`] keeps requests in flight and buffers going round, and deals with short transfers, interrupted ones,
-//!   those that the kernel has no place for, and the errors that arrive in completions;
-//! - [`transfer::End`] keeps to the alignment that `O_DIRECT` wants, and does without where it cannot be kept to;
+//! - [`transfer::Copy`] keeps requests in flight and buffers going round, and deals with short
+//!   transfers, interrupted ones, those that the kernel has no place for, and the errors that
+//!   arrive in completions;
+//! - [`transfer::End`] keeps to the alignment that `O_DIRECT` wants, and does without where it
+//!   cannot be kept to;
 //! - [`target::Target`] shows the copy under its name only when all of it is on disk.
 
 mod progress;
@@ -56,7 +59,9 @@ fn main() -> ExitCode {
         match arg.as_bytes() {
             b"--" if options => options = false,
             b"--help" | b"-h" if options => return print(&format!("{USAGE}\n{HELP}")),
-            [b'-', _, ..] if options => return complain(2, &format!("unknown option {arg:?}; {USAGE}")),
+            [b'-', _, ..] if options => {
+                return complain(2, &format!("unknown option {arg:?}; {USAGE}"));
+            }
             _ => paths.push(PathBuf::from(arg)),
         }
     }
@@ -96,7 +101,8 @@ fn copy(src: &Path, dst: &Path) -> Result<String> {
     let target = Target::open(dst)?;
     let mut progress = Progress::new(started, size);
     let (bytes, how) = if size > 0 && target.takes_aio() {
-        let mut copy = Copy::new(End::source(src, &from), End::destination(&target.path, &target.file), size)?;
+        let mut copy =
+            Copy::new(End::source(src, &from), End::destination(&target.path, &target.file), size)?;
         target.reserve(size)?;
         let bytes = copy.run(&mut progress)?;
         target.settle(bytes, &meta)?;

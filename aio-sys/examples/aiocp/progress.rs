@@ -31,7 +31,11 @@ impl Progress {
             let part = (done as f64 / self.size as f64).min(1.0);
             let (percent, width) = (100.0 * part, Progress::WIDTH);
             let bar = "#".repeat((width as f64 * part) as usize);
-            self.note(&format!("{percent:3.0}% [{bar:width$}] {} of {}, {speed}/s", human(done), human(self.size)));
+            self.note(&format!(
+                "{percent:3.0}% [{bar:width$}] {} of {}, {speed}/s",
+                human(done),
+                human(self.size)
+            ));
         }
     }
 

@@ -32,14 +32,21 @@ enum Place {
 }
 
 impl Target {
-    /// Opens what is to be written. A destination that could not be written is refused here, like one that is no file.
+    /// Opens what is to be written. A destination that could not be written is refused here, like
+    /// one that is no file.
     pub fn open(mut path: PathBuf) -> Result<Target> {
         let old = match OpenOptions::new().write(true).open(&path) {
             Ok(file) => Some((file.metadata().map_err(cannot("write", &path))?, file)),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(cannot("write", &path)(error)),
-            Err(_) if path.is_symlink() => return Err(format!("{path:?} is a dangling symbolic link")),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(cannot("write", &path)(error));
+            }
+            Err(_) if path.is_symlink() => {
+                return Err(format!("{path:?} is a dangling symbolic link"));
+            }
             // "name/" is a directory or nothing.
-            Err(_) if !ends_in_its_name(&path) => return Err(format!("{path:?} is not a directory")),
+            Err(_) if !ends_in_its_name(&path) => {
+                return Err(format!("{path:?} is not a directory"));
+            }
             Err(_) => None,
         };
         let old = match old {
@@ -62,7 +69,10 @@ impl Target {
             Some(file) => (file, Place::Unnamed),
             None => {
                 let hidden = Hidden::beside(&path);
-                let file = options.create_new(true).open(&hidden.path).map_err(cannot("create a file in", dir))?;
+                let file = options
+                    .create_new(true)
+                    .open(&hidden.path)
+                    .map_err(cannot("create a file in", dir))?;
                 (file, Place::Hidden(hidden))
             }
         };
@@ -74,8 +84,8 @@ impl Target {
         self.old.as_ref().is_none_or(|meta| meta.is_file() || meta.file_type().is_block_device())
     }
 
-    /// Makes room for all of it: better told now than later that there is none, and a write that makes the file longer
-    /// is not asynchronous.
+    /// Makes room for all of it: better told now than later that there is none, and a write that
+    /// makes the file longer is not asynchronous.
     pub fn reserve(&self, size: u64) -> Result<()> {
         if let Place::Itself = self.place {
             return Ok(());
@@ -156,11 +166,20 @@ fn link(file: &File, name: &Path) -> io::Result<()> {
     let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     let to = CString::new(name.as_os_str().as_bytes())?;
     // SAFETY: both are strings, and are only read.
-    done(unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::AT_SYMLINK_FOLLOW) })
+    done(unsafe {
+        libc::linkat(
+            libc::AT_FDCWD,
+            from.as_ptr(),
+            libc::AT_FDCWD,
+            to.as_ptr(),
+            libc::AT_SYMLINK_FOLLOW,
+        )
+    })
 }
 
 fn umask() -> libc::mode_t {
-    // SAFETY: it takes no memory of ours. There is no call that only asks; there is no other thread to see 0 meanwhile.
+    // SAFETY: it takes no memory of ours. There is no call that only asks; there is no other thread
+    // to see 0 meanwhile.
     unsafe {
         let mask = libc::umask(0);
         libc::umask(mask);
@@ -172,8 +191,8 @@ fn done(result: c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A name beside the destination that nobody else uses, and that is gone again when this is dropped or the process is
-/// interrupted, if a file has got it by then.
+/// A name beside the destination that nobody else uses, and that is gone again when this is dropped
+/// or the process is interrupted, if a file has got it by then.
 struct Hidden {
     path: PathBuf,
 }
@@ -184,9 +203,11 @@ static HIDDEN: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 impl Hidden {
     fn beside(path: &Path) -> Hidden {
         // 64 random bits.
-        let path = directory(path).join(format!(".aiocp-{:016x}", RandomState::new().build_hasher().finish()));
+        let path = directory(path)
+            .join(format!(".aiocp-{:016x}", RandomState::new().build_hasher().finish()));
         // Never freed: a handler may be about to read it. There is one a process.
-        let name = CString::new(path.as_os_str().as_bytes()).expect("a path that was opened has no NUL");
+        let name =
+            CString::new(path.as_os_str().as_bytes()).expect("a path that was opened has no NUL");
         HIDDEN.store(name.into_raw(), SeqCst);
         [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM].into_iter().for_each(on_signal);
         Hidden { path }
@@ -204,10 +225,12 @@ impl Drop for Hidden {
 /// Has `remove_and_die` handle a signal, unless whoever started the process had it ignored.
 fn on_signal(signal: c_int) {
     // SAFETY: zeros are a valid `sigaction`: no flags, no signals masked, the default action.
-    let (mut action, mut old): (libc::sigaction, libc::sigaction) = unsafe { (mem::zeroed(), mem::zeroed()) };
+    let (mut action, mut old): (libc::sigaction, libc::sigaction) =
+        unsafe { (mem::zeroed(), mem::zeroed()) };
     action.sa_sigaction = remove_and_die as extern "C" fn(c_int) as libc::sighandler_t;
     action.sa_flags = libc::SA_RESETHAND;
-    // SAFETY: both are valid `sigaction`s, and `remove_and_die` calls nothing but what a handler may.
+    // SAFETY: both are valid `sigaction`s, and `remove_and_die` calls nothing but what a handler
+    // may.
     unsafe {
         libc::sigaction(signal, ptr::null(), &mut old);
         if old.sa_sigaction != libc::SIG_IGN {
@@ -218,8 +241,9 @@ fn on_signal(signal: c_int) {
 
 extern "C" fn remove_and_die(signal: c_int) {
     let name = HIDDEN.load(SeqCst);
-    // SAFETY: `name` is null or a string that is never freed; unlink and raise are async-signal-safe. On entry the
-    // signal got its default action back: the one raised here, delivered on return, is what the process dies of.
+    // SAFETY: `name` is null or a string that is never freed; unlink and raise are
+    // async-signal-safe. On entry the signal got its default action back: the one raised here,
+    // delivered on return, is what the process dies of.
     unsafe {
         if !name.is_null() {
             libc::unlink(name);

@@ -16,7 +16,8 @@ use std::path::Path;
 pub struct End<'a> {
     path: &'a Path,
     file: &'a File,
-    /// The same file opened with `O_DIRECT`, and the alignment of offset, length and address that it wants.
+    /// The same file opened with `O_DIRECT`, and the alignment of offset, length and address that
+    /// it wants.
     direct: Option<(File, usize)>,
     /// False once the file has refused an aligned request.
     try_direct: bool,
@@ -41,8 +42,9 @@ impl<'a> End<'a> {
         End { path, file, try_direct: direct.is_some(), direct, was_direct: false }
     }
 
-    /// The best request for `range` of a chunk's buffer: through which descriptor, for how much, whether that is direct.
-    /// A read may ask for more than `range`, a write may leave some of it for later.
+    /// The best request for `range` of a chunk's buffer: through which descriptor, for how much,
+    /// whether that is direct. A read may ask for more than `range`, a write may leave some of
+    /// it for later.
     fn request(&self, task: Task, range: Range<usize>) -> (&File, Range<usize>, bool) {
         if let Some((file, align)) = self.direct.as_ref().filter(|_| self.try_direct) {
             let len = match task {
@@ -58,19 +60,23 @@ impl<'a> End<'a> {
     }
 }
 
-/// Requests in flight at most, each with a buffer of its own: a copy takes `REQUESTS * CHUNK` bytes of memory. More of it
-/// was no faster on a disk, and slower where it did not fit the processor's cache.
+/// Requests in flight at most, each with a buffer of its own: a copy takes `REQUESTS * CHUNK` bytes
+/// of memory. More of it was no faster on a disk, and slower where it did not fit the processor's
+/// cache.
 const REQUESTS: usize = 16;
-/// Completions to wait for at a time, and so requests to submit together. It saves calls, and leaves the disk enough to do.
+/// Completions to wait for at a time, and so requests to submit together. It saves calls, and
+/// leaves the disk enough to do.
 const BATCH: usize = REQUESTS / 4;
-/// Bytes of a buffer. A multiple of every page size, so that no two buffers meet in one page of the page cache.
+/// Bytes of a buffer. A multiple of every page size, so that no two buffers meet in one page of the
+/// page cache.
 const CHUNK: usize = 256 << 10;
 
 /// A buffer's worth of the file, first read, then written.
 #[derive(Clone, Copy, Default)]
 struct Chunk {
     offset: u64,
-    /// Bytes to copy. Reading is over when `read` has come so far, the chunk is done when `written` has.
+    /// Bytes to copy. Reading is over when `read` has come so far, the chunk is done when
+    /// `written` has.
     want: usize,
     read: usize,
     written: usize,
@@ -121,7 +127,8 @@ impl<'a> Copy<'a> {
     pub fn new(src: End<'a>, dst: End<'a>, size: u64) -> Result<Copy<'a>> {
         // Aligned to whatever `O_DIRECT` may want.
         let buffers = (0..REQUESTS).map(|_| Ok((Chunk::default(), AlignedBuf::new(CHUNK, CHUNK)?)));
-        let no_memory = |_: AlignedBufError| format!("no memory for {REQUESTS} buffers of {CHUNK} bytes");
+        let no_memory =
+            |_: AlignedBufError| format!("no memory for {REQUESTS} buffers of {CHUNK} bytes");
         let waiting = buffers.collect::<std::result::Result<_, _>>().map_err(no_memory)?;
         let capacity = const { NonZeroU32::new(REQUESTS as u32).unwrap() };
         let queue = Queue::new(capacity).map_err(|error| error.to_string())?;
@@ -143,8 +150,8 @@ impl<'a> Copy<'a> {
         }
     }
 
-    /// Submits what each waiting chunk has to do next, by one call. One that is copied takes on another part of the file, if
-    /// there is one, or its buffer is not needed any more.
+    /// Submits what each waiting chunk has to do next, by one call. One that is copied takes on
+    /// another part of the file, if there is one, or its buffer is not needed any more.
     fn submit(&mut self) {
         let (src, dst) = (&self.src, &self.dst);
         self.queue.batch(|batch| {
@@ -170,8 +177,9 @@ impl<'a> Copy<'a> {
         });
     }
 
-    /// Waits for requests to end. If the kernel has no place for one, it gets one back when another's event is read: so it
-    /// is not enough that requests were refused, as long as others are in flight.
+    /// Waits for requests to end. If the kernel has no place for one, it gets one back when
+    /// another's event is read: so it is not enough that requests were refused, as long as
+    /// others are in flight.
     fn wait(&mut self, all: &mut Vec<Ended>) -> Result<()> {
         let no_place = |ended: &Ended| ended.result == Err(Errno::EAGAIN);
         while all.iter().all(no_place) && self.queue.outstanding() > 0 {
@@ -200,7 +208,8 @@ impl<'a> Copy<'a> {
                 self.end = self.end.min(chunk.offset + chunk.read as u64);
                 chunk.want = chunk.read;
             }
-            // Both may be short: the rest is asked for next. A direct read may also be longer than what is wanted.
+            // Both may be short: the rest is asked for next. A direct read may also be longer than
+            // what is wanted.
             (Task::Read, Ok(bytes)) => chunk.read += bytes.min(range.len()),
             (Task::Write, Ok(bytes @ 1..)) => {
                 chunk.written += bytes;
@@ -219,7 +228,9 @@ impl<'a> Copy<'a> {
 
     fn failure(&self, chunk: &Chunk, errno: Errno) -> String {
         match chunk.task() {
-            Some((Task::Write, range)) => cannot_at("write", self.dst.path, chunk.offset + range.start as u64, errno),
+            Some((Task::Write, range)) => {
+                cannot_at("write", self.dst.path, chunk.offset + range.start as u64, errno)
+            }
             _ => cannot_at("read", self.src.path, chunk.offset + chunk.read as u64, errno),
         }
     }
@@ -253,7 +264,8 @@ impl<'a> Copy<'a> {
     }
 }
 
-/// Copies up to the end of `src`, which may be a pipe, a device, or a file that does not know its size.
+/// Copies up to the end of `src`, which may be a pipe, a device, or a file that does not know its
+/// size.
 pub fn stream(src: (&Path, &File), dst: (&Path, &File), progress: &mut Progress) -> Result<u64> {
     let ((src_path, mut src), (dst_path, mut dst)) = (src, dst);
     let mut buffer = vec![0; CHUNK];
@@ -283,18 +295,26 @@ pub fn stream(src: (&Path, &File), dst: (&Path, &File), progress: &mut Progress)
 
 /// fsync, for what has something to flush: pipes and character devices say `EINVAL`.
 pub fn flush(file: &File) -> io::Result<()> {
-    file.sync_all().or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
+    file.sync_all()
+        .or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
 }
 
-/// The alignment that the file wants of direct requests, or `None` if it takes none. Kernels before 6.1, and some file
-/// systems, do not tell.
+/// The alignment that the file wants of direct requests, or `None` if it takes none. Kernels before
+/// 6.1, and some file systems, do not tell.
 fn direct_alignment(file: &File) -> Option<usize> {
     const SAFE: usize = 4096;
     // SAFETY: zeros are a valid `statx`, which is made of integers.
     let mut stat: libc::statx = unsafe { mem::zeroed() };
     // SAFETY: the path is a string, and the kernel writes nothing but `stat`.
-    let result =
-        unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, libc::STATX_DIOALIGN, &mut stat) };
+    let result = unsafe {
+        libc::statx(
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            libc::STATX_DIOALIGN,
+            &mut stat,
+        )
+    };
     if result != 0 || stat.stx_mask & libc::STATX_DIOALIGN == 0 {
         return Some(SAFE);
     }

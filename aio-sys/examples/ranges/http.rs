@@ -50,7 +50,9 @@ impl Request {
         };
         let mut whole = false;
         for line in lines {
-            let Some((name, value)) = line.split_once(':') else { return Request::bad("400 Bad Request") };
+            let Some((name, value)) = line.split_once(':') else {
+                return Request::bad("400 Bad Request");
+            };
             let value = value.trim();
             match name.to_ascii_lowercase().as_str() {
                 "connection" if value.eq_ignore_ascii_case("close") => request.keep_alive = false,
@@ -68,7 +70,8 @@ impl Request {
     }
 }
 
-/// The path of a target, without what is after a `?`, decoded; `None` if it is none, or leads upwards.
+/// The path of a target, without what is after a `?`, decoded; `None` if it is none, or leads
+/// upwards.
 fn path(target: &str) -> Option<PathBuf> {
     let path = target.split('?').next()?.strip_prefix('/')?;
     let mut decoded = Vec::with_capacity(path.len());
@@ -76,7 +79,8 @@ fn path(target: &str) -> Option<PathBuf> {
     while let Some(byte) = bytes.next() {
         decoded.push(match byte {
             b'%' => {
-                let digits = [bytes.next()?, bytes.next()?].map(|digit| (digit as char).to_digit(16));
+                let digits =
+                    [bytes.next()?, bytes.next()?].map(|digit| (digit as char).to_digit(16));
                 let [Some(high), Some(low)] = digits else { return None };
                 (high * 16 + low) as u8
             }
@@ -90,7 +94,8 @@ fn path(target: &str) -> Option<PathBuf> {
 fn range(value: &str) -> Option<Wanted> {
     let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
     // `parse` would take a sign.
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?;
     match (first, last) {
         ("", count) => Some(Wanted::Last(number(count)?)),
         (first, "") => Some(Wanted::From(number(first)?, None)),
@@ -119,17 +124,24 @@ impl Head {
 
     /// A file of so many bytes, or what is wanted of it.
     pub fn file(wanted: Option<Wanted>, bytes: u64) -> Head {
-        let fields = "Accept-Ranges: bytes\r\nContent-Type: application/octet-stream\r\n".to_owned();
+        let fields =
+            "Accept-Ranges: bytes\r\nContent-Type: application/octet-stream\r\n".to_owned();
         let range = match wanted {
             None => return Head { status: "200 OK", fields, range: 0..bytes, text: None },
-            Some(Wanted::From(first, last)) => first..last.map_or(bytes, |last| bytes.min(last.saturating_add(1))),
+            Some(Wanted::From(first, last)) => {
+                first..last.map_or(bytes, |last| bytes.min(last.saturating_add(1)))
+            }
             Some(Wanted::Last(count)) => bytes.saturating_sub(count)..bytes,
         };
         if range.start >= range.end {
             let status = "416 Range Not Satisfiable";
-            return Head { fields: format!("Content-Range: bytes */{bytes}\r\n"), ..Head::error(status) };
+            return Head {
+                fields: format!("Content-Range: bytes */{bytes}\r\n"),
+                ..Head::error(status)
+            };
         }
-        let fields = fields + &format!("Content-Range: bytes {}-{}/{bytes}\r\n", range.start, range.end - 1);
+        let fields =
+            fields + &format!("Content-Range: bytes {}-{}/{bytes}\r\n", range.start, range.end - 1);
         Head { status: "206 Partial Content", fields, range, text: None }
     }
 
@@ -139,8 +151,10 @@ impl Head {
 
     /// Up to the file's first byte.
     pub fn text(&self, request: &Request) -> String {
-        let length = self.text.map_or(self.range.end - self.range.start, |text| text.len() as u64 + 1);
-        let mut head = format!("HTTP/1.1 {}\r\n{}Content-Length: {length}\r\n", self.status, self.fields);
+        let length =
+            self.text.map_or(self.range.end - self.range.start, |text| text.len() as u64 + 1);
+        let mut head =
+            format!("HTTP/1.1 {}\r\n{}Content-Length: {length}\r\n", self.status, self.fields);
         if !request.keep_alive {
             head += "Connection: close\r\n";
         }

@@ -1,4 +1,5 @@
-//! `ranges` serves the files of a folder over HTTP/1.1, whole or by range, from tasks that read by native AIO.
+//! `ranges` serves the files of a folder over HTTP/1.1, whole or by range, from tasks that read by
+//! native AIO.
 //!
 //! ```text
 //! cargo run --release -p aio-sys --features tokio --example ranges -- FOLDER [ADDRESS]
@@ -7,12 +8,15 @@
 //!
 //! It is meant as a model of [`aio_sys::tokio`]:
 //!
-//! - one queue for all connections, which waits for a slot where others would fail, and keeps the workers from blocking on what
-//!   is not in the page cache ([`Builder::nowait`]);
-//! - [`send`] has the next piece read while one is sent, so that neither the disk nor the network waits for the other;
-//! - a client that goes away takes its task with it, and the reads that are in flight keep their buffers until they end.
+//! - one queue for all connections, which waits for a slot where others would fail, and keeps the
+//!   workers from blocking on what is not in the page cache ([`Builder::nowait`]);
+//! - [`send`] has the next piece read while one is sent, so that neither the disk nor the network
+//!   waits for the other;
+//! - a client that goes away takes its task with it, and the reads that are in flight keep their
+//!   buffers until they end.
 //!
-//! As an HTTP server it is honest rather than complete: GET and HEAD, one range a request, no caching, no TLS. [`http`] has it.
+//! As an HTTP server it is honest rather than complete: GET and HEAD, one range a request, no
+//! caching, no TLS. [`http`] has it.
 
 mod http;
 
@@ -53,15 +57,19 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         [folder] => (folder, "127.0.0.1:8080"),
-        [folder, address] if address.to_str().is_some() => (folder, address.to_str().expect("just looked")),
+        [folder, address] if address.to_str().is_some() => {
+            (folder, address.to_str().expect("just looked"))
+        }
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
         }
     };
-    let served =
-        fs::canonicalize(folder).map_err(|error| format!("cannot serve {folder:?}: {error}")).and_then(|folder| {
-            let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
+    let served = fs::canonicalize(folder)
+        .map_err(|error| format!("cannot serve {folder:?}: {error}"))
+        .and_then(|folder| {
+            let runtime =
+                tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
             runtime.block_on(serve(folder.into(), address))
         });
     let Err(sentence) = served;
@@ -72,8 +80,11 @@ fn main() -> ExitCode {
 /// Until something stands in the way.
 async fn serve(folder: Arc<Path>, address: &str) -> Result<std::convert::Infallible, String> {
     let reads = Builder::new(READS).nowait(true).build().map_err(|error| error.to_string())?;
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("cannot listen at {address}: {error}"))?;
-    let local = listener.local_addr().map_err(|error| format!("cannot listen at {address}: {error}"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen at {address}: {error}"))?;
+    let local =
+        listener.local_addr().map_err(|error| format!("cannot listen at {address}: {error}"))?;
     // Flushed at the line's end; who does not want to know closes it.
     let _ = writeln!(io::stdout(), "http://{local}/");
     loop {
@@ -93,7 +104,10 @@ async fn serve(folder: Arc<Path>, address: &str) -> Result<std::convert::Infalli
 async fn attend(mut client: TcpStream, reads: &Reads, folder: &Path) -> io::Result<()> {
     let mut received = Vec::new();
     loop {
-        let Some(request) = timeout(PATIENCE, next_request(&mut client, &mut received)).await?? else { return Ok(()) };
+        let Some(request) = timeout(PATIENCE, next_request(&mut client, &mut received)).await??
+        else {
+            return Ok(());
+        };
         let (head, file) = answer(&request, folder).await;
         timeout(PATIENCE, client.write_all(head.text(&request).as_bytes())).await??;
         if let (Some(file), true) = (file, request.wants_body) {
@@ -105,8 +119,12 @@ async fn attend(mut client: TcpStream, reads: &Reads, folder: &Path) -> io::Resu
     }
 }
 
-/// The head of a request; `None` if the client has left. `received` is what it has sent so far and nobody has read.
-async fn next_request(client: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<Option<Request>> {
+/// The head of a request; `None` if the client has left. `received` is what it has sent so far and
+/// nobody has read.
+async fn next_request(
+    client: &mut TcpStream,
+    received: &mut Vec<u8>,
+) -> io::Result<Option<Request>> {
     loop {
         if let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") {
             let request = Request::parse(&received[..end]);
@@ -124,7 +142,9 @@ async fn next_request(client: &mut TcpStream, received: &mut Vec<u8>) -> io::Res
 
 /// What to say, and the file to send if it is one.
 async fn answer(request: &Request, folder: &Path) -> (Head, Option<Arc<File>>) {
-    let Ok(path) = &request.path else { return (Head::error(request.path.as_ref().unwrap_err()), None) };
+    let Ok(path) = &request.path else {
+        return (Head::error(request.path.as_ref().unwrap_err()), None);
+    };
     let path = folder.join(path);
     let folder = folder.to_owned();
     // To look for a file may block as well.
@@ -135,7 +155,9 @@ async fn answer(request: &Request, folder: &Path) -> (Head, Option<Arc<File>>) {
             let file = head.has_file().then(|| Arc::new(file));
             (head, file)
         }
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => (Head::error("403 Forbidden"), None),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            (Head::error("403 Forbidden"), None)
+        }
         Err(_) => (Head::error("404 Not Found"), None),
     }
 }
@@ -153,7 +175,12 @@ fn find(folder: &Path, path: PathBuf) -> io::Result<(File, u64)> {
 }
 
 /// A part of a file, piece by piece, the next of which is read while one is sent.
-async fn send(client: &mut TcpStream, reads: &Reads, file: Arc<File>, range: Range<u64>) -> io::Result<()> {
+async fn send(
+    client: &mut TcpStream,
+    reads: &Reads,
+    file: Arc<File>,
+    range: Range<u64>,
+) -> io::Result<()> {
     let mut spare = Some(Vec::new());
     let mut offset = range.start;
     // A task of its own makes headway while this one waits for the client.

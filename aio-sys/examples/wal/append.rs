@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes in flight at most.
 const WRITES: usize = 4;
-/// Space is set aside so many bytes at a time: a write that makes the file longer waits for its metadata, one at a time.
+/// Space is set aside so many bytes at a time: a write that makes the file longer waits for its
+/// metadata, one at a time.
 const STEP: u64 = 64 * GROUP as u64;
 
 pub struct Log {
@@ -24,7 +25,8 @@ pub struct Log {
     path: PathBuf,
     /// It has the lock.
     file: File,
-    /// The same file past the page cache: only there is a write on its way when io_submit has returned.
+    /// The same file past the page cache: only there is a write on its way when io_submit has
+    /// returned.
     direct: Option<File>,
     spare: Vec<AlignedBuf>,
     /// Those whose records were not acknowledged, the oldest first.
@@ -60,8 +62,13 @@ impl Log {
     /// Opens a log, or makes one, and clears away what is behind its last whole record.
     pub fn open(path: &Path) -> Result<Log> {
         let error = |verb| move |error| cannot(verb, path, reason(&error));
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(error("open"))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(error("open"))?;
         let meta = file.metadata().map_err(error("open"))?;
         if !meta.is_file() {
             return Err(format!("{path:?} is not a regular file"));
@@ -71,7 +78,9 @@ impl Log {
             _ => error("lock")(failure),
         })?;
         if format::is_begun(&file).map_err(error("read"))? {
-            file.write_all_at(&format::first(), 0).and_then(|()| file.sync_all()).map_err(error("create"))?;
+            file.write_all_at(&format::first(), 0)
+                .and_then(|()| file.sync_all())
+                .map_err(error("create"))?;
         }
         sync_name(path).map_err(error("sync the folder of"))?;
         // Its place in the file is the reader's alone: all writes say where.
@@ -82,18 +91,24 @@ impl Log {
                 Found::Record(..) => {}
                 Found::End => break,
                 Found::Torn => {
-                    let _ = writeln!(io::stderr(), "wal: {}, which is cleared away", format::torn(path, &reader));
+                    let _ = writeln!(
+                        io::stderr(),
+                        "wal: {}, which is cleared away",
+                        format::torn(path, &reader)
+                    );
                     break;
                 }
             }
         }
-        // What is behind may be whole records of writes that came after one that was lost: they were not acknowledged, and
-        // must not reappear behind new ones. Space that is given back reads as zeros when it is set aside again.
+        // What is behind may be whole records of writes that came after one that was lost: they
+        // were not acknowledged, and must not reappear behind new ones. Space that is given
+        // back reads as zeros when it is set aside again.
         file.set_len(reader.end()).and_then(|()| file.sync_all()).map_err(error("recover"))?;
 
         let capacity = const { NonZeroU32::new(WRITES as u32 + 1).unwrap() };
         let queue = Queue::new(capacity).map_err(|error| error.to_string())?;
-        let spare: std::result::Result<_, _> = (0..WRITES).map(|_| AlignedBuf::new(GROUP, BLOCK)).collect();
+        let spare: std::result::Result<_, _> =
+            (0..WRITES).map(|_| AlignedBuf::new(GROUP, BLOCK)).collect();
         let end = reader.end().next_multiple_of(BLOCK as u64);
         Ok(Log {
             queue,
@@ -137,7 +152,11 @@ impl Log {
             }
             if self.failure.is_none() && input.is_wanted() && poll.is_none() {
                 if can_poll {
-                    poll = Some(self.queue.poll(input.fd(), PollEvents::IN).expect("a place is kept for it"));
+                    poll = Some(
+                        self.queue
+                            .poll(input.fd(), PollEvents::IN)
+                            .expect("a place is kept for it"),
+                    );
                 } else if !in_flight {
                     // Nobody waits for it.
                     input.fill()?;
@@ -170,7 +189,8 @@ impl Log {
         }
     }
 
-    /// Writes the lines that are there, as many at once as come together while all buffers are in flight.
+    /// Writes the lines that are there, as many at once as come together while all buffers are in
+    /// flight.
     fn submit(&mut self, input: &mut Input) {
         while self.failure.is_none() {
             let Some(mut buf) = self.spare.pop() else { break };
@@ -213,7 +233,11 @@ impl Log {
 
     /// Takes in how a write ended.
     fn written(&mut self, done: Completion<Part<AlignedBuf>>) {
-        let group = self.groups.iter().position(|group| group.token == done.token).expect("a write of ours");
+        let group = self
+            .groups
+            .iter()
+            .position(|group| group.token == done.token)
+            .expect("a write of ours");
         let part = done.buf.expect("a write");
         let range = part.range();
         let at = self.groups[group].offset + range.start as u64;
@@ -229,7 +253,8 @@ impl Log {
         };
         if rest > range.start || done.result == Err(Errno::EINTR) {
             let offset = self.groups[group].offset + rest as u64;
-            self.groups[group].token = self.write(Part::new(part.into_inner(), rest..range.end), offset);
+            self.groups[group].token =
+                self.write(Part::new(part.into_inner(), rest..range.end), offset);
             return;
         }
         self.groups[group].state = State::Failed;
@@ -237,7 +262,9 @@ impl Log {
             Err(errno) => errno.to_string(),
             Ok(bytes) => format!("only {bytes} of {} bytes are taken", range.len()),
         };
-        self.failure.get_or_insert_with(|| format!("cannot write {:?} at offset {at}: {reason}", self.path));
+        self.failure.get_or_insert_with(|| {
+            format!("cannot write {:?} at offset {at}: {reason}", self.path)
+        });
     }
 
     /// Sees to it that there is space for so many bytes more.
@@ -251,11 +278,18 @@ impl Log {
             match allocate(&self.file, self.room, target - self.room) {
                 Ok(()) => self.room = target,
                 // Then each write finds its own.
-                Err(error) if [Some(libc::EOPNOTSUPP), Some(libc::ENOSYS)].contains(&error.raw_os_error()) => {
+                Err(error)
+                    if [Some(libc::EOPNOTSUPP), Some(libc::ENOSYS)]
+                        .contains(&error.raw_os_error()) =>
+                {
                     self.room = u64::MAX;
                 }
                 Err(error) if target == wanted => {
-                    let sentence = format!("cannot make room in {:?} for {bytes} bytes: {}", self.path, reason(&error));
+                    let sentence = format!(
+                        "cannot make room in {:?} for {bytes} bytes: {}",
+                        self.path,
+                        reason(&error)
+                    );
                     self.failure = Some(sentence);
                 }
                 Err(_) => {}

@@ -1,7 +1,8 @@
 //! What is in the file.
 //!
-//! The first block says that it is a log. What was written at once begins at a block and fills whole ones, so that no block
-//! is written twice, and a write that is torn damages nothing but itself. It is records, one after the other, then zeros:
+//! The first block says that it is a log. What was written at once begins at a block and fills
+//! whole ones, so that no block is written twice, and a write that is torn damages nothing but
+//! itself. It is records, one after the other, then zeros:
 //!
 //! | bytes | |
 //! |---|---|
@@ -10,8 +11,8 @@
 //! | length − 8 | the line |
 //! | 0 to 7 | zeros, so that the next begins at a multiple of 8, and no header lies across two blocks |
 //!
-//! The number is not written. It is in the sum, so that a record fits only where it belongs: not behind a gap, as when a
-//! later write reached the disk and an earlier one did not.
+//! The number is not written. It is in the sum, so that a record fits only where it belongs: not
+//! behind a gap, as when a later write reached the disk and an earlier one did not.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -29,7 +30,8 @@ pub const LINE: usize = GROUP - HEADER;
 /// What the first block begins with; the rest of it is zeros.
 const MAGIC: &[u8] = b"aio-sys write-ahead log 1\n";
 
-/// Puts a record at the start of `room`, and says how much of it that takes; `None` if it is too small.
+/// Puts a record at the start of `room`, and says how much of it that takes; `None` if it is too
+/// small.
 pub fn encode(number: u64, line: &[u8], room: &mut [u8]) -> Option<usize> {
     let len = HEADER + line.len();
     let record = room.get_mut(..len.next_multiple_of(HEADER))?;
@@ -75,8 +77,8 @@ pub fn first() -> [u8; BLOCK] {
     first
 }
 
-/// Whether a file is what is left of a log that was being made when the power was cut: some of its first block, the rest zeros
-/// or missing, and nothing behind. No record can have been in it.
+/// Whether a file is what is left of a log that was being made when the power was cut: some of its
+/// first block, the rest zeros or missing, and nothing behind. No record can have been in it.
 pub fn is_begun(file: &File) -> io::Result<bool> {
     let mut bytes = [0; BLOCK];
     // Zeros are as good as missing, so a short read does no harm.
@@ -121,7 +123,8 @@ impl Reader {
             // What was written at once ends here. The next begins at a block.
             self.skip_to(BLOCK as u64)?;
         }
-        let [length, sum_found] = [&header[..4], &header[4..]].map(|half| half.try_into().expect("four bytes"));
+        let [length, sum_found] =
+            [&header[..4], &header[4..]].map(|half| half.try_into().expect("four bytes"));
         let len = u32::from_le_bytes(length) as usize;
         if !(HEADER..=GROUP).contains(&len) {
             return Ok(Found::Torn);
@@ -132,7 +135,9 @@ impl Reader {
         line.resize(len - HEADER, 0);
         let got = self.read(&mut line)?;
         self.line = line;
-        if got < self.line.len() || sum(self.number + 1, length, &self.line) != u32::from_le_bytes(sum_found) {
+        if got < self.line.len()
+            || sum(self.number + 1, length, &self.line) != u32::from_le_bytes(sum_found)
+        {
             return Ok(Found::Torn);
         }
         self.end = self.at;
@@ -168,7 +173,10 @@ impl Reader {
 
 /// `"PATH" ends with a torn record at byte 4104, after record 7`
 pub fn torn(path: &Path, reader: &Reader) -> String {
-    format!("{path:?} ends with a torn record at byte {}, after record {}", reader.end, reader.number)
+    format!(
+        "{path:?} ends with a torn record at byte {}, after record {}",
+        reader.end, reader.number
+    )
 }
 
 pub fn foreign(path: &Path) -> String {

@@ -20,7 +20,8 @@ impl Input {
     pub fn new(stdin: impl AsFd) -> Result<Input> {
         // Not through the buffer of `Stdin`, in which a poll cannot look.
         let file = stdin.as_fd().try_clone_to_owned().map(File::from);
-        let file = file.map_err(|error| format!("cannot read standard input: {}", reason(&error)))?;
+        let file =
+            file.map_err(|error| format!("cannot read standard input: {}", reason(&error)))?;
         Ok(Input { file, bytes: Vec::with_capacity(2 * GROUP), start: 0, ended: false, lines: 0 })
     }
 
@@ -49,7 +50,8 @@ impl Input {
         match result {
             Ok(0) => self.ended = true,
             Ok(_) => {}
-            Err(error) if [ErrorKind::Interrupted, ErrorKind::WouldBlock].contains(&error.kind()) => {}
+            Err(error)
+                if [ErrorKind::Interrupted, ErrorKind::WouldBlock].contains(&error.kind()) => {}
             Err(error) => return Err(format!("cannot read standard input: {}", reason(&error))),
         }
         Ok(())
@@ -60,7 +62,10 @@ impl Input {
         let rest = &self.bytes[self.start..];
         let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
         if end > LINE {
-            return Err(format!("line {} is longer than the {LINE} bytes that a record holds", self.lines + 1));
+            return Err(format!(
+                "line {} is longer than the {LINE} bytes that a record holds",
+                self.lines + 1
+            ));
         }
         let whole = end < rest.len() || self.ended && end > 0;
         Ok(whole.then(|| &rest[..end]))

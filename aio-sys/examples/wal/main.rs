@@ -1,4 +1,5 @@
-//! `wal` is a write-ahead log, as a database has it: what it has acknowledged is on disk, whatever happens next.
+//! `wal` is a write-ahead log, as a database has it: what it has acknowledged is on disk, whatever
+//! happens next.
 //!
 //! ```text
 //! seq 1000 | cargo run --release -p aio-sys --example wal -- append LOG
@@ -7,10 +8,12 @@
 //!
 //! `--help` says what it promises. It is meant as a model:
 //!
-//! - [`format`] lays records out so that a torn one is told from a whole one, and that no write can damage an earlier one;
-//! - [`append::Log`] has several durable writes in flight, each with all the records that came meanwhile, and acknowledges
-//!   a record when it and all before it are on disk;
-//! - [`append::Log::open`] finds the end of a log that was cut off anywhere, and clears away what is behind;
+//! - [`format`] lays records out so that a torn one is told from a whole one, and that no write can
+//!   damage an earlier one;
+//! - [`append::Log`] has several durable writes in flight, each with all the records that came
+//!   meanwhile, and acknowledges a record when it and all before it are on disk;
+//! - [`append::Log::open`] finds the end of a log that was cut off anywhere, and clears away what
+//!   is behind;
 //! - standard input is waited for by the same queue, as a poll.
 
 mod append;
@@ -53,7 +56,9 @@ fn main() -> ExitCode {
         [help] if ["--help", "-h"].iter().any(|name| help == name) => {
             io::stdout().write_all(format!("{USAGE}\n{HELP}\n").as_bytes()).map_err(cannot_print)
         }
-        [verb, path] if *verb == "append" && path.as_bytes() != b"--help" => append(Path::new(path)),
+        [verb, path] if *verb == "append" && path.as_bytes() != b"--help" => {
+            append(Path::new(path))
+        }
         [verb, path] if *verb == "dump" && path.as_bytes() != b"--help" => dump(Path::new(path)),
         _ => return complain(2, USAGE),
     };
@@ -73,20 +78,24 @@ fn append(path: &Path) -> Result<()> {
         let written = { numbers }.try_for_each(|number| writeln!(out, "{number}"));
         written.and_then(|()| out.flush()).map_err(cannot_print)
     });
-    result.map_err(|sentence| format!("{sentence}; records up to number {} are durable", log.durable()))
+    result.map_err(|sentence| {
+        format!("{sentence}; records up to number {} are durable", log.durable())
+    })
 }
 
 /// Records go to standard output.
 fn dump(path: &Path) -> Result<()> {
     let cannot_read = |error| cannot("read", path, reason(&error));
     let file = File::open(path).map_err(cannot_read)?;
-    let mut reader = Reader::open(file).map_err(cannot_read)?.ok_or_else(|| format::foreign(path))?;
+    let mut reader =
+        Reader::open(file).map_err(cannot_read)?.ok_or_else(|| format::foreign(path))?;
     let mut out = BufWriter::new(io::stdout().lock());
     loop {
         match reader.next().map_err(cannot_read)? {
             Found::Record(number, line) => {
-                let written =
-                    write!(out, "{number}\t").and_then(|()| out.write_all(line)).and_then(|()| out.write_all(b"\n"));
+                let written = write!(out, "{number}\t")
+                    .and_then(|()| out.write_all(line))
+                    .and_then(|()| out.write_all(b"\n"));
                 written.map_err(cannot_print)?;
             }
             Found::End => break,

@@ -1,10 +1,11 @@
-//! How a ring is read. It needs nothing but `core` and a [`Memory`], so that a model checker and an interpreter run these
-//! very lines against memory of their own.
+//! How a ring is read. It needs nothing but `core` and a [`Memory`], so that a model checker and an
+//! interpreter run these very lines against memory of their own.
 //!
-//! The other side is `aio_complete` in `fs/aio.c`: it writes the event, then a write barrier, then `tail`. The load of
-//! `tail` with acquire is the other half of that barrier: what was written before `tail` is seen after it. The store of
-//! `head` with release keeps the copies of events before it: the kernel, which writes where `head` says that nothing is
-//! read any more, cannot overtake them.
+//! The other side is `aio_complete` in `fs/aio.c`: it writes the event, then a write barrier, then
+//! `tail`. The load of `tail` with acquire is the other half of that barrier: what was written
+//! before `tail` is seen after it. The store of `head` with release keeps the copies of events
+//! before it: the kernel, which writes where `head` says that nothing is read any more, cannot
+//! overtake them.
 
 /// The ring, as much of it as its reader needs.
 pub trait Memory {
@@ -20,7 +21,8 @@ pub trait Memory {
     fn event(&self, index: u32) -> Self::Event;
     /// Gives what is before `head` back to the kernel; release.
     fn set_head(&self, head: u32);
-    /// Whether it is the caller's to read and write, which may end at any time: a forked child has another's.
+    /// Whether it is the caller's to read and write, which may end at any time: a forked child has
+    /// another's.
     fn is_ours(&self) -> bool;
 }
 
@@ -33,7 +35,8 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// What is ready now; `None` if the ring is not ours, or an index lies outside of it: then it is not to be read.
+    /// What is ready now; `None` if the ring is not ours, or an index lies outside of it: then it
+    /// is not to be read.
     #[inline]
     pub fn of(memory: &impl Memory) -> Option<Ready> {
         if !memory.is_ours() {
@@ -61,13 +64,17 @@ impl Ready {
     pub fn commit(self, memory: &impl Memory, count: u32) {
         if memory.is_ours() {
             let to_the_end = self.nr - self.head;
-            memory.set_head(if count < to_the_end { self.head + count } else { count - to_the_end });
+            memory.set_head(if count < to_the_end {
+                self.head + count
+            } else {
+                count - to_the_end
+            });
         }
     }
 }
 
-/// Events on their way out of the ring: an iterator. Those that it has given are read when it is dropped, also by a panic. In
-/// a child that was forked meanwhile it ends, and gives nothing back.
+/// Events on their way out of the ring: an iterator. Those that it has given are read when it is
+/// dropped, also by a panic. In a child that was forked meanwhile it ends, and gives nothing back.
 #[derive(Debug)]
 pub struct Reading<'m, M: Memory> {
     memory: &'m M,

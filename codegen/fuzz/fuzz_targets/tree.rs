@@ -1,4 +1,5 @@
-//! A kernel tree, one file of which is hostile: the input's first line names it, the rest is its text.
+//! A kernel tree, one file of which is hostile: the input's first line names it, the rest is its
+//! text.
 #![no_main]
 
 #[allow(dead_code)]

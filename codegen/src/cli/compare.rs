@@ -86,7 +86,11 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
         None => (committed_side()?, side(first)?),
     };
     let found = compare(&old, &new, &args.abi)?;
-    print(&if args.json { diff::json(&old, &new, &found) } else { diff::text(&old, &new, &found) })?;
+    print(&if args.json {
+        diff::json(&old, &new, &found)
+    } else {
+        diff::text(&old, &new, &found)
+    })?;
     Ok(Outcome::differs(found.iter().any(AbiDiff::differs)))
 }
 
@@ -96,7 +100,8 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
         (None, Some(folder)) => side(Kind::Headers, folder, args.arch.as_deref())?,
         (None, None) => return Err(Error::new("check", 0, "give --linux DIR or --headers DIR")),
     };
-    let ours = args.tables.map_or_else(committed_side, |folder| side(Kind::Tables, &folder, None))?;
+    let ours =
+        args.tables.map_or_else(committed_side, |folder| side(Kind::Tables, &folder, None))?;
     let found = compare(&ours, &theirs, &args.abi)?;
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
@@ -116,7 +121,11 @@ fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiD
 }
 
 fn nothing(old: &Side, new: &Side) -> Error {
-    Error::new(&new.shown, 0, format!("has none of the ABIs that are to be compared with {}", old.shown))
+    Error::new(
+        &new.shown,
+        0,
+        format!("has none of the ABIs that are to be compared with {}", old.shown),
+    )
 }
 
 fn committed_side() -> Result<Side, Error> {
@@ -142,7 +151,10 @@ struct Sources {
 
 const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
-    (Kind::Headers, "Installed headers, as `import` takes them; only the ABIs that they are for are compared"),
+    (
+        Kind::Headers,
+        "Installed headers, as `import` takes them; only the ABIs that they are for are compared",
+    ),
     (Kind::Tables, "A folder of imported tables"),
 ];
 
@@ -173,7 +185,10 @@ impl FromArgMatches for Sources {
         let mut found = found.into_iter().map(|(_, source)| source);
         match (found.next(), found.next(), found.next()) {
             (Some(first), second, None) => Ok(Sources { first, second }),
-            _ => Err(clap::Error::raw(ErrorKind::WrongNumberOfValues, "one or two sources can be compared\n")),
+            _ => Err(clap::Error::raw(
+                ErrorKind::WrongNumberOfValues,
+                "one or two sources can be compared\n",
+            )),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Every ABI as a value: the data that `aio_sys::Abi` looks things up in. A string stands once; the rest are indices.
+//! Every ABI as a value: the data that `aio_sys::Abi` looks things up in. A string stands once; the
+//! rest are indices.
 
 use super::hash::{bucket, hash, slot};
 use super::{header, prototype};
@@ -40,8 +41,13 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
         let mut of_name = vec![NONE; names.items.len()];
         let mut runs = String::new();
         for run in runs_of(calls) {
-            let _ =
-                write!(runs, "Run {{ first: {:#x}, count: {}, slot: {} }}, ", run.first, run.slots.len(), slots.len());
+            let _ = write!(
+                runs,
+                "Run {{ first: {:#x}, count: {}, slot: {} }}, ",
+                run.first,
+                run.slots.len(),
+                slots.len()
+            );
             for same in run.slots {
                 for call in &same {
                     of_name[names.of(call.name) as usize] = index(slots.len() - begin)?;
@@ -82,7 +88,8 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
             variant(name)
         );
     }
-    let variants: Vec<_> = tables.abis.iter().map(|abi| format!("Abi::{}", variant(&abi.name))).collect();
+    let variants: Vec<_> =
+        tables.abis.iter().map(|abi| format!("Abi::{}", variant(&abi.name))).collect();
     let count = variants.len();
     let _ = writeln!(
         out,
@@ -104,7 +111,11 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
     let mut errno_names = Pool::default();
     let _ = writeln!(out, "pub(super) static ERRNOS: [&[(u16, u16)]; {}] = [", errnos.len());
     for set in &errnos {
-        let set: Vec<_> = set.errnos.iter().map(|errno| (errno.value, errno_names.of(errno.name.as_str()))).collect();
+        let set: Vec<_> = set
+            .errnos
+            .iter()
+            .map(|errno| (errno.value, errno_names.of(errno.name.as_str())))
+            .collect();
         let _ = writeln!(out, "    &{set:?},");
     }
     out.push_str("];\n\n");
@@ -112,7 +123,11 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
     out.push_str("pub(super) static ABSENT: &[(&str, &[Abi], Absent)] = &[\n");
     for absent in tables.absent()? {
         let holds = |(abi, table): &&(&Abi, &KernelTable)| absent.holds(&abi.name, &table.linux);
-        let abis: Vec<_> = read.iter().filter(holds).map(|(abi, _)| format!("Abi::{}", variant(&abi.name))).collect();
+        let abis: Vec<_> = read
+            .iter()
+            .filter(holds)
+            .map(|(abi, _)| format!("Abi::{}", variant(&abi.name)))
+            .collect();
         let _ = writeln!(
             out,
             "    ({:?}, &[{}], Absent {{ why: {:?}, instead: {:?} }}),",
@@ -137,7 +152,8 @@ fn variant(name: &str) -> String {
     variant
 }
 
-/// Numbers that follow each other, holes included, and the calls that have each: the table's own, then its aliases.
+/// Numbers that follow each other, holes included, and the calls that have each: the table's own,
+/// then its aliases.
 struct Run<'c> {
     first: u32,
     slots: Vec<Vec<&'c Call<'c>>>,
@@ -151,7 +167,9 @@ fn runs_of<'c>(calls: &'c [Call<'c>]) -> Vec<Run<'c>> {
     let mut runs: Vec<Run<'_>> = Vec::new();
     for (number, same) in taken {
         match runs.last_mut() {
-            Some(run) if (number - run.first) as usize <= run.slots.len() + WIDEST_HOLE as usize => {
+            Some(run)
+                if (number - run.first) as usize <= run.slots.len() + WIDEST_HOLE as usize =>
+            {
                 run.slots.resize((number - run.first) as usize, Vec::new());
                 run.slots.push(same);
             }
@@ -161,7 +179,8 @@ fn runs_of<'c>(calls: &'c [Call<'c>]) -> Vec<Run<'c>> {
     runs
 }
 
-/// The names in an order in which each one's place is its [`slot`], and the seed of each [`bucket`].
+/// The names in an order in which each one's place is its [`slot`], and the seed of each
+/// [`bucket`].
 fn perfect(mut names: Vec<&str>) -> Result<(Pool<&str>, Vec<u16>), Error> {
     names.sort_unstable();
     names.dedup();
@@ -189,7 +208,11 @@ fn perfect(mut names: Vec<&str>) -> Result<(Pool<&str>, Vec<u16>), Error> {
             Some((seed, places))
         };
         let Some((seed, places)) = (0..NONE).find_map(free) else {
-            return Err(Error::new("tables", 0, "no seed separates the calls' names; change the hash in emit/hash.rs"));
+            return Err(Error::new(
+                "tables",
+                0,
+                "no seed separates the calls' names; change the hash in emit/hash.rs",
+            ));
         };
         for (place, (_, name)) in places.into_iter().zip(&buckets[at]) {
             placed[place] = name;
@@ -238,7 +261,8 @@ struct Declared {
     args: Vec<(u16, u16)>,
 }
 
-/// Entry points with their prototypes. A symbol that architectures define each for itself is several.
+/// Entry points with their prototypes. A symbol that architectures define each for itself is
+/// several.
 #[derive(Default)]
 struct Functions<'p> {
     known: BTreeMap<&'p str, &'p [Prototype]>,
@@ -254,9 +278,19 @@ impl Functions<'_> {
     fn entry(&mut self, abi: &Abi, entry: &str) -> u16 {
         let known = self.known.get(entry).copied().unwrap_or_default();
         let prototype = prototype(known, abi, entry).map_or(NONE, |found| {
-            let args = found.args.iter().map(|(ctype, name)| (self.types.of(ctype), self.names.of(name))).collect();
-            let optional = found.optional.as_ref().map_or(NONE, |condition| self.conditions.of(condition));
-            self.prototypes.of(Declared { source: self.sources.of(&found.source), line: found.line, optional, args })
+            let args = found
+                .args
+                .iter()
+                .map(|(ctype, name)| (self.types.of(ctype), self.names.of(name)))
+                .collect();
+            let optional =
+                found.optional.as_ref().map_or(NONE, |condition| self.conditions.of(condition));
+            self.prototypes.of(Declared {
+                source: self.sources.of(&found.source),
+                line: found.line,
+                optional,
+                args,
+            })
         });
         self.entries.of((entry.to_owned(), prototype))
     }
@@ -274,7 +308,12 @@ impl Functions<'_> {
         first.push(index(arguments.len())?);
         array(out, "PROTOTYPE_SOURCE", "u16", prototypes.iter().map(|prototype| prototype.source));
         array(out, "PROTOTYPE_LINE", "u32", prototypes.iter().map(|prototype| prototype.line));
-        array(out, "PROTOTYPE_OPTIONAL", "u16", prototypes.iter().map(|prototype| prototype.optional));
+        array(
+            out,
+            "PROTOTYPE_OPTIONAL",
+            "u16",
+            prototypes.iter().map(|prototype| prototype.optional),
+        );
         array(out, "PROTOTYPE_ARGUMENTS", "u16", first);
         array(out, "ARGUMENT_TYPE", "u16", arguments.iter().map(|(ctype, _)| ctype));
         array(out, "ARGUMENT_NAME", "u16", arguments.iter().map(|(_, name)| name));
@@ -287,8 +326,13 @@ impl Functions<'_> {
 
 /// An index as it is kept.
 fn index(at: usize) -> Result<u16, Error> {
-    let what =
-        || Error::new("tables", 0, format!("index {at} is too large for what is emitted; make emit/abis.rs wider"));
+    let what = || {
+        Error::new(
+            "tables",
+            0,
+            format!("index {at} is too large for what is emitted; make emit/abis.rs wider"),
+        )
+    };
     u16::try_from(at).ok().filter(|at| *at != NONE).ok_or_else(what)
 }
 

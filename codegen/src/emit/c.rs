@@ -1,7 +1,10 @@
-//! The stubs of an ABI for C: a header with inline assembly, and the functions that it declares instead as a `.S` file.
+//! The stubs of an ABI for C: a header with inline assembly, and the functions that it declares
+//! instead as a `.S` file.
 
 use crate::Error;
-use crate::tables::{Abi, CFunction, Convention, Destroyed, Failure, MOST_ARGUMENTS, Stack, Tables, Widen};
+use crate::tables::{
+    Abi, CFunction, Convention, Destroyed, Failure, MOST_ARGUMENTS, Stack, Tables, Widen,
+};
 use std::fmt::Write as _;
 
 /// The header.
@@ -18,16 +21,22 @@ pub(crate) fn c(abi: &Abi) -> Result<String, Error> {
         out,
         "/* What one argument register holds, and how a pointer gets there. */\ntypedef {word} aio_word;"
     );
-    let _ = writeln!(out, "#define AIO_POINTER(p) ((aio_word){through}(p))\n\n#ifdef AIO_SYSCALL_EXTERN");
+    let _ = writeln!(
+        out,
+        "#define AIO_POINTER(p) ((aio_word){through}(p))\n\n#ifdef AIO_SYSCALL_EXTERN"
+    );
     out += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
     for count in 0..=MOST_ARGUMENTS {
         let _ = writeln!(out, "{};", signature(count));
     }
     out += "#ifdef __cplusplus\n}\n#endif\n#else\n";
-    let named = |row| condition(row).filter(|condition| *condition != "0").map(|condition| (row, condition));
+    let named = |row| {
+        condition(row).filter(|condition| *condition != "0").map(|condition| (row, condition))
+    };
     let conditional: Vec<_> = convention.destroyed.iter().filter_map(named).collect();
     for (at, (row, condition)) in conditional.iter().enumerate() {
-        let _ = writeln!(out, "\n#if {condition}\n#define AIO_ALSO_{at} , {}", quoted(&row.registers));
+        let _ =
+            writeln!(out, "\n#if {condition}\n#define AIO_ALSO_{at} , {}", quoted(&row.registers));
         let _ = writeln!(out, "#else\n#define AIO_ALSO_{at}\n#endif");
     }
     let also: String = (0..conditional.len()).map(|at| format!(" AIO_ALSO_{at}")).collect();
@@ -43,7 +52,10 @@ pub(crate) fn asm(tables: &Tables, abi: &Abi) -> Result<String, Error> {
     let convention = convention(abi)?;
     let functions = tables.functions()?;
     let Some(function) = functions.iter().find(|function| function.abis.contains(&abi.name)) else {
-        let what = format!("no [[function]] says how a C function of `{}` gets its arguments; add one", abi.name);
+        let what = format!(
+            "no [[function]] says how a C function of `{}` gets its arguments; add one",
+            abi.name
+        );
         return Err(Error::new("tables/functions.toml", 0, what));
     };
     let mut out = head(abi, convention, "asm");
@@ -70,7 +82,8 @@ pub(crate) fn asm(tables: &Tables, abi: &Abi) -> Result<String, Error> {
 
 fn convention(abi: &Abi) -> Result<&Convention, Error> {
     let why = || abi.entries.first().map_or("", |entry| entry.note.as_str());
-    let what = || format!("`{}` has no [abi.call], so there is no stub to emit. {}", abi.name, why());
+    let what =
+        || format!("`{}` has no [abi.call], so there is no stub to emit. {}", abi.name, why());
     abi.call.as_ref().ok_or_else(|| Error::new("tables/abis.toml", 0, what().trim_end()))
 }
 
@@ -96,7 +109,10 @@ fn head(abi: &Abi, convention: &Convention, language: &str) -> String {
     }.map(str::to_owned));
     lines.push(String::new());
     let stack = if convention.stack.is_some() { ", then memory" } else { "" };
-    lines.push(format!("Instruction {instruction}; number in {number}; arguments in {}{stack};", arguments.join(", ")));
+    lines.push(format!(
+        "Instruction {instruction}; number in {number}; arguments in {}{stack};",
+        arguments.join(", ")
+    ));
     lines.push(match &convention.failure {
         Failure::Negative => format!("result in {result}, negative if the call failed."),
         Failure::Flag(flag) => format!("result in {result}, which is errno if {flag} is not 0."),
@@ -110,7 +126,8 @@ fn head(abi: &Abi, convention: &Convention, language: &str) -> String {
         lines.push("Destroyed: the flags.".to_owned());
     }
     lines.extend(convention.quirks.iter().cloned());
-    let text: String = lines.iter().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
+    let text: String =
+        lines.iter().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
     format!("/*\n{} */\n", text.replace("*/", "* /").replace("`", ""))
 }
 
@@ -128,14 +145,16 @@ fn quoted(names: &[impl AsRef<str>]) -> String {
     names.iter().map(|name| format!("\"{}\"", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// One function of the header. Each register that the call takes something in is a variable of its own; what a compiler
-/// refuses as a variable travels in memory, or in a register of its choice.
+/// One function of the header. Each register that the call takes something in is a variable of its
+/// own; what a compiler refuses as a variable travels in memory, or in a register of its choice.
 fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, also: &str) {
     let Convention { number, result, unnameable, stack, save, load, restore, .. } = convention;
     let words = || std::iter::once("nr".to_owned()).chain((0..count).map(|at| format!("a{at}")));
-    let registers: Vec<&String> = std::iter::once(number).chain(convention.arguments.iter().take(count)).collect();
+    let registers: Vec<&String> =
+        std::iter::once(number).chain(convention.arguments.iter().take(count)).collect();
     let stacked: Vec<String> = words().skip(registers.len()).collect();
-    let in_memory = convention.loads_from_memory() && registers.iter().any(|name| unnameable.contains(name));
+    let in_memory =
+        convention.loads_from_memory() && registers.iter().any(|name| unnameable.contains(name));
     let hidden = |name: &String| unnameable.contains(name) || (in_memory && name == result);
 
     let mut changed: Vec<&str> = Vec::new();
@@ -152,7 +171,9 @@ fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, al
     let mut add = |templates: &[String], values: &[(&str, &str)]| {
         lines.extend(templates.iter().map(|line| fill(line, values)));
     };
-    if let Some(Stack { reserve, store, first, .. }) = stack.as_ref().filter(|_| !stacked.is_empty()) {
+    if let Some(Stack { reserve, store, first, .. }) =
+        stack.as_ref().filter(|_| !stacked.is_empty())
+    {
         add(reserve, &[]);
         for (word, offset) in stacked.iter().zip((*first as usize..).step_by(bytes)) {
             add(store, &[("{from}", &format!("%[{word}]")), ("{offset}", &offset.to_string())]);
@@ -163,7 +184,8 @@ fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, al
         if hidden(register) {
             block.push((register.as_str(), word));
         } else {
-            declarations.push(format!("register aio_word in_{word} __asm__(\"{register}\") = {word};"));
+            declarations
+                .push(format!("register aio_word in_{word} __asm__(\"{register}\") = {word};"));
             let output = *register == result || changed.contains(&register.as_str());
             if output { &mut outputs } else { &mut inputs }.push((output, format!("in_{word}")));
         }
@@ -175,7 +197,15 @@ fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, al
     }
     for (at, (register, word)) in block.iter().enumerate() {
         let (offset, from) = ((at * bytes).to_string(), format!("%[{word}]"));
-        add(load, &[("{register}", register), ("{block}", result), ("{offset}", &offset), ("{from}", &from)]);
+        add(
+            load,
+            &[
+                ("{register}", register),
+                ("{block}", result),
+                ("{offset}", &offset),
+                ("{from}", &from),
+            ],
+        );
         if !in_memory {
             named.push(word.clone());
         }
@@ -192,15 +222,20 @@ fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, al
     if in_memory {
         let words: Vec<_> = block.iter().map(|(_, word)| word.as_str()).collect();
         declarations.insert(0, format!("aio_word block[] = {{ {} }};", words.join(", ")));
-        declarations.push(format!("register aio_word result __asm__(\"{result}\") = AIO_POINTER(block);"));
+        declarations
+            .push(format!("register aio_word result __asm__(\"{result}\") = AIO_POINTER(block);"));
         outputs.push((true, answer.clone()));
-    } else if let Some((_, word)) = registers.iter().zip(words()).find(|(register, _)| **register == result) {
+    } else if let Some((_, word)) =
+        registers.iter().zip(words()).find(|(register, _)| **register == result)
+    {
         answer = format!("in_{word}");
     } else {
         declarations.push(format!("register aio_word result __asm__(\"{result}\");"));
         outputs.push((false, answer.clone()));
     }
-    changed.retain(|name| !registers.iter().any(|register| register == name && !hidden(register)) && name != result);
+    changed.retain(|name| {
+        !registers.iter().any(|register| register == name && !hidden(register)) && name != result
+    });
     let mut clobbers: Vec<&str> = Vec::new();
     changed.into_iter().for_each(|name| {
         if !clobbers.contains(&name) {
@@ -215,8 +250,10 @@ fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, al
     }
     clobbers.push("memory");
 
-    let outputs: Vec<_> =
-        outputs.iter().map(|(given, name)| format!("\"{}r\"({name})", if *given { '+' } else { '=' })).collect();
+    let outputs: Vec<_> = outputs
+        .iter()
+        .map(|(given, name)| format!("\"{}r\"({name})", if *given { '+' } else { '=' }))
+        .collect();
     let mut inputs: Vec<_> = inputs.iter().map(|(_, name)| format!("\"r\"({name})")).collect();
     inputs.extend(named.iter().map(|word| format!("[{word}] \"r\"({word})")));
     let _ = writeln!(out, "\nstatic inline {}\n{{", signature(count));
@@ -233,7 +270,9 @@ fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, al
 
 /// A line of assembly for an `asm` with operands: its per cents doubled, its placeholders filled.
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(template.replace('%', "%%"), |line, (placeholder, value)| line.replace(placeholder, value))
+    values.iter().fold(template.replace('%', "%%"), |line, (placeholder, value)| {
+        line.replace(placeholder, value)
+    })
 }
 
 /// Where a function finds a word.
@@ -244,25 +283,38 @@ enum Source {
 }
 
 /// The lines of one function of the `.S` file.
-fn body(abi: &Abi, convention: &Convention, function: &CFunction, count: usize) -> Result<Vec<String>, Error> {
+fn body(
+    abi: &Abi,
+    convention: &Convention,
+    function: &CFunction,
+    count: usize,
+) -> Result<Vec<String>, Error> {
     let no_spare = || {
         let what = format!("the [[function]] of `{}` needs a register in `spare`", abi.name);
         Error::new("tables/functions.toml", 0, what)
     };
-    let stack = |word: usize| Source::Stack(function.stack + function.step * (word - function.arguments.len()) as i64);
-    let source = |word: usize| function.arguments.get(word).cloned().map_or_else(|| stack(word), Source::Register);
+    let stack = |word: usize| {
+        Source::Stack(function.stack + function.step * (word - function.arguments.len()) as i64)
+    };
+    let source = |word: usize| {
+        function.arguments.get(word).cloned().map_or_else(|| stack(word), Source::Register)
+    };
     let line = |to: &str, from: &Source| match from {
         Source::Register(from) => function.copy.replace("{to}", to).replace("{from}", from),
-        Source::Stack(offset) => function.load.replace("{to}", to).replace("{offset}", &offset.to_string()),
+        Source::Stack(offset) => {
+            function.load.replace("{to}", to).replace("{offset}", &offset.to_string())
+        }
     };
-    let targets: Vec<&String> =
-        std::iter::once(&convention.number).chain(convention.arguments.iter().take(count)).collect();
+    let targets: Vec<&String> = std::iter::once(&convention.number)
+        .chain(convention.arguments.iter().take(count))
+        .collect();
     let mut lines = function.enter.clone();
     let mut moves: Vec<(&str, Source)> =
         targets.iter().enumerate().map(|(word, to)| (to.as_str(), source(word))).collect();
     moves.retain(|(to, from)| *from != Source::Register((*to).to_owned()));
     while !moves.is_empty() {
-        let needed = |to: &str| moves.iter().any(|(_, from)| *from == Source::Register(to.to_owned()));
+        let needed =
+            |to: &str| moves.iter().any(|(_, from)| *from == Source::Register(to.to_owned()));
         if let Some(free) = moves.iter().position(|(to, _)| !needed(to)) {
             let (to, from) = moves.remove(free);
             lines.push(line(to, &from));
@@ -287,13 +339,17 @@ fn body(abi: &Abi, convention: &Convention, function: &CFunction, count: usize) 
             return Err(no_spare());
         }
         lines.extend(memory.reserve.iter().cloned());
-        for (word, offset) in stacked.zip((i64::from(memory.first)..).step_by(abi.bits as usize / 8)) {
+        for (word, offset) in
+            stacked.zip((i64::from(memory.first)..).step_by(abi.bits as usize / 8))
+        {
             let from = match source(word) {
                 Source::Stack(at) => Source::Stack(at + function.reserved),
                 register => register,
             };
             lines.push(line(&function.spare, &from));
-            let fill = |line: &String| line.replace("{from}", &function.spare).replace("{offset}", &offset.to_string());
+            let fill = |line: &String| {
+                line.replace("{from}", &function.spare).replace("{offset}", &offset.to_string())
+            };
             lines.extend(memory.store.iter().map(fill));
         }
     }
@@ -314,7 +370,8 @@ mod tests {
         let tables = Tables::embedded().unwrap();
         let functions = tables.functions().unwrap();
         for abi in &tables.abis {
-            let there = functions.iter().filter(|function| function.abis.contains(&abi.name)).count();
+            let there =
+                functions.iter().filter(|function| function.abis.contains(&abi.name)).count();
             assert_eq!(there, usize::from(abi.call.is_some()), "{} in functions.toml", abi.name);
             if abi.call.is_none() {
                 continue;
@@ -327,10 +384,13 @@ mod tests {
                 assert_eq!(header.matches(&defined).count(), 1, "{}: {defined}", abi.name);
                 assert!(file.contains(&format!("\t.globl aio_syscall{count}\n")), "{}", abi.name);
             }
-            let call = format!("\t\t\"{}\\n", abi.call.as_ref().unwrap().instruction.replace('%', "%%"));
+            let call =
+                format!("\t\t\"{}\\n", abi.call.as_ref().unwrap().instruction.replace('%', "%%"));
             assert_eq!(header.matches(&call).count(), 1 + MOST_ARGUMENTS, "{}", abi.name);
             for text in [header, file] {
-                for placeholder in ["{register}", "{from}", "{to}", "{offset}", "{block}", "{name}", "{number}"] {
+                for placeholder in
+                    ["{register}", "{from}", "{to}", "{offset}", "{block}", "{name}", "{number}"]
+                {
                     assert!(!text.contains(placeholder), "{}: {placeholder}", abi.name);
                 }
             }
@@ -355,8 +415,9 @@ mod tests {
             "functions.toml" => Cow::Owned(text.replace(change.0, change.1)),
             _ => Cow::Borrowed(text),
         };
-        let files =
-            aio_tables::FILES.iter().map(|&(name, text)| (name.to_owned(), name.to_owned(), changed(name, text)));
+        let files = aio_tables::FILES
+            .iter()
+            .map(|&(name, text)| (name.to_owned(), name.to_owned(), changed(name, text)));
         let tables = Tables::new(files.collect())?;
         let text = asm(&tables, tables.abi(abi).unwrap())?;
         let from = text.find(&format!("\naio_syscall{count}:")).unwrap();
@@ -400,11 +461,22 @@ mod tests {
                 "AIO_RETURN"
             ]
         );
-        let without = lines("xtensa", 4, ("spare     = \"a10\"", "spare     = \"\"")).unwrap_err().to_string();
-        assert_eq!(without, "tables/functions.toml: the [[function]] of `xtensa` needs a register in `spare`");
-        // Two words are in memory for the caller and for the kernel, and the room for the kernel's lies between.
+        let without = lines("xtensa", 4, ("spare     = \"a10\"", "spare     = \"\""))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            without,
+            "tables/functions.toml: the [[function]] of `xtensa` needs a register in `spare`"
+        );
+        // Two words are in memory for the caller and for the kernel, and the room for the kernel's
+        // lies between.
         let memory = lines("mips-o32", 5, ("", "")).unwrap();
-        assert!(memory.join("; ").contains("subu $29, $29, 32; lw $8, 52($29); sw $8, 16($29); syscall"), "{memory:?}");
+        assert!(
+            memory
+                .join("; ")
+                .contains("subu $29, $29, 32; lw $8, 52($29); sw $8, 16($29); syscall"),
+            "{memory:?}"
+        );
         let missing = lines("arc", 0, ("[\"arc\"]", "[\"ark\"]")).unwrap_err().to_string();
         assert_eq!(
             missing,

@@ -24,9 +24,16 @@ struct Body {
 }
 
 /// The module `stub` of an ABI.
-pub(super) fn module(out: &mut String, abi: &Abi, convention: &Convention, others: &[(&Other, String)]) {
+pub(super) fn module(
+    out: &mut String,
+    abi: &Abi,
+    convention: &Convention,
+    others: &[(&Other, String)],
+) {
     let att = abi.arch == "x86";
-    let bytes = |convention: &Convention| if convention.widen.is_some() { 8 } else { abi.bits as usize / 8 };
+    let bytes = |convention: &Convention| {
+        if convention.widen.is_some() { 8 } else { abi.bits as usize / 8 }
+    };
     if convention.asm == Asm::Nightly {
         out.push_str(
             "#[cfg(not(feature = \"nightly\"))]\npub mod stub {\n    pub use crate::by_libc::*;\n}\n#[cfg(feature = \"nightly\")]\n",
@@ -56,7 +63,9 @@ impl Stubs<'_> {
         let told = match failure {
             Failure::Negative => "where `-4095..=-1` is\n    /// `-errno`".to_owned(),
             Failure::Flag(register) => format!("which is errno if `{register}` is not\n    /// 0"),
-            Failure::Condition(condition) => format!("which is errno if\n    /// `{condition}` is set"),
+            Failure::Condition(condition) => {
+                format!("which is errno if\n    /// `{condition}` is set")
+            }
         };
         let _ = writeln!(
             out,
@@ -64,17 +73,33 @@ impl Stubs<'_> {
              /// instruction `{instruction}`; number in `{number}`; arguments in {}; result in `{result}`, {told}.",
             ticked(arguments, self.convention.stack.is_some())
         );
-        let flags = if self.convention.flags_kept { "The flags survive." } else { "The flags are destroyed." };
+        let flags = if self.convention.flags_kept {
+            "The flags survive."
+        } else {
+            "The flags are destroyed."
+        };
         let _ = writeln!(out, "    ///\n    /// {flags} Destroyed besides the result:");
-        out.push_str(if self.convention.destroyed.is_empty() { "    /// nothing.\n" } else { "    ///\n" });
+        out.push_str(if self.convention.destroyed.is_empty() {
+            "    /// nothing.\n"
+        } else {
+            "    ///\n"
+        });
         for Destroyed { registers, why, source, rust, only, .. } in &self.convention.destroyed {
             let only = only.as_ref().map_or(String::new(), |only| format!(", if `{}`", only.rust));
             let told = match rust {
                 Told::Operand | Told::Flags => "",
-                Told::Call => "; `asm!` cannot name it, so that the stub is not inlined: every call may change it",
-                Told::Never => "; `asm!` cannot name it, and no code that Rust makes has a value there",
+                Told::Call => {
+                    "; `asm!` cannot name it, so that the stub is not inlined: every call may change it"
+                }
+                Told::Never => {
+                    "; `asm!` cannot name it, and no code that Rust makes has a value there"
+                }
             };
-            let _ = writeln!(out, "    /// - {}: {why} (`{source}`){only}{told}", ticked(registers, false));
+            let _ = writeln!(
+                out,
+                "    /// - {}: {why} (`{source}`){only}{told}",
+                ticked(registers, false)
+            );
         }
         for quirk in &self.convention.quirks {
             let _ = writeln!(out, "    ///\n    /// {quirk}");
@@ -90,7 +115,8 @@ impl Stubs<'_> {
         let word = if self.narrow { "u32" } else { "Word" };
         let mut parameters = vec!["nr: c_long".to_owned()];
         parameters.extend((0..count).map(|at| format!("a{at}: {word}")));
-        let mut safety = "Whatever the kernel does for this number with these arguments must be sound here.";
+        let mut safety =
+            "Whatever the kernel does for this number with these arguments must be sound here.";
         if !self.convention.address.is_empty() {
             parameters.insert(0, "entry: *const core::ffi::c_void".to_owned());
             safety = "`entry` must be the entry point, and whatever the kernel does for this number with these\n    \
@@ -103,12 +129,17 @@ impl Stubs<'_> {
             "\n    /// A system call with {count} {plural}. The result is the kernel's own: `-4095..=-1` is `-errno`.\n    \
              ///\n    /// # Safety\n    ///\n    /// {safety}\n{}    \
              pub unsafe fn syscall{count}({}) -> isize {{\n        let result: {};",
-            self.inline() + if count < 7 { "" } else { "    #[allow(clippy::too_many_arguments)]\n" },
+            self.inline()
+                + if count < 7 { "" } else { "    #[allow(clippy::too_many_arguments)]\n" },
             parameters.join(", "),
             if wide { "u64" } else { "isize" }
         );
         self.body(count).write(out, self.narrow);
-        out.push_str(if wide { "        result as i32 as isize\n    }\n" } else { "        result\n    }\n" });
+        out.push_str(if wide {
+            "        result as i32 as isize\n    }\n"
+        } else {
+            "        result\n    }\n"
+        });
     }
 
     /// The attribute that lets the compiler inline a stub, or not.
@@ -124,14 +155,17 @@ impl Stubs<'_> {
             [] => "    #[inline(always)]\n".to_owned(),
             conditions => {
                 let any = format!("any({})", conditions.join(", "));
-                format!("    #[cfg_attr({any}, inline(never))]\n    #[cfg_attr(not({any}), inline(always))]\n")
+                format!(
+                    "    #[cfg_attr({any}, inline(never))]\n    #[cfg_attr(not({any}), inline(always))]\n"
+                )
             }
         }
     }
 
     /// Lines and operands of a call.
     fn body(&self, count: usize) -> Body {
-        let Convention { number, result, unnameable, load, save, restore, stack, .. } = self.convention;
+        let Convention { number, result, unnameable, load, save, restore, stack, .. } =
+            self.convention;
         let arguments = &self.convention.arguments[..count.min(self.convention.arguments.len())];
         let mut changed: Vec<&str> = Vec::new();
         if let Failure::Flag(register) = &self.convention.failure {
@@ -146,9 +180,11 @@ impl Stubs<'_> {
             .filter(|(register, _)| unnameable.contains(register))
             .collect();
         let address = &self.convention.address;
-        let in_memory = !address.is_empty() || (!hidden.is_empty() && self.convention.loads_from_memory());
+        let in_memory =
+            !address.is_empty() || (!hidden.is_empty() && self.convention.loads_from_memory());
 
-        // In memory are the number, the entry point, and what has no name for asm!, or is where the block's address has to be.
+        // In memory are the number, the entry point, and what has no name for asm!, or is where the
+        // block's address has to be.
         let (mut block, mut slots): (Vec<String>, Vec<(&str, usize)>) = (Vec::new(), Vec::new());
         if in_memory {
             slots.push((number, 0));
@@ -163,7 +199,8 @@ impl Stubs<'_> {
                 }
             }
         }
-        let slot = |register: &str| slots.iter().find(|(name, _)| *name == register).map(|(_, at)| *at);
+        let slot =
+            |register: &str| slots.iter().find(|(name, _)| *name == register).map(|(_, at)| *at);
 
         let mut lines = Vec::new();
         let mut add = |templates: &[String], values: &[(&str, &str)]| {
@@ -174,7 +211,10 @@ impl Stubs<'_> {
         if let Some(stack) = stack.as_ref().filter(|_| !stacked.is_empty()) {
             add(&stack.reserve, &[]);
             for (at, offset) in stacked.clone().zip((stack.first as usize..).step_by(self.bytes)) {
-                add(&stack.store, &[("{from}", &format!("{{a{at}}}")), ("{offset}", &offset.to_string())]);
+                add(
+                    &stack.store,
+                    &[("{from}", &format!("{{a{at}}}")), ("{offset}", &offset.to_string())],
+                );
                 named.push(format!("a{at} = in(reg) {}", self.value(&format!("a{at}"))));
             }
         }
@@ -223,8 +263,12 @@ impl Stubs<'_> {
                 (false, false) => format!("in({register:?}) {value}"),
             });
         };
-        let given = std::iter::once((number.as_str(), "nr".to_owned()))
-            .chain(arguments.iter().enumerate().map(|(at, register)| (register.as_str(), format!("a{at}"))));
+        let given = std::iter::once((number.as_str(), "nr".to_owned())).chain(
+            arguments
+                .iter()
+                .enumerate()
+                .map(|(at, register)| (register.as_str(), format!("a{at}"))),
+        );
         let mut given: Vec<_> = given.filter(|(register, _)| slot(register).is_none()).collect();
         given.retain(|(register, _)| !unnameable.iter().any(|name| name == register));
         for (register, value) in given {
@@ -279,8 +323,12 @@ impl Body {
     fn write(&self, out: &mut String, narrow: bool) {
         if !self.block.is_empty() {
             let element = if narrow { "u64" } else { "Word" };
-            let _ =
-                writeln!(out, "        let block: [{element}; {}] = [{}];", self.block.len(), self.block.join(", "));
+            let _ = writeln!(
+                out,
+                "        let block: [{element}; {}] = [{}];",
+                self.block.len(),
+                self.block.join(", ")
+            );
         }
         out.push_str(
             "        // SAFETY: the operands are the convention above; what the call does is the caller's promise.\n",

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 /// `AIO_SYS_NR_<abi>_<name>` for every call; for one ABI alone also the plain names.
 pub(crate) fn c(exported: &[Exported<'_>]) -> Result<String, Error> {
-    let abis: Vec<String> = exported.iter().map(|exported| identifier(&exported.abi.name)).collect::<Result<_, _>>()?;
+    let abis: Vec<String> =
+        exported.iter().map(|exported| identifier(&exported.abi.name)).collect::<Result<_, _>>()?;
     let guard = match &abis[..] {
         [abi] => format!("AIO_SYS_NR_{}_H", abi.to_uppercase()),
         _ => "AIO_SYS_NR_H".to_owned(),
@@ -30,7 +31,12 @@ pub(crate) fn c(exported: &[Exported<'_>]) -> Result<String, Error> {
     for (Exported { calls, .. }, prefix) in exported.iter().zip(&abis) {
         out.push('\n');
         for call in calls {
-            let _ = writeln!(out, "#define AIO_SYS_NR_{prefix}_{} {}", identifier(call.name)?, call.number);
+            let _ = writeln!(
+                out,
+                "#define AIO_SYS_NR_{prefix}_{} {}",
+                identifier(call.name)?,
+                call.number
+            );
         }
     }
     if let ([Exported { abi, calls, .. }], [prefix]) = (exported, &abis[..]) {
@@ -42,7 +48,10 @@ pub(crate) fn c(exported: &[Exported<'_>]) -> Result<String, Error> {
         let _ = writeln!(out, "\n#if {}", compiler.join(" && "));
         for call in calls {
             let name = call.name;
-            let _ = write!(out, "#ifndef __NR_{name}\n#define __NR_{name} AIO_SYS_NR_{prefix}_{name}\n#endif\n");
+            let _ = write!(
+                out,
+                "#ifndef __NR_{name}\n#define __NR_{name} AIO_SYS_NR_{prefix}_{name}\n#endif\n"
+            );
             let _ = write!(out, "#ifndef SYS_{name}\n#define SYS_{name} __NR_{name}\n#endif\n");
         }
         out += "#endif\n";
@@ -57,5 +66,9 @@ fn identifier(name: &str) -> Result<String, Error> {
     if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Ok(name);
     }
-    Err(Error::new("export c", 0, format!("`{}` cannot be part of a macro's name", name.escape_debug())))
+    Err(Error::new(
+        "export c",
+        0,
+        format!("`{}` cannot be part of a macro's name", name.escape_debug()),
+    ))
 }

@@ -1,6 +1,8 @@
-//! The tables as one page for a browser: every name × every ABI, with a search. It loads nothing from anywhere.
+//! The tables as one page for a browser: every name × every ABI, with a search. It loads nothing
+//! from anywhere.
 //!
-//! The page, its style and its script are the files beside this one, each a person's; the tables go into it as JSON.
+//! The page, its style and its script are the files beside this one, each a person's; the tables go
+//! into it as JSON.
 
 use super::json::text;
 use super::{Exported, absences, by_name};
@@ -30,8 +32,8 @@ struct Column<'t> {
     source: &'t str,
 }
 
-/// 0 where the ABI lacks the call; else number, entry and compat entry (indices, or -1), and two flags: the call never
-/// returns; only a header has the name.
+/// 0 where the ABI lacks the call; else number, entry and compat entry (indices, or -1), and two
+/// flags: the call never returns; only a header has the name.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Cell {
@@ -51,8 +53,11 @@ struct Absence<'t> {
 
 pub(crate) fn html(tables: &Tables, exported: &[Exported<'_>]) -> Result<String, Error> {
     let calls = exported.iter().flat_map(|exported| &exported.calls);
-    let mut index: BTreeMap<&str, i64> =
-        calls.flat_map(|call| [call.entry, call.compat]).flatten().map(|entry| (entry, 0)).collect();
+    let mut index: BTreeMap<&str, i64> = calls
+        .flat_map(|call| [call.entry, call.compat])
+        .flatten()
+        .map(|entry| (entry, 0))
+        .collect();
     for (at, index) in index.values_mut().enumerate() {
         *index = at as i64;
     }
@@ -93,7 +98,12 @@ pub(crate) fn html(tables: &Tables, exported: &[Exported<'_>]) -> Result<String,
             .collect(),
         absent: absent
             .iter()
-            .map(|(Absent { name, why, instead, .. }, abis)| Absence { name, abis: abis.clone(), why, instead })
+            .map(|(Absent { name, why, instead, .. }, abis)| Absence {
+                name,
+                abis: abis.clone(),
+                why,
+                instead,
+            })
             .collect(),
     };
     // Inside a script element only `<` could end it, and JSON has that only within strings.

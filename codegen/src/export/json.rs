@@ -1,4 +1,5 @@
-//! The tables as one JSON document, a call to a line. What its keys mean is said in [`SCHEMA`], which `--help` shows.
+//! The tables as one JSON document, a call to a line. What its keys mean is said in [`SCHEMA`],
+//! which `--help` shows.
 
 use super::{Exported, absences};
 use crate::Error;
@@ -67,7 +68,12 @@ pub(crate) fn json(tables: &Tables, exported: &[Exported<'_>]) -> Result<String,
         let facts = facts.strip_suffix('}').unwrap_or(&facts);
         let _ = write!(out, "{}\n{facts},\"calls\":[", comma(at));
         for (at, &Call { number, name, entry, compat, tag, noreturn }) in calls.iter().enumerate() {
-            let _ = write!(out, "{}\n  {}", comma(at), text(&JsonCall { number, name, entry, compat, tag, noreturn })?);
+            let _ = write!(
+                out,
+                "{}\n  {}",
+                comma(at),
+                text(&JsonCall { number, name, entry, compat, tag, noreturn })?
+            );
         }
         out += "\n]}";
     }
@@ -86,5 +92,6 @@ fn comma(at: usize) -> &'static str {
 }
 
 pub(super) fn text(value: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::new("JSON", 0, format!("cannot be written: {error}")))
+    serde_json::to_string(value)
+        .map_err(|error| Error::new("JSON", 0, format!("cannot be written: {error}")))
 }

@@ -12,11 +12,16 @@ pub(crate) fn markdown(exported: &[Exported<'_>]) -> String {
 
 /// The calls of one ABI.
 fn calls(Exported { abi, table, calls }: &Exported<'_>) -> String {
-    let mut out =
-        format!("System calls of {}, Linux {}, {}:\n\n", code(&abi.name), text(&table.linux), code(&table.source));
+    let mut out = format!(
+        "System calls of {}, Linux {}, {}:\n\n",
+        code(&abi.name),
+        text(&table.linux),
+        code(&table.source)
+    );
     out += "| number | name | entry | compat |\n|--:|---|---|---|\n";
     for call in calls {
-        let (entry, compat) = (call.entry.map_or(String::new(), code), call.compat.map_or(String::new(), code));
+        let (entry, compat) =
+            (call.entry.map_or(String::new(), code), call.compat.map_or(String::new(), code));
         let _ = writeln!(out, "| {} | {} | {entry} | {compat} |", call.number, code(call.name));
     }
     out
@@ -55,7 +60,12 @@ fn text(word: &str) -> String {
     out
 }
 
-/// A word as code, which takes everything but a backtick, and in a table no bar; those words stand as text.
+/// A word as code, which takes everything but a backtick, and in a table no bar; those words stand
+/// as text.
 fn code(word: &str) -> String {
-    if word.is_empty() || word.contains(['`', '|', '\n', '\r']) { text(word) } else { format!("`{word}`") }
+    if word.is_empty() || word.contains(['`', '|', '\n', '\r']) {
+        text(word)
+    } else {
+        format!("`{word}`")
+    }
 }

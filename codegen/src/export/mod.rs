@@ -23,8 +23,8 @@ pub(crate) struct Exported<'t> {
     calls: Vec<Call<'t>>,
 }
 
-/// The ABIs that have calls in these tables, in the order of `abis.toml`: those named, or all. With `header_names` also
-/// the aliases and private calls that only headers define.
+/// The ABIs that have calls in these tables, in the order of `abis.toml`: those named, or all. With
+/// `header_names` also the aliases and private calls that only headers define.
 pub(crate) fn choose<'t>(
     tables: &'t Tables,
     read: &'t BTreeMap<String, KernelTable>,
@@ -52,14 +52,18 @@ pub(crate) fn choose<'t>(
     Ok(exported)
 }
 
-/// Calls by name, a cell for each ABI. Should an ABI have a name twice, its second number stands in a row of its own.
-fn by_name<'t>(exported: &'t [Exported<'t>]) -> BTreeMap<(&'t str, usize), Vec<Option<&'t Call<'t>>>> {
+/// Calls by name, a cell for each ABI. Should an ABI have a name twice, its second number stands in
+/// a row of its own.
+fn by_name<'t>(
+    exported: &'t [Exported<'t>],
+) -> BTreeMap<(&'t str, usize), Vec<Option<&'t Call<'t>>>> {
     let mut rows = BTreeMap::new();
     for (column, Exported { calls, .. }) in exported.iter().enumerate() {
         for call in calls {
             let mut nth = 0;
             loop {
-                let row = rows.entry((call.name, nth)).or_insert_with(|| vec![None; exported.len()]);
+                let row =
+                    rows.entry((call.name, nth)).or_insert_with(|| vec![None; exported.len()]);
                 if row[column].is_none() {
                     row[column] = Some(call);
                     break;
@@ -72,12 +76,17 @@ fn by_name<'t>(exported: &'t [Exported<'t>]) -> BTreeMap<(&'t str, usize), Vec<O
 }
 
 /// What `absent.toml` says of the ABIs chosen, and which of them each entry is about.
-fn absences(tables: &Tables, exported: &[Exported<'_>]) -> Result<Vec<(Absent, Vec<usize>)>, Error> {
+fn absences(
+    tables: &Tables,
+    exported: &[Exported<'_>],
+) -> Result<Vec<(Absent, Vec<usize>)>, Error> {
     let about = |absent: Absent| {
         let lacks = |(_, Exported { abi, table, calls }): &(usize, &Exported<'_>)| {
-            absent.holds(&abi.name, &table.linux) && !calls.iter().any(|call| call.name == absent.name)
+            absent.holds(&abi.name, &table.linux)
+                && !calls.iter().any(|call| call.name == absent.name)
         };
-        let columns: Vec<usize> = exported.iter().enumerate().filter(lacks).map(|(column, _)| column).collect();
+        let columns: Vec<usize> =
+            exported.iter().enumerate().filter(lacks).map(|(column, _)| column).collect();
         (absent, columns)
     };
     Ok(tables.absent()?.into_iter().map(about).filter(|(_, columns)| !columns.is_empty()).collect())
@@ -99,16 +108,22 @@ pub(crate) fn tsv(exported: &[Exported<'_>]) -> String {
 /// The README with its table of ABIs made anew; the rest of it is a person's.
 pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> {
     let (begin, end) = ("<!-- ABIs: written by `cargo codegen emit` -->\n", "<!-- end of ABIs -->");
-    let parts = readme.split_once(begin).and_then(|(head, rest)| Some((head, rest.split_once(end)?.1)));
+    let parts =
+        readme.split_once(begin).and_then(|(head, rest)| Some((head, rest.split_once(end)?.1)));
     let Some((head, tail)) = parts else {
-        return Err(Error::new("README.md", 0, format!("the lines `{}` and `{end}` are missing", begin.trim_end())));
+        return Err(Error::new(
+            "README.md",
+            0,
+            format!("the lines `{}` and `{end}` are missing", begin.trim_end()),
+        ));
     };
     Ok(format!("{head}{begin}{}{end}{tail}", abi_table(tables)?))
 }
 
 /// One line an ABI, with the numbers of the AIO calls.
 fn abi_table(tables: &Tables) -> Result<String, Error> {
-    let aio = ["setup", "destroy", "submit", "cancel", "getevents", "pgetevents", "pgetevents_time64"];
+    let aio =
+        ["setup", "destroy", "submit", "cancel", "getevents", "pgetevents", "pgetevents_time64"];
     let mut out = format!("| ABI | stubs | calls | Linux | base | {} |\n", aio.join(" | "));
     let _ = writeln!(out, "|---|---|--:|---|--:|{}", "--:|".repeat(aio.len()));
     let mut total = 0;
@@ -116,11 +131,13 @@ fn abi_table(tables: &Tables) -> Result<String, Error> {
         let rows = calls.iter().filter(|call| call.tag.is_some()).count();
         total += rows;
         let stubs = if abi.stub().is_some() { "yes" } else { "" };
-        let base = if abi.base > 0xffff { format!("{:#x}", abi.base) } else { abi.base.to_string() };
+        let base =
+            if abi.base > 0xffff { format!("{:#x}", abi.base) } else { abi.base.to_string() };
         let _ = write!(out, "| {} | {stubs} | {rows} | {} | {base} |", abi.name, table.linux);
         for name in aio {
             let call = calls.iter().find(|call| call.name.strip_prefix("io_") == Some(name));
-            let number = call.map_or("–".to_owned(), |call| call.number.wrapping_sub(abi.base).to_string());
+            let number = call
+                .map_or("–".to_owned(), |call| call.number.wrapping_sub(abi.base).to_string());
             let _ = write!(out, " {number} |");
         }
         out.push('\n');

@@ -1,11 +1,14 @@
-//! The text of C files, as far as that can be told without preprocessing: words, literals, parentheses.
+//! The text of C files, as far as that can be told without preprocessing: words, literals,
+//! parentheses.
 
 use std::{iter, mem};
 
-/// No argument list and no condition comes near this many characters; the limit keeps hostile files from costing time.
+/// No argument list and no condition comes near this many characters; the limit keeps hostile files
+/// from costing time.
 pub(super) const LONGEST: usize = 2048;
 
-/// Lines that end with a backslash joined with the next; the newlines follow, so that line numbers stay.
+/// Lines that end with a backslash joined with the next; the newlines follow, so that line numbers
+/// stay.
 pub(super) fn splice(text: &str) -> String {
     let (mut joined, mut owed) = (String::with_capacity(text.len()), 0);
     for line in text.split_inclusive('\n') {
@@ -42,7 +45,8 @@ pub(super) fn blank(text: &str) -> String {
     code + rest
 }
 
-/// The length of the literal that the text starts with; a lone apostrophe, as in `#error don't`, ends with its line.
+/// The length of the literal that the text starts with; a lone apostrophe, as in `#error don't`,
+/// ends with its line.
 fn literal(text: &[u8]) -> usize {
     let mut escaped = true;
     let end = text.iter().position(|&byte| {
@@ -95,7 +99,12 @@ pub(super) fn tokens(text: &str) -> Vec<&str> {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            _ if ["&&", "||", "==", "!=", "<=", ">=", "<<", ">>"].iter().any(|two| rest.starts_with(two)) => 2,
+            _ if ["&&", "||", "==", "!=", "<=", ">=", "<<", ">>"]
+                .iter()
+                .any(|two| rest.starts_with(two)) =>
+            {
+                2
+            }
             c => c.len_utf8(),
         };
         let (token, tail) = rest.split_at(length);
@@ -105,13 +114,17 @@ pub(super) fn tokens(text: &str) -> Vec<&str> {
     found
 }
 
-/// Tokens with blanks as the kernel sets them: `const char __user *const __user *`, `A && IS_ENABLED(B)`.
+/// Tokens with blanks as the kernel sets them: `const char __user *const __user *`, `A &&
+/// IS_ENABLED(B)`.
 pub(super) fn spaced(tokens: &[&str]) -> String {
     let mut text = String::new();
     for (at, token) in tokens.iter().enumerate() {
         let before = at.checked_sub(1).map_or("(", |at| tokens[at]);
-        let call = *token == "(" && (before == ")" || before.chars().all(is_word)) && tokens.get(at + 1) != Some(&"*");
-        if !(call || ["(", "[", "!", "*"].contains(&before) || [")", "[", "]", ","].contains(token)) {
+        let call = *token == "("
+            && (before == ")" || before.chars().all(is_word))
+            && tokens.get(at + 1) != Some(&"*");
+        if !(call || ["(", "[", "!", "*"].contains(&before) || [")", "[", "]", ","].contains(token))
+        {
             text.push(' ');
         }
         text += token;

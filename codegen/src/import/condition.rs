@@ -1,9 +1,11 @@
-//! Conditions, of the preprocessor or of Kconfig: joined as text, and evaluated where not every symbol's value is known.
+//! Conditions, of the preprocessor or of Kconfig: joined as text, and evaluated where not every
+//! symbol's value is known.
 
 use super::c::{LONGEST, is_word, spaced, tokens};
 use std::collections::BTreeSet;
 
-/// For each open `#if` the conditions of its branches so far, and whether they hold: only the last one can.
+/// For each open `#if` the conditions of its branches so far, and whether they hold: only the last
+/// one can.
 #[derive(Default)]
 pub(super) struct Conditions(Vec<Vec<(bool, String)>>);
 
@@ -11,11 +13,15 @@ impl Conditions {
     /// Takes a directive in, without its `#`; one that is no conditional changes nothing.
     pub(super) fn apply(&mut self, directive: &str) -> Result<(), String> {
         let directive = directive.trim();
-        let (word, rest) = directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
+        let (word, rest) =
+            directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
         match word {
             "if" | "ifdef" | "ifndef" => self.0.push(vec![(word != "ifndef", condition(rest))]),
             "elif" | "else" | "endif" => {
-                let open = self.0.last_mut().ok_or_else(|| format!("#{word} without #if; repair the file"))?;
+                let open = self
+                    .0
+                    .last_mut()
+                    .ok_or_else(|| format!("#{word} without #if; repair the file"))?;
                 if let Some((holds, _)) = open.last_mut() {
                     *holds = !*holds;
                 }
@@ -39,7 +45,9 @@ impl Conditions {
     pub(super) fn and(&self, more: &str) -> Result<Option<String>, String> {
         let open = self.0.iter().flatten();
         if open.clone().map(|(_, part)| part.len() + " && ".len()).sum::<usize>() > LONGEST {
-            return Err(format!("the conditions around it have more than {LONGEST} characters; simplify them"));
+            return Err(format!(
+                "the conditions around it have more than {LONGEST} characters; simplify them"
+            ));
         }
         let open = open.map(|(holds, part)| if *holds { part.clone() } else { negated(part) });
         Ok(all(open.chain([more.to_owned()])))
@@ -109,8 +117,8 @@ pub(super) fn or(a: Truth, b: Truth) -> Truth {
 /// Parentheses and `!` deeper than this are not followed.
 const DEEPEST: usize = 64;
 
-/// The condition's value. `symbol` knows names; a comparison is asked for as `NAME == VALUE`. What is no such expression,
-/// or is too deep, is not known.
+/// The condition's value. `symbol` knows names; a comparison is asked for as `NAME == VALUE`. What
+/// is no such expression, or is too deep, is not known.
 pub(super) fn evaluate(text: &str, symbol: &mut dyn FnMut(&str) -> Truth) -> Truth {
     let text = text.replace("IS_ENABLED", " ");
     let words = tokens(&text);

@@ -1,12 +1,16 @@
-//! A small C preprocessor for kernel headers: what a header defines, given some macros, and the values of these.
+//! A small C preprocessor for kernel headers: what a header defines, given some macros, and the
+//! values of these.
 //!
-//! Directives, comments, line splices and macro expansion follow C as gcc reads it. Where a header could tell:
+//! Directives, comments, line splices and macro expansion follow C as gcc reads it. Where a header
+//! could tell:
 //!
-//! - nothing is predefined but what the caller passes, which goes for `__has_attribute(x)` and its kin, too;
-//! - in `#if`, an unknown name is 0; an unknown name with arguments, a comma, a shift wider than its operand and a
-//!   division by zero are errors;
-//! - the value of a macro is what the C expression has on a 64-bit target: `~0U` is 4294967295, `1 << 31` is negative.
-//!   One above `i64::MAX` wraps. A cast to a type whose name does not tell its width changes nothing.
+//! - nothing is predefined but what the caller passes, which goes for `__has_attribute(x)` and its
+//!   kin, too;
+//! - in `#if`, an unknown name is 0; an unknown name with arguments, a comma, a shift wider than
+//!   its operand and a division by zero are errors;
+//! - the value of a macro is what the C expression has on a 64-bit target: `~0U` is 4294967295, `1
+//!   << 31` is negative. One above `i64::MAX` wraps. A cast to a type whose name does not tell its
+//!   width changes nothing.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -14,22 +18,26 @@ use std::rc::Rc;
 use crate::Error;
 
 const MAX_FILE: usize = 4 << 20;
-/// Bytes that one unit may read, a file counted each time it is included, and characters that it may expand in all.
+/// Bytes that one unit may read, a file counted each time it is included, and characters that it
+/// may expand in all.
 const MAX_UNIT: usize = 64 << 20;
 const MAX_INCLUDES: usize = 64;
 /// Levels of `#if`, of macros within macros and of parentheses; also the parameters of one macro.
 const MAX_NESTING: usize = 256;
 /// Macros, lines and names that one unit may hold.
 const MAX_ITEMS: usize = 1 << 17;
-/// Characters that the expansion of one expression may pass through; `MAP_ASCII14SEG_ALPHANUM` takes 96 000.
+/// Characters that the expansion of one expression may pass through; `MAP_ASCII14SEG_ALPHANUM`
+/// takes 96 000.
 const MAX_EXPANSION: usize = 1 << 17;
 
 /// What a header and everything it includes come to.
 #[derive(Debug, Default)]
 pub struct Unit {
-    /// The live text outside directives, comments stripped and continued lines joined; nothing is expanded.
+    /// The live text outside directives, comments stripped and continued lines joined; nothing is
+    /// expanded.
     pub lines: Vec<Line>,
-    /// Included files that were not found, in order, the name as text; one that a macro computes stands as it is spelled.
+    /// Included files that were not found, in order, the name as text; one that a macro computes
+    /// stands as it is spelled.
     pub missing: Vec<Line>,
     /// Every live `#undef`, the name as text, whether or not it was defined.
     pub undefined: Vec<Line>,
@@ -73,22 +81,35 @@ struct Params {
 impl Unit {
     /// Preprocesses `text`, which errors call `file`.
     ///
-    /// A predefined name may carry parameters, as in `("__SYSCALL(nr, entry)", "")`. `include` gets the name between
-    /// the delimiters, and the file and the line that include it; it returns a path to show and the text, or `None` if
-    /// there is no such file, which is recorded and skipped.
+    /// A predefined name may carry parameters, as in `("__SYSCALL(nr, entry)", "")`. `include` gets
+    /// the name between the delimiters, and the file and the line that include it; it returns a
+    /// path to show and the text, or `None` if there is no such file, which is recorded and
+    /// skipped.
     ///
     /// # Errors
-    /// A live `#error`, a malformed directive, an unbalanced conditional, an exceeded limit, or an error of `include`.
+    /// A live `#error`, a malformed directive, an unbalanced conditional, an exceeded limit, or an
+    /// error of `include`.
     pub fn preprocess(
         file: &str,
         text: &str,
         predefined: &[(impl AsRef<str>, impl AsRef<str>)],
         include: impl FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>,
     ) -> Result<Self, Error> {
-        let mut reader =
-            Reader { unit: Self::default(), include, once: HashSet::new(), bytes: 0, definitions: 0, expanded: 0 };
+        let mut reader = Reader {
+            unit: Self::default(),
+            include,
+            once: HashSet::new(),
+            bytes: 0,
+            definitions: 0,
+            expanded: 0,
+        };
         for (name, body) in predefined {
-            reader.define(&"<predefined>".into(), 0, &format!("{} {}", name.as_ref(), body.as_ref()), None)?;
+            reader.define(
+                &"<predefined>".into(),
+                0,
+                &format!("{} {}", name.as_ref(), body.as_ref()),
+                None,
+            )?;
         }
         reader.file(file, text, 0)?;
         Ok(reader.unit)
@@ -101,20 +122,23 @@ impl Unit {
         macros
     }
 
-    /// The integer that an object-like macro stands for, through other macros. `None` if it stands for something else:
-    /// nothing, a string, a name that is no macro, a call, a `sizeof`.
+    /// The integer that an object-like macro stands for, through other macros. `None` if it stands
+    /// for something else: nothing, a string, a name that is no macro, a call, a `sizeof`.
     ///
     /// # Errors
     /// A division by zero, or an expansion beyond the limits.
     pub fn value(&self, name: &str) -> Result<Option<i64>, Error> {
         match self.macros.get(name) {
-            Some(m) if m.params.is_none() => self.integer(name, &HashMap::new(), &mut 0, &m.file, m.line),
+            Some(m) if m.params.is_none() => {
+                self.integer(name, &HashMap::new(), &mut 0, &m.file, m.line)
+            }
             _ => Ok(None),
         }
     }
 
-    /// Name, value and place of the constants of every `enum` in [`Unit::lines`]. One whose value cannot be told from
-    /// them is left out, and so are those that count on from it and one that a macro hides.
+    /// Name, value and place of the constants of every `enum` in [`Unit::lines`]. One whose value
+    /// cannot be told from them is left out, and so are those that count on from it and one
+    /// that a macro hides.
     ///
     /// # Errors
     /// An `enum` without an end, a division by zero, or an expansion beyond the limits.
@@ -123,7 +147,9 @@ impl Unit {
         let mut known = HashMap::new();
         let mut expanded = 0;
         let lines = self.lines.iter();
-        let mut tokens = lines.flat_map(|line| lex(&line.text).into_iter().map(move |t| (t.text, line))).peekable();
+        let mut tokens = lines
+            .flat_map(|line| lex(&line.text).into_iter().map(move |t| (t.text, line)))
+            .peekable();
         while let Some((word, opened)) = tokens.next() {
             if word != "enum" {
                 continue;
@@ -135,7 +161,11 @@ impl Unit {
             let (mut next, mut depth, mut entry) = (Some(0), 0, Vec::new());
             while depth >= 0 {
                 let Some((text, line)) = tokens.next() else {
-                    return Err(Error::new(&*opened.file, opened.line, "this enum has no `}`; is the file cut off?"));
+                    return Err(Error::new(
+                        &*opened.file,
+                        opened.line,
+                        "this enum has no `}`; is the file cut off?",
+                    ));
                 };
                 depth += match &*text {
                     "(" | "[" | "{" => 1,
@@ -149,13 +179,19 @@ impl Unit {
                 let mut parts = std::mem::take(&mut entry).into_iter();
                 let Some((name, line)) = parts.next() else { continue };
                 let rest: Vec<_> = parts.map(|(text, _)| text).collect();
-                // Other than in `#define A A`, such a name is not the enumerator's, or does not mean it any more.
-                let hidden = self.macros.get(&name).is_some_and(|m| m.params.is_none() && m.body != name);
+                // Other than in `#define A A`, such a name is not the enumerator's, or does not
+                // mean it any more.
+                let hidden =
+                    self.macros.get(&name).is_some_and(|m| m.params.is_none() && m.body != name);
                 let value = match rest.split_first() {
                     _ if hidden => None,
-                    Some((sign, value)) if sign == "=" => {
-                        self.integer(&value.join(" "), &known, &mut expanded, &line.file, line.line)?
-                    }
+                    Some((sign, value)) if sign == "=" => self.integer(
+                        &value.join(" "),
+                        &known,
+                        &mut expanded,
+                        &line.file,
+                        line.line,
+                    )?,
                     None => next,
                     Some(_) => None,
                 };
@@ -169,18 +205,26 @@ impl Unit {
         Ok(found)
     }
 
-    /// A text of this unit with the macros expanded as they are at its end, token by token; what the expansion costs
-    /// is added to `expanded`.
+    /// A text of this unit with the macros expanded as they are at its end, token by token; what
+    /// the expansion costs is added to `expanded`.
     ///
     /// # Errors
     /// A call of a macro with the wrong number of arguments, or an expansion beyond the limits.
-    pub fn expand(&self, text: &str, at: &Line, expanded: &mut usize) -> Result<Vec<String>, Error> {
+    pub fn expand(
+        &self,
+        text: &str,
+        at: &Line,
+        expanded: &mut usize,
+    ) -> Result<Vec<String>, Error> {
         let limit = MAX_UNIT.min(*expanded + MAX_EXPANSION);
         let (active, depth) = (Vec::new(), 0);
-        let mut expander = Expander { macros: &self.macros, directive: false, active, depth, expanded, limit };
+        let mut expander =
+            Expander { macros: &self.macros, directive: false, active, depth, expanded, limit };
         match expander.charge(text.len()).and_then(|()| expander.expand(lex(text))) {
             Ok(tokens) => Ok(tokens.into_iter().map(|token| token.text).collect()),
-            Err(Fault::NotInteger(what) | Fault::Fatal(what)) => Err(Error::new(&*at.file, at.line, what)),
+            Err(Fault::NotInteger(what) | Fault::Fatal(what)) => {
+                Err(Error::new(&*at.file, at.line, what))
+            }
         }
     }
 
@@ -188,7 +232,12 @@ impl Unit {
     ///
     /// # Errors
     /// As with [`Unit::value`].
-    pub fn number(&self, text: &str, at: &Line, expanded: &mut usize) -> Result<Option<i64>, Error> {
+    pub fn number(
+        &self,
+        text: &str,
+        at: &Line,
+        expanded: &mut usize,
+    ) -> Result<Option<i64>, Error> {
         self.integer(text, &HashMap::new(), expanded, &at.file, at.line)
     }
 
@@ -208,17 +257,32 @@ impl Unit {
     }
 
     /// Without `known`, the rules of `#if` apply.
-    fn evaluate(&self, text: &str, known: Option<&Known>, expanded: &mut usize) -> Result<i64, Fault> {
+    fn evaluate(
+        &self,
+        text: &str,
+        known: Option<&Known>,
+        expanded: &mut usize,
+    ) -> Result<i64, Fault> {
         let directive = known.is_none();
         let limit = MAX_UNIT.min(*expanded + MAX_EXPANSION);
-        let mut expander = Expander { macros: &self.macros, directive, active: Vec::new(), depth: 0, expanded, limit };
+        let mut expander = Expander {
+            macros: &self.macros,
+            directive,
+            active: Vec::new(),
+            depth: 0,
+            expanded,
+            limit,
+        };
         expander.charge(text.len())?;
         let tokens = expander.expand(lex(text))?;
-        let mut parser = Parser { tokens: &tokens, known, int_bits: if directive { 64 } else { 32 }, depth: 0 };
+        let mut parser =
+            Parser { tokens: &tokens, known, int_bits: if directive { 64 } else { 32 }, depth: 0 };
         let value = parser.expression(true)?;
         match parser.tokens.first() {
             None => Ok(value.value as i64),
-            Some(token) => not_integer(format!("`{}` does not continue the expression", token.text)),
+            Some(token) => {
+                not_integer(format!("`{}` does not continue the expression", token.text))
+            }
         }
     }
 }
@@ -250,7 +314,11 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
     fn file(&mut self, file: &str, text: &str, depth: usize) -> Result<(), Error> {
         self.bytes += text.len();
         if text.len() > MAX_FILE || self.bytes > MAX_UNIT {
-            let (what, limit) = if text.len() > MAX_FILE { ("bytes", MAX_FILE) } else { ("bytes in all", MAX_UNIT) };
+            let (what, limit) = if text.len() > MAX_FILE {
+                ("bytes", MAX_FILE)
+            } else {
+                ("bytes in all", MAX_UNIT)
+            };
             return Err(Error::new(file, 1, too_large(what, limit)));
         }
         let path: Rc<str> = file.into();
@@ -279,22 +347,31 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
                 }
                 "if" | "ifdef" | "ifndef" => {
                     let holds = live && self.holds(word, rest, file, line)?;
-                    open.push(Condition { line, live: holds, waiting: live && !holds, ended: false });
+                    open.push(Condition {
+                        line,
+                        live: holds,
+                        waiting: live && !holds,
+                        ended: false,
+                    });
                 }
                 "elif" | "elifdef" | "elifndef" | "else" => match open.last_mut() {
                     Some(condition) if !condition.ended => {
                         condition.ended = word == "else";
                         let as_if = &word["el".len()..];
-                        condition.live =
-                            condition.waiting && (condition.ended || self.holds(as_if, rest, file, line)?);
+                        condition.live = condition.waiting
+                            && (condition.ended || self.holds(as_if, rest, file, line)?);
                         condition.waiting &= !condition.live;
                     }
                     Some(Condition { line, .. }) => {
-                        return fail(&format!("the #if of line {line} had its #else; remove this #{word}"));
+                        return fail(&format!(
+                            "the #if of line {line} had its #else; remove this #{word}"
+                        ));
                     }
                     None => return fail(&format!("#{word} without an #if; is the file cut off?")),
                 },
-                "endif" if open.pop().is_none() => return fail("#endif without an #if; is the file cut off?"),
+                "endif" if open.pop().is_none() => {
+                    return fail("#endif without an #if; is the file cut off?");
+                }
                 "endif" => {}
                 _ if !live => {}
                 "define" => self.define(&path, line, rest, comment)?,
@@ -307,14 +384,20 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
                     self.unit.undefined.push(place(name));
                 }
                 "include" => self.include(&path, line, rest, depth)?,
-                "error" => return fail(&format!("#error {rest}; predefine what this header asks for")),
+                "error" => {
+                    return fail(&format!("#error {rest}; predefine what this header asks for"));
+                }
                 "pragma" if rest == "once" => {
                     self.once.insert(file.to_owned());
                 }
                 "pragma" | "warning" | "line" | "ident" => {}
                 // A lone `#`, and the `# 1 "file"` that preprocessors leave behind.
                 "" if rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit()) => {}
-                _ => return fail(&format!("`{text}` is no directive that this reader knows; is it a C header?")),
+                _ => {
+                    return fail(&format!(
+                        "`{text}` is no directive that this reader knows; is it a C header?"
+                    ));
+                }
             }
         }
         match open.last() {
@@ -325,14 +408,22 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
         }
     }
 
-    fn include(&mut self, from: &Rc<str>, line: usize, rest: &str, depth: usize) -> Result<(), Error> {
+    fn include(
+        &mut self,
+        from: &Rc<str>,
+        line: usize,
+        rest: &str,
+        depth: usize,
+    ) -> Result<(), Error> {
         let within = |open, close| rest.strip_prefix(open)?.split_once(close).map(|(name, _)| name);
         let (name, found) = match within('<', '>').or_else(|| within('"', '"')) {
             Some(name) => (name, (self.include)(name, (from, line))?),
             None => (rest, None),
         };
         match found {
-            None => self.unit.missing.push(Line { file: from.clone(), line, text: name.to_owned() }),
+            None => {
+                self.unit.missing.push(Line { file: from.clone(), line, text: name.to_owned() })
+            }
             Some((file, _)) if self.once.contains(&file) => {}
             Some(_) if depth == MAX_INCLUDES => {
                 return Err(Error::new(&**from, line, too_large("nested includes", MAX_INCLUDES)));
@@ -348,7 +439,9 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
                 Ok(value) => return Ok(value != 0),
                 Err(Fault::Fatal(what)) => what,
                 Err(Fault::NotInteger(what)) => {
-                    format!("{what}; predefine what `{rest}` calls, or make it an integer expression")
+                    format!(
+                        "{what}; predefine what `{rest}` calls, or make it an integer expression"
+                    )
                 }
             },
             (_, "") => format!("#{word} without a name; add one"),
@@ -357,19 +450,32 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
         Err(Error::new(file, line, what))
     }
 
-    fn define(&mut self, file: &Rc<str>, line: usize, text: &str, comment: Option<String>) -> Result<(), Error> {
+    fn define(
+        &mut self,
+        file: &Rc<str>,
+        line: usize,
+        text: &str,
+        comment: Option<String>,
+    ) -> Result<(), Error> {
         let (name, rest) = split_name(text);
         let parsed = match rest.strip_prefix('(') {
-            Some(rest) => rest.split_once(')').and_then(|(list, body)| Some((Some(Params::parse(list)?), body))),
+            Some(rest) => rest
+                .split_once(')')
+                .and_then(|(list, body)| Some((Some(Params::parse(list)?), body))),
             None => Some((None, rest)),
         };
         let Some((params, body)) = parsed.filter(|_| !name.is_empty()) else {
-            let what = format!("`{text}` cannot be defined; write a name and, in parentheses, at most 256 parameters");
+            let what = format!(
+                "`{text}` cannot be defined; write a name and, in parentheses, at most 256 parameters"
+            );
             return Err(Error::new(&**file, line, what));
         };
         self.definitions += 1;
-        let (name, body, file, order) = (name.to_owned(), body.trim().to_owned(), file.clone(), self.definitions);
-        self.unit.macros.insert(name.clone(), Macro { name, body, comment, file, line, params, order });
+        let (name, body, file, order) =
+            (name.to_owned(), body.trim().to_owned(), file.clone(), self.definitions);
+        self.unit
+            .macros
+            .insert(name.clone(), Macro { name, body, comment, file, line, params, order });
         Ok(())
     }
 }
@@ -377,7 +483,8 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
 impl Params {
     fn parse(list: &str) -> Option<Self> {
         let fixed = list.trim_end().strip_suffix("...");
-        let mut names: Vec<_> = fixed.unwrap_or(list).split(',').map(|name| name.trim().to_owned()).collect();
+        let mut names: Vec<_> =
+            fixed.unwrap_or(list).split(',').map(|name| name.trim().to_owned()).collect();
         if names.last()?.is_empty() && (fixed.is_some() || names.len() == 1) {
             names.pop();
             names.extend(fixed.map(|_| "__VA_ARGS__".to_owned()));
@@ -395,8 +502,12 @@ struct Logical {
     comment: Option<String>,
 }
 
-/// The next line: what `\` splits and what a comment spans is joined, and a blank stands for every comment.
-fn logical_line<'a>(file: &str, lines: &mut impl Iterator<Item = (usize, &'a str)>) -> Result<Option<Logical>, Error> {
+/// The next line: what `\` splits and what a comment spans is joined, and a blank stands for every
+/// comment.
+fn logical_line<'a>(
+    file: &str,
+    lines: &mut impl Iterator<Item = (usize, &'a str)>,
+) -> Result<Option<Logical>, Error> {
     let mut joined: Option<Logical> = None;
     let mut open: Option<(usize, String)> = None;
     while let Some((at, mut piece)) = lines.next() {
@@ -406,7 +517,8 @@ fn logical_line<'a>(file: &str, lines: &mut impl Iterator<Item = (usize, &'a str
             piece = lines.next().map_or("", |(_, next)| next);
         }
         line += piece;
-        let out = joined.get_or_insert(Logical { line: at + 1, text: String::new(), comment: None });
+        let out =
+            joined.get_or_insert(Logical { line: at + 1, text: String::new(), comment: None });
         let mut rest = &*line;
         while !rest.is_empty() {
             if let Some((_, said)) = &mut open {
@@ -438,7 +550,9 @@ fn logical_line<'a>(file: &str, lines: &mut impl Iterator<Item = (usize, &'a str
     }
     match open {
         None => Ok(joined),
-        Some((line, _)) => Err(Error::new(file, line, "this comment has no `*/`; is the file cut off?")),
+        Some((line, _)) => {
+            Err(Error::new(file, line, "this comment has no `*/`; is the file cut off?"))
+        }
     }
 }
 
@@ -449,7 +563,8 @@ fn tidy(comment: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// The length of the string or character constant that `text` begins with; one without an end takes all.
+/// The length of the string or character constant that `text` begins with; one without an end takes
+/// all.
 fn literal_len(text: &str) -> usize {
     let mut escaped = true;
     let ends = |(at, byte): (usize, u8)| {
@@ -474,7 +589,8 @@ fn split_name(text: &str) -> (&str, &str) {
     text.split_at(if text.starts_with(|c: char| c.is_ascii_digit()) { 0 } else { end })
 }
 
-/// A preprocessing token, whose first character tells its kind. An empty one stands for an empty argument beside `##`.
+/// A preprocessing token, whose first character tells its kind. An empty one stands for an empty
+/// argument beside `##`.
 #[derive(Clone)]
 struct Token {
     text: String,
@@ -493,7 +609,8 @@ impl Token {
 }
 
 fn lex(text: &str) -> Vec<Token> {
-    const PAIRS: [&str; 12] = ["<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "##", "++", "--", "->"];
+    const PAIRS: [&str; 12] =
+        ["<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "##", "++", "--", "->"];
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -511,7 +628,10 @@ fn lex(text: &str) -> Vec<Token> {
         } else if name_char(first) {
             split_name(rest).0.len()
         } else {
-            PAIRS.iter().find(|pair| rest.starts_with(**pair)).map_or(first.len_utf8(), |pair| pair.len())
+            PAIRS
+                .iter()
+                .find(|pair| rest.starts_with(**pair))
+                .map_or(first.len_utf8(), |pair| pair.len())
         };
         tokens.push(Token::new(&rest[..len]));
         rest = rest[len..].trim_start();
@@ -569,7 +689,9 @@ impl Expander<'_> {
             }
             token.spent |= self.active.contains(&&*token.text);
             let found = self.macros.get(&token.text).filter(|_| !token.spent);
-            let Some(found) = found.filter(|m| m.params.is_none() || self.at_parenthesis(&mut work)) else {
+            let Some(found) =
+                found.filter(|m| m.params.is_none() || self.at_parenthesis(&mut work))
+            else {
                 out.push(token);
                 continue;
             };
@@ -598,7 +720,8 @@ impl Expander<'_> {
         }
     }
 
-    /// Whether a `(` follows, be it after the expansion that ends here: the arguments may stand outside of it.
+    /// Whether a `(` follows, be it after the expansion that ends here: the arguments may stand
+    /// outside of it.
     fn at_parenthesis(&mut self, work: &mut Vec<Work>) -> bool {
         let next = self.next(work);
         let found = next.as_ref().is_some_and(|token| token.is("("));
@@ -609,14 +732,22 @@ impl Expander<'_> {
     fn defined(&mut self, work: &mut Vec<Work>) -> Result<Token, Fault> {
         let enclosed = self.at_parenthesis(work) && self.next(work).is_some();
         match self.next(work) {
-            Some(name) if is_name(&name.text) && (!enclosed || self.next(work).is_some_and(|t| t.is(")"))) => {
+            Some(name)
+                if is_name(&name.text)
+                    && (!enclosed || self.next(work).is_some_and(|t| t.is(")"))) =>
+            {
                 Ok(Token::new(if self.macros.contains_key(&name.text) { "1" } else { "0" }))
             }
             _ => not_integer("`defined` takes one name"),
         }
     }
 
-    fn arguments(&mut self, of: &Macro, params: &Params, work: &mut Vec<Work>) -> Result<Vec<Vec<Token>>, Fault> {
+    fn arguments(
+        &mut self,
+        of: &Macro,
+        params: &Params,
+        work: &mut Vec<Work>,
+    ) -> Result<Vec<Vec<Token>>, Fault> {
         let count = params.names.len();
         let mut args = Vec::new();
         let mut arg = Vec::new();
@@ -642,7 +773,11 @@ impl Expander<'_> {
                     if args.len() == count {
                         return Ok(args);
                     }
-                    return not_integer(format!("`{}` takes {count} arguments, not {}", of.name, args.len()));
+                    return not_integer(format!(
+                        "`{}` takes {count} arguments, not {}",
+                        of.name,
+                        args.len()
+                    ));
                 }
                 _ => arg.push(token),
             }
@@ -654,7 +789,8 @@ impl Expander<'_> {
     fn substitute(&mut self, found: &Macro, args: &[Vec<Token>]) -> Result<Vec<Token>, Fault> {
         self.charge(found.body.len())?;
         let params = found.params.as_ref().map_or(&[][..], |params| &params.names);
-        let expanded: Vec<_> = args.iter().map(|arg| self.expand(arg.clone())).collect::<Result<_, _>>()?;
+        let expanded: Vec<_> =
+            args.iter().map(|arg| self.expand(arg.clone())).collect::<Result<_, _>>()?;
         let mut out: Vec<Token> = Vec::new();
         let mut paste = false;
         let mut body = lex(&found.body).into_iter().peekable();
@@ -673,7 +809,9 @@ impl Expander<'_> {
             for (at, token) in operand.iter().enumerate() {
                 self.charge(token.text.len())?;
                 match out.last_mut() {
-                    Some(left) if paste && at == 0 => *left = Token::new(format!("{}{}", left.text, token.text)),
+                    Some(left) if paste && at == 0 => {
+                        *left = Token::new(format!("{}{}", left.text, token.text))
+                    }
                     _ => out.push(token.clone()),
                 }
             }
@@ -752,7 +890,8 @@ impl Int {
     }
 }
 
-/// Width of the type that `words` name and whether it is unsigned, if they tell: `unsigned long`, `__u32`, `uint8_t`.
+/// Width of the type that `words` name and whether it is unsigned, if they tell: `unsigned long`,
+/// `__u32`, `uint8_t`.
 fn type_of(words: &[Token]) -> Option<(u32, bool)> {
     let mut bits = None;
     for word in words {
@@ -811,13 +950,16 @@ impl<'a> Parser<'a> {
     }
 
     fn binary(&mut self, lowest: usize, live: bool) -> Result<Int, Fault> {
-        const LEVELS: [&str; 10] = ["||", "&&", "|", "^", "&", "== !=", "< > <= >=", "<< >>", "+ -", "* / %"];
+        const LEVELS: [&str; 10] =
+            ["||", "&&", "|", "^", "&", "== !=", "< > <= >=", "<< >>", "+ -", "* / %"];
         let mut left = self.unary(live)?;
         while let Some((operator, rest)) = self.tokens.split_first() {
-            let level = LEVELS.iter().position(|level| level.split(' ').any(|text| operator.is(text)));
+            let level =
+                LEVELS.iter().position(|level| level.split(' ').any(|text| operator.is(text)));
             let Some(level) = level.filter(|level| *level >= lowest) else { break };
             self.tokens = rest;
-            let decided = operator.is("||") && left.value != 0 || operator.is("&&") && left.value == 0;
+            let decided =
+                operator.is("||") && left.value != 0 || operator.is("&&") && left.value == 0;
             let right = self.binary(level + 1, live && !decided)?;
             left = self.apply(&operator.text, left, right, live)?;
         }
@@ -838,13 +980,19 @@ impl<'a> Parser<'a> {
             "<=" => self.truth(x <= y),
             ">=" => self.truth(x >= y),
             "<<" | ">>" => match u32::try_from(right.value).ok().filter(|by| *by < left.bits) {
-                Some(by) if operator == "<<" => Int::new(left.value << by, left.bits, left.unsigned),
+                Some(by) if operator == "<<" => {
+                    Int::new(left.value << by, left.bits, left.unsigned)
+                }
                 Some(by) => Int { value: left.value >> by, ..left },
-                None if live => return not_integer(format!("a shift by {} is undefined", right.value)),
+                None if live => {
+                    return not_integer(format!("a shift by {} is undefined", right.value));
+                }
                 None => left,
             },
             "/" | "%" if y == 0 && live => {
-                return Err(Fault::Fatal("a division by zero; correct the macros it comes from".to_owned()));
+                return Err(Fault::Fatal(
+                    "a division by zero; correct the macros it comes from".to_owned(),
+                ));
             }
             "/" | "%" if y == 0 => a,
             "/" => int(x / y),
@@ -859,14 +1007,17 @@ impl<'a> Parser<'a> {
     }
 
     fn unary(&mut self, live: bool) -> Result<Int, Fault> {
-        let Some((token, rest)) = self.tokens.split_first() else { return not_integer("an operand is missing") };
+        let Some((token, rest)) = self.tokens.split_first() else {
+            return not_integer("an operand is missing");
+        };
         self.deeper()?;
         self.tokens = rest;
         let value = match &*token.text {
             "(" => match self.cast() {
                 Some(words) => {
                     let int = self.unary(live)?;
-                    type_of(words).map_or(int, |(bits, unsigned)| Int::new(int.value, bits, unsigned))
+                    type_of(words)
+                        .map_or(int, |(bits, unsigned)| Int::new(int.value, bits, unsigned))
                 }
                 None => {
                     let int = self.expression(live)?;
@@ -896,12 +1047,18 @@ impl<'a> Parser<'a> {
 
     fn operand(&self, text: &str) -> Option<Int> {
         match self.known {
-            _ if text.starts_with('\'') => Some(Int::new(Int::character(text)?, self.int_bits, false)),
+            _ if text.starts_with('\'') => {
+                Some(Int::new(Int::character(text)?, self.int_bits, false))
+            }
             _ if !is_name(text) => Int::parse(text, self.int_bits),
             None => Some(self.truth(false)),
             Some(known) => {
                 let value = *known.get(text)?;
-                Some(Int::new(value.into(), if i32::try_from(value).is_ok() { 32 } else { 64 }, false))
+                Some(Int::new(
+                    value.into(),
+                    if i32::try_from(value).is_ok() { 32 } else { 64 },
+                    false,
+                ))
             }
         }
     }
@@ -910,11 +1067,16 @@ impl<'a> Parser<'a> {
         Int::new(holds.into(), self.int_bits, false)
     }
 
-    /// Takes the rest of a cast, whose `(` was taken: names without a value, before an operand. Where that could as
-    /// well be an operator or the arguments of a call, they must be the names of types.
+    /// Takes the rest of a cast, whose `(` was taken: names without a value, before an operand.
+    /// Where that could as well be an operator or the arguments of a call, they must be the
+    /// names of types.
     fn cast(&mut self) -> Option<&'a [Token]> {
         let known = self.known?;
-        let count = self.tokens.iter().take_while(|t| is_name(&t.text) && !known.contains_key(&t.text)).count();
+        let count = self
+            .tokens
+            .iter()
+            .take_while(|t| is_name(&t.text) && !known.contains_key(&t.text))
+            .count();
         let (words, rest) = self.tokens.split_at(count);
         let [close, operand, ..] = rest else { return None };
         let cast = match &*operand.text {
@@ -934,7 +1096,11 @@ impl<'a> Parser<'a> {
 mod tests {
     use super::*;
 
-    fn with(text: &str, predefined: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Unit, String> {
+    fn with(
+        text: &str,
+        predefined: &[(&str, &str)],
+        files: &[(&str, &str)],
+    ) -> Result<Unit, String> {
         let find = |name: &str, _: (&str, usize)| {
             let found = files.iter().find(|(path, _)| *path == name);
             Ok(found.map(|(path, text)| (path.to_string(), text.to_string())))
@@ -997,7 +1163,11 @@ mod tests {
 # 7 "y"
 #warning don't"#,
         );
-        let seen: Vec<_> = unit.macros().iter().map(|m| (&*m.name, &*m.body, m.comment.as_deref(), m.line)).collect();
+        let seen: Vec<_> = unit
+            .macros()
+            .iter()
+            .map(|m| (&*m.name, &*m.body, m.comment.as_deref(), m.line))
+            .collect();
         assert_eq!(
             seen,
             [
@@ -1007,17 +1177,31 @@ mod tests {
                 ("A", "3", None, 11)
             ]
         );
-        let undefined: Vec<_> = unit.undefined.iter().map(|line| (&*line.text, line.line)).collect();
+        let undefined: Vec<_> =
+            unit.undefined.iter().map(|line| (&*line.text, line.line)).collect();
         assert_eq!(undefined, [("D", 9), ("Z", 10)]);
         assert_eq!(
-            with("#if F(2) == 3 && X\n1\n#endif", &[("F(x)", "x + 1"), ("X", "1")], &[]).unwrap().lines.len(),
+            with("#if F(2) == 3 && X\n1\n#endif", &[("F(x)", "x + 1"), ("X", "1")], &[])
+                .unwrap()
+                .lines
+                .len(),
             1
         );
-        for wrong in ["#define", "#define 1", "#define F(", "#define F(a,)", "#define F(..., a)", "#define F(a b)"] {
+        for wrong in [
+            "#define",
+            "#define 1",
+            "#define F(",
+            "#define F(a,)",
+            "#define F(..., a)",
+            "#define F(a b)",
+        ] {
             assert!(fails(wrong).contains("cannot be defined"), "{wrong}");
         }
         assert_eq!(fails("#undef"), "a.h:1: #undef without a name; add one");
-        assert_eq!(fails("\n#frob x"), "a.h:2: `#frob x` is no directive that this reader knows; is it a C header?");
+        assert_eq!(
+            fails("\n#frob x"),
+            "a.h:2: `#frob x` is no directive that this reader knows; is it a C header?"
+        );
     }
 
     #[test]
@@ -1034,26 +1218,36 @@ mod tests {
         assert_eq!(lines(&["D"]), "6");
         // What cannot be live is not evaluated.
         assert_eq!(
-            texts(&unit("#if 1\nx\n#elif 1 / 0\n#endif\n#if 0\n#if 1 / 0\n#frob\n#error\n#endif\n#endif")),
+            texts(&unit(
+                "#if 1\nx\n#elif 1 / 0\n#endif\n#if 0\n#if 1 / 0\n#frob\n#error\n#endif\n#endif"
+            )),
             ["x"]
         );
     }
 
     #[test]
     fn an_unbalanced_conditional_names_its_line() {
-        assert_eq!(fails("\n#if 1\n#if 1\n#endif"), "a.h:2: this conditional has no #endif; is the file cut off?");
+        assert_eq!(
+            fails("\n#if 1\n#if 1\n#endif"),
+            "a.h:2: this conditional has no #endif; is the file cut off?"
+        );
         assert_eq!(
             fails("\n#if 1\n#else\n#elif 1\n#endif"),
             "a.h:4: the #if of line 2 had its #else; remove this #elif"
         );
         assert_eq!(fails("#else"), "a.h:1: #else without an #if; is the file cut off?");
-        assert_eq!(fails("#if 0\n#endif\n#endif"), "a.h:3: #endif without an #if; is the file cut off?");
+        assert_eq!(
+            fails("#if 0\n#endif\n#endif"),
+            "a.h:3: #endif without an #if; is the file cut off?"
+        );
         assert_eq!(fails("#ifdef\n#endif"), "a.h:1: #ifdef without a name; add one");
         assert_eq!(
             fails("#error odd \\\nbyte order"),
             "a.h:1: #error odd byte order; predefine what this header asks for"
         );
-        assert!(fails(&"#if 1\n".repeat(257)).starts_with("a.h:257: more than 256 nested conditionals"));
+        assert!(
+            fails(&"#if 1\n".repeat(257)).starts_with("a.h:257: more than 256 nested conditionals")
+        );
     }
 
     #[test]
@@ -1073,14 +1267,21 @@ mod tests {
         ] {
             assert!(holds(yes), "{yes}");
         }
-        for wrong in
-            ["", "1 +", "(1", "1)", "NONE(1)", "1 2", "\"s\"", "1.5", "09", "0xe+1", "1uu", "'\\377'", "--1", "1 = 1"]
-        {
-            assert!(fails(&format!("#if {wrong}\n#endif")).ends_with("an integer expression"), "{wrong}");
+        for wrong in [
+            "", "1 +", "(1", "1)", "NONE(1)", "1 2", "\"s\"", "1.5", "09", "0xe+1", "1uu",
+            "'\\377'", "--1", "1 = 1",
+        ] {
+            assert!(
+                fails(&format!("#if {wrong}\n#endif")).ends_with("an integer expression"),
+                "{wrong}"
+            );
         }
         assert!(fails("#if 1 << 64\n#endif").contains("a shift by 64 is undefined"));
         assert!(fails("#if defined(1)\n#endif").contains("`defined` takes one name"));
-        assert_eq!(fails("#if 1 / X\n#endif"), "a.h:1: a division by zero; correct the macros it comes from");
+        assert_eq!(
+            fails("#if 1 / X\n#endif"),
+            "a.h:1: a division by zero; correct the macros it comes from"
+        );
     }
 
     #[test]
@@ -1125,8 +1326,13 @@ yes
             ["TWICE", "GLUE", "V2", "V3", "V4", "V7", "V8"].each_ref().map(value),
             [3, 8, 9, 6, 5, 10, 5].map(Some)
         );
-        assert_eq!(["A", "SELF", "F", "G", "NONE", "V1", "V5", "V6"].each_ref().map(value), [None; 8]);
-        assert!(fails("#define f(a) a\n#if f(1, 2)\n#endif").contains("`f` takes 1 arguments, not 2"));
+        assert_eq!(
+            ["A", "SELF", "F", "G", "NONE", "V1", "V5", "V6"].each_ref().map(value),
+            [None; 8]
+        );
+        assert!(
+            fails("#define f(a) a\n#if f(1, 2)\n#endif").contains("`f` takes 1 arguments, not 2")
+        );
         assert!(fails("#define f(a) a\n#if f(1\n#endif").contains("`f(` has no `)`"));
     }
 
@@ -1193,21 +1399,27 @@ yes
 #include \"once.h\"
 #include NAME";
         let unit = with(text, &[("_MIPS_SIM", "_MIPS_SIM_ABI64")], &files).unwrap();
-        let missing: Vec<_> = unit.missing.iter().map(|missing| (missing.line, &*missing.text)).collect();
+        let missing: Vec<_> =
+            unit.missing.iter().map(|missing| (missing.line, &*missing.text)).collect();
         assert_eq!(missing, [(5, "asm/unistd_n64.h"), (11, "NAME")]);
         assert_eq!(texts(&unit), ["g", "o"]);
         assert_eq!((&*unit.lines[1].file, unit.lines[1].line), ("once.h", 2));
         assert_eq!(unit.value("__NR_Linux").unwrap(), Some(5000));
         assert_eq!(unit.macros()[0].file.as_ref(), "<predefined>");
         assert!(
-            with("#include <loop.h>", &[], &files).unwrap_err().starts_with("loop.h:1: more than 64 nested includes")
+            with("#include <loop.h>", &[], &files)
+                .unwrap_err()
+                .starts_with("loop.h:1: more than 64 nested includes")
         );
         assert!(
-            with("#include <open.h>", &[], &files).unwrap_err().starts_with("open.h:2: this conditional has no #endif")
+            with("#include <open.h>", &[], &files)
+                .unwrap_err()
+                .starts_with("open.h:2: this conditional has no #endif")
         );
-        let refused = Unit::preprocess("a.h", "\n#include \"b.h\"", &[("", ""); 0], |name, (from, line)| {
-            Err(Error::new(from, line, name))
-        });
+        let refused =
+            Unit::preprocess("a.h", "\n#include \"b.h\"", &[("", ""); 0], |name, (from, line)| {
+                Err(Error::new(from, line, name))
+            });
         assert_eq!(refused.unwrap_err().to_string(), "a.h:2: b.h");
     }
 
@@ -1225,7 +1437,10 @@ __SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \\
 #define __NR_fcntl __NR3264_fcntl",
         );
         assert_eq!(texts(&unit), ["__SC_COMP_3264(__NR3264_fcntl, sys_fcntl64, \tsys_fcntl)"]);
-        assert_eq!((unit.value("__NR_x").unwrap(), unit.value("__NR_fcntl").unwrap()), (Some(259), Some(25)));
+        assert_eq!(
+            (unit.value("__NR_x").unwrap(), unit.value("__NR_fcntl").unwrap()),
+            (Some(259), Some(25))
+        );
     }
 
     #[test]
@@ -1247,7 +1462,8 @@ enum e v; struct { enum { I = C, J = MAX(I, 2), K __attribute__((x)), L = ~0U, B
 enum e f(enum e);";
         let unit = unit(text);
         let found = unit.enumerators().unwrap();
-        let seen: Vec<_> = found.iter().map(|(name, value, line)| (&**name, *value, line.line)).collect();
+        let seen: Vec<_> =
+            found.iter().map(|(name, value, line)| (&**name, *value, line.line)).collect();
         let expected = [
             ("A", 0, 2),
             ("B", 1, 3),
@@ -1261,33 +1477,51 @@ enum e f(enum e);";
         ];
         assert_eq!(seen, expected);
         let cut = with("x\nenum {\nA,", &[], &[]).unwrap();
-        assert_eq!(cut.enumerators().unwrap_err().to_string(), "a.h:2: this enum has no `}`; is the file cut off?");
+        assert_eq!(
+            cut.enumerators().unwrap_err().to_string(),
+            "a.h:2: this enum has no `}`; is the file cut off?"
+        );
     }
 
     #[test]
     fn hostile_input_is_refused_in_time() {
         let many = |count, piece: fn(usize) -> String| (0..count).map(piece).collect::<String>();
-        let doubling = many(40, |n| format!("#define X{n} X{} + X{0}\n", n + 1)) + "#define X40 1\n#if X0\n#endif";
+        let doubling = many(40, |n| format!("#define X{n} X{} + X{0}\n", n + 1))
+            + "#define X40 1\n#if X0\n#endif";
         assert!(fails(&doubling).contains("more than 131072 characters in expansions"));
-        let growing =
-            many(40, |n| format!("#define X{n}(a) X{}(a##a)\n", n + 1)) + "#define X40(a) a\n#if X0(1)\n#endif";
+        let growing = many(40, |n| format!("#define X{n}(a) X{}(a##a)\n", n + 1))
+            + "#define X40(a) a\n#if X0(1)\n#endif";
         assert!(fails(&growing).contains("more than 131072 characters in expansions"));
         let chain = many(300, |n| format!("#define X{n} X{}\n", n + 1)) + "#if X0\n#endif";
         assert!(fails(&chain).contains("more than 256 nested macros"));
-        let nested = format!("#define f(x) x\n#if {}1{}\n#endif", "f(".repeat(600), ")".repeat(600));
+        let nested =
+            format!("#define f(x) x\n#if {}1{}\n#endif", "f(".repeat(600), ")".repeat(600));
         assert!(fails(&nested).contains("more than 256 nested macros"));
-        for (open, close) in [("(", ")"), ("- ", ""), ("1 ? 1 : ", ""), ("1||1&&1|1^1&1==1<1<<1+1*(", ")")] {
+        for (open, close) in
+            [("(", ")"), ("- ", ""), ("1 ? 1 : ", ""), ("1||1&&1|1^1&1==1<1<<1+1*(", ")")]
+        {
             let text = format!("#if {}1{}\n#endif", open.repeat(600), close.repeat(600));
             assert!(fails(&text).contains("more than 256 nested parentheses"), "{open}");
         }
         let cast = format!("#define A {}1", "(int)".repeat(600));
-        assert!(unit(&cast).value("A").unwrap_err().to_string().starts_with("a.h:1: more than 256 nested parentheses"));
+        assert!(
+            unit(&cast)
+                .value("A")
+                .unwrap_err()
+                .to_string()
+                .starts_with("a.h:1: more than 256 nested parentheses")
+        );
         assert!(fails(&"\n".repeat(MAX_FILE + 1)).starts_with("a.h:1: more than 4194304 bytes"));
         assert!(
             fails(&"x\n".repeat(MAX_ITEMS + 2))
                 .ends_with("more than 131072 macros and lines; this is not a header to import")
         );
-        let twice = [("b.h", "#include <c.h>\n#include <c.h>"), ("c.h", "#include <b.h>\n#include <b.h>")];
-        assert!(with("#include <b.h>", &[], &twice).unwrap_err().contains("more than 64 nested includes"));
+        let twice =
+            [("b.h", "#include <c.h>\n#include <c.h>"), ("c.h", "#include <b.h>\n#include <b.h>")];
+        assert!(
+            with("#include <b.h>", &[], &twice)
+                .unwrap_err()
+                .contains("more than 64 nested includes")
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Each entry point of the tables and what is known of it: which definition is for which ABI, when the kernel may lack it,
-//! and what it is where no C definition gives it arguments.
+//! Each entry point of the tables and what is known of it: which definition is for which ABI, when
+//! the kernel may lack it, and what it is where no C definition gives it arguments.
 
 use super::c::{LONGEST, blank, is_word, parentheses, tokens};
 use super::condition::all;
@@ -10,12 +10,15 @@ use super::tbl::is_name;
 use crate::Error;
 use crate::diff::Version;
 use crate::files;
-use crate::tables::{Abi, Absent, Bare, Entry, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why};
+use crate::tables::{
+    Abi, Absent, Bare, Entry, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-/// An entry point that an ABI's calls end in, and the kernels where they do: of 64 bits or not, the first that has it.
+/// An entry point that an ABI's calls end in, and the kernels where they do: of 64 bits or not, the
+/// first that has it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Use<'a> {
     entry: &'a str,
@@ -36,28 +39,45 @@ fn uses<'a>(
 ) -> BTreeSet<Use<'a>> {
     let mut uses = BTreeSet::new();
     for abi in &facts.abis {
-        let Some((_, table)) = read.iter().find(|(source, _)| source.name == abi.table) else { continue };
+        let Some((_, table)) = read.iter().find(|(source, _)| source.name == abi.table) else {
+            continue;
+        };
         let calls = abi.calls(table);
         let architecture = architectures.get(abi.arch.as_str());
         let narrow_kernel = architecture.is_none_or(Architecture::can_be_narrow);
-        // Registers of 64 bits, or native entry points that are made for narrower programs, mean a wide kernel.
-        let narrowed = || calls.iter().any(|call| call.entry.is_some_and(|entry| entry.starts_with("compat_sys_")));
+        // Registers of 64 bits, or native entry points that are made for narrower programs, mean a
+        // wide kernel.
+        let narrowed = || {
+            calls
+                .iter()
+                .any(|call| call.entry.is_some_and(|entry| entry.starts_with("compat_sys_")))
+        };
         let wide = abi.bits == 64 || abi.pairs == Pairs::Whole || !narrow_kernel || narrowed();
         let own: &[bool] = if wide { &[true] } else { &[false] };
-        // The compat column is for narrow programs on a wide kernel, if it takes them, or for an older convention.
+        // The compat column is for narrow programs on a wide kernel, if it takes them, or for an
+        // older convention.
         let has_compat = architecture.is_some_and(Architecture::has_compat);
-        let compat = abi.takes(true) && (has_compat || !architecture.is_some_and(Architecture::can_be_wide));
+        let compat =
+            abi.takes(true) && (has_compat || !architecture.is_some_and(Architecture::can_be_wide));
         let Abi { name: abi, arch, .. } = abi;
         for call in &calls {
             let second = call.compat.filter(|_| compat);
             let first = call.entry.filter(|_| narrow_kernel || second.is_none());
-            let either: &[bool] = if !wide && has_compat && second.is_none() { &[false, true] } else { own };
+            let either: &[bool] =
+                if !wide && has_compat && second.is_none() { &[false, true] } else { own };
             uses.extend(first.map(|entry| Use { entry, call: call.name, abi, arch, wide: either }));
             let wide = if has_compat { &[true] } else { own };
             uses.extend(second.map(|entry| Use { entry, call: call.name, abi, arch, wide }));
         }
-        let absent = absent.iter().filter(|absent| absent.abis.contains(abi) && known(&absent.entry));
-        uses.extend(absent.map(|absent| Use { entry: &absent.entry, call: &absent.name, abi, arch, wide: own }));
+        let absent =
+            absent.iter().filter(|absent| absent.abis.contains(abi) && known(&absent.entry));
+        uses.extend(absent.map(|absent| Use {
+            entry: &absent.entry,
+            call: &absent.name,
+            abi,
+            arch,
+            wide: own,
+        }));
     }
     uses.retain(|used| used.entry != NO_CALL);
     uses
@@ -80,9 +100,18 @@ pub(super) fn join(
         let here = |(_, table): &(&TableSource, KernelTable)| table.tags(&abi.name).is_some();
         let narrow = |way: &&Entry| way.compat && root.join(&way.table.source).is_file();
         let compat = if read.iter().any(here) { abi.entries.iter().find(narrow) } else { None };
-        if let Some(way) = compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat()) {
-            let what = format!("declares no COMPAT, which {} is for; is the tree complete?", way.table.source);
-            return Err(Error::new(root.join(format!("arch/{}/Kconfig", abi.arch)).display().to_string(), 0, what));
+        if let Some(way) =
+            compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat())
+        {
+            let what = format!(
+                "declares no COMPAT, which {} is for; is the tree complete?",
+                way.table.source
+            );
+            return Err(Error::new(
+                root.join(format!("arch/{}/Kconfig", abi.arch)).display().to_string(),
+                0,
+                what,
+            ));
         }
     }
     let found = prototypes::scan(root)?;
@@ -103,7 +132,10 @@ pub(super) fn join(
     let mut kernels: Kernels<'_> = BTreeMap::new();
     for (arch, architecture) in &architectures {
         for wide in [false, true] {
-            kernels.insert((arch, wide), [false, true].map(|usual| Kernel::new(architecture, &declared, wide, usual)));
+            kernels.insert(
+                (arch, wide),
+                [false, true].map(|usual| Kernel::new(architecture, &declared, wide, usual)),
+            );
         }
     }
 
@@ -116,7 +148,10 @@ pub(super) fn join(
             lacking.push(*used);
         }
         for definition in chosen {
-            takers.entry((used.entry, &definition.source, definition.line)).or_default().insert(used.abi);
+            takers
+                .entry((used.entry, &definition.source, definition.line))
+                .or_default()
+                .insert(used.abi);
         }
     }
 
@@ -125,7 +160,11 @@ pub(super) fn join(
     let mut passing: BTreeMap<(&str, &str), Prototype> = BTreeMap::new();
     for used in &lacking {
         if !assembly.contains_key(used.arch) {
-            let wanted = lacking.iter().filter(|other| other.arch == used.arch).map(|other| other.entry).collect();
+            let wanted = lacking
+                .iter()
+                .filter(|other| other.arch == used.arch)
+                .map(|other| other.entry)
+                .collect();
             assembly.insert(used.arch, stubs(root, used.arch, &wanted)?);
         }
         let Some(stub) = assembly[used.arch].get(used.entry) else { continue };
@@ -161,9 +200,13 @@ pub(super) fn join(
         let Some(abis) = takers.get(&key) else { continue };
         let rivals = variants.get(definition.entry.as_str()).is_some_and(|count| *count > 1);
         let condition = condition(definition, &mut kbuild)?;
-        let (condition, optional) =
-            if missing.contains_key(&definition.entry) { (None, condition) } else { (condition, None) };
-        let in_order = facts.abis.iter().map(|abi| abi.name.as_str()).filter(|name| abis.contains(name));
+        let (condition, optional) = if missing.contains_key(&definition.entry) {
+            (None, condition)
+        } else {
+            (condition, None)
+        };
+        let in_order =
+            facts.abis.iter().map(|abi| abi.name.as_str()).filter(|name| abis.contains(name));
         joined.push(Prototype {
             entry: definition.entry.clone(),
             args: definition.args.clone(),
@@ -177,13 +220,27 @@ pub(super) fn join(
     }
     for mut row in passing.into_values() {
         let abis = row.abis.unwrap_or_default();
-        row.abis = Some(facts.abis.iter().map(|abi| &abi.name).filter(|name| abis.contains(name)).cloned().collect());
+        row.abis = Some(
+            facts
+                .abis
+                .iter()
+                .map(|abi| &abi.name)
+                .filter(|name| abis.contains(name))
+                .cloned()
+                .collect(),
+        );
         if !abis.is_empty() {
             joined.push(row);
         }
     }
-    joined
-        .sort_by(|a, b| (&a.entry, &a.source, &a.condition, a.line).cmp(&(&b.entry, &b.source, &b.condition, b.line)));
+    joined.sort_by(|a, b| {
+        (&a.entry, &a.source, &a.condition, a.line).cmp(&(
+            &b.entry,
+            &b.source,
+            &b.condition,
+            b.line,
+        ))
+    });
     let bare = bare(facts, &lacking, &assembly, &missing);
     complete(root, facts, read, &uses, &bare, &definitions)?;
     Ok((joined, bare))
@@ -209,27 +266,34 @@ fn understood(
     let mut place = source.split('/');
     let arch = place.next().filter(|folder| *folder == "arch").and_then(|_| place.next());
     // User-mode Linux lives in arch/x86 too.
-    if arch.is_some_and(|arch| !architectures.contains_key(arch)) || source.starts_with("arch/x86/um/") {
+    if arch.is_some_and(|arch| !architectures.contains_key(arch))
+        || source.starts_with("arch/x86/um/")
+    {
         return Ok(());
     }
     if kbuild.built(source)? == Built::Unnamed {
         let (folder, file) = source.rsplit_once('/').unwrap_or_default();
-        let what = format!("no makefile here builds {file}, which defines {entry}; is the tree complete?");
+        let what =
+            format!("no makefile here builds {file}, which defines {entry}; is the tree complete?");
         return Err(Error::new(root.join(folder).display().to_string(), 0, what));
     }
     let when = condition(definition, kbuild)?.unwrap_or_default();
     let symbols = tokens(&when).into_iter().filter_map(|word| word.strip_prefix("CONFIG_"));
-    let nowhere = |symbol: &&str| !architectures.values().any(|architecture| architecture.declares(symbol));
+    let nowhere =
+        |symbol: &&str| !architectures.values().any(|architecture| architecture.declares(symbol));
     match symbols.into_iter().find(nowhere) {
         None => Ok(()),
         Some(symbol) => {
-            let what = format!("{entry} needs CONFIG_{symbol}, which no Kconfig file declares; is the tree complete?");
+            let what = format!(
+                "{entry} needs CONFIG_{symbol}, which no Kconfig file declares; is the tree complete?"
+            );
             Err(Error::new(root.join(source).display().to_string(), *line, what))
         }
     }
 }
 
-/// Refuses a tree that defines less than its tables name, and says where the committed tables have it.
+/// Refuses a tree that defines less than its tables name, and says where the committed tables have
+/// it.
 fn complete(
     root: &Path,
     facts: &Tables,
@@ -243,7 +307,9 @@ fn complete(
     let newer = read.iter().any(|(_, table)| Version::new(&table.linux) >= Version::new(&linux));
     // Where the committed tables have the definition of an ABI's entry point.
     let place = |entry: &str, abi: &Abi| {
-        let assembly = before_bare.iter().filter(|bare| bare.why == Why::Assembler && bare.abis.contains(&abi.name));
+        let assembly = before_bare
+            .iter()
+            .filter(|bare| bare.why == Why::Assembler && bare.abis.contains(&abi.name));
         let assembly = assembly.map(|bare| (&bare.entry, &bare.source));
         let all = before.iter().filter(|prototype| prototype.is_for(abi));
         let mut all = all.map(|prototype| (&prototype.entry, &prototype.source)).chain(assembly);
@@ -255,19 +321,23 @@ fn complete(
             let source = place(&bare.entry, abi);
             let own = format!("arch/{}/", abi.arch);
             let usable = |definition: &&&Definition| {
-                !newer || !definition.source.starts_with("arch/") || definition.source.starts_with(&own)
+                !newer
+                    || !definition.source.starts_with("arch/")
+                    || definition.source.starts_with(&own)
             };
             let lost = match bare.why {
                 Why::Assembler => false,
                 Why::NotFound => true,
                 // What was defined once is so still, though this configuration may leave it out.
                 Why::NotBuilt => {
-                    let all = definitions.get(bare.entry.as_str()).map(Vec::as_slice).unwrap_or_default();
+                    let all =
+                        definitions.get(bare.entry.as_str()).map(Vec::as_slice).unwrap_or_default();
                     source.is_some() && !all.iter().any(|definition| usable(&definition))
                 }
             };
             if lost {
-                let used = uses.iter().find(|used| used.entry == bare.entry && used.abi == abi.name);
+                let used =
+                    uses.iter().find(|used| used.entry == bare.entry && used.abi == abi.name);
                 let call = used.map_or("a call", |used| used.call);
                 gone.entry(&bare.entry).or_insert((source, call, &abi.name));
             }
@@ -308,8 +378,9 @@ fn chosen<'d, 'u>(
     Ok(Vec::new())
 }
 
-/// The definitions that a kernel of the architecture can have: those that it surely has, or else those that it may have;
-/// the architecture's own before others, and of rivals those of the usual kernel.
+/// The definitions that a kernel of the architecture can have: those that it surely has, or else
+/// those that it may have; the architecture's own before others, and of rivals those of the usual
+/// kernel.
 fn choice<'d>(
     definitions: &[&'d Definition],
     arch: &str,
@@ -322,24 +393,34 @@ fn choice<'d>(
     for definition in definitions {
         let source = definition.source.as_str();
         // User-mode Linux lives in arch/x86 too.
-        if source.starts_with("arch/") && !source.starts_with(&own) || source.starts_with("arch/x86/um/") {
+        if source.starts_with("arch/") && !source.starts_with(&own)
+            || source.starts_with("arch/x86/um/")
+        {
             continue;
         }
-        // What builds the file can only exclude it: whoever configures the kernel may leave out all rivals alike.
+        // What builds the file can only exclude it: whoever configures the kernel may leave out all
+        // rivals alike.
         if kernel.holds(&kbuild.built(source)?.part()) == Some(false) {
             continue;
         }
-        candidates.push((*definition, kernel.holds(definition.condition.as_deref().unwrap_or_default())));
+        candidates
+            .push((*definition, kernel.holds(definition.condition.as_deref().unwrap_or_default())));
     }
     for truth in [Some(true), None] {
-        let found = candidates.iter().filter(|(_, holds)| *holds == truth).map(|(definition, _)| *definition);
-        let (ours, rest): (Vec<_>, Vec<_>) = found.partition(|definition| definition.source.starts_with(&own));
+        let found = candidates
+            .iter()
+            .filter(|(_, holds)| *holds == truth)
+            .map(|(definition, _)| *definition);
+        let (ours, rest): (Vec<_>, Vec<_>) =
+            found.partition(|definition| definition.source.starts_with(&own));
         let found = if ours.is_empty() { rest } else { ours };
         if found.len() > 1 {
             let mut first = Vec::new();
             for definition in &found {
                 let when = condition(definition, kbuild)?;
-                first.extend((usual.holds(&when.unwrap_or_default()) == Some(true)).then_some(*definition));
+                first.extend(
+                    (usual.holds(&when.unwrap_or_default()) == Some(true)).then_some(*definition),
+                );
             }
             return Ok(if first.is_empty() { found } else { first });
         }
@@ -350,7 +431,8 @@ fn choice<'d>(
     Ok(Vec::new())
 }
 
-/// The entry points of `kernel/sys_ni.c` and the line of each: where nothing defines one, the kernel answers `ENOSYS`.
+/// The entry points of `kernel/sys_ni.c` and the line of each: where nothing defines one, the
+/// kernel answers `ENOSYS`.
 fn may_be_missing(root: &Path) -> Result<BTreeMap<String, u32>, Error> {
     let path = root.join(NI);
     let text = files::whole(&path)?;
@@ -410,8 +492,8 @@ struct Stub {
 }
 
 impl Stub {
-    /// The C function that the stub hands the call's arguments on to: that of the call's own name, or ARM's `mmap2`, which
-    /// is `mmap_pgoff` for pages of 4 KiB.
+    /// The C function that the stub hands the call's arguments on to: that of the call's own name,
+    /// or ARM's `mmap2`, which is `mmap_pgoff` for pages of 4 KiB.
     fn passes_to(&self, entry: &str, call: &str) -> Option<String> {
         let own = format!("sys_{call}");
         let other = if call == "mmap2" { "sys_mmap_pgoff" } else { &own };
@@ -425,7 +507,11 @@ impl Stub {
 const STUBS: &[(&str, &str)] = &[("save_static_function", "__")];
 
 /// Where an architecture's assembler defines which of the symbols.
-fn stubs(root: &Path, arch: &str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<String, Stub>, Error> {
+fn stubs(
+    root: &Path,
+    arch: &str,
+    wanted: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Stub>, Error> {
     let mut found = BTreeMap::new();
     let mut sources = Vec::new();
     let mut folders = vec![format!("arch/{arch}/kernel"), format!("arch/{arch}/entry")];
@@ -435,7 +521,9 @@ fn stubs(root: &Path, arch: &str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<St
             let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(name),
-                _ if (name.ends_with(".S") || name.ends_with(".c")) && files::is_file(root, &entry) => {
+                _ if (name.ends_with(".S") || name.ends_with(".c"))
+                    && files::is_file(root, &entry) =>
+                {
                     sources.push(name)
                 }
                 _ => {}
@@ -446,7 +534,9 @@ fn stubs(root: &Path, arch: &str, wanted: &BTreeSet<&str>) -> Result<BTreeMap<St
     for source in sources {
         let text = files::whole(&root.join(&source))?;
         let symbols = if source.ends_with(".S") { labels(&text, wanted) } else { made(&text) };
-        for (line, symbol, body) in symbols.into_iter().filter(|(_, symbol, _)| wanted.contains(symbol.as_str())) {
+        for (line, symbol, body) in
+            symbols.into_iter().filter(|(_, symbol, _)| wanted.contains(symbol.as_str()))
+        {
             found.entry(symbol).or_insert(Stub { source: source.clone(), line, body });
         }
     }
@@ -459,7 +549,9 @@ fn made(text: &str) -> Vec<(u32, String, String)> {
     if STUBS.iter().any(|(name, _)| text.contains(name)) {
         for (line, text) in (1..).zip(text.lines()) {
             for (name, prefix) in STUBS {
-                if let Some((symbol, _)) = text.trim_start().strip_prefix(name).and_then(parentheses) {
+                if let Some((symbol, _)) =
+                    text.trim_start().strip_prefix(name).and_then(parentheses)
+                {
                     let symbol = symbol.trim();
                     found.push((line, format!("{prefix}{symbol}"), symbol.to_owned()));
                 }
@@ -469,7 +561,8 @@ fn made(text: &str) -> Vec<(u32, String, String)> {
     found
 }
 
-/// A macro of an assembler file; in its labels and its body a lone backslash stands for the parameter.
+/// A macro of an assembler file; in its labels and its body a lone backslash stands for the
+/// parameter.
 #[derive(Default)]
 struct Macro {
     parameter: String,
@@ -480,8 +573,9 @@ struct Macro {
 /// A macro that defines more symbols is none that makes entry points.
 const MOST_LABELS: usize = 16;
 
-/// The wanted labels of an assembler file, the first of each, with line and body: `name:`, `ENTRY(name)` and their like, and those that a
-/// `.macro` of one parameter makes of its argument. A body is as long as what hands a call on can be.
+/// The wanted labels of an assembler file, the first of each, with line and body: `name:`,
+/// `ENTRY(name)` and their like, and those that a `.macro` of one parameter makes of its argument.
+/// A body is as long as what hands a call on can be.
 fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
     let mut found: Vec<(u32, String, String)> = Vec::new();
     let mut macros: HashMap<&str, Macro> = HashMap::new();
@@ -501,11 +595,15 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
         let Some(word) = words.next() else { continue };
         match word {
             ".macro" => {
-                let (name, parameter) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                let (name, parameter) =
+                    (words.next().unwrap_or_default(), words.next().unwrap_or_default());
                 // Of the variants that an #if chooses between, the first.
                 let variant = if macros.contains_key(name) { "" } else { name };
                 inside = Some(variant).filter(|_| !text.ends_with(".endm"));
-                macros.entry(name).or_insert_with(|| Macro { parameter: parameter.to_owned(), ..Macro::default() });
+                macros.entry(name).or_insert_with(|| Macro {
+                    parameter: parameter.to_owned(),
+                    ..Macro::default()
+                });
                 continue;
             }
             ".endm" => {
@@ -524,7 +622,9 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
         } else if let Some(label) = label(text) {
             behind = first(label);
             found.extend(behind.then(|| (line, label.to_owned(), String::new())));
-        } else if let (Some(used), Some(argument)) = (macros.get(word), words.next().filter(|name| is_name(name))) {
+        } else if let (Some(used), Some(argument)) =
+            (macros.get(word), words.next().filter(|name| is_name(name)))
+        {
             behind &= used.labels.is_empty();
             let filled = |text: &String| text.replace('\\', argument);
             let made = used.labels.iter().map(filled).filter(|name| first(name));
@@ -538,14 +638,19 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
 
 /// The symbol that a line of assembly defines.
 fn label(text: &str) -> Option<&str> {
-    let named =
-        |name: &str| name.chars().all(|c| is_word(c) || c == '\\') && name.starts_with(|c: char| !c.is_ascii_digit());
+    let named = |name: &str| {
+        name.chars().all(|c| is_word(c) || c == '\\')
+            && name.starts_with(|c: char| !c.is_ascii_digit())
+    };
     let macro_like = |text: &str| text.split('(').next().is_some_and(|word| word.contains("ENTRY"));
-    if let Some((name, _)) = text.split_once(':').filter(|(name, _)| named(name) && !macro_like(name)) {
+    if let Some((name, _)) =
+        text.split_once(':').filter(|(name, _)| named(name) && !macro_like(name))
+    {
         return Some(name);
     }
     let (word, rest) = text.split_once('(')?;
-    let opens = ["ENTRY", "START", "LEAF", "NESTED"].iter().any(|part| word.contains(part)) && !word.contains("END");
+    let opens = ["ENTRY", "START", "LEAF", "NESTED"].iter().any(|part| word.contains(part))
+        && !word.contains("END");
     let name = rest[..rest.rfind(')')?].split(',').next()?.trim();
     (opens && word.chars().all(is_word)).then_some(name).filter(|name| named(name))
 }
@@ -571,7 +676,10 @@ mod tests {
             "sys_fork_wrapper",
             "alpha_fork",
         ]);
-        let found: Vec<_> = labels(text, &wanted).into_iter().map(|(line, name, _)| format!("{line} {name}")).collect();
+        let found: Vec<_> = labels(text, &wanted)
+            .into_iter()
+            .map(|(line, name, _)| format!("{line} {name}"))
+            .collect();
         assert_eq!(
             found,
             [
@@ -588,7 +696,8 @@ mod tests {
             ]
         );
         let passes = |symbol: &str, call: &str| {
-            let stub = labels(text, &wanted).into_iter().find(|(_, name, _)| name == symbol).unwrap();
+            let stub =
+                labels(text, &wanted).into_iter().find(|(_, name, _)| name == symbol).unwrap();
             Stub { source: String::new(), line: stub.0, body: stub.2 }.passes_to(symbol, call)
         };
         assert_eq!(passes("alpha_clone", "clone").as_deref(), Some("sys_clone"));
@@ -602,7 +711,10 @@ mod tests {
     #[test]
     fn hostile_assembly() {
         let body = "\tcall sys_\\name\n".repeat(50_000);
-        let macros = format!(".macro stub name\nsys_\\name:\nsame:\n{}{body}.endm\n", "other:\n".repeat(1000));
+        let macros = format!(
+            ".macro stub name\nsys_\\name:\nsame:\n{}{body}.endm\n",
+            "other:\n".repeat(1000)
+        );
         let uses: String = (0..100_000).map(|at| format!("stub a{}\n", at % 500)).collect();
         let names: Vec<String> = (0..500).map(|at| format!("sys_a{at}")).collect();
         let wanted = names.iter().map(String::as_str).chain(["same"]).collect();

@@ -1,4 +1,5 @@
-//! Any bytes as what the importer reads. What is read once is written and read again, and must be the same.
+//! Any bytes as what the importer reads. What is read once is written and read again, and must be
+//! the same.
 
 use super::{cpp, prototypes as definitions, render, tbl, unistd};
 use crate::fuzzing::TABLES;
@@ -13,11 +14,16 @@ fn text(bytes: &[u8]) -> String {
 /// A `syscall.tbl`: for the ABIs of x86_64's table, and for one that takes every row.
 pub fn table(bytes: &[u8]) {
     // To read a committed table takes longer than all the rest.
-    static KNOWN: LazyLock<[(&str, KernelTable); 2]> =
-        LazyLock::new(|| ["x86_64", "sh"].map(|name| (name, TABLES.table(name).expect("it is committed"))));
+    static KNOWN: LazyLock<[(&str, KernelTable); 2]> = LazyLock::new(|| {
+        ["x86_64", "sh"].map(|name| (name, TABLES.table(name).expect("it is committed")))
+    });
 
     for (source, known) in KNOWN.iter() {
-        let taken = known.takes.iter().filter_map(|taker| Some((TABLES.abi(&taker.abi)?, taker.clone()))).collect();
+        let taken = known
+            .takes
+            .iter()
+            .filter_map(|taker| Some((TABLES.abi(&taker.abi)?, taker.clone())))
+            .collect();
         let Ok(rows) = tbl::parse("hostile.tbl", &text(bytes), &taken) else { continue };
         let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
         let table = KernelTable { linux: known.linux.clone(), rows, ..KernelTable::default() };
@@ -29,8 +35,12 @@ pub fn table(bytes: &[u8]) {
 /// A header that includes itself under any name, and what it says of numbers.
 pub fn header(bytes: &[u8]) {
     let text = text(bytes);
-    let include = |name: &str, _: (&str, usize)| Ok((name.len() % 2 == 0).then(|| (name.to_owned(), text.clone())));
-    let Ok(unit) = cpp::Unit::preprocess("hostile.h", &text, &[("__LP64__", "1"), ("F(x)", "x")], include) else {
+    let include = |name: &str, _: (&str, usize)| {
+        Ok((name.len() % 2 == 0).then(|| (name.to_owned(), text.clone())))
+    };
+    let Ok(unit) =
+        cpp::Unit::preprocess("hostile.h", &text, &[("__LP64__", "1"), ("F(x)", "x")], include)
+    else {
         return;
     };
     for found in unit.macros() {
@@ -50,8 +60,8 @@ pub fn prototypes(bytes: &[u8]) {
     let _ = definitions::parse("arch/x86/hostile.c", &text(bytes));
 }
 
-/// What is known when the tree has been imported before: far less than the committed tables, which take longer to read than
-/// all the rest.
+/// What is known when the tree has been imported before: far less than the committed tables, which
+/// take longer to read than all the rest.
 pub fn known(root: &Path) -> Tables {
     TABLES.with(super::tree(root, &TABLES, &[]).expect("the tree is good"))
 }
@@ -62,7 +72,11 @@ pub fn tree(root: &Path, known: &Tables) {
         Ok(files) => {
             let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
             let tables = TABLES.with(files);
-            for source in tables.sources.iter().filter(|source| names.contains(&format!("{}.toml", source.name))) {
+            for source in tables
+                .sources
+                .iter()
+                .filter(|source| names.contains(&format!("{}.toml", source.name)))
+            {
                 tables.table(&source.name).expect("what was written can be read");
             }
             tables.prototypes().expect("what was written can be read");

@@ -1,5 +1,5 @@
-//! Headers that a distribution or `make headers_install` put somewhere for user space: numbers and names, no entry
-//! points.
+//! Headers that a distribution or `make headers_install` put somewhere for user space: numbers and
+//! names, no entry points.
 
 use super::header::{Includes, aliases, predefined};
 use super::tree::exists;
@@ -8,7 +8,8 @@ use crate::Error;
 use crate::tables::{Abi, KernelTable, TableSource, Tables};
 use std::path::{Path, PathBuf};
 
-/// Beginnings of a compiler's names for a processor, where they are no beginning of the kernel's own name.
+/// Beginnings of a compiler's names for a processor, where they are no beginning of the kernel's
+/// own name.
 const PROCESSORS: &[(&str, &str)] = &[
     ("aarch64", "arm64"),
     ("hppa", "parisc"),
@@ -35,7 +36,11 @@ pub(crate) struct Installed {
 
 impl Installed {
     /// Looks around. `arch` is what the user says, who need not.
-    pub(crate) fn find(folder: &Path, arch: Option<&str>, facts: &Tables) -> Result<Installed, Error> {
+    pub(crate) fn find(
+        folder: &Path,
+        arch: Option<&str>,
+        facts: &Tables,
+    ) -> Result<Installed, Error> {
         let shown = folder.display().to_string();
         let wrong = |what: String| Error::new(&shown, 0, what);
         if !folder.is_dir() {
@@ -47,12 +52,16 @@ impl Installed {
         })?;
         // A distribution may keep the headers of all architectures elsewhere, with links to them.
         let real = |path: PathBuf| path.canonicalize().ok().into_iter();
-        let unistd = real(folder.join("asm/unistd.h")).filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
-        let places: Vec<PathBuf> = [folder.clone()].into_iter().chain(unistd).chain(real(folder.clone())).collect();
+        let unistd = real(folder.join("asm/unistd.h"))
+            .filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
+        let places: Vec<PathBuf> =
+            [folder.clone()].into_iter().chain(unistd).chain(real(folder.clone())).collect();
         let told = places.iter().find_map(|place| arch_of(place, facts));
         let arch = match (arch, told) {
             (Some(arch), Some(told)) if arch != told => {
-                return Err(wrong(format!("its path says that these are headers of {told}, and --arch says {arch}")));
+                return Err(wrong(format!(
+                    "its path says that these are headers of {told}, and --arch says {arch}"
+                )));
             }
             (Some(arch), _) => arch.to_owned(),
             (None, Some(told)) => told,
@@ -64,8 +73,10 @@ impl Installed {
         let mut known: Vec<&str> = facts.abis.iter().map(|abi| abi.arch.as_str()).collect();
         known.dedup();
         if !known.contains(&arch.as_str()) {
-            let what =
-                format!("`{arch}` is no folder of the kernel's arch/ with an ABI here; there are {}", known.join(", "));
+            let what = format!(
+                "`{arch}` is no folder of the kernel's arch/ with an ABI here; there are {}",
+                known.join(", ")
+            );
             return Err(Error::new("--arch", 0, what));
         }
         let mut folders = vec![folder.clone()];
@@ -79,17 +90,26 @@ impl Installed {
     }
 
     /// One of the tables, as far as its ABIs have headers here.
-    pub(crate) fn table(&self, facts: &Tables, source: &TableSource) -> Result<Option<KernelTable>, Error> {
+    pub(crate) fn table(
+        &self,
+        facts: &Tables,
+        source: &TableSource,
+    ) -> Result<Option<KernelTable>, Error> {
         let path = self.folder.join("asm/unistd.h");
         let shown = path.display().to_string();
         let (mut all, mut extras) = (Vec::new(), Vec::new());
-        let here =
-            |abi: &&Abi| abi.table == source.name && abi.arch == self.arch && abi.uapi && exists(abi, &self.linux);
+        let here = |abi: &&Abi| {
+            abi.table == source.name
+                && abi.arch == self.arch
+                && abi.uapi
+                && exists(abi, &self.linux)
+        };
         for abi in facts.abis.iter().filter(here) {
             let (unit, included) = self.includes.preprocess(&path, &predefined(abi), None)?;
             let own = format!("asm/{}", abi.header);
             // A kernel that lacks the ABI gives another's header in the place of its own.
-            let asked = included.contains(&own) || unit.missing.iter().any(|missing| missing.text == own);
+            let asked =
+                included.contains(&own) || unit.missing.iter().any(|missing| missing.text == own);
             if !asked && included.iter().any(|name| name.starts_with("asm/unistd")) {
                 continue;
             }
@@ -98,9 +118,14 @@ impl Installed {
             }
             let mut numbers = unistd::numbers(&unit, abi, &shown)?;
             if numbers.rows.is_empty() {
-                return Err(Error::new(shown, 0, format!("defines no system call of {}", abi.name)));
+                return Err(Error::new(
+                    shown,
+                    0,
+                    format!("defines no system call of {}", abi.name),
+                ));
             }
-            // What asm-generic/unistd.h says of entry points is not all: a C file of the architecture may swap some.
+            // What asm-generic/unistd.h says of entry points is not all: a C file of the
+            // architecture may swap some.
             for row in &mut numbers.rows {
                 (row.entry, row.compat) = (None, None);
             }
@@ -111,7 +136,8 @@ impl Installed {
     }
 }
 
-/// The architecture that a path names: `uapi/arm64`, or a compiler's triplet, whose first word is the processor.
+/// The architecture that a path names: `uapi/arm64`, or a compiler's triplet, whose first word is
+/// the processor.
 fn arch_of(place: &Path, facts: &Tables) -> Option<String> {
     let words: Vec<&str> = place.iter().filter_map(|word| word.to_str()).collect();
     let archs = || facts.abis.iter().map(|abi| abi.arch.as_str());
@@ -130,28 +156,34 @@ fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
     if let Some((_, arch)) = PROCESSORS.iter().find(|(begins, _)| word.starts_with(begins)) {
         return Some(arch);
     }
-    let variant = |rest: &str| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit() || "eivx".contains(c));
+    let variant = |rest: &str| {
+        rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit() || "eivx".contains(c))
+    };
     archs.into_iter().find(|arch| word.strip_prefix(arch).is_some_and(variant))
 }
 
 /// The folder at or above a place, or the `include` beside it, that has a file.
 fn above(place: &Path, file: &str) -> Option<PathBuf> {
-    let folders = place.ancestors().take(5).flat_map(|folder| [folder.to_owned(), folder.join("include")]);
+    let folders =
+        place.ancestors().take(5).flat_map(|folder| [folder.to_owned(), folder.join("include")]);
     folders.into_iter().find(|folder| folder.join(file).is_file())
 }
 
 /// The kernel that `linux/version.h` names; before 5.18 it had one number for all.
 fn version(includes: &Includes, folder: &Path) -> Result<String, Error> {
     let Some(path) = includes.find("linux/version.h") else {
-        let what = "there is no linux/version.h at or above it to say which kernel these headers are of";
+        let what =
+            "there is no linux/version.h at or above it to say which kernel these headers are of";
         return Err(Error::new(folder.display().to_string(), 0, what));
     };
     let (unit, _) = includes.preprocess(&path, &[], None)?;
     let value = |name: &str| unit.value(name).ok().flatten();
-    let parts = ["MAJOR", "PATCHLEVEL", "SUBLEVEL"].map(|part| value(&format!("LINUX_VERSION_{part}")));
+    let parts =
+        ["MAJOR", "PATCHLEVEL", "SUBLEVEL"].map(|part| value(&format!("LINUX_VERSION_{part}")));
     let code = value("LINUX_VERSION_CODE").map(|code| [code >> 16, code >> 8 & 255, code & 255]);
     match (parts, code) {
-        ([Some(version), Some(patchlevel), Some(sublevel)], _) | (_, Some([version, patchlevel, sublevel])) => {
+        ([Some(version), Some(patchlevel), Some(sublevel)], _)
+        | (_, Some([version, patchlevel, sublevel])) => {
             Ok(format!("{version}.{patchlevel}.{sublevel}"))
         }
         _ => {
@@ -190,9 +222,13 @@ mod tests {
         ] {
             assert_eq!(arch(path).as_deref(), Some(expected), "{path}");
         }
-        for path in
-            ["/usr/include", "/home/arm/include", "/mnt/arch-linux/usr/include", "/src/linux-6.1/usr/include", "uapi/x"]
-        {
+        for path in [
+            "/usr/include",
+            "/home/arm/include",
+            "/mnt/arch-linux/usr/include",
+            "/src/linux-6.1/usr/include",
+            "uapi/x",
+        ] {
             assert_eq!(arch(path), None, "{path}");
         }
     }

@@ -1,5 +1,5 @@
-//! When the kernel's makefiles build a file: `obj-$(CONFIG_AIO) += aio.o`, composite objects and folders followed up to
-//! the top of the tree.
+//! When the kernel's makefiles build a file: `obj-$(CONFIG_AIO) += aio.o`, composite objects and
+//! folders followed up to the top of the tree.
 
 use super::c::{LONGEST, is_word, splice};
 use super::condition::{Conditions, all};
@@ -88,7 +88,8 @@ impl<'r> Kbuild<'r> {
         Ok(Built::when(all(parts)))
     }
 
-    /// When `stem.o` is built; a file that no makefile names may be included by its neighbour, as kernel/sched does.
+    /// When `stem.o` is built; a file that no makefile names may be included by its neighbour, as
+    /// kernel/sched does.
     fn object(&mut self, folder: &str, stem: &str, depth: usize) -> Result<Built, Error> {
         let object = format!("{stem}.o");
         if depth > DEEPEST || self.names(folder, &object)? {
@@ -127,7 +128,8 @@ impl<'r> Kbuild<'r> {
     fn ways(&mut self, folder: &str, item: &str, depth: usize) -> Result<Built, Error> {
         let mut ways: Vec<String> = Vec::new();
         let rules = self.rules(folder)?;
-        let rules: Vec<_> = rules.named.get(item).into_iter().flatten().map(|&(at, width)| (at, width)).collect();
+        let rules: Vec<_> =
+            rules.named.get(item).into_iter().flatten().map(|&(at, width)| (at, width)).collect();
         for (at, width) in rules {
             let (target, when) = self.rules[folder].rules[at].clone();
             let (list, switch) = target.split_once('-').unwrap_or((&target, "y"));
@@ -150,13 +152,16 @@ impl<'r> Kbuild<'r> {
                 }
                 _ => Built::Always,
             };
-            match all([when.unwrap_or_default(), whole.part(), switch.to_owned(), width.to_owned()]) {
+            match all([when.unwrap_or_default(), whole.part(), switch.to_owned(), width.to_owned()])
+            {
                 None => return Ok(Built::Always),
                 Some(way) if !ways.contains(&way) => ways.push(way),
                 Some(_) => {}
             }
             if ways.iter().map(|way| way.len() + " || ".len()).sum::<usize>() > LONGEST {
-                let what = format!("says in more than {LONGEST} characters when {item} is built; simplify it");
+                let what = format!(
+                    "says in more than {LONGEST} characters when {item} is built; simplify it"
+                );
                 return Err(Error::new(self.root.join(folder).display().to_string(), 0, what));
             }
         }
@@ -166,8 +171,12 @@ impl<'r> Kbuild<'r> {
     fn rules(&mut self, folder: &str) -> Result<&Rules, Error> {
         if !self.rules.contains_key(folder) {
             // The top's Makefile is a program; its lists stand in Kbuild.
-            let names: &[&str] = if folder.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
-            let path = names.iter().map(|name| self.root.join(folder).join(name)).find(|path| path.is_file());
+            let names: &[&str] =
+                if folder.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
+            let path = names
+                .iter()
+                .map(|name| self.root.join(folder).join(name))
+                .find(|path| path.is_file());
             let rules = match path {
                 Some(path) => parse(&files::whole(&path)?)
                     .map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?,
@@ -195,7 +204,10 @@ fn included(root: &Path, folder: &str) -> Result<HashMap<String, (String, Option
         let mut conditions = Conditions::default();
         for line in text.lines() {
             let Some(directive) = line.trim_start().strip_prefix('#') else { continue };
-            let name = directive.trim_start().strip_prefix("include").and_then(|rest| rest.split('"').nth(1));
+            let name = directive
+                .trim_start()
+                .strip_prefix("include")
+                .and_then(|rest| rest.split('"').nth(1));
             if let Some(name) = name.filter(|name| name.ends_with(".c")) {
                 // A fault in the file is told by who reads its definitions.
                 let when = conditions.and("").ok().flatten();
@@ -215,8 +227,8 @@ fn variable(text: &str) -> Option<&str> {
     Some(&from[..from.find(|c| !is_word(c)).unwrap_or(from.len())])
 }
 
-/// `CONFIG_X` or `!CONFIG_X` of `ifdef CONFIG_X`, `ifeq ($(CONFIG_X),y)`, `ifneq ($(CONFIG_X),)` and their opposites; ""
-/// for a condition on something else.
+/// `CONFIG_X` or `!CONFIG_X` of `ifdef CONFIG_X`, `ifeq ($(CONFIG_X),y)`, `ifneq ($(CONFIG_X),)`
+/// and their opposites; "" for a condition on something else.
 fn switch(line: &str) -> String {
     let (word, rest) = line.split_once([' ', '(', '\t']).unwrap_or((line, ""));
     let Some(name) = variable(rest) else { return String::new() };
@@ -232,7 +244,8 @@ fn parse(text: &str) -> Result<Rules, (usize, String)> {
     let mut open: Vec<String> = Vec::new();
     let mut found = Rules::default();
     let mut lists: HashMap<String, Vec<usize>> = HashMap::new();
-    let too_long = || format!("the conditions around it have more than {LONGEST} characters; simplify them");
+    let too_long =
+        || format!("the conditions around it have more than {LONGEST} characters; simplify them");
     for (at, line) in (1..).zip(splice(&text.replace("\\\n", " \\\n")).lines()) {
         let line = line.split('#').next().unwrap_or_default().trim();
         let word = line.split([' ', '(', '\t']).next().unwrap_or_default();
@@ -251,7 +264,8 @@ fn parse(text: &str) -> Result<Rules, (usize, String)> {
             _ => {
                 let Some((target, items)) = line.split_once('=') else { continue };
                 let target = target.trim_end_matches([':', '+', '?', ' ', '\t']);
-                if let (Some((list, switch)), true) = (target.split_once('-'), line.contains(":=")) {
+                if let (Some((list, switch)), true) = (target.split_once('-'), line.contains(":="))
+                {
                     // The list is set anew where the switch is on.
                     let off = variable(switch).map_or(String::new(), |name| format!("!{name}"));
                     for earlier in lists.get(&format!("{list}-y")).into_iter().flatten() {
@@ -281,10 +295,15 @@ fn parse(text: &str) -> Result<Rules, (usize, String)> {
             }
         }
     }
-    if open.is_empty() { Ok(found) } else { Err((0, "an ifdef or ifeq lacks its endif; repair the file".to_owned())) }
+    if open.is_empty() {
+        Ok(found)
+    } else {
+        Err((0, "an ifdef or ifeq lacks its endif; repair the file".to_owned()))
+    }
 }
 
-/// What an item of a makefile stands for: itself, or with a word size in it what each size makes of it.
+/// What an item of a makefile stands for: itself, or with a word size in it what each size makes of
+/// it.
 fn widths(item: &str) -> Vec<(String, &'static str)> {
     match item.split_once("$(BITS)") {
         Some((before, after)) => {
@@ -305,9 +324,15 @@ mod tests {
         let root = tempfile::TempDir::new().unwrap();
         for (file, text) in [
             ("Kbuild", "obj-y += fs/\nobj-$(CONFIG_NET)\t+= net/\n"),
-            ("fs/Makefile", "obj-y := open.o \\\n\tread.o\nobj-$(CONFIG_AIO) += aio.o\nobj-y += notify/\n"),
+            (
+                "fs/Makefile",
+                "obj-y := open.o \\\n\tread.o\nobj-$(CONFIG_AIO) += aio.o\nobj-y += notify/\n",
+            ),
             ("fs/notify/Makefile", "obj-$(CONFIG_FANOTIFY) += fanotify/\n"),
-            ("fs/notify/fanotify/Makefile", "obj-y += fan.o # a comment\nfan-$(CONFIG_X) += user.o\nfan-y += core.o\n"),
+            (
+                "fs/notify/fanotify/Makefile",
+                "obj-y += fan.o # a comment\nfan-$(CONFIG_X) += user.o\nfan-y += core.o\n",
+            ),
             (
                 "net/Makefile",
                 "ifeq ($(CONFIG_T),y)\nobj-y += a.o\nelse\nobj-y += b.o\nendif\nifdef CONFIG_D\nobj-$(CONFIG_E) += c.o\n\
@@ -341,7 +366,8 @@ mod tests {
         assert_eq!(kbuild.built("fs/none.c").unwrap(), Built::Unnamed);
     }
 
-    /// Each of these takes a whole day, or all the memory, where the time grows faster than the file.
+    /// Each of these takes a whole day, or all the memory, where the time grows faster than the
+    /// file.
     #[test]
     fn hostile_makefiles() {
         let built = |text: &str| {
@@ -354,7 +380,8 @@ mod tests {
         let mut layers = "obj-$(CONFIG_A) += l0_0.o\n".to_owned();
         for layer in 0..9 {
             let all: String = (0..200).map(|at| format!(" l{}_{at}.o", layer + 1)).collect();
-            let lists = (0..if layer == 0 { 1 } else { 200 }).map(|at| format!("l{layer}_{at}-y += {all}\n"));
+            let lists = (0..if layer == 0 { 1 } else { 200 })
+                .map(|at| format!("l{layer}_{at}-y += {all}\n"));
             layers.extend(lists);
         }
         layers += &(0..200).map(|at| format!("l9_{at}-y += x.o\n")).collect::<String>();
@@ -364,9 +391,17 @@ mod tests {
         let many: String = (0..100_000).map(|at| format!("obj-$(CONFIG_{at}) += x.o\n")).collect();
         assert!(built(&many).unwrap_err().contains("more than 2048 characters when x.o is built"));
         let anew: String = (0..100_000).map(|at| format!("z-$(CONFIG_{at}) := x.o\n")).collect();
-        assert!(built(&format!("z-y := x.o\n{anew}")).unwrap_err().contains("more than 2048 characters"));
+        assert!(
+            built(&format!("z-y := x.o\n{anew}"))
+                .unwrap_err()
+                .contains("more than 2048 characters")
+        );
         let open: String = (0..100_000).map(|at| format!("ifdef CONFIG_{at}\n")).collect();
-        assert!(built(&format!("{open}obj-y += x.o\n")).unwrap_err().contains("more than 2048 characters"));
+        assert!(
+            built(&format!("{open}obj-y += x.o\n"))
+                .unwrap_err()
+                .contains("more than 2048 characters")
+        );
         assert!(built("ifdef CONFIG_A\nobj-y += x.o\n").unwrap_err().contains("endif"));
         assert!(built("obj-y += x.o\nendif\n").unwrap_err().contains("endif"));
         assert!(built("obj-y += x.o").unwrap_err().contains("was cut off"));

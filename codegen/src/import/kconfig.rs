@@ -1,5 +1,6 @@
-//! What a kernel's configuration must be for an ABI: the architecture's Kconfig files and the `__ARCH_WANT_…` of its
-//! headers, for a kernel of a given word size. What the one who configures may choose is not known.
+//! What a kernel's configuration must be for an ABI: the architecture's Kconfig files and the
+//! `__ARCH_WANT_…` of its headers, for a kernel of a given word size. What the one who configures
+//! may choose is not known.
 
 use super::c::{LONGEST, blank, is_word, splice};
 use super::condition::{Conditions, Truth, all, and, evaluate, not, or};
@@ -47,8 +48,13 @@ impl Symbols {
     /// Those of the files outside `arch`, in the folders that define system calls.
     pub(super) fn read(root: &Path) -> Result<Symbols, Error> {
         let drivers = DRIVERS.iter().filter_map(|file| Some(file.rsplit_once('/')?.0));
-        let mut folders: Vec<String> =
-            FOLDERS.iter().copied().filter(|folder| *folder != "arch").chain(drivers).map(str::to_owned).collect();
+        let mut folders: Vec<String> = FOLDERS
+            .iter()
+            .copied()
+            .filter(|folder| *folder != "arch")
+            .chain(drivers)
+            .map(str::to_owned)
+            .collect();
         let mut found = Symbols::default();
         let mut kconfigs = BTreeSet::new();
         while let Some(folder) = folders.pop() {
@@ -109,16 +115,20 @@ impl Symbols {
             match (word, &name) {
                 ("config" | "menuconfig", _) => {
                     let depends = open.iter().map(|scope| scope.condition.clone());
-                    let depends: Vec<String> = depends.filter(|condition| !condition.is_empty()).collect();
+                    let depends: Vec<String> =
+                        depends.filter(|condition| !condition.is_empty()).collect();
                     if depends.iter().map(String::len).sum::<usize>() > LONGEST {
-                        let what =
-                            format!("the conditions around it have more than {LONGEST} characters; simplify them");
+                        let what = format!(
+                            "the conditions around it have more than {LONGEST} characters; simplify them"
+                        );
                         return Err((at, what));
                     }
                     let mut block = Block { depends, ..Block::default() };
                     if let Some(choice) = open.last_mut().filter(|scope| scope.end == "endchoice") {
                         let falls = choice.defaults.iter().filter(|(value, _)| value == rest);
-                        block.defaults.extend(falls.map(|(_, when)| ("y".to_owned(), when.clone())));
+                        block
+                            .defaults
+                            .extend(falls.map(|(_, when)| ("y".to_owned(), when.clone())));
                         // Without a default it falls on the first.
                         if choice.empty && choice.defaults.is_empty() {
                             block.defaults.push(("y".to_owned(), "y".to_owned()));
@@ -135,9 +145,17 @@ impl Symbols {
                         "choice" => (ends[1], ""),
                         _ => (ends[2], rest),
                     };
-                    open.push(Scope { end, condition: condition.to_owned(), defaults: Vec::new(), empty: true });
+                    open.push(Scope {
+                        end,
+                        condition: condition.to_owned(),
+                        defaults: Vec::new(),
+                        empty: true,
+                    });
                     if open.len() > DEEPEST {
-                        return Err((at, format!("more than {DEEPEST} menus within each other; simplify them")));
+                        return Err((
+                            at,
+                            format!("more than {DEEPEST} menus within each other; simplify them"),
+                        ));
                     }
                     (name, begun) = (None, word != "if");
                     continue;
@@ -152,25 +170,36 @@ impl Symbols {
                 ("help" | "---help---", _) => help = Some(0),
                 ("depends", None) if begun => {
                     // What is longer than can be is told where a symbol stands in it.
-                    if let Some(scope) = open.last_mut().filter(|scope| scope.condition.len() <= LONGEST) {
-                        scope.condition = all([scope.condition.clone(), on(rest)]).unwrap_or_default();
+                    if let Some(scope) =
+                        open.last_mut().filter(|scope| scope.condition.len() <= LONGEST)
+                    {
+                        scope.condition =
+                            all([scope.condition.clone(), on(rest)]).unwrap_or_default();
                     }
                     continue;
                 }
                 ("default", None) if begun => {
-                    open.last_mut().into_iter().for_each(|scope| scope.defaults.push((value.clone(), when.clone())));
+                    open.last_mut()
+                        .into_iter()
+                        .for_each(|scope| scope.defaults.push((value.clone(), when.clone())));
                     continue;
                 }
                 ("select", Some(name)) => {
                     self.0.entry(value).or_default().selected.push((name.clone(), when));
                 }
                 (_, Some(name)) => {
-                    let Some(block) = self.0.get_mut(name).and_then(|symbol| symbol.blocks.last_mut()) else {
+                    let Some(block) =
+                        self.0.get_mut(name).and_then(|symbol| symbol.blocks.last_mut())
+                    else {
                         continue;
                     };
                     match word {
-                        "bool" | "tristate" | "prompt" if !value.is_empty() => block.prompt = Some(value),
-                        "def_bool" | "def_tristate" | "default" => block.defaults.push((value, when)),
+                        "bool" | "tristate" | "prompt" if !value.is_empty() => {
+                            block.prompt = Some(value)
+                        }
+                        "def_bool" | "def_tristate" | "default" => {
+                            block.defaults.push((value, when))
+                        }
                         "depends" => block.depends.push(on(rest)),
                         _ => {}
                     }
@@ -180,7 +209,9 @@ impl Symbols {
             begun &= name.is_none() && word != "comment";
         }
         match open.last() {
-            Some(Scope { end, .. }) => Err((0, format!("lacks an {end}: it was cut off; fetch the tree again"))),
+            Some(Scope { end, .. }) => {
+                Err((0, format!("lacks an {end}: it was cut off; fetch the tree again")))
+            }
             None => Ok(sources),
         }
     }
@@ -196,11 +227,13 @@ pub(super) struct Architecture<'g> {
     /// What the files outside `arch` say.
     generic: &'g Symbols,
     own: Symbols,
-    /// `__ARCH_WANT_…` and other macros of its headers, and each condition under which one is defined.
+    /// `__ARCH_WANT_…` and other macros of its headers, and each condition under which one is
+    /// defined.
     macros: BTreeMap<String, Vec<Option<String>>>,
 }
 
-/// A kernel: an architecture and a word size. A 64-bit kernel also runs 32-bit programs where it can.
+/// A kernel: an architecture and a word size. A 64-bit kernel also runs 32-bit programs where it
+/// can.
 pub(super) struct Kernel<'a> {
     architecture: &'a Architecture<'a>,
     /// What some architecture declares.
@@ -218,7 +251,11 @@ const DEEPEST: usize = 100;
 
 impl<'g> Architecture<'g> {
     /// One without a folder has no symbols of its own.
-    pub(super) fn read(root: &Path, arch: &str, generic: &'g Symbols) -> Result<Architecture<'g>, Error> {
+    pub(super) fn read(
+        root: &Path,
+        arch: &str,
+        generic: &'g Symbols,
+    ) -> Result<Architecture<'g>, Error> {
         let mut found = Architecture { generic, own: Symbols::default(), macros: BTreeMap::new() };
         let folder = format!("arch/{arch}/");
         if !root.join(&folder).is_dir() {
@@ -232,7 +269,8 @@ impl<'g> Architecture<'g> {
             for source in found.own.file(root, &file)? {
                 let source = source.replace("$(SRCARCH)", arch);
                 // A package of sources may leave some drivers out.
-                let there = source.starts_with(&folder) && root.join(&source).symlink_metadata().is_ok();
+                let there =
+                    source.starts_with(&folder) && root.join(&source).symlink_metadata().is_ok();
                 if there && known.insert(source.clone()) {
                     kconfigs.push(source);
                 }
@@ -248,7 +286,9 @@ impl<'g> Architecture<'g> {
             let path = root.join(&folder).join(header);
             if path.is_file() {
                 let text = files::whole(&path)?;
-                found.header(&text).map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?;
+                found
+                    .header(&text)
+                    .map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?;
             }
         }
         Ok(found)
@@ -257,7 +297,8 @@ impl<'g> Architecture<'g> {
     /// Whether a kernel of 32 bits can be configured.
     pub(super) fn can_be_narrow(&self) -> bool {
         let always = |block: &Block| {
-            block.prompt.is_none() && block.defaults.iter().any(|(value, when)| value == "y" && when == "y")
+            block.prompt.is_none()
+                && block.defaults.iter().any(|(value, when)| value == "y" && when == "y")
         };
         !self.own.0.get("64BIT").is_some_and(|symbol| symbol.blocks.iter().any(always))
     }
@@ -368,7 +409,10 @@ impl<'a> Kernel<'a> {
             "32BIT" => return Some(!self.wide),
             "COMPAT" => return Some(self.wide && self.architecture.has_compat()),
             // A number, a comparison, what is no module.
-            _ if !name.chars().all(is_word) || name.starts_with(|c: char| c.is_ascii_digit()) || name == "m" => {
+            _ if !name.chars().all(is_word)
+                || name.starts_with(|c: char| c.is_ascii_digit())
+                || name == "m" =>
+            {
                 return None;
             }
             _ => {}
@@ -381,7 +425,11 @@ impl<'a> Kernel<'a> {
             return if self.declared.contains(name) { Some(false) } else { None };
         }
         let architecture = self.architecture;
-        let said = || [&architecture.own, architecture.generic].into_iter().filter_map(|symbols| symbols.0.get(name));
+        let said = || {
+            [&architecture.own, architecture.generic]
+                .into_iter()
+                .filter_map(|symbols| symbols.0.get(name))
+        };
         let blocks = || said().flat_map(|symbol| &symbol.blocks);
         for prompt in blocks().filter_map(|block| block.prompt.as_deref()) {
             match prompt {
@@ -443,15 +491,21 @@ mod tests {
     /// A file can make it deeper than any stack has room for.
     #[test]
     fn symbols_that_need_each_other_without_end_are_not_known() {
-        let chain: String = (0..100_000).map(|at| format!("config A{at}\n def_bool A{}\n", at + 1)).collect();
+        let chain: String =
+            (0..100_000).map(|at| format!("config A{at}\n def_bool A{}\n", at + 1)).collect();
         let generic = symbols(&(chain + "config A100000\n def_bool y\n"));
-        let mut architecture = Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
-        let macros: String = (0..100_000).map(|at| format!("#if M{}\n#define M{at}\n#endif\n", at + 1)).collect();
+        let mut architecture =
+            Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
+        let macros: String =
+            (0..100_000).map(|at| format!("#if M{}\n#define M{at}\n#endif\n", at + 1)).collect();
         architecture.header(&(macros + "#define M100000\n")).unwrap();
         let declared = BTreeSet::new();
         let mut kernel = Kernel::new(&architecture, &declared, true, false);
         assert_eq!((kernel.holds("CONFIG_A0"), kernel.holds("M0")), (None, None));
-        assert_eq!((kernel.holds("CONFIG_A99950"), kernel.holds("M99950")), (Some(true), Some(true)));
+        assert_eq!(
+            (kernel.holds("CONFIG_A99950"), kernel.holds("M99950")),
+            (Some(true), Some(true))
+        );
     }
 
     #[test]
@@ -500,7 +554,11 @@ mod tests {
             ("__ARCH_WANT_NEW && !__ARCH_WANT_NONE", Some(true), Some(true)),
             ("CONFIG_SELF", Some(false), Some(false)),
         ] {
-            assert_eq!((narrow.holds(condition), wide.holds(condition)), (in_narrow, in_wide), "{condition}");
+            assert_eq!(
+                (narrow.holds(condition), wide.holds(condition)),
+                (in_narrow, in_wide),
+                "{condition}"
+            );
         }
     }
 
@@ -512,15 +570,28 @@ mod tests {
              choice\n\tprompt \"c\"\n\tdefault C2 if A\nconfig C1\n\tbool \"1\"\nconfig C2\n\tbool \"2\"\n\tselect S\nendchoice\n\
              choice\n\tprompt \"d\"\nconfig D1\n\tbool \"1\"\nconfig D2\n\tbool \"2\"\nendchoice\nconfig S\n\tbool\n",
         );
-        let architecture = Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
+        let architecture =
+            Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
         let declared = BTreeSet::new();
-        let (mut any, mut usual) =
-            (Kernel::new(&architecture, &declared, true, false), Kernel::new(&architecture, &declared, true, true));
-        for (symbol, value) in
-            [("A", true), ("B", false), ("C1", false), ("C2", true), ("D1", true), ("D2", false), ("S", true)]
-        {
+        let (mut any, mut usual) = (
+            Kernel::new(&architecture, &declared, true, false),
+            Kernel::new(&architecture, &declared, true, true),
+        );
+        for (symbol, value) in [
+            ("A", true),
+            ("B", false),
+            ("C1", false),
+            ("C2", true),
+            ("D1", true),
+            ("D2", false),
+            ("S", true),
+        ] {
             let condition = format!("CONFIG_{symbol}");
-            assert_eq!((any.holds(&condition), usual.holds(&condition)), (None, Some(value)), "{symbol}");
+            assert_eq!(
+                (any.holds(&condition), usual.holds(&condition)),
+                (None, Some(value)),
+                "{symbol}"
+            );
         }
     }
 
@@ -532,13 +603,20 @@ mod tests {
             "lacks an endmenu: it was cut off; fetch the tree again"
         );
         assert_eq!(refused("if A\n").1, "lacks an endif: it was cut off; fetch the tree again");
-        assert_eq!(refused("menu \"m\"\nendif\n"), (2, "endif ends nothing; repair the file".to_owned()));
+        assert_eq!(
+            refused("menu \"m\"\nendif\n"),
+            (2, "endif ends nothing; repair the file".to_owned())
+        );
         assert!(refused(&"if A\n".repeat(1000)).1.contains("more than 100 menus"));
         let long = format!("if {}\nconfig A\nendif\n", "A && ".repeat(1000));
         assert_eq!(refused(&long).0, 2);
         assert!(
-            refused(&("menu \"m\"\n".to_owned() + &"depends on A || B\ndepends on C\n".repeat(9999) + "config D\n")).0
-                > 2
+            refused(
+                &("menu \"m\"\n".to_owned()
+                    + &"depends on A || B\ndepends on C\n".repeat(9999)
+                    + "config D\n")
+            )
+            .0 > 2
         );
     }
 }

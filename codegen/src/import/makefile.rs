@@ -5,7 +5,8 @@ use crate::files;
 use crate::tables::Abi;
 use std::path::Path;
 
-/// The tags that the tree gives to the ABI's header; empty: every row. `None` if it makes no such header.
+/// The tags that the tree gives to the ABI's header; empty: every row. `None` if it makes no such
+/// header.
 pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<String>>, Error> {
     let read = |path: &str| files::read(&root.join(path));
     if !makefile.starts_with("scripts/") {
@@ -25,16 +26,19 @@ pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<
     let made = read(&kbuild)?.lines().any(listed);
     let own = format!("{folder}/kernel/Makefile.syscalls");
     let tags = [shared(&read(makefile)?, &abi.header), shared(&read(&own)?, &abi.header)];
-    let wrong = |file: &str, what: String| Err(Error::new(root.join(file).display().to_string(), 0, what));
+    let wrong =
+        |file: &str, what: String| Err(Error::new(root.join(file).display().to_string(), 0, what));
     let (header, variable) = (&abi.header, variable(&abi.header));
     match tags {
         [None, _] => wrong(makefile, format!("adds nothing to {variable}; is the tree complete?")),
-        [_, None] if made => {
-            wrong(&own, format!("adds nothing to {variable}, of which {header} is made; is the tree complete?"))
-        }
-        [_, Some(_)] if !made => {
-            wrong(&kbuild, format!("makes no {header}, to which {own} gives tags; is the tree complete?"))
-        }
+        [_, None] if made => wrong(
+            &own,
+            format!("adds nothing to {variable}, of which {header} is made; is the tree complete?"),
+        ),
+        [_, Some(_)] if !made => wrong(
+            &kbuild,
+            format!("makes no {header}, to which {own} gives tags; is the tree complete?"),
+        ),
         [Some(common), Some(own)] => Ok(Some([common, own].concat())),
         [Some(_), None] => Ok(None),
     }
@@ -44,12 +48,14 @@ fn words(list: &str) -> Vec<String> {
     list.split([',', ' ', '\t']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// What replaces `%` of a pattern rule for this header: `64` for `unistd_64.h`, `eabi` for `unistd-eabi.h`.
+/// What replaces `%` of a pattern rule for this header: `64` for `unistd_64.h`, `eabi` for
+/// `unistd-eabi.h`.
 fn stem(header: &str) -> &str {
     header.trim_end_matches(".h").rsplit(['_', '-']).next().unwrap_or("")
 }
 
-/// `syscall_abis_64`, to which `scripts/Makefile.asm-headers` and the architecture's `Makefile.syscalls` add.
+/// `syscall_abis_64`, to which `scripts/Makefile.asm-headers` and the architecture's
+/// `Makefile.syscalls` add.
 fn variable(header: &str) -> String {
     format!("syscall_abis_{}", stem(header))
 }
@@ -58,13 +64,15 @@ fn variable(header: &str) -> String {
 fn shared(text: &str, header: &str) -> Option<Vec<String>> {
     let variable = variable(header);
     let added = text.lines().filter_map(|line| line.split_once("+="));
-    let lists: Vec<&str> = added.filter(|(name, _)| name.trim() == variable).map(|(_, list)| list).collect();
+    let lists: Vec<&str> =
+        added.filter(|(name, _)| name.trim() == variable).map(|(_, list)| list).collect();
     (!lists.is_empty()).then(|| lists.into_iter().flat_map(words).collect())
 }
 
-/// An architecture's own makefile names the header, and its tags for the target (`…/unistd_64.h: abis := common,64`), in
-/// a variable (`syshdr_abi_unistd_64 := common,64` in Linux 3.x and 4.x, for s390 up to 6.x; `syshdr_abis_…` in 5.x), in
-/// the command (`--abis common,$*`), or takes every row.
+/// An architecture's own makefile names the header, and its tags for the target (`…/unistd_64.h:
+/// abis := common,64`), in a variable (`syshdr_abi_unistd_64 := common,64` in Linux 3.x and 4.x,
+/// for s390 up to 6.x; `syshdr_abis_…` in 5.x), in the command (`--abis common,$*`), or takes every
+/// row.
 fn arch(text: &str, header: &str) -> Option<Vec<String>> {
     let named = |word: &str| word.rsplit('/').next() == Some(header);
     if !text.split([' ', '\t', '\n', '\r', ':', '\\']).any(named) {
@@ -72,17 +80,21 @@ fn arch(text: &str, header: &str) -> Option<Vec<String>> {
     }
     let value = |wanted: &str| {
         let assigned = text.lines().filter_map(|line| line.split_once(":="));
-        assigned.into_iter().find(|(name, _)| name.trim().ends_with(wanted)).map(|(_, list)| words(list))
+        assigned
+            .into_iter()
+            .find(|(name, _)| name.trim().ends_with(wanted))
+            .map(|(_, list)| words(list))
     };
     let variable = |header: &str| {
         let stem = header.trim_end_matches(".h");
         value(&format!("_abis_{stem}")).or_else(|| value(&format!("_abi_{stem}")))
     };
-    let tags = value(&format!("/{header}: abis")).or_else(|| variable(header)).unwrap_or_else(|| {
-        let after = text.split_once("--abis ").map_or("", |(_, after)| after);
-        let list = after.split_whitespace().next().unwrap_or("");
-        words(&list.replace("$*", stem(header)))
-    });
+    let tags =
+        value(&format!("/{header}: abis")).or_else(|| variable(header)).unwrap_or_else(|| {
+            let after = text.split_once("--abis ").map_or("", |(_, after)| after);
+            let list = after.split_whitespace().next().unwrap_or("");
+            words(&list.replace("$*", stem(header)))
+        });
     // Older trees put what the two ABIs of arm share into a header of its own, which both include.
     Some(variable("unistd-common.h").unwrap_or_default().into_iter().chain(tags).collect())
 }
@@ -112,7 +124,10 @@ mod tests {
         let pattern = "uapi-hdrs-y += $(uapi)/unistd-oabi.h\ncmd = sh --abis common,$* $< $@\n";
         assert_eq!(made(pattern, "unistd-oabi.h"), some("common,oabi"));
         assert_eq!(
-            made("uapisyshdr-y += unistd_n32.h \\\n\tunistd_32.h\ncmd = sh --emit-nr $< $@\n", "unistd_32.h"),
+            made(
+                "uapisyshdr-y += unistd_n32.h \\\n\tunistd_32.h\ncmd = sh --emit-nr $< $@\n",
+                "unistd_32.h"
+            ),
             some("")
         );
         let common = "syscall_abis_32  += common,32\nsyscall_abis_64  += common,64\n";

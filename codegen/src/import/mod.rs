@@ -1,5 +1,5 @@
-//! From a kernel source tree, or from installed headers, to `tables/`: read everything, check everything, and only then
-//! hand over the files.
+//! From a kernel source tree, or from installed headers, to `tables/`: read everything, check
+//! everything, and only then hand over the files.
 
 mod c;
 mod condition;
@@ -20,17 +20,23 @@ mod unistd;
 
 use crate::Error;
 use crate::files;
-use crate::tables::{Constant, Constants, ErrnoSet, Extra, KernelTable, TableSource, Tables, series};
+use crate::tables::{
+    Constant, Constants, ErrnoSet, Extra, KernelTable, TableSource, Tables, series,
+};
 use header::Includes;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Prefixes of constants' names, the Rust type of the field that takes them, and the series that began them.
+/// Prefixes of constants' names, the Rust type of the field that takes them, and the series that
+/// began them.
 type Group = (&'static [&'static str], &'static str, &'static str);
 
 /// The constants that `uapi.toml` holds, by header.
 const CONSTANTS: &[(&str, &[Group])] = &[
-    ("include/uapi/linux/aio_abi.h", &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6")]),
+    (
+        "include/uapi/linux/aio_abi.h",
+        &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6")],
+    ),
     ("include/uapi/linux/fs.h", &[(&["RWF_"], "i32", "4.6")]),
     ("include/uapi/linux/auxvec.h", &[(&["AT_HWCAP2"], "usize", "3.10")]),
     ("arch/x86/include/uapi/asm/auxvec.h", &[(&["AT_SYSINFO"], "usize", "2.6")]),
@@ -39,26 +45,38 @@ const CONSTANTS: &[(&str, &[Group])] = &[
     ("fs/aio.c", &[(&["AIO_RING_MAGIC", "AIO_RING_COMPAT_", "AIO_RING_INCOMPAT_"], "u32", "3.10")]),
 ];
 
-/// Those that architectures have values of their own for, by header: their names, and the rest as above.
+/// Those that architectures have values of their own for, by header: their names, and the rest as
+/// above.
 const CONSTANTS_OF_ARCH: &[(&str, &[&str], &str, &str)] = &[
     ("asm/fcntl.h", &["O_NONBLOCK", "O_CLOEXEC"], "i32", "2.6"),
     ("asm/mman.h", &["PROT_READ", "PROT_WRITE", "MAP_ANONYMOUS", "MADV_WIPEONFORK"], "i32", "4.14"),
     ("linux/mman.h", &["MAP_PRIVATE"], "i32", "5.1"),
-    ("asm/poll.h", &["POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLRDHUP"], "u16", "2.6"),
+    (
+        "asm/poll.h",
+        &["POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLRDHUP"],
+        "u16",
+        "2.6",
+    ),
 ];
 
 /// The files to write: name and text.
 pub(crate) type Files = Vec<(String, String)>;
 
-/// Imports a kernel tree. `only` names the files to import (`x86_64`, `prototypes`, …); empty: all that the tree is for.
+/// Imports a kernel tree. `only` names the files to import (`x86_64`, `prototypes`, …); empty: all
+/// that the tree is for.
 pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files, Error> {
     let linux = tree::version(root)?;
     let others = ["prototypes", "errno", "uapi"];
-    if let Some(unknown) =
-        only.iter().find(|name| !others.contains(&name.as_str()) && !facts.sources.iter().any(|s| s.name == **name))
-    {
-        let known: Vec<_> = facts.sources.iter().map(|source| source.name.as_str()).chain(others).collect();
-        return Err(Error::new("--only", 0, format!("`{unknown}` is no table; there are {}", known.join(", "))));
+    if let Some(unknown) = only.iter().find(|name| {
+        !others.contains(&name.as_str()) && !facts.sources.iter().any(|s| s.name == **name)
+    }) {
+        let known: Vec<_> =
+            facts.sources.iter().map(|source| source.name.as_str()).chain(others).collect();
+        return Err(Error::new(
+            "--only",
+            0,
+            format!("`{unknown}` is no table; there are {}", known.join(", ")),
+        ));
     }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
     let mut read = tree::tables(root, &linux, facts, only, wanted)?;
@@ -66,14 +84,18 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
     let mut out = Files::new();
     for (source, table) in read.iter_mut().filter(|(source, _)| wanted(&source.name)) {
         // errno.toml is of a kernel that no longer has the architecture of a last table.
-        let left = facts.abis.iter().find(|abi| abi.table == source.name && facts.frozen(&abi.arch));
+        let left =
+            facts.abis.iter().find(|abi| abi.table == source.name && facts.frozen(&abi.arch));
         table.errnos.extend(left.map(|abi| errno_set(root, &abi.arch, &[])).transpose()?);
         out.push((format!("{}.toml", source.name), render::table(table)));
     }
     if wanted("prototypes") {
         let (found, bare) = entries::join(root, facts, &read)?;
         let tables: Vec<&str> = read.iter().map(|(source, _)| source.name.as_str()).collect();
-        out.push(("prototypes.toml".to_owned(), render::prototypes(&linux, &tables, &found, &bare)));
+        out.push((
+            "prototypes.toml".to_owned(),
+            render::prototypes(&linux, &tables, &found, &bare),
+        ));
     }
     if wanted("errno") {
         out.push(("errno.toml".to_owned(), errnos(root, &linux, facts)?));
@@ -88,7 +110,14 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
                 let had = |own: &str| before.iter().any(|header| header.source == own);
                 let source = asm_header(root, arch, of_arch.0, had);
                 let path = root.join(&source);
-                let found = constants_of_arch(&linux, &Includes::of_tree(root, arch), arch, of_arch, source, &path)?;
+                let found = constants_of_arch(
+                    &linux,
+                    &Includes::of_tree(root, arch),
+                    arch,
+                    of_arch,
+                    source,
+                    &path,
+                )?;
                 let Some(found) = found else { continue };
                 match sets.iter_mut().find(|set| set.source == found.source) {
                     Some(set) => set.archs.extend(found.archs),
@@ -105,11 +134,14 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
 /// The tables of numbers alone, all that the tree has.
 pub(crate) fn numbers(root: &Path, facts: &Tables) -> Result<Files, Error> {
     let read = tree::tables(root, &tree::version(root)?, facts, &[], |_| true)?;
-    Ok(read.iter().map(|(source, table)| (format!("{}.toml", source.name), render::table(table))).collect())
+    Ok(read
+        .iter()
+        .map(|(source, table)| (format!("{}.toml", source.name), render::table(table)))
+        .collect())
 }
 
-/// Imports installed headers: the tables of one architecture, without entry points, its error numbers and the constants.
-/// `arch` is the kernel's name of it; without one, the path says it.
+/// Imports installed headers: the tables of one architecture, without entry points, its error
+/// numbers and the constants. `arch` is the kernel's name of it; without one, the path says it.
 pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Result<Files, Error> {
     let installed = installed::Installed::find(folder, arch, facts)?;
     let mut out = Files::new();
@@ -125,7 +157,11 @@ pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Resu
     }
     let includes = &installed.includes;
     let Some(path) = includes.find("asm/errno.h") else {
-        return Err(Error::new(shown, 0, "holds no asm/errno.h; are all of the headers installed?"));
+        return Err(Error::new(
+            shown,
+            0,
+            "holds no asm/errno.h; are all of the headers installed?",
+        ));
     };
     let errnos = header::errnos(includes, &path)?;
     let (archs, source) = (vec![installed.arch.clone()], "asm/errno.h".to_owned());
@@ -137,7 +173,14 @@ pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Resu
     for of_arch in CONSTANTS_OF_ARCH {
         let Some(path) = includes.find(of_arch.0) else { continue };
         let source = of_arch.0.to_owned();
-        headers.extend(constants_of_arch(&installed.linux, includes, &installed.arch, of_arch, source, &path)?);
+        headers.extend(constants_of_arch(
+            &installed.linux,
+            includes,
+            &installed.arch,
+            of_arch,
+            source,
+            &path,
+        )?);
     }
     if !headers.is_empty() {
         out.push(("uapi.toml".to_owned(), render::constants(&installed.linux, &headers)));
@@ -145,11 +188,18 @@ pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Resu
     Ok(out)
 }
 
-/// Stops if the tables that are about to be replaced have one that the whole of a tree should have given, and did not.
-pub(crate) fn nothing_missing(old: &Tables, root: &Path, files: &[(String, String)]) -> Result<(), Error> {
-    let given = |table: &str| files.iter().any(|(file, _)| file.strip_suffix(".toml") == Some(table));
-    let missing =
-        |source: &&TableSource| source.frozen.is_none() && old.has_table(&source.name) && !given(&source.name);
+/// Stops if the tables that are about to be replaced have one that the whole of a tree should have
+/// given, and did not.
+pub(crate) fn nothing_missing(
+    old: &Tables,
+    root: &Path,
+    files: &[(String, String)],
+) -> Result<(), Error> {
+    let given =
+        |table: &str| files.iter().any(|(file, _)| file.strip_suffix(".toml") == Some(table));
+    let missing = |source: &&TableSource| {
+        source.frozen.is_none() && old.has_table(&source.name) && !given(&source.name)
+    };
     let Some(source) = old.sources.iter().find(missing) else { return Ok(()) };
     let what = format!(
         "has no {}, and the repository has tables/{}.toml; is all of the tree there? If it has left the kernel, give the \
@@ -159,11 +209,19 @@ pub(crate) fn nothing_missing(old: &Tables, root: &Path, files: &[(String, Strin
     Err(Error::new(root.display().to_string(), 0, what))
 }
 
-/// Stops if the tables that are about to be replaced have an ABI that their successors lack: it would be lost.
-pub(crate) fn nothing_lost(old: &Tables, new: &Tables, files: &[(String, String)]) -> Result<(), Error> {
+/// Stops if the tables that are about to be replaced have an ABI that their successors lack: it
+/// would be lost.
+pub(crate) fn nothing_lost(
+    old: &Tables,
+    new: &Tables,
+    files: &[(String, String)],
+) -> Result<(), Error> {
     for source in &old.sources {
         let file = format!("{}.toml", source.name);
-        if source.frozen.is_some() || !files.iter().any(|(name, _)| *name == file) || !old.has_table(&source.name) {
+        if source.frozen.is_some()
+            || !files.iter().any(|(name, _)| *name == file)
+            || !old.has_table(&source.name)
+        {
             continue;
         }
         // A table that cannot be read is about to be repaired.
@@ -192,7 +250,8 @@ fn add(extras: &mut Vec<Extra>, extra: Option<Extra>) {
     }
 }
 
-/// The table that headers come to; `None` if there is no ABI. `root` is left out of the file's name.
+/// The table that headers come to; `None` if there is no ABI. `root` is left out of the file's
+/// name.
 fn merged(
     linux: &str,
     root: &Path,
@@ -214,14 +273,15 @@ fn merged(
     }))
 }
 
-/// The architectures of the tree. What is of one that has left the kernel stands beside its last table.
+/// The architectures of the tree. What is of one that has left the kernel stands beside its last
+/// table.
 fn archs<'f>(root: &Path, facts: &'f Tables) -> BTreeSet<&'f str> {
     let archs = facts.abis.iter().map(|abi| abi.arch.as_str());
     archs.filter(|arch| root.join("arch").join(arch).is_dir() && !facts.frozen(arch)).collect()
 }
 
-/// The file that `asm/x.h` is for an architecture. One that `had` a header of its own still has: without it the tree is
-/// damaged.
+/// The file that `asm/x.h` is for an architecture. One that `had` a header of its own still has:
+/// without it the tree is damaged.
 fn asm_header(root: &Path, arch: &str, name: &str, had: impl Fn(&str) -> bool) -> String {
     let own = format!("arch/{arch}/include/uapi/{name}");
     match had(&own) || root.join(&own).symlink_metadata().is_ok() {
@@ -232,7 +292,8 @@ fn asm_header(root: &Path, arch: &str, name: &str, had: impl Fn(&str) -> bool) -
 
 /// The error numbers of an architecture of the tree.
 fn errno_set(root: &Path, arch: &str, before: &[ErrnoSet]) -> Result<ErrnoSet, Error> {
-    let source = asm_header(root, arch, "asm/errno.h", |own| before.iter().any(|set| set.source == own));
+    let source =
+        asm_header(root, arch, "asm/errno.h", |own| before.iter().any(|set| set.source == own));
     let path = root.join(&source);
     let errnos = header::errnos(&Includes::of_tree(root, arch), &path)?;
     Ok(ErrnoSet { archs: vec![arch.to_owned()], sha256: files::sha256(&path)?, source, errnos })
@@ -260,10 +321,13 @@ fn constants(
     for (source, groups) in CONSTANTS {
         let Some(path) = find(source) else { continue };
         let mut constants = Vec::new();
-        for (prefixes, rust, _) in groups.iter().filter(|(.., since)| series(since) <= series(linux)) {
+        for (prefixes, rust, _) in
+            groups.iter().filter(|(.., since)| series(since) <= series(linux))
+        {
             let found = header::constants(includes, &path, prefixes)?;
             if found.is_empty() {
-                let what = format!("defines no {}; is the tree complete?", prefixes.join(" and no "));
+                let what =
+                    format!("defines no {}; is the tree complete?", prefixes.join(" and no "));
                 return Err(Error::new(path.display().to_string(), 0, what));
             }
             constants.extend(found.into_iter().map(|(name, value)| constant(name, value, rust)));
@@ -271,7 +335,12 @@ fn constants(
         if !constants.is_empty() {
             let arch = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
             let (source, sha256) = ((*source).to_owned(), files::sha256(&path)?);
-            headers.push(Constants { archs: arch.map(str::to_owned).into_iter().collect(), source, sha256, constants });
+            headers.push(Constants {
+                archs: arch.map(str::to_owned).into_iter().collect(),
+                source,
+                sha256,
+                constants,
+            });
         }
     }
     Ok(headers)
@@ -290,8 +359,17 @@ fn constants_of_arch(
         return Ok(None);
     }
     let values = header::values(includes, path, names)?;
-    let constants = names.iter().zip(values).map(|(name, value)| constant((*name).to_owned(), value, rust)).collect();
-    Ok(Some(Constants { archs: vec![arch.to_owned()], sha256: files::sha256(path)?, source, constants }))
+    let constants = names
+        .iter()
+        .zip(values)
+        .map(|(name, value)| constant((*name).to_owned(), value, rust))
+        .collect();
+    Ok(Some(Constants {
+        archs: vec![arch.to_owned()],
+        sha256: files::sha256(path)?,
+        source,
+        constants,
+    }))
 }
 
 fn constant(name: String, value: i64, rust: &str) -> Constant {

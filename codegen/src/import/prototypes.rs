@@ -1,7 +1,8 @@
 //! The system calls that a kernel source tree defines in C: entry point → arguments.
 //!
-//! The entry point is the symbol that the kernel's tables name, the join key between a number and its arguments. One
-//! entry point may have several prototypes: another architecture's, another configuration's.
+//! The entry point is the symbol that the kernel's tables name, the join key between a number and
+//! its arguments. One entry point may have several prototypes: another architecture's, another
+//! configuration's.
 
 use super::c::{LONGEST, blank, is_name, is_word, parentheses, spaced, splice, split, tokens};
 use super::condition::Conditions;
@@ -13,17 +14,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-/// The folders that can define a system call; `tools`, `samples`, `usr` and `rust` hold programs, copies and bindings.
+/// The folders that can define a system call; `tools`, `samples`, `usr` and `rust` hold programs,
+/// copies and bindings.
 pub(super) const FOLDERS: &[&str] = &[
-    "arch", "block", "certs", "crypto", "fs", "init", "io_uring", "ipc", "kernel", "lib", "mm", "net", "security",
-    "virt",
+    "arch", "block", "certs", "crypto", "fs", "init", "io_uring", "ipc", "kernel", "lib", "mm",
+    "net", "security", "virt",
 ];
 /// The drivers that define one.
 pub(super) const DRIVERS: &[&str] = &["drivers/char/random.c", "drivers/pci/syscall.c"];
 
-/// `X` of every macro `X_DEFINEn(name, type, argument, …)`, and the entry points that it makes of the name, each with
-/// its condition: `include/linux/syscalls.h`, `include/linux/compat.h`, `arch/powerpc/kernel/sys_ppc32.c`. What
-/// `arch/*/include/asm/syscall_wrapper.h` puts before them (`__x64_sys_…`) is in no table.
+/// `X` of every macro `X_DEFINEn(name, type, argument, …)`, and the entry points that it makes of
+/// the name, each with its condition: `include/linux/syscalls.h`, `include/linux/compat.h`,
+/// `arch/powerpc/kernel/sys_ppc32.c`. What `arch/*/include/asm/syscall_wrapper.h` puts before them
+/// (`__x64_sys_…`) is in no table.
 const MACROS: &[(&str, &[[&str; 2]])] = &[
     ("SYSCALL", &[["sys_", ""]]),
     ("COMPAT_SYSCALL", &[["compat_sys_", ""]]),
@@ -31,8 +34,9 @@ const MACROS: &[(&str, &[[&str; 2]])] = &[
     ("PPC32_SYSCALL", &[["sys_", "CONFIG_PPC32"], ["compat_sys_", "!CONFIG_PPC32"]]),
 ];
 
-/// Macros that stand for a 64-bit argument in two halves, in memory order: `include/linux/syscalls.h`,
-/// `include/asm-generic/compat.h`, `arch/arm64/kernel/sys32.c`. The argument's type is then the first of them.
+/// Macros that stand for a 64-bit argument in two halves, in memory order:
+/// `include/linux/syscalls.h`, `include/asm-generic/compat.h`, `arch/arm64/kernel/sys32.c`. The
+/// argument's type is then the first of them.
 const WIDE: &[&str] = &["SC_ARG64", "compat_arg_u64_dual", "arg_u32p"];
 
 /// One definition of an entry point.
@@ -46,14 +50,15 @@ pub(super) struct Definition {
     pub source: String,
     /// Line of the definition, from 1.
     pub line: usize,
-    /// When the kernel has it: the preprocessor's conditions around it, `defined()` left out, joined with `&&`.
+    /// When the kernel has it: the preprocessor's conditions around it, `defined()` left out,
+    /// joined with `&&`.
     pub condition: Option<String>,
 }
 
 /// Every system call defined below `root`, sorted by entry point, source, condition and line.
 ///
-/// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are no system calls;
-/// only the tables know.
+/// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are
+/// no system calls; only the tables know.
 pub(super) fn scan(root: &Path) -> Result<Vec<Definition>, Error> {
     let files = sources(root)?;
     let next = AtomicUsize::new(0);
@@ -78,19 +83,32 @@ pub(super) fn scan(root: &Path) -> Result<Vec<Definition>, Error> {
         found.extend(result?);
     }
     if found.is_empty() {
-        return Err(Error::new(root.to_string_lossy(), 0, "defines no system call; name the top of a kernel tree"));
+        return Err(Error::new(
+            root.to_string_lossy(),
+            0,
+            "defines no system call; name the top of a kernel tree",
+        ));
     }
-    found.sort_by(|a, b| (&a.entry, &a.source, &a.condition, a.line).cmp(&(&b.entry, &b.source, &b.condition, b.line)));
+    found.sort_by(|a, b| {
+        (&a.entry, &a.source, &a.condition, a.line).cmp(&(
+            &b.entry,
+            &b.source,
+            &b.condition,
+            b.line,
+        ))
+    });
     Ok(found)
 }
 
 /// The `.c` files to search, sorted, relative to `root`. Links to folders are not followed.
 fn sources(root: &Path) -> Result<Vec<String>, Error> {
-    let mut files: Vec<_> = DRIVERS.iter().filter(|file| root.join(file).is_file()).map(|&file| file.into()).collect();
+    let mut files: Vec<_> =
+        DRIVERS.iter().filter(|file| root.join(file).is_file()).map(|&file| file.into()).collect();
     let mut folders: Vec<String> = FOLDERS.iter().map(|&folder| folder.into()).collect();
     while let Some(folder) = folders.pop() {
         let path = root.join(&folder);
-        let failed = |error| Error::new(path.to_string_lossy(), 0, format!("cannot be listed: {error}"));
+        let failed =
+            |error| Error::new(path.to_string_lossy(), 0, format!("cannot be listed: {error}"));
         let entries = match fs::read_dir(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             entries => entries.map_err(failed)?,
@@ -150,7 +168,10 @@ pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, (usize,
         let start = text.trim_start();
         let word = &start[..start.find(|c| !is_word(c)).unwrap_or(start.len())];
         let rest = &code[end - start.len() + word.len()..];
-        let definitions = if word.contains("SYSCALL") && word.contains("DEFINE") && rest.trim_start().starts_with('(') {
+        let definitions = if word.contains("SYSCALL")
+            && word.contains("DEFINE")
+            && rest.trim_start().starts_with('(')
+        {
             expand(word, rest).map_err(|what| (line, what))?
         } else if word == "asmlinkage" && text.starts_with(word) && source.starts_with("arch/") {
             function(rest).into_iter().collect()
@@ -162,23 +183,31 @@ pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, (usize,
             found.push(Definition { entry, args, source: source.to_owned(), line, condition });
         }
     }
-    if conditions.is_closed() { Ok(found) } else { Err((0, "an #if lacks its #endif; repair the file".to_owned())) }
+    if conditions.is_closed() {
+        Ok(found)
+    } else {
+        Err((0, "an #if lacks its #endif; repair the file".to_owned()))
+    }
 }
 
-/// What a use of a macro defines: entry points, arguments, and the conditions that come with the macros.
+/// What a use of a macro defines: entry points, arguments, and the conditions that come with the
+/// macros.
 fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
     let known = word.rsplit_once("_DEFINE").and_then(|(x, n)| {
         let (_, entries) = MACROS.iter().find(|(known, _)| *known == x)?;
         Some((entries, n.parse::<usize>().ok()?))
     });
-    let (entries, count) =
-        known.ok_or_else(|| format!("`{word}` is unknown; add what it defines to MACROS in prototypes.rs"))?;
-    let (list, _) =
-        parentheses(rest).ok_or_else(|| format!("the parentheses of `{word}` do not close; repair them"))?;
+    let (entries, count) = known.ok_or_else(|| {
+        format!("`{word}` is unknown; add what it defines to MACROS in prototypes.rs")
+    })?;
+    let (list, _) = parentheses(rest)
+        .ok_or_else(|| format!("the parentheses of `{word}` do not close; repair them"))?;
     let mut items = split(list);
     let name = items.remove(0).trim();
     let fault = |what: String| {
-        format!("{word}({name}): {what}; repair it, or add a macro that stands for more to WIDE in prototypes.rs")
+        format!(
+            "{word}({name}): {what}; repair it, or add a macro that stands for more to WIDE in prototypes.rs"
+        )
     };
     if name.is_empty() || !name.chars().all(is_word) {
         return Err(fault("not a name".to_owned()));
@@ -198,7 +227,10 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
     if let Some((c, name)) = args.iter().find(|(c, name)| c.is_empty() || !is_name(name)) {
         return Err(fault(format!("`{c}, {name}` is not a type and a name")));
     }
-    Ok(entries.iter().map(|[prefix, when]| (format!("{prefix}{name}"), args.clone(), *when)).collect())
+    Ok(entries
+        .iter()
+        .map(|[prefix, when]| (format!("{prefix}{name}"), args.clone(), *when))
+        .collect())
 }
 
 /// `x` of `SC_ARG64(x)`.
@@ -212,7 +244,8 @@ fn function(rest: &str) -> Option<Defined> {
     let (open, _) = rest.char_indices().take(LONGEST).find(|(_, c)| ['(', ';', '='].contains(c))?;
     let (head, list) = rest.split_at(open);
     let (list, body) = parentheses(list)?;
-    let name = tokens(head).pop().filter(|name| is_name(name) && body.trim_start().starts_with('{'))?;
+    let name =
+        tokens(head).pop().filter(|name| is_name(name) && body.trim_start().starts_with('{'))?;
     let args = match list.trim() {
         "" | "void" => Vec::new(),
         list => split(list).into_iter().map(parameter).collect::<Option<Args>>()?,
@@ -222,11 +255,14 @@ fn function(rest: &str) -> Option<Defined> {
     (!inner).then(|| (name.to_owned(), args, ""))
 }
 
-/// `const char __user *path` as type and name; a function pointer's or an array's name is taken out of the type.
+/// `const char __user *path` as type and name; a function pointer's or an array's name is taken out
+/// of the type.
 fn parameter(text: &str) -> Option<(String, String)> {
     let mut words = tokens(text);
     let inside = words.windows(2).position(|pair| pair == ["(", "*"]).map(|at| at + 2);
-    let at = inside.or_else(|| words.iter().position(|word| *word == "[").unwrap_or(words.len()).checked_sub(1))?;
+    let at = inside.or_else(|| {
+        words.iter().position(|word| *word == "[").unwrap_or(words.len()).checked_sub(1)
+    })?;
     let name = words.get(at).copied().filter(|name| is_name(name))?;
     words.remove(at);
     (!words.is_empty()).then(|| (spaced(&words), name.to_owned()))
@@ -280,7 +316,9 @@ PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsi
     #[test]
     fn halves_are_one_argument() {
         assert_eq!(
-            lines("COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, count)"),
+            lines(
+                "COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, count)"
+            ),
             ["1: compat_sys_readahead(int, fd; SC_ARG64, off; size_t, count)"]
         );
     }
@@ -351,7 +389,11 @@ asmlinkage notrace long parisc_nothing(void) { }
     #[test]
     fn what_cannot_be_parsed_is_named() {
         for (text, line, what) in [
-            ("\nSYSCALL_DEFINE1(a, int, b\n{ return f(b); }", 2, "the parentheses of `SYSCALL_DEFINE1` do not close"),
+            (
+                "\nSYSCALL_DEFINE1(a, int, b\n{ return f(b); }",
+                2,
+                "the parentheses of `SYSCALL_DEFINE1` do not close",
+            ),
             ("SYSCALL_DEFINE1(", 1, "the parentheses"),
             ("SYSCALL_DEFINE2(a, int, b)", 1, "SYSCALL_DEFINE2(a): 2 words are not 2 pairs"),
             ("SYSCALL_DEFINE1(a, u32, b, int)", 1, "3 words"),
@@ -408,7 +450,8 @@ asmlinkage notrace long parisc_nothing(void) { }
 
     #[test]
     fn a_tree_is_searched_where_system_calls_can_be() {
-        let root = std::env::temp_dir().join(format!("aio-codegen-prototypes-{}", std::process::id()));
+        let root =
+            std::env::temp_dir().join(format!("aio-codegen-prototypes-{}", std::process::id()));
         for (file, bytes) in [
             ("fs/aio.c", &b"/* \xff */\nSYSCALL_DEFINE0(b)\nSYSCALL_DEFINE0(a)\n"[..]),
             ("drivers/char/random.c", b"SYSCALL_DEFINE0(getrandom)\n"),
@@ -422,7 +465,8 @@ asmlinkage notrace long parisc_nothing(void) { }
             fs::write(root.join(file), bytes).unwrap();
         }
         let found = scan(&root).unwrap();
-        let found: Vec<_> = found.iter().map(|p| (p.entry.as_str(), p.source.as_str(), p.line)).collect();
+        let found: Vec<_> =
+            found.iter().map(|p| (p.entry.as_str(), p.source.as_str(), p.line)).collect();
         assert_eq!(
             found,
             [

@@ -1,6 +1,9 @@
-//! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a diff of added lines.
+//! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a
+//! diff of added lines.
 
-use crate::tables::{Bare, Constant, Constants, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why};
+use crate::tables::{
+    Bare, Constant, Constants, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why,
+};
 use std::fmt::Write as _;
 
 fn head(linux: &str) -> String {
@@ -22,10 +25,12 @@ fn quoted(text: &str) -> String {
     out + "\""
 }
 
-/// Widths of the cells of a row of system calls. They are fixed, so that a long name makes no other line differ.
+/// Widths of the cells of a row of system calls. They are fixed, so that a long name makes no other
+/// line differ.
 const CALL_WIDTHS: &[usize] = &[9, 22, 37, 45, 47];
 
-/// Inline tables with aligned columns. A cell is `key = value,`; an empty one stands for a missing key.
+/// Inline tables with aligned columns. A cell is `key = value,`; an empty one stands for a missing
+/// key.
 fn aligned(out: &mut String, widths: &[usize], rows: &[Vec<String>]) {
     for row in rows {
         let mut line = String::from("  {");
@@ -46,10 +51,14 @@ fn strings(items: &[impl AsRef<str>]) -> String {
 pub(crate) fn table(table: &KernelTable) -> String {
     let mut out = head(&table.linux);
     let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\ntakes  = [", table.source, table.sha256);
-    let taker = |taker: &Taker| vec![format!("abi = {:?},", taker.abi), format!("tags = {},", strings(&taker.tags))];
+    let taker = |taker: &Taker| {
+        vec![format!("abi = {:?},", taker.abi), format!("tags = {},", strings(&taker.tags))]
+    };
     aligned(&mut out, &[21], &table.takes.iter().map(taker).collect::<Vec<_>>());
     out.push_str("]\nsyscalls = [\n");
-    let key = |key: &str, value: &Option<String>| value.as_ref().map_or(String::new(), |v| format!("{key} = {v:?},"));
+    let key = |key: &str, value: &Option<String>| {
+        value.as_ref().map_or(String::new(), |v| format!("{key} = {v:?},"))
+    };
     let rows: Vec<_> = table
         .rows
         .iter()
@@ -75,8 +84,11 @@ pub(crate) fn table(table: &KernelTable) -> String {
             extra.sha256,
             strings(&extra.removed)
         );
-        let names: Vec<_> =
-            extra.names.iter().map(|(nr, name)| vec![format!("nr = {nr},"), format!("name = {name:?},")]).collect();
+        let names: Vec<_> = extra
+            .names
+            .iter()
+            .map(|(nr, name)| vec![format!("nr = {nr},"), format!("name = {name:?},")])
+            .collect();
         let redirects: Vec<_> = extra
             .redirects
             .iter()
@@ -94,7 +106,12 @@ pub(crate) fn table(table: &KernelTable) -> String {
     out
 }
 
-pub(crate) fn prototypes(linux: &str, tables: &[&str], prototypes: &[Prototype], bare: &[Bare]) -> String {
+pub(crate) fn prototypes(
+    linux: &str,
+    tables: &[&str],
+    prototypes: &[Prototype],
+    bare: &[Bare],
+) -> String {
     let mut out = head(linux);
     let _ = writeln!(out, "tables = {}", strings(tables));
     out.push_str(
@@ -105,7 +122,9 @@ pub(crate) fn prototypes(linux: &str, tables: &[&str], prototypes: &[Prototype],
     );
     for Prototype { entry, args, abis, source, line, calls, condition, optional } in prototypes {
         let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
-        let key = |key: &str, value: Option<String>| value.map_or(String::new(), |value| format!(", {key} = {value}"));
+        let key = |key: &str, value: Option<String>| {
+            value.map_or(String::new(), |value| format!(", {key} = {value}"))
+        };
         let _ = writeln!(
             out,
             "  {{ entry = {entry:?}, args = {}{}, source = {}, line = {line}{}{}{} }},",
@@ -120,9 +139,16 @@ pub(crate) fn prototypes(linux: &str, tables: &[&str], prototypes: &[Prototype],
     out.push_str("]\n\n# Entry points without arguments to be told: those of the ABIs end in assembly, are not built for them, or are not found.\nbare = [\n");
     for Bare { entry, why, abis, source, line } in bare {
         let word = Why::ALL.iter().find(|(known, _)| known == why).map_or("", |(_, word)| word);
-        let place =
-            if source.is_empty() { String::new() } else { format!(", source = {}, line = {line}", quoted(source)) };
-        let _ = writeln!(out, "  {{ entry = {entry:?}, why = {word:?}, abis = {}{place} }},", strings(abis));
+        let place = if source.is_empty() {
+            String::new()
+        } else {
+            format!(", source = {}, line = {line}", quoted(source))
+        };
+        let _ = writeln!(
+            out,
+            "  {{ entry = {entry:?}, why = {word:?}, abis = {}{place} }},",
+            strings(abis)
+        );
     }
     out.push_str("]\n");
     out
@@ -143,7 +169,11 @@ fn errno_set(out: &mut String, set: &ErrnoSet) {
         set.sha256
     );
     let row = |ErrnoValue { name, value, text }: &ErrnoValue| {
-        vec![format!("value = {value:4},"), format!("name = {name:?},"), format!("text = {},", quoted(text))]
+        vec![
+            format!("value = {value:4},"),
+            format!("name = {name:?},"),
+            format!("text = {},", quoted(text)),
+        ]
     };
     aligned(out, &[13, 25], &set.errnos.iter().map(row).collect::<Vec<_>>());
     out.push_str("]\n");
@@ -152,11 +182,17 @@ fn errno_set(out: &mut String, set: &ErrnoSet) {
 pub(crate) fn constants(linux: &str, headers: &[Constants]) -> String {
     let mut out = head(linux);
     for Constants { archs, source, sha256, constants } in headers {
-        let _ =
-            writeln!(out, "\n[[header]]\narchs  = {archs:?}\nsource = {source:?}\nsha256 = {sha256:?}\nconstants = [");
+        let _ = writeln!(
+            out,
+            "\n[[header]]\narchs  = {archs:?}\nsource = {source:?}\nsha256 = {sha256:?}\nconstants = ["
+        );
         let row = |Constant { name, value, rust }: &Constant| {
             let value = if *value > 9 { format!("{value:#x}") } else { value.to_string() };
-            vec![format!("name = {name:?},"), format!("value = {value},"), format!("rust = {rust:?},")]
+            vec![
+                format!("name = {name:?},"),
+                format!("value = {value},"),
+                format!("rust = {rust:?},"),
+            ]
         };
         aligned(&mut out, &[36, 20], &constants.iter().map(row).collect::<Vec<_>>());
         out.push_str("]\n");

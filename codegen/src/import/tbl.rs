@@ -1,6 +1,8 @@
-//! The kernel's `syscall.tbl` format: number, tag, name, entry point, compat entry point, `noreturn`.
+//! The kernel's `syscall.tbl` format: number, tag, name, entry point, compat entry point,
+//! `noreturn`.
 //!
-//! The kernel's scripts are older than the last column, and Linux 4.17 to 5.6 spelt x86's entry points otherwise.
+//! The kernel's scripts are older than the last column, and Linux 4.17 to 5.6 spelt x86's entry
+//! points otherwise.
 
 use crate::Error;
 use crate::files;
@@ -40,12 +42,18 @@ pub(crate) fn parse(file: &str, text: &str, takers: &Takers<'_>) -> Result<Rows,
         }
         rows.push((line, row(content, takers).map_err(wrong)?));
         if rows.len() > MOST_ROWS {
-            return Err(wrong(format!("more than {MOST_ROWS} rows, which no kernel table has; is this one?")));
+            return Err(wrong(format!(
+                "more than {MOST_ROWS} rows, which no kernel table has; is this one?"
+            )));
         }
     }
     files::ends(file, text)?;
     if rows.is_empty() {
-        return Err(Error::new(file, text.lines().count(), "there is no row in this file; fetch the tree again"));
+        return Err(Error::new(
+            file,
+            text.lines().count(),
+            "there is no row in this file; fetch the tree again",
+        ));
     }
     for (_, taker) in takers {
         in_order(file, &rows, taker)?;
@@ -57,10 +65,13 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
     let columns: Vec<&str> = content.split_whitespace().collect();
     let [nr, tag, name, rest @ ..] = columns.as_slice() else {
         let row = short(&columns.join(" "));
-        return Err(format!("`{row}` is no row: a number, a tag and a name are wanted; was the file cut off?"));
+        return Err(format!(
+            "`{row}` is no row: a number, a tag and a name are wanted; was the file cut off?"
+        ));
     };
-    let nr = number(nr, takers)
-        .ok_or_else(|| format!("`{}` is no system-call number; the row must begin with one", short(nr)))?;
+    let nr = number(nr, takers).ok_or_else(|| {
+        format!("`{}` is no system-call number; the row must begin with one", short(nr))
+    })?;
     // The kernel's script would take this row for the shorter tag.
     let prefix = |known: &&String| tag.starts_with(known.as_str()) && tag != known;
     if let Some(known) = takers.iter().flat_map(|(_, taker)| &taker.tags).find(prefix) {
@@ -70,7 +81,8 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
         ));
     }
     if !is_name(tag) || !takers.iter().any(|(_, taker)| taker.takes(tag)) {
-        let mut known: Vec<&str> = takers.iter().flat_map(|(_, taker)| &taker.tags).map(String::as_str).collect();
+        let mut known: Vec<&str> =
+            takers.iter().flat_map(|(_, taker)| &taker.tags).map(String::as_str).collect();
         known.sort_unstable();
         known.dedup();
         return Err(format!(
@@ -86,35 +98,56 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
         ));
     }
     if rest.len() > 3 {
-        return Err(format!("{} columns where six are the most; is this a syscall.tbl?", columns.len()));
+        return Err(format!(
+            "{} columns where six are the most; is this a syscall.tbl?",
+            columns.len()
+        ));
     }
     let symbol = |at: usize| match rest.get(at) {
         None | Some(&"-") => Ok(None),
         Some(symbol) if is_name(entry(symbol)) => Ok(Some(entry(symbol).to_owned())),
-        Some(other) => Err(format!("`{}` is no entry point; a C identifier or - is wanted", short(other))),
+        Some(other) => {
+            Err(format!("`{}` is no entry point; a C identifier or - is wanted", short(other)))
+        }
     };
     let noreturn = match rest.get(2) {
         None => false,
         Some(&"noreturn") => true,
-        Some(other) => return Err(format!("`{}` in the sixth column, where only noreturn is known", short(other))),
+        Some(other) => {
+            return Err(format!(
+                "`{}` in the sixth column, where only noreturn is known",
+                short(other)
+            ));
+        }
     };
     let (native, mut compat) = (symbol(0)?, symbol(1)?);
     // Of those years: i386's fifth column said the same as the fourth once more.
     if rest.get(1).is_some_and(|symbol| symbol.starts_with("__ia32_sys_")) {
         compat = compat.filter(|symbol| Some(symbol) != native.as_ref());
     }
-    Ok(Row { nr, tag: (*tag).to_owned(), name: (*name).to_owned(), entry: native, compat, noreturn })
+    Ok(Row {
+        nr,
+        tag: (*tag).to_owned(),
+        name: (*name).to_owned(),
+        entry: native,
+        compat,
+        noreturn,
+    })
 }
 
-/// `sys_clone` of `__x64_sys_clone/ptregs`: what the table's entry point is called in C, and in every other kernel.
+/// `sys_clone` of `__x64_sys_clone/ptregs`: what the table's entry point is called in C, and in
+/// every other kernel.
 fn entry(symbol: &str) -> &str {
     let symbol = symbol.strip_suffix("/ptregs").unwrap_or(symbol);
-    let called = ["__x64_", "__ia32_", "__x32_"].iter().find_map(|prefix| symbol.strip_prefix(prefix));
-    called.filter(|rest| rest.starts_with("sys_") || rest.starts_with("compat_sys_")).unwrap_or(symbol)
+    let called =
+        ["__x64_", "__ia32_", "__x32_"].iter().find_map(|prefix| symbol.strip_prefix(prefix));
+    called
+        .filter(|rest| rest.starts_with("sys_") || rest.starts_with("compat_sys_"))
+        .unwrap_or(symbol)
 }
 
-/// The number, if it has room for what user space adds. The kernel's header script takes hexadecimal ones too; a leading
-/// zero would make the number octal in C.
+/// The number, if it has room for what user space adds. The kernel's header script takes
+/// hexadecimal ones too; a leading zero would make the number octal in C.
 fn number(word: &str, takers: &Takers<'_>) -> Option<u32> {
     let (digits, radix) = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
         Some(hex) => (hex, 16),
@@ -129,12 +162,15 @@ fn number(word: &str, takers: &Takers<'_>) -> Option<u32> {
 
 /// Whether the word may be a name or a symbol.
 pub(crate) fn is_name(word: &str) -> bool {
-    word.len() <= LONGEST_NAME && !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    word.len() <= LONGEST_NAME
+        && !word.is_empty()
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// The word as a message shows it: not all of a long one, and nothing that a terminal would obey.
 pub(crate) fn short(word: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let shown =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     let start: String = word.chars().take(40).map(shown).collect();
     if word.chars().nth(40).is_some() { start + "…" } else { start }
 }
@@ -146,7 +182,11 @@ fn in_order(file: &str, rows: &Rows, taker: &Taker) -> Result<(), Error> {
     let mut highest = 0;
     for (line, Row { nr, name, .. }) in rows.iter().filter(|(_, row)| taker.takes(&row.tag)) {
         let twice = |what: String, first: usize| {
-            Error::new(file, *line, format!("{what} is used twice in {}; the first is at line {first}", taker.abi))
+            Error::new(
+                file,
+                *line,
+                format!("{what} is used twice in {}; the first is at line {first}", taker.abi),
+            )
         };
         if let Some(first) = numbers.insert(nr, *line) {
             return Err(twice(format!("number {nr}"), first));
@@ -155,7 +195,10 @@ fn in_order(file: &str, rows: &Rows, taker: &Taker) -> Result<(), Error> {
             return Err(twice(format!("the name `{name}`"), first));
         }
         if *nr < highest {
-            let what = format!("number {nr} is out of order in {}: it comes after {highest}; sort the rows", taker.abi);
+            let what = format!(
+                "number {nr} is out of order in {}: it comes after {highest}; sort the rows",
+                taker.abi
+            );
             return Err(Error::new(file, *line, what));
         }
         highest = *nr;

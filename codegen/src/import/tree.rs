@@ -9,8 +9,8 @@ use crate::tables::{Abi, Extra, KernelTable, NO_CALL, Row, TableSource, Tables, 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Numbers from here on are the same in every table since Linux 5.1 (alpha adds 110), so that a call without a row is
-/// either a known absence or a damaged file.
+/// Numbers from here on are the same in every table since Linux 5.1 (alpha adds 110), so that a
+/// call without a row is either a known absence or a damaged file.
 const UNIFIED: u32 = 424;
 
 /// Folders that have moved: their name now, and before Linux 4.2.
@@ -26,7 +26,9 @@ pub(crate) fn version(root: &Path) -> Result<String, Error> {
         Error::new(
             &shown,
             0,
-            format!("is no kernel source tree ({why}); give the folder that holds the kernel's Makefile"),
+            format!(
+                "is no kernel source tree ({why}); give the folder that holds the kernel's Makefile"
+            ),
         )
     };
     if !root.is_dir() {
@@ -38,11 +40,16 @@ pub(crate) fn version(root: &Path) -> Result<String, Error> {
     }
     let text = files::read(&makefile)?;
     let value = |name: &str| {
-        let line = text.lines().take(20).find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?;
+        let line = text
+            .lines()
+            .take(20)
+            .find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?;
         Some(line.trim().to_owned())
     };
     let number = |name: &str| value(name)?.parse::<u32>().ok();
-    let [Some(version), Some(patchlevel), Some(sublevel)] = ["VERSION", "PATCHLEVEL", "SUBLEVEL"].map(number) else {
+    let [Some(version), Some(patchlevel), Some(sublevel)] =
+        ["VERSION", "PATCHLEVEL", "SUBLEVEL"].map(number)
+    else {
         return Err(no_tree("its Makefile does not begin with VERSION, PATCHLEVEL and SUBLEVEL"));
     };
     let extra = value("EXTRAVERSION").unwrap_or_default();
@@ -52,8 +59,8 @@ pub(crate) fn version(root: &Path) -> Result<String, Error> {
 /// The tables of a tree, each with the facts that it was asked for by.
 pub(crate) type Read<'f> = Vec<(&'f TableSource, KernelTable)>;
 
-/// Reads the tables. `wanted` are those to be written; the others are read as far as they can be, to compare with, and
-/// wholly if the prototypes are wanted, too.
+/// Reads the tables. `wanted` are those to be written; the others are read as far as they can be,
+/// to compare with, and wholly if the prototypes are wanted, too.
 pub(crate) fn tables<'f>(
     root: &Path,
     linux: &str,
@@ -65,7 +72,8 @@ pub(crate) fn tables<'f>(
     for source in &facts.sources {
         let asked = only.contains(&source.name);
         let refused = |what: String| Err(Error::new(root.display().to_string(), 0, what));
-        if let Some(frozen) = source.frozen.as_ref().filter(|frozen| series(linux) > series(frozen)) {
+        if let Some(frozen) = source.frozen.as_ref().filter(|frozen| series(linux) > series(frozen))
+        {
             if asked {
                 return refused(format!(
                     "is Linux {linux}, and the table {} is frozen at {frozen}: give a tree of that series",
@@ -87,7 +95,10 @@ pub(crate) fn tables<'f>(
         match table {
             Some(table) => read.push((source, table)),
             None if asked => {
-                return refused(format!("is Linux {linux}, which has no ABI of the table {}", source.name));
+                return refused(format!(
+                    "is Linux {linux}, which has no ABI of the table {}",
+                    source.name
+                ));
             }
             None => {}
         }
@@ -98,7 +109,9 @@ pub(crate) fn tables<'f>(
 
 /// A file of the tree, in the folder that it had when the tree was made.
 fn place(root: &Path, file: &str) -> std::path::PathBuf {
-    let moved = MOVED.iter().find_map(|(now, before)| Some(root.join(before).join(file.strip_prefix(now)?)));
+    let moved = MOVED
+        .iter()
+        .find_map(|(now, before)| Some(root.join(before).join(file.strip_prefix(now)?)));
     let now = root.join(file);
     moved.filter(|before| now.symlink_metadata().is_err() && before.is_file()).unwrap_or(now)
 }
@@ -108,8 +121,8 @@ fn relative(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
-/// A table file, and, when that is asked for, all that the tree's headers add to it. `None` if this kernel makes none of
-/// the table's ABIs.
+/// A table file, and, when that is asked for, all that the tree's headers add to it. `None` if this
+/// kernel makes none of the table's ABIs.
 fn from_tbl(
     root: &Path,
     linux: &str,
@@ -121,8 +134,12 @@ fn from_tbl(
     let text = files::read(path)?;
     let makefile = relative(root, &place(root, &source.makefile));
     // A table that was frozen shares its file with the table that replaced it, rows of both in one.
-    let same_file: Vec<&str> =
-        facts.sources.iter().filter(|other| other.source == source.source).map(|other| other.name.as_str()).collect();
+    let same_file: Vec<&str> = facts
+        .sources
+        .iter()
+        .filter(|other| other.source == source.source)
+        .map(|other| other.name.as_str())
+        .collect();
     let mut takers = Takers::new();
     for abi in facts.abis.iter().filter(|abi| same_file.contains(&abi.table.as_str())) {
         if let Some(tags) = makefile::tags(root, &makefile, abi)? {
@@ -130,15 +147,28 @@ fn from_tbl(
         }
     }
     if takers.is_empty() {
-        let headers: Vec<_> =
-            facts.abis.iter().filter(|abi| abi.table == source.name).map(|abi| abi.header.as_str()).collect();
-        let what = format!("makes no {} of {}; is it damaged?", headers.join(" and no "), relative(root, path));
+        let headers: Vec<_> = facts
+            .abis
+            .iter()
+            .filter(|abi| abi.table == source.name)
+            .map(|abi| abi.header.as_str())
+            .collect();
+        let what = format!(
+            "makes no {} of {}; is it damaged?",
+            headers.join(" and no "),
+            relative(root, path)
+        );
         return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
     }
     // A taker without tags takes every row, which is wrong where another has its own.
-    if let Some((abi, _)) = takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty()) {
-        let what =
-            format!("gives no tags to {}, which is not alone in {}; is it cut off?", abi.header, relative(root, path));
+    if let Some((abi, _)) =
+        takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty())
+    {
+        let what = format!(
+            "gives no tags to {}, which is not alone in {}; is it cut off?",
+            abi.header,
+            relative(root, path)
+        );
         return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
     }
     let rows = tbl::parse(&path.display().to_string(), &text, &takers)?;
@@ -167,7 +197,11 @@ fn from_tbl(
         return Ok(None);
     }
     let mut extras: Vec<Extra> = Vec::new();
-    let before = if checked && facts.has_table(&source.name) { Some(facts.table(&source.name)?) } else { None };
+    let before = if checked && facts.has_table(&source.name) {
+        Some(facts.table(&source.name)?)
+    } else {
+        None
+    };
     for (abi, taker) in takers.iter().filter(|_| checked) {
         let own = rows.iter().filter(|(_, row)| taker.takes(&row.tag));
         let listed: Vec<&str> = own.filter_map(|(_, row)| row.entry.as_deref()).collect();
@@ -190,9 +224,14 @@ fn from_tbl(
     }))
 }
 
-/// The table from the headers that held the numbers before the tree had a file of rows. `None` if this kernel has none of
-/// its ABIs.
-fn from_headers(root: &Path, linux: &str, facts: &Tables, source: &TableSource) -> Result<Option<KernelTable>, Error> {
+/// The table from the headers that held the numbers before the tree had a file of rows. `None` if
+/// this kernel has none of its ABIs.
+fn from_headers(
+    root: &Path,
+    linux: &str,
+    facts: &Tables,
+    source: &TableSource,
+) -> Result<Option<KernelTable>, Error> {
     let mut all = Vec::new();
     let mut extras = Vec::new();
     for abi in facts.abis.iter().filter(|abi| abi.table == source.name && exists(abi, linux)) {
@@ -225,7 +264,8 @@ fn from_headers(root: &Path, linux: &str, facts: &Tables, source: &TableSource) 
             let what = "defines no system call; is the tree complete?";
             return Err(Error::new(path.display().to_string(), 0, what));
         }
-        let listed: Vec<&str> = numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
+        let listed: Vec<&str> =
+            numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
         super::add(&mut extras, header::redirects(root, abi, &listed)?);
         super::add(&mut extras, header::aliases(root, &numbers, &path)?);
         all.push(numbers);
@@ -238,7 +278,8 @@ pub(crate) fn exists(abi: &Abi, linux: &str) -> bool {
     abi.since.as_deref().is_none_or(|since| series(since) <= series(linux))
 }
 
-/// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or the file is damaged.
+/// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or
+/// the file is damaged.
 fn no_gaps(
     root: &Path,
     linux: &str,
@@ -257,7 +298,8 @@ fn no_gaps(
             .map(|(table, taker)| table.rows.iter().filter(|row| taker.takes(&row.tag)).collect())
             .unwrap_or_default()
     };
-    // Alpha's numbers are others, and x32 has calls of its own among them; what is left has every name.
+    // Alpha's numbers are others, and x32 has calls of its own among them; what is left has every
+    // name.
     let everywhere: BTreeSet<&str> = facts
         .abis
         .iter()
@@ -268,15 +310,23 @@ fn no_gaps(
         .collect();
     // x32's own numbers end its table. Whatever they stand for x86_64 has, too.
     let called = |row: &&Row| row.entry.as_deref().is_some_and(|entry| entry != NO_CALL);
-    let x86_64 = facts.abi("x86_64").into_iter().flat_map(rows_of).filter(called).map(|row| row.name.as_str());
+    let x86_64 = facts
+        .abi("x86_64")
+        .into_iter()
+        .flat_map(rows_of)
+        .filter(called)
+        .map(|row| row.name.as_str());
     let on_x32: BTreeSet<&str> = everywhere.iter().copied().chain(x86_64).collect();
     for abi in facts.abis.iter().filter(|abi| wanted(&abi.table)) {
         let Some((table, _)) = of(abi) else { continue };
         let rows = rows_of(abi);
         let expected = if abi.name == "x32" { &on_x32 } else { &everywhere };
         let known = |name: &str| absent.iter().any(|a| a.name == name && a.holds(&abi.name, linux));
-        let missing: Vec<&str> =
-            expected.iter().copied().filter(|name| !rows.iter().any(|row| row.name == *name) && !known(name)).collect();
+        let missing: Vec<&str> = expected
+            .iter()
+            .copied()
+            .filter(|name| !rows.iter().any(|row| row.name == *name) && !known(name))
+            .collect();
         if !missing.is_empty() {
             return Err(Error::new(
                 root.join(&table.source).display().to_string(),

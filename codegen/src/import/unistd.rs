@@ -1,8 +1,9 @@
-//! Headers that hold the numbers themselves: an architecture's `asm/unistd.h` as it was before it had a `syscall.tbl`,
-//! `asm-generic/unistd.h`, and what is installed for user space.
+//! Headers that hold the numbers themselves: an architecture's `asm/unistd.h` as it was before it
+//! had a `syscall.tbl`, `asm-generic/unistd.h`, and what is installed for user space.
 //!
-//! A row is a macro `__NR_name` that is defined in the end. Where `__SYSCALL(number, entry)` stands beside it, as in
-//! `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry point is known.
+//! A row is a macro `__NR_name` that is defined in the end. Where `__SYSCALL(number, entry)` stands
+//! beside it, as in `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry
+//! point is known.
 
 use super::cpp::{Line, Unit};
 use super::tbl::{CONFLICT, conflict, is_name};
@@ -23,15 +24,16 @@ pub(crate) struct Numbers<'f> {
     pub(crate) file: Rc<str>,
 }
 
-/// The name of the call that a macro is the number of, and whether it is one of ARM's private ones. Names of calls have
-/// small letters; what has others is a base, a mask, or another system's.
+/// The name of the call that a macro is the number of, and whether it is one of ARM's private ones.
+/// Names of calls have small letters; what has others is a base, a mask, or another system's.
 pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     let (name, private) = match found.strip_prefix("__ARM_NR_") {
         Some(name) => (name, true),
         None => (found.strip_prefix("__NR_")?, false),
     };
     let call = is_name(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
-    (call && !["syscalls", "syscall_count", "arch_specific_syscall"].contains(&name)).then_some((name, private))
+    (call && !["syscalls", "syscall_count", "arch_specific_syscall"].contains(&name))
+        .then_some((name, private))
 }
 
 /// What user space adds to the numbers, which is what `abis.toml` says.
@@ -47,17 +49,19 @@ pub(crate) fn base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     }
 }
 
-/// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`. There are entry points if
-/// `__SYSCALL` was predefined as itself.
+/// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`. There
+/// are entry points if `__SYSCALL` was predefined as itself.
 pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbers<'f>, Error> {
     if let Some(line) = unit.lines.iter().find(|line| conflict(&line.text)) {
         return Err(Error::new(&*line.file, line.line, CONFLICT));
     }
     // Some headers have the base in the numbers already.
-    let base = base(unit, abi).map_err(|what| Error::new(file, 0, what))?.unwrap_or(i64::from(abi.base));
+    let base =
+        base(unit, abi).map_err(|what| Error::new(file, 0, what))?.unwrap_or(i64::from(abi.base));
     let entries = entries(unit, abi)?;
     let macros = unit.macros();
-    let is_call = |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
+    let is_call =
+        |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
     let mut numbers = Numbers { abi, rows: Vec::new(), names: Vec::new(), file: file.into() };
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
@@ -70,19 +74,31 @@ pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbe
             continue;
         }
         let nr = u32::try_from(value - base).map_err(|_| {
-            wrong(format!("`{}` is {value}, less than what {} adds to its numbers, {base}", found.name, abi.name))
+            wrong(format!(
+                "`{}` is {value}, less than what {} adds to its numbers, {base}",
+                found.name, abi.name
+            ))
         })?;
         if private || is_call(found.body.trim_matches(['(', ')', ' '])) {
             numbers.names.push((nr, name.to_owned()));
             continue;
         }
         let (entry, compat) = entries.get(&value).cloned().unwrap_or_default();
-        numbers.rows.push(Row { nr, tag: String::new(), name: name.to_owned(), entry, compat, noreturn: false });
+        numbers.rows.push(Row {
+            nr,
+            tag: String::new(),
+            name: name.to_owned(),
+            entry,
+            compat,
+            noreturn: false,
+        });
         *files.entry(&found.file).or_default() += 1;
     }
     numbers.rows.sort_by_key(|row| row.nr);
     numbers.names.sort();
-    if let Some((file, _)) = files.into_iter().max_by_key(|(file, count)| (*count, file.to_string())) {
+    if let Some((file, _)) =
+        files.into_iter().max_by_key(|(file, count)| (*count, file.to_string()))
+    {
         numbers.file = file.clone();
     }
     Ok(numbers)
@@ -90,9 +106,10 @@ pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbe
 
 type Symbols = (Option<String>, Option<String>);
 
-/// The entry points by number: what the lines `__SYSCALL(number, entry)` come to, or a macro that stands for one. Two
-/// such macros also name the compat entry point, last: of one, it holds for whoever has the number; of the other, only
-/// where `long` has 32 bits, since the number means another call elsewhere.
+/// The entry points by number: what the lines `__SYSCALL(number, entry)` come to, or a macro that
+/// stands for one. Two such macros also name the compat entry point, last: of one, it holds for
+/// whoever has the number; of the other, only where `long` has 32 bits, since the number means
+/// another call elsewhere.
 fn entries(unit: &Unit, abi: &Abi) -> Result<HashMap<i64, Symbols>, Error> {
     let mut found = HashMap::new();
     let mut expanded = 0;
@@ -127,7 +144,11 @@ fn symbol_at(symbol: &str, line: &Line) -> Result<(), Error> {
     if is_name(symbol) {
         return Ok(());
     }
-    Err(Error::new(&*line.file, line.line, format!("`{}` names no entry point that can be read", line.text)))
+    Err(Error::new(
+        &*line.file,
+        line.line,
+        format!("`{}` names no entry point that can be read", line.text),
+    ))
 }
 
 /// First and second argument of each `__SYSCALL` among the tokens.
@@ -162,7 +183,8 @@ fn calls(tokens: &[String]) -> Vec<(String, String)> {
     found
 }
 
-/// The ABIs' numbers as one table: a row that all have is tagged `common`, another with the names of those that have it.
+/// The ABIs' numbers as one table: a row that all have is tagged `common`, another with the names
+/// of those that have it.
 pub(crate) fn merge(all: &[Numbers<'_>]) -> (Vec<Taker>, Vec<Row>) {
     let mut rows: Vec<(Row, Vec<&str>)> = Vec::new();
     let mut known: HashMap<(u32, &str), Vec<usize>> = HashMap::new();
@@ -179,8 +201,10 @@ pub(crate) fn merge(all: &[Numbers<'_>]) -> (Vec<Taker>, Vec<Row>) {
         }
     }
     rows.sort_by_key(|(row, _)| row.nr);
-    let mut takers: Vec<Taker> =
-        all.iter().map(|numbers| Taker { abi: numbers.abi.name.clone(), tags: Vec::new() }).collect();
+    let mut takers: Vec<Taker> = all
+        .iter()
+        .map(|numbers| Taker { abi: numbers.abi.name.clone(), tags: Vec::new() })
+        .collect();
     for (row, abis) in &mut rows {
         row.tag = if abis.len() == all.len() { "common".to_owned() } else { abis.join("+") };
         for taker in takers.iter_mut().filter(|taker| abis.contains(&taker.abi.as_str())) {

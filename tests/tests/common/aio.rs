@@ -12,8 +12,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// arch/mips/include/uapi/asm/signal.h; libc 0.2.191 has other architectures' numbers on mips64, which its
-/// new/glibc/sysdeps/unix/linux/mod.rs forgets.
+/// arch/mips/include/uapi/asm/signal.h; libc 0.2.191 has other architectures' numbers on mips64,
+/// which its new/glibc/sysdeps/unix/linux/mod.rs forgets.
 const fn signal(libc: i32, mips: i32) -> i32 {
     if cfg!(target_arch = "mips64") { mips } else { libc }
 }
@@ -49,8 +49,9 @@ pub fn eventfd() -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) }
 }
 
-/// Whether a panic can be caught. Not on x32: what std keeps in the header of an exception lies where libgcc's unwinder, whose
-/// words have 64 bits, keeps its own (library/unwind/src/libunwind.rs), and the process is aborted.
+/// Whether a panic can be caught. Not on x32: what std keeps in the header of an exception lies
+/// where libgcc's unwinder, whose words have 64 bits, keeps its own
+/// (library/unwind/src/libunwind.rs), and the process is aborted.
 pub fn catches(what: &str) -> bool {
     let catches = cfg!(not(all(target_arch = "x86_64", target_pointer_width = "32")));
     if !catches {
@@ -63,14 +64,17 @@ pub fn aio_nr() -> u64 {
     std::fs::read_to_string("/proc/sys/fs/aio-nr").unwrap().trim().parse().unwrap()
 }
 
-/// Runs `check` in a child process, for what cannot be undone; `false`, a panic and a minute without an end fail the test.
+/// Runs `check` in a child process, for what cannot be undone; `false`, a panic and a minute
+/// without an end fail the test.
 pub fn in_child(check: impl FnOnce() -> bool) {
     match fork() {
         0 => {
             // SAFETY: it has the kernel kill this process, if it waits for what never comes.
             unsafe { libc::alarm(60) };
-            // A panic must not reach the harness, whose other threads the child does not have: it would end with status 0.
-            let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
+            // A panic must not reach the harness, whose other threads the child does not have: it
+            // would end with status 0.
+            let passed =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(false);
             leave(passed)
         }
         child => await_child(child),
@@ -79,7 +83,8 @@ pub fn in_child(check: impl FnOnce() -> bool) {
 
 /// 0 in the child, which is to [`leave`], and its id in the parent, which is to [`await_child`].
 pub fn fork() -> libc::pid_t {
-    // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another thread may have held.
+    // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another
+    // thread may have held.
     unsafe { libc::fork() }
 }
 
@@ -109,13 +114,18 @@ pub const AIO_CALLS: &[c_long] = &[
     SYS_io_pgetevents_time64,
 ];
 
-/// Installs a seccomp filter on this thread: the calls end in an error, which may be 0. It cannot be undone.
+/// Installs a seccomp filter on this thread: the calls end in an error, which may be 0. It cannot
+/// be undone.
 pub fn refuse(refused: &[c_long], errno: i32) -> bool {
     let statement = |code: u32, jt, k| libc::sock_filter { code: code as u16, jt, jf: 0, k };
     let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
     for (at, number) in refused.iter().enumerate() {
         let to_the_refusal = (refused.len() - at) as u8;
-        program.push(statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, to_the_refusal, *number as u32));
+        program.push(statement(
+            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+            to_the_refusal,
+            *number as u32,
+        ));
     }
     program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW));
     program.push(statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | errno as u32));
@@ -127,7 +137,8 @@ pub fn refuse(refused: &[c_long], errno: i32) -> bool {
     }
 }
 
-/// Where buffers go when they are dropped, so that it can be seen whether somebody still writes to them.
+/// Where buffers go when they are dropped, so that it can be seen whether somebody still writes to
+/// them.
 #[derive(Default)]
 pub struct Graveyard {
     born: AtomicUsize,
@@ -147,7 +158,10 @@ const BURIED: u8 = 0xdd;
 impl Graveyard {
     pub fn buffer(self: &Arc<Self>) -> Mortal {
         self.born.fetch_add(1, Ordering::SeqCst);
-        Mortal { bytes: Some(AlignedBuf::new(Mortal::BYTES, 4096).unwrap()), graveyard: self.clone() }
+        Mortal {
+            bytes: Some(AlignedBuf::new(Mortal::BYTES, 4096).unwrap()),
+            graveyard: self.clone(),
+        }
     }
 
     /// Buffers that were not dropped.
@@ -199,14 +213,18 @@ unsafe impl IoBufMut for Mortal {
     }
 }
 
-/// A file for [`Mortal`]s, `blocks` of them: direct, so that reads are in flight for a while, where the file system can.
+/// A file for [`Mortal`]s, `blocks` of them: direct, so that reads are in flight for a while, where
+/// the file system can.
 pub fn direct_file(blocks: usize) -> File {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), vec![ALIVE; blocks * Mortal::BYTES]).unwrap();
     File::open(file.path()).unwrap().sync_all().unwrap();
     let direct = File::options().read(true).custom_flags(libc::O_DIRECT).open(file.path());
     direct.unwrap_or_else(|_| {
-        aio_tests::skip("reads that are in flight for a while", "the file system takes no O_DIRECT");
+        aio_tests::skip(
+            "reads that are in flight for a while",
+            "the file system takes no O_DIRECT",
+        );
         File::open(file.path()).unwrap()
     })
 }

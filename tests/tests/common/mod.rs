@@ -1,4 +1,5 @@
-//! What the tests of the importer share: the tool as a process, and a kernel tree in miniature for it to read.
+//! What the tests of the importer share: the tool as a process, and a kernel tree in miniature for
+//! it to read.
 // Each test file compiles its own copy and uses a part of it.
 #![allow(dead_code)]
 
@@ -15,7 +16,8 @@ use std::sync::OnceLock;
 use std::{env, fs, str};
 use tempfile::TempDir;
 
-/// What an import of [`Tree::new`] writes: the tables that have not left the kernel, and what comes with them.
+/// What an import of [`Tree::new`] writes: the tables that have not left the kernel, and what comes
+/// with them.
 pub const IMPORTED: &[&str] = &[
     "alpha.toml",
     "arm.toml",
@@ -63,16 +65,30 @@ pub fn committed() -> PathBuf {
     aio_tests::root().join("tables")
 }
 
-/// The tool, built once. It believes that the repository is nowhere, so that no test can write into it.
+/// The tool, built once. It believes that the repository is nowhere, so that no test can write into
+/// it.
 pub fn codegen() -> Command {
     static TOOL: OnceLock<PathBuf> = OnceLock::new();
     let tool = TOOL.get_or_init(|| {
-        let build =
-            ["build", "-q", "-p", "aio-codegen", "--features", "cli", "--message-format=json", "--manifest-path"];
+        let build = [
+            "build",
+            "-q",
+            "-p",
+            "aio-codegen",
+            "--features",
+            "cli",
+            "--message-format=json",
+            "--manifest-path",
+        ];
         let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
-        let output = Command::new(cargo).args(build).arg(aio_tests::root().join("Cargo.toml")).output().unwrap();
+        let output = Command::new(cargo)
+            .args(build)
+            .arg(aio_tests::root().join("Cargo.toml"))
+            .output()
+            .unwrap();
         let messages = str::from_utf8(&output.stdout).unwrap();
-        let path = messages.split("\"executable\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let path =
+            messages.split("\"executable\":\"").nth(1).and_then(|rest| rest.split('"').next());
         path.unwrap_or_else(|| panic!("{}", str::from_utf8(&output.stderr).unwrap())).into()
     });
     let mut command = Command::new(tool);
@@ -103,10 +119,15 @@ pub fn imported(tree: &Tree, only: &[&str]) -> Tables {
 
 /// The tables of a folder, beside the committed facts.
 pub fn tables(folder: &Path) -> Tables {
-    let by_hand = ["abis.toml", "absent.toml"].map(|name| (name.to_owned(), fs::read(committed().join(name)).unwrap()));
+    let by_hand = ["abis.toml", "absent.toml"]
+        .map(|name| (name.to_owned(), fs::read(committed().join(name)).unwrap()));
     let files = contents(folder).into_iter().chain(by_hand);
-    Tables::new(files.map(|(name, bytes)| (name.clone(), name, String::from_utf8(bytes).unwrap().into())).collect())
-        .unwrap()
+    Tables::new(
+        files
+            .map(|(name, bytes)| (name.clone(), name, String::from_utf8(bytes).unwrap().into()))
+            .collect(),
+    )
+    .unwrap()
 }
 
 /// The calls of an ABI. They live as long as the test, which is all that borrows them.
@@ -149,6 +170,9 @@ pub fn refused_only(tree: &Tree, only: &[&str], sentence: &str) {
     let folder = stale();
     let before = contents(folder.path());
     let sentence = sentence.replace("{tree}", tree.path().to_str().unwrap());
-    assert_eq!(import(tree.path(), folder.path(), only), (Some(2), String::new(), format!("{sentence}\n")));
+    assert_eq!(
+        import(tree.path(), folder.path(), only),
+        (Some(2), String::new(), format!("{sentence}\n"))
+    );
     assert!(contents(folder.path()) == before, "a refused import changed a file");
 }

@@ -17,10 +17,15 @@ impl Tree {
             tree.put(path, text);
         }
         for arch in ["m68k", "sh", "microblaze", "xtensa", "nios2", "openrisc", "arc"] {
-            tree.put(&format!("arch/{arch}/include/uapi/asm/unistd.h"), "#include <asm/unistd_32.h>\n");
+            tree.put(
+                &format!("arch/{arch}/include/uapi/asm/unistd.h"),
+                "#include <asm/unistd_32.h>\n",
+            );
         }
         for (arch, enosys) in [("alpha", 78), ("parisc", 251), ("powerpc", 38), ("sparc", 90)] {
-            let errno = format!("#include <asm-generic/errno-base.h>\n#define ENOSYS {enosys} /* Not implemented */\n");
+            let errno = format!(
+                "#include <asm-generic/errno-base.h>\n#define ENOSYS {enosys} /* Not implemented */\n"
+            );
             tree.put(&format!("arch/{arch}/include/uapi/asm/errno.h"), errno);
         }
         for (header, archs) in [
@@ -47,11 +52,14 @@ impl Tree {
             ("openrisc", "unistd_32.h"),
             ("riscv", "unistd_32.h unistd_64.h"),
         ] {
-            let made: String = headers.split(' ').map(|header| format!("syscall-y += {header}\n")).collect();
+            let made: String =
+                headers.split(' ').map(|header| format!("syscall-y += {header}\n")).collect();
             tree.put(&format!("arch/{arch}/include/uapi/asm/Kbuild"), made);
         }
         for (path, head, tag, own, tail) in TABLES {
-            let numbered = UNIFIED.iter().map(|(nr, name)| (nr + if path.contains("alpha") { 110 } else { 0 }, name));
+            let numbered = UNIFIED
+                .iter()
+                .map(|(nr, name)| (nr + if path.contains("alpha") { 110 } else { 0 }, name));
             let lacks = |name| own.iter().any(|own| own.strip_prefix('-') == Some(name));
             let mut rows: Vec<(u32, String)> = numbered
                 .filter(|(_, name)| !lacks(name))
@@ -71,7 +79,8 @@ impl Tree {
         tree
     }
 
-    /// Linux 6.1, the last with ia64. Eight architectures have their numbers in headers, and so has AArch32 on arm64.
+    /// Linux 6.1, the last with ia64. Eight architectures have their numbers in headers, and so has
+    /// AArch32 on arm64.
     pub fn linux_6_1() -> Tree {
         let tree = Tree::linux_6_12();
         tree.put("Makefile", "VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 176\nEXTRAVERSION =\n");
@@ -105,12 +114,23 @@ impl Tree {
         tree
     }
 
-    /// Linux 4.19: x86, arm and s390 have tables, whose makefiles and symbols are spelt otherwise; the other architectures
-    /// have plain `#define`s.
+    /// Linux 4.19: x86, arm and s390 have tables, whose makefiles and symbols are spelt otherwise;
+    /// the other architectures have plain `#define`s.
     pub fn linux_4_19() -> Tree {
         let tree = Tree::linux_6_1();
         tree.put("Makefile", "VERSION = 4\nPATCHLEVEL = 19\nSUBLEVEL = 13\nEXTRAVERSION =\n");
-        for arch in ["mips", "alpha", "m68k", "sh", "microblaze", "xtensa", "powerpc", "sparc", "parisc", "ia64"] {
+        for arch in [
+            "mips",
+            "alpha",
+            "m68k",
+            "sh",
+            "microblaze",
+            "xtensa",
+            "powerpc",
+            "sparc",
+            "parisc",
+            "ia64",
+        ] {
             tree.remove(&format!("arch/{arch}/kernel"));
         }
         for arch in ["loongarch", "csky"] {
@@ -121,25 +141,37 @@ impl Tree {
         }
         // The numbers that all share are younger.
         let compat = "arch/arm64/include/asm/unistd32.h";
-        for path in ["arch/arm/tools/syscall.tbl", S390, "include/uapi/asm-generic/unistd.h", compat] {
-            let young =
-                |line: &&str| UNIFIED.iter().any(|(_, name)| line.contains(name)) || line.contains("memfd_secret");
-            let kept: Vec<String> =
-                tree.read(path).lines().filter(|line| !young(line)).map(|line| format!("{line}\n")).collect();
+        for path in
+            ["arch/arm/tools/syscall.tbl", S390, "include/uapi/asm-generic/unistd.h", compat]
+        {
+            let young = |line: &&str| {
+                UNIFIED.iter().any(|(_, name)| line.contains(name)) || line.contains("memfd_secret")
+            };
+            let kept: Vec<String> = tree
+                .read(path)
+                .lines()
+                .filter(|line| !young(line))
+                .map(|line| format!("{line}\n"))
+                .collect();
             tree.put(path, kept.concat());
         }
         tree.define();
         tree
     }
 
-    /// Linux 6.12, the last with 31-bit s390 and without a 32-bit loongarch: its script, and its own meaning of the entry columns.
+    /// Linux 6.12, the last with 31-bit s390 and without a 32-bit loongarch: its script, and its
+    /// own meaning of the entry columns.
     pub fn linux_6_12() -> Tree {
         let tree = Tree::new();
         tree.put("Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 107\nEXTRAVERSION =\n");
         tree.put("arch/loongarch/include/uapi/asm/Kbuild", "syscall-y += unistd_64.h\n");
         tree.put("arch/loongarch/kernel/Makefile.syscalls", "syscall_abis_64 += memfd_secret\n");
         tree.put("arch/s390/Kconfig", "config 64BIT\n\tdef_bool y\nconfig COMPAT\n\tdef_bool y\n");
-        tree.edit(S390, "13\tcommon\talarm\tsys_alarm\n", "13  32\ttime\t-\tsys_time32\n13  64\talarm\tsys_alarm\t-\n");
+        tree.edit(
+            S390,
+            "13\tcommon\talarm\tsys_alarm\n",
+            "13  32\ttime\t-\tsys_time32\n13  64\talarm\tsys_alarm\t-\n",
+        );
         tree.put(
             "arch/s390/kernel/syscalls/Makefile",
             "uapi-hdrs-y := $(uapi)/unistd_32.h\nuapi-hdrs-y += $(uapi)/unistd_64.h\n\
@@ -196,11 +228,16 @@ impl Tree {
     /// Removes a file or a folder.
     pub fn remove(&self, path: &str) {
         let path = self.path().join(path);
-        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap()
+        } else {
+            fs::remove_file(path).unwrap()
+        }
     }
 
-    /// Gives a definition to every entry point that tables, headers and swaps name and no file has: `lib/calls.c`, and
-    /// `calls.c` of the architecture where the name is none that the macros make.
+    /// Gives a definition to every entry point that tables, headers and swaps name and no file has:
+    /// `lib/calls.c`, and `calls.c` of the architecture where the name is none that the macros
+    /// make.
     fn define(&self) {
         let (mut named, mut defined) = (BTreeSet::new(), BTreeSet::new());
         let mut folders = vec![self.path().to_owned()];
@@ -214,32 +251,44 @@ impl Tree {
                     continue;
                 }
                 // Of the others some are there to be refused.
-                let read = [".tbl", ".c", "unistd.h", "unistd32.h"].iter().any(|end| name.ends_with(end));
+                let read =
+                    [".tbl", ".c", "unistd.h", "unistd32.h"].iter().any(|end| name.ends_with(end));
                 if !read || name == "calls.c" || !metadata.is_file() || metadata.len() > 1 << 20 {
                     continue;
                 }
                 let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
                 let place = path.strip_prefix(self.path()).unwrap().to_str().unwrap();
-                let arch = place.strip_prefix("arch/").map_or("", |rest| rest.split('/').next().unwrap());
+                let arch =
+                    place.strip_prefix("arch/").map_or("", |rest| rest.split('/').next().unwrap());
                 for line in text.lines() {
-                    if let Some((word, list)) =
-                        line.trim().split_once('(').filter(|(word, _)| word.contains("SYSCALL_DEFINE"))
+                    if let Some((word, list)) = line
+                        .trim()
+                        .split_once('(')
+                        .filter(|(word, _)| word.contains("SYSCALL_DEFINE"))
                     {
-                        let prefix = if word.starts_with("COMPAT") { "compat_sys_" } else { "sys_" };
-                        defined.insert(format!("{prefix}{}", list.split([',', ')']).next().unwrap()));
+                        let prefix =
+                            if word.starts_with("COMPAT") { "compat_sys_" } else { "sys_" };
+                        defined
+                            .insert(format!("{prefix}{}", list.split([',', ')']).next().unwrap()));
                         continue;
                     }
                     let columns = if name.ends_with(".tbl") { 3 } else { 0 };
-                    let words =
-                        line.split_whitespace().skip(columns).flat_map(|word| word.split(['(', ')', ',', '/', ';']));
+                    let words = line
+                        .split_whitespace()
+                        .skip(columns)
+                        .flat_map(|word| word.split(['(', ')', ',', '/', ';']));
                     let prefixes = ["__x64_", "__ia32_", "__x32_", "__arm64_"];
-                    let bare =
-                        words.map(|word| prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word));
+                    let bare = words.map(|word| {
+                        prefixes.iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(word)
+                    });
                     let symbol = |word: &&str| {
                         let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
                         plain
                             && !word.is_empty()
-                            && (columns > 0 || ["sys_", "compat_sys_", "__sys_"].iter().any(|p| word.starts_with(p)))
+                            && (columns > 0
+                                || ["sys_", "compat_sys_", "__sys_"]
+                                    .iter()
+                                    .any(|p| word.starts_with(p)))
                     };
                     let none = ["sys_ni_syscall", "noreturn", "ptregs"];
                     let entries = bare.filter(symbol).filter(|word| !none.contains(word));
@@ -249,11 +298,14 @@ impl Tree {
         }
         let mut texts = BTreeMap::from([("lib".to_owned(), BTreeSet::new())]);
         for (entry, arch) in named.into_iter().filter(|(entry, _)| !defined.contains(entry)) {
-            let (folder, head) = match (entry.strip_prefix("sys_"), entry.strip_prefix("compat_sys_")) {
-                (Some(name), _) => ("lib".to_owned(), format!("SYSCALL_DEFINE0({name})")),
-                (_, Some(name)) => ("lib".to_owned(), format!("COMPAT_SYSCALL_DEFINE0({name})")),
-                _ => (format!("arch/{arch}/kernel"), format!("asmlinkage long {entry}(void)")),
-            };
+            let (folder, head) =
+                match (entry.strip_prefix("sys_"), entry.strip_prefix("compat_sys_")) {
+                    (Some(name), _) => ("lib".to_owned(), format!("SYSCALL_DEFINE0({name})")),
+                    (_, Some(name)) => {
+                        ("lib".to_owned(), format!("COMPAT_SYSCALL_DEFINE0({name})"))
+                    }
+                    _ => (format!("arch/{arch}/kernel"), format!("asmlinkage long {entry}(void)")),
+                };
             texts.entry(folder).or_default().insert(format!("{head}\n{{\n}}\n"));
         }
         for (folder, text) in texts {
@@ -273,11 +325,15 @@ pub const MIPS_O32: &str = "arch/mips/kernel/syscalls/syscall_o32.tbl";
 pub const HEADER_X86: &str = "arch/x86/include/uapi/asm/unistd.h";
 
 /// Calls that every table has; alpha adds 110 to the numbers.
-const UNIFIED: &[(u32, &str)] =
-    &[(424, "pidfd_send_signal"), (435, "clone3"), (450, "set_mempolicy_home_node"), (471, "rseq_slice_yield")];
+const UNIFIED: &[(u32, &str)] = &[
+    (424, "pidfd_send_signal"),
+    (435, "clone3"),
+    (450, "set_mempolicy_home_node"),
+    (471, "rseq_slice_yield"),
+];
 
-/// Path, rows before the common ones, the common rows' tag, `-NAME` of one that it lacks and `+TAG` of a memfd_secret,
-/// rows after.
+/// Path, rows before the common ones, the common rows' tag, `-NAME` of one that it lacks and `+TAG`
+/// of a memfd_secret, rows after.
 type Table = (&'static str, &'static str, &'static str, &'static [&'static str], &'static str);
 
 const TABLES: &[Table] = &[
@@ -358,7 +414,13 @@ const TABLES: &[Table] = &[
          450 \tnospu\tset_mempolicy_home_node\tsys_set_mempolicy_home_node\n\
          471\tnospu\trseq_slice_yield\tsys_rseq_slice_yield\n",
     ),
-    (S390, "13\tcommon\talarm\tsys_alarm\n243\tcommon\tio_setup\tsys_io_setup\n", "common", &["+common"], ""),
+    (
+        S390,
+        "13\tcommon\talarm\tsys_alarm\n243\tcommon\tio_setup\tsys_io_setup\n",
+        "common",
+        &["+common"],
+        "",
+    ),
     (
         MIPS_O32,
         "0\to32\tsyscall\tsys_syscall\tsys32_syscall\n241\to32\tio_setup\tsys_io_setup\tcompat_sys_io_setup\n",
@@ -366,7 +428,13 @@ const TABLES: &[Table] = &[
         &[],
         "",
     ),
-    ("arch/mips/kernel/syscalls/syscall_n32.tbl", "200\tn32\tio_setup\tcompat_sys_io_setup\n", "n32", &[], ""),
+    (
+        "arch/mips/kernel/syscalls/syscall_n32.tbl",
+        "200\tn32\tio_setup\tcompat_sys_io_setup\n",
+        "n32",
+        &[],
+        "",
+    ),
     (
         "arch/mips/kernel/syscalls/syscall_n64.tbl",
         "0\tn64\tread\tsys_read\n167\tn64\tunused1\tsys_ni_syscall\n200\tn64\tio_setup\tsys_io_setup\n",
@@ -401,7 +469,13 @@ const TABLES: &[Table] = &[
         &[],
         "",
     ),
-    ("arch/m68k/kernel/syscalls/syscall.tbl", "241\tcommon\tio_setup\tsys_io_setup\n", "common", &[], ""),
+    (
+        "arch/m68k/kernel/syscalls/syscall.tbl",
+        "241\tcommon\tio_setup\tsys_io_setup\n",
+        "common",
+        &[],
+        "",
+    ),
     (
         "arch/sh/kernel/syscalls/syscall.tbl",
         "90\tcommon\tmmap\told_mmap\n245\tcommon\tio_setup\tsys_io_setup\n",
@@ -409,11 +483,24 @@ const TABLES: &[Table] = &[
         &["-clone3"],
         "",
     ),
-    ("arch/microblaze/kernel/syscalls/syscall.tbl", "245\tcommon\tio_setup\tsys_io_setup\n", "common", &[], ""),
-    ("arch/xtensa/kernel/syscalls/syscall.tbl", "239\tcommon\tio_setup\tsys_io_setup\n", "common", &[], ""),
+    (
+        "arch/microblaze/kernel/syscalls/syscall.tbl",
+        "245\tcommon\tio_setup\tsys_io_setup\n",
+        "common",
+        &[],
+        "",
+    ),
+    (
+        "arch/xtensa/kernel/syscalls/syscall.tbl",
+        "239\tcommon\tio_setup\tsys_io_setup\n",
+        "common",
+        &[],
+        "",
+    ),
 ];
 
-/// What the architectures let one configure: a kernel of one word size or of either, with programs of the other.
+/// What the architectures let one configure: a kernel of one word size or of either, with programs
+/// of the other.
 const KCONFIGS: &[(&str, &str)] = &[
     (
         "x86 mips powerpc sparc parisc riscv",
@@ -430,7 +517,10 @@ const FILES: &[(&str, &str)] = &[
     ("Kbuild", "obj-y += fs/\nobj-y += kernel/\nobj-y += lib/\n"),
     ("fs/Makefile", "obj-$(CONFIG_AIO) += aio.o\n"),
     ("kernel/Makefile", "obj-y += sys.o sys_ni.o\n"),
-    ("kernel/sys_ni.c", "COND_SYSCALL(io_setup);\nCOND_SYSCALL_COMPAT(io_setup);\nCOND_SYSCALL(io_getevents);\n"),
+    (
+        "kernel/sys_ni.c",
+        "COND_SYSCALL(io_setup);\nCOND_SYSCALL_COMPAT(io_setup);\nCOND_SYSCALL(io_getevents);\n",
+    ),
     ("init/Kconfig", "config AIO\n\tbool \"Asynchronous I/O\"\n\tdefault y\n"),
     ("arch/Kconfig", "config BACKWARDS\n\tbool\n"),
     ("arch/arm64/kernel/Makefile", "obj-y += sys.o calls.o\n"),
@@ -468,17 +558,32 @@ const FILES: &[(&str, &str)] = &[
         "arch/parisc/kernel/syscalls/Makefile",
         "$(uapi)/unistd_32.h: abis := common,32\n$(uapi)/unistd_64.h: abis := common,64\n",
     ),
-    ("scripts/Makefile.asm-headers", "syscall_abis_32  += common,32\nsyscall_abis_64  += common,64\n"),
+    (
+        "scripts/Makefile.asm-headers",
+        "syscall_abis_32  += common,32\nsyscall_abis_64  += common,64\n",
+    ),
     ("arch/arc/kernel/Makefile.syscalls", "syscall_abis_32 += arc time32 renameat stat64 rlimit\n"),
     (
         "arch/arm64/kernel/Makefile.syscalls",
         "syscall_abis_32 +=\nsyscall_abis_64 += renameat rlimit memfd_secret\nsyscalltbl = arch/arm64/tools/syscall_%.tbl\n",
     ),
     ("arch/csky/kernel/Makefile.syscalls", "syscall_abis_32 += csky time32 stat64 rlimit\n"),
-    ("arch/hexagon/kernel/Makefile.syscalls", "syscall_abis_32 += hexagon time32 stat64 rlimit renameat\n"),
-    ("arch/loongarch/kernel/Makefile.syscalls", "syscall_abis_32 += memfd_secret\nsyscall_abis_64 += memfd_secret\n"),
-    ("arch/nios2/kernel/Makefile.syscalls", "syscall_abis_32 += nios2 time32 stat64 renameat rlimit\n"),
-    ("arch/openrisc/kernel/Makefile.syscalls", "syscall_abis_32 += or1k time32 stat64 rlimit renameat\n"),
+    (
+        "arch/hexagon/kernel/Makefile.syscalls",
+        "syscall_abis_32 += hexagon time32 stat64 rlimit renameat\n",
+    ),
+    (
+        "arch/loongarch/kernel/Makefile.syscalls",
+        "syscall_abis_32 += memfd_secret\nsyscall_abis_64 += memfd_secret\n",
+    ),
+    (
+        "arch/nios2/kernel/Makefile.syscalls",
+        "syscall_abis_32 += nios2 time32 stat64 renameat rlimit\n",
+    ),
+    (
+        "arch/openrisc/kernel/Makefile.syscalls",
+        "syscall_abis_32 += or1k time32 stat64 rlimit renameat\n",
+    ),
     (
         "arch/riscv/kernel/Makefile.syscalls",
         "syscall_abis_32 += riscv memfd_secret\nsyscall_abis_64 += riscv rlimit memfd_secret\n",
@@ -525,10 +630,16 @@ const FILES: &[(&str, &str)] = &[
         "arch/sparc/include/uapi/asm/unistd.h",
         "#ifdef __arch64__\n#include <asm/unistd_64.h>\n#else\n#include <asm/unistd_32.h>\n#endif\n",
     ),
-    ("arch/alpha/include/uapi/asm/unistd.h", "#define __NR_getpid __NR_getxpid\n#include <asm/unistd_32.h>\n"),
+    (
+        "arch/alpha/include/uapi/asm/unistd.h",
+        "#define __NR_getpid __NR_getxpid\n#include <asm/unistd_32.h>\n",
+    ),
     ("arch/csky/include/uapi/asm/unistd.h", RANGE2),
     ("arch/hexagon/include/uapi/asm/unistd.h", RANGE2),
-    ("include/uapi/asm-generic/bitsperlong.h", "#define __BITS_PER_LONG (__CHAR_BIT__ * __SIZEOF_LONG__)\n"),
+    (
+        "include/uapi/asm-generic/bitsperlong.h",
+        "#define __BITS_PER_LONG (__CHAR_BIT__ * __SIZEOF_LONG__)\n",
+    ),
     // Error numbers and constants.
     (
         "include/uapi/asm-generic/errno-base.h",
@@ -559,10 +670,19 @@ const FILES: &[(&str, &str)] = &[
         "arch/x86/include/uapi/asm/auxvec.h",
         "#ifdef __i386__\n#define AT_SYSINFO 32\n#endif\n#define AT_SYSINFO_EHDR 33\n",
     ),
-    ("arch/powerpc/include/uapi/asm/cputable.h", "#define PPC_FEATURE2_SCV 0x00100000 /* scv syscall */\n"),
+    (
+        "arch/powerpc/include/uapi/asm/cputable.h",
+        "#define PPC_FEATURE2_SCV 0x00100000 /* scv syscall */\n",
+    ),
     ("include/uapi/linux/mman.h", "#include <asm/mman.h>\n#define MAP_PRIVATE 0x02\n"),
-    ("include/uapi/asm-generic/fcntl.h", "#define O_NONBLOCK 00004000\n#define O_CLOEXEC 02000000\n"),
-    ("arch/mips/include/uapi/asm/fcntl.h", "#define O_NONBLOCK 0x0080\n#define O_CLOEXEC 02000000\n"),
+    (
+        "include/uapi/asm-generic/fcntl.h",
+        "#define O_NONBLOCK 00004000\n#define O_CLOEXEC 02000000\n",
+    ),
+    (
+        "arch/mips/include/uapi/asm/fcntl.h",
+        "#define O_NONBLOCK 0x0080\n#define O_CLOEXEC 02000000\n",
+    ),
     (
         "include/uapi/asm-generic/mman.h",
         "#define PROT_READ 0x1\n#define PROT_WRITE 0x2\n#define MAP_ANONYMOUS 0x20\n#define MADV_WIPEONFORK 18\n",
@@ -572,7 +692,10 @@ const FILES: &[(&str, &str)] = &[
         "#define POLLIN 0x1\n#define POLLPRI 0x2\n#define POLLOUT 0x4\n#define POLLERR 0x8\n#define POLLHUP 0x10\n\
          #ifndef POLLRDHUP\n#define POLLRDHUP 0x2000\n#endif\n",
     ),
-    ("arch/sparc/include/uapi/asm/poll.h", "#define POLLRDHUP 0x800\n#include <asm-generic/poll.h>\n"),
+    (
+        "arch/sparc/include/uapi/asm/poll.h",
+        "#define POLLRDHUP 0x800\n#include <asm-generic/poll.h>\n",
+    ),
     (
         "fs/aio.c",
         "#define AIO_RING_MAGIC 0xa10a10a1\n#define AIO_RING_COMPAT_FEATURES 1\n#define AIO_RING_INCOMPAT_FEATURES 0\n\
@@ -600,7 +723,10 @@ const FILES: &[(&str, &str)] = &[
         "arch/arc/kernel/sys.c",
         "#define sys_clone\tsys_clone_wrapper\n#define sys_mmap2\tsys_mmap_pgoff\nvoid *sys_call_table[];\n",
     ),
-    ("arch/csky/kernel/syscall_table.c", "#define sys_sync_file_range sys_sync_file_range2\nvoid *sys_call_table[];\n"),
+    (
+        "arch/csky/kernel/syscall_table.c",
+        "#define sys_sync_file_range sys_sync_file_range2\nvoid *sys_call_table[];\n",
+    ),
     (
         "arch/hexagon/kernel/syscalltab.c",
         "#define sys_mmap2 sys_mmap_pgoff\n#define sys_sync_file_range sys_sync_file_range2\nvoid *sys_call_table[];\n",
@@ -615,7 +741,8 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// What Linux 6.1 has in other files than its successors. Every row of the generic header is there for one of its ways.
+/// What Linux 6.1 has in other files than its successors. Every row of the generic header is there
+/// for one of its ways.
 const OLDER: &[(&str, &str)] = &[
     (
         "include/uapi/asm-generic/unistd.h",
@@ -679,7 +806,10 @@ const OLDER: &[(&str, &str)] = &[
          #ifndef __NR_riscv_flush_icache\n#define __NR_riscv_flush_icache (__NR_arch_specific_syscall + 15)\n#endif\n\
          __SYSCALL(__NR_riscv_flush_icache, sys_riscv_flush_icache)\n",
     ),
-    ("arch/loongarch/include/uapi/asm/unistd.h", "#define __ARCH_WANT_SYS_CLONE3\n#include <asm-generic/unistd.h>\n"),
+    (
+        "arch/loongarch/include/uapi/asm/unistd.h",
+        "#define __ARCH_WANT_SYS_CLONE3\n#include <asm-generic/unistd.h>\n",
+    ),
     (
         "arch/arc/include/uapi/asm/unistd.h",
         "#if !defined(_UAPI_ASM_ARC_UNISTD_H) || defined(__SYSCALL)\n#define _UAPI_ASM_ARC_UNISTD_H\n\
@@ -771,8 +901,14 @@ const OLDEST: &[(&str, &str)] = &[
         "#include <asm/break.h>\n#define __NR_ni_syscall\t\t\t1024\n#define __NR_io_setup 1238\n",
     ),
     ("arch/ia64/include/uapi/asm/break.h", "#define __BREAK_SYSCALL 0x100000\n"),
-    ("arch/m68k/include/uapi/asm/unistd.h", "/*#define __NR_break\t\t 17*/\n#define __NR_io_setup 241\n"),
-    ("arch/microblaze/include/uapi/asm/unistd.h", "#define __NR_io_setup 245 /* ok */\n#define __NR_FAST_x -1\n"),
+    (
+        "arch/m68k/include/uapi/asm/unistd.h",
+        "/*#define __NR_break\t\t 17*/\n#define __NR_io_setup 241\n",
+    ),
+    (
+        "arch/microblaze/include/uapi/asm/unistd.h",
+        "#define __NR_io_setup 245 /* ok */\n#define __NR_FAST_x -1\n",
+    ),
     (
         "arch/sh/include/uapi/asm/unistd.h",
         "#ifdef __SH5__\n#include <asm/unistd_64.h>\n#else\n#include <asm/unistd_32.h>\n#endif\n",
@@ -790,4 +926,5 @@ const OLDEST: &[(&str, &str)] = &[
 const BY_LONG: &str = "#include <asm/bitsperlong.h>\n\
      #if __BITS_PER_LONG == 32\n#include <asm/unistd_32.h>\n#else\n#include <asm/unistd_64.h>\n#endif\n";
 
-const RANGE2: &str = "#include <asm/unistd_32.h>\n#define __NR_sync_file_range2 84\n#undef __NR_sync_file_range\n";
+const RANGE2: &str =
+    "#include <asm/unistd_32.h>\n#define __NR_sync_file_range2 84\n#undef __NR_sync_file_range\n";

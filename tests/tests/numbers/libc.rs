@@ -1,4 +1,5 @@
-//! The crate `libc`: by hand and by many, with a file for each C library and target, each as old as its last visitor.
+//! The crate `libc`: by hand and by many, with a file for each C library and target, each as old as
+//! its last visitor.
 
 use crate::{Numbers, OURS, Oracle, is_error, text};
 use std::path::Path;
@@ -53,10 +54,13 @@ fn read(source: &Path, file: &str) -> Numbers {
     Numbers { calls: calls(&text), errors: errors(&text) }
 }
 
-/// `pub const ENAME: c_int = number;`, for the errors that we know: other constants begin with an E as well.
+/// `pub const ENAME: c_int = number;`, for the errors that we know: other constants begin with an E
+/// as well.
 fn errors(text: &str) -> Vec<(String, i64)> {
     text.lines()
-        .filter_map(|line| line.trim().strip_prefix("pub const ")?.strip_suffix(';')?.split_once(": c_int = "))
+        .filter_map(|line| {
+            line.trim().strip_prefix("pub const ")?.strip_suffix(';')?.split_once(": c_int = ")
+        })
         .filter(|(name, _)| is_error(name) && OURS["x86"].contains_key(*name))
         .filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?)))
         .collect()
@@ -72,7 +76,9 @@ fn calls(text: &str) -> Vec<(String, i64)> {
         let term = |term: &str| match term.trim() {
             "__X32_SYSCALL_BIT" => 0x4000_0000,
             other => match other.strip_prefix("SYS_") {
-                Some(alias) => numbers.iter().find(|(name, _)| name == alias).map(|(_, number)| *number),
+                Some(alias) => {
+                    numbers.iter().find(|(name, _)| name == alias).map(|(_, number)| *number)
+                }
                 None => other.parse().ok(),
             }
             .unwrap_or_else(|| panic!("`{other}` is not understood")),

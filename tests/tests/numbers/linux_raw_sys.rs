@@ -36,12 +36,14 @@ pub(crate) const LINUX_RAW_SYS: Oracle = Oracle {
     one_kernel: true,
 };
 
-/// `__NR_name`, and `__ARM_NR_name` for arm's private calls. A name with capital letters (`__NR_Linux`) is no call.
+/// `__NR_name`, and `__ARM_NR_name` for arm's private calls. A name with capital letters
+/// (`__NR_Linux`) is no call.
 fn read(source: &Path, file: &str) -> Numbers {
     let general = source.join("src").join(file);
     let (general, errno) = (text(&general), text(&general.with_file_name("errno.rs")));
-    let named =
-        |prefix: &'static str| constants(&general, prefix).map(|(name, nr)| (name[prefix.len()..].to_owned(), nr));
+    let named = |prefix: &'static str| {
+        constants(&general, prefix).map(|(name, nr)| (name[prefix.len()..].to_owned(), nr))
+    };
     let calls = named("__NR_").chain(named("__ARM_NR_"));
     Numbers {
         calls: calls.filter(|(name, _)| !name.contains(|c: char| c.is_ascii_uppercase())).collect(),
@@ -54,7 +56,9 @@ fn constants<'t>(text: &'t str, prefix: &str) -> impl Iterator<Item = (&'t str, 
     let lines = text.lines().filter_map(|line| line.strip_prefix("pub const "));
     lines.filter(move |line| line.starts_with(prefix)).map(|line| {
         let constant = line.trim_end_matches(';').split_once(": u32 = ");
-        constant.and_then(|(name, number)| Some((name, number.parse().ok()?))).unwrap_or_else(|| panic!("`{line}`"))
+        constant
+            .and_then(|(name, number)| Some((name, number.parse().ok()?)))
+            .unwrap_or_else(|| panic!("`{line}`"))
     })
 }
 
@@ -66,22 +70,26 @@ fn its_constants_are_ours() {
     let source = package_source("linux-raw-sys");
     for (abi, file) in LINUX_RAW_SYS.files {
         let arch = &tables.abi(abi).unwrap().arch;
-        let (common, own): (Vec<_>, Vec<_>) = headers.iter().partition(|header| header.archs.is_empty());
+        let (common, own): (Vec<_>, Vec<_>) =
+            headers.iter().partition(|header| header.archs.is_empty());
         let own: Vec<_> = own.into_iter().filter(|header| header.archs.contains(arch)).collect();
         let constants_of_headers = common.iter().chain(&own).flat_map(|header| &header.constants);
-        let ours: BTreeMap<_, _> = constants_of_headers.map(|constant| (&*constant.name, constant.value)).collect();
+        let ours: BTreeMap<_, _> =
+            constants_of_headers.map(|constant| (&*constant.name, constant.value)).collect();
         let text = text(&source.join("src").join(file));
         // The auxiliary vector has a file of its own there, and PowerPC's bits in it have none.
-        let general =
-            |header: &&&Constants| !["auxvec.h", "cputable.h"].iter().any(|file| header.source.ends_with(file));
+        let general = |header: &&&Constants| {
+            !["auxvec.h", "cputable.h"].iter().any(|file| header.source.ends_with(file))
+        };
         for constant in own.iter().filter(general).flat_map(|header| &header.constants) {
             let theirs = constants(&text, &constant.name).find(|(name, _)| *name == constant.name);
             assert_eq!(theirs, Some((&*constant.name, constant.value)), "{file}");
         }
         // The hints of fcntl have names of the same kind.
         let theirs = constants(&text, "RWF_").filter(|(name, _)| !name.contains("LIFE"));
-        let compared =
-            theirs.inspect(|(name, value)| assert_eq!(ours.get(name), Some(value), "{file}: {name}")).count();
+        let compared = theirs
+            .inspect(|(name, value)| assert_eq!(ours.get(name), Some(value), "{file}: {name}"))
+            .count();
         assert!(compared >= 5, "only {compared} flags of {file} were read");
     }
 }
