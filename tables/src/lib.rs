@@ -1,25 +1,27 @@
 //! The facts that `aio-codegen` reads, embedded so that published packages carry them.
-//!
-//! `abis.toml`, `absent.toml` and `functions.toml` are written by hand; the others are imported
-//! from kernel trees by `cargo codegen import`, and say from which.
 #![no_std]
 
 macro_rules! embed {
-    ($($name:literal)*) => {
-        /// Every table: file name and text, in the order of their names.
-        pub const FILES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../", $name)))),*];
+    ($directory:literal: $($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../", $directory, $name)))),*]
     };
 }
 
-embed! {
+/// The tables that people write: file name and text, in the order of the names.
+pub const BY_HAND: &[(&str, &str)] = embed! { "":
     "abis.toml"
     "absent.toml"
+    "functions.toml"
+};
+
+/// The tables that `cargo codegen import` writes, each of which names the kernel it is from: file
+/// name and text, in the order of the names.
+pub const IMPORTED: &[(&str, &str)] = embed! { "linux/":
     "alpha.toml"
     "arm.toml"
     "arm64-compat.toml"
     "asm-generic.toml"
     "errno.toml"
-    "functions.toml"
     "i386.toml"
     "ia64.toml"
     "m68k.toml"
@@ -37,4 +39,4 @@ embed! {
     "uapi.toml"
     "x86_64.toml"
     "xtensa.toml"
-}
+};

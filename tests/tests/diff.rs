@@ -667,7 +667,7 @@ fn a_stale_copy_is_a_difference() {
         run(&mut command)
     };
     for (name, bytes) in contents(&committed()) {
-        fs::write(repository.path().join("tables").join(name), bytes).unwrap();
+        fs::write(repository.path().join("tables/linux").join(name), bytes).unwrap();
     }
     let readme = repository.path().join("README.md");
     let missing = (

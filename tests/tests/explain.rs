@@ -50,7 +50,7 @@ fn a_call_from_the_instruction_to_its_function() {
             "io_submit on x86_64\n",
             "209 (0xd1)\n",
             "arch/x86/entry/syscalls/syscall_64.tbl of Linux ",
-            ", tag 64 (tables/x86_64.toml)\n",
+            ", tag 64 (tables/linux/x86_64.toml)\n",
             "\n  syscall\n",
             "entry_SYSCALL_64 ",
             " arch/x86/entry/entry_64.S\n",

@@ -350,7 +350,7 @@ fn the_headers_of_a_triplet() {
                  #define LINUX_VERSION_SUBLEVEL 300\n";
     write(&include, &[("linux/version.h", parts)]);
     let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
-    assert_eq!(tables.table("i386").unwrap().linux, "6.1.300");
+    assert_eq!(tables.table("i386").unwrap().linux.as_str(), "6.1.300");
 }
 
 #[test]
@@ -380,7 +380,7 @@ fn the_headers_of_all_architectures_and_links_to_them() {
             folder.display()
         );
         let table = tables.table("asm-generic").unwrap();
-        assert!(table.takes.len() == 1 && table.linux == "6.1.187");
+        assert!(table.takes.len() == 1 && table.linux.as_str() == "6.1.187");
     }
 }
 
@@ -654,7 +654,7 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     };
     let tree = Tree::new();
     assert_eq!(import(&tree).0, Some(0));
-    let before = contents(&repository.path().join("tables"));
+    let before = contents(&repository.path().join("tables/linux"));
     tree.edit("arch/x86/entry/syscalls/Makefile", "$(uapi)/unistd_x32.h: abis := common,x32\n", "");
     tree.edit(
         X86_64,
@@ -663,21 +663,21 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     );
     tree.edit(HEADER_X86, "#elif defined(__ILP32__)\n#include <asm/unistd_x32.h>\n", "");
     tree.edit("Makefile", "PATCHLEVEL = 2", "PATCHLEVEL = 3");
-    let sentence = "tables/x86_64.toml: Linux 7.3.13 has no x32 any more, and the table is from 7.2.13; if it has left the \
+    let sentence = "error: tables/linux/x86_64.toml: Linux 7.3.13 has no x32 any more, and the table is from 7.2.13; if it has left the \
                     kernel, give it a [[table]] of its own in abis.toml with frozen = \"7.2\", and import that from a tree \
                     of this series\n";
     assert_eq!(import(&tree), (Some(2), String::new(), sentence.to_owned()));
-    assert!(contents(&repository.path().join("tables")) == before);
+    assert!(contents(&repository.path().join("tables/linux")) == before);
     // Nor is a whole table, which a part of a tree does not have.
     let part = Tree::new();
     fs::remove_dir_all(part.path().join("arch/sh")).unwrap();
     let sentence = format!(
-        "{}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has tables/sh.toml; is all of the tree there? If \
+        "{}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has tables/linux/sh.toml; is all of the tree there? If \
          it has left the kernel, give the [[table]] in abis.toml the last series that had it, frozen = \"…\"\n",
         part.path().display()
     );
     assert_eq!(import(&part), (Some(2), String::new(), sentence));
-    assert!(contents(&repository.path().join("tables")) == before);
+    assert!(contents(&repository.path().join("tables/linux")) == before);
     // In another folder there is nothing to lose.
     let tables = imported(&tree, &[]);
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);

@@ -467,10 +467,10 @@ fn gotcha_13_versions_differ() {
             "s390-31bit" => Some("6.12"),
             _ => None,
         };
-        assert_eq!(source.frozen.as_deref(), frozen);
+        assert_eq!(source.frozen.as_ref().map(|series| series.as_str()), frozen);
         match frozen {
             Some(series) => assert!(
-                linux.starts_with(&format!("{series}.")),
+                linux.as_str().starts_with(&format!("{series}.")),
                 "{} is of Linux {linux}",
                 source.name
             ),

@@ -207,7 +207,7 @@ fn frozen_tables_come_from_no_newer_series() {
         for (table, series) in [("ia64", "6.1"), ("s390-31bit", "6.12")] {
             if has.contains(&table) {
                 let tables = imported(&tree, &[table]);
-                assert_eq!(tables.table(table).unwrap().linux, linux);
+                assert_eq!(tables.table(table).unwrap().linux.as_str(), linux);
             } else {
                 let sentence = format!(
                     "{{tree}}: is Linux {linux}, and the table {table} is frozen at {series}: give a tree of that series"
@@ -278,7 +278,10 @@ fn the_repository_changes_as_a_whole() {
     let missing =
         format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display());
     assert_eq!(import(), (Some(2), String::new(), missing));
-    assert_eq!(contents(&repository.path().join("tables")).keys().collect::<Vec<_>>(), FROZEN);
+    assert_eq!(
+        contents(&repository.path().join("tables/linux")).keys().collect::<Vec<_>>(),
+        FROZEN
+    );
     assert!(contents(&repository.path().join("aio-sys/src/generated")).is_empty());
     fs::write(&readme, format!("# Mine\n{README}more of mine\n")).unwrap();
     let (status, _, stderr) = import();
@@ -289,7 +292,10 @@ fn the_repository_changes_as_a_whole() {
         status == Some(0) && stderr.ends_with(&format!("\n{all} of {all} files changed\n")),
         "{stderr}"
     );
-    assert_eq!(contents(&repository.path().join("tables")).len(), IMPORTED.len() + FROZEN.len());
+    assert_eq!(
+        contents(&repository.path().join("tables/linux")).len(),
+        IMPORTED.len() + FROZEN.len()
+    );
     assert_eq!(contents(&repository.path().join("aio-sys/src/generated")).len(), stubs + 2);
     let readme = fs::read_to_string(&readme).unwrap();
     assert!(
@@ -600,7 +606,7 @@ const NO_VERSION: &str = "its Makefile does not begin with VERSION, PATCHLEVEL a
 fn a_release_candidate_says_so() {
     let tree = Tree::new();
     tree.edit("Makefile", "EXTRAVERSION =", "EXTRAVERSION = -rc4");
-    assert_eq!(imported(&tree, &["sh"]).table("sh").unwrap().linux, "7.2.13-rc4");
+    assert_eq!(imported(&tree, &["sh"]).table("sh").unwrap().linux.as_str(), "7.2.13-rc4");
 }
 
 // What the tree says otherwise than abis.toml.
@@ -820,7 +826,7 @@ fn strange_letters_are_kept() {
     tree.edit("kernel/sys.c", "SYSCALL_DEFINE1(exit, int, error_code)\n", odd);
     assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
     let tables = tables(folder.path());
-    assert_eq!(tables.table("sh").unwrap().linux, "7.2.13\"\u{1}");
+    assert_eq!(tables.table("sh").unwrap().linux.as_str(), "7.2.13\"\u{1}");
     let errnos = tables.errnos("x86").unwrap();
     assert_eq!(
         errnos.iter().find(|errno| errno.name == "EAGAIN").unwrap().text,

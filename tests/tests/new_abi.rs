@@ -136,11 +136,11 @@ fn a_block_and_a_table_make_an_abi() {
     let text = fs::read_to_string(&path).unwrap();
     let (head, rest) = text.split_at(text.find("\n[[abi]]\n").unwrap());
     fs::write(&path, format!("{head}{TABLE}{rest}{ABI}")).unwrap();
-    let numbers = fs::read_to_string(tables.join("x86_64.toml")).unwrap();
+    let numbers = fs::read_to_string(tables.join("linux/x86_64.toml")).unwrap();
     let numbers = numbers.replace("{ abi = \"x86_64\",", "{ abi = \"made-up\",");
     let numbers =
         numbers.replace("  { abi = \"x32\",          tags = [\"common\", \"x32\"] },\n", "");
-    fs::write(tables.join("made-up.toml"), numbers).unwrap();
+    fs::write(tables.join("linux/made-up.toml"), numbers).unwrap();
 
     let (status, emitted, complaint) = emit(&tables);
     assert_eq!((status, &*complaint), (Some(0), ""));

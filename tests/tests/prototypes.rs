@@ -1,8 +1,9 @@
 //! Prototypes: every entry point of every table is accounted for, and each call's registers are
 //! what others say.
 
+use aio_codegen::report::coverage;
 use aio_codegen::tables::{Abi, Prototype, Why};
-use aio_codegen::{Tables, emit, resolved};
+use aio_codegen::{Tables, emit};
 use std::collections::BTreeSet;
 
 fn embedded() -> Tables {
@@ -14,7 +15,7 @@ fn embedded() -> Tables {
 fn figures() {
     let tables = embedded();
     println!("{:13} {:>9}  entry points", "ABI", "functions");
-    for (abi, found) in resolved::abis(&tables).unwrap() {
+    for (abi, found) in coverage::abis(&tables).unwrap() {
         let [functions, calls] = found.functions;
         println!("{:13} {functions:>4}/{calls:<4}  {found}", abi.name);
         assert_eq!(found.entries, found.prototypes + found.bare.len(), "{}", abi.name);
@@ -33,7 +34,7 @@ fn figures() {
             abi.name
         );
     }
-    println!("{}", resolved::summary(&tables).unwrap());
+    println!("{}", coverage::summary(&tables).unwrap());
 }
 
 /// An entry point with rivals has one prototype an ABI, or several that differ in nothing that is

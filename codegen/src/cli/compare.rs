@@ -1,8 +1,10 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::{Outcome, abi, committed, in_memory, print, whole};
-use crate::diff::{AbiDiff, Kind, Side};
-use crate::{Error, Tables, check, diff, import};
+use super::{Outcome, abi, print};
+use crate::report::check as judgement;
+use crate::report::diff::{self, AbiDiff, Kind, Side};
+use crate::store::{committed, in_memory, whole};
+use crate::{Error, Tables, import};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::path::{Path, PathBuf};
@@ -98,7 +100,7 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     let theirs = match (&args.linux, &args.headers) {
         (Some(folder), _) => side(Kind::Linux, folder, None)?,
         (None, Some(folder)) => side(Kind::Headers, folder, args.arch.as_deref())?,
-        (None, None) => return Err(Error::new("check", 0, "give --linux DIR or --headers DIR")),
+        (None, None) => return Err(Error::plain("give --linux DIR or --headers DIR")),
     };
     let ours =
         args.tables.map_or_else(committed_side, |folder| side(Kind::Tables, &folder, None))?;
@@ -106,8 +108,8 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
     }
-    let findings = check::judge(&ours, &theirs, &found);
-    print(&check::text(&theirs, &found, &findings))?;
+    let findings = judgement::judge(&ours, &theirs, &found);
+    print(&judgement::text(&theirs, &found, &findings))?;
     Ok(Outcome::differs(findings.iter().any(|finding| finding.error)))
 }
 
@@ -121,15 +123,14 @@ fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiD
 }
 
 fn nothing(old: &Side, new: &Side) -> Error {
-    Error::new(
+    Error::in_file(
         &new.shown,
-        0,
         format!("has none of the ABIs that are to be compared with {}", old.shown),
     )
 }
 
 fn committed_side() -> Result<Side, Error> {
-    Side::new(Kind::Tables, "tables".to_owned(), committed()?)
+    Side::new(Kind::Tables, "tables/linux".to_owned(), committed()?)
 }
 
 fn side(kind: Kind, folder: &Path, arch: Option<&str>) -> Result<Side, Error> {

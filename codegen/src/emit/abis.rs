@@ -69,7 +69,7 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
         let _ = writeln!(
             facts,
             "    Facts {{ name: {name:?}, linux: {:?}, bits: {bits}, base: {base:#x}, errnos: {errnos}, calls: {calls}, runs: &[{}] }},",
-            table.linux,
+            table.linux.as_str(),
             runs.trim_end_matches(", ")
         );
     }
@@ -84,7 +84,7 @@ pub fn abis(tables: &Tables) -> Result<String, Error> {
             out,
             "    /// `{name}`: {bits}-bit, `arch/{arch}`; from `{}` of Linux {}.\n    {},",
             table.source,
-            table.linux,
+            table.linux.as_str(),
             variant(name)
         );
     }
@@ -208,9 +208,7 @@ fn perfect(mut names: Vec<&str>) -> Result<(Pool<&str>, Vec<u16>), Error> {
             Some((seed, places))
         };
         let Some((seed, places)) = (0..NONE).find_map(free) else {
-            return Err(Error::new(
-                "tables",
-                0,
+            return Err(Error::plain(
                 "no seed separates the calls' names; change the hash in emit/hash.rs",
             ));
         };
@@ -327,11 +325,9 @@ impl Functions<'_> {
 /// An index as it is kept.
 fn index(at: usize) -> Result<u16, Error> {
     let what = || {
-        Error::new(
-            "tables",
-            0,
-            format!("index {at} is too large for what is emitted; make emit/abis.rs wider"),
-        )
+        Error::plain(format!(
+            "index {at} is too large for what is emitted; make emit/abis.rs wider"
+        ))
     };
     u16::try_from(at).ok().filter(|at| *at != NONE).ok_or_else(what)
 }

@@ -56,7 +56,7 @@ pub(crate) fn asm(tables: &Tables, abi: &Abi) -> Result<String, Error> {
             "no [[function]] says how a C function of `{}` gets its arguments; add one",
             abi.name
         );
-        return Err(Error::new("tables/functions.toml", 0, what));
+        return Err(Error::in_file("tables/functions.toml", what));
     };
     let mut out = head(abi, convention, "asm");
     for line in &function.file {
@@ -84,7 +84,7 @@ fn convention(abi: &Abi) -> Result<&Convention, Error> {
     let why = || abi.entries.first().map_or("", |entry| entry.note.as_str());
     let what =
         || format!("`{}` has no [abi.call], so there is no stub to emit. {}", abi.name, why());
-    abi.call.as_ref().ok_or_else(|| Error::new("tables/abis.toml", 0, what().trim_end()))
+    abi.call.as_ref().ok_or_else(|| Error::in_file("tables/abis.toml", what().trim_end()))
 }
 
 /// A comment that says what the file is, and the convention.
@@ -291,7 +291,7 @@ fn body(
 ) -> Result<Vec<String>, Error> {
     let no_spare = || {
         let what = format!("the [[function]] of `{}` needs a register in `spare`", abi.name);
-        Error::new("tables/functions.toml", 0, what)
+        Error::in_file("tables/functions.toml", what)
     };
     let stack = |word: usize| {
         Source::Stack(function.stack + function.step * (word - function.arguments.len()) as i64)
@@ -415,8 +415,9 @@ mod tests {
             "functions.toml" => Cow::Owned(text.replace(change.0, change.1)),
             _ => Cow::Borrowed(text),
         };
-        let files = aio_tables::FILES
+        let files = aio_tables::BY_HAND
             .iter()
+            .chain(aio_tables::IMPORTED)
             .map(|&(name, text)| (name.to_owned(), name.to_owned(), changed(name, text)));
         let tables = Tables::new(files.collect())?;
         let text = asm(&tables, tables.abi(abi).unwrap())?;

@@ -66,9 +66,5 @@ fn identifier(name: &str) -> Result<String, Error> {
     if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Ok(name);
     }
-    Err(Error::new(
-        "export c",
-        0,
-        format!("`{}` cannot be part of a macro's name", name.escape_debug()),
-    ))
+    Err(Error::plain(format!("`{}` cannot be part of a macro's name", name.escape_debug())))
 }

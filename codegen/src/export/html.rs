@@ -72,7 +72,7 @@ pub(crate) fn html(tables: &Tables, exported: &[Exported<'_>]) -> Result<String,
                 arch: &abi.arch,
                 bits: abi.bits,
                 base: abi.base,
-                linux: &table.linux,
+                linux: table.linux.as_str(),
                 source: &table.source,
             })
             .collect(),

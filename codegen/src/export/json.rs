@@ -61,7 +61,7 @@ pub(crate) fn json(tables: &Tables, exported: &[Exported<'_>]) -> Result<String,
             arch: &abi.arch,
             bits: abi.bits,
             base: abi.base,
-            linux: &table.linux,
+            linux: table.linux.as_str(),
             source: &table.source,
             sha256: &table.sha256,
         })?;
@@ -93,5 +93,5 @@ fn comma(at: usize) -> &'static str {
 
 pub(super) fn text(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value)
-        .map_err(|error| Error::new("JSON", 0, format!("cannot be written: {error}")))
+        .map_err(|error| Error::plain(format!("JSON cannot be written: {error}")))
 }

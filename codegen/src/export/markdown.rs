@@ -15,7 +15,7 @@ fn calls(Exported { abi, table, calls }: &Exported<'_>) -> String {
     let mut out = format!(
         "System calls of {}, Linux {}, {}:\n\n",
         code(&abi.name),
-        text(&table.linux),
+        text(table.linux.as_str()),
         code(&table.source)
     );
     out += "| number | name | entry | compat |\n|--:|---|---|---|\n";

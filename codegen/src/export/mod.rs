@@ -11,8 +11,8 @@ pub(crate) use json::{SCHEMA, json};
 pub(crate) use markdown::markdown;
 
 use crate::Error;
-use crate::diff::plain;
 use crate::tables::{Abi, Absent, Call, KernelTable, Tables};
+use crate::term::plain;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -42,9 +42,8 @@ pub(crate) fn choose<'t>(
     }
     let there: Vec<&str> = exported.iter().map(|exported| exported.abi.name.as_str()).collect();
     if let Some(name) = names.iter().find(|name| !there.contains(&name.as_str())) {
-        return Err(Error::new(
+        return Err(Error::argument(
             "--abi",
-            0,
             format!("`{name}` is no ABI of these tables; there are {}", there.join(", ")),
         ));
     }
@@ -111,9 +110,8 @@ pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> 
     let parts =
         readme.split_once(begin).and_then(|(head, rest)| Some((head, rest.split_once(end)?.1)));
     let Some((head, tail)) = parts else {
-        return Err(Error::new(
+        return Err(Error::in_file(
             "README.md",
-            0,
             format!("the lines `{}` and `{end}` are missing", begin.trim_end()),
         ));
     };

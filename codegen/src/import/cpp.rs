@@ -161,7 +161,7 @@ impl Unit {
             let (mut next, mut depth, mut entry) = (Some(0), 0, Vec::new());
             while depth >= 0 {
                 let Some((text, line)) = tokens.next() else {
-                    return Err(Error::new(
+                    return Err(Error::at(
                         &*opened.file,
                         opened.line,
                         "this enum has no `}`; is the file cut off?",
@@ -223,7 +223,7 @@ impl Unit {
         match expander.charge(text.len()).and_then(|()| expander.expand(lex(text))) {
             Ok(tokens) => Ok(tokens.into_iter().map(|token| token.text).collect()),
             Err(Fault::NotInteger(what) | Fault::Fatal(what)) => {
-                Err(Error::new(&*at.file, at.line, what))
+                Err(Error::at(&*at.file, at.line, what))
             }
         }
     }
@@ -252,7 +252,7 @@ impl Unit {
         match self.evaluate(text, Some(known), expanded) {
             Ok(value) => Ok(Some(value)),
             Err(Fault::NotInteger(_)) => Ok(None),
-            Err(Fault::Fatal(what)) => Err(Error::new(file, line, what)),
+            Err(Fault::Fatal(what)) => Err(Error::at(file, line, what)),
         }
     }
 
@@ -319,13 +319,13 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
             } else {
                 ("bytes in all", MAX_UNIT)
             };
-            return Err(Error::new(file, 1, too_large(what, limit)));
+            return Err(Error::at(file, 1, too_large(what, limit)));
         }
         let path: Rc<str> = file.into();
         let mut open: Vec<Condition> = Vec::new();
         let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
         while let Some(Logical { line, text, comment }) = logical_line(file, &mut lines)? {
-            let fail = |what: &str| Err(Error::new(file, line, what));
+            let fail = |what: &str| Err(Error::at(file, line, what));
             let place = |text: &str| Line { file: path.clone(), line, text: text.to_owned() };
             let live = open.last().is_none_or(|condition| condition.live);
             let text = text.trim();
@@ -403,7 +403,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
         match open.last() {
             None => Ok(()),
             Some(&Condition { line, .. }) => {
-                Err(Error::new(file, line, "this conditional has no #endif; is the file cut off?"))
+                Err(Error::at(file, line, "this conditional has no #endif; is the file cut off?"))
             }
         }
     }
@@ -426,7 +426,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
             }
             Some((file, _)) if self.once.contains(&file) => {}
             Some(_) if depth == MAX_INCLUDES => {
-                return Err(Error::new(&**from, line, too_large("nested includes", MAX_INCLUDES)));
+                return Err(Error::at(&**from, line, too_large("nested includes", MAX_INCLUDES)));
             }
             Some((file, text)) => self.file(&file, &text, depth + 1)?,
         }
@@ -447,7 +447,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
             (_, "") => format!("#{word} without a name; add one"),
             (_, name) => return Ok(self.unit.macros.contains_key(name) == (word == "ifdef")),
         };
-        Err(Error::new(file, line, what))
+        Err(Error::at(file, line, what))
     }
 
     fn define(
@@ -468,7 +468,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> R
             let what = format!(
                 "`{text}` cannot be defined; write a name and, in parentheses, at most 256 parameters"
             );
-            return Err(Error::new(&**file, line, what));
+            return Err(Error::at(&**file, line, what));
         };
         self.definitions += 1;
         let (name, body, file, order) =
@@ -551,7 +551,7 @@ fn logical_line<'a>(
     match open {
         None => Ok(joined),
         Some((line, _)) => {
-            Err(Error::new(file, line, "this comment has no `*/`; is the file cut off?"))
+            Err(Error::at(file, line, "this comment has no `*/`; is the file cut off?"))
         }
     }
 }
@@ -1418,7 +1418,7 @@ yes
         );
         let refused =
             Unit::preprocess("a.h", "\n#include \"b.h\"", &[("", ""); 0], |name, (from, line)| {
-                Err(Error::new(from, line, name))
+                Err(Error::at(from, line, name))
             });
         assert_eq!(refused.unwrap_err().to_string(), "a.h:2: b.h");
     }

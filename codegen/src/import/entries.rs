@@ -8,8 +8,7 @@ use super::kconfig::{Architecture, Kernel, Symbols};
 use super::prototypes::{self, Definition};
 use super::tbl::is_name;
 use crate::Error;
-use crate::diff::Version;
-use crate::files;
+use crate::source::files;
 use crate::tables::{
     Abi, Absent, Bare, Entry, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why,
 };
@@ -107,9 +106,8 @@ pub(super) fn join(
                 "declares no COMPAT, which {} is for; is the tree complete?",
                 way.table.source
             );
-            return Err(Error::new(
+            return Err(Error::in_file(
                 root.join(format!("arch/{}/Kconfig", abi.arch)).display().to_string(),
-                0,
                 what,
             ));
         }
@@ -275,7 +273,7 @@ fn understood(
         let (folder, file) = source.rsplit_once('/').unwrap_or_default();
         let what =
             format!("no makefile here builds {file}, which defines {entry}; is the tree complete?");
-        return Err(Error::new(root.join(folder).display().to_string(), 0, what));
+        return Err(Error::in_file(root.join(folder).display().to_string(), what));
     }
     let when = condition(definition, kbuild)?.unwrap_or_default();
     let symbols = tokens(&when).into_iter().filter_map(|word| word.strip_prefix("CONFIG_"));
@@ -287,7 +285,7 @@ fn understood(
             let what = format!(
                 "{entry} needs CONFIG_{symbol}, which no Kconfig file declares; is the tree complete?"
             );
-            Err(Error::new(root.join(source).display().to_string(), *line, what))
+            Err(Error::at(root.join(source).display().to_string(), *line, what))
         }
     }
 }
@@ -304,7 +302,7 @@ fn complete(
 ) -> Result<(), Error> {
     let (before, before_bare) = (facts.prototypes()?, facts.bare()?);
     let linux = facts.prototypes_of()?;
-    let newer = read.iter().any(|(_, table)| Version::new(&table.linux) >= Version::new(&linux));
+    let newer = read.iter().any(|(_, table)| table.linux >= linux);
     // Where the committed tables have the definition of an ABI's entry point.
     let place = |entry: &str, abi: &Abi| {
         let assembly = before_bare
@@ -355,7 +353,7 @@ fn complete(
     let what = format!(
         "does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}; is the tree complete?"
     );
-    Err(Error::new(at.display().to_string(), 0, what))
+    Err(Error::in_file(at.display().to_string(), what))
 }
 
 /// The definitions of a C function for the first of the kernels that has it.
@@ -449,7 +447,7 @@ fn may_be_missing(root: &Path) -> Result<BTreeMap<String, u32>, Error> {
     }
     if found.is_empty() {
         let what = "names no call that a kernel may lack; is the tree complete?";
-        return Err(Error::new(path.display().to_string(), 0, what));
+        return Err(Error::in_file(path.display().to_string(), what));
     }
     Ok(found)
 }

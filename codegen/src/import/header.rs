@@ -5,9 +5,9 @@ use super::cpp::Unit;
 use super::tbl::Rows;
 use super::unistd::{self, Numbers, called};
 use crate::Error;
-use crate::diff::Version;
-use crate::files;
+use crate::source::files;
 use crate::tables::{Abi, ErrnoValue, Extra, KernelTable, Taker};
+use crate::version::Version;
 use std::path::{Path, PathBuf};
 
 /// Where `#include <…>` looks, in order.
@@ -45,11 +45,7 @@ impl Includes {
 
     /// What to say of an included header that is not there.
     pub(crate) fn lacks(&self, name: &str, file: &str, line: usize) -> Error {
-        Error::new(
-            file,
-            line,
-            format!("includes <{name}>, which is not there; {}", self.complete()),
-        )
+        Error::at(file, line, format!("includes <{name}>, which is not there; {}", self.complete()))
     }
 
     fn complete(&self) -> &'static str {
@@ -81,9 +77,8 @@ impl Includes {
                         included.push(name.to_owned());
                         let (path, text) = (path.display().to_string(), files::read(&path)?);
                         if text.is_empty() {
-                            return Err(Error::new(
+                            return Err(Error::in_file(
                                 path,
-                                0,
                                 format!("is empty; {}", self.complete()),
                             ));
                         }
@@ -108,7 +103,7 @@ impl Includes {
         {
             Some(path) if !defined => {
                 let what = format!("defines no __BITS_PER_LONG; {}", self.complete());
-                Err(Error::new(path.display().to_string(), 0, what))
+                Err(Error::in_file(path.display().to_string(), what))
             }
             _ => Ok((unit, included)),
         }
@@ -150,7 +145,7 @@ pub(crate) fn names(
         return Ok(None);
     }
     let source = format!("arch/{}/include/uapi/asm/unistd.h", abi.arch);
-    let wrong = |what: String| Error::new(root.join(&source).display().to_string(), 0, what);
+    let wrong = |what: String| Error::in_file(root.join(&source).display().to_string(), what);
     let mut generated = "#define AIO_SYS_ROWS\n".to_owned();
     let rows: Vec<(u32, &str)> = rows
         .iter()
@@ -186,7 +181,7 @@ pub(crate) fn names(
         let number =
             unit.value(&found.name)?.and_then(|value| u32::try_from(value.checked_sub(base)?).ok());
         let number = number.ok_or_else(|| {
-            Error::new(
+            Error::at(
                 &*found.file,
                 found.line,
                 format!("`{}` has no number that can be worked out", found.name),
@@ -206,13 +201,13 @@ pub(crate) fn names(
 /// one of the rows.
 pub(crate) fn kept(
     root: &Path,
-    linux: &str,
+    linux: &Version,
     before: &KernelTable,
     abi: &Abi,
     rows: &Rows,
     extra: Option<&Extra>,
 ) -> Result<(), Error> {
-    if Version::new(linux) < Version::new(&before.linux) {
+    if linux < &before.linux {
         return Ok(());
     }
     let here = |nr: u32| rows.iter().any(|(_, row)| row.nr == nr);
@@ -228,7 +223,7 @@ pub(crate) fn kept(
                 "does not define __NR_{name}, which it did in Linux {}; is it cut off?",
                 before.linux
             );
-            Err(Error::new(root.join(&extra.source).display().to_string(), 0, what))
+            Err(Error::in_file(root.join(&extra.source).display().to_string(), what))
         }
     }
 }
@@ -241,7 +236,7 @@ pub(crate) fn redirects(root: &Path, abi: &Abi, listed: &[&str]) -> Result<Optio
     // The swaps stand before the array that is made with them.
     if !text.contains("sys_call_table[") {
         let what = "makes no sys_call_table; is it cut off?";
-        return Err(Error::new(root.join(source).display().to_string(), 0, what));
+        return Err(Error::in_file(root.join(source).display().to_string(), what));
     }
     let mut extra =
         Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
@@ -287,7 +282,7 @@ pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Vec<ErrnoValu
         if let Some(value) = unit.value(&found.name)? {
             if !(1..=4095).contains(&value) {
                 let what = format!("`{}` is {value}, no error number", found.name);
-                return Err(Error::new(&*found.file, found.line, what));
+                return Err(Error::at(&*found.file, found.line, what));
             }
             let alias = found.body.trim().starts_with('E');
             let same = || format!("The same as {}", found.body.trim());
@@ -301,7 +296,7 @@ pub(crate) fn errnos(includes: &Includes, header: &Path) -> Result<Vec<ErrnoValu
     }
     if errnos.is_empty() {
         let what = "defines no error number; is the tree complete?";
-        return Err(Error::new(header.display().to_string(), 0, what));
+        return Err(Error::in_file(header.display().to_string(), what));
     }
     // An alias stands behind its original, so that a look-up by value finds the original.
     errnos.sort();
@@ -343,9 +338,8 @@ pub(crate) fn values(
     let unit = for_constants(includes, header)?;
     let value = |name: &&str| {
         let missing = || {
-            Error::new(
+            Error::in_file(
                 header.display().to_string(),
-                0,
                 format!("defines no {name}; is the tree complete?"),
             )
         };

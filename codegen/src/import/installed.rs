@@ -6,6 +6,7 @@ use super::tree::exists;
 use super::unistd;
 use crate::Error;
 use crate::tables::{Abi, KernelTable, TableSource, Tables};
+use crate::version::Version;
 use std::path::{Path, PathBuf};
 
 /// Beginnings of a compiler's names for a processor, where they are no beginning of the kernel's
@@ -29,7 +30,7 @@ pub(crate) struct Installed {
     /// The kernel's `arch/` folder that they are of.
     pub(crate) arch: String,
     /// The kernel that they are of.
-    pub(crate) linux: String,
+    pub(crate) linux: Version,
     /// Where they look for each other.
     pub(crate) includes: Includes,
 }
@@ -42,7 +43,7 @@ impl Installed {
         facts: &Tables,
     ) -> Result<Installed, Error> {
         let shown = folder.display().to_string();
-        let wrong = |what: String| Error::new(&shown, 0, what);
+        let wrong = |what: String| Error::in_file(&shown, what);
         if !folder.is_dir() {
             return Err(wrong("is no folder".to_owned()));
         }
@@ -77,7 +78,7 @@ impl Installed {
                 "`{arch}` is no folder of the kernel's arch/ with an ABI here; there are {}",
                 known.join(", ")
             );
-            return Err(Error::new("--arch", 0, what));
+            return Err(Error::argument("--arch", what));
         }
         let mut folders = vec![folder.clone()];
         for file in ["asm-generic/unistd.h", "linux/version.h"] {
@@ -118,9 +119,8 @@ impl Installed {
             }
             let mut numbers = unistd::numbers(&unit, abi, &shown)?;
             if numbers.rows.is_empty() {
-                return Err(Error::new(
+                return Err(Error::in_file(
                     shown,
-                    0,
                     format!("defines no system call of {}", abi.name),
                 ));
             }
@@ -170,11 +170,11 @@ fn above(place: &Path, file: &str) -> Option<PathBuf> {
 }
 
 /// The kernel that `linux/version.h` names; before 5.18 it had one number for all.
-fn version(includes: &Includes, folder: &Path) -> Result<String, Error> {
+fn version(includes: &Includes, folder: &Path) -> Result<Version, Error> {
     let Some(path) = includes.find("linux/version.h") else {
         let what =
             "there is no linux/version.h at or above it to say which kernel these headers are of";
-        return Err(Error::new(folder.display().to_string(), 0, what));
+        return Err(Error::in_file(folder.display().to_string(), what));
     };
     let (unit, _) = includes.preprocess(&path, &[], None)?;
     let value = |name: &str| unit.value(name).ok().flatten();
@@ -184,11 +184,11 @@ fn version(includes: &Includes, folder: &Path) -> Result<String, Error> {
     match (parts, code) {
         ([Some(version), Some(patchlevel), Some(sublevel)], _)
         | (_, Some([version, patchlevel, sublevel])) => {
-            Ok(format!("{version}.{patchlevel}.{sublevel}"))
+            Ok(Version::new(format!("{version}.{patchlevel}.{sublevel}")))
         }
         _ => {
             let what = "defines no LINUX_VERSION_CODE; are the headers complete?";
-            Err(Error::new(path.display().to_string(), 0, what))
+            Err(Error::in_file(path.display().to_string(), what))
         }
     }
 }

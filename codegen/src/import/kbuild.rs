@@ -4,7 +4,7 @@
 use super::c::{LONGEST, is_word, splice};
 use super::condition::{Conditions, all};
 use crate::Error;
-use crate::files;
+use crate::source::files;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -162,7 +162,7 @@ impl<'r> Kbuild<'r> {
                 let what = format!(
                     "says in more than {LONGEST} characters when {item} is built; simplify it"
                 );
-                return Err(Error::new(self.root.join(folder).display().to_string(), 0, what));
+                return Err(Error::in_file(self.root.join(folder).display().to_string(), what));
             }
         }
         Ok(if ways.is_empty() { Built::Unnamed } else { Built::When(ways.join(" || ")) })
@@ -179,7 +179,7 @@ impl<'r> Kbuild<'r> {
                 .find(|path| path.is_file());
             let rules = match path {
                 Some(path) => parse(&files::whole(&path)?)
-                    .map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?,
+                    .map_err(|(line, what)| Error::at(path.display().to_string(), line, what))?,
                 None => Rules::default(),
             };
             self.rules.insert(folder.to_owned(), rules);

@@ -6,7 +6,7 @@ use super::c::{LONGEST, blank, is_word, splice};
 use super::condition::{Conditions, Truth, all, and, evaluate, not, or};
 use super::prototypes::{DRIVERS, FOLDERS};
 use crate::Error;
-use crate::files;
+use crate::source::files;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
@@ -80,7 +80,7 @@ impl Symbols {
     fn file(&mut self, root: &Path, file: &str) -> Result<Vec<String>, Error> {
         let path = root.join(file);
         let text = files::whole(&path)?;
-        self.parse(&text).map_err(|(line, what)| Error::new(path.display().to_string(), line, what))
+        self.parse(&text).map_err(|(line, what)| Error::at(path.display().to_string(), line, what))
     }
 
     /// Whether a file declares the symbol, whatever its value.
@@ -278,7 +278,7 @@ impl<'g> Architecture<'g> {
             // The two that the others are sourced by.
             if at < 2 && found.own.0.len() == before {
                 let what = "declares no symbol; is the tree complete?";
-                return Err(Error::new(root.join(file).display().to_string(), 0, what));
+                return Err(Error::in_file(root.join(file).display().to_string(), what));
             }
             at += 1;
         }
@@ -288,7 +288,7 @@ impl<'g> Architecture<'g> {
                 let text = files::whole(&path)?;
                 found
                     .header(&text)
-                    .map_err(|(line, what)| Error::new(path.display().to_string(), line, what))?;
+                    .map_err(|(line, what)| Error::at(path.display().to_string(), line, what))?;
             }
         }
         Ok(found)

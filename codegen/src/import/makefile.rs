@@ -1,7 +1,7 @@
 //! Which ABIs the kernel's own makefiles make of a table, and which tags they give to each.
 
 use crate::Error;
-use crate::files;
+use crate::source::files;
 use crate::tables::Abi;
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<
     let own = format!("{folder}/kernel/Makefile.syscalls");
     let tags = [shared(&read(makefile)?, &abi.header), shared(&read(&own)?, &abi.header)];
     let wrong =
-        |file: &str, what: String| Err(Error::new(root.join(file).display().to_string(), 0, what));
+        |file: &str, what: String| Err(Error::in_file(root.join(file).display().to_string(), what));
     let (header, variable) = (&abi.header, variable(&abi.header));
     match tags {
         [None, _] => wrong(makefile, format!("adds nothing to {variable}; is the tree complete?")),

@@ -19,10 +19,9 @@ mod tree;
 mod unistd;
 
 use crate::Error;
-use crate::files;
-use crate::tables::{
-    Constant, Constants, ErrnoSet, Extra, KernelTable, TableSource, Tables, series,
-};
+use crate::source::files;
+use crate::tables::{Constant, Constants, ErrnoSet, Extra, KernelTable, TableSource, Tables};
+use crate::version::Version;
 use header::Includes;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -72,9 +71,8 @@ pub(crate) fn tree(root: &Path, facts: &Tables, only: &[String]) -> Result<Files
     }) {
         let known: Vec<_> =
             facts.sources.iter().map(|source| source.name.as_str()).chain(others).collect();
-        return Err(Error::new(
+        return Err(Error::argument(
             "--only",
-            0,
             format!("`{unknown}` is no table; there are {}", known.join(", ")),
         ));
     }
@@ -153,13 +151,12 @@ pub(crate) fn headers(folder: &Path, arch: Option<&str>, facts: &Tables) -> Resu
     let shown = installed.folder.display().to_string();
     if out.is_empty() {
         let what = format!("has the headers of no ABI of arch/{}", installed.arch);
-        return Err(Error::new(shown, 0, what));
+        return Err(Error::in_file(shown, what));
     }
     let includes = &installed.includes;
     let Some(path) = includes.find("asm/errno.h") else {
-        return Err(Error::new(
+        return Err(Error::in_file(
             shown,
-            0,
             "holds no asm/errno.h; are all of the headers installed?",
         ));
     };
@@ -202,11 +199,11 @@ pub(crate) fn nothing_missing(
     };
     let Some(source) = old.sources.iter().find(missing) else { return Ok(()) };
     let what = format!(
-        "has no {}, and the repository has tables/{}.toml; is all of the tree there? If it has left the kernel, give the \
+        "has no {}, and the repository has tables/linux/{}.toml; is all of the tree there? If it has left the kernel, give the \
          [[table]] in abis.toml the last series that had it, frozen = \"…\"",
         source.source, source.name
     );
-    Err(Error::new(root.display().to_string(), 0, what))
+    Err(Error::in_file(root.display().to_string(), what))
 }
 
 /// Stops if the tables that are about to be replaced have an ABI that their successors lack: it
@@ -228,13 +225,13 @@ pub(crate) fn nothing_lost(
         let Ok(old) = old.table(&source.name) else { continue };
         let new = new.table(&source.name)?;
         if let Some(lost) = old.takes.iter().find(|taker| new.tags(&taker.abi).is_none()) {
-            let (major, minor) = series(&old.linux);
+            let (major, minor) = old.linux.series();
             let what = format!(
                 "Linux {} has no {} any more, and the table is from {}; if it has left the kernel, give it a [[table]] of \
                  its own in abis.toml with frozen = \"{major}.{minor}\", and import that from a tree of this series",
                 new.linux, lost.abi, old.linux
             );
-            return Err(Error::new(format!("tables/{file}"), 0, what));
+            return Err(Error::in_file(format!("tables/linux/{file}"), what));
         }
     }
     Ok(())
@@ -253,7 +250,7 @@ fn add(extras: &mut Vec<Extra>, extra: Option<Extra>) {
 /// The table that headers come to; `None` if there is no ABI. `root` is left out of the file's
 /// name.
 fn merged(
-    linux: &str,
+    linux: &Version,
     root: &Path,
     all: &[unistd::Numbers<'_>],
     extras: Vec<Extra>,
@@ -263,7 +260,7 @@ fn merged(
     let (takes, rows) = unistd::merge(all);
     let source = path.strip_prefix(root).unwrap_or(path).display().to_string();
     Ok(Some(KernelTable {
-        linux: linux.to_owned(),
+        linux: linux.clone(),
         source,
         sha256: files::sha256(path)?,
         takes,
@@ -299,7 +296,7 @@ fn errno_set(root: &Path, arch: &str, before: &[ErrnoSet]) -> Result<ErrnoSet, E
     Ok(ErrnoSet { archs: vec![arch.to_owned()], sha256: files::sha256(&path)?, source, errnos })
 }
 
-fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
+fn errnos(root: &Path, linux: &Version, facts: &Tables) -> Result<String, Error> {
     let (before, mut sets) = (facts.errno_sets()?, Vec::<ErrnoSet>::new());
     for arch in archs(root, facts) {
         let found = errno_set(root, arch, &before)?;
@@ -313,7 +310,7 @@ fn errnos(root: &Path, linux: &str, facts: &Tables) -> Result<String, Error> {
 
 /// The constants of the headers that `find` finds.
 fn constants(
-    linux: &str,
+    linux: &Version,
     includes: &Includes,
     find: impl Fn(&str) -> Option<std::path::PathBuf>,
 ) -> Result<Vec<Constants>, Error> {
@@ -322,13 +319,13 @@ fn constants(
         let Some(path) = find(source) else { continue };
         let mut constants = Vec::new();
         for (prefixes, rust, _) in
-            groups.iter().filter(|(.., since)| series(since) <= series(linux))
+            groups.iter().filter(|(.., since)| Version::new(*since).series() <= linux.series())
         {
             let found = header::constants(includes, &path, prefixes)?;
             if found.is_empty() {
                 let what =
                     format!("defines no {}; is the tree complete?", prefixes.join(" and no "));
-                return Err(Error::new(path.display().to_string(), 0, what));
+                return Err(Error::in_file(path.display().to_string(), what));
             }
             constants.extend(found.into_iter().map(|(name, value)| constant(name, value, rust)));
         }
@@ -348,14 +345,14 @@ fn constants(
 
 /// Those of one header of one architecture, if the kernel has them.
 fn constants_of_arch(
-    linux: &str,
+    linux: &Version,
     includes: &Includes,
     arch: &str,
     (_, names, rust, since): &(&str, &[&str], &str, &str),
     source: String,
     path: &Path,
 ) -> Result<Option<Constants>, Error> {
-    if series(since) > series(linux) {
+    if Version::new(*since).series() > linux.series() {
         return Ok(None);
     }
     let values = header::values(includes, path, names)?;

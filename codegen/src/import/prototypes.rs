@@ -6,7 +6,8 @@
 
 use super::c::{LONGEST, blank, is_name, is_word, parentheses, spaced, splice, split, tokens};
 use super::condition::Conditions;
-use crate::{Error, files};
+use crate::Error;
+use crate::source::files;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -83,9 +84,8 @@ pub(super) fn scan(root: &Path) -> Result<Vec<Definition>, Error> {
         found.extend(result?);
     }
     if found.is_empty() {
-        return Err(Error::new(
+        return Err(Error::in_file(
             root.to_string_lossy(),
-            0,
             "defines no system call; name the top of a kernel tree",
         ));
     }
@@ -108,7 +108,7 @@ fn sources(root: &Path) -> Result<Vec<String>, Error> {
     while let Some(folder) = folders.pop() {
         let path = root.join(&folder);
         let failed =
-            |error| Error::new(path.to_string_lossy(), 0, format!("cannot be listed: {error}"));
+            |error| Error::in_file(path.to_string_lossy(), format!("cannot be listed: {error}"));
         let entries = match fs::read_dir(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             entries => entries.map_err(failed)?,
@@ -136,7 +136,7 @@ fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Def
     // Nearly all files end here.
     if text.contains("SYSCALL") || (source.starts_with("arch/") && text.contains("asmlinkage")) {
         files::ends(&path.to_string_lossy(), &text)?;
-        parse(source, &text).map_err(|(line, what)| Error::new(path.to_string_lossy(), line, what))
+        parse(source, &text).map_err(|(line, what)| Error::at(path.to_string_lossy(), line, what))
     } else {
         Ok(Vec::new())
     }
@@ -271,6 +271,7 @@ fn parameter(text: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Place;
 
     /// Each definition as one line: entry, arguments, condition.
     fn lines(text: &str) -> Vec<String> {
@@ -478,7 +479,8 @@ asmlinkage notrace long parisc_nothing(void) { }
         );
         fs::write(root.join("fs/bad.c"), "\nSYSCALL_DEFINE1(a)\n").unwrap();
         let error = scan(&root).unwrap_err();
-        assert_eq!((error.file, error.line), (root.join("fs/bad.c").display().to_string(), 2));
+        let bad = root.join("fs/bad.c").display().to_string();
+        assert_eq!(error.place, Place::Line(bad, 2));
         fs::remove_dir_all(&root).unwrap();
         assert!(scan(&root).unwrap_err().what.contains("top of a kernel tree"));
     }

@@ -5,7 +5,7 @@
 //! points otherwise.
 
 use crate::Error;
-use crate::files;
+use crate::source::files;
 use crate::tables::{Abi, Row, Taker};
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ pub(crate) const CONFLICT: &str = "a merge conflict marker; resolve the conflict
 pub(crate) fn parse(file: &str, text: &str, takers: &Takers<'_>) -> Result<Rows, Error> {
     let mut rows = Rows::new();
     for (line, content) in (1..).zip(text.lines()) {
-        let wrong = |what: String| Error::new(file, line, what);
+        let wrong = |what: String| Error::at(file, line, what);
         if conflict(content) {
             return Err(wrong(CONFLICT.into()));
         }
@@ -49,7 +49,7 @@ pub(crate) fn parse(file: &str, text: &str, takers: &Takers<'_>) -> Result<Rows,
     }
     files::ends(file, text)?;
     if rows.is_empty() {
-        return Err(Error::new(
+        return Err(Error::at(
             file,
             text.lines().count(),
             "there is no row in this file; fetch the tree again",
@@ -182,7 +182,7 @@ fn in_order(file: &str, rows: &Rows, taker: &Taker) -> Result<(), Error> {
     let mut highest = 0;
     for (line, Row { nr, name, .. }) in rows.iter().filter(|(_, row)| taker.takes(&row.tag)) {
         let twice = |what: String, first: usize| {
-            Error::new(
+            Error::at(
                 file,
                 *line,
                 format!("{what} is used twice in {}; the first is at line {first}", taker.abi),
@@ -199,7 +199,7 @@ fn in_order(file: &str, rows: &Rows, taker: &Taker) -> Result<(), Error> {
                 "number {nr} is out of order in {}: it comes after {highest}; sort the rows",
                 taker.abi
             );
-            return Err(Error::new(file, *line, what));
+            return Err(Error::at(file, *line, what));
         }
         highest = *nr;
     }

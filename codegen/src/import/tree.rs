@@ -4,8 +4,9 @@ use super::header::{self, Includes, predefined};
 use super::tbl::{self, Takers};
 use super::{makefile, unistd};
 use crate::Error;
-use crate::files;
-use crate::tables::{Abi, Extra, KernelTable, NO_CALL, Row, TableSource, Tables, Taker, series};
+use crate::source::files;
+use crate::tables::{Abi, Extra, KernelTable, NO_CALL, Row, TableSource, Tables, Taker};
+use crate::version::Version;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -20,12 +21,11 @@ const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls
 const KERNEL_ONLY: &[(&str, &str)] = &[("arm64-compat", "arch/arm64/include/asm/unistd32.h")];
 
 /// `7.2.13` from the head of the tree's makefile.
-pub(crate) fn version(root: &Path) -> Result<String, Error> {
+pub(crate) fn version(root: &Path) -> Result<Version, Error> {
     let shown = root.display().to_string();
     let no_tree = |why: &str| {
-        Error::new(
+        Error::in_file(
             &shown,
-            0,
             format!(
                 "is no kernel source tree ({why}); give the folder that holds the kernel's Makefile"
             ),
@@ -53,7 +53,7 @@ pub(crate) fn version(root: &Path) -> Result<String, Error> {
         return Err(no_tree("its Makefile does not begin with VERSION, PATCHLEVEL and SUBLEVEL"));
     };
     let extra = value("EXTRAVERSION").unwrap_or_default();
-    Ok(format!("{version}.{patchlevel}.{sublevel}{extra}"))
+    Ok(Version::new(format!("{version}.{patchlevel}.{sublevel}{extra}")))
 }
 
 /// The tables of a tree, each with the facts that it was asked for by.
@@ -63,7 +63,7 @@ pub(crate) type Read<'f> = Vec<(&'f TableSource, KernelTable)>;
 /// to compare with, and wholly if the prototypes are wanted, too.
 pub(crate) fn tables<'f>(
     root: &Path,
-    linux: &str,
+    linux: &Version,
     facts: &'f Tables,
     only: &[String],
     wanted: impl Fn(&str) -> bool,
@@ -71,8 +71,9 @@ pub(crate) fn tables<'f>(
     let mut read = Vec::new();
     for source in &facts.sources {
         let asked = only.contains(&source.name);
-        let refused = |what: String| Err(Error::new(root.display().to_string(), 0, what));
-        if let Some(frozen) = source.frozen.as_ref().filter(|frozen| series(linux) > series(frozen))
+        let refused = |what: String| Err(Error::in_file(root.display().to_string(), what));
+        if let Some(frozen) =
+            source.frozen.as_ref().filter(|frozen| linux.series() > frozen.series())
         {
             if asked {
                 return refused(format!(
@@ -125,7 +126,7 @@ fn relative(root: &Path, path: &Path) -> String {
 /// kernel makes none of the table's ABIs.
 fn from_tbl(
     root: &Path,
-    linux: &str,
+    linux: &Version,
     facts: &Tables,
     source: &TableSource,
     path: &Path,
@@ -158,7 +159,7 @@ fn from_tbl(
             headers.join(" and no "),
             relative(root, path)
         );
-        return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
+        return Err(Error::in_file(root.join(makefile).display().to_string(), what));
     }
     // A taker without tags takes every row, which is wrong where another has its own.
     if let Some((abi, _)) =
@@ -169,7 +170,7 @@ fn from_tbl(
             abi.header,
             relative(root, path)
         );
-        return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
+        return Err(Error::in_file(root.join(makefile).display().to_string(), what));
     }
     let rows = tbl::parse(&path.display().to_string(), &text, &takers)?;
     let left = |abi: &&Abi| {
@@ -189,7 +190,7 @@ fn from_tbl(
                 abi.arch,
                 abi.name
             );
-            return Err(Error::new(root.join(makefile).display().to_string(), 0, what));
+            return Err(Error::in_file(root.join(makefile).display().to_string(), what));
         }
     }
     takers.retain(|(abi, _)| abi.table == source.name);
@@ -214,7 +215,7 @@ fn from_tbl(
         }
     }
     Ok(Some(KernelTable {
-        linux: linux.to_owned(),
+        linux: linux.clone(),
         source: relative(root, path),
         sha256: files::sha256(path)?,
         takes: takers.into_iter().map(|(_, taker)| taker).collect(),
@@ -228,7 +229,7 @@ fn from_tbl(
 /// this kernel has none of its ABIs.
 fn from_headers(
     root: &Path,
-    linux: &str,
+    linux: &Version,
     facts: &Tables,
     source: &TableSource,
 ) -> Result<Option<KernelTable>, Error> {
@@ -262,7 +263,7 @@ fn from_headers(
         let numbers = unistd::numbers(&unit, abi, &path.display().to_string())?;
         if numbers.rows.is_empty() {
             let what = "defines no system call; is the tree complete?";
-            return Err(Error::new(path.display().to_string(), 0, what));
+            return Err(Error::in_file(path.display().to_string(), what));
         }
         let listed: Vec<&str> =
             numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
@@ -274,15 +275,15 @@ fn from_headers(
 }
 
 /// Whether a kernel has an ABI whose headers do not tell.
-pub(crate) fn exists(abi: &Abi, linux: &str) -> bool {
-    abi.since.as_deref().is_none_or(|since| series(since) <= series(linux))
+pub(crate) fn exists(abi: &Abi, linux: &Version) -> bool {
+    abi.since.as_ref().is_none_or(|since| since.series() <= linux.series())
 }
 
 /// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or
 /// the file is damaged.
 fn no_gaps(
     root: &Path,
-    linux: &str,
+    linux: &Version,
     facts: &Tables,
     read: &Read<'_>,
     wanted: impl Fn(&str) -> bool,
@@ -328,9 +329,8 @@ fn no_gaps(
             .filter(|name| !rows.iter().any(|row| row.name == *name) && !known(name))
             .collect();
         if !missing.is_empty() {
-            return Err(Error::new(
+            return Err(Error::in_file(
                 root.join(&table.source).display().to_string(),
-                0,
                 format!(
                     "{} lacks {}, which the tree's other tables have; if the file was not cut off, give the reason in \
                      tables/absent.toml",

@@ -53,11 +53,11 @@ pub(crate) fn base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
 /// are entry points if `__SYSCALL` was predefined as itself.
 pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbers<'f>, Error> {
     if let Some(line) = unit.lines.iter().find(|line| conflict(&line.text)) {
-        return Err(Error::new(&*line.file, line.line, CONFLICT));
+        return Err(Error::at(&*line.file, line.line, CONFLICT));
     }
     // Some headers have the base in the numbers already.
     let base =
-        base(unit, abi).map_err(|what| Error::new(file, 0, what))?.unwrap_or(i64::from(abi.base));
+        base(unit, abi).map_err(|what| Error::in_file(file, what))?.unwrap_or(i64::from(abi.base));
     let entries = entries(unit, abi)?;
     let macros = unit.macros();
     let is_call =
@@ -66,7 +66,7 @@ pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbe
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
         let Some((name, private)) = called(&found.name) else { continue };
-        let wrong = |what: String| Error::new(&*found.file, found.line, what);
+        let wrong = |what: String| Error::at(&*found.file, found.line, what);
         let no_number = || wrong(format!("`{}` has no number that can be worked out", found.name));
         let value = unit.value(&found.name)?.ok_or_else(no_number)?;
         // What stands below 0 is no call: traps of the processor that a C library knows how to use.
@@ -128,7 +128,7 @@ fn entries(unit: &Unit, abi: &Abi) -> Result<HashMap<i64, Symbols>, Error> {
         for (number, entry) in calls(&tokens) {
             let Some(number) = unit.number(&number, line, &mut expanded)? else {
                 let what = format!("`{}` has no number that can be worked out", line.text);
-                return Err(Error::new(&*line.file, line.line, what));
+                return Err(Error::at(&*line.file, line.line, what));
             };
             for symbol in [Some(&entry), compat.as_ref()].into_iter().flatten() {
                 symbol_at(symbol, line)?;
@@ -144,7 +144,7 @@ fn symbol_at(symbol: &str, line: &Line) -> Result<(), Error> {
     if is_name(symbol) {
         return Ok(());
     }
-    Err(Error::new(
+    Err(Error::at(
         &*line.file,
         line.line,
         format!("`{}` names no entry point that can be read", line.text),

@@ -48,8 +48,8 @@ pub const README: &str = "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- e
 /// A folder for a repository, which has the tables of ABIs that have left the kernel.
 pub fn repository() -> TempDir {
     let repository = TempDir::new().unwrap();
-    let tables = repository.path().join("tables");
-    fs::create_dir(&tables).unwrap();
+    let tables = repository.path().join("tables/linux");
+    fs::create_dir_all(&tables).unwrap();
     fs::create_dir_all(repository.path().join("aio-sys/src/generated")).unwrap();
     for name in FROZEN {
         fs::copy(committed().join(name), tables.join(name)).unwrap();
@@ -62,7 +62,7 @@ pub const FROZEN: &[&str] = &["ia64.toml", "s390-31bit.toml"];
 
 /// The committed tables.
 pub fn committed() -> PathBuf {
-    aio_tests::root().join("tables")
+    aio_tests::root().join("tables/linux")
 }
 
 /// The tool, built once. It believes that the repository is nowhere, so that no test can write into
@@ -120,7 +120,7 @@ pub fn imported(tree: &Tree, only: &[&str]) -> Tables {
 /// The tables of a folder, beside the committed facts.
 pub fn tables(folder: &Path) -> Tables {
     let by_hand = ["abis.toml", "absent.toml"]
-        .map(|name| (name.to_owned(), fs::read(committed().join(name)).unwrap()));
+        .map(|name| (name.to_owned(), fs::read(committed().join("..").join(name)).unwrap()));
     let files = contents(folder).into_iter().chain(by_hand);
     Tables::new(
         files
@@ -172,7 +172,7 @@ pub fn refused_only(tree: &Tree, only: &[&str], sentence: &str) {
     let sentence = sentence.replace("{tree}", tree.path().to_str().unwrap());
     assert_eq!(
         import(tree.path(), folder.path(), only),
-        (Some(2), String::new(), format!("{sentence}\n"))
+        (Some(2), String::new(), format!("error: {sentence}\n"))
     );
     assert!(contents(folder.path()) == before, "a refused import changed a file");
 }

@@ -34,14 +34,14 @@ pub fn target(tables: &Tables, abi: &Abi) -> Result<String, Error> {
             "`{}` has no [abi.call] that Rust has an `asm!` for, so there is no stub to emit",
             abi.name
         );
-        return Err(Error::new("abis.toml", 0, what));
+        return Err(Error::in_file("abis.toml", what));
     };
     if table.tags(&abi.name).is_none() {
         let what = format!(
             "is of Linux {}, which has no {}; import a tree that has it",
             table.linux, abi.name
         );
-        return Err(Error::new(format!("{}.toml", abi.table), 0, what));
+        return Err(Error::in_file(format!("{}.toml", abi.table), what));
     }
     let calls = abi.calls(&table);
     let mut out = header("cargo codegen emit");

@@ -2,10 +2,11 @@
 //! function that it ends in.
 
 use crate::Error;
-use crate::diff::plain;
 use crate::tables::{
     Abi, Absent, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
 };
+use crate::term::plain;
+use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -25,7 +26,7 @@ struct Room<'t> {
 /// All that an answer may need.
 struct Facts<'t> {
     rooms: Vec<Room<'t>>,
-    linux: String,
+    linux: Version,
     prototypes: Vec<Prototype>,
     bare: Vec<Bare>,
     absent: Vec<Absent>,
@@ -70,10 +71,10 @@ pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> 
     };
     let Some([head, command, what, abi, tail]) = shown(readme) else {
         let what = "the block with `$ cargo codegen explain NAME --abi ABI` is missing";
-        return Err(Error::new("README.md", 0, what));
+        return Err(Error::in_file("README.md", what));
     };
     let abi = tables.abi(&abi).ok_or_else(|| {
-        Error::new("README.md", 0, format!("explains a call on `{abi}`, which is no ABI"))
+        Error::in_file("README.md", format!("explains a call on `{abi}`, which is no ABI"))
     })?;
     Ok(format!(
         "{head}$ cargo codegen explain {command}\n{}```{tail}",
@@ -96,7 +97,7 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
             shortened(what)
         )
     };
-    number.map(Asked::Number).map_err(|error| Error::new("explain", 0, refused(error)))
+    number.map(Asked::Number).map_err(|error| Error::plain(refused(error)))
 }
 
 impl<'t> Facts<'t> {
@@ -127,9 +128,8 @@ impl<'t> Facts<'t> {
             Some(_) => return Ok(()),
         };
         let there: Vec<&str> = self.rooms.iter().map(|room| room.abi.name.as_str()).collect();
-        Err(Error::new(
+        Err(Error::argument(
             "--abi",
-            0,
             format!("no {}: {lacks}; there are {}", abi.name, there.join(", ")),
         ))
     }
@@ -160,7 +160,7 @@ impl<'t> Facts<'t> {
             true => "`export tsv` lists them all".to_owned(),
             false => format!("did you mean {}?", near.join(" or ")),
         };
-        Err(Error::new("explain", 0, format!("no ABI has a call `{}`; {hint}", shortened(name))))
+        Err(Error::plain(format!("no ABI has a call `{}`; {hint}", shortened(name))))
     }
 
     /// A line an ABI.
@@ -201,7 +201,7 @@ impl<'t> Facts<'t> {
             ));
         }
         if rows.is_empty() {
-            return Err(Error::new("explain", 0, format!("no ABI has a call {what}")));
+            return Err(Error::plain(format!("no ABI has a call {what}")));
         }
         let name = if let Asked::Name(_) = asked { "" } else { "name" };
         let mut lines = vec![vec!["ABI", "number", name, "entry point", "compat entry point"]];
@@ -251,7 +251,7 @@ impl<'t> Facts<'t> {
         let table = match row.and_then(|row| row.tag) {
             Some(tag) => {
                 let (file, linux) = (&room.table.source, &room.table.linux);
-                format!("{file} of Linux {linux}, tag {tag} (tables/{}.toml)", abi.table)
+                format!("{file} of Linux {linux}, tag {tag} (tables/linux/{}.toml)", abi.table)
             }
             None => format!("none: the name is from {}", room.origin(call)),
         };

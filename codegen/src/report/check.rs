@@ -7,8 +7,9 @@
 //! names in headers that user space does not get, are held against each other only where the
 //! versions are the same.
 
-use crate::diff::{AbiDiff, BOLD, Change, RED, Side, Version, counted, end, plain};
+use super::diff::{AbiDiff, Change, Side, end};
 use crate::tables::Call;
+use crate::term::{BOLD, RED, counted, plain};
 use std::fmt::Write as _;
 
 /// What is said of an ABI.
@@ -29,8 +30,8 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
         let (our, their) = match (diff.old, diff.new) {
             (Some(our), Some(their)) => (our, their),
             (Some(our), None) => {
-                let linux = theirs.linux().unwrap_or_default();
-                let older = Version::new(linux) < Version::new(&our.linux);
+                let Some(linux) = theirs.linux() else { continue };
+                let older = linux < &our.linux;
                 let file = ours.file(diff.abi, our, None);
                 say(
                     !diff.kept && !older,
@@ -45,7 +46,7 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
                 continue;
             }
         };
-        let (here, there) = (Version::new(&our.linux), Version::new(&their.linux));
+        let (here, there) = (&our.linux, &their.linux);
         // What another version has otherwise is no news of each call.
         let mut notes =
             [("has also", Vec::new()), ("has not yet", Vec::new()), ("has otherwise", Vec::new())];

@@ -29,7 +29,7 @@ impl Document<'_> {
     fn refuse(&self, at: usize, what: String) {
         let mut mistake = self.mistake.borrow_mut();
         if mistake.is_none() {
-            *mistake = Some(Error::new(self.file, self.line(at), what));
+            *mistake = Some(Error::at(self.file, self.line(at), what));
         }
     }
 }
@@ -49,12 +49,12 @@ pub(crate) fn parse<T>(
 ) -> Result<T, Error> {
     let document = Document { file, text, mistake: RefCell::new(None) };
     let top = parse_toml(text).map_err(|error| {
-        Error::new(file, document.line(error.span.start), format!("not valid TOML: {error}"))
+        Error::at(file, document.line(error.span.start), format!("not valid TOML: {error}"))
     })?;
     let block = Block {
         document: &document,
         at: 0,
-        table: top.as_table().ok_or_else(|| Error::new(file, 0, "no table"))?,
+        table: top.as_table().ok_or_else(|| Error::in_file(file, "no table"))?,
     };
     let value = read(&block);
     match document.mistake.take() {

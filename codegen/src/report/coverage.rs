@@ -71,7 +71,7 @@ fn of(
                         "`{entry}`, in which calls of {} end, is not accounted for; import the tables again",
                         abi.name
                     );
-                    return Err(Error::new("prototypes.toml", 0, what));
+                    return Err(Error::in_file("prototypes.toml", what));
                 }
             }
         }

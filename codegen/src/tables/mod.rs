@@ -2,8 +2,12 @@
 //!
 //! What only the tool wants of them, to be printed and compared, is derived only for the tool.
 
+mod document;
+
 use crate::Error;
-use crate::document::{self, Block};
+use crate::version::Version;
+use aio_tables::{BY_HAND, IMPORTED};
+use document::Block;
 use std::borrow::Cow;
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
@@ -29,7 +33,7 @@ pub struct TableSource {
     /// The makefile that says which tags each generated header takes.
     pub makefile: String,
     /// The last kernel series that has the table, if it has left the kernel.
-    pub frozen: Option<String>,
+    pub frozen: Option<Version>,
 }
 
 /// An ABI: a numbering, a word size and a calling convention.
@@ -54,7 +58,7 @@ pub struct Abi {
     /// The C file that swaps entry points of a shared table.
     pub redirects: Option<String>,
     /// The first kernel series that has it, where older headers look as if they had it, too.
-    pub since: Option<String>,
+    pub since: Option<Version>,
     /// Width of `long` and of a pointer.
     pub bits: u32,
     /// Bytes of the kernel's signal set.
@@ -274,10 +278,10 @@ pub enum Pairs {
 }
 
 /// An imported table.
-#[cfg_attr(feature = "cli", derive(Clone, Debug, Default))]
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct KernelTable {
     /// The kernel it comes from.
-    pub linux: String,
+    pub linux: Version,
     /// The file in that kernel.
     pub source: String,
     /// Its SHA-256.
@@ -420,7 +424,7 @@ pub struct Absent {
     /// What to use instead.
     pub instead: String,
     /// The last kernel series without it, where a newer one has it.
-    pub until: Option<String>,
+    pub until: Option<Version>,
 }
 
 /// A named value of the kernel's user-space headers.
@@ -504,8 +508,10 @@ impl Tables {
     /// The tables that this crate was built with.
     pub fn embedded() -> Result<Tables, Error> {
         let mut files = Vec::new();
-        for (name, text) in aio_tables::FILES {
-            files.push(((*name).to_owned(), format!("tables/{name}"), Cow::Borrowed(*text)));
+        for (place, tables) in [("tables", BY_HAND), ("tables/linux", IMPORTED)] {
+            for &(name, text) in tables {
+                files.push((name.to_owned(), format!("{place}/{name}"), Cow::Borrowed(text)));
+            }
         }
         Tables::new(files)
     }
@@ -526,14 +532,14 @@ impl Tables {
                     "`numbers` of {}'s {} is `{}`, which is no [[abi]] here",
                     abi.name, other.name, other.numbers
                 );
-                return Err(Error::new(tables.path("abis.toml"), 0, what));
+                return Err(Error::in_file(tables.path("abis.toml"), what));
             }
             if !tables.sources.iter().any(|source| source.name == abi.table) {
                 let what = format!(
                     "`table` of {} is `{}`, which is no [[table]] here; add one",
                     abi.name, abi.table
                 );
-                return Err(Error::new(tables.path("abis.toml"), 0, what));
+                return Err(Error::in_file(tables.path("abis.toml"), what));
             }
         }
         Ok(tables)
@@ -582,7 +588,7 @@ impl Tables {
                 ));
             }
             KernelTable {
-                linux,
+                linux: Version::new(linux),
                 source: top.string("source"),
                 sha256: top.string("sha256"),
                 extras: top.list("extra", extra),
@@ -623,8 +629,8 @@ impl Tables {
 
     /// The kernel that the prototypes are from.
     #[cfg(feature = "cli")]
-    pub fn prototypes_of(&self) -> Result<String, Error> {
-        self.read("prototypes.toml", |top| top.string("linux"))
+    pub fn prototypes_of(&self) -> Result<Version, Error> {
+        self.read("prototypes.toml", |top| Version::new(top.string("linux")))
     }
 
     /// The tables whose entry points the prototypes are; none where there are no prototypes.
@@ -706,9 +712,8 @@ impl Tables {
     fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {
         match self.files.iter().find(|(file, ..)| file == name) {
             Some((_, path, text)) => document::parse(path, text, read),
-            None => Err(Error::new(
+            None => Err(Error::in_file(
                 self.path(name),
-                0,
                 "there is no such table; `import --linux` writes it",
             )),
         }
@@ -747,7 +752,7 @@ impl KernelTable {
 pub(crate) fn set_of(sets: &[ErrnoSet], arch: &str) -> Result<usize, Error> {
     let what = || format!("no error numbers for arch/{arch}; import the tables again");
     let set = sets.iter().position(|set| set.archs.iter().any(|a| a == arch));
-    set.ok_or_else(|| Error::new("tables/errno.toml", 0, what()))
+    set.ok_or_else(|| Error::in_file("tables/linux/errno.toml", what()))
 }
 
 impl Taker {
@@ -759,16 +764,10 @@ impl Taker {
 
 impl Absent {
     /// Whether this kernel has an ABI without the call.
-    pub fn holds(&self, abi: &str, linux: &str) -> bool {
+    pub fn holds(&self, abi: &str, linux: &Version) -> bool {
         self.abis.iter().any(|name| name == abi)
-            && self.until.as_deref().is_none_or(|until| series(linux) <= series(until))
+            && self.until.as_ref().is_none_or(|until| linux.series() <= until.series())
     }
-}
-
-/// The series of a kernel, as numbers: 7 and 2 of `7.2.13`.
-pub(crate) fn series(linux: &str) -> (u32, u32) {
-    let mut numbers = linux.split(['.', '-']).map(|word| word.parse().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 impl Abi {
@@ -897,7 +896,7 @@ fn table_source(block: &Block<'_>) -> TableSource {
         name: block.string("name"),
         source: block.string("source"),
         makefile: block.string("makefile"),
-        frozen: non_empty(block.string("frozen")),
+        frozen: non_empty(block.string("frozen")).map(Version::new),
     }
 }
 
@@ -917,7 +916,7 @@ fn abi(block: &Block<'_>) -> Abi {
         uapi: block.flag("uapi"),
         predefined: block.strings("predefined"),
         redirects: non_empty(block.string("redirects")),
-        since: non_empty(block.string("since")),
+        since: non_empty(block.string("since")).map(Version::new),
         bits,
         sigset: block.number("sigset"),
         pairs: [Pairs::Whole, Pairs::Consecutive, Pairs::Even]
@@ -1258,7 +1257,7 @@ fn absence(block: &Block<'_>) -> Absent {
         entry: block.string("entry"),
         why: block.string("why"),
         instead: block.string("instead"),
-        until: block.optional_string("until"),
+        until: block.optional_string("until").map(Version::new),
     }
 }
 
@@ -1306,7 +1305,7 @@ mod tests {
     }
 
     fn blocks_of(key: &str) -> Vec<Vec<String>> {
-        let (_, text) = aio_tables::FILES.iter().find(|(name, _)| *name == "abis.toml").unwrap();
+        let (_, text) = BY_HAND.iter().find(|(name, _)| *name == "abis.toml").unwrap();
         document::parse("abis.toml", text, |top| match key {
             "call" => top
                 .list("abi", |block| block.block("call", |call| call.keys()))
@@ -1358,8 +1357,7 @@ mod tests {
     #[test]
     #[cfg(feature = "cli")]
     fn every_function_has_the_same_keys_in_the_same_order() {
-        let (_, text) =
-            aio_tables::FILES.iter().find(|(name, _)| *name == "functions.toml").unwrap();
+        let (_, text) = BY_HAND.iter().find(|(name, _)| *name == "functions.toml").unwrap();
         let keys = document::parse("functions.toml", text, |top| {
             top.list("function", |block| block.keys())
         })
@@ -1383,8 +1381,9 @@ mod tests {
     #[test]
     fn mistakes_in_a_table_are_sentences_with_a_line() {
         let table = |text: &str| {
-            let mut files: Vec<_> = aio_tables::FILES
+            let mut files: Vec<_> = BY_HAND
                 .iter()
+                .chain(IMPORTED)
                 .map(|&(name, text)| (name.to_owned(), name.to_owned(), Cow::from(text)))
                 .collect();
             files.retain(|(name, ..)| name != "sh.toml");

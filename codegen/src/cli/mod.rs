@@ -4,9 +4,11 @@
 
 mod compare;
 
-use crate::diff::plain;
+use crate::report::explain;
+use crate::source::files;
 use crate::tables::Abi;
-use crate::{Error, Tables, emit, explain, export, files, import, resolved};
+use crate::term::plain;
+use crate::{Error, Tables, emit, export, import, store};
 use clap::builder::{Resettable, StyledStr};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -210,10 +212,15 @@ pub fn run() -> ExitCode {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Differs) => ExitCode::from(1),
         Err(error) => {
-            say(error);
+            fail(error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Prints an error as other command-line tools do.
+fn fail(error: Error) {
+    say(format_args!("error: {error}"));
 }
 
 /// Says a sentence, which may quote a file or what was typed. Nobody can be told that standard
@@ -230,9 +237,9 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 Some(folder) => (folder, false),
                 None if headers.is_some() => {
                     let what = "headers know no entry points, which the repository's tables would lose; add --tables DIR";
-                    return Err(Error::new("--headers", 0, what));
+                    return Err(Error::argument("--headers", what));
                 }
-                None => (writable("import", "add --tables DIR")?, true),
+                None => (store::writable("add --tables DIR")?, true),
             };
             let tree = linux.unwrap_or_default();
             let imported = match headers {
@@ -240,22 +247,16 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 None => import::tree(&tree, &facts, &only)?,
             };
             // Nothing is written unless what is about to be written can be read.
-            let summary = summary(&imported)?;
-            let files = if committed {
-                let place = folder.join("tables");
-                let old = load(&place, &[])?;
-                if only.is_empty() {
-                    import::nothing_missing(&old, &tree, &imported)?;
+            let summary = store::summary(&imported)?;
+            let (folder, files) = match committed {
+                true => {
+                    let files = store::update(&folder, &tree, only.is_empty(), imported)?;
+                    (folder, files)
                 }
-                let new = load(&place, &imported)?;
-                import::nothing_lost(&old, &new, &imported)?;
-                let copies = copies(&folder, &new)?;
-                let tables =
-                    imported.into_iter().map(|(name, text)| (format!("tables/{name}"), text));
-                tables.chain(copies).collect()
-            } else {
-                readable(&load(&folder, &imported)?, &imported)?;
-                imported
+                false => {
+                    store::readable(&folder, &imported)?;
+                    (store::imported_in(&folder), imported)
+                }
             };
             let written = report(&folder, &files)?;
             if let Some(summary) = summary {
@@ -266,7 +267,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         Verb::Diff(args) => return compare::diff(args),
         Verb::Check(args) => return compare::check(args),
         Verb::Export { format, abi, tables, header_names } => {
-            let tables = chosen(tables)?;
+            let tables = store::chosen(tables)?;
             let read = tables.imported()?;
             let exported = export::choose(&tables, &read, &abi, header_names)?;
             print(&match format {
@@ -278,13 +279,13 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             })?;
         }
         Verb::Explain { call, abi: names, tables } => {
-            let tables = chosen(tables)?;
+            let tables = store::chosen(tables)?;
             let abis: Vec<_> =
                 names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
             print(&explain::explain(&tables, &call, &abis)?)?;
         }
         Verb::Emit { language, abi: Some(name), tables, .. } => {
-            let tables = chosen(tables)?;
+            let tables = store::chosen(tables)?;
             let abi = abi(&tables, &name)?;
             print(&match language {
                 None => emit::target(&tables, abi)?,
@@ -293,8 +294,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             })?;
         }
         Verb::Emit { abi: None, check, tables, .. } => {
-            let root = writable("emit", "add --abi ABI")?;
-            let copies = copies(&root, &chosen(tables)?)?;
+            let root = store::writable("add --abi ABI")?;
+            let copies = store::copies(&root, &store::chosen(tables)?)?;
             if !check {
                 report(&root, &copies)?;
                 return Ok(Outcome::Fine);
@@ -303,7 +304,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 std::fs::read(root.join(name)).ok().as_deref() != Some(text.as_bytes())
             };
             if let Some((name, _)) = copies.iter().find(stale) {
-                say(Error::new(name, 0, "is not what the tables give; run `cargo codegen emit`"));
+                fail(Error::in_file(name, "is not what the tables give; run `cargo codegen emit`"));
                 return Ok(Outcome::Differs);
             }
         }
@@ -344,7 +345,8 @@ fn command(name: &'static str) -> clap::Command {
 fn man() -> Result<Vec<(String, String)>, Error> {
     let mut command = command(INSTALLED);
     command.build();
-    let failed = |error: std::io::Error| Error::new("man", 0, error.to_string());
+    let failed =
+        |error: std::io::Error| Error::plain(format!("the man pages cannot be written: {error}"));
     let mut pages = Vec::new();
     for command in std::iter::once(&command).chain(command.get_subcommands()) {
         let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
@@ -369,64 +371,9 @@ fn man() -> Result<Vec<(String, String)>, Error> {
 /// The ABI that the user named.
 fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
     let known = || tables.abis.iter().map(|abi| abi.name.as_str()).collect::<Vec<_>>().join(", ");
-    tables
-        .abi(name)
-        .ok_or_else(|| Error::new("--abi", 0, format!("`{name}` is no ABI; there are {}", known())))
-}
-
-/// The checkout of this project that the tool runs in, if any: cargo says where the package is that
-/// it runs.
-fn checkout() -> Option<PathBuf> {
-    let place = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map(PathBuf::from)
-        .or_else(|| std::env::current_dir().ok())?;
-    let is_root = |folder: &&Path| {
-        ["aio-sys/src/generated", "tables"].iter().all(|part| folder.join(part).is_dir())
-    };
-    place.ancestors().find(is_root).map(Path::to_owned)
-}
-
-/// The same for a verb that writes into it, with what to do where there is none.
-fn writable(verb: &str, otherwise: &str) -> Result<PathBuf, Error> {
-    let what = || format!("there is no checkout of aio-sys here to write into; {otherwise}");
-    checkout().ok_or_else(|| Error::new(verb, 0, what()))
-}
-
-/// The tables that a verb was asked to read: those of a folder, or the committed ones.
-fn chosen(folder: Option<PathBuf>) -> Result<Tables, Error> {
-    folder.map_or_else(committed, |folder| whole(&folder))
-}
-
-/// The committed tables: those of the checkout, or where there is none those that the tool was
-/// built with.
-fn committed() -> Result<Tables, Error> {
-    let Some(root) = checkout() else { return Tables::embedded() };
-    let place = root.join("tables");
-    let tables = whole(&place)?;
-    match aio_tables::FILES
-        .iter()
-        .find(|(name, _)| !BY_HAND.contains(name) && !place.join(name).exists())
-    {
-        Some((name, _)) => Err(missing(&place.join(name))),
-        None => Ok(tables),
-    }
-}
-
-/// The imported tables of a folder, of which none is missing.
-fn whole(folder: &Path) -> Result<Tables, Error> {
-    let tables = load(folder, &[])?;
-    match tables.joined()?.iter().find(|name| !tables.has_table(name)) {
-        Some(name) => Err(missing(&folder.join(format!("{name}.toml")))),
-        None => Ok(tables),
-    }
-}
-
-fn missing(path: &Path) -> Error {
-    Error::new(
-        path.display().to_string(),
-        0,
-        "is missing from the tables beside it; import them again",
-    )
+    tables.abi(name).ok_or_else(|| {
+        Error::argument("--abi", format!("`{name}` is no ABI; there are {}", known()))
+    })
 }
 
 fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
@@ -446,95 +393,10 @@ fn printed(result: std::io::Result<()>) -> Result<(), Error> {
     match result {
         // A reader that has seen enough, as `head` has, is no mistake.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::new("standard output", 0, format!("cannot be written: {error}")))
+            Err(Error::plain(format!("standard output cannot be written: {error}")))
         }
         _ => Ok(()),
     }
-}
-
-/// Facts that no import writes.
-const BY_HAND: [&str; 3] = ["abis.toml", "absent.toml", "functions.toml"];
-
-/// The tables of a folder, with `newer` in place of those it has. Facts written by hand that it
-/// does not have are the repository's.
-fn load(folder: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
-    let mut found = Vec::new();
-    for &(name, text) in aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name)) {
-        let path = folder.join(name);
-        found.push(match path.symlink_metadata().is_ok() {
-            true => (name.to_owned(), path.display().to_string(), files::read(&path)?.into()),
-            false => (name.to_owned(), format!("tables/{name}"), text.into()),
-        });
-    }
-    let mut names: Vec<String> =
-        aio_tables::FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    names.extend(
-        Tables::new(found.clone())?.sources.iter().map(|source| format!("{}.toml", source.name)),
-    );
-    for name in names {
-        let path = folder.join(&name);
-        if found.iter().any(|(known, ..)| *known == name) {
-            continue;
-        } else if let Some((_, text)) = newer.iter().find(|(newer, _)| *newer == name) {
-            found.push((name, path.display().to_string(), text.clone().into()));
-        } else if path.symlink_metadata().is_ok() {
-            found.push((name, path.display().to_string(), files::read(&path)?.into()));
-        }
-    }
-    if found.len() == BY_HAND.len() {
-        return Err(Error::new(
-            folder.display().to_string(),
-            0,
-            "holds no imported tables; `import` writes them",
-        ));
-    }
-    Tables::new(found)
-}
-
-/// What an import that brings tables and prototypes says of the entry points.
-fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
-    if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
-        return Ok(None);
-    }
-    resolved::summary(&in_memory("", imported)?).map(Some)
-}
-
-/// Tables that are in no folder, beside the facts written by hand; `shown` is where they come from.
-fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Tables, Error> {
-    let by_hand = aio_tables::FILES.iter().filter(|(name, _)| BY_HAND.contains(name));
-    let by_hand =
-        by_hand.map(|&(name, text)| (name.to_owned(), format!("tables/{name}"), text.into()));
-    let imported = imported
-        .iter()
-        .map(|(name, text)| (name.clone(), format!("{shown}: {name}"), text.clone().into()));
-    Tables::new(by_hand.chain(imported).collect())
-}
-
-/// Reads every file that is to be written.
-fn readable(tables: &Tables, imported: &[(String, String)]) -> Result<(), Error> {
-    for (name, _) in imported {
-        match name.trim_end_matches(".toml") {
-            "prototypes" => tables.prototypes().map(drop)?,
-            "errno" => tables.errno_sets().map(drop)?,
-            "uapi" => tables.constants().map(drop)?,
-            table => tables.table(table).map(drop)?,
-        }
-    }
-    Ok(())
-}
-
-/// Every file of the repository that is emitted from the tables: path and text.
-fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String)>, Error> {
-    let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
-    let mut copies =
-        vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
-    for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
-        copies.push((place(&abi.name), emit::target(tables, abi)?));
-    }
-    let readme = files::read(&root.join("README.md"))?;
-    let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
-    copies.push(("README.md".to_owned(), readme));
-    Ok(copies)
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //! ABI, as headers know none, entry points are not compared.
 
 use crate::Error;
-use crate::tables::{Abi, Call, Extra, KernelTable, NO_CALL, Tables, series};
-use clap::builder::styling::{AnsiColor, Style};
+use crate::tables::{Abi, Call, Extra, KernelTable, NO_CALL, Tables};
+use crate::term::{BOLD, GREEN, RED, YELLOW, counted, plain};
+use crate::version::Version;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -74,12 +75,10 @@ impl Side {
     }
 
     /// The kernel that all of it is from.
-    pub(crate) fn linux(&self) -> Option<&str> {
+    pub(crate) fn linux(&self) -> Option<&Version> {
         match self.kind {
             Kind::Tables => None,
-            Kind::Linux | Kind::Headers => {
-                self.read.values().next().map(|table| table.linux.as_str())
-            }
+            Kind::Linux | Kind::Headers => self.read.values().next().map(|table| &table.linux),
         }
     }
 }
@@ -181,11 +180,11 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Vec<
         }
         let left = |has: &Side, lacks: &Side| {
             let table = has.facts.sources.iter().find(|source| source.name == abi.table);
-            let frozen = table.and_then(|table| table.frozen.as_deref());
+            let frozen = table.and_then(|table| table.frozen.as_ref());
             has.kind == Kind::Tables
                 && frozen
                     .zip(lacks.linux())
-                    .is_some_and(|(frozen, linux)| series(linux) > series(frozen))
+                    .is_some_and(|(frozen, linux)| linux.series() > frozen.series())
         };
         let kept = (is.is_none() && left(old, new)) || (was.is_none() && left(new, old));
         let [old, new] = [was, is].map(|side| side.map(|(table, _)| table));
@@ -250,27 +249,6 @@ pub(crate) fn end<'t>(call: &Call<'t>) -> &'t str {
     call.entry.unwrap_or(NO_CALL)
 }
 
-/// A kernel's version, which sorts as kernels follow one another: a release candidate comes before
-/// its release.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Version([u32; 3], u32);
-
-impl Version {
-    /// `7.2.13`, `7.3.0-rc4`; what a distribution appends is no part of it.
-    pub(crate) fn new(linux: &str) -> Version {
-        let (numbers, rest) = linux.split_once('-').unwrap_or((linux, ""));
-        let mut parts = numbers.split('.').map_while(|part| part.parse().ok());
-        let numbers = std::array::from_fn(|_| parts.next().unwrap_or(0));
-        let candidate = rest.strip_prefix("rc").and_then(|number| number.parse().ok());
-        Version(numbers, candidate.unwrap_or(u32::MAX))
-    }
-}
-
-pub(crate) const RED: Style = AnsiColor::Red.on_default();
-pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
-pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
-pub(crate) const BOLD: Style = Style::new().bold();
-
 /// For people: an aligned line for each difference, below its ABI; in colour.
 pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     let mut out = String::new();
@@ -287,7 +265,8 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     );
     for AbiDiff { abi, old, new, changes, .. } in found.iter().filter(|abi| !abi.changes.is_empty())
     {
-        let [was, is] = [old, new].map(|table| plain(table.map_or("", |table| &table.linux)));
+        let [was, is] =
+            [old, new].map(|table| plain(table.map_or("", |table| table.linux.as_str())));
         let linux = arrow(&was, &is);
         let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}, Linux {linux}", abi.name);
         let lines: Vec<[String; 4]> = changes.iter().map(columns).collect();
@@ -360,24 +339,11 @@ fn arrow(old: &str, new: &str) -> String {
     if old == new { old.to_owned() } else { format!("{old} → {new}") }
 }
 
-pub(crate) fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// Text from a file, which may hold what a terminal takes for a command.
-pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
-    }
-    out
-}
-
 /// For programs; the keys are described by the help of the verb.
 pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     let side = |side: &Side| json!({ "kind": side.kind.word(), "path": side.shown });
     let table = |table: Option<&KernelTable>| {
-        table.map(|table| json!({ "linux": table.linux, "source": table.source }))
+        table.map(|table| json!({ "linux": table.linux.as_str(), "source": table.source }))
     };
     let call = |call: Option<&Call>| -> Option<Value> {
         let Call { number, name, entry, compat, .. } = call?;
@@ -519,27 +485,5 @@ mod tests {
             []
         );
         assert_eq!(differences(&[none], &[row(1, "a", "sys_a")], true).1.len(), 1);
-    }
-
-    #[test]
-    fn kernels_follow_one_another() {
-        let order =
-            ["4.19.0", "6.1.176", "6.9.0", "6.12.107", "7.2.0-rc1", "7.2.0-rc10", "7.2", "7.2.13"];
-        for (at, version) in order.iter().enumerate() {
-            for (other_at, other) in order.iter().enumerate() {
-                assert_eq!(
-                    Version::new(version).cmp(&Version::new(other)),
-                    at.cmp(&other_at),
-                    "{version} {other}"
-                );
-            }
-        }
-        assert_eq!(Version::new("7.2.0"), Version::new("7.2"));
-        assert_eq!(Version::new("7.2.13-amd64"), Version::new("7.2.13"));
-    }
-
-    #[test]
-    fn nothing_that_a_file_says_is_a_command_to_a_terminal() {
-        assert_eq!(plain("7.2\u{1b}[2J\u{9b}m ü"), "7.2\\u{1b}[2J\\u{9b}m ü");
     }
 }

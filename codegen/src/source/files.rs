@@ -26,7 +26,7 @@ pub(crate) fn ends(file: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() || text.ends_with('\n') {
         return Ok(());
     }
-    Err(Error::new(
+    Err(Error::at(
         file,
         text.lines().count(),
         "the file ends within a line: it was cut off; fetch the tree again",
@@ -35,10 +35,10 @@ pub(crate) fn ends(file: &str, text: &str) -> Result<(), Error> {
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let shown = path.display().to_string();
-    let failed = |error: std::io::Error| Error::new(&shown, 0, format!("cannot be read: {error}"));
+    let failed = |error: std::io::Error| Error::in_file(&shown, format!("cannot be read: {error}"));
     // Whoever opens a named pipe waits until somebody writes to it.
     if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Error::new(shown, 0, "is no regular file"));
+        return Err(Error::in_file(shown, "is no regular file"));
     }
     let mut bytes = Vec::new();
     read_regular(path, &mut bytes)?;
@@ -47,7 +47,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
 
 /// The bytes of what is known to be a regular file, in place of those that the buffer holds.
 pub(crate) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Error> {
-    let failed = |what: String| Error::new(path.display().to_string(), 0, what);
+    let failed = |what: String| Error::in_file(path.display().to_string(), what);
     bytes.clear();
     let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(bytes));
     if read.map_err(|error| failed(format!("cannot be read: {error}")))? as u64 > LARGEST {
@@ -88,7 +88,7 @@ pub(crate) fn sha256(path: &Path) -> Result<String, Error> {
 /// none renamed before all are written.
 pub(crate) fn replace(folder: &Path, files: &[(String, String)]) -> Result<Vec<String>, Error> {
     let failed = |error: std::io::Error| {
-        Error::new(folder.display().to_string(), 0, format!("cannot be written: {error}"))
+        Error::in_file(folder.display().to_string(), format!("cannot be written: {error}"))
     };
     let mut written = Vec::new();
     for (name, text) in files {
@@ -98,16 +98,14 @@ pub(crate) fn replace(folder: &Path, files: &[(String, String)]) -> Result<Vec<S
         // Whoever opens a named pipe waits until somebody writes to it.
         match fs::metadata(&path) {
             Ok(there) if there.is_dir() => {
-                return Err(Error::new(
+                return Err(Error::in_file(
                     path.display().to_string(),
-                    0,
                     "cannot be written: it is a folder",
                 ));
             }
             Ok(there) if !there.is_file() => {
-                return Err(Error::new(
+                return Err(Error::in_file(
                     path.display().to_string(),
-                    0,
                     "cannot be written: it is no regular file",
                 ));
             }

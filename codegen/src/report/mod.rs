@@ -1,0 +1,7 @@
+//! What the tables say, for people and programs to read: compared with another kernel's, explained
+//! call by call, and counted.
+
+pub(crate) mod check;
+pub mod coverage;
+pub(crate) mod diff;
+pub(crate) mod explain;

@@ -1,0 +1,3 @@
+//! The source of a kernel: where the importer reads.
+
+pub(crate) mod files;

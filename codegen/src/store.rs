@@ -1,0 +1,178 @@
+//! Where tables are kept: in a checkout of this project, in a directory that the user names, in the
+//! tool itself, or in memory.
+
+use crate::report::{coverage, explain};
+use crate::source::files;
+use crate::{Error, Tables, emit, export, import};
+use std::path::{Path, PathBuf};
+
+/// Where the repository keeps its tables, and below it those that `import` writes.
+const TABLES: &str = "tables";
+const LINUX: &str = "linux";
+
+/// The checkout of this project that the tool runs in, if any: cargo says where the package is that
+/// it runs.
+fn checkout() -> Option<PathBuf> {
+    let place = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map(PathBuf::from)
+        .or_else(|| std::env::current_dir().ok())?;
+    let is_root = |directory: &&Path| {
+        ["aio-sys/src/generated", "tables/linux"].iter().all(|part| directory.join(part).is_dir())
+    };
+    place.ancestors().find(is_root).map(Path::to_owned)
+}
+
+/// The same for a subcommand that writes into it, with what to do where there is none.
+pub(crate) fn writable(otherwise: &str) -> Result<PathBuf, Error> {
+    let what = || format!("there is no checkout of aio-sys here to write into; {otherwise}");
+    checkout().ok_or_else(|| Error::plain(what()))
+}
+
+/// The tables that a subcommand was asked to read: those of a directory, or the committed ones.
+pub(crate) fn chosen(directory: Option<PathBuf>) -> Result<Tables, Error> {
+    directory.map_or_else(committed, |directory| whole(&directory))
+}
+
+/// The committed tables: those of the checkout, or where there is none those that the tool was
+/// built with.
+pub(crate) fn committed() -> Result<Tables, Error> {
+    let Some(root) = checkout() else { return Tables::embedded() };
+    let directory = root.join(TABLES);
+    let tables = whole(&directory)?;
+    let imported = imported_in(&directory);
+    match aio_tables::IMPORTED.iter().find(|(name, _)| !imported.join(name).exists()) {
+        Some((name, _)) => Err(missing(&imported.join(name))),
+        None => Ok(tables),
+    }
+}
+
+/// The imported tables of a directory, of which none is missing.
+pub(crate) fn whole(directory: &Path) -> Result<Tables, Error> {
+    let tables = load(directory, &[])?;
+    match tables.joined()?.iter().find(|name| !tables.has_table(name)) {
+        Some(name) => Err(missing(&imported_in(directory).join(format!("{name}.toml")))),
+        None => Ok(tables),
+    }
+}
+
+fn missing(path: &Path) -> Error {
+    Error::in_file(
+        path.display().to_string(),
+        "is missing from the tables beside it; import them again",
+    )
+}
+
+/// Where a directory of tables has the imported ones: a repository's, which has tables written by
+/// hand as well, below it, and any other in itself.
+pub(crate) fn imported_in(directory: &Path) -> PathBuf {
+    let below = directory.join(LINUX);
+    if directory.join("abis.toml").is_file() && below.is_dir() {
+        below
+    } else {
+        directory.to_owned()
+    }
+}
+
+/// The tables of a directory, with `newer` instead of those it has. Tables written by hand that it
+/// does not have are the repository's.
+pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
+    let mut found = Vec::new();
+    for &(name, text) in aio_tables::BY_HAND {
+        let path = directory.join(name);
+        found.push(match path.symlink_metadata().is_ok() {
+            true => (name.to_owned(), path.display().to_string(), files::read(&path)?.into()),
+            false => (name.to_owned(), format!("{TABLES}/{name}"), text.into()),
+        });
+    }
+    let imported = imported_in(directory);
+    let mut names: Vec<String> =
+        aio_tables::IMPORTED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    names.extend(
+        Tables::new(found.clone())?.sources.iter().map(|source| format!("{}.toml", source.name)),
+    );
+    for name in names {
+        let path = imported.join(&name);
+        if found.iter().any(|(known, ..)| *known == name) {
+            continue;
+        } else if let Some((_, text)) = newer.iter().find(|(newer, _)| *newer == name) {
+            found.push((name, path.display().to_string(), text.clone().into()));
+        } else if path.symlink_metadata().is_ok() {
+            found.push((name, path.display().to_string(), files::read(&path)?.into()));
+        }
+    }
+    if found.len() == aio_tables::BY_HAND.len() {
+        return Err(Error::in_file(
+            imported.display().to_string(),
+            "holds no imported tables; `import` writes them",
+        ));
+    }
+    Tables::new(found)
+}
+
+/// Tables that are in no directory, beside those written by hand; `shown` is where they come from.
+pub(crate) fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Tables, Error> {
+    let by_hand = aio_tables::BY_HAND
+        .iter()
+        .map(|&(name, text)| (name.to_owned(), format!("{TABLES}/{name}"), text.into()));
+    let imported = imported
+        .iter()
+        .map(|(name, text)| (name.clone(), format!("{shown}: {name}"), text.clone().into()));
+    Tables::new(by_hand.chain(imported).collect())
+}
+
+/// The files of a checkout that an import changes: the imported tables, and what is emitted from
+/// them. An import that would lose a table or an ABI is refused.
+pub(crate) fn update(
+    root: &Path,
+    tree: &Path,
+    all: bool,
+    imported: Vec<(String, String)>,
+) -> Result<Vec<(String, String)>, Error> {
+    let directory = root.join(TABLES);
+    let old = load(&directory, &[])?;
+    if all {
+        import::nothing_missing(&old, tree, &imported)?;
+    }
+    let new = load(&directory, &imported)?;
+    import::nothing_lost(&old, &new, &imported)?;
+    let copies = copies(root, &new)?;
+    let tables =
+        imported.into_iter().map(|(name, text)| (format!("{TABLES}/{LINUX}/{name}"), text));
+    Ok(tables.chain(copies).collect())
+}
+
+/// Reads every file that is to be written into a directory.
+pub(crate) fn readable(directory: &Path, imported: &[(String, String)]) -> Result<(), Error> {
+    let tables = load(directory, imported)?;
+    for (name, _) in imported {
+        match name.trim_end_matches(".toml") {
+            "prototypes" => tables.prototypes().map(drop)?,
+            "errno" => tables.errno_sets().map(drop)?,
+            "uapi" => tables.constants().map(drop)?,
+            table => tables.table(table).map(drop)?,
+        }
+    }
+    Ok(())
+}
+
+/// What an import that brings tables and prototypes reports of the entry points.
+pub(crate) fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
+    if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
+        return Ok(None);
+    }
+    coverage::summary(&in_memory("", imported)?).map(Some)
+}
+
+/// Every file of the repository that is emitted from the tables: path and text.
+pub(crate) fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String)>, Error> {
+    let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
+    let mut copies =
+        vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
+    for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
+        copies.push((place(&abi.name), emit::target(tables, abi)?));
+    }
+    let readme = files::read(&root.join("README.md"))?;
+    let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
+    copies.push(("README.md".to_owned(), readme));
+    Ok(copies)
+}

@@ -1,0 +1,91 @@
+//! Versions of the kernel.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// A kernel's version, spelled as its source spells it. Versions compare as kernels follow one
+/// another: `7.3.0-rc4` comes before `7.3.0`.
+#[derive(Clone, Debug)]
+pub struct Version(String);
+
+impl Version {
+    /// `7.2.13`, `7.3.0-rc4`, or a series such as `6.12`. What a distribution appends is kept, and
+    /// is ignored when versions are compared.
+    pub fn new(linux: impl Into<String>) -> Version {
+        Version(linux.into())
+    }
+
+    /// The text, as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first two numbers: 7 and 2 of `7.2.13`.
+    pub fn series(&self) -> (u32, u32) {
+        let [major, minor, _] = self.key().0;
+        (major, minor)
+    }
+
+    /// The three numbers, and that of the release candidate; a release comes after all of those.
+    fn key(&self) -> ([u32; 3], u32) {
+        let (numbers, rest) = self.0.split_once('-').unwrap_or((&self.0, ""));
+        let mut parts = numbers.split('.').map_while(|part| part.parse().ok());
+        let numbers = std::array::from_fn(|_| parts.next().unwrap_or(0));
+        let candidate = rest.strip_prefix("rc").and_then(|number| number.parse().ok());
+        (numbers, candidate.unwrap_or(u32::MAX))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Version) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Version {}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Version) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Version) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn kernels_follow_one_another() {
+        let order =
+            ["4.19.0", "6.1.176", "6.9.0", "6.12.107", "7.2.0-rc1", "7.2.0-rc10", "7.2", "7.2.13"];
+        for (at, version) in order.iter().enumerate() {
+            for (other_at, other) in order.iter().enumerate() {
+                assert_eq!(
+                    Version::new(*version).cmp(&Version::new(*other)),
+                    at.cmp(&other_at),
+                    "{version} {other}"
+                );
+            }
+        }
+        assert_eq!(Version::new("7.2.0"), Version::new("7.2"));
+        assert_eq!(Version::new("7.2.13-amd64"), Version::new("7.2.13"));
+    }
+
+    #[test]
+    fn a_series_is_the_first_two_numbers() {
+        assert_eq!(Version::new("6.12.107").series(), (6, 12));
+        assert_eq!(Version::new("7.3-rc4").series(), (7, 3));
+    }
+}
