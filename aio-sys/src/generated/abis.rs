@@ -7274,8 +7274,9 @@ pub(super) static ABSENT: &[(&str, &[Abi], Absent)] = &[
     ("clone3", &[], Absent { why: "the architecture had not wired it up yet", instead: "`clone`" }),
 ];
 
-// A perfect hash over the names of all calls: a name's bucket has a seed, and with it the name gets a slot of its own. This
-// text is compiled twice: by the generator, which finds the seeds, and as part of what it emits.
+// A perfect hash over the names of all calls: a name's bucket has a seed, and with it the name gets
+// a slot of its own. This text is compiled twice: by the generator, which finds the seeds, and as
+// part of what it emits.
 
 /// 64 bits of a name, of which 8 bytes are read at a time.
 #[inline]
@@ -7289,7 +7290,8 @@ pub(super) const fn hash(name: &[u8]) -> u64 {
         hash = mix(hash, u64::from_le_bytes(*word));
         rest = behind;
     }
-    // The last bytes once more, as far as a word reaches: that is faster than to read the rest byte by byte.
+    // The last bytes once more, as far as a word reaches: that is faster than to read the rest byte
+    // by byte.
     if let Some(word) = name.last_chunk() {
         return mix(hash, u64::from_le_bytes(*word));
     }
