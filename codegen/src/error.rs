@@ -35,9 +35,12 @@ impl Error {
         Error { place: Place::File(file.into()), what: what.into() }
     }
 
-    /// An error at a line of a file.
+    /// An error at a line of a file, or about the whole file where a reader counted no line: 0.
     pub fn at(file: impl Into<String>, line: usize, what: impl Into<String>) -> Error {
-        Error { place: Place::Line(file.into(), line), what: what.into() }
+        match line {
+            0 => Error::in_file(file, what),
+            line => Error { place: Place::Line(file.into(), line), what: what.into() },
+        }
     }
 
     /// An error about an argument of the command line.

@@ -220,13 +220,13 @@ fn one_source_is_compared_with_the_committed_tables() {
     let (status, text, stderr) = tool(&[&"diff", &"--tables", &committed()]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(
-        text.starts_with("--- tables\n+++ ") && text.ends_with("\n\nthe same: 34 ABIs\n"),
+        text.starts_with("--- tables/linux\n+++ ") && text.ends_with("\n\nthe same: 34 ABIs\n"),
         "{text}"
     );
     let (status, text, _) = tool(&[&"diff", &"--linux", &Tree::new().path(), &"--abi", &"sh"]);
     assert_eq!(status, Some(1));
     let own: Vec<&str> = text.lines().filter(|line| !line.starts_with("  removed ")).collect();
-    assert_eq!(own[..1], ["--- tables"]);
+    assert_eq!(own[..1], ["--- tables/linux"]);
     // Every call of the little tree stands in the big one.
     assert!(
         own[2..].iter().all(|line| line.is_empty() || line.starts_with("sh, Linux ")),
@@ -496,8 +496,10 @@ fn abis_that_one_side_lacks() {
     // A table that the others were imported with has to be there.
     let xtensa = ours.path().join("xtensa.toml");
     fs::remove_file(&xtensa).unwrap();
-    let missing =
-        format!("{}: is missing from the tables beside it; import them again\n", xtensa.display());
+    let missing = format!(
+        "error: {}: is missing from the tables beside it; import them again\n",
+        xtensa.display()
+    );
     let checked = tool(&[&"check", &"--tables", &ours.path(), &"--linux", &tree.path()]);
     assert_eq!(checked, (Some(2), String::new(), missing));
     // And so has an ABI that is not frozen, where tables are given one by one.
@@ -600,7 +602,7 @@ fn what_cannot_be_read_is_status_2() {
     let refused = |args: &[&dyn AsRef<OsStr>], starts: &str| {
         let (status, stdout, stderr) = tool(args);
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");
-        let starts = starts.replace("{missing}", missing.to_str().unwrap());
+        let starts = format!("error: {}", starts.replace("{missing}", missing.to_str().unwrap()));
         assert!(stderr.starts_with(&starts) && !stderr.contains("panicked"), "{stderr}");
     };
     let no_tree = "{missing}: is no kernel source tree (it is no folder); ";
@@ -612,17 +614,14 @@ fn what_cannot_be_read_is_status_2() {
         &[&"check", &"--tables", &missing, &"--linux", &tree.path()],
         "{missing}: holds no imported tables; ",
     );
-    refused(&[&"check"], "check: give --linux DIR or --headers DIR\n");
-    refused(
-        &[&"diff"],
-        "error: the following required arguments were not provided:\n  <--linux <DIR>|",
-    );
+    refused(&[&"check"], "give --linux DIR or --headers DIR\n");
+    refused(&[&"diff"], "the following required arguments were not provided:\n  <--linux <DIR>|");
     let three: &[&dyn AsRef<OsStr>] =
         &[&"diff", &"--linux", &"a", &"--tables", &"b", &"--linux", &"c"];
-    refused(three, "error: one or two sources can be compared\n");
+    refused(three, "one or two sources can be compared\n");
     refused(
         &[&"check", &"--linux", &"a", &"--headers", &"b"],
-        "error: the argument '--linux <DIR>' cannot be used with",
+        "the argument '--linux <DIR>' cannot be used with",
     );
     refused(
         &[&"diff", &"--linux", &tree.path(), &"--abi", &"x86"],
@@ -641,7 +640,7 @@ fn what_cannot_be_read_is_status_2() {
             &"ia64",
         ]);
         let sentence = format!(
-            "{}: has none of the ABIs that are to be compared with {}\n",
+            "error: {}: has none of the ABIs that are to be compared with {}\n",
             tree.path().display(),
             folder.path().display()
         );
@@ -673,7 +672,10 @@ fn a_stale_copy_is_a_difference() {
     let missing = (
         Some(2),
         String::new(),
-        format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display()),
+        format!(
+            "error: {}: cannot be read: No such file or directory (os error 2)\n",
+            readme.display()
+        ),
     );
     assert_eq!(emit(&["--check"]), missing);
     fs::write(&readme, README).unwrap();
@@ -681,7 +683,7 @@ fn a_stale_copy_is_a_difference() {
         (
             Some(1),
             String::new(),
-            format!("{name}: is not what the tables give; run `cargo codegen emit`\n"),
+            format!("error: {name}: is not what the tables give; run `cargo codegen emit`\n"),
         )
     };
     assert_eq!(emit(&["--check"]), stale("aio-sys/src/generated/target.rs"));
@@ -752,7 +754,7 @@ fn check_needs_an_abi_that_both_have() {
     let tree = Tree::new();
     let (status, _, stderr) = tool(&[&"check", &"--linux", &tree.path(), &"--abi", &"ia64"]);
     let sentence = format!(
-        "{}: has none of the ABIs that are to be compared with tables\n",
+        "error: {}: has none of the ABIs that are to be compared with tables/linux\n",
         tree.path().display()
     );
     assert_eq!((status, stderr), (Some(2), sentence));

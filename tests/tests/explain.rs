@@ -228,10 +228,10 @@ fn an_abi_that_the_kernel_lacks() {
     let explain =
         |args: &[&str]| run(codegen().arg("explain").args(args).arg("--tables").arg(folder.path()));
     let (status, _, stderr) = explain(&["io_setup", "--abi", "loongarch32"]);
-    let sentence = "--abi: no loongarch32: Linux 6.12.107, which these tables are from, has none; there are x86_64, ";
+    let sentence = "error: --abi: no loongarch32: Linux 6.12.107, which these tables are from, has none; there are x86_64, ";
     assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
     let (status, _, stderr) = explain(&["io_setup", "--abi", "ia64"]);
-    let sentence = "--abi: no ia64: these tables are without ia64.toml, which has its numbers; there are x86_64, ";
+    let sentence = "error: --abi: no ia64: these tables are without ia64.toml, which has its numbers; there are x86_64, ";
     assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
     let (status, text, _) = explain(&["io_setup"]);
     assert!(
@@ -250,7 +250,7 @@ fn hostile_words() {
     assert!(refusal(&[&format!("1{long}")]).len() < 300);
     assert_eq!(
         refusal(&["a\u{1b}[2Jb"]),
-        "explain: no ABI has a call `a\\u{1b}[2Jb`; `export tsv` lists them all"
+        "error: no ABI has a call `a\\u{1b}[2Jb`; `export tsv` lists them all"
     );
     let folder = TempDir::new().unwrap();
     assert_eq!(import(Tree::new().path(), folder.path(), &[]).0, Some(0));
@@ -344,18 +344,18 @@ fn every_abi_at_a_glance() {
 fn an_unknown_name_has_near_ones() {
     assert_eq!(
         refusal(&["io_sbumit"]),
-        "explain: no ABI has a call `io_sbumit`; did you mean `io_submit`?"
+        "error: no ABI has a call `io_sbumit`; did you mean `io_submit`?"
     );
     for prefix in ["sys_", "__NR_", "SYS_", "compat_sys_"] {
         let sentence =
-            format!("explain: no ABI has a call `{prefix}io_submit`; did you mean `io_submit`?");
+            format!("error: no ABI has a call `{prefix}io_submit`; did you mean `io_submit`?");
         assert_eq!(refusal(&[&format!("{prefix}io_submit")]), sentence);
     }
     assert_eq!(
         refusal(&["xyzzyplugh", "--abi", "x86_64"]),
-        "explain: no ABI has a call `xyzzyplugh`; `export tsv` lists them all"
+        "error: no ABI has a call `xyzzyplugh`; `export tsv` lists them all"
     );
-    assert!(refusal(&[""]).starts_with("explain: no ABI has a call ``; "));
+    assert!(refusal(&[""]).starts_with("error: no ABI has a call ``; "));
     assert!(refusal(&["open\u{e4}t"]).contains("`openat`"));
 }
 
@@ -363,16 +363,16 @@ fn an_unknown_name_has_near_ones() {
 fn what_is_no_number() {
     let known = "is no number of a call; 209, 0xd1 and io_submit are what can be asked for";
     for number in ["0x", "0xzz", "4294967296", "2o9", "1.5", "0x-1"] {
-        assert_eq!(refusal(&[number]), format!("explain: `{number}` {known}"));
+        assert_eq!(refusal(&[number]), format!("error: `{number}` {known}"));
     }
-    assert_eq!(refusal(&["99999"]), "explain: no ABI has a call 99999");
+    assert_eq!(refusal(&["99999"]), "error: no ABI has a call 99999");
 }
 
 #[test]
 fn an_unknown_abi() {
     let sentence = refusal(&["io_submit", "--abi", "x86-64"]);
     assert!(
-        sentence.starts_with("--abi: `x86-64` is no ABI; there are x86_64, x32, i386, "),
+        sentence.starts_with("error: --abi: `x86-64` is no ABI; there are x86_64, x32, i386, "),
         "{sentence}"
     );
 }
@@ -398,10 +398,10 @@ fn outside_a_checkout() {
     for (args, what) in [
         (
             &["import", "--linux", tree.path().to_str().unwrap()][..],
-            "import: {}; add --tables DIR\n",
+            "error: {}; add --tables DIR\n",
         ),
-        (&["emit"], "emit: {}; add --abi ABI\n"),
-        (&["emit", "--check"], "emit: {}; add --abi ABI\n"),
+        (&["emit"], "error: {}; add --abi ABI\n"),
+        (&["emit", "--check"], "error: {}; add --abi ABI\n"),
     ] {
         let sentence = what.replace("{}", "there is no checkout of aio-sys here to write into");
         assert_eq!(there(args), (Some(2), String::new(), sentence), "{args:?}");
@@ -413,7 +413,7 @@ fn outside_a_checkout() {
 #[test]
 fn within_a_checkout() {
     let repository = repository();
-    let tables = repository.path().join("tables");
+    let tables = repository.path().join("tables/linux");
     for (name, bytes) in contents(&committed()) {
         fs::write(tables.join(name), bytes).unwrap();
     }
@@ -443,11 +443,15 @@ fn the_folder_that_was_asked_for_is_named() {
     let shown = folder.path().display();
     let there = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).2;
     let writes = "there is no such table; `import --linux` writes it\n";
-    assert_eq!(there(&["explain", "io_submit"]), format!("{shown}/prototypes.toml: {writes}"));
-    assert!(there(&["emit", "--abi", "i386"]).starts_with(&format!("{shown}/")));
+    assert_eq!(
+        there(&["explain", "io_submit"]),
+        format!("error: {shown}/prototypes.toml: {writes}")
+    );
+    assert!(there(&["emit", "--abi", "i386"]).starts_with(&format!("error: {shown}/")));
     let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead = \"a\"\n";
     fs::write(folder.path().join("absent.toml"), absent).unwrap();
-    let sentence =
-        format!("{shown}/absent.toml:1: `none`, which is to lack a, is no ABI of abis.toml\n");
+    let sentence = format!(
+        "error: {shown}/absent.toml:1: `none`, which is to lack a, is no ABI of abis.toml\n"
+    );
     assert_eq!(there(&["export", "json"]), sentence);
 }

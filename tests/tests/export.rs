@@ -55,7 +55,7 @@ fn an_unknown_abi_is_refused_with_those_there_are() {
     // What a folder without tables gives is the status of every failure.
     let could_not = export_of(TempDir::new().unwrap().path(), "tsv", &[]).0;
     let known = abis(&rows(&export("tsv", &[]))).join(", ");
-    let sentence = format!("--abi: `amd64` is no ABI of these tables; there are {known}\n");
+    let sentence = format!("error: --abi: `amd64` is no ABI of these tables; there are {known}\n");
     for format in FORMATS {
         let refused = export_of(&committed(), format, &["--abi", "x86_64", "--abi", "amd64"]);
         assert_eq!(refused, (could_not, String::new(), sentence.clone()), "{format}");
@@ -63,7 +63,7 @@ fn an_unknown_abi_is_refused_with_those_there_are() {
     // One that is known elsewhere is not of the tables that are there.
     let folder = TempDir::new().unwrap();
     fs::copy(committed().join("ia64.toml"), folder.path().join("ia64.toml")).unwrap();
-    let sentence = "--abi: `sh` is no ABI of these tables; there are ia64\n";
+    let sentence = "error: --abi: `sh` is no ABI of these tables; there are ia64\n";
     assert_eq!(
         export_of(folder.path(), "tsv", &["--abi", "sh"]),
         (could_not, String::new(), sentence.to_owned())
@@ -302,7 +302,7 @@ fn a_name_that_c_cannot_spell_is_refused() {
         (status, stdout.as_str()),
         (export_of(TempDir::new().unwrap().path(), "c", &[]).0, "")
     );
-    assert_eq!(stderr, "export c: `io setup\\n#error` cannot be part of a macro's name\n");
+    assert_eq!(stderr, "error: `io setup\\n#error` cannot be part of a macro's name\n");
     assert_eq!(export_of(folder.path(), "c", &["--abi", "x86_64"]).0, Some(0));
 }
 

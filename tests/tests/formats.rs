@@ -315,7 +315,7 @@ fn headers(folder: &Path, more: &[&str]) -> Tables {
 #[track_caller]
 fn headers_refused(folder: &Path, more: &[&str], sentence: &str) {
     let new = TempDir::new().unwrap();
-    let sentence = sentence.replace("{folder}", folder.to_str().unwrap()) + "\n";
+    let sentence = format!("error: {}\n", sentence.replace("{folder}", folder.to_str().unwrap()));
     assert_eq!(import_headers(folder, new.path(), more), (Some(2), sentence));
     assert!(contents(new.path()).is_empty());
 }
@@ -533,7 +533,8 @@ fn what_is_no_folder_of_headers() {
     write(&other, X86);
     let (status, stderr) = import_headers(&other, root.path(), &["--arch", "x68"]);
     assert!(
-        status == Some(2) && stderr.starts_with("--arch: `x68` is no folder of the kernel's arch/"),
+        status == Some(2)
+            && stderr.starts_with("error: --arch: `x68` is no folder of the kernel's arch/"),
         "{stderr}"
     );
 }
@@ -633,7 +634,7 @@ fn a_package_that_lacks_what_its_headers_include() {
 
 #[test]
 fn headers_are_not_for_the_repository() {
-    let sentence = "--headers: headers know no entry points, which the repository's tables would lose; add --tables DIR\n";
+    let sentence = "error: --headers: headers know no entry points, which the repository's tables would lose; add --tables DIR\n";
     let mut command = codegen();
     assert_eq!(
         run(command.args(["import", "--headers", "/usr/include"])),
@@ -672,7 +673,7 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     let part = Tree::new();
     fs::remove_dir_all(part.path().join("arch/sh")).unwrap();
     let sentence = format!(
-        "{}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has tables/linux/sh.toml; is all of the tree there? If \
+        "error: {}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has tables/linux/sh.toml; is all of the tree there? If \
          it has left the kernel, give the [[table]] in abis.toml the last series that had it, frozen = \"…\"\n",
         part.path().display()
     );

@@ -275,8 +275,10 @@ fn the_repository_changes_as_a_whole() {
     };
     // No README: the last file that an import makes cannot be made.
     let readme = repository.path().join("README.md");
-    let missing =
-        format!("{}: cannot be read: No such file or directory (os error 2)\n", readme.display());
+    let missing = format!(
+        "error: {}: cannot be read: No such file or directory (os error 2)\n",
+        readme.display()
+    );
     assert_eq!(import(), (Some(2), String::new(), missing));
     assert_eq!(
         contents(&repository.path().join("tables/linux")).keys().collect::<Vec<_>>(),
@@ -592,7 +594,7 @@ fn a_folder_that_is_no_kernel_tree() {
         let before = contents(old.path());
         let ends = "give the folder that holds the kernel's Makefile";
         let sentence =
-            format!("{}: is no kernel source tree ({why}); {ends}\n", at(path).display());
+            format!("error: {}: is no kernel source tree ({why}); {ends}\n", at(path).display());
         for to in [old.path(), &tables] {
             assert_eq!(import(&at(path), to, &[]), (Some(2), String::new(), sentence.clone()));
         }
@@ -771,7 +773,7 @@ fn headers_are_whole() {
         let (status, stdout, stderr) = import(tree.path(), folder.path(), &[]);
         // fs/aio.c is read for its system calls, too, and that reader names the file alone.
         let place = if path == "fs/aio.c" { String::new() } else { format!(":{line}") };
-        let starts = format!("{}/{path}{place}: ", tree.path().display());
+        let starts = format!("error: {}/{path}{place}: ", tree.path().display());
         assert!(status == Some(2) && stdout.is_empty() && stderr.starts_with(&starts), "{stderr}");
         assert!(stderr.contains("#endif") && stderr.lines().count() == 1, "{stderr}");
         assert!(contents(folder.path()) == before);
@@ -854,7 +856,7 @@ fn entry_points_are_defined() {
     let (status, _, stderr) = import(tree.path(), stale().path(), &[]);
     assert_eq!(status, Some(2));
     // The file is where the committed tables have it.
-    let place = format!("{}/", tree.path().display());
+    let place = format!("error: {}/", tree.path().display());
     assert!(stderr.starts_with(&place) && stderr.contains(complete), "{stderr}");
     assert!(
         stderr.ends_with(" other entry points are missing; is the tree complete?\n"),
@@ -1059,7 +1061,7 @@ fn a_folder_that_cannot_be_written() {
         let (status, stdout, stderr) = import(tree.path(), &path, &[]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""));
         assert!(
-            stderr.starts_with(&format!("{}: cannot be written: ", path.display())),
+            stderr.starts_with(&format!("error: {}: cannot be written: ", path.display())),
             "{stderr}"
         );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -1074,7 +1076,7 @@ fn a_folder_in_the_place_of_a_table() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     let before = contents(folder.path());
-    let sentence = format!("{}: cannot be written: it is a folder\n", path.display());
+    let sentence = format!("error: {}: cannot be written: it is a folder\n", path.display());
     assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
     assert!(
         contents(folder.path()) == before,
@@ -1092,8 +1094,10 @@ fn a_full_disk_changes_no_table() {
     limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(tool.get_program());
     limited.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen").arg("import");
     limited.arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path());
-    let sentence =
-        format!("{}: cannot be written: File too large (os error 27)\n", folder.path().display());
+    let sentence = format!(
+        "error: {}: cannot be written: File too large (os error 27)\n",
+        folder.path().display()
+    );
     assert_eq!(run(&mut limited), (Some(2), String::new(), sentence));
     assert!(contents(folder.path()) == before, "a table changed, or a temporary file stayed");
 }
@@ -1291,7 +1295,7 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         let (status, stdout, stderr) = export(folder.path(), &[]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{to}");
         assert!(
-            stderr.starts_with(&format!("{}:11: {sentence}", path.display())),
+            stderr.starts_with(&format!("error: {}:11: {sentence}", path.display())),
             "{to}: {stderr}"
         );
         assert!(!stderr.contains("panicked"), "{stderr}");
@@ -1307,15 +1311,19 @@ fn the_export_of_a_folder_that_lacks_a_table() {
     assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
     let path = folder.path().join("sh.toml");
     fs::remove_file(&path).unwrap();
-    let missing =
-        format!("{}: is missing from the tables beside it; import them again\n", path.display());
+    let missing = format!(
+        "error: {}: is missing from the tables beside it; import them again\n",
+        path.display()
+    );
     for verb in [&["export", "tsv"][..], &["explain", "io_setup"]] {
         let said = run(codegen().args(verb).arg("--tables").arg(folder.path()));
         assert_eq!(said, (Some(2), String::new(), missing.clone()));
     }
     symlink("nowhere", &path).unwrap();
-    let dangling =
-        format!("{}: cannot be read: No such file or directory (os error 2)\n", path.display());
+    let dangling = format!(
+        "error: {}: cannot be read: No such file or directory (os error 2)\n",
+        path.display()
+    );
     assert_eq!(export(folder.path(), &[]), (Some(2), String::new(), dangling));
     // An import brings it back, and a folder of one table is whole.
     fs::remove_file(&path).unwrap();
@@ -1341,7 +1349,7 @@ fn the_export_of_a_folder_without_tables() {
     let folder = TempDir::new().unwrap();
     for path in [folder.path().to_owned(), folder.path().join("missing")] {
         let sentence =
-            format!("{}: holds no imported tables; `import` writes them\n", path.display());
+            format!("error: {}: holds no imported tables; `import` writes them\n", path.display());
         assert_eq!(export(&path, &[]), (Some(2), String::new(), sentence));
     }
 }
@@ -1367,7 +1375,8 @@ fn a_reader_that_has_seen_enough_is_no_mistake() {
 #[test]
 fn a_full_disk_is_a_mistake() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
-    let sentence = "standard output: cannot be written: No space left on device (os error 28)\n";
+    let sentence =
+        "error: standard output cannot be written: No space left on device (os error 28)\n";
     for arguments in [&["export", "tsv"][..], &["--help"], &["export", "--help"]] {
         let said = run(codegen().args(arguments).stdout(full()));
         assert_eq!(said, (Some(2), String::new(), sentence.to_owned()), "{arguments:?}");
@@ -1407,7 +1416,7 @@ fn a_pipe_in_the_place_of_a_table_is_not_opened() {
     let (tree, folder) = (Tree::new(), TempDir::new().unwrap());
     let pipe = folder.path().join("sh.toml");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let sentence = format!("{}: cannot be written: it is no regular file\n", pipe.display());
+    let sentence = format!("error: {}: cannot be written: it is no regular file\n", pipe.display());
     assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -51,6 +51,8 @@ pub fn repository() -> TempDir {
     let tables = repository.path().join("tables/linux");
     fs::create_dir_all(&tables).unwrap();
     fs::create_dir_all(repository.path().join("aio-sys/src/generated")).unwrap();
+    // What makes it a directory of tables by hand, with the imported ones below it.
+    fs::copy(committed().join("../abis.toml"), repository.path().join("tables/abis.toml")).unwrap();
     for name in FROZEN {
         fs::copy(committed().join(name), tables.join(name)).unwrap();
     }
