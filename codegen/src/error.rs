@@ -35,12 +35,9 @@ impl Error {
         Error { place: Place::File(file.into()), what: what.into() }
     }
 
-    /// An error at a line of a file, or about the whole file where a reader counted no line: 0.
+    /// An error at a line of a file.
     pub fn at(file: impl Into<String>, line: usize, what: impl Into<String>) -> Error {
-        match line {
-            0 => Error::in_file(file, what),
-            line => Error { place: Place::Line(file.into(), line), what: what.into() },
-        }
+        Error { place: Place::Line(file.into(), line), what: what.into() }
     }
 
     /// An error about an argument of the command line.

@@ -4,8 +4,10 @@
 
 mod compare;
 
+pub use compare::{Given, Said, checked, compared};
+
 use crate::report::explain;
-use crate::source::files;
+use crate::source::Source;
 use crate::tables::Abi;
 use crate::term::plain;
 use crate::{Error, Tables, emit, export, import, store};
@@ -241,16 +243,19 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 }
                 None => (store::writable("add --tables DIR")?, true),
             };
-            let tree = linux.unwrap_or_default();
-            let imported = match headers {
-                Some(headers) => import::headers(&headers, arch.as_deref(), &facts)?,
-                None => import::tree(&tree, &facts, &only)?,
+            let source = match headers {
+                Some(headers) => Source::headers(&headers)?,
+                None => Source::open(linux.unwrap_or_default()),
+            };
+            let imported = match source.is_installed() {
+                true => import::headers(&source, arch.as_deref(), &facts)?,
+                false => import::tree(&source, &facts, &only)?,
             };
             // Nothing is written unless what is about to be written can be read.
             let summary = store::summary(&imported)?;
             let (folder, files) = match committed {
                 true => {
-                    let files = store::update(&folder, &tree, only.is_empty(), imported)?;
+                    let files = store::update(&folder, &source, only.is_empty(), imported)?;
                     (folder, files)
                 }
                 false => {
@@ -377,7 +382,7 @@ fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
 }
 
 fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
-    let written = files::replace(folder, files)?;
+    let written = store::replace(folder, files)?;
     for name in &written {
         say(format_args!("wrote {}", folder.join(name).display()));
     }

@@ -1,20 +1,19 @@
 //! Each entry point of the tables and what is known of it: which definition is for which ABI, when
 //! the kernel may lack it, and what it is where no C definition gives it arguments.
 
-use super::c::{LONGEST, blank, is_word, parentheses, tokens};
-use super::condition::all;
-use super::kbuild::{Built, Kbuild};
-use super::kconfig::{Architecture, Kernel, Symbols};
+use super::assembly::{Stub, stubs};
+use super::c::text::{blank, tokens};
+use super::kernel::condition::all;
+use super::kernel::kbuild::{Built, Kbuild};
+use super::kernel::kconfig::{Architecture, Kernel, Symbols};
 use super::prototypes::{self, Definition};
-use super::tbl::is_name;
+use super::tree::Read;
 use crate::Error;
-use crate::source::files;
+use crate::source::{Doubt, Source};
 use crate::tables::{
     Abi, Absent, Bare, Entry, KernelTable, NO_CALL, Pairs, Prototype, TableSource, Tables, Why,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An entry point that an ABI's calls end in, and the kernels where they do: of 64 bits or not, the
 /// first that has it.
@@ -84,47 +83,42 @@ fn uses<'a>(
 
 /// The prototypes of the tables' entry points, and the entry points without one.
 pub(super) fn join(
-    root: &Path,
+    source: &Source,
     facts: &Tables,
-    read: &[(&TableSource, KernelTable)],
+    read: &Read<'_>,
 ) -> Result<(Vec<Prototype>, Vec<Bare>), Error> {
     let absent = facts.absent()?;
-    let generic = Symbols::read(root)?;
+    let generic = Symbols::read(source)?;
     let mut architectures: BTreeMap<&str, Architecture<'_>> = BTreeMap::new();
     for abi in &facts.abis {
         if !architectures.contains_key(abi.arch.as_str()) {
-            architectures.insert(&abi.arch, Architecture::read(root, &abi.arch, &generic)?);
+            architectures.insert(&abi.arch, Architecture::read(source, &abi.arch, &generic)?);
         }
         let architecture = &architectures[abi.arch.as_str()];
         let here = |(_, table): &(&TableSource, KernelTable)| table.tags(&abi.name).is_some();
-        let narrow = |way: &&Entry| way.compat && root.join(&way.table.source).is_file();
+        let narrow = |way: &&Entry| way.compat && source.is_file(&way.table.source);
         let compat = if read.iter().any(here) { abi.entries.iter().find(narrow) } else { None };
         if let Some(way) =
             compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat())
         {
-            let what = format!(
-                "declares no COMPAT, which {} is for; is the tree complete?",
-                way.table.source
-            );
-            return Err(Error::in_file(
-                root.join(format!("arch/{}/Kconfig", abi.arch)).display().to_string(),
-                what,
-            ));
+            let what = format!("declares no COMPAT, which {} is for", way.table.source);
+            let kconfig = format!("arch/{}/Kconfig", abi.arch);
+            return Err(source.incomplete(&kconfig, Doubt::Missing, what));
         }
     }
-    let found = prototypes::scan(root)?;
+    let found = prototypes::scan(source)?;
     let mut definitions: BTreeMap<&str, Vec<&Definition>> = BTreeMap::new();
     for definition in &found {
         definitions.entry(&definition.entry).or_default().push(definition);
     }
-    let missing = may_be_missing(root)?;
+    let missing = may_be_missing(source)?;
     let known = |entry: &str| definitions.contains_key(entry) || missing.contains_key(entry);
     let uses = uses(facts, &absent, read, &architectures, known);
 
-    let mut kbuild = Kbuild::new(root);
+    let mut kbuild = Kbuild::new(source);
     let entries: BTreeSet<&str> = uses.iter().map(|used| used.entry).collect();
     for definition in entries.iter().filter_map(|entry| definitions.get(entry)).flatten() {
-        understood(root, definition, &mut kbuild, &architectures)?;
+        understood(source, definition, &mut kbuild, &architectures)?;
     }
     let declared: BTreeSet<&str> = architectures.values().flat_map(Architecture::symbols).collect();
     let mut kernels: Kernels<'_> = BTreeMap::new();
@@ -163,7 +157,7 @@ pub(super) fn join(
                 .filter(|other| other.arch == used.arch)
                 .map(|other| other.entry)
                 .collect();
-            assembly.insert(used.arch, stubs(root, used.arch, &wanted)?);
+            assembly.insert(used.arch, stubs(source, used.arch, &wanted)?);
         }
         let Some(stub) = assembly[used.arch].get(used.entry) else { continue };
         let Some(function) = stub.passes_to(used.entry, used.call) else { continue };
@@ -240,7 +234,7 @@ pub(super) fn join(
         ))
     });
     let bare = bare(facts, &lacking, &assembly, &missing);
-    complete(root, facts, read, &uses, &bare, &definitions)?;
+    complete(source, facts, read, &uses, &bare, &definitions)?;
     Ok((joined, bare))
 }
 
@@ -255,7 +249,7 @@ fn condition(definition: &Definition, kbuild: &mut Kbuild<'_>) -> Result<Option<
 
 /// Refuses a definition of which the tree does not say when the kernel has it.
 fn understood(
-    root: &Path,
+    tree: &Source,
     definition: &Definition,
     kbuild: &mut Kbuild<'_>,
     architectures: &BTreeMap<&str, Architecture<'_>>,
@@ -271,9 +265,8 @@ fn understood(
     }
     if kbuild.built(source)? == Built::Unnamed {
         let (folder, file) = source.rsplit_once('/').unwrap_or_default();
-        let what =
-            format!("no makefile here builds {file}, which defines {entry}; is the tree complete?");
-        return Err(Error::in_file(root.join(folder).display().to_string(), what));
+        let what = format!("no makefile here builds {file}, which defines {entry}");
+        return Err(tree.incomplete(folder, Doubt::Missing, what));
     }
     let when = condition(definition, kbuild)?.unwrap_or_default();
     let symbols = tokens(&when).into_iter().filter_map(|word| word.strip_prefix("CONFIG_"));
@@ -282,10 +275,8 @@ fn understood(
     match symbols.into_iter().find(nowhere) {
         None => Ok(()),
         Some(symbol) => {
-            let what = format!(
-                "{entry} needs CONFIG_{symbol}, which no Kconfig file declares; is the tree complete?"
-            );
-            Err(Error::at(root.join(source).display().to_string(), *line, what))
+            let what = format!("{entry} needs CONFIG_{symbol}, which no Kconfig file declares");
+            Err(tree.incomplete_at(&tree.name(source), *line, what))
         }
     }
 }
@@ -293,9 +284,9 @@ fn understood(
 /// Refuses a tree that defines less than its tables name, and says where the committed tables have
 /// it.
 fn complete(
-    root: &Path,
+    tree: &Source,
     facts: &Tables,
-    read: &[(&TableSource, KernelTable)],
+    read: &Read<'_>,
     uses: &BTreeSet<Use<'_>>,
     bare: &[Bare],
     definitions: &BTreeMap<&str, Vec<&Definition>>,
@@ -349,11 +340,10 @@ fn complete(
         1 => ", and another entry point is missing".to_owned(),
         others => format!(", and {others} other entry points are missing"),
     };
-    let at = source.as_ref().map_or(root.to_owned(), |source| root.join(source));
     let what = format!(
-        "does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}; is the tree complete?"
+        "does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}"
     );
-    Err(Error::in_file(at.display().to_string(), what))
+    Err(tree.incomplete(source.as_deref().unwrap_or_default(), Doubt::Missing, what))
 }
 
 /// The definitions of a C function for the first of the kernels that has it.
@@ -431,9 +421,8 @@ fn choice<'d>(
 
 /// The entry points of `kernel/sys_ni.c` and the line of each: where nothing defines one, the
 /// kernel answers `ENOSYS`.
-fn may_be_missing(root: &Path) -> Result<BTreeMap<String, u32>, Error> {
-    let path = root.join(NI);
-    let text = files::whole(&path)?;
+fn may_be_missing(source: &Source) -> Result<BTreeMap<String, u32>, Error> {
+    let text = source.whole(NI)?;
     let mut found = BTreeMap::new();
     for (line, text) in (1..).zip(blank(&text).lines()) {
         let words = tokens(text);
@@ -446,8 +435,8 @@ fn may_be_missing(root: &Path) -> Result<BTreeMap<String, u32>, Error> {
         found.entry(format!("{prefix}{name}")).or_insert(line);
     }
     if found.is_empty() {
-        let what = "names no call that a kernel may lack; is the tree complete?";
-        return Err(Error::in_file(path.display().to_string(), what));
+        let what = "names no call that a kernel may lack";
+        return Err(source.incomplete(NI, Doubt::Missing, what));
     }
     Ok(found)
 }
@@ -479,247 +468,4 @@ fn bare(
         }
     }
     found.into_values().collect()
-}
-
-/// A symbol that assembly defines.
-struct Stub {
-    source: String,
-    line: u32,
-    /// What follows it, up to the next one.
-    body: String,
-}
-
-impl Stub {
-    /// The C function that the stub hands the call's arguments on to: that of the call's own name,
-    /// or ARM's `mmap2`, which is `mmap_pgoff` for pages of 4 KiB.
-    fn passes_to(&self, entry: &str, call: &str) -> Option<String> {
-        let own = format!("sys_{call}");
-        let other = if call == "mmap2" { "sys_mmap_pgoff" } else { &own };
-        let mut words = self.body.split(|c| !is_word(c)).filter(|word| *word != entry);
-        words.find(|word| *word == own || *word == other).map(str::to_owned)
-    }
-}
-
-/// C macros that make an assembler stub of a function: macro, and what the stub's name begins with.
-/// `arch/mips/include/asm/sim.h`.
-const STUBS: &[(&str, &str)] = &[("save_static_function", "__")];
-
-/// Where an architecture's assembler defines which of the symbols.
-fn stubs(
-    root: &Path,
-    arch: &str,
-    wanted: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Stub>, Error> {
-    let mut found = BTreeMap::new();
-    let mut sources = Vec::new();
-    let mut folders = vec![format!("arch/{arch}/kernel"), format!("arch/{arch}/entry")];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(root.join(&folder)) else { continue };
-        for entry in entries.flatten() {
-            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(name),
-                _ if (name.ends_with(".S") || name.ends_with(".c"))
-                    && files::is_file(root, &entry) =>
-                {
-                    sources.push(name)
-                }
-                _ => {}
-            }
-        }
-    }
-    sources.sort();
-    for source in sources {
-        let text = files::whole(&root.join(&source))?;
-        let symbols = if source.ends_with(".S") { labels(&text, wanted) } else { made(&text) };
-        for (line, symbol, body) in
-            symbols.into_iter().filter(|(_, symbol, _)| wanted.contains(symbol.as_str()))
-        {
-            found.entry(symbol).or_insert(Stub { source: source.clone(), line, body });
-        }
-    }
-    Ok(found)
-}
-
-/// The symbols that a C file makes with the macros of [`STUBS`], with line and body.
-fn made(text: &str) -> Vec<(u32, String, String)> {
-    let mut found = Vec::new();
-    if STUBS.iter().any(|(name, _)| text.contains(name)) {
-        for (line, text) in (1..).zip(text.lines()) {
-            for (name, prefix) in STUBS {
-                if let Some((symbol, _)) =
-                    text.trim_start().strip_prefix(name).and_then(parentheses)
-                {
-                    let symbol = symbol.trim();
-                    found.push((line, format!("{prefix}{symbol}"), symbol.to_owned()));
-                }
-            }
-        }
-    }
-    found
-}
-
-/// A macro of an assembler file; in its labels and its body a lone backslash stands for the
-/// parameter.
-#[derive(Default)]
-struct Macro {
-    parameter: String,
-    labels: Vec<String>,
-    body: String,
-}
-
-/// A macro that defines more symbols is none that makes entry points.
-const MOST_LABELS: usize = 16;
-
-/// The wanted labels of an assembler file, the first of each, with line and body: `name:`,
-/// `ENTRY(name)` and their like, and those that a `.macro` of one parameter makes of its argument.
-/// A body is as long as what hands a call on can be.
-fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
-    let mut found: Vec<(u32, String, String)> = Vec::new();
-    let mut macros: HashMap<&str, Macro> = HashMap::new();
-    // The macro that the line is in; the label that it is behind, if that is wanted.
-    let (mut inside, mut behind) = (None, false);
-    let mut seen = BTreeSet::new();
-    let mut first = |name: &str| wanted.contains(name) && seen.insert(name.to_owned());
-    let add = |body: &mut String, text: &str| {
-        if body.len() + text.len() < LONGEST {
-            *body += text;
-            body.push('\n');
-        }
-    };
-    for (line, text) in (1..).zip(text.lines()) {
-        let text = text.trim();
-        let mut words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty());
-        let Some(word) = words.next() else { continue };
-        match word {
-            ".macro" => {
-                let (name, parameter) =
-                    (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-                // Of the variants that an #if chooses between, the first.
-                let variant = if macros.contains_key(name) { "" } else { name };
-                inside = Some(variant).filter(|_| !text.ends_with(".endm"));
-                macros.entry(name).or_insert_with(|| Macro {
-                    parameter: parameter.to_owned(),
-                    ..Macro::default()
-                });
-                continue;
-            }
-            ".endm" => {
-                inside = None;
-                continue;
-            }
-            _ => {}
-        }
-        if let Some(name) = inside {
-            let Some(within) = macros.get_mut(name).filter(|_| !name.is_empty()) else { continue };
-            let parameter = format!("\\{}", within.parameter);
-            let text = text.replace(&format!("{parameter}\\()"), "\\").replace(&parameter, "\\");
-            within.labels.extend(label(&text).map(str::to_owned));
-            within.labels.truncate(MOST_LABELS);
-            add(&mut within.body, &text);
-        } else if let Some(label) = label(text) {
-            behind = first(label);
-            found.extend(behind.then(|| (line, label.to_owned(), String::new())));
-        } else if let (Some(used), Some(argument)) =
-            (macros.get(word), words.next().filter(|name| is_name(name)))
-        {
-            behind &= used.labels.is_empty();
-            let filled = |text: &String| text.replace('\\', argument);
-            let made = used.labels.iter().map(filled).filter(|name| first(name));
-            found.extend(made.map(|name| (line, name, filled(&used.body))));
-        } else if let Some((_, _, body)) = found.last_mut().filter(|_| behind) {
-            add(body, text);
-        }
-    }
-    found
-}
-
-/// The symbol that a line of assembly defines.
-fn label(text: &str) -> Option<&str> {
-    let named = |name: &str| {
-        name.chars().all(|c| is_word(c) || c == '\\')
-            && name.starts_with(|c: char| !c.is_ascii_digit())
-    };
-    let macro_like = |text: &str| text.split('(').next().is_some_and(|word| word.contains("ENTRY"));
-    if let Some((name, _)) =
-        text.split_once(':').filter(|(name, _)| named(name) && !macro_like(name))
-    {
-        return Some(name);
-    }
-    let (word, rest) = text.split_once('(')?;
-    let opens = ["ENTRY", "START", "LEAF", "NESTED"].iter().any(|part| word.contains(part))
-        && !word.contains("END");
-    let name = rest[..rest.rfind(')')?].split(',').next()?.trim();
-    (opens && word.chars().all(is_word)).then_some(name).filter(|name| named(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn assembler_defines_symbols() {
-        let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\nSYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
-                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\n\
-                    alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
-        let wanted = BTreeSet::from([
-            "a",
-            "sys_a",
-            "sys_b",
-            "sys_c",
-            "sys_d",
-            "sys_e",
-            "sys_clone_wrapper",
-            "alpha_clone",
-            "sys_fork_wrapper",
-            "alpha_fork",
-        ]);
-        let found: Vec<_> = labels(text, &wanted)
-            .into_iter()
-            .map(|(line, name, _)| format!("{line} {name}"))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                "2 a",
-                "5 sys_a",
-                "7 sys_b",
-                "8 sys_c",
-                "9 sys_d",
-                "10 sys_e",
-                "16 sys_clone_wrapper",
-                "16 alpha_clone",
-                "17 sys_fork_wrapper",
-                "17 alpha_fork"
-            ]
-        );
-        let passes = |symbol: &str, call: &str| {
-            let stub =
-                labels(text, &wanted).into_iter().find(|(_, name, _)| name == symbol).unwrap();
-            Stub { source: String::new(), line: stub.0, body: stub.2 }.passes_to(symbol, call)
-        };
-        assert_eq!(passes("alpha_clone", "clone").as_deref(), Some("sys_clone"));
-        assert_eq!(passes("a", "x").as_deref(), Some("sys_x"));
-        assert_eq!(passes("sys_b", "x"), None, "another stub calls it");
-        let made = made("save_static_function(sys_fork);\nsave(sys_x);");
-        assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
-    }
-
-    /// A file of 8 MiB can ask for more bytes than there are.
-    #[test]
-    fn hostile_assembly() {
-        let body = "\tcall sys_\\name\n".repeat(50_000);
-        let macros = format!(
-            ".macro stub name\nsys_\\name:\nsame:\n{}{body}.endm\n",
-            "other:\n".repeat(1000)
-        );
-        let uses: String = (0..100_000).map(|at| format!("stub a{}\n", at % 500)).collect();
-        let names: Vec<String> = (0..500).map(|at| format!("sys_a{at}")).collect();
-        let wanted = names.iter().map(String::as_str).chain(["same"]).collect();
-        let found = labels(&(macros + &uses), &wanted);
-        assert_eq!(found.len(), 501);
-        assert!(found.iter().all(|(_, _, body)| body.len() < 2 * LONGEST));
-        let one = ".macro one-line x; nop; .endm\na:\nmacro\nsys_a500:\nsys_a1:\n";
-        assert_eq!(labels(one, &wanted), [(5, "sys_a1".to_owned(), String::new())]);
-    }
 }

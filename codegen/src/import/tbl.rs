@@ -5,7 +5,7 @@
 //! points otherwise.
 
 use crate::Error;
-use crate::source::files;
+use crate::source::{Fault, ends};
 use crate::tables::{Abi, Row, Taker};
 use std::collections::HashMap;
 
@@ -47,13 +47,11 @@ pub(crate) fn parse(file: &str, text: &str, takers: &Takers<'_>) -> Result<Rows,
             )));
         }
     }
-    files::ends(file, text)?;
+    ends(text).map_err(|fault| fault.error(file))?;
     if rows.is_empty() {
-        return Err(Error::at(
-            file,
-            text.lines().count(),
-            "there is no row in this file; fetch the tree again",
-        ));
+        let last = Some(text.lines().count()).filter(|last| *last > 0);
+        let what = "there is no row in this file; fetch the tree again".to_owned();
+        return Err(Fault { line: last, what }.error(file));
     }
     for (_, taker) in takers {
         in_order(file, &rows, taker)?;
@@ -77,7 +75,8 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
     if let Some(known) = takers.iter().flat_map(|(_, taker)| &taker.tags).find(prefix) {
         let tag = short(tag);
         return Err(format!(
-            "the tag `{tag}` begins like `{known}`, and syscallhdr.sh, which compares prefixes, mixes them up"
+            "the tag `{tag}` begins like `{known}`, and syscallhdr.sh, which compares prefixes, \
+             mixes them up"
         ));
     }
     if !is_name(tag) || !takers.iter().any(|(_, taker)| taker.takes(tag)) {
@@ -86,7 +85,8 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
         known.sort_unstable();
         known.dedup();
         return Err(format!(
-            "the tag `{}` belongs to no ABI of this table ({}); if the kernel has a new ABI, add it to abis.toml",
+            "the tag `{}` belongs to no ABI of this table ({}); if the kernel has a new ABI, add \
+             it to abis.toml",
             short(tag),
             known.join(", ")
         ));

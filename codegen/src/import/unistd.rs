@@ -5,7 +5,7 @@
 //! beside it, as in `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry
 //! point is known.
 
-use super::cpp::{Line, Unit};
+use super::c::cpp::{Line, Unit};
 use super::tbl::{CONFLICT, conflict, is_name};
 use crate::Error;
 use crate::tables::{Abi, Row, Taker};

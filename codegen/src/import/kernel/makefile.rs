@@ -1,20 +1,22 @@
 //! Which ABIs the kernel's own makefiles make of a table, and which tags they give to each.
 
 use crate::Error;
-use crate::source::files;
+use crate::source::{Doubt, Source};
 use crate::tables::Abi;
-use std::path::Path;
 
 /// The tags that the tree gives to the ABI's header; empty: every row. `None` if it makes no such
 /// header.
-pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<String>>, Error> {
-    let read = |path: &str| files::read(&root.join(path));
+pub(in crate::import) fn tags(
+    source: &Source,
+    makefile: &str,
+    abi: &Abi,
+) -> Result<Option<Vec<String>>, Error> {
     if !makefile.starts_with("scripts/") {
-        return Ok(arch(&read(makefile)?, &abi.header));
+        return Ok(arch(&source.text(makefile)?, &abi.header));
     }
     // An architecture that is not there makes no header; one that is has all three files.
-    let folder = format!("arch/{}", abi.arch);
-    if !root.join(&folder).is_dir() {
+    let directory = format!("arch/{}", abi.arch);
+    if !source.is_directory(&directory) {
         return Ok(None);
     }
     let kbuild = if abi.uapi { "include/uapi/asm/Kbuild" } else { "include/asm/Kbuild" };
@@ -22,25 +24,23 @@ pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<
         let (name, list) = line.split_once('=').unwrap_or_default();
         name.starts_with("syscall-y") && list.split_whitespace().any(|header| header == abi.header)
     };
-    let kbuild = format!("{folder}/{kbuild}");
-    let made = read(&kbuild)?.lines().any(listed);
-    let own = format!("{folder}/kernel/Makefile.syscalls");
-    let tags = [shared(&read(makefile)?, &abi.header), shared(&read(&own)?, &abi.header)];
-    let wrong =
-        |file: &str, what: String| Err(Error::in_file(root.join(file).display().to_string(), what));
+    let kbuild = format!("{directory}/{kbuild}");
+    let made = source.text(&kbuild)?.lines().any(listed);
+    let own = format!("{directory}/kernel/Makefile.syscalls");
     let (header, variable) = (&abi.header, variable(&abi.header));
-    match tags {
-        [None, _] => wrong(makefile, format!("adds nothing to {variable}; is the tree complete?")),
-        [_, None] if made => wrong(
-            &own,
-            format!("adds nothing to {variable}, of which {header} is made; is the tree complete?"),
-        ),
-        [_, Some(_)] if !made => wrong(
-            &kbuild,
-            format!("makes no {header}, to which {own} gives tags; is the tree complete?"),
-        ),
-        [Some(common), Some(own)] => Ok(Some([common, own].concat())),
-        [Some(_), None] => Ok(None),
+    let common = shared(&source.text(makefile)?, header);
+    let added = shared(&source.text(&own)?, header);
+    let incomplete = |file: &str, what: String| Err(source.incomplete(file, Doubt::Missing, what));
+    match (common, added) {
+        (None, _) => incomplete(makefile, format!("adds nothing to {variable}")),
+        (_, None) if made => {
+            incomplete(&own, format!("adds nothing to {variable}, of which {header} is made"))
+        }
+        (_, Some(_)) if !made => {
+            incomplete(&kbuild, format!("makes no {header}, to which {own} gives tags"))
+        }
+        (Some(common), Some(own)) => Ok(Some([common, own].concat())),
+        (Some(_), None) => Ok(None),
     }
 }
 

@@ -14,6 +14,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::Error;
 
@@ -93,7 +94,7 @@ impl Unit {
         file: &str,
         text: &str,
         predefined: &[(impl AsRef<str>, impl AsRef<str>)],
-        include: impl FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>,
+        include: impl FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>,
     ) -> Result<Self, Error> {
         let mut reader = Reader {
             unit: Self::default(),
@@ -310,7 +311,7 @@ struct Condition {
     ended: bool,
 }
 
-impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, String)>, Error>> Reader<F> {
+impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>> Reader<F> {
     fn file(&mut self, file: &str, text: &str, depth: usize) -> Result<(), Error> {
         self.bytes += text.len();
         if text.len() > MAX_FILE || self.bytes > MAX_UNIT {
@@ -1103,7 +1104,7 @@ mod tests {
     ) -> Result<Unit, String> {
         let find = |name: &str, _: (&str, usize)| {
             let found = files.iter().find(|(path, _)| *path == name);
-            Ok(found.map(|(path, text)| (path.to_string(), text.to_string())))
+            Ok(found.map(|(path, text)| (path.to_string(), Arc::from(*text))))
         };
         Unit::preprocess("a.h", text, predefined, find).map_err(|error| error.to_string())
     }
