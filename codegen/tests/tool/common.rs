@@ -1,13 +1,16 @@
-//! What the tests of the importer share: the tool as a process, and a kernel tree in miniature for
-//! it to read.
-pub use crate::tree::*;
+//! What the tests share: the importer on a kernel tree in miniature, in this process, and the tool as
+//! a process of its own.
 
-use aio_codegen::Tables;
+pub use aio_codegen::testing::*;
+
+use aio_codegen::source::Source;
 use aio_codegen::tables::Call;
+use aio_codegen::{Error, Tables, import, store};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 use tempfile::TempDir;
 
 /// What an import of [`Tree::new`] writes: the tables that have not left the kernel, and what comes
@@ -74,32 +77,53 @@ pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// `import --linux TREE --tables FOLDER --only …`.
+/// `import --linux TREE --tables FOLDER --only …`, by the tool.
 pub fn import(tree: &Path, folder: &Path, only: &[&str]) -> (Option<i32>, String, String) {
     let mut command = codegen();
     command.arg("import").arg("--linux").arg(tree).arg("--tables").arg(folder);
     run(command.args(only.iter().flat_map(|table| ["--only", table])))
 }
 
-/// Imports a good tree and reads what was written.
+/// The committed tables, which are read once.
+pub static COMMITTED: LazyLock<Tables> = LazyLock::new(|| Tables::embedded().unwrap());
+
+/// What an import gives: names and texts.
+pub type Files = Vec<(String, String)>;
+
+/// A tree that messages call `shown`.
+pub fn source(tree: &Tree, shown: &str) -> Source {
+    Source::in_memory(shown, tree.files.clone())
+}
+
+/// The files that an import of the tree, which messages call `{tree}`, would write.
+pub fn files(tree: &Tree, only: &[&str]) -> Result<Files, Error> {
+    let only: Vec<String> = only.iter().map(|&table| table.to_owned()).collect();
+    import::tree(&source(tree, "{tree}"), &COMMITTED, &only)
+}
+
+/// Imports a good tree.
+#[track_caller]
+pub fn good(tree: &Tree, only: &[&str]) -> Files {
+    files(tree, only).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Imports a good tree and reads what would be written.
+#[track_caller]
 pub fn imported(tree: &Tree, only: &[&str]) -> Tables {
-    let folder = TempDir::new().unwrap();
-    let (status, _, stderr) = import(tree.path(), folder.path(), only);
-    assert_eq!(status, Some(0), "{stderr}");
-    tables(folder.path())
+    store::in_memory("{tables}", &good(tree, only)).unwrap()
+}
+
+/// The error message of an import.
+#[track_caller]
+pub fn mistake(tree: &Tree, only: &[&str]) -> String {
+    files(tree, only).expect_err("the import is refused").to_string()
 }
 
 /// The tables of a folder, beside the committed facts.
 pub fn tables(folder: &Path) -> Tables {
-    let by_hand = ["abis.toml", "absent.toml"]
-        .map(|name| (name.to_owned(), fs::read(committed().join("..").join(name)).unwrap()));
-    let files = contents(folder).into_iter().chain(by_hand);
-    Tables::new(
-        files
-            .map(|(name, bytes)| (name.clone(), name, String::from_utf8(bytes).unwrap().into()))
-            .collect(),
-    )
-    .unwrap()
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let files = contents(folder).into_iter().map(|(name, bytes)| (name, text(bytes)));
+    store::in_memory("{tables}", &files.collect::<Files>()).unwrap()
 }
 
 /// The calls of an ABI. They live as long as the test, which is all that borrows them.
@@ -130,7 +154,7 @@ pub fn stale() -> TempDir {
     folder
 }
 
-/// The import ends with this sentence, in which `{tree}` is the tree's path, and changes no table.
+/// The import ends with this error message.
 #[track_caller]
 pub fn refused(tree: &Tree, sentence: &str) {
     refused_only(tree, &[], sentence);
@@ -139,12 +163,5 @@ pub fn refused(tree: &Tree, sentence: &str) {
 /// The same with `--only`.
 #[track_caller]
 pub fn refused_only(tree: &Tree, only: &[&str], sentence: &str) {
-    let folder = stale();
-    let before = contents(folder.path());
-    let sentence = sentence.replace("{tree}", tree.path().to_str().unwrap());
-    assert_eq!(
-        import(tree.path(), folder.path(), only),
-        (Some(2), String::new(), format!("error: {sentence}\n"))
-    );
-    assert!(contents(folder.path()) == before, "a refused import changed a file");
+    assert_eq!(mistake(tree, only), sentence);
 }

@@ -221,7 +221,7 @@ fn the_old_convention_of_arm() {
 #[test]
 fn an_abi_that_the_kernel_lacks() {
     let folder = TempDir::new().unwrap();
-    let (status, _, stderr) = import(Tree::linux_6_12().path(), folder.path(), &[]);
+    let (status, _, stderr) = import(Tree::linux_6_12().on_disk().path(), folder.path(), &[]);
     assert_eq!(status, Some(0), "{stderr}");
     let explain =
         |args: &[&str]| run(codegen().arg("explain").args(args).arg("--tables").arg(folder.path()));
@@ -251,7 +251,7 @@ fn hostile_words() {
         "error: no ABI has a call `a\\u{1b}[2Jb`; `export tsv` lists them all"
     );
     let folder = TempDir::new().unwrap();
-    assert_eq!(import(Tree::new().path(), folder.path(), &[]).0, Some(0));
+    assert_eq!(import(Tree::new().on_disk().path(), folder.path(), &[]).0, Some(0));
     let sh = folder.path().join("sh.toml");
     let text = fs::read_to_string(&sh).unwrap().replace("\"old_mmap\"", "\"old\\u001b[2Jmmap\"");
     fs::write(&sh, text.replace("\"7.2.13\"", "\"7.2.13\\u0007\"")).unwrap();
@@ -307,7 +307,7 @@ fn redirected_and_assembler_entry_points() {
 fn every_abi_at_a_glance() {
     let text = explain(&["io_submit"]);
     let (table, rest) = text.split_once("\n\n").unwrap();
-    assert_eq!(first_words(table).len(), 1 + aio_codegen::Tables::embedded().unwrap().abis.len());
+    assert_eq!(first_words(table).len(), 1 + COMMITTED.abis.len());
     let row = |abi: &str| {
         let row = table.lines().find(|line| line.starts_with(&format!("{abi} "))).unwrap();
         row.split_whitespace().collect::<Vec<_>>()
@@ -392,7 +392,7 @@ fn outside_a_checkout() {
         assert_eq!((there(args), of_folder.0), (of_folder.clone(), Some(0)), "{args:?}");
     }
     assert_eq!(there(&["diff", "--tables", committed().to_str().unwrap()]).0, Some(0));
-    let tree = Tree::new();
+    let tree = Tree::new().on_disk();
     for (args, what) in [
         (
             &["import", "--linux", tree.path().to_str().unwrap()][..],

@@ -1,11 +1,12 @@
 //! The tool and the importer: what needs no kernel and no other crate of this workspace.
 
 mod common;
-mod tree;
 
+mod committed;
 mod diff;
 mod explain;
 mod export;
+mod folders;
 mod formats;
 mod generated;
 mod gotchas;
