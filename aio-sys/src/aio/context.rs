@@ -1,12 +1,16 @@
 //! An AIO context that has an owner.
 
-use crate::fork::Owner;
 #[cfg(feature = "std")]
-use crate::ring::consumer::{Memory, Reading};
-use crate::ring::{Events, Ring};
-use crate::types::{io_event, iocb, sigset_t};
-use crate::wait::wait;
-use crate::{ContextId, Errno, io_destroy, io_setup, raw};
+use crate::aio::background;
+#[cfg(feature = "std")]
+use crate::aio::consumer::{Memory, Reading};
+use crate::aio::fork::Owner;
+use crate::aio::ring::{Events, Ring};
+use crate::aio::wait::Wait;
+use crate::sys::calls::{ContextId, io_destroy, io_setup};
+use crate::sys::errno::Errno;
+use crate::sys::raw;
+use crate::sys::types::{io_event, iocb, sigset_t};
 use core::fmt;
 use core::mem;
 use core::num::NonZeroU32;
@@ -458,7 +462,14 @@ impl Context {
         if read.is_some() && (taken >= min || timeout == Some(Duration::ZERO)) {
             return Ok(taken);
         }
-        match wait(self.id, min - taken, &mut events[taken..], timeout, None) {
+        let wait = Wait {
+            ctx: self.id,
+            min_nr: min - taken,
+            events: &mut events[taken..],
+            timeout,
+            sigmask: None,
+        };
+        match wait.call() {
             Ok(more) => Ok(taken + more),
             Err(_) if taken > 0 => Ok(taken),
             Err(errno) => Err(errno),
@@ -489,7 +500,7 @@ impl Context {
         if !self.owner.is_current() || min > events.len() {
             return Err(Errno::EINVAL);
         }
-        wait(self.id, min, events, timeout, Some(sigmask))
+        Wait { ctx: self.id, min_nr: min, events, timeout, sigmask: Some(sigmask) }.call()
     }
 
     /// Destroys it, and waits until nothing is in flight: polls are cancelled, everything else
@@ -515,7 +526,7 @@ impl Context {
     /// ```
     #[cfg(feature = "std")]
     pub fn into_background(self) {
-        crate::background::drop(self);
+        background::drop(self);
     }
 
     /// Once; then it is as after the fork.

@@ -5,12 +5,10 @@
 //! io_getevents(2) does nothing but wait for events and copy them out of the same memory. A reader
 //! that need not wait does without the call.
 
-pub(crate) mod consumer;
-
-use crate::ContextId;
-use crate::fork::Owner;
-use crate::types::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_ring, io_event};
-use consumer::{Memory, Reading, Ready};
+use crate::aio::consumer::{Memory, Reading, Ready};
+use crate::aio::fork::Owner;
+use crate::sys::calls::ContextId;
+use crate::sys::types::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_ring, io_event};
 use core::fmt;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};

@@ -6,9 +6,10 @@
 //! (`MADV_WIPEONFORK`): a load and a compare, no call. Threads, and children that share the address
 //! space (`vfork`, `CLONE_VM`), share the page as they share the contexts.
 
-use crate::abi::{self, Word};
-use crate::target::uapi_of_arch::*;
-use crate::{Errno, nr, raw};
+use crate::sys::abi::{self, Word};
+use crate::sys::errno::Errno;
+use crate::sys::target::uapi_of_arch::*;
+use crate::sys::{nr, raw};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 

@@ -15,8 +15,8 @@
 //! assert_eq!(Errno::decode(result), Err(Errno::EBADF));
 //! ```
 
-pub use crate::target::ABI;
-pub use crate::target::stub::*;
+pub use crate::sys::target::ABI;
+pub use crate::sys::target::stub::*;
 
 /// What one argument register holds. A pointer stays one, so that the compiler sees it escape to
 /// the kernel; on x32, whose registers are wider, it is zero-extended.

@@ -1,6 +1,6 @@
 //! A queue as what an event loop of the crate `mio` waits for.
 
-use crate::Queue;
+use crate::queue::Queue;
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};

@@ -1,7 +1,7 @@
 //! `syscall0` to `syscall7` where the stable compiler has no `asm!`: by the C library's `syscall`,
 //! whose `errno` is turned back into a result, and left as it was.
 
-use crate::abi::Word;
+use super::abi::Word;
 use core::ffi::c_long;
 
 /// How a call is made.

@@ -26,10 +26,12 @@
 //! - There is no version for async functions. A future can be forgotten while it is suspended, and
 //!   then nothing unwinds.
 
-use crate::engine::{Completion, Engine, Full, PollToken, Token};
+use crate::aio::context::SetupError;
 use crate::queue::Batch;
-use crate::types::*;
-use crate::{Errno, PollEvents, RwFlags, SetupError};
+use crate::queue::engine::{Completion, Engine, Full, PollToken, Token};
+use crate::sys::errno::Errno;
+use crate::sys::flags::{PollEvents, RwFlags};
+use crate::sys::types::*;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;

@@ -1,8 +1,8 @@
 //! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the
 //! write that was to be durable is not.
 
-use crate::target::uapi_of_arch::*;
-use crate::types::*;
+use crate::sys::target::uapi_of_arch::*;
+use crate::sys::types::*;
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
 

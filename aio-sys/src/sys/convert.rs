@@ -1,7 +1,7 @@
 //! Between Rust's types and the kernel's: what `#[syscall]` puts around each argument and around
 //! the result.
 
-use crate::Errno;
+use crate::sys::errno::Errno;
 use core::ffi::{CStr, c_char};
 
 /// A Rust value where the kernel's prototype says `K`.

@@ -2,9 +2,10 @@
 
 #![cfg_attr(any(target_arch = "riscv32", target_arch = "m68k"), allow(dead_code, unused_imports))]
 
-use crate::syscall;
-use crate::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
-use crate::{Arg, Errno};
+use crate::sys::convert::Arg;
+use crate::sys::errno::Errno;
+use crate::sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
+use aio_macros::syscall;
 use core::ptr;
 
 /// Which AIO context: what [`io_setup`] fills in and the other calls take.

@@ -1,9 +1,19 @@
 //! Asynchronous I/O on buffers that the queue owns.
 
-use crate::buf::{IoBuf, IoBufMut};
-use crate::engine::{Completion, Engine, Full, PollToken, Token};
-use crate::types::*;
-use crate::{Capacity, Errno, PollEvents, RwFlags, SetupError, raw};
+pub(crate) mod buf;
+pub(crate) mod engine;
+#[cfg(feature = "mio")]
+mod mio;
+pub(crate) mod scope;
+
+use crate::aio::background;
+use crate::aio::context::{Capacity, SetupError};
+use crate::queue::buf::{IoBuf, IoBufMut};
+use crate::queue::engine::{Completion, Engine, Full, PollToken, Token};
+use crate::sys::errno::Errno;
+use crate::sys::flags::{PollEvents, RwFlags};
+use crate::sys::raw;
+use crate::sys::types::*;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -259,7 +269,7 @@ impl<B> Queue<B> {
     where
         B: Send + 'static,
     {
-        crate::background::drop(self);
+        background::drop(self);
     }
 
     /// [`Batch::read`], alone.

@@ -174,7 +174,7 @@ impl Abi {
     ///
     /// assert_eq!(Abi::TARGET.number("io_submit"), Some(nr::SYS_io_submit as u32));
     /// ```
-    pub const TARGET: Abi = match Abi::from_name(crate::abi::ABI) {
+    pub const TARGET: Abi = match Abi::from_name(crate::sys::abi::ABI) {
         Some(abi) => abi,
         None => panic!("the target's ABI is one of all"),
     };

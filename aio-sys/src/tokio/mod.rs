@@ -71,12 +71,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::engine::{Iovec, Outgoing};
+use crate::aio::context::SetupError;
+use crate::queue;
+use crate::queue::buf::{IoBuf, IoBufMut};
+use crate::queue::engine::{Completion, Full, Iovec, Outgoing, PollToken, Token};
 use crate::queue::{source, target};
-use crate::{
-    Completion, Errno, Full, IoBuf, IoBufMut, PollEvents, PollToken, RwFlags, SetupError, Token,
-    raw,
-};
+use crate::sys::errno::Errno;
+use crate::sys::flags::{PollEvents, RwFlags};
+use crate::sys::raw;
 use ::tokio::io::Interest;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::Handle;
@@ -135,7 +137,7 @@ pub struct Request<B: IoBuf + Send, T> {
 /// Each operation gives a [`Request`], to be awaited after that; [`Full`] gives back what there is
 /// no place for.
 pub struct Batch<'q, 'fd, B: IoBuf + Send> {
-    batch: crate::Batch<'q, 'fd, B>,
+    batch: queue::Batch<'q, 'fd, B>,
     entry_of: &'q mut [usize],
     /// Slots that are kept for it.
     places: &'q mut usize,
@@ -163,7 +165,7 @@ struct Shared<B: IoBuf + Send> {
 
 struct Driven<B: IoBuf + Send> {
     /// Until it is dropped.
-    queue: Option<crate::Queue<B>>,
+    queue: Option<queue::Queue<B>>,
     /// By [`Token::index`].
     entry_of: Box<[usize]>,
     /// As many as submissions were under way at a time.
@@ -251,7 +253,7 @@ impl Builder {
             io::Error::new(io::Error::from_raw_os_error(error.errno.raw_os_error()).kind(), error)
         };
         let runtime = Handle::current();
-        let queue = crate::Queue::with_eventfd(self.capacity).map_err(setup)?;
+        let queue = queue::Queue::with_eventfd(self.capacity).map_err(setup)?;
         let eventfd =
             Arc::new(queue.eventfd().expect("it was made with one").try_clone_to_owned()?);
         // SAFETY: an owned descriptor, which is neither closed nor changed as long as somebody has
@@ -405,7 +407,7 @@ impl<B: IoBuf + Send> Shared<B> {
 }
 
 impl<B: IoBuf + Send> Driven<B> {
-    fn queue(&mut self) -> &mut crate::Queue<B> {
+    fn queue(&mut self) -> &mut queue::Queue<B> {
         self.queue.as_mut().expect(UNTIL_DROPPED)
     }
 }
@@ -659,7 +661,7 @@ impl<B: IoBuf + Send> Queue<B> {
             let Held { driven, ended } = &mut held;
             let Driven { queue, entry_of, spares } = &mut **driven;
             let engine = &mut queue.as_mut().expect(UNTIL_DROPPED).0;
-            let batch = crate::Batch::new(engine);
+            let batch = queue::Batch::new(engine);
             let mut batch =
                 Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
             let result = fill(&mut batch);
@@ -697,7 +699,7 @@ impl<B: IoBuf + Send> Queue<B> {
         argument: A,
         how: Transfer<B>,
         start: impl for<'q, 'fd> FnOnce(
-            &mut crate::Batch<'q, 'fd, B>,
+            &mut queue::Batch<'q, 'fd, B>,
             BorrowedFd<'fd>,
             A,
             RwFlags,
@@ -878,7 +880,7 @@ impl<'q, 'fd, B: IoBuf + Send> Batch<'q, 'fd, B> {
     fn begin<A, K: Copy + Into<Token>, T>(
         &mut self,
         argument: A,
-        start: impl FnOnce(&mut crate::Batch<'q, 'fd, B>, A) -> Result<K, Full<A>>,
+        start: impl FnOnce(&mut queue::Batch<'q, 'fd, B>, A) -> Result<K, Full<A>>,
         output: fn(Completion<B>) -> T,
     ) -> Result<(K, Request<B, T>), Full<A>> {
         if *self.places == 0 {

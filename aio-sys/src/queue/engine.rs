@@ -7,10 +7,12 @@
 //! generation, never an address: an event that is not expected finds nothing. All memory is
 //! allocated at first.
 
-use crate::context::Submitter;
-use crate::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK};
-use crate::types::*;
-use crate::{Cause, Context, Errno, PollEvents, RwFlags, SetupError, SubmitError, raw};
+use crate::aio::context::{Cause, Context, SetupError, SubmitError, Submitter};
+use crate::sys::errno::Errno;
+use crate::sys::flags::{PollEvents, RwFlags};
+use crate::sys::raw;
+use crate::sys::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK};
+use crate::sys::types::*;
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -632,7 +634,7 @@ fn eventfd() -> Result<OwnedFd, Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AlignedBuf, IoBufMut};
+    use crate::queue::buf::{AlignedBuf, IoBufMut};
 
     /// A slot is reached by its token, by the table's order and by the kernel's pointer to its
     /// iocb, and its buffer by its address, each while the others are to remain valid: what
