@@ -100,13 +100,15 @@ pub use aio_macros::syscall;
 #[cfg(feature = "all-abis")]
 pub use lookup::{Abi, Absent, Argument, Call, Calls, Prototype, UnknownAbi};
 #[cfg(feature = "std")]
+pub use queue::Queue;
+#[cfg(feature = "std")]
+pub use queue::batch::Batch;
+#[cfg(feature = "std")]
 pub use queue::buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut, Part};
 #[cfg(feature = "std")]
-pub use queue::engine::{Completion, Full, PollToken, Token};
+pub use queue::request::{Completion, Full, PollToken, Token};
 #[cfg(feature = "std")]
 pub use queue::scope::{Borrowed, Scope, ScopeBatch, scope};
-#[cfg(feature = "std")]
-pub use queue::{Batch, Queue};
 pub use sys::calls::*;
 pub use sys::convert::{Arg, Ret};
 pub use sys::errno::Errno;

@@ -50,6 +50,16 @@ pub unsafe trait IoBufMut: IoBuf {
     fn byte_mut_ptr(&mut self) -> *mut u8;
 }
 
+/// Where the kernel writes, and how much.
+pub(crate) fn target<B: IoBufMut>(buf: &mut B) -> (*mut u8, usize) {
+    (buf.byte_mut_ptr(), buf.byte_len())
+}
+
+/// Where the kernel reads, and how much. It does not write there: the opcode is that of a write.
+pub(crate) fn source<B: IoBuf>(buf: &mut B) -> (*mut u8, usize) {
+    (buf.byte_ptr().cast_mut(), buf.byte_len())
+}
+
 macro_rules! owned {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*

@@ -73,9 +73,10 @@
 
 use crate::aio::context::SetupError;
 use crate::queue;
-use crate::queue::buf::{IoBuf, IoBufMut};
-use crate::queue::engine::{Completion, Full, Iovec, Outgoing, PollToken, Token};
-use crate::queue::{source, target};
+use crate::queue::batch;
+use crate::queue::buf::{IoBuf, IoBufMut, source, target};
+use crate::queue::engine::{Iovec, Outgoing};
+use crate::queue::request::{Completion, Full, PollToken, Token};
 use crate::sys::errno::Errno;
 use crate::sys::flags::{PollEvents, RwFlags};
 use crate::sys::raw;
@@ -137,7 +138,7 @@ pub struct Request<B: IoBuf + Send, T> {
 /// Each operation gives a [`Request`], to be awaited after that; [`Full`] gives back what there is
 /// no place for.
 pub struct Batch<'q, 'fd, B: IoBuf + Send> {
-    batch: queue::Batch<'q, 'fd, B>,
+    batch: batch::Batch<'q, 'fd, B>,
     entry_of: &'q mut [usize],
     /// Slots that are kept for it.
     places: &'q mut usize,
@@ -661,7 +662,7 @@ impl<B: IoBuf + Send> Queue<B> {
             let Held { driven, ended } = &mut held;
             let Driven { queue, entry_of, spares } = &mut **driven;
             let engine = &mut queue.as_mut().expect(UNTIL_DROPPED).0;
-            let batch = queue::Batch::new(engine);
+            let batch = batch::Batch::new(engine);
             let mut batch =
                 Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
             let result = fill(&mut batch);
@@ -699,7 +700,7 @@ impl<B: IoBuf + Send> Queue<B> {
         argument: A,
         how: Transfer<B>,
         start: impl for<'q, 'fd> FnOnce(
-            &mut queue::Batch<'q, 'fd, B>,
+            &mut batch::Batch<'q, 'fd, B>,
             BorrowedFd<'fd>,
             A,
             RwFlags,
@@ -880,7 +881,7 @@ impl<'q, 'fd, B: IoBuf + Send> Batch<'q, 'fd, B> {
     fn begin<A, K: Copy + Into<Token>, T>(
         &mut self,
         argument: A,
-        start: impl FnOnce(&mut queue::Batch<'q, 'fd, B>, A) -> Result<K, Full<A>>,
+        start: impl FnOnce(&mut batch::Batch<'q, 'fd, B>, A) -> Result<K, Full<A>>,
         output: fn(Completion<B>) -> T,
     ) -> Result<(K, Request<B, T>), Full<A>> {
         if *self.places == 0 {
