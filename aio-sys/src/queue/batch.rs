@@ -10,8 +10,8 @@ use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 use std::vec::Vec;
 
-/// Requests that go to the kernel together, when the function that was given to [`Queue::batch`](crate::Queue::batch)
-/// has returned.
+/// Requests that go to the kernel together, when the function that was given to
+/// [`Queue::batch`](crate::Queue::batch) has returned.
 pub struct Batch<'q, 'fd, B> {
     engine: &'q mut Engine<B>,
     /// Descriptors are borrowed until the batch is submitted.
