@@ -62,7 +62,8 @@ use core::time::Duration;
 ///     aio_buf: libc::POLLOUT as u64,
 ///     ..iocb::default()
 /// };
-/// let (mut writable, mut bad, mut last) = (poll(writer.as_raw_fd(), 1), poll(-1, 2), poll(writer.as_raw_fd(), 3));
+/// let (mut writable, mut bad) = (poll(writer.as_raw_fd(), 1), poll(-1, 2));
+/// let mut last = poll(writer.as_raw_fd(), 3);
 ///
 /// let mut context = Context::new(NonZeroU32::new(8).unwrap())?;
 /// let requests = [&mut writable, &mut bad, &mut last];
@@ -113,7 +114,8 @@ pub struct Capacity {
 /// assert_eq!(error.errno, Errno::EINVAL);
 /// assert_eq!(
 ///     error.to_string(),
-///     "no AIO context for 16777216 requests: EINVAL (Invalid argument): it is more than the kernel allows one context"
+///     "no AIO context for 16777216 requests: EINVAL (Invalid argument): it is more than the \
+///      kernel allows one context"
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,11 +141,14 @@ impl fmt::Display for SetupError {
         write!(f, "no AIO context for {} requests: {}", self.requested, self.errno)?;
         f.write_str(match self.errno {
             Errno::EAGAIN => {
-                ": the system's quota is used up: compare /proc/sys/fs/aio-nr with /proc/sys/fs/aio-max-nr, and raise the \
-                 latter (sysctl fs.aio-max-nr) or ask for less"
+                ": the system's quota is used up: compare /proc/sys/fs/aio-nr with \
+                 /proc/sys/fs/aio-max-nr, and raise the latter (sysctl fs.aio-max-nr) or ask for \
+                 less"
             }
             Errno::EINVAL => ": it is more than the kernel allows one context",
-            Errno::ENOSYS => ": the kernel was built without CONFIG_AIO, or a seccomp filter hides it",
+            Errno::ENOSYS => {
+                ": the kernel was built without CONFIG_AIO, or a seccomp filter hides it"
+            }
             Errno::EPERM => ": the kernel never says so: a seccomp filter forbids io_setup",
             Errno::ENOMEM => ": there is no memory, or no address space, for the ring",
             _ => "",
@@ -234,7 +239,8 @@ pub(crate) struct Submitter {
 }
 
 impl Submitter {
-    /// [`Context::submit`]: how many were accepted, and why not more. Nothing refers to the requests but these pointers.
+    /// [`Context::submit`]: how many were accepted, and why not more. Nothing refers to the
+    /// requests but these pointers.
     ///
     /// # Safety
     ///

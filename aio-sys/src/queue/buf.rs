@@ -22,7 +22,8 @@ use std::vec::Vec;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be lent to the kernel until a request ends",
     label = "the kernel may use it after it has moved, or its borrow has ended",
-    note = "an owner of memory on the heap can be: `Vec<u8>`, `Box<[u8]>`, `AlignedBuf`; `aio_sys::scope` takes borrowed slices"
+    note = "an owner of memory on the heap can be: `Vec<u8>`, `Box<[u8]>`, `AlignedBuf`; \
+            `aio_sys::scope` takes borrowed slices"
 )]
 pub unsafe trait IoBuf: 'static {
     /// Where the bytes are.
@@ -63,7 +64,8 @@ pub(crate) fn source<B: IoBuf>(buf: &mut B) -> (*mut u8, usize) {
 macro_rules! owned {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*
-        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is initialised up to its length.
+        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is
+        // initialised up to its length.
         unsafe impl IoBuf for $owner {
             #[inline]
             fn byte_ptr(&self) -> *const u8 {
@@ -97,7 +99,8 @@ owned! {
 macro_rules! shared {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*
-        // SAFETY: the memory stays where it is when the value moves, and nobody can write to it as long as that exists.
+        // SAFETY: the memory stays where it is when the value moves, and nobody can write to it as
+        // long as that exists.
         unsafe impl IoBuf for $owner {
             #[inline]
             fn byte_ptr(&self) -> *const u8 {
@@ -219,7 +222,8 @@ unsafe impl<B: IoBufMut> IoBufMut for Part<B> {
 /// buf[..5].copy_from_slice(b"hello");
 /// assert_eq!(
 ///     AlignedBuf::new(1000, 512).unwrap_err().to_string(),
-///     "an aligned buffer has a length that is a multiple of its alignment, and not 0: 1000 is not one of 512"
+///     "an aligned buffer has a length that is a multiple of its alignment, and not 0: 1000 is \
+///      not one of 512"
 /// );
 /// # Ok::<(), aio_sys::AlignedBufError>(())
 /// ```
@@ -256,7 +260,8 @@ impl fmt::Display for AlignedBufError {
             }
             AlignedBufError::Length { len, align } => write!(
                 f,
-                "an aligned buffer has a length that is a multiple of its alignment, and not 0: {len} is not one of {align}"
+                "an aligned buffer has a length that is a multiple of its alignment, and not 0: \
+                 {len} is not one of {align}"
             ),
             AlignedBufError::NoMemory(len) => {
                 write!(f, "there is no memory for a buffer of {len} bytes")

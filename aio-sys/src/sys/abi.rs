@@ -40,7 +40,8 @@ impl Word {
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
     #[allow(
         dead_code,
-        reason = "where the kernel declares the halves itself, as i386 does, nothing is left to split"
+        reason = "where the kernel declares the halves itself, as i386 does, nothing is left to \
+                  split"
     )]
     #[inline(always)]
     pub(crate) fn halves(value: u64) -> [Word; 2] {

@@ -9,7 +9,11 @@ pub const INSTRUCTION: &str = "libc::syscall";
 
 macro_rules! stubs {
     ($($name:ident($($argument:ident),*), $arguments:literal;)*) => {$(
-        #[doc = concat!("A system call with ", $arguments, ". The result is the kernel's own: `-4095..=-1` is `-errno`.")]
+        #[doc = concat!(
+            "A system call with ",
+            $arguments,
+            ". The result is the kernel's own: `-4095..=-1` is `-errno`."
+        )]
         ///
         /// # Safety
         ///

@@ -212,7 +212,8 @@ pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Er
 /// Since 2.5; `fs/aio.c`, io_cancel(2).
 #[syscall(
     io_cancel(ctx, ptr::from_ref(iocb).cast_mut(), result),
-    safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a cancelled poll has no buffer"
+    safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a \
+            cancelled poll has no buffer"
 )]
 pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(), Errno>;
 
@@ -240,7 +241,8 @@ pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(
         events.as_mut_ptr(),
         read_only(timeout)
     ),
-    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads `timeout`"
+    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
+            `timeout`"
 )]
 pub fn io_getevents(
     ctx: ContextId,
@@ -271,7 +273,8 @@ pub fn io_getevents(
         read_only(timeout),
         &__aio_sigset::new(sigmask.arg())
     ),
-    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads `timeout` and `sigmask`"
+    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
+            `timeout` and `sigmask`"
 )]
 pub fn io_pgetevents(
     ctx: ContextId,
