@@ -244,8 +244,8 @@ impl Submitter {
     ///
     /// # Safety
     ///
-    /// As there, and the context exists; the requests can be read, and written until they are
-    /// accepted.
+    /// Same as [`Context::submit`], and the context exists; the requests can be read, and written
+    /// until they are accepted.
     #[inline]
     pub(crate) unsafe fn submit(self, requests: &[*mut iocb]) -> (usize, Option<SubmitError>) {
         let mut index = 0;
@@ -256,7 +256,7 @@ impl Submitter {
                     Some(SubmitError { index, errno: Errno::EINVAL, cause: Cause::Forked }),
                 );
             }
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for the context and for the requests.
             match unsafe { self.call(&requests[index..]) } {
                 // The kernel never says so; a filter may.
                 Ok(0) => {
@@ -276,11 +276,12 @@ impl Submitter {
 
     /// # Safety
     ///
-    /// As of `submit`.
+    /// Same as [`submit`](Submitter::submit).
     #[inline]
     unsafe fn call(self, requests: &[*mut iocb]) -> Result<usize, Errno> {
         let first = requests.as_ptr().cast_mut();
-        // SAFETY: passed on; the kernel does not write to the array.
+        // SAFETY: the caller vouches for the context and for the requests; the kernel does not
+        // write to the array.
         Errno::decode(unsafe { raw::io_submit(self.id.as_raw(), requests.len() as _, first) })
     }
 
@@ -378,7 +379,8 @@ impl Context {
     pub unsafe fn submit<'s, 'i>(&self, requests: &'s [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
         // SAFETY: a reference has the layout of a pointer.
         let pointers = unsafe { slice::from_raw_parts(requests.as_ptr().cast(), requests.len()) };
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the buffers; the context exists as long as `self`, and the
+        // requests are borrowed exclusively.
         let (accepted, error) = unsafe { self.submitter().submit(pointers) };
         SubmitOutcome { accepted, rest: &requests[accepted..], error }
     }

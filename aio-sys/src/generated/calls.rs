@@ -186,7 +186,7 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 /// // SAFETY: a poll has no buffer.
 /// let taken = unsafe { io_submit(ctx, &[&mut writable, &mut bad])? };
 /// assert_eq!(taken, 1, "the second was refused");
-/// // SAFETY: as above.
+/// // SAFETY: a poll has no buffer.
 /// assert_eq!(unsafe { io_submit(ctx, &[&mut bad]) }, Err(Errno::EBADF), "and this is why");
 ///
 /// let mut events = [io_event::default(); 2];

@@ -79,7 +79,8 @@ macro_rules! owned {
         }
 
         $(#[$attribute])*
-        // SAFETY: as above, and it is the only owner.
+        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is the
+        // only owner of it; `as_mut_ptr` is the address that `as_ptr` is.
         unsafe impl IoBufMut for $owner {
             #[inline]
             fn byte_mut_ptr(&mut self) -> *mut u8 {
@@ -191,7 +192,7 @@ impl<B: IoBuf + Clone> Clone for Part<B> {
 unsafe impl<B: IoBuf> IoBuf for Part<B> {
     #[inline]
     fn byte_ptr(&self) -> *const u8 {
-        // SAFETY: see above.
+        // SAFETY: `new` has checked that the range is inside of the buffer.
         unsafe { self.buf.byte_ptr().add(self.range.start) }
     }
 
@@ -201,11 +202,11 @@ unsafe impl<B: IoBuf> IoBuf for Part<B> {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: inside of the buffer, as `new` has made sure, and what the buffer's own type vouches for.
 unsafe impl<B: IoBufMut> IoBufMut for Part<B> {
     #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {
-        // SAFETY: as above.
+        // SAFETY: `new` has checked that the range is inside of the buffer.
         unsafe { self.buf.byte_mut_ptr().add(self.range.start) }
     }
 }
@@ -299,7 +300,7 @@ impl AlignedBuf {
 
 // SAFETY: it owns its memory, as a `Vec<u8>` does.
 unsafe impl Send for AlignedBuf {}
-// SAFETY: as above.
+// SAFETY: through a shared reference its memory can only be read.
 unsafe impl Sync for AlignedBuf {}
 
 impl Drop for AlignedBuf {
@@ -324,7 +325,8 @@ impl Deref for AlignedBuf {
 impl DerefMut for AlignedBuf {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, exclusively.
+        // SAFETY: as many bytes are there, initialised since they were allocated, and borrowed
+        // exclusively with the buffer.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
     }
 }
@@ -351,7 +353,7 @@ unsafe impl IoBuf for AlignedBuf {
     }
 }
 
-// SAFETY: as above, and it is the only owner.
+// SAFETY: it is the only owner of memory on the heap, which stays there when the owner moves.
 unsafe impl IoBufMut for AlignedBuf {
     #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {

@@ -81,7 +81,7 @@ unsafe fn submit(
         // accepted it.
         let (accepted, error) = unsafe { submitter.submit(rest) };
         let Some(error) = error else { break };
-        // SAFETY: passed on.
+        // SAFETY: the requests are in slots of a table, which exists for as long as the engine.
         rest = unsafe { refuse(refused, &rest[accepted..], error) };
         exists &= error.cause != Cause::NoContext;
     }
@@ -103,7 +103,7 @@ unsafe fn refuse<'s>(
     let count = if error.cause == Cause::Refused { 1 } else { rest.len() };
     let (these, others) = rest.split_at(count);
     let res = -i64::from(error.errno.raw_os_error());
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches that the requests can be read.
     let data = these.iter().map(|&request| unsafe { (*request).aio_data });
     refused.extend(data.map(|data| io_event { data, res, ..io_event::default() }));
     others
@@ -143,7 +143,9 @@ impl Outgoing {
     /// The submitter came with them from `Engine::depart`; the engine exists at least until they
     /// are settled there. The descriptors are open.
     pub(crate) unsafe fn submit(&mut self, submitter: Submitter) {
-        // SAFETY: passed on.
+        // SAFETY: `Engine::depart` took the requests from the table's queue, and the submitter from
+        // the same engine, which the caller keeps until they are settled; the caller vouches for
+        // the descriptors.
         self.context_exists = unsafe { submit(submitter, &self.requests, &mut self.refused) };
     }
 }
@@ -375,7 +377,8 @@ impl<B> Engine<B> {
             while let Some(event) = next() {
                 let Some(slot) = self.table.find(Token(event.data)) else { continue };
                 count += 1;
-                // SAFETY: just found. That is the request's event, or the kernel has refused it.
+                // SAFETY: `find` has found the slot, and the event says that the request has
+                // completed, or that the kernel has refused it.
                 visit(unsafe { self.table.end(slot, Errno::decode(event.res as isize)) });
             }
             let unread = ring.is_none();

@@ -75,7 +75,8 @@ impl<B> Table<B> {
     /// adds.
     #[inline]
     pub(super) fn queue(&mut self, token: Token, wanted: iocb, fd: BorrowedFd<'_>) -> Token {
-        // SAFETY: as of `vacant`, and nobody else refers to it.
+        // SAFETY: one of `slots`. It is free, so the kernel does not write to it, and nobody else
+        // refers to it.
         let request = unsafe { &mut (*self.order[self.taken]).request };
         *request = iocb {
             aio_data: token.0,
@@ -104,7 +105,7 @@ impl<B> Table<B> {
         if token.index() >= self.slots.len() {
             return None;
         }
-        // SAFETY: there are more.
+        // SAFETY: the index is less than the number of slots.
         let slot = unsafe { self.slots.as_mut_ptr().add(token.index()) };
         // SAFETY: one of the slots. The kernel may read the iocb, too.
         (unsafe { (*slot).request.aio_data } == token.0).then_some(slot)
@@ -180,7 +181,7 @@ mod tests {
             taken.rotate_left(round);
             for (token, _) in taken {
                 let slot = table.find(token).unwrap();
-                // SAFETY: just found, and nobody else has a part in it.
+                // SAFETY: `find` has found the slot, and the kernel never got its request.
                 let done = unsafe { table.end(slot, Ok(512)) };
                 assert!(done.token == token && done.buf.unwrap()[..2] == [7, 0]);
                 assert!(table.find(token).is_none());

@@ -20,7 +20,8 @@ macro_rules! stubs {
         /// Whatever the kernel does for this number with these arguments must be sound here.
         #[allow(clippy::too_many_arguments)]
         pub unsafe fn $name(nr: c_long $(, $argument: Word)*) -> isize {
-            // SAFETY: passed on; `syscall` takes register-wide words, however many.
+            // SAFETY: the caller vouches for the call; `syscall` takes register-wide words, however
+            // many.
             result(|| unsafe { libc::syscall(nr $(, $argument.register())*) })
         }
     )*};
@@ -44,7 +45,7 @@ fn result(call: impl FnOnce() -> c_long) -> isize {
     // SAFETY: the thread's own, and there for as long as the thread.
     let before = unsafe { errno.replace(0) };
     let result = call();
-    // SAFETY: as above.
+    // SAFETY: the thread's own, and there for as long as the thread.
     let failure = unsafe { errno.replace(before) };
     // A call may also return -1, and leave errno alone.
     if result == -1 && failure != 0 { -(failure as isize) } else { result as isize }
