@@ -304,7 +304,7 @@ mod memory {
     /// As of C.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for `count` readable bytes at both pointers.
         unsafe { memcmp(left, right, count) }
     }
 

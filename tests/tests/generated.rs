@@ -107,11 +107,12 @@ fn the_crate_names_the_architectures_of_nightly_stubs() {
     let read = |path: &str| fs::read_to_string(root().join("aio-sys").join(path)).unwrap();
     let (library, manifest) = (read("src/lib.rs"), read("Cargo.toml"));
     assert_eq!(named(&library, "#![cfg_attr("), wanted, "lib.rs: feature(asm_experimental_arch)");
-    let before = library.split_once("mod by_libc;").unwrap().0;
+    let sys = read("src/sys/mod.rs");
+    let before = sys.split_once("mod by_libc;").unwrap().0;
     assert_eq!(
         named(&before[before.rfind("#[cfg(").unwrap()..], "nightly\")"),
         wanted,
-        "lib.rs: mod by_libc"
+        "sys/mod.rs: mod by_libc"
     );
     assert_eq!(named(&manifest, "[target.'cfg("), wanted, "Cargo.toml: libc");
 }

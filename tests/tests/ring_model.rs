@@ -5,7 +5,7 @@
 //! `user_refill_reqs_available` of `fs/aio.c`. Run by `ci/loom`.
 #![cfg(loom)]
 
-#[path = "../../aio-sys/src/ring/consumer.rs"]
+#[path = "../../aio-sys/src/aio/consumer.rs"]
 #[allow(dead_code)]
 mod consumer;
 

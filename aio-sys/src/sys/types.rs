@@ -8,12 +8,12 @@
 use core::ffi::c_ulong;
 use core::mem::offset_of;
 
-pub use crate::target::SIGSET_BYTES;
-pub use crate::target::uapi::*;
+pub use crate::sys::target::SIGSET_BYTES;
+pub use crate::sys::target::uapi::*;
 #[cfg(target_arch = "x86")]
-pub use crate::target::uapi_of_arch::AT_SYSINFO;
+pub use crate::sys::target::uapi_of_arch::AT_SYSINFO;
 #[cfg(target_arch = "powerpc64")]
-pub use crate::target::uapi_of_arch::PPC_FEATURE2_SCV;
+pub use crate::sys::target::uapi_of_arch::PPC_FEATURE2_SCV;
 
 /// The kernel's name for an AIO context: the address of its completion ring in user space. 0 is
 /// none.
@@ -178,6 +178,6 @@ const _: () = {
             && offset_of!(aio_ring, magic) == 16
     );
     assert!(size_of::<sigset_t>() == SIGSET_BYTES);
-    assert!(size_of::<__aio_sigset>() == 2 * size_of::<crate::abi::Word>());
+    assert!(size_of::<__aio_sigset>() == 2 * size_of::<crate::sys::abi::Word>());
     assert!(size_of::<__kernel_timespec>() == 16 && size_of::<old_timespec32>() == 8);
 };

@@ -5,12 +5,10 @@
 //! io_getevents(2) does nothing but wait for events and copy them out of the same memory. A reader
 //! that need not wait does without the call.
 
-pub(crate) mod consumer;
-
-use crate::ContextId;
-use crate::fork::Owner;
-use crate::types::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_ring, io_event};
-use consumer::{Memory, Reading, Ready};
+use crate::aio::consumer::{Memory, Reading, Ready};
+use crate::aio::fork::Owner;
+use crate::sys::calls::ContextId;
+use crate::sys::types::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_ring, io_event};
 use core::fmt;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
@@ -84,7 +82,7 @@ impl Ring {
     /// let mut ring = unsafe { Ring::new(ctx) }?;
     /// assert_eq!(ring.pending(), Some(0));
     /// assert_eq!(ring.reap(|event| println!("{event:?}")), Some(0));
-    /// // SAFETY: see above.
+    /// // SAFETY: the ring is not used any more.
     /// unsafe { io_destroy(ctx)? };
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -230,7 +228,7 @@ impl Mapped {
 
     #[inline]
     fn tail_index(&self) -> &AtomicU32 {
-        // SAFETY: as above.
+        // SAFETY: inside of the header, and aligned as it is.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.header.as_ptr()).tail) }
     }
 
@@ -271,7 +269,8 @@ impl Memory for Mapped {
     #[inline]
     fn event(&self, index: u32) -> io_event {
         debug_assert!(index < self.nr);
-        // SAFETY: inside of the ring, by `Ready`; the kernel does not write there, as of `run`.
+        // SAFETY: inside of the ring, since `Ready` gives no other index; the kernel does not write
+        // there before it sees a head beyond it.
         unsafe { self.events().add(index as usize).read() }
     }
 

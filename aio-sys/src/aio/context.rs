@@ -1,12 +1,16 @@
 //! An AIO context that has an owner.
 
-use crate::fork::Owner;
 #[cfg(feature = "std")]
-use crate::ring::consumer::{Memory, Reading};
-use crate::ring::{Events, Ring};
-use crate::types::{io_event, iocb, sigset_t};
-use crate::wait::wait;
-use crate::{ContextId, Errno, io_destroy, io_setup, raw};
+use crate::aio::background;
+#[cfg(feature = "std")]
+use crate::aio::consumer::{Memory, Reading};
+use crate::aio::fork::Owner;
+use crate::aio::ring::{Events, Ring};
+use crate::aio::wait::Wait;
+use crate::sys::calls::{ContextId, io_destroy, io_setup};
+use crate::sys::errno::Errno;
+use crate::sys::raw;
+use crate::sys::types::{io_event, iocb, sigset_t};
 use core::fmt;
 use core::mem;
 use core::num::NonZeroU32;
@@ -58,7 +62,8 @@ use core::time::Duration;
 ///     aio_buf: libc::POLLOUT as u64,
 ///     ..iocb::default()
 /// };
-/// let (mut writable, mut bad, mut last) = (poll(writer.as_raw_fd(), 1), poll(-1, 2), poll(writer.as_raw_fd(), 3));
+/// let (mut writable, mut bad) = (poll(writer.as_raw_fd(), 1), poll(-1, 2));
+/// let mut last = poll(writer.as_raw_fd(), 3);
 ///
 /// let mut context = Context::new(NonZeroU32::new(8).unwrap())?;
 /// let requests = [&mut writable, &mut bad, &mut last];
@@ -109,7 +114,8 @@ pub struct Capacity {
 /// assert_eq!(error.errno, Errno::EINVAL);
 /// assert_eq!(
 ///     error.to_string(),
-///     "no AIO context for 16777216 requests: EINVAL (Invalid argument): it is more than the kernel allows one context"
+///     "no AIO context for 16777216 requests: EINVAL (Invalid argument): it is more than the \
+///      kernel allows one context"
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,11 +141,14 @@ impl fmt::Display for SetupError {
         write!(f, "no AIO context for {} requests: {}", self.requested, self.errno)?;
         f.write_str(match self.errno {
             Errno::EAGAIN => {
-                ": the system's quota is used up: compare /proc/sys/fs/aio-nr with /proc/sys/fs/aio-max-nr, and raise the \
-                 latter (sysctl fs.aio-max-nr) or ask for less"
+                ": the system's quota is used up: compare /proc/sys/fs/aio-nr with \
+                 /proc/sys/fs/aio-max-nr, and raise the latter (sysctl fs.aio-max-nr) or ask for \
+                 less"
             }
             Errno::EINVAL => ": it is more than the kernel allows one context",
-            Errno::ENOSYS => ": the kernel was built without CONFIG_AIO, or a seccomp filter hides it",
+            Errno::ENOSYS => {
+                ": the kernel was built without CONFIG_AIO, or a seccomp filter hides it"
+            }
             Errno::EPERM => ": the kernel never says so: a seccomp filter forbids io_setup",
             Errno::ENOMEM => ": there is no memory, or no address space, for the ring",
             _ => "",
@@ -230,12 +239,13 @@ pub(crate) struct Submitter {
 }
 
 impl Submitter {
-    /// [`Context::submit`]: how many were accepted, and why not more. Nothing refers to the requests but these pointers.
+    /// [`Context::submit`]: how many were accepted, and why not more. Nothing refers to the
+    /// requests but these pointers.
     ///
     /// # Safety
     ///
-    /// As there, and the context exists; the requests can be read, and written until they are
-    /// accepted.
+    /// Same as [`Context::submit`], and the context exists; the requests can be read, and written
+    /// until they are accepted.
     #[inline]
     pub(crate) unsafe fn submit(self, requests: &[*mut iocb]) -> (usize, Option<SubmitError>) {
         let mut index = 0;
@@ -246,7 +256,7 @@ impl Submitter {
                     Some(SubmitError { index, errno: Errno::EINVAL, cause: Cause::Forked }),
                 );
             }
-            // SAFETY: passed on.
+            // SAFETY: the caller vouches for the context and for the requests.
             match unsafe { self.call(&requests[index..]) } {
                 // The kernel never says so; a filter may.
                 Ok(0) => {
@@ -266,11 +276,12 @@ impl Submitter {
 
     /// # Safety
     ///
-    /// As of `submit`.
+    /// Same as [`submit`](Submitter::submit).
     #[inline]
     unsafe fn call(self, requests: &[*mut iocb]) -> Result<usize, Errno> {
         let first = requests.as_ptr().cast_mut();
-        // SAFETY: passed on; the kernel does not write to the array.
+        // SAFETY: the caller vouches for the context and for the requests; the kernel does not
+        // write to the array.
         Errno::decode(unsafe { raw::io_submit(self.id.as_raw(), requests.len() as _, first) })
     }
 
@@ -368,7 +379,8 @@ impl Context {
     pub unsafe fn submit<'s, 'i>(&self, requests: &'s [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
         // SAFETY: a reference has the layout of a pointer.
         let pointers = unsafe { slice::from_raw_parts(requests.as_ptr().cast(), requests.len()) };
-        // SAFETY: passed on.
+        // SAFETY: the caller vouches for the buffers; the context exists as long as `self`, and the
+        // requests are borrowed exclusively.
         let (accepted, error) = unsafe { self.submitter().submit(pointers) };
         SubmitOutcome { accepted, rest: &requests[accepted..], error }
     }
@@ -458,7 +470,14 @@ impl Context {
         if read.is_some() && (taken >= min || timeout == Some(Duration::ZERO)) {
             return Ok(taken);
         }
-        match wait(self.id, min - taken, &mut events[taken..], timeout, None) {
+        let wait = Wait {
+            ctx: self.id,
+            min_nr: min - taken,
+            events: &mut events[taken..],
+            timeout,
+            sigmask: None,
+        };
+        match wait.call() {
             Ok(more) => Ok(taken + more),
             Err(_) if taken > 0 => Ok(taken),
             Err(errno) => Err(errno),
@@ -489,7 +508,7 @@ impl Context {
         if !self.owner.is_current() || min > events.len() {
             return Err(Errno::EINVAL);
         }
-        wait(self.id, min, events, timeout, Some(sigmask))
+        Wait { ctx: self.id, min_nr: min, events, timeout, sigmask: Some(sigmask) }.call()
     }
 
     /// Destroys it, and waits until nothing is in flight: polls are cancelled, everything else
@@ -515,7 +534,7 @@ impl Context {
     /// ```
     #[cfg(feature = "std")]
     pub fn into_background(self) {
-        crate::background::drop(self);
+        background::drop(self);
     }
 
     /// Once; then it is as after the fork.

@@ -1,6 +1,6 @@
 //! A queue as what an event loop of the crate `mio` waits for.
 
-use crate::Queue;
+use crate::queue::Queue;
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -25,7 +25,7 @@ use std::os::fd::AsRawFd;
 /// # Example: one turn of a loop
 ///
 /// ```
-/// use aio_sys::Queue;
+/// use aio_sys::{Completion, Queue};
 /// use mio::{Events, Interest, Poll, Token};
 /// use std::num::NonZeroU32;
 /// use std::os::fd::AsFd;
@@ -42,7 +42,8 @@ use std::os::fd::AsRawFd;
 ///         poll.poll(&mut events, None)?;
 ///     }
 ///     queue.clear_eventfd();
-///     while queue.reap(|completion| read.push((completion.result, completion.buf.unwrap()))) > 0 {}
+///     let mut take = |done: Completion<_>| read.push((done.result, done.buf.unwrap()));
+///     while queue.reap(&mut take) > 0 {}
 /// }
 /// assert_eq!(read, [(Ok(4), b"\x7fELF".to_vec())]);
 ///

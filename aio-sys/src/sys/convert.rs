@@ -1,7 +1,7 @@
 //! Between Rust's types and the kernel's: what `#[syscall]` puts around each argument and around
 //! the result.
 
-use crate::Errno;
+use crate::sys::errno::Errno;
 use core::ffi::{CStr, c_char};
 
 /// A Rust value where the kernel's prototype says `K`.
@@ -15,7 +15,8 @@ use core::ffi::{CStr, c_char};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what the kernel takes here: its prototype says `{K}`",
     label = "the kernel's prototype says `{K}`",
-    note = "integers may widen but not narrow; `&mut T` and `Option<&mut T>` become `*mut T`; see `aio_sys::Arg`"
+    note = "integers may widen but not narrow; `&mut T` and `Option<&mut T>` become `*mut T`; see \
+            `aio_sys::Arg`"
 )]
 pub trait Arg<K> {
     /// The value as the raw function takes it.

@@ -1,6 +1,6 @@
 //! The one error type, and the one decoder.
 
-use crate::target::errno::NAMES;
+use crate::sys::target::errno::NAMES;
 use core::fmt;
 use core::num::NonZeroU16;
 

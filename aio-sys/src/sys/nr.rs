@@ -10,4 +10,4 @@
 //! assert_eq!(aio_sys::nr::SYS_io_submit, libc::SYS_io_submit);
 //! ```
 
-pub use crate::target::nr::*;
+pub use crate::sys::target::nr::*;

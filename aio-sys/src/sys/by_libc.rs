@@ -1,7 +1,7 @@
 //! `syscall0` to `syscall7` where the stable compiler has no `asm!`: by the C library's `syscall`,
 //! whose `errno` is turned back into a result, and left as it was.
 
-use crate::abi::Word;
+use super::abi::Word;
 use core::ffi::c_long;
 
 /// How a call is made.
@@ -9,14 +9,19 @@ pub const INSTRUCTION: &str = "libc::syscall";
 
 macro_rules! stubs {
     ($($name:ident($($argument:ident),*), $arguments:literal;)*) => {$(
-        #[doc = concat!("A system call with ", $arguments, ". The result is the kernel's own: `-4095..=-1` is `-errno`.")]
+        #[doc = concat!(
+            "A system call with ",
+            $arguments,
+            ". The result is the kernel's own: `-4095..=-1` is `-errno`."
+        )]
         ///
         /// # Safety
         ///
         /// Whatever the kernel does for this number with these arguments must be sound here.
         #[allow(clippy::too_many_arguments)]
         pub unsafe fn $name(nr: c_long $(, $argument: Word)*) -> isize {
-            // SAFETY: passed on; `syscall` takes register-wide words, however many.
+            // SAFETY: the caller vouches for the call; `syscall` takes register-wide words, however
+            // many.
             result(|| unsafe { libc::syscall(nr $(, $argument.register())*) })
         }
     )*};
@@ -40,7 +45,7 @@ fn result(call: impl FnOnce() -> c_long) -> isize {
     // SAFETY: the thread's own, and there for as long as the thread.
     let before = unsafe { errno.replace(0) };
     let result = call();
-    // SAFETY: as above.
+    // SAFETY: the thread's own, and there for as long as the thread.
     let failure = unsafe { errno.replace(before) };
     // A call may also return -1, and leave errno alone.
     if result == -1 && failure != 0 { -(failure as isize) } else { result as isize }

@@ -2,9 +2,10 @@
 
 #![cfg_attr(any(target_arch = "riscv32", target_arch = "m68k"), allow(dead_code, unused_imports))]
 
-use crate::syscall;
-use crate::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
-use crate::{Arg, Errno};
+use crate::sys::convert::Arg;
+use crate::sys::errno::Errno;
+use crate::sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
+use aio_macros::syscall;
 use core::ptr;
 
 /// Which AIO context: what [`io_setup`] fills in and the other calls take.
@@ -179,7 +180,7 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno>;
 /// // SAFETY: a poll has no buffer.
 /// let taken = unsafe { io_submit(ctx, &[&mut writable, &mut bad])? };
 /// assert_eq!(taken, 1, "the second was refused");
-/// // SAFETY: as above.
+/// // SAFETY: a poll has no buffer.
 /// assert_eq!(unsafe { io_submit(ctx, &[&mut bad]) }, Err(Errno::EBADF), "and this is why");
 ///
 /// let mut events = [io_event::default(); 2];
@@ -211,7 +212,8 @@ pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Er
 /// Since 2.5; `fs/aio.c`, io_cancel(2).
 #[syscall(
     io_cancel(ctx, ptr::from_ref(iocb).cast_mut(), result),
-    safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a cancelled poll has no buffer"
+    safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a \
+            cancelled poll has no buffer"
 )]
 pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(), Errno>;
 
@@ -239,7 +241,8 @@ pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(
         events.as_mut_ptr(),
         read_only(timeout)
     ),
-    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads `timeout`"
+    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
+            `timeout`"
 )]
 pub fn io_getevents(
     ctx: ContextId,
@@ -270,7 +273,8 @@ pub fn io_getevents(
         read_only(timeout),
         &__aio_sigset::new(sigmask.arg())
     ),
-    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads `timeout` and `sigmask`"
+    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
+            `timeout` and `sigmask`"
 )]
 pub fn io_pgetevents(
     ctx: ContextId,

@@ -1,26 +1,16 @@
 //! Every ABI as a value: look-ups in data that is emitted from the tables.
 
+mod data;
+mod prototype;
+mod text;
+
+use crate::lookup::data::{Facts, NONE, Run};
+use crate::lookup::text::{fits, same};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::str::FromStr;
 
-/// What is emitted from the tables.
-#[rustfmt::skip]
-#[allow(missing_docs, reason = "an imported name is its own documentation")]
-mod data {
-    use super::{Absent, Facts, Run, Strings};
-    #[cfg(feature = "generate")]
-    include!(concat!(env!("OUT_DIR"), "/abis.rs"));
-    #[cfg(not(feature = "generate"))]
-    include!("generated/abis.rs");
-
-    /// The place of a call's name among all names.
-    #[inline]
-    pub(super) const fn place(name: &[u8]) -> usize {
-        let hash = hash(name);
-        slot(hash, SEEDS[bucket(hash, SEEDS.len())], NAMES.len())
-    }
-}
+pub use prototype::{Argument, Prototype};
 
 /// An ABI of Linux: a numbering of the system calls, a word size, and error numbers.
 ///
@@ -50,118 +40,12 @@ mod data {
 ///
 /// let abi = Abi::of("mips64-linux-gnuabin32").expect("a Linux target");
 /// assert_eq!(abi, "mips-n32".parse().unwrap());
-/// let calls: Vec<u32> = abi.calls().filter(|call| call.name.starts_with("io_")).map(|call| call.number).collect();
-/// assert_eq!(calls[..5], [6200, 6201, 6202, 6203, 6204]);
+/// let aio = abi.calls().filter(|call| call.name.starts_with("io_"));
+/// let numbers: Vec<u32> = aio.map(|call| call.number).collect();
+/// assert_eq!(numbers[..5], [6200, 6201, 6202, 6203, 6204]);
 /// assert_eq!(abi.errno("ENOSYS"), Some(89));
 /// ```
 pub use data::Abi;
-
-/// What is known of an ABI besides its calls.
-struct Facts {
-    name: &'static str,
-    linux: &'static str,
-    bits: u32,
-    base: u32,
-    /// Which set of error numbers.
-    errnos: u16,
-    /// How many numbers are taken.
-    calls: u16,
-    runs: &'static [Run],
-}
-
-/// Numbers that follow each other, and their slots. Few of them are holes.
-struct Run {
-    first: u32,
-    count: u32,
-    slot: usize,
-}
-
-/// The index that stands for nothing.
-const NONE: u16 = u16::MAX;
-
-/// Strings, one after the other. Only [`Strings::new`] makes one.
-struct Strings {
-    text: &'static str,
-    /// Where each begins, and where the last one ends.
-    at: &'static [u16],
-}
-
-impl Strings {
-    const fn new(text: &'static str, at: &'static [u16]) -> Strings {
-        assert!(text.is_ascii());
-        Strings { text, at }
-    }
-
-    const fn len(&self) -> usize {
-        self.at.len() - 1
-    }
-
-    /// The string at that index; none for [`NONE`].
-    #[inline]
-    const fn get(&self, index: u16) -> Option<&'static str> {
-        let index = index as usize;
-        if index + 1 >= self.at.len() {
-            return None;
-        }
-        let (begin, end) = (self.at[index] as usize, self.at[index + 1] as usize);
-        let Some((head, _)) = self.text.as_bytes().split_at_checked(end) else { return None };
-        let Some((_, bytes)) = head.split_at_checked(begin) else { return None };
-        // SAFETY: `new` has seen that the text is ASCII, of which every part is UTF-8.
-        Some(unsafe { core::str::from_utf8_unchecked(bytes) })
-    }
-}
-
-/// Whether two names are the same; `==` is not for `const fn`.
-#[inline]
-const fn same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
-    }
-    let (mut a, mut b) = (one, other);
-    while let (Some((word_a, rest_a)), Some((word_b, rest_b))) =
-        (a.split_first_chunk(), b.split_first_chunk())
-    {
-        if u64::from_le_bytes(*word_a) != u64::from_le_bytes(*word_b) {
-            return false;
-        }
-        (a, b) = (rest_a, rest_b);
-    }
-    // The last bytes once more, as far as a word reaches.
-    if let (Some(a), Some(b)) = (one.last_chunk(), other.last_chunk()) {
-        return u64::from_le_bytes(*a) == u64::from_le_bytes(*b);
-    }
-    while let ([byte_a, rest_a @ ..], [byte_b, rest_b @ ..]) = (a, b) {
-        if *byte_a != *byte_b {
-            return false;
-        }
-        (a, b) = (rest_a, rest_b);
-    }
-    true
-}
-
-/// Whether a text fits a pattern, in which `*` is any text.
-const fn fits(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (pattern, text);
-    // Where to try again: behind the last star, one byte further on in the text.
-    let mut again: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (p, t) {
-            ([b'*', rest @ ..], _) => {
-                again = Some((rest, t));
-                p = rest;
-            }
-            ([], []) => return true,
-            ([a, rest_p @ ..], [b, rest_t @ ..]) if *a == *b => (p, t) = (rest_p, rest_t),
-            _ => match again {
-                Some((behind, [_, rest @ ..])) => {
-                    again = Some((behind, rest));
-                    (p, t) = (behind, rest);
-                }
-                _ => return false,
-            },
-        }
-    }
-}
 
 impl Abi {
     /// Every ABI, in the order of the tables.
@@ -174,7 +58,7 @@ impl Abi {
     ///
     /// assert_eq!(Abi::TARGET.number("io_submit"), Some(nr::SYS_io_submit as u32));
     /// ```
-    pub const TARGET: Abi = match Abi::from_name(crate::abi::ABI) {
+    pub const TARGET: Abi = match Abi::from_name(crate::sys::abi::ABI) {
         Some(abi) => abi,
         None => panic!("the target's ABI is one of all"),
     };
@@ -315,7 +199,10 @@ impl Abi {
     /// use aio_sys::Abi;
     ///
     /// let io_submit = Abi::X86_64.prototype(209).unwrap();
-    /// assert_eq!(io_submit.to_string(), "aio_context_t ctx_id, long nr, struct iocb __user *__user * iocbpp");
+    /// assert_eq!(
+    ///     io_submit.to_string(),
+    ///     "aio_context_t ctx_id, long nr, struct iocb __user *__user * iocbpp"
+    /// );
     /// assert_eq!(io_submit.source(), "fs/aio.c");
     /// assert!(io_submit.line() > 1000);
     /// ```
@@ -526,102 +413,6 @@ impl DoubleEndedIterator for Calls {
 impl ExactSizeIterator for Calls {}
 impl FusedIterator for Calls {}
 
-/// How the kernel declares an entry point. Shows as the list of its arguments in C.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Prototype(u16);
-
-impl Prototype {
-    /// How many arguments it has.
-    pub const fn len(self) -> usize {
-        self.arguments().1
-    }
-
-    /// Whether it has none.
-    pub const fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// Where its arguments begin, and how many there are.
-    const fn arguments(self) -> (usize, usize) {
-        let begin = data::PROTOTYPE_ARGUMENTS[self.0 as usize] as usize;
-        (begin, data::PROTOTYPE_ARGUMENTS[self.0 as usize + 1] as usize - begin)
-    }
-
-    /// An argument by its place.
-    pub const fn argument(self, at: usize) -> Option<Argument> {
-        let (begin, count) = self.arguments();
-        if at >= count {
-            return None;
-        }
-        let ctype = data::TYPES.get(data::ARGUMENT_TYPE[begin + at]);
-        match (ctype, data::ARGUMENT_NAMES.get(data::ARGUMENT_NAME[begin + at])) {
-            (Some(ctype), Some(name)) => Some(Argument { ctype, name }),
-            _ => None,
-        }
-    }
-
-    /// Its arguments.
-    pub fn args(self) -> impl ExactSizeIterator<Item = Argument> + DoubleEndedIterator + Clone {
-        (0..self.len()).map(move |at| self.argument(at).unwrap_or(Argument { ctype: "", name: "" }))
-    }
-
-    /// The line of the definition in [`source`](Prototype::source), from 1.
-    pub const fn line(self) -> u32 {
-        data::PROTOTYPE_LINE[self.0 as usize]
-    }
-
-    /// The Kconfig condition under which the kernel has the entry point, if it may lack it: such a
-    /// call then answers `ENOSYS`.
-    ///
-    /// ```
-    /// use aio_sys::Abi;
-    ///
-    /// assert_eq!(Abi::X86_64.prototype(209).unwrap().optional(), Some("CONFIG_AIO"));
-    /// assert_eq!(Abi::X86_64.prototype(0).unwrap().optional(), None);
-    /// ```
-    pub const fn optional(self) -> Option<&'static str> {
-        data::CONDITIONS.get(data::PROTOTYPE_OPTIONAL[self.0 as usize])
-    }
-
-    /// The kernel file that defines the entry point.
-    pub const fn source(self) -> &'static str {
-        match data::SOURCES.get(data::PROTOTYPE_SOURCE[self.0 as usize]) {
-            Some(source) => source,
-            None => "",
-        }
-    }
-}
-
-impl fmt::Display for Prototype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, argument) in self.args().enumerate() {
-            write!(f, "{}{argument}", if at == 0 { "" } else { ", " })?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Prototype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Prototype({self}; {}:{})", self.source(), self.line())
-    }
-}
-
-/// An argument of a [`Prototype`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Argument {
-    /// Its type in C, `__user` included.
-    pub ctype: &'static str,
-    /// Its name.
-    pub name: &'static str,
-}
-
-impl fmt::Display for Argument {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.ctype, self.name)
-    }
-}
-
 /// Why an [`Abi`] never had a call, and what to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -630,51 +421,4 @@ pub struct Absent {
     pub why: &'static str,
     /// What to use instead.
     pub instead: &'static str,
-}
-
-#[cfg(test)]
-mod tests {
-    /// Two names that differ in one byte hardly ever share a slot, so that look-ups alone would not
-    /// show a byte that is left out.
-    #[test]
-    fn names_are_the_same_if_every_byte_is() {
-        let text = *b"rt_tgsigqueueinfo_time64_and_more";
-        for len in 0..=text.len() {
-            assert!(super::same(&text[..len], &text[..len]));
-            assert!(len == text.len() || !super::same(&text[..len], &text[..=len]));
-            for at in 0..len {
-                let mut other = text;
-                other[at] ^= 0x20;
-                assert!(
-                    !super::same(&text[..len], &other[..len]),
-                    "{len} bytes, of which {at} differs"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_star_is_any_text() {
-        for (pattern, text, fits) in [
-            ("", "", true),
-            ("", "a", false),
-            ("*", "", true),
-            ("*", "abc", true),
-            ("a*c", "ac", true),
-            ("a*c", "abcbc", true),
-            ("a*c", "abcb", false),
-            ("*ab*ab", "abaab", true),
-            ("*ab*ab", "aab", false),
-            ("a*b*c", "a-b-b-c", true),
-            ("a**c", "abc", true),
-            ("abc", "abcd", false),
-            ("a*", "b", false),
-        ] {
-            assert_eq!(
-                super::fits(pattern.as_bytes(), text.as_bytes()),
-                fits,
-                "`{pattern}` on `{text}`"
-            );
-        }
-    }
 }

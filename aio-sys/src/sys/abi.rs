@@ -15,8 +15,8 @@
 //! assert_eq!(Errno::decode(result), Err(Errno::EBADF));
 //! ```
 
-pub use crate::target::ABI;
-pub use crate::target::stub::*;
+pub use crate::sys::target::ABI;
+pub use crate::sys::target::stub::*;
 
 /// What one argument register holds. A pointer stays one, so that the compiler sees it escape to
 /// the kernel; on x32, whose registers are wider, it is zero-extended.
@@ -40,7 +40,8 @@ impl Word {
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
     #[allow(
         dead_code,
-        reason = "where the kernel declares the halves itself, as i386 does, nothing is left to split"
+        reason = "where the kernel declares the halves itself, as i386 does, nothing is left to \
+                  split"
     )]
     #[inline(always)]
     pub(crate) fn halves(value: u64) -> [Word; 2] {

@@ -22,7 +22,8 @@ use std::vec::Vec;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be lent to the kernel until a request ends",
     label = "the kernel may use it after it has moved, or its borrow has ended",
-    note = "an owner of memory on the heap can be: `Vec<u8>`, `Box<[u8]>`, `AlignedBuf`; `aio_sys::scope` takes borrowed slices"
+    note = "an owner of memory on the heap can be: `Vec<u8>`, `Box<[u8]>`, `AlignedBuf`; \
+            `aio_sys::scope` takes borrowed slices"
 )]
 pub unsafe trait IoBuf: 'static {
     /// Where the bytes are.
@@ -50,10 +51,21 @@ pub unsafe trait IoBufMut: IoBuf {
     fn byte_mut_ptr(&mut self) -> *mut u8;
 }
 
+/// Where the kernel writes, and how much.
+pub(crate) fn target<B: IoBufMut>(buf: &mut B) -> (*mut u8, usize) {
+    (buf.byte_mut_ptr(), buf.byte_len())
+}
+
+/// Where the kernel reads, and how much. It does not write there: the opcode is that of a write.
+pub(crate) fn source<B: IoBuf>(buf: &mut B) -> (*mut u8, usize) {
+    (buf.byte_ptr().cast_mut(), buf.byte_len())
+}
+
 macro_rules! owned {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*
-        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is initialised up to its length.
+        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is
+        // initialised up to its length.
         unsafe impl IoBuf for $owner {
             #[inline]
             fn byte_ptr(&self) -> *const u8 {
@@ -67,7 +79,8 @@ macro_rules! owned {
         }
 
         $(#[$attribute])*
-        // SAFETY: as above, and it is the only owner.
+        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is the
+        // only owner of it; `as_mut_ptr` is the address that `as_ptr` is.
         unsafe impl IoBufMut for $owner {
             #[inline]
             fn byte_mut_ptr(&mut self) -> *mut u8 {
@@ -87,7 +100,8 @@ owned! {
 macro_rules! shared {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*
-        // SAFETY: the memory stays where it is when the value moves, and nobody can write to it as long as that exists.
+        // SAFETY: the memory stays where it is when the value moves, and nobody can write to it as
+        // long as that exists.
         unsafe impl IoBuf for $owner {
             #[inline]
             fn byte_ptr(&self) -> *const u8 {
@@ -178,7 +192,7 @@ impl<B: IoBuf + Clone> Clone for Part<B> {
 unsafe impl<B: IoBuf> IoBuf for Part<B> {
     #[inline]
     fn byte_ptr(&self) -> *const u8 {
-        // SAFETY: see above.
+        // SAFETY: `new` has checked that the range is inside of the buffer.
         unsafe { self.buf.byte_ptr().add(self.range.start) }
     }
 
@@ -188,11 +202,11 @@ unsafe impl<B: IoBuf> IoBuf for Part<B> {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: inside of the buffer, as `new` has made sure, and what the buffer's own type vouches for.
 unsafe impl<B: IoBufMut> IoBufMut for Part<B> {
     #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {
-        // SAFETY: as above.
+        // SAFETY: `new` has checked that the range is inside of the buffer.
         unsafe { self.buf.byte_mut_ptr().add(self.range.start) }
     }
 }
@@ -209,7 +223,8 @@ unsafe impl<B: IoBufMut> IoBufMut for Part<B> {
 /// buf[..5].copy_from_slice(b"hello");
 /// assert_eq!(
 ///     AlignedBuf::new(1000, 512).unwrap_err().to_string(),
-///     "an aligned buffer has a length that is a multiple of its alignment, and not 0: 1000 is not one of 512"
+///     "an aligned buffer has a length that is a multiple of its alignment, and not 0: 1000 is \
+///      not one of 512"
 /// );
 /// # Ok::<(), aio_sys::AlignedBufError>(())
 /// ```
@@ -246,7 +261,8 @@ impl fmt::Display for AlignedBufError {
             }
             AlignedBufError::Length { len, align } => write!(
                 f,
-                "an aligned buffer has a length that is a multiple of its alignment, and not 0: {len} is not one of {align}"
+                "an aligned buffer has a length that is a multiple of its alignment, and not 0: \
+                 {len} is not one of {align}"
             ),
             AlignedBufError::NoMemory(len) => {
                 write!(f, "there is no memory for a buffer of {len} bytes")
@@ -284,7 +300,7 @@ impl AlignedBuf {
 
 // SAFETY: it owns its memory, as a `Vec<u8>` does.
 unsafe impl Send for AlignedBuf {}
-// SAFETY: as above.
+// SAFETY: through a shared reference its memory can only be read.
 unsafe impl Sync for AlignedBuf {}
 
 impl Drop for AlignedBuf {
@@ -309,7 +325,8 @@ impl Deref for AlignedBuf {
 impl DerefMut for AlignedBuf {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, exclusively.
+        // SAFETY: as many bytes are there, initialised since they were allocated, and borrowed
+        // exclusively with the buffer.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
     }
 }
@@ -336,7 +353,7 @@ unsafe impl IoBuf for AlignedBuf {
     }
 }
 
-// SAFETY: as above, and it is the only owner.
+// SAFETY: it is the only owner of memory on the heap, which stays there when the owner moves.
 unsafe impl IoBufMut for AlignedBuf {
     #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {

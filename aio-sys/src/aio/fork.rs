@@ -6,9 +6,10 @@
 //! (`MADV_WIPEONFORK`): a load and a compare, no call. Threads, and children that share the address
 //! space (`vfork`, `CLONE_VM`), share the page as they share the contexts.
 
-use crate::abi::{self, Word};
-use crate::target::uapi_of_arch::*;
-use crate::{Errno, nr, raw};
+use crate::sys::abi::{self, Word};
+use crate::sys::errno::Errno;
+use crate::sys::target::uapi_of_arch::*;
+use crate::sys::{nr, raw};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -29,7 +30,7 @@ pub(crate) struct Owner {
 
 // SAFETY: the page is never unmapped, and holds an atomic.
 unsafe impl Send for Owner {}
-// SAFETY: as above.
+// SAFETY: what is shared is an atomic, in a page that is never unmapped.
 unsafe impl Sync for Owner {}
 
 impl Owner {
@@ -121,17 +122,17 @@ fn map() -> Result<*mut AtomicUsize, Errno> {
 
 /// # Safety
 ///
-/// As of the call.
+/// The mapping replaces none that is in use, and its memory is used as the arguments allow.
 #[cfg(target_arch = "s390x")]
 unsafe fn mmap(arguments: [usize; 6]) -> isize {
     // The kernel takes the address of the six (arch/s390/kernel/syscall.c).
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for the mapping; the kernel only reads the array.
     unsafe { abi::syscall1(nr::SYS_mmap, Word::from(arguments.as_ptr())) }
 }
 
 /// # Safety
 ///
-/// As of the call.
+/// The mapping replaces none that is in use, and its memory is used as the arguments allow.
 #[cfg(not(target_arch = "s390x"))]
 unsafe fn mmap(arguments: [usize; 6]) -> isize {
     // With 32-bit registers the offset, which is 0, counts pages; i386 has another mmap under the
@@ -148,6 +149,6 @@ unsafe fn mmap(arguments: [usize; 6]) -> isize {
     use nr::SYS_mmap2 as SYS_mmap;
 
     let [a, b, c, d, e, f] = arguments.map(Word::from);
-    // SAFETY: passed on.
+    // SAFETY: the caller vouches for the mapping.
     unsafe { abi::syscall6(SYS_mmap, a, b, c, d, e, f) }
 }

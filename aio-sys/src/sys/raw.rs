@@ -23,4 +23,4 @@
 //! assert!(parent >= 0);
 //! ```
 
-pub use crate::target::raw::*;
+pub use crate::sys::target::raw::*;

@@ -1,13 +1,15 @@
 //! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the
 //! write that was to be durable is not.
 
-use crate::target::uapi_of_arch::*;
-use crate::types::*;
+use crate::sys::target::uapi_of_arch::*;
+use crate::sys::types::*;
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
 
 macro_rules! flags {
-    ($(#[$doc:meta])* $name:ident: $bits:ty { $($(#[$flag_doc:meta])* $flag:ident = $value:expr;)* }) => {
+    ($(#[$doc:meta])* $name:ident: $bits:ty {
+        $($(#[$flag_doc:meta])* $flag:ident = $value:expr;)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
         #[repr(transparent)]
@@ -74,9 +76,11 @@ macro_rules! flags {
 }
 
 flags! {
-    /// How a read or a write is to be done: `RWF_*` of `include/uapi/linux/fs.h`, for [`iocb::aio_rw_flags`] alone.
+    /// How a read or a write is to be done: `RWF_*` of `include/uapi/linux/fs.h`, for
+    /// [`iocb::aio_rw_flags`] alone.
     ///
-    /// A flag that the kernel or the file does not support is `EOPNOTSUPP`, when the request is submitted.
+    /// A flag that the kernel or the file does not support is `EOPNOTSUPP`, when the request is
+    /// submitted.
     ///
     /// # Example: durable when its event arrives
     ///
@@ -92,9 +96,11 @@ flags! {
         HIPRI = RWF_HIPRI;
         /// The written data is on disk before the event, as with `O_DSYNC`. Since 4.7.
         DSYNC = RWF_DSYNC;
-        /// The written data and all of the file's metadata are on disk before the event, as with `O_SYNC`. Since 4.7.
+        /// The written data and all of the file's metadata are on disk before the event, as with
+        /// `O_SYNC`. Since 4.7.
         SYNC = RWF_SYNC;
-        /// Rather than block, the request ends in `EAGAIN`; `EOPNOTSUPP` where the file cannot do so. Since 4.13.
+        /// Rather than block, the request ends in `EAGAIN`; `EOPNOTSUPP` where the file cannot do
+        /// so. Since 4.13.
         NOWAIT = RWF_NOWAIT;
         /// At the end of the file, whatever the offset, as with `O_APPEND`. Since 4.16.
         APPEND = RWF_APPEND;
@@ -110,8 +116,8 @@ flags! {
 }
 
 flags! {
-    /// Which other fields of an [`iocb`] count: `IOCB_FLAG_*` of `include/uapi/linux/aio_abi.h`, for [`iocb::aio_flags`]
-    /// alone. The kernel ignores the bits that it does not know.
+    /// Which other fields of an [`iocb`] count: `IOCB_FLAG_*` of `include/uapi/linux/aio_abi.h`,
+    /// for [`iocb::aio_flags`] alone. The kernel ignores the bits that it does not know.
     ///
     /// ```
     /// use aio_sys::{IocbFlags, types::IOCB_FLAG_RESFD};
@@ -127,7 +133,8 @@ flags! {
 }
 
 flags! {
-    /// What a poll waits for, and what it found: `POLL*` of `include/uapi/asm-generic/poll.h`, as poll(2) has them.
+    /// What a poll waits for, and what it found: `POLL*` of `include/uapi/asm-generic/poll.h`, as
+    /// poll(2) has them.
     ///
     /// ```
     /// use aio_sys::PollEvents;

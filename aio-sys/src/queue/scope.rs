@@ -26,10 +26,13 @@
 //! - There is no version for async functions. A future can be forgotten while it is suspended, and
 //!   then nothing unwinds.
 
-use crate::engine::{Completion, Engine, Full, PollToken, Token};
-use crate::queue::Batch;
-use crate::types::*;
-use crate::{Errno, PollEvents, RwFlags, SetupError};
+use crate::aio::context::SetupError;
+use crate::queue::batch::Batch;
+use crate::queue::engine::{Engine, Transfer};
+use crate::queue::request::{Completion, Full, PollToken, Token};
+use crate::sys::errno::Errno;
+use crate::sys::flags::{PollEvents, RwFlags};
+use crate::sys::types::*;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -269,8 +272,8 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
         flags: RwFlags,
     ) -> Result<Token, Full<&'env mut [u8]>> {
         let buf = Borrowed::Exclusive(buf);
-        let queued =
-            self.0.engine().transfer(IOCB_CMD_PREAD, fd, buf, (offset, flags), Borrowed::address);
+        let wanted = Transfer { opcode: IOCB_CMD_PREAD, fd, offset, flags };
+        let queued = self.0.engine().transfer(wanted, buf, Borrowed::address);
         queued.map_err(|Full(buf)| match buf {
             Borrowed::Exclusive(buf) => Full(buf),
             Borrowed::Shared(_) => unreachable!("the buffer that was given"),
@@ -324,12 +327,8 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
         if self.free() == 0 {
             return Err(Full(bufs));
         }
-        self.vectored(
-            IOCB_CMD_PREADV,
-            fd,
-            bufs.into_iter().map(Borrowed::Exclusive),
-            (offset, flags),
-        )
+        let wanted = Transfer { opcode: IOCB_CMD_PREADV, fd, offset, flags };
+        self.vectored(wanted, bufs.into_iter().map(Borrowed::Exclusive))
     }
 
     /// Writes one buffer after the other; see [`Batch::writev`]. The completion gives them back in
@@ -362,18 +361,17 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
         if self.free() == 0 {
             return Err(Full(bufs));
         }
-        self.vectored(IOCB_CMD_PWRITEV, fd, bufs.into_iter().map(Borrowed::Shared), (offset, flags))
+        let wanted = Transfer { opcode: IOCB_CMD_PWRITEV, fd, offset, flags };
+        self.vectored(wanted, bufs.into_iter().map(Borrowed::Shared))
     }
 
-    /// There is a free slot. `lent` are exclusive if `opcode` is that of a read.
+    /// There is a free slot. `lent` are exclusive if `wanted` is a read.
     fn vectored<T>(
         &mut self,
-        opcode: u16,
-        fd: BorrowedFd<'fd>,
+        wanted: Transfer<'fd>,
         lent: impl Iterator<Item = Borrowed<'env>>,
-        place: (u64, RwFlags),
     ) -> Result<Token, Full<T>> {
-        let queued = self.0.engine().vectored(opcode, fd, lent.collect(), place, Borrowed::address);
+        let queued = self.0.engine().vectored(wanted, lent.collect(), Borrowed::address);
         queued.map_err(|Full(_)| unreachable!("there is a free slot"))
     }
 
@@ -404,8 +402,8 @@ impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
         flags: RwFlags,
     ) -> Result<Token, Full<&'env [u8]>> {
         let lent = Borrowed::Shared(buf);
-        let queued =
-            self.0.engine().transfer(IOCB_CMD_PWRITE, fd, lent, (offset, flags), Borrowed::address);
+        let wanted = Transfer { opcode: IOCB_CMD_PWRITE, fd, offset, flags };
+        let queued = self.0.engine().transfer(wanted, lent, Borrowed::address);
         queued.map_err(|_| Full(buf))
     }
 }
