@@ -1,4 +1,4 @@
-//! The example `aiocp`, as its users meet it: what needs no root. `ci/aiocp` has the rest, on file
+//! The example `aiocp`, as its users meet it: what needs no root. `ci/check/aiocp` has the rest, on file
 //! systems of its own.
 
 #[path = "common/example.rs"]
