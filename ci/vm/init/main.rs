@@ -169,11 +169,8 @@ fn run(program: &Vector<'_>, environment: &Vector<'_>) -> Option<()> {
     }
     let mut status: c_int = 0;
     // SAFETY: the kernel writes `status`.
-    check(
-        unsafe { raw::wait4(child as i32, &raw mut status, WALL, ptr::null_mut()) },
-        b"wait4",
-        path,
-    )?;
+    let ended = unsafe { raw::wait4(child as i32, &raw mut status, WALL, ptr::null_mut()) };
+    check(ended, b"wait4", path)?;
     let (signal, exit) = (status & 0x7f, status >> 8 & 0xff);
     print(b"init: ");
     print(path.to_bytes());
