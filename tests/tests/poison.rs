@@ -1,6 +1,6 @@
 //! The stubs under an emulator whose kernel destroys every register that the contract lets it: what
-//! the compiler keeps across a system call is there afterwards. `ci/oracle/poison` has the emulator, and
-//! runs this.
+//! the compiler keeps across a system call is there afterwards. `ci/oracle/poison` has the
+//! emulator, and runs this.
 
 use aio_codegen::tables::{Failure, Tables, Told};
 use aio_tests::shim::{self, MOST_ARGUMENTS, Way, ways, with_option, without};
