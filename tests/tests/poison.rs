@@ -1,6 +1,6 @@
 //! The stubs under an emulator whose kernel destroys every register that the contract lets it: what
-//! the compiler keeps across a system call is there afterwards. `ci/poison` has the emulator, and
-//! runs this.
+//! the compiler keeps across a system call is there afterwards. `ci/oracle/poison` has the
+//! emulator, and runs this.
 
 use aio_codegen::tables::{Failure, Tables, Told};
 use aio_tests::shim::{self, MOST_ARGUMENTS, Way, ways, with_option, without};
@@ -280,7 +280,7 @@ impl Emulator {
         let Ok(command) = std::env::var("AIO_UNICORN") else {
             skip(
                 "stubs with poisoned registers",
-                "AIO_UNICORN names no Python that has Unicorn; ci/poison does",
+                "AIO_UNICORN names no Python that has Unicorn; ci/oracle/poison does",
             );
             return None;
         };

@@ -208,10 +208,10 @@ fn entry_points_of_the_old_convention() {
 }
 
 /// How the calls with 64-bit arguments lie in the registers. Who says so: the compilers that
-/// ci/pairs asks, for entry points that take them whole; and the kernel's own declarations where it
-/// takes halves or a dummy by hand (`arch/x86/kernel/sys_ia32.c`,
-/// `arch/powerpc/kernel/sys_ppc32.c`, `arch/parisc/kernel/sys_parisc.c`, `arch/sh/kernel/sys_sh32.
-/// c`, `arch/arm/kernel/sys_arm.c`, `arch/hexagon/kernel/syscalltab.c`).
+/// ci/oracle/pairs asks, for entry points that take them whole; and the kernel's own declarations
+/// where it takes halves or a dummy by hand (`arch/x86/kernel/sys_ia32.c`,
+/// `arch/powerpc/kernel/sys_ppc32.c`, `arch/parisc/kernel/sys_parisc.c`,
+/// `arch/sh/kernel/sys_sh32.c`, `arch/arm/kernel/sys_arm.c`, `arch/hexagon/kernel/syscalltab.c`).
 const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
     (
         "pread64",
