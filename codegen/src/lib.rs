@@ -7,6 +7,8 @@
 mod ctype;
 pub mod emit;
 mod error;
+pub mod lower;
+mod quoted;
 pub mod tables;
 pub mod version;
 

@@ -302,7 +302,7 @@ fn complete(
 ) -> Result<(), Error> {
     let (before, before_bare) = (facts.prototypes()?, facts.bare()?);
     let linux = facts.prototypes_of()?;
-    let newer = read.iter().any(|(_, table)| table.linux >= linux);
+    let newer = read.iter().any(|(_, table)| table.linux >= *linux);
     // Where the committed tables have the definition of an ABI's entry point.
     let place = |entry: &str, abi: &Abi| {
         let assembly = before_bare

@@ -101,8 +101,10 @@ impl<'d> Block<'d> {
     fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let kind = value.get_ref().type_str();
         let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        self.document
-            .refuse(value.span().start, format!("`{key}` must be {wanted}, and is {article} {kind}"));
+        self.document.refuse(
+            value.span().start,
+            format!("`{key}` must be {wanted}, and is {article} {kind}"),
+        );
     }
 
     pub(crate) fn string(&self, key: &str) -> String {
@@ -186,27 +188,28 @@ impl<'d> Block<'d> {
     /// An array of tables; a missing key is an empty one.
     pub(crate) fn list<T>(&self, key: &str, mut read: impl FnMut(&Block<'_>) -> T) -> Vec<T> {
         let mut list = Vec::new();
-        if !self.has(key) {
-            return list;
-        }
-        let Some(value) = self.value(key) else { return list };
-        match value.get_ref().as_array() {
-            Some(array) => {
-                if let Some(item) = array.get(MOST_ITEMS) {
-                    self.document.refuse(
-                        item.span().start,
-                        format!("`{key}` has more than {MOST_ITEMS} items"),
-                    );
-                }
-                for item in array.iter().take(MOST_ITEMS) {
-                    if let Some(block) = self.inner(key, item) {
-                        list.push(read(&block));
-                    }
-                }
+        for item in self.items(key) {
+            if let Some(block) = self.inner(key, item) {
+                list.push(read(&block));
             }
-            None => self.mismatch(key, value, "an array of tables"),
         }
         list
+    }
+
+    fn items(&self, key: &str) -> &'d [Spanned<DeValue<'d>>] {
+        if !self.has(key) {
+            return &[];
+        }
+        let Some(value) = self.value(key) else { return &[] };
+        let Some(array) = value.get_ref().as_array() else {
+            self.mismatch(key, value, "an array of tables");
+            return &[];
+        };
+        if let Some(item) = array.get(MOST_ITEMS) {
+            let what = format!("`{key}` has more than {MOST_ITEMS} items");
+            self.document.refuse(item.span().start, what);
+        }
+        &array[..array.len().min(MOST_ITEMS)]
     }
 
     fn inner(&self, key: &str, value: &'d Spanned<DeValue<'d>>) -> Option<Block<'d>> {
