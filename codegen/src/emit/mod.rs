@@ -1,5 +1,5 @@
-//! The printers: text from what [`lower`](crate::lower) made of the tables. They are pure functions,
-//! cannot fail, and know no convention.
+//! The printers: text from what [`lower`](crate::lower) made of the tables. They are pure
+//! functions, cannot fail, and know no convention.
 
 #[cfg(feature = "all-abis")]
 mod abis;

@@ -119,7 +119,7 @@ pub(super) fn join(
     }
     let missing = may_be_missing(root)?;
     let known = |entry: &str| definitions.contains_key(entry) || missing.contains_key(entry);
-    let uses = uses(facts, &absent, read, &architectures, known);
+    let uses = uses(facts, absent, read, &architectures, known);
 
     let mut kbuild = Kbuild::new(root);
     let entries: BTreeSet<&str> = uses.iter().map(|used| used.entry).collect();

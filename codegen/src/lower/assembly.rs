@@ -1,5 +1,6 @@
 //! What the stubs for C are printed from: a convention, and for the `.S` file the lines of each
-//! function, which move the arguments from where a C function finds them to where a call wants them.
+//! function, which move the arguments from where a C function finds them to where a call wants
+//! them.
 
 use super::Stub;
 use crate::Error;

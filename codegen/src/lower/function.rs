@@ -11,8 +11,8 @@ fn definitions<'p>(prototypes: &'p [Prototype], entry: &str) -> &'p [Prototype] 
     &rest[..count]
 }
 
-/// The prototype of an entry point on an ABI, if it is one and only one. The prototypes are in order
-/// of their entry points, as [`Tables::prototypes`](crate::Tables::prototypes) has them.
+/// The prototype of an entry point on an ABI, if it is one and only one. The prototypes are in
+/// order of their entry points, as [`Tables::prototypes`](crate::Tables::prototypes) has them.
 pub fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<&'p Prototype> {
     let mut first: Option<&Prototype> = None;
     for prototype in definitions(prototypes, entry) {

@@ -159,8 +159,8 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
 /// The calls that have one number.
 type Same<'c, 't> = Vec<&'c Call<'t>>;
 
-/// The runs of an ABI's numbers: the first number, and the calls that each has: the table's own, then
-/// its aliases.
+/// The runs of an ABI's numbers: the first number, and the calls that each has: the table's own,
+/// then its aliases.
 fn runs_of<'c, 't>(calls: &'c [Call<'t>]) -> Vec<(u32, Vec<Same<'c, 't>>)> {
     let mut taken: BTreeMap<u32, Same<'_, '_>> = BTreeMap::new();
     for call in calls {

@@ -78,7 +78,7 @@ impl<'d> Block<'d> {
     }
 
     /// The keys in the order of the file.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "cli"))]
     pub(crate) fn keys(&self) -> Vec<String> {
         let mut keys: Vec<_> =
             self.table.keys().map(|key| (key.span().start, key.get_ref().to_string())).collect();

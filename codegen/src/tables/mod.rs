@@ -1,9 +1,11 @@
 //! The tables: read, and as Rust values.
 
+mod calls;
 mod document;
 mod model;
 mod read;
 
+pub use calls::Call;
 pub use model::*;
 
 use crate::Error;
@@ -334,7 +336,8 @@ mod tests {
             table(&format!(
                 "{head}syscalls = [\n  {{ nr = 1, tag = \"a\", nmae = \"exit\" }},\n]\n"
             )),
-            "sh.toml:5: unknown key `nmae`; the keys here are nr, tag, name, entry, compat, noreturn"
+            "sh.toml:5: unknown key `nmae`; the keys here are nr, tag, name, entry, compat, \
+             noreturn"
         );
         assert_eq!(
             table(&format!(

@@ -1,5 +1,5 @@
-//! A block of a TOML file as the value of `model` that it means. A closed set of keys and words, and
-//! what has to hold between them.
+//! A block of a TOML file as the value of `model` that it means: a closed set of keys and words,
+//! and what has to hold between them.
 
 use super::document::Block;
 use super::model::*;
@@ -298,13 +298,16 @@ impl Convention {
             )
         } else if self.stack.is_none() && arguments.len() < MOST_ARGUMENTS {
             Some(format!(
-                "`arguments` has {}, and a call may have {MOST_ARGUMENTS}: name the others, or `stack`",
+                "`arguments` has {}, and a call may have {MOST_ARGUMENTS}: name the others, or \
+                 `stack`",
                 arguments.len()
             ))
         } else if let Some(other) = unnameable.iter().find(|register| !known(register)) {
             Some(format!("`{other}` is unnameable, and neither `number` nor one of `arguments`"))
         } else if unnameable.is_empty() != load.is_empty() && self.address.is_empty() {
-            Some("`load` says how an unnameable register gets its value, and is empty where there is none".to_owned())
+            let what = "`load` says how an unnameable register gets its value, and is empty where \
+                        there is none";
+            Some(what.to_owned())
         } else if !load.is_empty() && !has(load, "{register}") {
             Some("`load` does not say `{register}`".to_owned())
         } else if !load.is_empty()
