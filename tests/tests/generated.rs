@@ -2,7 +2,7 @@
 //! to.
 
 use aio_codegen::tables::Asm;
-use aio_codegen::{Tables, emit};
+use aio_codegen::{Tables, emit, lower};
 use aio_tests::root;
 use std::fs;
 use std::process::Command;
@@ -34,14 +34,14 @@ fn the_committed_copies_are_what_the_tables_give() {
     let tables = Tables::embedded().unwrap();
     let mut expected = vec!["abis.rs".to_owned(), "calls.rs".to_owned(), "target.rs".to_owned()];
     assert!(
-        committed("abis.rs") == emit::abis(&tables).unwrap(),
+        committed("abis.rs") == emit::abis(&lower::lookup(&tables).unwrap()),
         "abis.rs: run `cargo codegen emit`"
     );
     assert!(committed("target.rs") == emit::choice(&tables), "target.rs: run `cargo codegen emit`");
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         let name = format!("{}.rs", abi.name);
         assert!(
-            committed(&name) == emit::target(&tables, abi).unwrap(),
+            committed(&name) == emit::target(&lower::target(&tables, abi).unwrap()),
             "{name}: run `cargo codegen emit`"
         );
         expected.push(name);

@@ -3,7 +3,7 @@
 
 use aio_codegen::report::coverage;
 use aio_codegen::tables::{Abi, Prototype, Why};
-use aio_codegen::{Tables, emit};
+use aio_codegen::{Tables, emit, lower};
 use std::collections::BTreeSet;
 
 fn embedded() -> Tables {
@@ -51,7 +51,11 @@ fn no_abi_is_left_between_variants() {
             if variants
                 .any(|variant| variant.abis.as_ref().is_some_and(|abis| abis.contains(&abi.name)))
             {
-                assert!(emit::prototype(&prototypes, abi, entry).is_some(), "{} {entry}", abi.name);
+                assert!(
+                    lower::prototype(&prototypes, abi, entry).is_some(),
+                    "{} {entry}",
+                    abi.name
+                );
             }
         }
     }
@@ -60,7 +64,7 @@ fn no_abi_is_left_between_variants() {
 /// The arguments of an entry point on an ABI.
 fn arguments(prototypes: &[Prototype], abi: &Abi, entry: &str) -> Vec<String> {
     let found =
-        emit::prototype(prototypes, abi, entry).unwrap_or_else(|| panic!("{} {entry}", abi.name));
+        lower::prototype(prototypes, abi, entry).unwrap_or_else(|| panic!("{} {entry}", abi.name));
     found.args.iter().map(|(_, name)| name.clone()).collect()
 }
 
@@ -71,7 +75,7 @@ fn absent_calls_have_prototypes() {
     let prototypes = tables.prototypes().unwrap();
     for absent in tables.absent().unwrap() {
         for abi in &absent.abis {
-            let found = emit::prototype(&prototypes, tables.abi(abi).unwrap(), &absent.entry);
+            let found = lower::prototype(&prototypes, tables.abi(abi).unwrap(), &absent.entry);
             assert!(found.is_some(), "{abi} {}", absent.entry);
         }
     }
@@ -120,7 +124,7 @@ fn variants_are_the_architecture_s() {
 /// Whether a call may be missing, against what Kconfig's help texts say of it.
 #[test]
 fn what_may_be_missing_says_when() {
-    let prototypes = embedded().prototypes().unwrap();
+    let prototypes = embedded().prototypes().unwrap().to_vec();
     let optional = |entry: &str| {
         let mut found = prototypes.iter().filter(|prototype| prototype.entry == entry);
         found.next().unwrap_or_else(|| panic!("{entry}")).optional.clone()
@@ -148,7 +152,7 @@ fn what_may_be_missing_says_when() {
 /// arch/*/Kconfig.
 #[test]
 fn what_no_configuration_builds() {
-    let bare = embedded().bare().unwrap();
+    let bare = embedded().bare().unwrap().to_vec();
     let unbuilt = |entry: &str, abi: &str| {
         bare.iter().any(|bare| {
             bare.why == Why::NotBuilt
@@ -197,7 +201,7 @@ fn entry_points_of_the_old_convention() {
     assert_eq!(own.len(), 19);
     for entry in own {
         let prototype =
-            emit::prototype(&prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
+            lower::prototype(&prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
         let sources = ["arch/arm/kernel/sys_oabi-compat.c", "arch/arm/kernel/entry-common.S"];
         assert!(sources.contains(&prototype.source.as_str()), "{entry}");
         assert!(prototype.abis.as_ref().is_none_or(|abis| !abis.contains(&arm.name)), "{entry}");
@@ -369,7 +373,7 @@ fn registers_are_laid_out_as_the_abi_wants() {
                 let calls = abi.calls(&table);
                 let call = calls.iter().find(|call| call.name == *name);
                 let call = call.unwrap_or_else(|| panic!("{} has no {name}", abi.name));
-                let registers = emit::registers(&prototypes, abi, call).unwrap_or_default();
+                let registers = lower::registers(&prototypes, abi, call).unwrap_or_default();
                 assert_eq!(registers.join(", "), *expected, "{} {name}", abi.name);
             }
         }
@@ -382,7 +386,7 @@ fn the_emitted_calls_are_laid_out_as_the_abi_wants() {
     let tables = embedded();
     let mut seen = 0;
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
-        let text = emit::target(&tables, abi).unwrap();
+        let text = emit::target(&lower::target(&tables, abi).unwrap());
         let word = |register: &str| match register.split_once('[') {
             Some((name, half)) => format!("Word::halves({name} as u64)[{half}"),
             None => format!("Word::from({register})"),
@@ -419,11 +423,11 @@ fn halves_that_the_kernel_joins_are_in_memory_order() {
         let table = tables.table(&abi.table).unwrap();
         for call in abi.calls(&table) {
             let (Some(entry), Some(registers)) =
-                (call.entry, emit::registers(&prototypes, abi, &call))
+                (call.entry, lower::registers(&prototypes, abi, &call))
             else {
                 continue;
             };
-            let Some(own) = emit::prototype(&prototypes, abi, entry)
+            let Some(own) = lower::prototype(&prototypes, abi, entry)
                 .filter(|own| own.args.len() == registers.len())
             else {
                 continue;

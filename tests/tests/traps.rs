@@ -12,7 +12,7 @@ fn embedded() -> Tables {
 }
 
 fn rows(table: &str) -> Vec<Row> {
-    embedded().table(table).unwrap().rows
+    embedded().table(table).unwrap().rows.clone()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn trap_2_columns_may_be_missing_or_say_nothing() {
             .any(|row| [&row.entry, &row.compat].into_iter().flatten().any(|symbol| symbol == "-"))
     }));
 
-    let table = imported(&Tree::new(), &["i386"]).table("i386").unwrap();
+    let table = imported(&Tree::new(), &["i386"]).table("i386").unwrap().clone();
     let expected = |nr, name: &str, entry: Option<&str>, compat: Option<&str>, noreturn| Row {
         nr,
         tag: "i386".into(),
@@ -67,7 +67,7 @@ fn trap_2_columns_may_be_missing_or_say_nothing() {
             expected(245, "io_setup", Some("sys_io_setup"), Some("compat_sys_io_setup"), false),
         ]
     );
-    let table = imported(&Tree::linux_6_12(), &["s390-31bit"]).table("s390-31bit").unwrap();
+    let table = imported(&Tree::linux_6_12(), &["s390-31bit"]).table("s390-31bit").unwrap().clone();
     assert_eq!(table.rows[0].compat.as_deref(), Some("sys_time32"));
     assert_eq!((table.rows[0].entry.as_deref(), table.rows[1].compat.as_deref()), (None, None));
 }
@@ -156,7 +156,7 @@ fn trap_5_no_tag_begins_like_another() {
         let mut tags: BTreeSet<String> =
             rows(&source.name).into_iter().map(|row| row.tag).collect();
         tags.extend(
-            tables.table(&source.name).unwrap().takes.into_iter().flat_map(|taker| taker.tags),
+            tables.table(&source.name).unwrap().takes.iter().flat_map(|taker| taker.tags.clone()),
         );
         assert!(!tags.is_empty());
         for tag in &tags {

@@ -8,7 +8,7 @@ use crate::report::explain;
 use crate::source::files;
 use crate::tables::Abi;
 use crate::term::plain;
-use crate::{Error, Tables, emit, export, import, store};
+use crate::{Error, Tables, emit, export, import, lower, store};
 use clap::builder::{Resettable, StyledStr};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -288,9 +288,9 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let tables = store::chosen(tables)?;
             let abi = abi(&tables, &name)?;
             print(&match language {
-                None => emit::target(&tables, abi)?,
-                Some(Language::C) => emit::c(abi)?,
-                Some(Language::Asm) => emit::asm(&tables, abi)?,
+                None => emit::target(&lower::target(&tables, abi)?),
+                Some(Language::C) => emit::c(&lower::c(abi)?),
+                Some(Language::Asm) => emit::asm(&lower::assembly(&tables, abi)?),
             })?;
         }
         Verb::Emit { abi: None, check, tables, .. } => {

@@ -119,7 +119,7 @@ pub(super) fn join(
     }
     let missing = may_be_missing(root)?;
     let known = |entry: &str| definitions.contains_key(entry) || missing.contains_key(entry);
-    let uses = uses(facts, &absent, read, &architectures, known);
+    let uses = uses(facts, absent, read, &architectures, known);
 
     let mut kbuild = Kbuild::new(root);
     let entries: BTreeSet<&str> = uses.iter().map(|used| used.entry).collect();
@@ -302,7 +302,7 @@ fn complete(
 ) -> Result<(), Error> {
     let (before, before_bare) = (facts.prototypes()?, facts.bare()?);
     let linux = facts.prototypes_of()?;
-    let newer = read.iter().any(|(_, table)| table.linux >= linux);
+    let newer = read.iter().any(|(_, table)| table.linux >= *linux);
     // Where the committed tables have the definition of an ABI's entry point.
     let place = |entry: &str, abi: &Abi| {
         let assembly = before_bare

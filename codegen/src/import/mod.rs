@@ -299,7 +299,7 @@ fn errno_set(root: &Path, arch: &str, before: &[ErrnoSet]) -> Result<ErrnoSet, E
 fn errnos(root: &Path, linux: &Version, facts: &Tables) -> Result<String, Error> {
     let (before, mut sets) = (facts.errno_sets()?, Vec::<ErrnoSet>::new());
     for arch in archs(root, facts) {
-        let found = errno_set(root, arch, &before)?;
+        let found = errno_set(root, arch, before)?;
         match sets.iter_mut().find(|set| set.source == found.source) {
             Some(set) => set.archs.extend(found.archs),
             None => sets.push(found),
