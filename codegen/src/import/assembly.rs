@@ -1,7 +1,7 @@
 //! Entry points that assembly defines: an architecture's `.S` files, and C macros that make stubs.
 
 use super::c::text::{LONGEST, is_word, parentheses};
-use super::tbl::is_name;
+use super::tbl::is_symbol;
 use crate::Error;
 use crate::source::Source;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -130,7 +130,7 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
             behind = first(label);
             found.extend(behind.then(|| (line, label.to_owned(), String::new())));
         } else if let (Some(used), Some(argument)) =
-            (macros.get(word), words.next().filter(|name| is_name(name)))
+            (macros.get(word), words.next().filter(|name| is_symbol(name)))
         {
             behind &= used.labels.is_empty();
             let filled = |text: &String| text.replace('\\', argument);

@@ -5,7 +5,7 @@ pub(super) mod constants;
 pub(super) mod installed;
 pub(super) mod names;
 
-use super::c::cpp::Unit;
+use super::c::Unit;
 use crate::Error;
 use crate::source::{Doubt, Source};
 use crate::tables::Abi;
