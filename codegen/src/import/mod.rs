@@ -56,7 +56,7 @@ pub fn tree(source: &Source, facts: &Tables, only: &[String]) -> Result<Files, E
         out.push((format!("{}.toml", table.name), render::table(found)));
     }
     if wanted("prototypes") {
-        let (found, bare) = entries::join(source, facts, &read)?;
+        let (found, bare) = entries::join(&tree, &read)?;
         let tables: Vec<&str> = read.iter().map(|(table, _)| table.name.as_str()).collect();
         let text = render::prototypes(&tree.linux, &tables, &found, &bare);
         out.push(("prototypes.toml".to_owned(), text));
