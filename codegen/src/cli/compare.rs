@@ -1,6 +1,7 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::{Outcome, abi, print};
+use super::print::print;
+use super::{Outcome, abi};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
 use crate::source::Source;
@@ -28,9 +29,11 @@ use std::path::{Path, PathBuf};
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  cargo codegen diff --linux ~/src/linux                      what an import of that kernel would change
+  cargo codegen diff --linux ~/src/linux                      \
+what an import of that kernel would change
   cargo codegen diff --linux ~/src/linux-6.12 --linux ~/src/linux
-  cargo codegen diff --headers /usr/include/x86_64-linux-gnu  which calls this machine's C programs lack
+  cargo codegen diff --headers /usr/include/x86_64-linux-gnu  \
+which calls this machine's C programs lack
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386
   cargo codegen diff --linux ~/src/linux --json | jq '.abis[] | select(.abi == \"x32\").changes'"
 )]
@@ -134,9 +137,9 @@ pub struct Said {
 pub fn compared(old: Given, new: Given, only: &[String], json: bool) -> Result<Said, Error> {
     let (old, new) = (side(old)?, side(new)?);
     let found = compare(&old, &new, only)?;
-    let print = if json { diff::json } else { diff::text };
+    let text = if json { diff::json } else { diff::text };
     let differs = found.iter().any(AbiDiff::differs);
-    Ok(Said { text: print(&old, &new, &found), differs })
+    Ok(Said { text: text(&old, &new, &found), differs })
 }
 
 /// What `check` prints of the tables and what they are checked against.

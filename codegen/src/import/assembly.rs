@@ -168,8 +168,10 @@ mod tests {
 
     #[test]
     fn assembler_defines_symbols() {
-        let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\nSYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
-                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\n\
+        let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\n\
+            SYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
+                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\n\
+                    ENTRY_CFI(sys_\\name\\()_wrapper)\n\
                     alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
         let wanted = BTreeSet::from([
             "a",

@@ -35,7 +35,8 @@ fn texts(unit: &Unit) -> Vec<&str> {
 #[test]
 fn lines_are_joined_and_comments_are_blanks() {
     let unit = unit(
-        "a \\\r\n  b/* x\r\n y */c // d \\\n e\n\"/* no */\" '\\'' '\"' /* \" */ z\n\n  / 2 //\n/\\\n* gone */w\n",
+        "a \\\r\n  b/* x\r\n y */c // d \\\n e\n\"/* no */\" '\\'' '\"' /* \" */ z\n\n  / 2 //\n\
+         /\\\n* gone */w\n",
     );
     assert_eq!(texts(&unit), ["a   b c", "\"/* no */\" '\\'' '\"'   z", "/ 2", "w"]);
     assert_eq!(unit.lines.iter().map(|line| line.line).collect::<Vec<_>>(), [1, 5, 7, 8]);
@@ -106,7 +107,8 @@ fn a_macro_has_its_body_comment_and_place() {
 
 #[test]
 fn one_branch_of_a_conditional_is_live() {
-    let text = "#if A\n1\n#if B\n2\n#endif\n#elif B\n3\n#elifdef C\n4\n#elifndef D\n5\n#else\n6\n#endif /* A */";
+    let text = "#if A\n1\n#if B\n2\n#endif\n#elif B\n3\n#elifdef C\n4\n#elifndef D\n5\n#else\n6\n\
+        #endif /* A */";
     let lines = |names: &[&str]| {
         let predefined: Vec<_> = names.iter().map(|name| (*name, "1")).collect();
         texts(&with(text, &predefined, &[]).unwrap()).join("")
@@ -154,14 +156,16 @@ fn an_unbalanced_conditional_names_its_line() {
 fn conditions_are_those_of_c() {
     for yes in [
         "1 + 2 * 3 == 7 && 10 - 4 - 3 == 3 && 7 / 2 * 2 == 6 && -7 / 2 == -3 && -7 % 4 == -3",
-        "(1 << 4 | 1) == 0x11 && (0x3c & ~0x0cU) == 0x30 && (5 ^ 1) == 4 && -8 >> 1 == -4 && 010 == 8 && 0b11 == 3",
+        "(1 << 4 | 1) == 0x11 && (0x3c & ~0x0cU) == 0x30 && (5 ^ 1) == 4 && -8 >> 1 == -4 && 010 \
+         == 8 && 0b11 == 3",
         "!0 && !!7 && ~0 == -1 && - -1 == 1 && +1",
         "0 ? 0 : 1 ? 2 : 3",
         "1 || 1 / 0 || (0 && 1 << 64)",
         "1 ? 1 : 1 % 0",
         "-1 > 0U && -1 == 0xffffffffffffffff && -1 < 0xffffffff && 18446744073709551615u == -1",
         "(0 ? 0u : -1) > 0",
-        "'a' == 97 && '\\n' == 10 && '\\0' == 0 && '\\'' == 39 && 'ab' == 0x6162 && '/' * '*' == 1974",
+        "'a' == 97 && '\\n' == 10 && '\\0' == 0 && '\\'' == 39 && 'ab' == 0x6162 && '/' * '*' == \
+         1974",
         "1 << 31 > 0 && 1ULL << 63 && 3lu < 4Ll",
         "NONE == 0 && !defined NONE && !defined(NONE) && !defined ( NONE )",
     ] {

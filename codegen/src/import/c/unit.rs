@@ -430,7 +430,8 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
         };
         let Some((params, body)) = parsed.filter(|_| !name.is_empty()) else {
             let what = format!(
-                "`{text}` cannot be defined; write a name and, in parentheses, at most 256 parameters"
+                "`{text}` cannot be defined; write a name and, in parentheses, at most 256 \
+                 parameters"
             );
             return Err(Error::at(&**file, line, what));
         };
