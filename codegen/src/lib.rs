@@ -19,15 +19,17 @@ mod export;
 #[cfg(all(fuzzing, feature = "cli"))]
 pub mod fuzzing;
 #[cfg(feature = "cli")]
-mod import;
+pub mod import;
 #[cfg(feature = "cli")]
 pub mod report;
 #[cfg(feature = "cli")]
-mod source;
+pub mod source;
 #[cfg(feature = "cli")]
-mod store;
+pub mod store;
 #[cfg(feature = "cli")]
 mod term;
+#[cfg(all(feature = "cli", any(test, feature = "testing")))]
+pub mod testing;
 
 pub use error::{Error, Place};
 pub use tables::Tables;

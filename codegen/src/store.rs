@@ -2,8 +2,11 @@
 //! tool itself, or in memory.
 
 use crate::report::{coverage, readme::readme};
-use crate::source::files;
+use crate::source::{Source, disk};
 use crate::{Error, Tables, emit, import, lower};
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where the repository keeps its tables, and below it those that `import` writes.
@@ -80,7 +83,7 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
     for &(name, text) in aio_tables::BY_HAND {
         let path = directory.join(name);
         found.push(match path.symlink_metadata().is_ok() {
-            true => (name.to_owned(), path.display().to_string(), files::read(&path)?.into()),
+            true => (name.to_owned(), path.display().to_string(), disk::read(&path)?.into()),
             false => (name.to_owned(), format!("{TABLES}/{name}"), text.into()),
         });
     }
@@ -97,7 +100,7 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
         } else if let Some((_, text)) = newer.iter().find(|(newer, _)| *newer == name) {
             found.push((name, path.display().to_string(), text.clone().into()));
         } else if path.symlink_metadata().is_ok() {
-            found.push((name, path.display().to_string(), files::read(&path)?.into()));
+            found.push((name, path.display().to_string(), disk::read(&path)?.into()));
         }
     }
     if found.len() == aio_tables::BY_HAND.len() {
@@ -110,7 +113,10 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
 }
 
 /// Tables that are in no directory, beside those written by hand; `shown` is where they come from.
-pub(crate) fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Tables, Error> {
+///
+/// # Errors
+/// The tables written by hand cannot be read.
+pub fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Tables, Error> {
     let by_hand = aio_tables::BY_HAND
         .iter()
         .map(|&(name, text)| (name.to_owned(), format!("{TABLES}/{name}"), text.into()));
@@ -124,7 +130,7 @@ pub(crate) fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Ta
 /// them. An import that would lose a table or an ABI is refused.
 pub(crate) fn update(
     root: &Path,
-    tree: &Path,
+    tree: &Source,
     all: bool,
     imported: Vec<(String, String)>,
 ) -> Result<Vec<(String, String)>, Error> {
@@ -156,7 +162,10 @@ pub(crate) fn readable(directory: &Path, imported: &[(String, String)]) -> Resul
 }
 
 /// What an import that brings tables and prototypes reports of the entry points.
-pub(crate) fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
+///
+/// # Errors
+/// What was imported cannot be read.
+pub fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
     if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
         return Ok(None);
     }
@@ -173,7 +182,46 @@ pub(crate) fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         copies.push((place(&abi.name), emit::target(&lower::target(tables, abi)?)));
     }
-    let text = readme(tables, &files::read(&root.join("README.md"))?)?;
+    let text = readme(tables, &disk::read(&root.join("README.md"))?)?;
     copies.push(("README.md".to_owned(), text));
     Ok(copies)
+}
+
+/// Writes the files that differ into a directory and returns their names: each to a temporary file
+/// first, and none renamed before all are written.
+pub(crate) fn replace(directory: &Path, files: &[(String, String)]) -> Result<Vec<String>, Error> {
+    let wrong = |path: &Path, what: String| {
+        Error::in_file(path.display().to_string(), format!("cannot be written: {what}"))
+    };
+    let failed = |error: std::io::Error| wrong(directory, error.to_string());
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = directory.join(name);
+        let parent = path.parent().unwrap_or(directory);
+        fs::create_dir_all(parent).map_err(failed)?;
+        // Whoever opens a named pipe waits until somebody writes to it.
+        match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => return Err(wrong(&path, "it is a folder".to_owned())),
+            Ok(there) if !there.is_file() => {
+                return Err(wrong(&path, "it is no regular file".to_owned()));
+            }
+            _ => {}
+        }
+        if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+            continue;
+        }
+        let mut temporary = tempfile::Builder::new()
+            .prefix(".")
+            .permissions(fs::Permissions::from_mode(0o644))
+            .tempfile_in(parent)
+            .map_err(failed)?;
+        temporary.as_file_mut().write_all(text.as_bytes()).map_err(failed)?;
+        written.push((temporary, path, name.clone()));
+    }
+    let mut names = Vec::new();
+    for (temporary, path, name) in written {
+        temporary.persist(&path).map_err(|error| failed(error.error))?;
+        names.push(name);
+    }
+    Ok(names)
 }

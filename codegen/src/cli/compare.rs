@@ -1,8 +1,10 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::{Outcome, abi, print};
+use super::print::print;
+use super::{Outcome, abi};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
+use crate::source::Source;
 use crate::store::{committed, in_memory, whole};
 use crate::{Error, Tables, import};
 use clap::error::ErrorKind;
@@ -27,9 +29,11 @@ use std::path::{Path, PathBuf};
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  cargo codegen diff --linux ~/src/linux                      what an import of that kernel would change
+  cargo codegen diff --linux ~/src/linux                      \
+what an import of that kernel would change
   cargo codegen diff --linux ~/src/linux-6.12 --linux ~/src/linux
-  cargo codegen diff --headers /usr/include/x86_64-linux-gnu  which calls this machine's C programs lack
+  cargo codegen diff --headers /usr/include/x86_64-linux-gnu  \
+which calls this machine's C programs lack
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386
   cargo codegen diff --linux ~/src/linux --json | jq '.abis[] | select(.abi == \"x32\").changes'"
 )]
@@ -82,35 +86,75 @@ pub(super) struct Check {
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
     let Sources { first, second } = args.sources;
-    let side = |(kind, folder): (Kind, PathBuf)| side(kind, &folder, args.arch.as_deref());
+    let side = |(kind, folder): (Kind, PathBuf)| given(kind, &folder, args.arch.as_deref());
     let (old, new) = match second {
         Some(second) => (side(first)?, side(second)?),
         None => (committed_side()?, side(first)?),
     };
-    let found = compare(&old, &new, &args.abi)?;
-    print(&if args.json {
-        diff::json(&old, &new, &found)
-    } else {
-        diff::text(&old, &new, &found)
-    })?;
-    Ok(Outcome::differs(found.iter().any(AbiDiff::differs)))
+    told(compared(old, new, &args.abi, args.json)?)
 }
 
 pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     let theirs = match (&args.linux, &args.headers) {
-        (Some(folder), _) => side(Kind::Linux, folder, None)?,
-        (None, Some(folder)) => side(Kind::Headers, folder, args.arch.as_deref())?,
+        (Some(folder), _) => given(Kind::Linux, folder, None)?,
+        (None, Some(folder)) => given(Kind::Headers, folder, args.arch.as_deref())?,
         (None, None) => return Err(Error::plain("give --linux DIR or --headers DIR")),
     };
     let ours =
-        args.tables.map_or_else(committed_side, |folder| side(Kind::Tables, &folder, None))?;
-    let found = compare(&ours, &theirs, &args.abi)?;
+        args.tables.map_or_else(committed_side, |folder| given(Kind::Tables, &folder, None))?;
+    told(checked(ours, theirs, &args.abi)?)
+}
+
+fn told(said: Said) -> Result<Outcome, Error> {
+    print(&said.text)?;
+    Ok(Outcome::differs(said.differs))
+}
+
+/// A side of a comparison, before it is compared.
+pub enum Given {
+    /// Imported tables, and what messages call them.
+    Tables(String, Box<Tables>),
+    /// A kernel tree.
+    Linux(Source),
+    /// Installed headers, and the kernel's name of their architecture where the path does not say
+    /// it.
+    Headers(Source, Option<String>),
+}
+
+/// What a subcommand prints, in colour, and whether it found a difference.
+#[derive(Debug)]
+pub struct Said {
+    /// For standard output.
+    pub text: String,
+    /// Whether the exit status is 1.
+    pub differs: bool,
+}
+
+/// What `diff` prints of two sides: of the ABIs called `only`, or of all of them.
+///
+/// # Errors
+/// A side cannot be read, or has none of these ABIs.
+pub fn compared(old: Given, new: Given, only: &[String], json: bool) -> Result<Said, Error> {
+    let (old, new) = (side(old)?, side(new)?);
+    let found = compare(&old, &new, only)?;
+    let text = if json { diff::json } else { diff::text };
+    let differs = found.iter().any(AbiDiff::differs);
+    Ok(Said { text: text(&old, &new, &found), differs })
+}
+
+/// What `check` prints of the tables and what they are checked against.
+///
+/// # Errors
+/// Same as [`compared`].
+pub fn checked(ours: Given, theirs: Given, only: &[String]) -> Result<Said, Error> {
+    let (ours, theirs) = (side(ours)?, side(theirs)?);
+    let found = compare(&ours, &theirs, only)?;
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
     }
     let findings = judgement::judge(&ours, &theirs, &found);
-    print(&judgement::text(&theirs, &found, &findings))?;
-    Ok(Outcome::differs(findings.iter().any(|finding| finding.error)))
+    let text = judgement::text(&theirs, &found, &findings);
+    Ok(Said { text, differs: findings.iter().any(|finding| finding.error) })
 }
 
 fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiDiff<'t>>, Error> {
@@ -123,24 +167,37 @@ fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiD
 }
 
 fn nothing(old: &Side, new: &Side) -> Error {
-    Error::in_file(
-        &new.shown,
-        format!("has none of the ABIs that are to be compared with {}", old.shown),
-    )
+    let what = format!("has none of the ABIs that are to be compared with {}", old.shown);
+    Error::in_file(&new.shown, what)
 }
 
-fn committed_side() -> Result<Side, Error> {
-    Side::new(Kind::Tables, "tables/linux".to_owned(), committed()?)
+fn committed_side() -> Result<Given, Error> {
+    Ok(Given::Tables("tables/linux".to_owned(), committed()?.into()))
 }
 
-fn side(kind: Kind, folder: &Path, arch: Option<&str>) -> Result<Side, Error> {
-    let shown = folder.display().to_string();
+fn given(kind: Kind, directory: &Path, arch: Option<&str>) -> Result<Given, Error> {
+    Ok(match kind {
+        Kind::Tables => Given::Tables(directory.display().to_string(), whole(directory)?.into()),
+        Kind::Linux => Given::Linux(Source::open(directory)),
+        Kind::Headers => Given::Headers(Source::headers(directory)?, arch.map(str::to_owned)),
+    })
+}
+
+fn side(given: Given) -> Result<Side, Error> {
     let facts = Tables::embedded()?;
-    let tables = match kind {
-        Kind::Tables => whole(folder)?,
-        Kind::Linux => in_memory(&shown, &import::numbers(folder, &facts)?)?,
-        Kind::Headers => in_memory(&shown, &import::headers(folder, arch, &facts)?)?,
+    let (kind, source, files) = match given {
+        Given::Tables(shown, tables) => return Side::new(Kind::Tables, shown, *tables),
+        Given::Linux(source) => {
+            let files = import::numbers(&source, &facts)?;
+            (Kind::Linux, source, files)
+        }
+        Given::Headers(source, arch) => {
+            let files = import::headers(&source, arch.as_deref(), &facts)?;
+            (Kind::Headers, source, files)
+        }
     };
+    let shown = source.shown().to_owned();
+    let tables = in_memory(&shown, &files)?;
     Side::new(kind, shown, tables)
 }
 

@@ -1,11 +1,12 @@
 //! Any bytes as what the importer reads. What is read once is written and read again, and must be
 //! the same.
 
-use super::{cpp, prototypes as definitions, render, tbl, unistd};
+use super::c::Unit;
+use super::{prototypes as definitions, render, tbl, unistd};
 use crate::fuzzing::TABLES;
+use crate::source::Source;
 use crate::tables::{KernelTable, Tables};
-use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -26,7 +27,15 @@ pub fn table(bytes: &[u8]) {
             .collect();
         let Ok(rows) = tbl::parse("hostile.tbl", &text(bytes), &taken) else { continue };
         let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
-        let table = KernelTable { linux: known.linux.clone(), rows, ..KernelTable::default() };
+        let table = KernelTable {
+            linux: known.linux.clone(),
+            source: String::new(),
+            sha256: String::new(),
+            takes: Vec::new(),
+            extras: Vec::new(),
+            errnos: Vec::new(),
+            rows,
+        };
         let again = TABLES.with(vec![(format!("{source}.toml"), render::table(&table))]);
         assert_eq!(again.table(source).expect("what was written can be read").rows, table.rows);
     }
@@ -36,10 +45,10 @@ pub fn table(bytes: &[u8]) {
 pub fn header(bytes: &[u8]) {
     let text = text(bytes);
     let include = |name: &str, _: (&str, usize)| {
-        Ok((name.len() % 2 == 0).then(|| (name.to_owned(), text.clone())))
+        Ok((name.len() % 2 == 0).then(|| (name.to_owned(), Arc::from(text.as_str()))))
     };
     let Ok(unit) =
-        cpp::Unit::preprocess("hostile.h", &text, &[("__LP64__", "1"), ("F(x)", "x")], include)
+        Unit::preprocess("hostile.h", &text, &[("__LP64__", "1"), ("F(x)", "x")], include)
     else {
         return;
     };
@@ -62,13 +71,13 @@ pub fn prototypes(bytes: &[u8]) {
 
 /// What is known when the tree has been imported before: far less than the committed tables, which
 /// take longer to read than all the rest.
-pub fn known(root: &Path) -> Tables {
-    TABLES.with(super::tree(root, &TABLES, &[]).expect("the tree is good"))
+pub fn known(source: &Source) -> Tables {
+    TABLES.with(super::tree(source, &TABLES, &[]).expect("the tree is good"))
 }
 
-/// A kernel tree in a folder; whatever is made of it can be read.
-pub fn tree(root: &Path, known: &Tables) {
-    match super::tree(root, known, &[]) {
+/// A kernel tree; whatever is made of it can be read.
+pub fn tree(source: &Source, known: &Tables) {
+    match super::tree(source, known, &[]) {
         Ok(files) => {
             let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
             let tables = TABLES.with(files);

@@ -4,13 +4,12 @@
 //! its arguments. One entry point may have several prototypes: another architecture's, another
 //! configuration's.
 
-use super::c::{LONGEST, blank, is_name, is_word, parentheses, spaced, splice, split, tokens};
-use super::condition::Conditions;
+use super::c::text::{
+    LONGEST, blank, is_name, is_word, parentheses, spaced, splice, split, tokens,
+};
+use super::kernel::condition::Conditions;
 use crate::Error;
-use crate::source::files;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+use crate::source::{Fault, Source, ends};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -56,38 +55,36 @@ pub(super) struct Definition {
     pub condition: Option<String>,
 }
 
-/// Every system call defined below `root`, sorted by entry point, source, condition and line.
+/// Every system call that the tree defines, sorted by entry point, source, condition and line.
 ///
 /// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are
 /// no system calls; only the tables know.
-pub(super) fn scan(root: &Path) -> Result<Vec<Definition>, Error> {
-    let files = sources(root)?;
+pub(super) fn scan(source: &Source) -> Result<Vec<Definition>, Error> {
+    let files = sources(source)?;
     let next = AtomicUsize::new(0);
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)) {
             let (send, files, next) = (send.clone(), &files, &next);
             scope.spawn(move || {
-                let mut bytes = Vec::new();
-                while let Some(source) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let mut buffer = Vec::new();
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     // The receiver outlives the threads.
-                    let _ = send.send((source, definitions(root, source, &mut bytes)));
+                    let _ = send.send((file, definitions(source, file, &mut buffer)));
                 }
             });
         }
     });
     drop(send);
     let mut results: Vec<_> = receive.into_iter().collect();
-    results.sort_by_key(|(source, _)| *source);
+    results.sort_by_key(|(file, _)| *file);
     let mut found = Vec::new();
     for (_, result) in results {
         found.extend(result?);
     }
     if found.is_empty() {
-        return Err(Error::in_file(
-            root.to_string_lossy(),
-            "defines no system call; name the top of a kernel tree",
-        ));
+        let what = "defines no system call; name the top of a kernel tree";
+        return Err(Error::in_file(source.shown(), what));
     }
     found.sort_by(|a, b| {
         (&a.entry, &a.source, &a.condition, a.line).cmp(&(
@@ -100,43 +97,26 @@ pub(super) fn scan(root: &Path) -> Result<Vec<Definition>, Error> {
     Ok(found)
 }
 
-/// The `.c` files to search, sorted, relative to `root`. Links to folders are not followed.
-fn sources(root: &Path) -> Result<Vec<String>, Error> {
-    let mut files: Vec<_> =
-        DRIVERS.iter().filter(|file| root.join(file).is_file()).map(|&file| file.into()).collect();
-    let mut folders: Vec<String> = FOLDERS.iter().map(|&folder| folder.into()).collect();
-    while let Some(folder) = folders.pop() {
-        let path = root.join(&folder);
-        let failed =
-            |error| Error::in_file(path.to_string_lossy(), format!("cannot be listed: {error}"));
-        let entries = match fs::read_dir(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            entries => entries.map_err(failed)?,
-        };
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let kind = entry.file_type().map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // arch/*/boot: programs that run before there is a kernel.
-            if kind.is_dir() && !(name == "boot" && folder.matches('/').count() == 1) {
-                folders.push(format!("{folder}/{name}"));
-            } else if name.ends_with(".c") && files::is_file(root, &entry) {
-                files.push(format!("{folder}/{name}"));
-            }
-        }
-    }
+/// The `.c` files to search, sorted.
+fn sources(source: &Source) -> Result<Vec<String>, Error> {
+    // arch/*/boot: programs that run before there is a kernel.
+    let entered =
+        |directory: &str| !(directory.ends_with("/boot") && directory.matches('/').count() == 2);
+    let mut files = source.walk(FOLDERS.iter().copied(), entered, |name| name.ends_with(".c"))?;
+    files.extend(DRIVERS.iter().map(|&file| file.to_owned()).filter(|file| source.is_file(file)));
     files.sort();
     Ok(files)
 }
 
-fn definitions(root: &Path, source: &str, bytes: &mut Vec<u8>) -> Result<Vec<Definition>, Error> {
-    let path = root.join(source);
-    files::read_regular(&path, bytes)?;
-    let text = String::from_utf8_lossy(bytes);
+fn definitions(
+    source: &Source,
+    file: &str,
+    buffer: &mut Vec<u8>,
+) -> Result<Vec<Definition>, Error> {
+    let text = source.skim(file, buffer)?;
     // Nearly all files end here.
-    if text.contains("SYSCALL") || (source.starts_with("arch/") && text.contains("asmlinkage")) {
-        files::ends(&path.to_string_lossy(), &text)?;
-        parse(source, &text).map_err(|(line, what)| Error::at(path.to_string_lossy(), line, what))
+    if text.contains("SYSCALL") || (file.starts_with("arch/") && text.contains("asmlinkage")) {
+        ends(&text).and_then(|()| parse(file, &text)).map_err(|fault| source.fault(file, fault))
     } else {
         Ok(Vec::new())
     }
@@ -147,7 +127,7 @@ type Args = Vec<(String, String)>;
 type Defined = (String, Args, &'static str);
 
 /// The definitions in a file, or the line that cannot be parsed and why.
-pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, (usize, String)> {
+pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, Fault> {
     let text = blank(&splice(text));
     let (mut code, mut directives) = (String::with_capacity(text.len()), Vec::new());
     for (line, text) in (1..).zip(text.split_inclusive('\n')) {
@@ -162,7 +142,7 @@ pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, (usize,
     let (mut found, mut end) = (Vec::new(), 0);
     for (line, text) in (1..).zip(code.split_inclusive('\n')) {
         if let Some((_, directive)) = directives.next_if(|(at, _)| *at == line) {
-            conditions.apply(directive).map_err(|what| (line, what))?;
+            conditions.apply(directive).map_err(|what| Fault::at(line, what))?;
         }
         end += text.len();
         let start = text.trim_start();
@@ -172,21 +152,21 @@ pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, (usize,
             && word.contains("DEFINE")
             && rest.trim_start().starts_with('(')
         {
-            expand(word, rest).map_err(|what| (line, what))?
+            expand(word, rest).map_err(|what| Fault::at(line, what))?
         } else if word == "asmlinkage" && text.starts_with(word) && source.starts_with("arch/") {
             function(rest).into_iter().collect()
         } else {
             continue;
         };
         for (entry, args, when) in definitions {
-            let condition = conditions.and(when).map_err(|what| (line, what))?;
+            let condition = conditions.and(when).map_err(|what| Fault::at(line, what))?;
             found.push(Definition { entry, args, source: source.to_owned(), line, condition });
         }
     }
     if conditions.is_closed() {
         Ok(found)
     } else {
-        Err((0, "an #if lacks its #endif; repair the file".to_owned()))
+        Err(Fault::whole("an #if lacks its #endif; repair the file"))
     }
 }
 
@@ -206,7 +186,8 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
     let name = items.remove(0).trim();
     let fault = |what: String| {
         format!(
-            "{word}({name}): {what}; repair it, or add a macro that stands for more to WIDE in prototypes.rs"
+            "{word}({name}): {what}; repair it, or add a macro that stands for more to WIDE in \
+             prototypes.rs"
         )
     };
     if name.is_empty() || !name.chars().all(is_word) {
@@ -272,6 +253,7 @@ fn parameter(text: &str) -> Option<(String, String)> {
 mod tests {
     use super::*;
     use crate::Place;
+    use std::collections::BTreeMap;
 
     /// Each definition as one line: entry, arguments, condition.
     fn lines(text: &str) -> Vec<String> {
@@ -296,19 +278,23 @@ SYSCALL_DEFINEx(1, _##name, __VA_ARGS__)
 	iocbpp)
 COMPAT_SYSCALL_DEFINE1(32_x, const char  __user*const __user*, p)
 SYSCALL32_DEFINE0(sigreturn)
-PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsigned long, len1,unsigned long,len2)
+PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsigned long, len1,
+unsigned long,len2)
 "#;
         assert_eq!(
             lines(text),
             [
                 "2: sys_getpid()",
-                "7: sys_io_submit(aio_context_t, ctx_id; long, nr; struct iocb __user *__user *, iocbpp)",
+                "7: sys_io_submit(aio_context_t, ctx_id; long, nr; struct iocb __user *__user *, \
+                 iocbpp)",
                 "10: compat_sys_32_x(const char __user *const __user *, p)",
                 "11: sys_sigreturn() if !CONFIG_COMPAT",
                 "11: compat_sys_sigreturn() if CONFIG_COMPAT",
-                "12: sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, len1; unsigned long, len2) \
+                "12: sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, \
+                 len1; unsigned long, len2) \
                  if CONFIG_PPC32",
-                "12: compat_sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, len1; \
+                "12: compat_sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned \
+                 long, len1; \
                  unsigned long, len2) if !CONFIG_PPC32",
             ]
         );
@@ -318,7 +304,8 @@ PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsi
     fn halves_are_one_argument() {
         assert_eq!(
             lines(
-                "COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, count)"
+                "COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, \
+                 count)"
             ),
             ["1: compat_sys_readahead(int, fd; SC_ARG64, off; size_t, count)"]
         );
@@ -379,7 +366,8 @@ asmlinkage notrace long parisc_nothing(void) { }
         assert_eq!(
             lines(text),
             [
-                "2: sys_mmap2(unsigned long, addr; char **const, argv; void (*)(int, long), fn; int[2], fd; \
+                "2: sys_mmap2(unsigned long, addr; char **const, argv; void (*)(int, long), fn; \
+                 int[2], fd; \
                  unsigned, off)",
                 "12: parisc_nothing()",
             ]
@@ -392,23 +380,27 @@ asmlinkage notrace long parisc_nothing(void) { }
         for (text, line, what) in [
             (
                 "\nSYSCALL_DEFINE1(a, int, b\n{ return f(b); }",
-                2,
+                Some(2),
                 "the parentheses of `SYSCALL_DEFINE1` do not close",
             ),
-            ("SYSCALL_DEFINE1(", 1, "the parentheses"),
-            ("SYSCALL_DEFINE2(a, int, b)", 1, "SYSCALL_DEFINE2(a): 2 words are not 2 pairs"),
-            ("SYSCALL_DEFINE1(a, u32, b, int)", 1, "3 words"),
-            ("SYSCALL_DEFINE2(a, NEW_ARG(b), int, c)", 1, "3 words"),
-            ("SYSCALL_DEFINE1(a, int b, int c)", 1, "`int b, int c` is not a type and a name"),
-            ("SYSCALL_DEFINE1(a, , b)", 1, "`, b` is not"),
-            ("SYSCALL_DEFINE0()", 1, "not a name"),
-            ("X64_SYSCALL_DEFINE0(a)", 1, "`X64_SYSCALL_DEFINE0` is unknown"),
-            ("SYSCALL_DEFINE(a)(int b)", 1, "is unknown"),
-            ("#endif", 1, "#endif without #if"),
-            ("#if A\n#else\n", 0, "#endif"),
+            ("SYSCALL_DEFINE1(", Some(1), "the parentheses"),
+            ("SYSCALL_DEFINE2(a, int, b)", Some(1), "SYSCALL_DEFINE2(a): 2 words are not 2 pairs"),
+            ("SYSCALL_DEFINE1(a, u32, b, int)", Some(1), "3 words"),
+            ("SYSCALL_DEFINE2(a, NEW_ARG(b), int, c)", Some(1), "3 words"),
+            (
+                "SYSCALL_DEFINE1(a, int b, int c)",
+                Some(1),
+                "`int b, int c` is not a type and a name",
+            ),
+            ("SYSCALL_DEFINE1(a, , b)", Some(1), "`, b` is not"),
+            ("SYSCALL_DEFINE0()", Some(1), "not a name"),
+            ("X64_SYSCALL_DEFINE0(a)", Some(1), "`X64_SYSCALL_DEFINE0` is unknown"),
+            ("SYSCALL_DEFINE(a)(int b)", Some(1), "is unknown"),
+            ("#endif", Some(1), "#endif without #if"),
+            ("#if A\n#else\n", None, "#endif"),
         ] {
-            let (at, sentence) = parse("fs/a.c", text).unwrap_err();
-            assert!(at == line && sentence.contains(what), "{text}: {at}: {sentence}");
+            let fault = parse("fs/a.c", text).unwrap_err();
+            assert!(fault.line == line && fault.what.contains(what), "{text}: {fault:?}");
         }
     }
 
@@ -451,9 +443,7 @@ asmlinkage notrace long parisc_nothing(void) { }
 
     #[test]
     fn a_tree_is_searched_where_system_calls_can_be() {
-        let root =
-            std::env::temp_dir().join(format!("aio-codegen-prototypes-{}", std::process::id()));
-        for (file, bytes) in [
+        let files = [
             ("fs/aio.c", &b"/* \xff */\nSYSCALL_DEFINE0(b)\nSYSCALL_DEFINE0(a)\n"[..]),
             ("drivers/char/random.c", b"SYSCALL_DEFINE0(getrandom)\n"),
             ("drivers/char/mem.c", b"SYSCALL_DEFINE0(mem)\n"),
@@ -461,11 +451,10 @@ asmlinkage notrace long parisc_nothing(void) { }
             ("arch/x/kernel/boot/a.c", b"SYSCALL_DEFINE0(b)\n"),
             ("tools/a.c", b"SYSCALL_DEFINE0(tool)\n"),
             ("fs/a.h", b"SYSCALL_DEFINE0(header)\n"),
-        ] {
-            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
-            fs::write(root.join(file), bytes).unwrap();
-        }
-        let found = scan(&root).unwrap();
+        ];
+        let mut files: BTreeMap<String, Vec<u8>> =
+            files.into_iter().map(|(file, text)| (file.to_owned(), text.into())).collect();
+        let found = scan(&Source::in_memory("linux", files.clone())).unwrap();
         let found: Vec<_> =
             found.iter().map(|p| (p.entry.as_str(), p.source.as_str(), p.line)).collect();
         assert_eq!(
@@ -477,11 +466,10 @@ asmlinkage notrace long parisc_nothing(void) { }
                 ("sys_getrandom", "drivers/char/random.c", 1),
             ]
         );
-        fs::write(root.join("fs/bad.c"), "\nSYSCALL_DEFINE1(a)\n").unwrap();
-        let error = scan(&root).unwrap_err();
-        let bad = root.join("fs/bad.c").display().to_string();
-        assert_eq!(error.place, Place::Line(bad, 2));
-        fs::remove_dir_all(&root).unwrap();
-        assert!(scan(&root).unwrap_err().what.contains("top of a kernel tree"));
+        files.insert("fs/bad.c".to_owned(), b"\nSYSCALL_DEFINE1(a)\n".into());
+        let error = scan(&Source::in_memory("linux", files)).unwrap_err();
+        assert_eq!(error.place, Place::Line("linux/fs/bad.c".to_owned(), 2));
+        let error = scan(&Source::in_memory("linux", BTreeMap::new())).unwrap_err();
+        assert!(error.what.contains("top of a kernel tree"));
     }
 }

@@ -33,6 +33,11 @@ fn aligned(out: &mut String, widths: &[usize], rows: &[Vec<String>]) {
     }
 }
 
+/// A cell with a string.
+fn cell(key: &str, value: &str) -> String {
+    format!("{key} = {},", quoted(value))
+}
+
 fn strings(items: &[impl AsRef<str>]) -> String {
     let quoted: Vec<_> = items.iter().map(|item| quoted(item.as_ref())).collect();
     format!("[{}]", quoted.join(", "))
@@ -40,14 +45,14 @@ fn strings(items: &[impl AsRef<str>]) -> String {
 
 pub(crate) fn table(table: &KernelTable) -> String {
     let mut out = head(&table.linux);
-    let _ = writeln!(out, "source = {:?}\nsha256 = {:?}\ntakes  = [", table.source, table.sha256);
-    let taker = |taker: &Taker| {
-        vec![format!("abi = {:?},", taker.abi), format!("tags = {},", strings(&taker.tags))]
-    };
+    let (source, sha256) = (quoted(&table.source), quoted(&table.sha256));
+    let _ = writeln!(out, "source = {source}\nsha256 = {sha256}\ntakes  = [");
+    let taker =
+        |taker: &Taker| vec![cell("abi", &taker.abi), format!("tags = {},", strings(&taker.tags))];
     aligned(&mut out, &[21], &table.takes.iter().map(taker).collect::<Vec<_>>());
     out.push_str("]\nsyscalls = [\n");
-    let key = |key: &str, value: &Option<String>| {
-        value.as_ref().map_or(String::new(), |v| format!("{key} = {v:?},"))
+    let optional = |key: &str, value: &Option<String>| {
+        value.as_ref().map_or(String::new(), |value| cell(key, value))
     };
     let rows: Vec<_> = table
         .rows
@@ -55,10 +60,10 @@ pub(crate) fn table(table: &KernelTable) -> String {
         .map(|row| {
             vec![
                 format!("nr = {:3},", row.nr),
-                format!("tag = {:?},", row.tag),
-                format!("name = {:?},", row.name),
-                key("entry", &row.entry),
-                key("compat", &row.compat),
+                cell("tag", &row.tag),
+                cell("name", &row.name),
+                optional("entry", &row.entry),
+                optional("compat", &row.compat),
                 if row.noreturn { "noreturn = true,".to_owned() } else { String::new() },
             ]
         })
@@ -68,21 +73,21 @@ pub(crate) fn table(table: &KernelTable) -> String {
     for extra in &table.extras {
         let _ = writeln!(
             out,
-            "\n[[extra]]\nabis      = {}\nsource    = {:?}\nsha256    = {:?}\nremoved   = {}",
+            "\n[[extra]]\nabis      = {}\nsource    = {}\nsha256    = {}\nremoved   = {}",
             strings(&extra.abis),
-            extra.source,
-            extra.sha256,
+            quoted(&extra.source),
+            quoted(&extra.sha256),
             strings(&extra.removed)
         );
         let names: Vec<_> = extra
             .names
             .iter()
-            .map(|(nr, name)| vec![format!("nr = {nr},"), format!("name = {name:?},")])
+            .map(|(nr, name)| vec![format!("nr = {nr},"), cell("name", name)])
             .collect();
         let redirects: Vec<_> = extra
             .redirects
             .iter()
-            .map(|(entry, to)| vec![format!("entry = {entry:?},"), format!("to = {to:?},")])
+            .map(|(entry, to)| vec![cell("entry", entry), cell("to", to)])
             .collect();
         for (key, rows) in [("names    ", names), ("redirects", redirects)] {
             if !rows.is_empty() {
@@ -105,10 +110,11 @@ pub(crate) fn prototypes(
     let mut out = head(linux);
     let _ = writeln!(out, "tables = {}", strings(tables));
     out.push_str(
-        "\n# Who defines the entry points, and what they take; SC_ARG64 is the kernel's macro for 64 bits in two words, in memory\n\
-         # order. abis: the ABIs that end in a definition, where an entry point has several. calls: the definition is assembly\n\
-         # and hands the arguments on. condition: when the kernel has this definition. optional: the same, where kernel/sys_ni.c\n\
-         # says that it may have none.\nprototypes = [\n",
+        "\n# Who defines the entry points, and what they take; SC_ARG64 is the kernel's macro for \
+         64 bits in two words, in memory\n# order. abis: the ABIs that end in a definition, where \
+         an entry point has several. calls: the definition is assembly\n# and hands the arguments \
+         on. condition: when the kernel has this definition. optional: the same, where \
+         kernel/sys_ni.c\n# says that it may have none.\nprototypes = [\n",
     );
     for Prototype { entry, args, abis, source, line, calls, condition, optional } in prototypes {
         let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
@@ -117,7 +123,8 @@ pub(crate) fn prototypes(
         };
         let _ = writeln!(
             out,
-            "  {{ entry = {entry:?}, args = {}{}, source = {}, line = {line}{}{}{} }},",
+            "  {{ entry = {}, args = {}{}, source = {}, line = {line}{}{}{} }},",
+            quoted(entry),
             strings(&args),
             key("abis", abis.as_ref().map(|abis| strings(abis))),
             quoted(source),
@@ -126,7 +133,10 @@ pub(crate) fn prototypes(
             key("optional", optional.as_deref().map(quoted)),
         );
     }
-    out.push_str("]\n\n# Entry points without arguments to be told: those of the ABIs end in assembly, are not built for them, or are not found.\nbare = [\n");
+    out.push_str(
+        "]\n\n# Entry points without arguments to be told: those of the ABIs end in assembly, are \
+         not built for them, or are not found.\nbare = [\n",
+    );
     for Bare { entry, why, abis, source, line } in bare {
         let word = Why::ALL.iter().find(|(known, _)| known == why).map_or("", |(_, word)| word);
         let place = if source.is_empty() {
@@ -136,7 +146,9 @@ pub(crate) fn prototypes(
         };
         let _ = writeln!(
             out,
-            "  {{ entry = {entry:?}, why = {word:?}, abis = {}{place} }},",
+            "  {{ entry = {}, why = {}, abis = {}{place} }},",
+            quoted(entry),
+            quoted(word),
             strings(abis)
         );
     }
@@ -153,17 +165,13 @@ pub(crate) fn errnos(linux: &Version, sets: &[ErrnoSet]) -> String {
 fn errno_set(out: &mut String, set: &ErrnoSet) {
     let _ = writeln!(
         out,
-        "\n[[set]]\narchs  = {}\nsource = {:?}\nsha256 = {:?}\nerrnos = [",
+        "\n[[set]]\narchs  = {}\nsource = {}\nsha256 = {}\nerrnos = [",
         strings(&set.archs),
-        set.source,
-        set.sha256
+        quoted(&set.source),
+        quoted(&set.sha256)
     );
     let row = |ErrnoValue { name, value, text }: &ErrnoValue| {
-        vec![
-            format!("value = {value:4},"),
-            format!("name = {name:?},"),
-            format!("text = {},", quoted(text)),
-        ]
+        vec![format!("value = {value:4},"), cell("name", name), cell("text", text)]
     };
     aligned(out, &[13, 25], &set.errnos.iter().map(row).collect::<Vec<_>>());
     out.push_str("]\n");
@@ -174,15 +182,14 @@ pub(crate) fn constants(linux: &Version, headers: &[Constants]) -> String {
     for Constants { archs, source, sha256, constants } in headers {
         let _ = writeln!(
             out,
-            "\n[[header]]\narchs  = {archs:?}\nsource = {source:?}\nsha256 = {sha256:?}\nconstants = ["
+            "\n[[header]]\narchs  = {}\nsource = {}\nsha256 = {}\nconstants = [",
+            strings(archs),
+            quoted(source),
+            quoted(sha256)
         );
         let row = |Constant { name, value, rust }: &Constant| {
             let value = if *value > 9 { format!("{value:#x}") } else { value.to_string() };
-            vec![
-                format!("name = {name:?},"),
-                format!("value = {value},"),
-                format!("rust = {rust:?},"),
-            ]
+            vec![cell("name", name), format!("value = {value},"), cell("rust", rust)]
         };
         aligned(&mut out, &[36, 20], &constants.iter().map(row).collect::<Vec<_>>());
         out.push_str("]\n");

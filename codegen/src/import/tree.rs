@@ -1,14 +1,14 @@
 //! A kernel source tree: which tables it has, and where they are.
 
-use super::header::{self, Includes, predefined};
+use super::headers::{SearchPath, names, predefined};
+use super::kernel::makefile;
 use super::tbl::{self, Takers};
-use super::{makefile, unistd};
+use super::unistd;
 use crate::Error;
-use crate::source::files;
+use crate::source::{Doubt, Source};
 use crate::tables::{Abi, Extra, KernelTable, NO_CALL, Row, TableSource, Tables, Taker};
 use crate::version::Version;
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers from here on are the same in every table since Linux 5.1 (alpha adds 110), so that a
 /// call without a row is either a known absence or a damaged file.
@@ -20,130 +20,114 @@ const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls
 /// Headers with numbers that user space never got, from before there was a table: ABI and file.
 const KERNEL_ONLY: &[(&str, &str)] = &[("arm64-compat", "arch/arm64/include/asm/unistd32.h")];
 
-/// `7.2.13` from the head of the tree's makefile.
-pub(crate) fn version(root: &Path) -> Result<Version, Error> {
-    let shown = root.display().to_string();
-    let no_tree = |why: &str| {
-        Error::in_file(
-            &shown,
-            format!(
-                "is no kernel source tree ({why}); give the folder that holds the kernel's Makefile"
-            ),
-        )
-    };
-    if !root.is_dir() {
-        return Err(no_tree("it is no folder"));
+/// A kernel tree that is being imported.
+pub(super) struct Tree<'s> {
+    pub(super) source: &'s Source,
+    pub(super) linux: Version,
+    /// What is known before: what is written by hand, and the tables of an earlier kernel.
+    pub(super) facts: &'s Tables,
+    /// Where each architecture's headers look for each other.
+    headers: BTreeMap<&'s str, SearchPath<'s>>,
+}
+
+impl<'s> Tree<'s> {
+    pub(super) fn new(source: &'s Source, facts: &'s Tables) -> Result<Tree<'s>, Error> {
+        let archs = facts.abis.iter().map(|abi| abi.arch.as_str());
+        let headers = archs.map(|arch| (arch, SearchPath::of_tree(source, arch))).collect();
+        Ok(Tree { source, linux: source.version()?, facts, headers })
     }
-    let makefile = root.join("Makefile");
-    if !makefile.is_file() {
-        return Err(no_tree("it has no Makefile"));
+
+    /// Where the headers of an architecture look for each other.
+    pub(super) fn headers(&self, arch: &str) -> &SearchPath<'s> {
+        &self.headers[arch]
     }
-    let text = files::read(&makefile)?;
-    let value = |name: &str| {
-        let line = text
-            .lines()
-            .take(20)
-            .find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?;
-        Some(line.trim().to_owned())
-    };
-    let number = |name: &str| value(name)?.parse::<u32>().ok();
-    let [Some(version), Some(patchlevel), Some(sublevel)] =
-        ["VERSION", "PATCHLEVEL", "SUBLEVEL"].map(number)
-    else {
-        return Err(no_tree("its Makefile does not begin with VERSION, PATCHLEVEL and SUBLEVEL"));
-    };
-    let extra = value("EXTRAVERSION").unwrap_or_default();
-    Ok(Version::new(format!("{version}.{patchlevel}.{sublevel}{extra}")))
+
+    /// Whether the tree has an architecture.
+    pub(super) fn has_arch(&self, arch: &str) -> bool {
+        self.source.is_directory(&format!("arch/{arch}"))
+    }
 }
 
 /// The tables of a tree, each with the facts that it was asked for by.
-pub(crate) type Read<'f> = Vec<(&'f TableSource, KernelTable)>;
+pub(super) type Read<'f> = Vec<(&'f TableSource, KernelTable)>;
 
 /// Reads the tables. `wanted` are those to be written; the others are read as far as they can be,
 /// to compare with, and wholly if the prototypes are wanted, too.
-pub(crate) fn tables<'f>(
-    root: &Path,
-    linux: &Version,
-    facts: &'f Tables,
+pub(super) fn tables<'s>(
+    tree: &Tree<'s>,
     only: &[String],
     wanted: impl Fn(&str) -> bool,
-) -> Result<Read<'f>, Error> {
+) -> Result<Read<'s>, Error> {
+    let Tree { source, linux, facts, .. } = tree;
     let mut read = Vec::new();
-    for source in &facts.sources {
-        let asked = only.contains(&source.name);
-        let refused = |what: String| Err(Error::in_file(root.display().to_string(), what));
+    for table in &facts.sources {
+        let asked = only.contains(&table.name);
+        let refused = |what: String| Err(Error::in_file(source.shown(), what));
         if let Some(frozen) =
-            source.frozen.as_ref().filter(|frozen| linux.series() > frozen.series())
+            table.frozen.as_ref().filter(|frozen| linux.series() > frozen.series())
         {
             if asked {
                 return refused(format!(
-                    "is Linux {linux}, and the table {} is frozen at {frozen}: give a tree of that series",
-                    source.name
+                    "is Linux {linux}, and the table {} is frozen at {frozen}: give a tree of \
+                     that series",
+                    table.name
                 ));
             }
             continue;
         }
-        let path = place(root, &source.source);
+        let file = place(source, &table.source);
         // A prototype is wanted if a table or a swap in a C file names its entry point.
-        let checked = wanted(&source.name) || wanted("prototypes");
-        let table = if path.symlink_metadata().is_ok() {
-            from_tbl(root, linux, facts, source, &path, checked)?
+        let checked = wanted(&table.name) || wanted("prototypes");
+        let found = if source.exists(&file) {
+            from_tbl(tree, table, &file, checked)?
         } else if checked {
-            from_headers(root, linux, facts, source)?
+            from_headers(tree, table)?
         } else {
             None
         };
-        match table {
-            Some(table) => read.push((source, table)),
+        match found {
+            Some(found) => read.push((table, found)),
             None if asked => {
-                return refused(format!(
-                    "is Linux {linux}, which has no ABI of the table {}",
-                    source.name
-                ));
+                let name = &table.name;
+                return refused(format!("is Linux {linux}, which has no ABI of the table {name}"));
             }
             None => {}
         }
     }
-    no_gaps(root, linux, facts, &read, wanted)?;
+    no_gaps(tree, &read, wanted)?;
     Ok(read)
 }
 
-/// A file of the tree, in the folder that it had when the tree was made.
-fn place(root: &Path, file: &str) -> std::path::PathBuf {
-    let moved = MOVED
-        .iter()
-        .find_map(|(now, before)| Some(root.join(before).join(file.strip_prefix(now)?)));
-    let now = root.join(file);
-    moved.filter(|before| now.symlink_metadata().is_err() && before.is_file()).unwrap_or(now)
-}
-
-/// The path in the tree.
-fn relative(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string()
+/// The path of a file of the tree, in the directory that it had when the tree was made.
+fn place(source: &Source, file: &str) -> String {
+    let moved =
+        MOVED.iter().find_map(|(now, before)| Some(format!("{before}{}", file.strip_prefix(now)?)));
+    moved
+        .filter(|before| !source.exists(file) && source.is_file(before))
+        .unwrap_or_else(|| file.to_owned())
 }
 
 /// A table file, and, when that is asked for, all that the tree's headers add to it. `None` if this
 /// kernel makes none of the table's ABIs.
 fn from_tbl(
-    root: &Path,
-    linux: &Version,
-    facts: &Tables,
-    source: &TableSource,
-    path: &Path,
+    tree: &Tree<'_>,
+    table: &TableSource,
+    file: &str,
     checked: bool,
 ) -> Result<Option<KernelTable>, Error> {
-    let text = files::read(path)?;
-    let makefile = relative(root, &place(root, &source.makefile));
+    let Tree { source, linux, facts, .. } = tree;
+    let text = source.text(file)?;
+    let makefile = place(source, &table.makefile);
     // A table that was frozen shares its file with the table that replaced it, rows of both in one.
     let same_file: Vec<&str> = facts
         .sources
         .iter()
-        .filter(|other| other.source == source.source)
+        .filter(|other| other.source == table.source)
         .map(|other| other.name.as_str())
         .collect();
     let mut takers = Takers::new();
     for abi in facts.abis.iter().filter(|abi| same_file.contains(&abi.table.as_str())) {
-        if let Some(tags) = makefile::tags(root, &makefile, abi)? {
+        if let Some(tags) = makefile::tags(source, &makefile, abi)? {
             takers.push((abi, Taker { abi: abi.name.clone(), tags }));
         }
     }
@@ -151,73 +135,62 @@ fn from_tbl(
         let headers: Vec<_> = facts
             .abis
             .iter()
-            .filter(|abi| abi.table == source.name)
+            .filter(|abi| abi.table == table.name)
             .map(|abi| abi.header.as_str())
             .collect();
-        let what = format!(
-            "makes no {} of {}; is it damaged?",
-            headers.join(" and no "),
-            relative(root, path)
-        );
-        return Err(Error::in_file(root.join(makefile).display().to_string(), what));
+        let what = format!("makes no {} of {file}", headers.join(" and no "));
+        return Err(source.incomplete(&makefile, Doubt::Damaged, what));
     }
     // A taker without tags takes every row, which is wrong where another has its own.
     if let Some((abi, _)) =
         takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty())
     {
-        let what = format!(
-            "gives no tags to {}, which is not alone in {}; is it cut off?",
-            abi.header,
-            relative(root, path)
-        );
-        return Err(Error::in_file(root.join(makefile).display().to_string(), what));
+        let what = format!("gives no tags to {}, which is not alone in {file}", abi.header);
+        return Err(source.incomplete(&makefile, Doubt::CutOff, what));
     }
-    let rows = tbl::parse(&path.display().to_string(), &text, &takers)?;
+    let rows = tbl::parse(&source.name(file), &text, &takers)?;
     let left = |abi: &&Abi| {
         let taken = takers.iter().any(|(taker, _)| taker.name == abi.name);
-        abi.table == source.name
+        abi.table == table.name
             && abi.uapi
             && !taken
             && exists(abi, linux)
-            && root.join("arch").join(&abi.arch).is_dir()
+            && tree.has_arch(&abi.arch)
     };
     for abi in facts.abis.iter().filter(left).filter(|_| checked) {
-        if header::asks(root, abi)? {
+        if names::asks(tree.headers(&abi.arch), abi)? {
             let what = format!(
-                "makes no {} of {}, which arch/{}/include/uapi/asm/unistd.h includes for {}; is it cut off?",
-                abi.header,
-                relative(root, path),
-                abi.arch,
-                abi.name
+                "makes no {} of {file}, which arch/{}/include/uapi/asm/unistd.h includes for {}",
+                abi.header, abi.arch, abi.name
             );
-            return Err(Error::in_file(root.join(makefile).display().to_string(), what));
+            return Err(source.incomplete(&makefile, Doubt::CutOff, what));
         }
     }
-    takers.retain(|(abi, _)| abi.table == source.name);
+    takers.retain(|(abi, _)| abi.table == table.name);
     if takers.is_empty() {
         return Ok(None);
     }
     let mut extras: Vec<Extra> = Vec::new();
-    let before = if checked && facts.has_table(&source.name) {
-        Some(facts.table(&source.name)?)
+    let before = if checked && facts.has_table(&table.name) {
+        Some(facts.table(&table.name)?)
     } else {
         None
     };
     for (abi, taker) in takers.iter().filter(|_| checked) {
         let own = rows.iter().filter(|(_, row)| taker.takes(&row.tag));
         let listed: Vec<&str> = own.filter_map(|(_, row)| row.entry.as_deref()).collect();
-        let names = header::names(root, abi, taker, &rows)?;
+        let names = names::names(tree.headers(&abi.arch), abi, taker, &rows)?;
         if let Some(before) = &before {
-            header::kept(root, linux, before, abi, &rows, names.as_ref())?;
+            names::kept(source, linux, before, abi, &rows, names.as_ref())?;
         }
-        for extra in [names, header::redirects(root, abi, &listed)?] {
+        for extra in [names, names::redirects(source, abi, &listed)?] {
             super::add(&mut extras, extra);
         }
     }
     Ok(Some(KernelTable {
         linux: linux.clone(),
-        source: relative(root, path),
-        sha256: files::sha256(path)?,
+        source: file.to_owned(),
+        sha256: source.sha256(file)?,
         takes: takers.into_iter().map(|(_, taker)| taker).collect(),
         extras,
         errnos: Vec::new(),
@@ -227,67 +200,58 @@ fn from_tbl(
 
 /// The table from the headers that held the numbers before the tree had a file of rows. `None` if
 /// this kernel has none of its ABIs.
-fn from_headers(
-    root: &Path,
-    linux: &Version,
-    facts: &Tables,
-    source: &TableSource,
-) -> Result<Option<KernelTable>, Error> {
+fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTable>, Error> {
+    let Tree { source, linux, facts, .. } = tree;
     let mut all = Vec::new();
     let mut extras = Vec::new();
-    for abi in facts.abis.iter().filter(|abi| abi.table == source.name && exists(abi, linux)) {
-        if !root.join("arch").join(&abi.arch).is_dir() {
+    for abi in facts.abis.iter().filter(|abi| abi.table == table.name && exists(abi, linux)) {
+        if !tree.has_arch(&abi.arch) {
             continue;
         }
         let own = KERNEL_ONLY.iter().find(|(name, _)| *name == abi.name).map(|(_, file)| file);
-        let path = match own {
+        let header = match own {
             // The makefile came with the table.
-            Some(_) if files::is_there(&root.join(&source.makefile)) => root.join(&source.source),
-            Some(file) => root.join(file),
-            None if abi.uapi => root.join(format!("arch/{}/include/uapi/asm/unistd.h", abi.arch)),
+            Some(_) if source.exists(&table.makefile) => table.source.clone(),
+            Some(file) => (*file).to_owned(),
+            None if abi.uapi => format!("arch/{}/include/uapi/asm/unistd.h", abi.arch),
             // The SPU calls of Linux before 5.0 stand in a header of assembly.
             None => continue,
         };
         // It stands for itself, so that the lines that call it stay.
         let mut macros = predefined(abi);
         macros.push(("__SYSCALL".to_owned(), "__SYSCALL".to_owned()));
-        let includes = Includes::of_tree(root, &abi.arch);
-        let (unit, _) = includes.preprocess(&path, &macros, None)?;
+        let headers = tree.headers(&abi.arch);
+        let (unit, _) = headers.preprocess(&header, &macros, None)?;
         if let Some(missing) = unit.missing.first() {
             // A header that the kernel generates is made of a table, which is what is missing.
             if missing.text.starts_with("asm/unistd") {
-                files::read(&root.join(&source.source))?;
+                source.read(&table.source)?;
             }
-            return Err(includes.lacks(&missing.text, &missing.file, missing.line));
+            return Err(headers.lacks(&missing.text, &missing.file, missing.line));
         }
-        let numbers = unistd::numbers(&unit, abi, &path.display().to_string())?;
+        let numbers = unistd::numbers(&unit, abi, &source.name(&header))?;
         if numbers.rows.is_empty() {
-            let what = "defines no system call; is the tree complete?";
-            return Err(Error::in_file(path.display().to_string(), what));
+            let what = "defines no system call";
+            return Err(source.incomplete(&header, Doubt::Missing, what));
         }
         let listed: Vec<&str> =
             numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
-        super::add(&mut extras, header::redirects(root, abi, &listed)?);
-        super::add(&mut extras, header::aliases(root, &numbers, &path)?);
+        super::add(&mut extras, names::redirects(source, abi, &listed)?);
+        super::add(&mut extras, names::aliases(source, &numbers, &header)?);
         all.push(numbers);
     }
-    super::merged(linux, root, &all, extras)
+    super::merged(linux, source, &all, extras)
 }
 
 /// Whether a kernel has an ABI whose headers do not tell.
-pub(crate) fn exists(abi: &Abi, linux: &Version) -> bool {
+pub(super) fn exists(abi: &Abi, linux: &Version) -> bool {
     abi.since.as_ref().is_none_or(|since| since.series() <= linux.series())
 }
 
 /// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or
 /// the file is damaged.
-fn no_gaps(
-    root: &Path,
-    linux: &Version,
-    facts: &Tables,
-    read: &Read<'_>,
-    wanted: impl Fn(&str) -> bool,
-) -> Result<(), Error> {
+fn no_gaps(tree: &Tree<'_>, read: &Read<'_>, wanted: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let Tree { source, linux, facts, .. } = tree;
     let absent = facts.absent()?;
     let unified = |row: &&Row| row.nr >= UNIFIED && row.entry.as_deref() != Some(NO_CALL);
     let of = |abi: &Abi| {
@@ -329,15 +293,13 @@ fn no_gaps(
             .filter(|name| !rows.iter().any(|row| row.name == *name) && !known(name))
             .collect();
         if !missing.is_empty() {
-            return Err(Error::in_file(
-                root.join(&table.source).display().to_string(),
-                format!(
-                    "{} lacks {}, which the tree's other tables have; if the file was not cut off, give the reason in \
-                     tables/absent.toml",
-                    abi.name,
-                    missing.join(", ")
-                ),
-            ));
+            let what = format!(
+                "{} lacks {}, which the tree's other tables have; if the file was not cut off, \
+                 give the reason in tables/absent.toml",
+                abi.name,
+                missing.join(", ")
+            );
+            return Err(source.wrong(&table.source, what));
         }
     }
     Ok(())

@@ -1,3 +1,395 @@
-//! The source of a kernel: where the importer reads.
+//! The kernel source that tables are imported from: a kernel tree, or installed headers; on disk,
+//! or a map in memory for tests and the fuzzer.
+//!
+//! Everything that is read of a kernel is read through a [`Source`], by paths with forward slashes
+//! that are relative to its top. It knows its version and how the user knows its files, and it is
+//! the one place that decides
+//!
+//! - what is a file to read: a regular one of at most 8 MiB, or a link to one outside of the tree,
+//!   as `cp -rs` makes them. A link within the tree leads to a copy, and is not read when a
+//!   directory is listed;
+//! - what becomes of a directory that cannot be listed: an error, since what it holds would be lost
+//!   silently. One that does not exist is empty;
+//! - what is said of a source that does not hold all that it should: [`Source::incomplete`].
+//!
+//! Each file is read once, and each directory listed once. Of the thousands of C files that are
+//! only searched for definitions nothing is kept: [`Source::skim`].
 
-pub(crate) mod files;
+pub(crate) mod disk;
+mod layer;
+
+use crate::Error;
+use crate::version::Version;
+use layer::{Entry, Layer};
+use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// What a text that ends too early asks for.
+pub(crate) const CUT_OFF: &str = "it was cut off; fetch the tree again";
+
+/// A kernel tree, or installed headers. See the [module](self).
+pub struct Source {
+    /// Its directory, as the user named it.
+    shown: String,
+    kind: Kind,
+    /// A path is that of the first layer that has it. A tree has one layer.
+    layers: Vec<Layer>,
+    /// Where the headers are, by all of the names that they have.
+    places: Vec<PathBuf>,
+    files: Mutex<HashMap<String, Arc<File>>>,
+    lists: Mutex<HashMap<String, Arc<[Entry]>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tree,
+    Headers,
+}
+
+/// What may be wrong with a source that does not hold all that it should.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Some of its files are missing.
+    Missing,
+    /// The end of the file is missing.
+    CutOff,
+    /// The file is not what it was.
+    Damaged,
+}
+
+/// What is wrong with a text, and at which line; none if it is the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) line: Option<usize>,
+    pub(crate) what: String,
+}
+
+impl Fault {
+    /// A fault at a line.
+    pub(crate) fn at(line: usize, what: impl Into<String>) -> Fault {
+        Fault { line: Some(line), what: what.into() }
+    }
+
+    /// A fault of the whole text.
+    pub(crate) fn whole(what: impl Into<String>) -> Fault {
+        Fault { line: None, what: what.into() }
+    }
+
+    /// The error for a file that the user knows by this name.
+    pub(crate) fn error(self, name: &str) -> Error {
+        match self.line {
+            Some(line) => Error::at(name, line, self.what),
+            None => Error::in_file(name, self.what),
+        }
+    }
+}
+
+/// A file that was read.
+pub(crate) struct File {
+    /// The text; bytes that are not UTF-8 are replaced.
+    pub(crate) text: Arc<str>,
+    /// The bytes, if they are not those of the text.
+    bytes: Option<Vec<u8>>,
+    sha256: OnceLock<String>,
+}
+
+impl File {
+    fn new(bytes: Vec<u8>) -> File {
+        let (text, bytes) = match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let bytes = error.into_bytes();
+                (String::from_utf8_lossy(&bytes).into_owned(), Some(bytes))
+            }
+        };
+        File { text: text.into(), bytes, sha256: OnceLock::new() }
+    }
+
+    /// The SHA-256 of its bytes.
+    pub(crate) fn sha256(&self) -> String {
+        let bytes = || self.bytes.as_deref().unwrap_or(self.text.as_bytes());
+        let digest = || Sha256::digest(bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.sha256.get_or_init(digest).clone()
+    }
+}
+
+impl Source {
+    /// A kernel tree in a directory; [`Source::version`] says whether it is one.
+    pub fn open(directory: impl Into<PathBuf>) -> Source {
+        let directory = directory.into();
+        let shown = directory.display().to_string();
+        Source::new(shown.clone(), Kind::Tree, vec![Layer::disk(shown, directory)])
+    }
+
+    /// A kernel tree in memory: contents by path. Messages call its directory `shown`.
+    pub fn in_memory(shown: &str, files: BTreeMap<String, Vec<u8>>) -> Source {
+        Source::new(shown.to_owned(), Kind::Tree, vec![Layer::memory(shown.to_owned(), files)])
+    }
+
+    /// Installed headers: a directory that holds `asm/`, or whose `include` does. The directories
+    /// above it that hold what the architectures share belong to them.
+    ///
+    /// # Errors
+    /// There are no headers in the directory.
+    pub fn headers(directory: &Path) -> Result<Source, Error> {
+        let shown = directory.display().to_string();
+        if !directory.is_dir() {
+            return Err(Error::in_file(shown, "is no folder"));
+        }
+        let holds = |directory: &PathBuf| directory.join("asm/unistd.h").is_file();
+        let found = [directory.to_owned(), directory.join("include")].into_iter().find(holds);
+        let found = found.ok_or_else(|| no_headers(&shown))?;
+        let places = disk::places(&found);
+        let mut directories = vec![found];
+        for file in ["asm-generic/unistd.h", "linux/version.h"] {
+            directories.extend(places.iter().find_map(|place| disk::above(place, file)));
+        }
+        directories.dedup();
+        let layer = |directory: PathBuf| Layer::disk(directory.display().to_string(), directory);
+        let layers = directories.into_iter().map(layer).collect();
+        Ok(Source { places, ..Source::new(shown, Kind::Headers, layers) })
+    }
+
+    /// Installed headers in memory: contents by path, as in `asm/unistd.h`. Messages call their
+    /// directory `shown`, which may name the architecture as a directory's path does.
+    ///
+    /// # Errors
+    /// There are no headers in the map.
+    pub fn headers_in_memory(
+        shown: &str,
+        files: BTreeMap<String, Vec<u8>>,
+    ) -> Result<Source, Error> {
+        if !files.contains_key("asm/unistd.h") {
+            return Err(no_headers(shown));
+        }
+        let layers = vec![Layer::memory(shown.to_owned(), files)];
+        let places = vec![PathBuf::from(shown)];
+        Ok(Source { places, ..Source::new(shown.to_owned(), Kind::Headers, layers) })
+    }
+
+    fn new(shown: String, kind: Kind, layers: Vec<Layer>) -> Source {
+        let (files, lists) = (Mutex::default(), Mutex::default());
+        Source { shown, kind, layers, places: Vec::new(), files, lists }
+    }
+
+    /// Its directory, as the user named it.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The version of a kernel tree, from the head of its Makefile.
+    ///
+    /// # Errors
+    /// This is not a kernel tree.
+    pub fn version(&self) -> Result<Version, Error> {
+        let no_tree = |why: &str| {
+            let what = format!(
+                "is no kernel source tree ({why}); give the folder that holds the kernel's Makefile"
+            );
+            Error::in_file(&self.shown, what)
+        };
+        if !self.is_directory("") {
+            return Err(no_tree("it is no folder"));
+        }
+        if !self.is_file("Makefile") {
+            return Err(no_tree("it has no Makefile"));
+        }
+        let file = self.read("Makefile")?;
+        let value = |name: &str| {
+            let mut lines = file.text.lines().take(20);
+            let line =
+                lines.find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?;
+            Some(line.trim().to_owned())
+        };
+        let number = |name: &str| value(name)?.parse::<u32>().ok();
+        let [Some(version), Some(patchlevel), Some(sublevel)] =
+            ["VERSION", "PATCHLEVEL", "SUBLEVEL"].map(number)
+        else {
+            let why = "its Makefile does not begin with VERSION, PATCHLEVEL and SUBLEVEL";
+            return Err(no_tree(why));
+        };
+        let extra = value("EXTRAVERSION").unwrap_or_default();
+        Ok(Version::new(format!("{version}.{patchlevel}.{sublevel}{extra}")))
+    }
+
+    /// The directory that headers are in, by all of the names that it has: a distribution may keep
+    /// the headers of all architectures elsewhere, with links to them.
+    pub(crate) fn places(&self) -> &[PathBuf] {
+        &self.places
+    }
+
+    /// Whether these are installed headers.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.kind == Kind::Headers
+    }
+
+    /// The layer that has a path, or the first.
+    fn layer(&self, path: &str) -> &Layer {
+        match &self.layers[..] {
+            [only] => only,
+            layers => layers.iter().find(|layer| layer.exists(path)).unwrap_or(&layers[0]),
+        }
+    }
+
+    /// What messages call a file or a directory.
+    pub(crate) fn name(&self, path: &str) -> String {
+        self.layer(path).name(path)
+    }
+
+    /// The path of what messages call so.
+    pub(crate) fn path<'n>(&self, name: &'n str) -> &'n str {
+        self.layers.iter().find_map(|layer| layer.path(name)).unwrap_or(name)
+    }
+
+    /// How tables spell the path of a file: relative to the directory that the user named, if it is
+    /// there.
+    pub(crate) fn spelled(&self, path: &str) -> String {
+        if std::ptr::eq(self.layer(path), &self.layers[0]) {
+            path.to_owned()
+        } else {
+            self.name(path)
+        }
+    }
+
+    /// Whether anything has this path, be it something that cannot be read.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.layer(path).exists(path)
+    }
+
+    /// Whether this is the path of a file.
+    pub(crate) fn is_file(&self, path: &str) -> bool {
+        self.layer(path).is_file(path)
+    }
+
+    /// Whether this is the path of a directory.
+    pub(crate) fn is_directory(&self, path: &str) -> bool {
+        self.layer(path).is_directory(path)
+    }
+
+    /// A file.
+    pub(crate) fn read(&self, path: &str) -> Result<Arc<File>, Error> {
+        if let Some(known) = locked(&self.files).get(path) {
+            return Ok(known.clone());
+        }
+        let file = Arc::new(File::new(self.layer(path).read(path)?));
+        locked(&self.files).insert(path.to_owned(), file.clone());
+        Ok(file)
+    }
+
+    /// The text of a file.
+    pub(crate) fn text(&self, path: &str) -> Result<Arc<str>, Error> {
+        Ok(self.read(path)?.text.clone())
+    }
+
+    /// The text of a file that is read to its end: one that ends within a line was cut off.
+    pub(crate) fn whole(&self, path: &str) -> Result<Arc<str>, Error> {
+        let text = self.text(path)?;
+        ends(&text).map_err(|fault| self.fault(path, fault))?;
+        Ok(text)
+    }
+
+    /// The SHA-256 of a file.
+    pub(crate) fn sha256(&self, path: &str) -> Result<String, Error> {
+        Ok(self.read(path)?.sha256())
+    }
+
+    /// The text of a file that [`Source::walk`] found. It is not kept: it stands in the buffer, or
+    /// in the map.
+    pub(crate) fn skim<'b>(
+        &'b self,
+        path: &str,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Cow<'b, str>, Error> {
+        Ok(String::from_utf8_lossy(self.layer(path).skim(path, buffer)?))
+    }
+
+    /// The files and directories in a directory, sorted.
+    pub(crate) fn list(&self, directory: &str) -> Result<Arc<[Entry]>, Error> {
+        if let Some(known) = locked(&self.lists).get(directory) {
+            return Ok(known.clone());
+        }
+        let failed = |error| self.wrong(directory, format!("cannot be listed: {error}"));
+        let mut entries = self.layer(directory).list(directory).map_err(failed)?;
+        entries.sort();
+        let entries: Arc<[Entry]> = entries.into();
+        locked(&self.lists).insert(directory.to_owned(), entries.clone());
+        Ok(entries)
+    }
+
+    /// The files below some directories, sorted: of the names that are `wanted`, and in directories
+    /// that are `entered`. Links to directories are not followed.
+    pub(crate) fn walk(
+        &self,
+        directories: impl IntoIterator<Item = impl Into<String>>,
+        entered: impl Fn(&str) -> bool,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>, Error> {
+        let mut directories: Vec<String> = directories.into_iter().map(Into::into).collect();
+        let mut files = Vec::new();
+        while let Some(directory) = directories.pop() {
+            for Entry { name, is_directory } in &*self.list(&directory)? {
+                if *is_directory {
+                    let path = format!("{directory}/{name}");
+                    directories.extend(entered(&path).then_some(path));
+                } else if wanted(name) {
+                    files.push(format!("{directory}/{name}"));
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// An error about a whole file or directory.
+    pub(crate) fn wrong(&self, path: &str, what: impl Into<String>) -> Error {
+        Error::in_file(self.name(path), what)
+    }
+
+    /// An error about a file, at the line that is at fault.
+    pub(crate) fn fault(&self, path: &str, fault: Fault) -> Error {
+        fault.error(&self.name(path))
+    }
+
+    /// An error about a file or directory that cannot be as it is in a source that is complete.
+    pub(crate) fn incomplete(&self, path: &str, doubt: Doubt, what: impl Into<String>) -> Error {
+        self.wrong(path, what.into() + "; " + self.question(doubt))
+    }
+
+    /// The same at a line of what messages call `name`.
+    pub(crate) fn incomplete_at(&self, name: &str, line: usize, what: impl Into<String>) -> Error {
+        Error::at(name, line, what.into() + "; " + self.question(Doubt::Missing))
+    }
+
+    fn question(&self, doubt: Doubt) -> &'static str {
+        match (doubt, self.kind) {
+            (Doubt::Missing, Kind::Tree) => "is the tree complete?",
+            (Doubt::Missing, Kind::Headers) => "are all of the headers installed?",
+            (Doubt::CutOff, _) => "is it cut off?",
+            (Doubt::Damaged, Kind::Tree) => "is it damaged?",
+            (Doubt::Damaged, Kind::Headers) => "are the headers complete?",
+        }
+    }
+}
+
+/// Refuses a text that ends within a line.
+pub(crate) fn ends(text: &str) -> Result<(), Fault> {
+    if text.is_empty() || text.ends_with('\n') {
+        return Ok(());
+    }
+    let what = format!("the file ends within a line: {CUT_OFF}");
+    Err(Fault::at(text.lines().count(), what))
+}
+
+fn no_headers(shown: &str) -> Error {
+    let what = "holds no asm/unistd.h; give a folder of installed headers, as \
+                /usr/include/TRIPLET is";
+    Error::in_file(shown, what)
+}
+
+/// What a thread that panicked has put there is whole: each change is one insertion.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

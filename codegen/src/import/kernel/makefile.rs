@@ -1,20 +1,22 @@
 //! Which ABIs the kernel's own makefiles make of a table, and which tags they give to each.
 
 use crate::Error;
-use crate::source::files;
+use crate::source::{Doubt, Source};
 use crate::tables::Abi;
-use std::path::Path;
 
 /// The tags that the tree gives to the ABI's header; empty: every row. `None` if it makes no such
 /// header.
-pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<String>>, Error> {
-    let read = |path: &str| files::read(&root.join(path));
+pub(in crate::import) fn tags(
+    source: &Source,
+    makefile: &str,
+    abi: &Abi,
+) -> Result<Option<Vec<String>>, Error> {
     if !makefile.starts_with("scripts/") {
-        return Ok(arch(&read(makefile)?, &abi.header));
+        return Ok(arch(&source.text(makefile)?, &abi.header));
     }
     // An architecture that is not there makes no header; one that is has all three files.
-    let folder = format!("arch/{}", abi.arch);
-    if !root.join(&folder).is_dir() {
+    let directory = format!("arch/{}", abi.arch);
+    if !source.is_directory(&directory) {
         return Ok(None);
     }
     let kbuild = if abi.uapi { "include/uapi/asm/Kbuild" } else { "include/asm/Kbuild" };
@@ -22,25 +24,23 @@ pub(crate) fn tags(root: &Path, makefile: &str, abi: &Abi) -> Result<Option<Vec<
         let (name, list) = line.split_once('=').unwrap_or_default();
         name.starts_with("syscall-y") && list.split_whitespace().any(|header| header == abi.header)
     };
-    let kbuild = format!("{folder}/{kbuild}");
-    let made = read(&kbuild)?.lines().any(listed);
-    let own = format!("{folder}/kernel/Makefile.syscalls");
-    let tags = [shared(&read(makefile)?, &abi.header), shared(&read(&own)?, &abi.header)];
-    let wrong =
-        |file: &str, what: String| Err(Error::in_file(root.join(file).display().to_string(), what));
+    let kbuild = format!("{directory}/{kbuild}");
+    let made = source.text(&kbuild)?.lines().any(listed);
+    let own = format!("{directory}/kernel/Makefile.syscalls");
     let (header, variable) = (&abi.header, variable(&abi.header));
-    match tags {
-        [None, _] => wrong(makefile, format!("adds nothing to {variable}; is the tree complete?")),
-        [_, None] if made => wrong(
-            &own,
-            format!("adds nothing to {variable}, of which {header} is made; is the tree complete?"),
-        ),
-        [_, Some(_)] if !made => wrong(
-            &kbuild,
-            format!("makes no {header}, to which {own} gives tags; is the tree complete?"),
-        ),
-        [Some(common), Some(own)] => Ok(Some([common, own].concat())),
-        [Some(_), None] => Ok(None),
+    let common = shared(&source.text(makefile)?, header);
+    let added = shared(&source.text(&own)?, header);
+    let incomplete = |file: &str, what: String| Err(source.incomplete(file, Doubt::Missing, what));
+    match (common, added) {
+        (None, _) => incomplete(makefile, format!("adds nothing to {variable}")),
+        (_, None) if made => {
+            incomplete(&own, format!("adds nothing to {variable}, of which {header} is made"))
+        }
+        (_, Some(_)) if !made => {
+            incomplete(&kbuild, format!("makes no {header}, to which {own} gives tags"))
+        }
+        (Some(common), Some(own)) => Ok(Some([common, own].concat())),
+        (Some(_), None) => Ok(None),
     }
 }
 
@@ -110,16 +110,19 @@ mod tests {
     #[test]
     fn the_ways_in_which_makefiles_name_tags() {
         let some = |tags: &str| Some(tags.to_owned());
-        let x86 = "cmd = sh --abis $(abis) $<\n$(uapi)/unistd_x32.h: abis := common,x32\n$(uapi)/unistd_64.h: abis := common,64\n";
+        let x86 = "cmd = sh --abis $(abis) $<\n$(uapi)/unistd_x32.h: abis := common,x32\n\
+            $(uapi)/unistd_64.h: abis := common,64\n";
         assert_eq!(made(x86, "unistd_64.h"), some("common,64"));
         assert_eq!(made(x86, "unistd_x32.h"), some("common,x32"));
         assert_eq!(made(x86, "unistd_32.h"), None);
         let older = "syshdr_abi_unistd_32 := common,32\n$(uapi)/unistd_32.h: $(syscall) FORCE\n";
         assert_eq!(made(older, "unistd_32.h"), some("common,32"));
         assert_eq!(made(&older.replace("_abi_", "_abis_"), "unistd_32.h"), some("common,32"));
-        let spu = "systbl_abi_syscall_table_spu := spu\nsystbl_abis_syscall_table_spu := common,spu\n\t$(kapi)/syscall_table_spu.h\n";
+        let spu = "systbl_abi_syscall_table_spu := spu\n\
+            systbl_abis_syscall_table_spu := common,spu\n\t$(kapi)/syscall_table_spu.h\n";
         assert_eq!(made(spu, "syscall_table_spu.h"), some("common,spu"));
-        let arm = "syshdr_abi_unistd-common := common\nsyshdr_abi_unistd-oabi := oabi\n$(uapi)/unistd-oabi.h: x\n";
+        let arm = "syshdr_abi_unistd-common := common\nsyshdr_abi_unistd-oabi := oabi\n\
+            $(uapi)/unistd-oabi.h: x\n";
         assert_eq!(made(arm, "unistd-oabi.h"), some("common,oabi"));
         let pattern = "uapi-hdrs-y += $(uapi)/unistd-oabi.h\ncmd = sh --abis common,$* $< $@\n";
         assert_eq!(made(pattern, "unistd-oabi.h"), some("common,oabi"));

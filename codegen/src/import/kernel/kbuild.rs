@@ -1,16 +1,15 @@
 //! When the kernel's makefiles build a file: `obj-$(CONFIG_AIO) += aio.o`, composite objects and
 //! folders followed up to the top of the tree.
 
-use super::c::{LONGEST, is_word, splice};
 use super::condition::{Conditions, all};
 use crate::Error;
-use crate::source::files;
+use crate::import::c::text::{LONGEST, is_word, splice};
+use crate::source::{Fault, Source};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// When the makefiles build something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Built {
+pub(in crate::import) enum Built {
     /// None of them names it.
     Unnamed,
     /// Whatever the configuration.
@@ -25,7 +24,7 @@ impl Built {
     }
 
     /// As a part of a longer condition.
-    pub(super) fn part(self) -> String {
+    pub(in crate::import) fn part(self) -> String {
         if let Built::When(condition) = self { condition } else { String::new() }
     }
 }
@@ -40,8 +39,8 @@ struct Rules {
 }
 
 /// The makefiles of a tree, each read once.
-pub(super) struct Kbuild<'r> {
-    root: &'r Path,
+pub(in crate::import) struct Kbuild<'s> {
+    source: &'s Source,
     rules: HashMap<String, Rules>,
     /// When a folder's makefile takes an item in.
     items: HashMap<(String, String), Built>,
@@ -53,14 +52,14 @@ pub(super) struct Kbuild<'r> {
 /// Composite objects within composite objects, and sources that include sources.
 const DEEPEST: usize = 8;
 
-impl<'r> Kbuild<'r> {
-    pub(super) fn new(root: &'r Path) -> Kbuild<'r> {
+impl<'s> Kbuild<'s> {
+    pub(in crate::import) fn new(source: &'s Source) -> Kbuild<'s> {
         let (rules, items) = (HashMap::new(), HashMap::new());
-        Kbuild { root, rules, items, included: HashMap::new(), sources: HashMap::new() }
+        Kbuild { source, rules, items, included: HashMap::new(), sources: HashMap::new() }
     }
 
     /// When the file is built.
-    pub(super) fn built(&mut self, source: &str) -> Result<Built, Error> {
+    pub(in crate::import) fn built(&mut self, source: &str) -> Result<Built, Error> {
         if let Some(known) = self.sources.get(source) {
             return Ok(known.clone());
         }
@@ -96,7 +95,7 @@ impl<'r> Kbuild<'r> {
             return self.item(folder, &object, depth);
         }
         if !self.included.contains_key(folder) {
-            let found = included(self.root, folder)?;
+            let found = included(self.source, folder)?;
             self.included.insert(folder.to_owned(), found);
         }
         let Some((by, when)) = self.included[folder].get(&format!("{stem}.c")).cloned() else {
@@ -162,7 +161,7 @@ impl<'r> Kbuild<'r> {
                 let what = format!(
                     "says in more than {LONGEST} characters when {item} is built; simplify it"
                 );
-                return Err(Error::in_file(self.root.join(folder).display().to_string(), what));
+                return Err(self.source.wrong(folder, what));
             }
         }
         Ok(if ways.is_empty() { Built::Unnamed } else { Built::When(ways.join(" || ")) })
@@ -173,13 +172,11 @@ impl<'r> Kbuild<'r> {
             // The top's Makefile is a program; its lists stand in Kbuild.
             let names: &[&str] =
                 if folder.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
-            let path = names
-                .iter()
-                .map(|name| self.root.join(folder).join(name))
-                .find(|path| path.is_file());
-            let rules = match path {
-                Some(path) => parse(&files::whole(&path)?)
-                    .map_err(|(line, what)| Error::at(path.display().to_string(), line, what))?,
+            let within = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+            let mut paths = names.iter().map(|name| format!("{within}{name}"));
+            let rules = match paths.find(|path| self.source.is_file(path)) {
+                Some(path) => parse(&self.source.whole(&path)?)
+                    .map_err(|fault| self.source.fault(&path, fault))?,
                 None => Rules::default(),
             };
             self.rules.insert(folder.to_owned(), rules);
@@ -189,18 +186,18 @@ impl<'r> Kbuild<'r> {
 }
 
 /// The `.c` files that `.c` files of a folder include: by which object, and under which condition.
-fn included(root: &Path, folder: &str) -> Result<HashMap<String, (String, Option<String>)>, Error> {
+fn included(
+    source: &Source,
+    folder: &str,
+) -> Result<HashMap<String, (String, Option<String>)>, Error> {
     let mut found = HashMap::new();
-    let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
-    let mut sources: Vec<_> = entries.map(|entry| entry.path()).collect();
-    sources.retain(|path| path.extension().is_some_and(|end| end == "c") && path.is_file());
-    sources.sort();
-    for source in sources {
-        let text = files::read(&source)?;
+    let mut buffer = Vec::new();
+    for entry in source.list(folder)?.iter().filter(|entry| !entry.is_directory) {
+        let Some(stem) = entry.name.strip_suffix(".c") else { continue };
+        let text = source.skim(&format!("{folder}/{}", entry.name), &mut buffer)?;
         if !text.contains(".c\"") {
             continue;
         }
-        let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut conditions = Conditions::default();
         for line in text.lines() {
             let Some(directive) = line.trim_start().strip_prefix('#') else { continue };
@@ -211,7 +208,7 @@ fn included(root: &Path, folder: &str) -> Result<HashMap<String, (String, Option
             if let Some(name) = name.filter(|name| name.ends_with(".c")) {
                 // A fault in the file is told by who reads its definitions.
                 let when = conditions.and("").ok().flatten();
-                found.entry(name.to_owned()).or_insert((stem.clone(), when));
+                found.entry(name.to_owned()).or_insert((stem.to_owned(), when));
             }
             if conditions.apply(directive).is_err() {
                 break;
@@ -240,7 +237,7 @@ fn switch(line: &str) -> String {
 }
 
 /// A makefile's rules, or the line that cannot be followed and why.
-fn parse(text: &str) -> Result<Rules, (usize, String)> {
+fn parse(text: &str) -> Result<Rules, Fault> {
     let mut open: Vec<String> = Vec::new();
     let mut found = Rules::default();
     let mut lists: HashMap<String, Vec<usize>> = HashMap::new();
@@ -249,7 +246,7 @@ fn parse(text: &str) -> Result<Rules, (usize, String)> {
     for (at, line) in (1..).zip(splice(&text.replace("\\\n", " \\\n")).lines()) {
         let line = line.split('#').next().unwrap_or_default().trim();
         let word = line.split([' ', '(', '\t']).next().unwrap_or_default();
-        let unopened = || (at, format!("{word} without ifdef or ifeq; repair the file"));
+        let unopened = || Fault::at(at, format!("{word} without ifdef or ifeq; repair the file"));
         match word {
             "ifdef" | "ifndef" | "ifeq" | "ifneq" => open.push(switch(line)),
             "else" => {
@@ -272,7 +269,7 @@ fn parse(text: &str) -> Result<Rules, (usize, String)> {
                         let when = &mut found.rules[*earlier].1;
                         *when = all([when.take().unwrap_or_default(), off.clone()]);
                         if when.as_ref().is_some_and(|when| when.len() > LONGEST) {
-                            return Err((at, too_long()));
+                            return Err(Fault::at(at, too_long()));
                         }
                     }
                 }
@@ -281,7 +278,7 @@ fn parse(text: &str) -> Result<Rules, (usize, String)> {
                     continue;
                 }
                 if open.iter().map(|part| part.len() + " && ".len()).sum::<usize>() > LONGEST {
-                    return Err((at, too_long()));
+                    return Err(Fault::at(at, too_long()));
                 }
                 let rule = found.rules.len();
                 found.rules.push((target.to_owned(), all(open.iter().cloned())));
@@ -298,7 +295,7 @@ fn parse(text: &str) -> Result<Rules, (usize, String)> {
     if open.is_empty() {
         Ok(found)
     } else {
-        Err((0, "an ifdef or ifeq lacks its endif; repair the file".to_owned()))
+        Err(Fault::whole("an ifdef or ifeq lacks its endif; repair the file"))
     }
 }
 
@@ -317,12 +314,15 @@ fn widths(item: &str) -> Vec<(String, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+
+    fn source(files: &[(&str, &str)]) -> Source {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().into()));
+        Source::in_memory("linux", files.collect())
+    }
 
     #[test]
     fn conditions_are_followed_to_the_top() {
-        let root = tempfile::TempDir::new().unwrap();
-        for (file, text) in [
+        let source = source(&[
             ("Kbuild", "obj-y += fs/\nobj-$(CONFIG_NET)\t+= net/\n"),
             (
                 "fs/Makefile",
@@ -335,16 +335,15 @@ mod tests {
             ),
             (
                 "net/Makefile",
-                "ifeq ($(CONFIG_T),y)\nobj-y += a.o\nelse\nobj-y += b.o\nendif\nifdef CONFIG_D\nobj-$(CONFIG_E) += c.o\n\
-                 endif\nobj-$(CONFIG_F) += c.o\nobj-y += sys_$(BITS).o\nm-$(CONFIG_M) := m.o\nobj-y += $(m-y)\n\
+                "ifeq ($(CONFIG_T),y)\nobj-y += a.o\nelse\nobj-y += b.o\nendif\nifdef CONFIG_D\n\
+                 obj-$(CONFIG_E) += c.o\n\
+                 endif\nobj-$(CONFIG_F) += c.o\nobj-y += sys_$(BITS).o\nm-$(CONFIG_M) := m.o\n\
+                 obj-y += $(m-y)\n\
                  n-y := none.o\nn-$(CONFIG_N) := some.o\nobj-y += $(n-y)\n",
             ),
             ("net/b.c", "#ifdef CONFIG_D\n# include \"d.c\"\n#endif\n"),
-        ] {
-            fs::create_dir_all(root.path().join(file).parent().unwrap()).unwrap();
-            fs::write(root.path().join(file), text).unwrap();
-        }
-        let mut kbuild = Kbuild::new(root.path());
+        ]);
+        let mut kbuild = Kbuild::new(&source);
         for (source, condition) in [
             ("fs/open.c", ""),
             ("fs/read.c", ""),
@@ -371,10 +370,8 @@ mod tests {
     #[test]
     fn hostile_makefiles() {
         let built = |text: &str| {
-            let root = tempfile::TempDir::new().unwrap();
-            fs::create_dir(root.path().join("a")).unwrap();
-            fs::write(root.path().join("a/Makefile"), text).unwrap();
-            Kbuild::new(root.path()).built("a/x.c").map_err(|error| error.what)
+            let source = source(&[("a/Makefile", text)]);
+            Kbuild::new(&source).built("a/x.c").map_err(|error| error.what)
         };
         // Each list is in every list of the next layer.
         let mut layers = "obj-$(CONFIG_A) += l0_0.o\n".to_owned();

@@ -5,11 +5,11 @@ use std::{iter, mem};
 
 /// No argument list and no condition comes near this many characters; the limit keeps hostile files
 /// from costing time.
-pub(super) const LONGEST: usize = 2048;
+pub(in crate::import) const LONGEST: usize = 2048;
 
 /// Lines that end with a backslash joined with the next; the newlines follow, so that line numbers
 /// stay.
-pub(super) fn splice(text: &str) -> String {
+pub(in crate::import) fn splice(text: &str) -> String {
     let (mut joined, mut owed) = (String::with_capacity(text.len()), 0);
     for line in text.split_inclusive('\n') {
         match line.trim_end().strip_suffix('\\') {
@@ -27,7 +27,7 @@ pub(super) fn splice(text: &str) -> String {
 }
 
 /// Comments and literals blanked, line for line.
-pub(super) fn blank(text: &str) -> String {
+pub(in crate::import) fn blank(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['/', '"', '\'']) {
@@ -36,7 +36,7 @@ pub(super) fn blank(text: &str) -> String {
             [b'/', b'*', ..] => from[2..].find("*/").map_or(from.len(), |end| end + 4),
             [b'/', b'/', ..] => from.find('\n').unwrap_or(from.len()),
             [b'/', ..] => 1,
-            bytes => literal(bytes),
+            _ => literal(from),
         };
         code += before;
         code.extend(from[..end].chars().map(|c| if c == '\n' || end == 1 { c } else { ' ' }));
@@ -45,9 +45,10 @@ pub(super) fn blank(text: &str) -> String {
     code + rest
 }
 
-/// The length of the literal that the text starts with; a lone apostrophe, as in `#error don't`,
+/// The length of the literal that the text starts with; one without an end, as in `#error don't`,
 /// ends with its line.
-fn literal(text: &[u8]) -> usize {
+pub(super) fn literal(text: &str) -> usize {
+    let text = text.as_bytes();
     let mut escaped = true;
     let end = text.iter().position(|&byte| {
         let ends = byte == b'\n' || byte == text[0] && !escaped;
@@ -58,7 +59,7 @@ fn literal(text: &[u8]) -> usize {
 }
 
 /// What is between the parentheses that the text starts with, and what follows them.
-pub(super) fn parentheses(text: &str) -> Option<(&str, &str)> {
+pub(in crate::import) fn parentheses(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start().strip_prefix('(')?;
     let mut depth = 1;
     for (at, c) in text.char_indices().take(LONGEST) {
@@ -76,7 +77,7 @@ pub(super) fn parentheses(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The text between the commas that are in no parentheses.
-pub(super) fn split(list: &str) -> Vec<&str> {
+pub(in crate::import) fn split(list: &str) -> Vec<&str> {
     let mut depth = 0;
     list.split(|c| {
         depth += i32::from(c == '(') - i32::from(c == ')');
@@ -85,16 +86,18 @@ pub(super) fn split(list: &str) -> Vec<&str> {
     .collect()
 }
 
-pub(super) fn is_word(c: char) -> bool {
+/// Whether this can be in an identifier of C. The kernel uses no other characters.
+pub(in crate::import) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-pub(super) fn is_name(word: &str) -> bool {
+/// Whether this is an identifier of C.
+pub(in crate::import) fn is_name(word: &str) -> bool {
     word.chars().all(is_word) && word.starts_with(|c: char| !c.is_ascii_digit())
 }
 
 /// Words and operators.
-pub(super) fn tokens(text: &str) -> Vec<&str> {
+pub(in crate::import) fn tokens(text: &str) -> Vec<&str> {
     let (mut found, mut rest) = (Vec::new(), text.trim_start());
     while let Some(first) = rest.chars().next() {
         let length = match first {
@@ -116,7 +119,7 @@ pub(super) fn tokens(text: &str) -> Vec<&str> {
 
 /// Tokens with blanks as the kernel sets them: `const char __user *const __user *`, `A &&
 /// IS_ENABLED(B)`.
-pub(super) fn spaced(tokens: &[&str]) -> String {
+pub(in crate::import) fn spaced(tokens: &[&str]) -> String {
     let mut text = String::new();
     for (at, token) in tokens.iter().enumerate() {
         let before = at.checked_sub(1).map_or("(", |at| tokens[at]);

@@ -1,17 +1,17 @@
 //! Conditions, of the preprocessor or of Kconfig: joined as text, and evaluated where not every
 //! symbol's value is known.
 
-use super::c::{LONGEST, is_word, spaced, tokens};
+use crate::import::c::text::{LONGEST, is_word, spaced, tokens};
 use std::collections::BTreeSet;
 
 /// For each open `#if` the conditions of its branches so far, and whether they hold: only the last
 /// one can.
 #[derive(Default)]
-pub(super) struct Conditions(Vec<Vec<(bool, String)>>);
+pub(in crate::import) struct Conditions(Vec<Vec<(bool, String)>>);
 
 impl Conditions {
     /// Takes a directive in, without its `#`; one that is no conditional changes nothing.
-    pub(super) fn apply(&mut self, directive: &str) -> Result<(), String> {
+    pub(in crate::import) fn apply(&mut self, directive: &str) -> Result<(), String> {
         let directive = directive.trim();
         let (word, rest) =
             directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
@@ -37,12 +37,12 @@ impl Conditions {
     }
 
     /// Whether every `#if` has its `#endif`.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::import) fn is_closed(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The conditions in force and `more`, as one.
-    pub(super) fn and(&self, more: &str) -> Result<Option<String>, String> {
+    pub(in crate::import) fn and(&self, more: &str) -> Result<Option<String>, String> {
         let open = self.0.iter().flatten();
         if open.clone().map(|(_, part)| part.len() + " && ".len()).sum::<usize>() > LONGEST {
             return Err(format!(
@@ -55,7 +55,7 @@ impl Conditions {
 }
 
 /// The conditions as one; an empty one always holds.
-pub(super) fn all(parts: impl IntoIterator<Item = String>) -> Option<String> {
+pub(in crate::import) fn all(parts: impl IntoIterator<Item = String>) -> Option<String> {
     let mut parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let mut seen = BTreeSet::new();
     parts.retain(|part| seen.insert(part.clone()));
@@ -100,17 +100,17 @@ fn operand(condition: &str) -> String {
 }
 
 /// What a condition is when some symbols are not known: `None` is either.
-pub(super) type Truth = Option<bool>;
+pub(in crate::import) type Truth = Option<bool>;
 
-pub(super) fn not(a: Truth) -> Truth {
+pub(in crate::import) fn not(a: Truth) -> Truth {
     a.map(|a| !a)
 }
 
-pub(super) fn and(a: Truth, b: Truth) -> Truth {
+pub(in crate::import) fn and(a: Truth, b: Truth) -> Truth {
     if a == Some(false) || b == Some(false) { Some(false) } else { a.and(b) }
 }
 
-pub(super) fn or(a: Truth, b: Truth) -> Truth {
+pub(in crate::import) fn or(a: Truth, b: Truth) -> Truth {
     not(and(not(a), not(b)))
 }
 
@@ -119,7 +119,7 @@ const DEEPEST: usize = 64;
 
 /// The condition's value. `symbol` knows names; a comparison is asked for as `NAME == VALUE`. What
 /// is no such expression, or is too deep, is not known.
-pub(super) fn evaluate(text: &str, symbol: &mut dyn FnMut(&str) -> Truth) -> Truth {
+pub(in crate::import) fn evaluate(text: &str, symbol: &mut dyn FnMut(&str) -> Truth) -> Truth {
     let text = text.replace("IS_ENABLED", " ");
     let words = tokens(&text);
     let mut rest = &words[..];

@@ -1,13 +1,15 @@
 //! Headers that a distribution or `make headers_install` put somewhere for user space: numbers and
 //! names, no entry points.
 
-use super::header::{Includes, aliases, predefined};
-use super::tree::exists;
-use super::unistd;
+use super::names::aliases;
+use super::{SearchPath, predefined};
 use crate::Error;
+use crate::import::tree::exists;
+use crate::import::{add, merged, unistd};
+use crate::source::{Doubt, Source};
 use crate::tables::{Abi, KernelTable, TableSource, Tables};
 use crate::version::Version;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Beginnings of a compiler's names for a processor, where they are no beginning of the kernel's
 /// own name.
@@ -23,41 +25,26 @@ const PROCESSORS: &[(&str, &str)] = &[
     ("x86_64", "x86"),
 ];
 
-/// A folder of headers, understood.
-pub(crate) struct Installed {
-    /// The folder that holds `asm/`.
-    pub(crate) folder: PathBuf,
+/// Installed headers, understood.
+pub(in crate::import) struct Installed<'s> {
+    pub(in crate::import) source: &'s Source,
     /// The kernel's `arch/` folder that they are of.
-    pub(crate) arch: String,
+    pub(in crate::import) arch: String,
     /// The kernel that they are of.
-    pub(crate) linux: Version,
+    pub(in crate::import) linux: Version,
     /// Where they look for each other.
-    pub(crate) includes: Includes,
+    pub(in crate::import) headers: SearchPath<'s>,
 }
 
-impl Installed {
+impl<'s> Installed<'s> {
     /// Looks around. `arch` is what the user says, who need not.
-    pub(crate) fn find(
-        folder: &Path,
+    pub(in crate::import) fn new(
+        source: &'s Source,
         arch: Option<&str>,
         facts: &Tables,
-    ) -> Result<Installed, Error> {
-        let shown = folder.display().to_string();
-        let wrong = |what: String| Error::in_file(&shown, what);
-        if !folder.is_dir() {
-            return Err(wrong("is no folder".to_owned()));
-        }
-        let holds = |folder: &PathBuf| folder.join("asm/unistd.h").is_file();
-        let folder = [folder.to_owned(), folder.join("include")].into_iter().find(holds).ok_or_else(|| {
-            wrong("holds no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is".to_owned())
-        })?;
-        // A distribution may keep the headers of all architectures elsewhere, with links to them.
-        let real = |path: PathBuf| path.canonicalize().ok().into_iter();
-        let unistd = real(folder.join("asm/unistd.h"))
-            .filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
-        let places: Vec<PathBuf> =
-            [folder.clone()].into_iter().chain(unistd).chain(real(folder.clone())).collect();
-        let told = places.iter().find_map(|place| arch_of(place, facts));
+    ) -> Result<Installed<'s>, Error> {
+        let wrong = |what: String| Error::in_file(source.shown(), what);
+        let told = source.places().iter().find_map(|place| arch_of(place, facts));
         let arch = match (arch, told) {
             (Some(arch), Some(told)) if arch != told => {
                 return Err(wrong(format!(
@@ -67,7 +54,8 @@ impl Installed {
             (Some(arch), _) => arch.to_owned(),
             (None, Some(told)) => told,
             (None, None) => {
-                let what = "its path does not say for which architecture these headers are; add --arch ARCH";
+                let what = "its path does not say for which architecture these headers are; \
+                            add --arch ARCH";
                 return Err(wrong(what.to_owned()));
             }
         };
@@ -80,33 +68,24 @@ impl Installed {
             );
             return Err(Error::argument("--arch", what));
         }
-        let mut folders = vec![folder.clone()];
-        for file in ["asm-generic/unistd.h", "linux/version.h"] {
-            folders.extend(places.iter().find_map(|place| above(place, file)));
-        }
-        folders.dedup();
-        let includes = Includes::installed(folders);
-        let linux = version(&includes, &folder)?;
-        Ok(Installed { folder, arch, linux, includes })
+        let headers = SearchPath::installed(source);
+        let linux = version(&headers)?;
+        Ok(Installed { source, arch, linux, headers })
     }
 
     /// One of the tables, as far as its ABIs have headers here.
-    pub(crate) fn table(
+    pub(in crate::import) fn table(
         &self,
         facts: &Tables,
-        source: &TableSource,
+        table: &TableSource,
     ) -> Result<Option<KernelTable>, Error> {
-        let path = self.folder.join("asm/unistd.h");
-        let shown = path.display().to_string();
+        let header = "asm/unistd.h";
         let (mut all, mut extras) = (Vec::new(), Vec::new());
         let here = |abi: &&Abi| {
-            abi.table == source.name
-                && abi.arch == self.arch
-                && abi.uapi
-                && exists(abi, &self.linux)
+            abi.table == table.name && abi.arch == self.arch && abi.uapi && exists(abi, &self.linux)
         };
         for abi in facts.abis.iter().filter(here) {
-            let (unit, included) = self.includes.preprocess(&path, &predefined(abi), None)?;
+            let (unit, included) = self.headers.preprocess(header, &predefined(abi), None)?;
             let own = format!("asm/{}", abi.header);
             // A kernel that lacks the ABI gives another's header in the place of its own.
             let asked =
@@ -115,24 +94,22 @@ impl Installed {
                 continue;
             }
             if let Some(missing) = unit.missing.first() {
-                return Err(self.includes.lacks(&missing.text, &missing.file, missing.line));
+                return Err(self.headers.lacks(&missing.text, &missing.file, missing.line));
             }
-            let mut numbers = unistd::numbers(&unit, abi, &shown)?;
+            let mut numbers = unistd::numbers(&unit, abi, &self.source.name(header))?;
             if numbers.rows.is_empty() {
-                return Err(Error::in_file(
-                    shown,
-                    format!("defines no system call of {}", abi.name),
-                ));
+                let what = format!("defines no system call of {}", abi.name);
+                return Err(self.source.wrong(header, what));
             }
             // What asm-generic/unistd.h says of entry points is not all: a C file of the
             // architecture may swap some.
             for row in &mut numbers.rows {
                 (row.entry, row.compat) = (None, None);
             }
-            super::add(&mut extras, aliases(&self.folder, &numbers, &path)?);
+            add(&mut extras, aliases(self.source, &numbers, header)?);
             all.push(numbers);
         }
-        super::merged(&self.linux, &self.folder, &all, extras)
+        merged(&self.linux, self.source, &all, extras)
     }
 }
 
@@ -162,21 +139,14 @@ fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
     archs.into_iter().find(|arch| word.strip_prefix(arch).is_some_and(variant))
 }
 
-/// The folder at or above a place, or the `include` beside it, that has a file.
-fn above(place: &Path, file: &str) -> Option<PathBuf> {
-    let folders =
-        place.ancestors().take(5).flat_map(|folder| [folder.to_owned(), folder.join("include")]);
-    folders.into_iter().find(|folder| folder.join(file).is_file())
-}
-
 /// The kernel that `linux/version.h` names; before 5.18 it had one number for all.
-fn version(includes: &Includes, folder: &Path) -> Result<Version, Error> {
-    let Some(path) = includes.find("linux/version.h") else {
+fn version(headers: &SearchPath<'_>) -> Result<Version, Error> {
+    let Some(path) = headers.find("linux/version.h") else {
         let what =
             "there is no linux/version.h at or above it to say which kernel these headers are of";
-        return Err(Error::in_file(folder.display().to_string(), what));
+        return Err(headers.source.wrong("", what));
     };
-    let (unit, _) = includes.preprocess(&path, &[], None)?;
+    let (unit, _) = headers.preprocess(&path, &[], None)?;
     let value = |name: &str| unit.value(name).ok().flatten();
     let parts =
         ["MAJOR", "PATCHLEVEL", "SUBLEVEL"].map(|part| value(&format!("LINUX_VERSION_{part}")));
@@ -187,8 +157,8 @@ fn version(includes: &Includes, folder: &Path) -> Result<Version, Error> {
             Ok(Version::new(format!("{version}.{patchlevel}.{sublevel}")))
         }
         _ => {
-            let what = "defines no LINUX_VERSION_CODE; are the headers complete?";
-            Err(Error::in_file(path.display().to_string(), what))
+            let what = "defines no LINUX_VERSION_CODE";
+            Err(headers.source.incomplete(&path, Doubt::Damaged, what))
         }
     }
 }

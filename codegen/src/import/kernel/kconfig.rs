@@ -2,14 +2,12 @@
 //! `__ARCH_WANT_…` of its headers, for a kernel of a given word size. What the one who configures
 //! may choose is not known.
 
-use super::c::{LONGEST, blank, is_word, splice};
 use super::condition::{Conditions, Truth, all, and, evaluate, not, or};
-use super::prototypes::{DRIVERS, FOLDERS};
 use crate::Error;
-use crate::source::files;
+use crate::import::c::text::{LONGEST, blank, is_word, splice};
+use crate::import::prototypes::{DRIVERS, FOLDERS};
+use crate::source::{CUT_OFF, Doubt, Fault, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
-use std::path::Path;
 
 /// What Kconfig says of a symbol.
 #[derive(Default)]
@@ -42,53 +40,32 @@ struct Scope<'t> {
 
 /// The symbols of some Kconfig files.
 #[derive(Default)]
-pub(super) struct Symbols(BTreeMap<String, Symbol>);
+pub(in crate::import) struct Symbols(BTreeMap<String, Symbol>);
 
 impl Symbols {
-    /// Those of the files outside `arch`, in the folders that define system calls.
-    pub(super) fn read(root: &Path) -> Result<Symbols, Error> {
+    /// Those of the files outside `arch`, in the directories that define system calls.
+    pub(in crate::import) fn read(source: &Source) -> Result<Symbols, Error> {
         let drivers = DRIVERS.iter().filter_map(|file| Some(file.rsplit_once('/')?.0));
-        let mut folders: Vec<String> = FOLDERS
-            .iter()
-            .copied()
-            .filter(|folder| *folder != "arch")
-            .chain(drivers)
-            .map(str::to_owned)
-            .collect();
+        let directories =
+            FOLDERS.iter().copied().filter(|directory| *directory != "arch").chain(drivers);
         let mut found = Symbols::default();
-        let mut kconfigs = BTreeSet::new();
-        while let Some(folder) = folders.pop() {
-            let Ok(entries) = fs::read_dir(root.join(&folder)) else { continue };
-            for entry in entries.flatten() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => folders.push(format!("{folder}/{name}")),
-                    _ if name.starts_with("Kconfig") && files::is_file(root, &entry) => {
-                        kconfigs.insert(format!("{folder}/{name}"));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        for kconfig in kconfigs {
-            found.file(root, &kconfig)?;
+        for kconfig in source.walk(directories, |_| true, |name| name.starts_with("Kconfig"))? {
+            found.file(source, &kconfig)?;
         }
         Ok(found)
     }
 
     /// Takes a Kconfig file in; what it sources is the result.
-    fn file(&mut self, root: &Path, file: &str) -> Result<Vec<String>, Error> {
-        let path = root.join(file);
-        let text = files::whole(&path)?;
-        self.parse(&text).map_err(|(line, what)| Error::at(path.display().to_string(), line, what))
+    fn file(&mut self, source: &Source, file: &str) -> Result<Vec<String>, Error> {
+        self.parse(&source.whole(file)?).map_err(|fault| source.fault(file, fault))
     }
 
     /// Whether a file declares the symbol, whatever its value.
-    pub(super) fn declares(&self, name: &str) -> bool {
+    pub(in crate::import) fn declares(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|symbol| !symbol.blocks.is_empty())
     }
 
-    fn parse(&mut self, text: &str) -> Result<Vec<String>, (usize, String)> {
+    fn parse(&mut self, text: &str) -> Result<Vec<String>, Fault> {
         let (mut sources, mut name, mut help) = (Vec::new(), None::<String>, None);
         let mut open: Vec<Scope<'_>> = Vec::new();
         let mut begun = false;
@@ -119,9 +96,10 @@ impl Symbols {
                         depends.filter(|condition| !condition.is_empty()).collect();
                     if depends.iter().map(String::len).sum::<usize>() > LONGEST {
                         let what = format!(
-                            "the conditions around it have more than {LONGEST} characters; simplify them"
+                            "the conditions around it have more than {LONGEST} characters; \
+                             simplify them"
                         );
-                        return Err((at, what));
+                        return Err(Fault::at(at, what));
                     }
                     let mut block = Block { depends, ..Block::default() };
                     if let Some(choice) = open.last_mut().filter(|scope| scope.end == "endchoice") {
@@ -152,17 +130,17 @@ impl Symbols {
                         empty: true,
                     });
                     if open.len() > DEEPEST {
-                        return Err((
-                            at,
-                            format!("more than {DEEPEST} menus within each other; simplify them"),
-                        ));
+                        let what =
+                            format!("more than {DEEPEST} menus within each other; simplify them");
+                        return Err(Fault::at(at, what));
                     }
                     (name, begun) = (None, word != "if");
                     continue;
                 }
                 (word, _) if ends.contains(&word) => {
                     if open.pop().is_none_or(|scope| scope.end != word) {
-                        return Err((at, format!("{word} ends nothing; repair the file")));
+                        let what = format!("{word} ends nothing; repair the file");
+                        return Err(Fault::at(at, what));
                     }
                     name = None;
                 }
@@ -209,9 +187,7 @@ impl Symbols {
             begun &= name.is_none() && word != "comment";
         }
         match open.last() {
-            Some(Scope { end, .. }) => {
-                Err((0, format!("lacks an {end}: it was cut off; fetch the tree again")))
-            }
+            Some(Scope { end, .. }) => Err(Fault::whole(format!("lacks an {end}: {CUT_OFF}"))),
             None => Ok(sources),
         }
     }
@@ -223,7 +199,7 @@ fn on(rest: &str) -> String {
 }
 
 /// An architecture of a kernel tree.
-pub(super) struct Architecture<'g> {
+pub(in crate::import) struct Architecture<'g> {
     /// What the files outside `arch` say.
     generic: &'g Symbols,
     own: Symbols,
@@ -234,7 +210,7 @@ pub(super) struct Architecture<'g> {
 
 /// A kernel: an architecture and a word size. A 64-bit kernel also runs 32-bit programs where it
 /// can.
-pub(super) struct Kernel<'a> {
+pub(in crate::import) struct Kernel<'a> {
     architecture: &'a Architecture<'a>,
     /// What some architecture declares.
     declared: &'a BTreeSet<&'a str>,
@@ -250,52 +226,48 @@ pub(super) struct Kernel<'a> {
 const DEEPEST: usize = 100;
 
 impl<'g> Architecture<'g> {
-    /// One without a folder has no symbols of its own.
-    pub(super) fn read(
-        root: &Path,
+    /// One without a directory has no symbols of its own.
+    pub(in crate::import) fn read(
+        source: &Source,
         arch: &str,
         generic: &'g Symbols,
     ) -> Result<Architecture<'g>, Error> {
         let mut found = Architecture { generic, own: Symbols::default(), macros: BTreeMap::new() };
-        let folder = format!("arch/{arch}/");
-        if !root.join(&folder).is_dir() {
+        if !source.is_directory(&format!("arch/{arch}")) {
             return Ok(found);
         }
-        let mut kconfigs = vec!["arch/Kconfig".to_owned(), format!("{folder}Kconfig")];
+        let directory = format!("arch/{arch}/");
+        let mut kconfigs = vec!["arch/Kconfig".to_owned(), format!("{directory}Kconfig")];
         let mut known = BTreeSet::new();
         let mut at = 0;
         while let Some(file) = kconfigs.get(at).cloned() {
             let before = found.own.0.len();
-            for source in found.own.file(root, &file)? {
-                let source = source.replace("$(SRCARCH)", arch);
+            for sourced in found.own.file(source, &file)? {
+                let sourced = sourced.replace("$(SRCARCH)", arch);
                 // A package of sources may leave some drivers out.
-                let there =
-                    source.starts_with(&folder) && root.join(&source).symlink_metadata().is_ok();
-                if there && known.insert(source.clone()) {
-                    kconfigs.push(source);
+                let there = sourced.starts_with(&directory) && source.exists(&sourced);
+                if there && known.insert(sourced.clone()) {
+                    kconfigs.push(sourced);
                 }
             }
             // The two that the others are sourced by.
             if at < 2 && found.own.0.len() == before {
-                let what = "declares no symbol; is the tree complete?";
-                return Err(Error::in_file(root.join(file).display().to_string(), what));
+                return Err(source.incomplete(&file, Doubt::Missing, "declares no symbol"));
             }
             at += 1;
         }
         for header in ["include/asm/unistd.h", "include/uapi/asm/unistd.h"] {
-            let path = root.join(&folder).join(header);
-            if path.is_file() {
-                let text = files::whole(&path)?;
-                found
-                    .header(&text)
-                    .map_err(|(line, what)| Error::at(path.display().to_string(), line, what))?;
+            let path = format!("{directory}{header}");
+            if source.is_file(&path) {
+                let text = source.whole(&path)?;
+                found.header(&text).map_err(|fault| source.fault(&path, fault))?;
             }
         }
         Ok(found)
     }
 
     /// Whether a kernel of 32 bits can be configured.
-    pub(super) fn can_be_narrow(&self) -> bool {
+    pub(in crate::import) fn can_be_narrow(&self) -> bool {
         let always = |block: &Block| {
             block.prompt.is_none()
                 && block.defaults.iter().any(|(value, when)| value == "y" && when == "y")
@@ -304,26 +276,26 @@ impl<'g> Architecture<'g> {
     }
 
     /// Whether a kernel of 64 bits can be configured.
-    pub(super) fn can_be_wide(&self) -> bool {
+    pub(in crate::import) fn can_be_wide(&self) -> bool {
         self.own.declares("64BIT")
     }
 
     /// Whether a kernel of 64 bits can run programs of 32.
-    pub(super) fn has_compat(&self) -> bool {
+    pub(in crate::import) fn has_compat(&self) -> bool {
         self.own.declares("COMPAT")
     }
 
     /// The symbols that its own files declare.
-    pub(super) fn symbols(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::import) fn symbols(&self) -> impl Iterator<Item = &str> {
         self.own.0.keys().map(String::as_str).filter(|name| self.own.declares(name))
     }
 
     /// Whether a file that this architecture's configuration is made of declares the symbol.
-    pub(super) fn declares(&self, name: &str) -> bool {
+    pub(in crate::import) fn declares(&self, name: &str) -> bool {
         self.own.declares(name) || self.generic.declares(name)
     }
 
-    fn header(&mut self, text: &str) -> Result<(), (usize, String)> {
+    fn header(&mut self, text: &str) -> Result<(), Fault> {
         let (mut conditions, mut guarded) = (Conditions::default(), false);
         for (line, text) in (1..).zip(blank(&splice(text)).lines()) {
             let Some(directive) = text.trim_start().strip_prefix('#') else { continue };
@@ -332,11 +304,11 @@ impl<'g> Architecture<'g> {
                 if guarded && directive.trim_start().starts_with("endif") {
                     break;
                 }
-                return Err((line, what));
+                return Err(Fault::at(line, what));
             }
             let mut words = directive.split_whitespace();
             if let (Some("define"), Some(name)) = (words.next(), words.next()) {
-                let when = conditions.and("").map_err(|what| (line, what))?;
+                let when = conditions.and("").map_err(|what| Fault::at(line, what))?;
                 // A header's guard says nothing: the header is read once.
                 if when.as_deref() != Some(&format!("!{name}")) {
                     self.macros.entry(name.to_owned()).or_default().push(when);
@@ -352,7 +324,7 @@ impl<'g> Architecture<'g> {
 
 impl<'a> Kernel<'a> {
     /// `declared` are the symbols of all architectures.
-    pub(super) fn new(
+    pub(in crate::import) fn new(
         architecture: &'a Architecture<'a>,
         declared: &'a BTreeSet<&'a str>,
         wide: bool,
@@ -362,7 +334,7 @@ impl<'a> Kernel<'a> {
     }
 
     /// Whether a condition of the preprocessor holds in this kernel; an empty one does.
-    pub(super) fn holds(&mut self, condition: &str) -> Truth {
+    pub(in crate::import) fn holds(&mut self, condition: &str) -> Truth {
         if condition.is_empty() {
             return Some(true);
         }
@@ -512,23 +484,31 @@ mod tests {
     fn a_kernel_is_what_its_word_size_makes_it() {
         let mut own = Symbols::default();
         let sources = own.parse(
-            "config CHOSEN\n\tbool \"a choice\"\n\thelp\n\t  config NOT\n\n\t  select NOT\nconfig 64BIT\n\tbool \"64-bit kernel\"\n\
-             config A32\n\tdef_bool y\n\tdepends on !64BIT\n\tselect BACKWARDS # why\n\tselect MAYBE\t\tif CHOSEN\n\
-             config BACKWARDS\n\tbool\nconfig MAYBE\n\tbool\nconfig COMPAT\n\tbool \"x\"\n\tselect UNDECLARED\n\
-             config SELF\n\tdef_bool SELF\nsource \"arch/a/Kconfig.cpu\"\nconfig TWICE\n\tdef_bool y\n\tdepends on 64BIT\n\
+            "config CHOSEN\n\tbool \"a choice\"\n\thelp\n\t  config NOT\n\n\t  select NOT\n\
+             config 64BIT\n\tbool \"64-bit kernel\"\n\
+             config A32\n\tdef_bool y\n\tdepends on !64BIT\n\tselect BACKWARDS # why\n\
+             \tselect MAYBE\t\tif CHOSEN\n\
+             config BACKWARDS\n\tbool\nconfig MAYBE\n\tbool\nconfig COMPAT\n\tbool \"x\"\n\
+             \tselect UNDECLARED\n\
+             config SELF\n\tdef_bool SELF\nsource \"arch/a/Kconfig.cpu\"\nconfig TWICE\n\
+             \tdef_bool y\n\tdepends on 64BIT\n\
              config TWICE\n\tdef_bool y\n\tdepends on !64BIT\n",
         );
         assert_eq!(sources.unwrap(), ["arch/a/Kconfig.cpu"]);
         let generic = symbols(
-            "menu \"of wide kernels\"\n\tdepends on 64BIT\n\tdepends on !SELF\ncomment \"c\"\n\tdepends on SELF\n\
+            "menu \"of wide kernels\"\n\tdepends on 64BIT\n\tdepends on !SELF\ncomment \"c\"\n\
+             \tdepends on SELF\n\
              config WIDE\n\tbool \"w\"\nif A32\nconfig NEVER\n\tdef_bool y\nendif # A32\nendmenu\n\
-             choice\n\tprompt \"one of them\"\n\tdepends on BACKWARDS\nconfig ONE\n\tbool \"one\"\nendchoice\n\
-             config USER\n\tdef_bool y\n\tdepends on BACKWARDS && SIZE != 4\nconfig SIZE\n\tint \"size\"\n",
+             choice\n\tprompt \"one of them\"\n\tdepends on BACKWARDS\nconfig ONE\n\
+             \tbool \"one\"\nendchoice\n\
+             config USER\n\tdef_bool y\n\tdepends on BACKWARDS && SIZE != 4\nconfig SIZE\n\
+             \tint \"size\"\n",
         );
         let mut architecture = Architecture { generic: &generic, own, macros: BTreeMap::new() };
         architecture
             .header(
-                "#ifndef _ASM_H\n#define _ASM_H\n#ifdef CONFIG_64BIT\n# define __ARCH_WANT_OLD\n#endif\n#define \
+                "#ifndef _ASM_H\n#define _ASM_H\n#ifdef CONFIG_64BIT\n# define __ARCH_WANT_OLD\n\
+                 #endif\n#define \
                  __ARCH_WANT_NEW\n#endif\n",
             )
             .unwrap();
@@ -567,8 +547,10 @@ mod tests {
     fn the_usual_kernel_is_what_kconfig_suggests() {
         let generic = symbols(
             "config A\n\tbool \"a\" if EXPERT\n\tdefault y\nconfig B\n\tbool \"b\"\n\
-             choice\n\tprompt \"c\"\n\tdefault C2 if A\nconfig C1\n\tbool \"1\"\nconfig C2\n\tbool \"2\"\n\tselect S\nendchoice\n\
-             choice\n\tprompt \"d\"\nconfig D1\n\tbool \"1\"\nconfig D2\n\tbool \"2\"\nendchoice\nconfig S\n\tbool\n",
+             choice\n\tprompt \"c\"\n\tdefault C2 if A\nconfig C1\n\tbool \"1\"\nconfig C2\n\
+             \tbool \"2\"\n\tselect S\nendchoice\n\
+             choice\n\tprompt \"d\"\nconfig D1\n\tbool \"1\"\nconfig D2\n\tbool \"2\"\nendchoice\n\
+             config S\n\tbool\n",
         );
         let architecture =
             Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
@@ -599,24 +581,28 @@ mod tests {
     fn what_is_cut_off_or_without_end() {
         let refused = |text: &str| Symbols::default().parse(text).err().unwrap();
         assert_eq!(
-            refused("menu \"m\"\nconfig A\n\tbool\n").1,
-            "lacks an endmenu: it was cut off; fetch the tree again"
+            refused("menu \"m\"\nconfig A\n\tbool\n"),
+            Fault::whole("lacks an endmenu: it was cut off; fetch the tree again")
         );
-        assert_eq!(refused("if A\n").1, "lacks an endif: it was cut off; fetch the tree again");
+        assert_eq!(
+            refused("if A\n"),
+            Fault::whole("lacks an endif: it was cut off; fetch the tree again")
+        );
         assert_eq!(
             refused("menu \"m\"\nendif\n"),
-            (2, "endif ends nothing; repair the file".to_owned())
+            Fault::at(2, "endif ends nothing; repair the file")
         );
-        assert!(refused(&"if A\n".repeat(1000)).1.contains("more than 100 menus"));
+        assert!(refused(&"if A\n".repeat(1000)).what.contains("more than 100 menus"));
         let long = format!("if {}\nconfig A\nendif\n", "A && ".repeat(1000));
-        assert_eq!(refused(&long).0, 2);
+        assert_eq!(refused(&long).line, Some(2));
         assert!(
             refused(
                 &("menu \"m\"\n".to_owned()
                     + &"depends on A || B\ndepends on C\n".repeat(9999)
                     + "config D\n")
             )
-            .0 > 2
+            .line
+                > Some(2)
         );
     }
 }

@@ -1,0 +1,236 @@
+//! Entry points that assembly defines: an architecture's `.S` files, and C macros that make stubs.
+
+use super::c::text::{LONGEST, is_word, parentheses};
+use super::tbl::is_symbol;
+use crate::Error;
+use crate::source::Source;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A symbol that assembly defines.
+pub(super) struct Stub {
+    pub(super) source: String,
+    pub(super) line: u32,
+    /// What follows it, up to the next one.
+    body: String,
+}
+
+impl Stub {
+    /// The C function that the stub hands the call's arguments on to: that of the call's own name,
+    /// or ARM's `mmap2`, which is `mmap_pgoff` for pages of 4 KiB.
+    pub(super) fn passes_to(&self, entry: &str, call: &str) -> Option<String> {
+        let own = format!("sys_{call}");
+        let other = if call == "mmap2" { "sys_mmap_pgoff" } else { &own };
+        let mut words = self.body.split(|c| !is_word(c)).filter(|word| *word != entry);
+        words.find(|word| *word == own || *word == other).map(str::to_owned)
+    }
+}
+
+/// C macros that make an assembler stub of a function: macro, and what the stub's name begins with.
+/// `arch/mips/include/asm/sim.h`.
+const STUBS: &[(&str, &str)] = &[("save_static_function", "__")];
+
+/// Where an architecture's assembler defines which of the symbols.
+pub(super) fn stubs(
+    source: &Source,
+    arch: &str,
+    wanted: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Stub>, Error> {
+    let mut found = BTreeMap::new();
+    let directories = [format!("arch/{arch}/kernel"), format!("arch/{arch}/entry")];
+    let named = |name: &str| name.ends_with(".S") || name.ends_with(".c");
+    for file in source.walk(directories, |_| true, named)? {
+        let text = source.whole(&file)?;
+        let symbols = if file.ends_with(".S") { labels(&text, wanted) } else { made(&text) };
+        for (line, symbol, body) in
+            symbols.into_iter().filter(|(_, symbol, _)| wanted.contains(symbol.as_str()))
+        {
+            found.entry(symbol).or_insert(Stub { source: file.clone(), line, body });
+        }
+    }
+    Ok(found)
+}
+
+/// The symbols that a C file makes with the macros of [`STUBS`], with line and body.
+fn made(text: &str) -> Vec<(u32, String, String)> {
+    let mut found = Vec::new();
+    if STUBS.iter().any(|(name, _)| text.contains(name)) {
+        for (line, text) in (1..).zip(text.lines()) {
+            for (name, prefix) in STUBS {
+                if let Some((symbol, _)) =
+                    text.trim_start().strip_prefix(name).and_then(parentheses)
+                {
+                    let symbol = symbol.trim();
+                    found.push((line, format!("{prefix}{symbol}"), symbol.to_owned()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// A macro of an assembler file; in its labels and its body a lone backslash stands for the
+/// parameter.
+#[derive(Default)]
+struct Macro {
+    parameter: String,
+    labels: Vec<String>,
+    body: String,
+}
+
+/// A macro that defines more symbols is none that makes entry points.
+const MOST_LABELS: usize = 16;
+
+/// The wanted labels of an assembler file, the first of each, with line and body: `name:`,
+/// `ENTRY(name)` and their like, and those that a `.macro` of one parameter makes of its argument.
+/// A body is as long as what hands a call on can be.
+fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
+    let mut found: Vec<(u32, String, String)> = Vec::new();
+    let mut macros: HashMap<&str, Macro> = HashMap::new();
+    // The macro that the line is in; the label that it is behind, if that is wanted.
+    let (mut inside, mut behind) = (None, false);
+    let mut seen = BTreeSet::new();
+    let mut first = |name: &str| wanted.contains(name) && seen.insert(name.to_owned());
+    let add = |body: &mut String, text: &str| {
+        if body.len() + text.len() < LONGEST {
+            *body += text;
+            body.push('\n');
+        }
+    };
+    for (line, text) in (1..).zip(text.lines()) {
+        let text = text.trim();
+        let mut words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty());
+        let Some(word) = words.next() else { continue };
+        match word {
+            ".macro" => {
+                let (name, parameter) =
+                    (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                // Of the variants that an #if chooses between, the first.
+                let variant = if macros.contains_key(name) { "" } else { name };
+                inside = Some(variant).filter(|_| !text.ends_with(".endm"));
+                macros.entry(name).or_insert_with(|| Macro {
+                    parameter: parameter.to_owned(),
+                    ..Macro::default()
+                });
+                continue;
+            }
+            ".endm" => {
+                inside = None;
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(name) = inside {
+            let Some(within) = macros.get_mut(name).filter(|_| !name.is_empty()) else { continue };
+            let parameter = format!("\\{}", within.parameter);
+            let text = text.replace(&format!("{parameter}\\()"), "\\").replace(&parameter, "\\");
+            within.labels.extend(label(&text).map(str::to_owned));
+            within.labels.truncate(MOST_LABELS);
+            add(&mut within.body, &text);
+        } else if let Some(label) = label(text) {
+            behind = first(label);
+            found.extend(behind.then(|| (line, label.to_owned(), String::new())));
+        } else if let (Some(used), Some(argument)) =
+            (macros.get(word), words.next().filter(|name| is_symbol(name)))
+        {
+            behind &= used.labels.is_empty();
+            let filled = |text: &String| text.replace('\\', argument);
+            let made = used.labels.iter().map(filled).filter(|name| first(name));
+            found.extend(made.map(|name| (line, name, filled(&used.body))));
+        } else if let Some((_, _, body)) = found.last_mut().filter(|_| behind) {
+            add(body, text);
+        }
+    }
+    found
+}
+
+/// The symbol that a line of assembly defines.
+fn label(text: &str) -> Option<&str> {
+    let named = |name: &str| {
+        name.chars().all(|c| is_word(c) || c == '\\')
+            && name.starts_with(|c: char| !c.is_ascii_digit())
+    };
+    let macro_like = |text: &str| text.split('(').next().is_some_and(|word| word.contains("ENTRY"));
+    if let Some((name, _)) =
+        text.split_once(':').filter(|(name, _)| named(name) && !macro_like(name))
+    {
+        return Some(name);
+    }
+    let (word, rest) = text.split_once('(')?;
+    let opens = ["ENTRY", "START", "LEAF", "NESTED"].iter().any(|part| word.contains(part))
+        && !word.contains("END");
+    let name = rest[..rest.rfind(')')?].split(',').next()?.trim();
+    (opens && word.chars().all(is_word)).then_some(name).filter(|name| named(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assembler_defines_symbols() {
+        let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\n\
+            SYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
+                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\n\
+                    ENTRY_CFI(sys_\\name\\()_wrapper)\n\
+                    alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
+        let wanted = BTreeSet::from([
+            "a",
+            "sys_a",
+            "sys_b",
+            "sys_c",
+            "sys_d",
+            "sys_e",
+            "sys_clone_wrapper",
+            "alpha_clone",
+            "sys_fork_wrapper",
+            "alpha_fork",
+        ]);
+        let found: Vec<_> = labels(text, &wanted)
+            .into_iter()
+            .map(|(line, name, _)| format!("{line} {name}"))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "2 a",
+                "5 sys_a",
+                "7 sys_b",
+                "8 sys_c",
+                "9 sys_d",
+                "10 sys_e",
+                "16 sys_clone_wrapper",
+                "16 alpha_clone",
+                "17 sys_fork_wrapper",
+                "17 alpha_fork"
+            ]
+        );
+        let passes = |symbol: &str, call: &str| {
+            let stub =
+                labels(text, &wanted).into_iter().find(|(_, name, _)| name == symbol).unwrap();
+            Stub { source: String::new(), line: stub.0, body: stub.2 }.passes_to(symbol, call)
+        };
+        assert_eq!(passes("alpha_clone", "clone").as_deref(), Some("sys_clone"));
+        assert_eq!(passes("a", "x").as_deref(), Some("sys_x"));
+        assert_eq!(passes("sys_b", "x"), None, "another stub calls it");
+        let made = made("save_static_function(sys_fork);\nsave(sys_x);");
+        assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
+    }
+
+    /// A file of 8 MiB can ask for more bytes than there are.
+    #[test]
+    fn hostile_assembly() {
+        let body = "\tcall sys_\\name\n".repeat(50_000);
+        let macros = format!(
+            ".macro stub name\nsys_\\name:\nsame:\n{}{body}.endm\n",
+            "other:\n".repeat(1000)
+        );
+        let uses: String = (0..100_000).map(|at| format!("stub a{}\n", at % 500)).collect();
+        let names: Vec<String> = (0..500).map(|at| format!("sys_a{at}")).collect();
+        let wanted = names.iter().map(String::as_str).chain(["same"]).collect();
+        let found = labels(&(macros + &uses), &wanted);
+        assert_eq!(found.len(), 501);
+        assert!(found.iter().all(|(_, _, body)| body.len() < 2 * LONGEST));
+        let one = ".macro one-line x; nop; .endm\na:\nmacro\nsys_a500:\nsys_a1:\n";
+        assert_eq!(labels(one, &wanted), [(5, "sys_a1".to_owned(), String::new())]);
+    }
+}

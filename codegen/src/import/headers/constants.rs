@@ -1,0 +1,204 @@
+//! The values of macros and enumerators that headers define: error numbers, and the constants of
+//! `uapi.toml`.
+
+use super::SearchPath;
+use crate::Error;
+use crate::import::c::Unit;
+use crate::source::Doubt;
+use crate::tables::{Constant, Constants, ErrnoSet, ErrnoValue};
+use crate::version::Version;
+
+/// Prefixes of constants' names, the Rust type of the field that takes them, and the series that
+/// began them.
+type Group = (&'static [&'static str], &'static str, &'static str);
+
+/// The constants that `uapi.toml` holds, by header.
+const CONSTANTS: &[(&str, &[Group])] = &[
+    (
+        "include/uapi/linux/aio_abi.h",
+        &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6")],
+    ),
+    ("include/uapi/linux/fs.h", &[(&["RWF_"], "i32", "4.6")]),
+    ("include/uapi/linux/auxvec.h", &[(&["AT_HWCAP2"], "usize", "3.10")]),
+    ("arch/x86/include/uapi/asm/auxvec.h", &[(&["AT_SYSINFO"], "usize", "2.6")]),
+    ("arch/powerpc/include/uapi/asm/cputable.h", &[(&["PPC_FEATURE2_SCV"], "usize", "5.9")]),
+    ("include/uapi/linux/uio.h", &[(&["UIO_MAXIOV"], "usize", "2.6")]),
+    ("fs/aio.c", &[(&["AIO_RING_MAGIC", "AIO_RING_COMPAT_", "AIO_RING_INCOMPAT_"], "u32", "3.10")]),
+];
+
+/// Constants of one header that architectures have values of their own for.
+pub(in crate::import) struct OfArch {
+    /// The header, as `#include` names it.
+    pub(in crate::import) header: &'static str,
+    names: &'static [&'static str],
+    /// The Rust type of the field that takes them.
+    rust: &'static str,
+    /// The series that began them.
+    since: &'static str,
+}
+
+/// All of those that `uapi.toml` holds.
+pub(in crate::import) const OF_ARCH: &[OfArch] = &[
+    OfArch {
+        header: "asm/fcntl.h",
+        names: &["O_NONBLOCK", "O_CLOEXEC"],
+        rust: "i32",
+        since: "2.6",
+    },
+    OfArch {
+        header: "asm/mman.h",
+        names: &["PROT_READ", "PROT_WRITE", "MAP_ANONYMOUS", "MADV_WIPEONFORK"],
+        rust: "i32",
+        since: "4.14",
+    },
+    OfArch { header: "linux/mman.h", names: &["MAP_PRIVATE"], rust: "i32", since: "5.1" },
+    OfArch {
+        header: "asm/poll.h",
+        names: &["POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLRDHUP"],
+        rust: "u16",
+        since: "2.6",
+    },
+];
+
+/// The error numbers of an architecture, from a header that tables spell `source`.
+pub(in crate::import) fn errno_set(
+    headers: &SearchPath<'_>,
+    arch: &str,
+    header: &str,
+    source: String,
+) -> Result<ErrnoSet, Error> {
+    let errnos = errnos(headers, header)?;
+    let sha256 = headers.source.sha256(header)?;
+    Ok(ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos })
+}
+
+/// The constants of the headers that `find` finds.
+pub(in crate::import) fn common(
+    linux: &Version,
+    headers: &SearchPath<'_>,
+    find: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<Constants>, Error> {
+    let mut found = Vec::new();
+    for (source, groups) in CONSTANTS {
+        let Some(path) = find(source) else { continue };
+        let mut constants = Vec::new();
+        for (prefixes, rust, _) in groups.iter().filter(|(.., since)| has(linux, since)) {
+            let named = with_prefix(headers, &path, prefixes)?;
+            if named.is_empty() {
+                let what = format!("defines no {}", prefixes.join(" and no "));
+                return Err(headers.source.incomplete(&path, Doubt::Missing, what));
+            }
+            constants.extend(named.into_iter().map(|(name, value)| constant(name, value, rust)));
+        }
+        if !constants.is_empty() {
+            let arch = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
+            let archs = arch.map(str::to_owned).into_iter().collect();
+            let (source, sha256) = ((*source).to_owned(), headers.source.sha256(&path)?);
+            found.push(Constants { archs, source, sha256, constants });
+        }
+    }
+    Ok(found)
+}
+
+/// Those that one header gives to an architecture, if the kernel has them. Tables spell the header
+/// `source`.
+pub(in crate::import) fn of_arch(
+    linux: &Version,
+    headers: &SearchPath<'_>,
+    arch: &str,
+    OfArch { names, rust, since, .. }: &OfArch,
+    header: &str,
+    source: String,
+) -> Result<Option<Constants>, Error> {
+    if !has(linux, since) {
+        return Ok(None);
+    }
+    let values = values(headers, header, names)?;
+    let named = names.iter().zip(values);
+    let constants = named.map(|(name, value)| constant((*name).to_owned(), value, rust)).collect();
+    let sha256 = headers.source.sha256(header)?;
+    Ok(Some(Constants { archs: vec![arch.to_owned()], source, sha256, constants }))
+}
+
+fn has(linux: &Version, since: &str) -> bool {
+    Version::new(since).series() <= linux.series()
+}
+
+fn constant(name: String, value: i64, rust: &str) -> Constant {
+    Constant { name, value, rust: rust.to_owned() }
+}
+
+/// The error numbers that a header defines, by value.
+fn errnos(headers: &SearchPath<'_>, header: &str) -> Result<Vec<ErrnoValue>, Error> {
+    let (unit, _) = headers.preprocess(header, &[], None)?;
+    let mut errnos = Vec::new();
+    for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
+        if let Some(value) = unit.value(&found.name)? {
+            if !(1..=4095).contains(&value) {
+                let what = format!("`{}` is {value}, no error number", found.name);
+                return Err(Error::at(&*found.file, found.line, what));
+            }
+            let alias = found.body.trim().starts_with('E');
+            let same = || format!("The same as {}", found.body.trim());
+            let text = found.comment.clone().unwrap_or_else(same);
+            errnos.push((value, alias, found.name.clone(), text));
+        }
+    }
+    if errnos.is_empty() {
+        let what = "defines no error number";
+        return Err(headers.source.incomplete(header, Doubt::Missing, what));
+    }
+    // An alias stands behind its original, so that a look-up by value finds the original.
+    errnos.sort();
+    let value = |(value, _, name, text)| ErrnoValue { name, value: value as u32, text };
+    Ok(errnos.into_iter().map(value).collect())
+}
+
+/// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's
+/// order.
+fn with_prefix(
+    headers: &SearchPath<'_>,
+    header: &str,
+    prefixes: &[&str],
+) -> Result<Vec<(String, i64)>, Error> {
+    let unit = unit(headers, header)?;
+    let file = headers.source.name(header);
+    let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let mut constants: Vec<(usize, String, i64)> = Vec::new();
+    for (name, value, at) in
+        unit.enumerators()?.into_iter().filter(|(name, _, at)| *at.file == *file && wanted(name))
+    {
+        constants.push((at.line, name, value));
+    }
+    for found in unit.macros().iter().filter(|found| *found.file == *file && wanted(&found.name)) {
+        if let Some(value) = unit.value(&found.name)? {
+            constants.push((found.line, found.name.clone(), value));
+        }
+    }
+    constants.sort();
+    Ok(constants.into_iter().map(|(_, name, value)| (name, value)).collect())
+}
+
+/// The values of macros that a header defines, itself or through those that it includes.
+fn values(headers: &SearchPath<'_>, header: &str, names: &[&str]) -> Result<Vec<i64>, Error> {
+    let unit = unit(headers, header)?;
+    let value = |name: &&str| {
+        let missing =
+            || headers.source.incomplete(header, Doubt::Missing, format!("defines no {name}"));
+        unit.value(name)?.ok_or_else(missing)
+    };
+    names.iter().map(value).collect()
+}
+
+fn unit(headers: &SearchPath<'_>, header: &str) -> Result<Unit, Error> {
+    // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte
+    // order, but what is included must have one; what only i386 has is wanted.
+    let asked = [
+        ("IS_ENABLED(option)", "0"),
+        ("__MIPSEL__", "1"),
+        ("__XTENSA_EL__", "1"),
+        ("__i386__", "1"),
+    ];
+    let macros = asked.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(headers.preprocess(header, &macros, None)?.0)
+}

@@ -1,0 +1,157 @@
+//! What only headers and C files say of an ABI's calls: aliases, private calls, names taken away,
+//! bases, swapped entry points.
+
+use super::{SearchPath, predefined};
+use crate::Error;
+use crate::import::tbl::Rows;
+use crate::import::unistd::{self, Numbers, called};
+use crate::source::{Doubt, Source};
+use crate::tables::{Abi, Extra, KernelTable, Taker};
+use crate::version::Version;
+
+/// Whether the architecture's `asm/unistd.h` includes the header of an ABI, which no makefile
+/// makes.
+pub(in crate::import) fn asks(headers: &SearchPath<'_>, abi: &Abi) -> Result<bool, Error> {
+    let path = format!("arch/{}/include/uapi/asm/unistd.h", abi.arch);
+    let (unit, _) = headers.preprocess(&path, &predefined(abi), None)?;
+    Ok(unit.missing.iter().any(|missing| missing.text.strip_prefix("asm/") == Some(&abi.header)))
+}
+
+/// Holds the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or
+/// takes away.
+pub(in crate::import) fn names(
+    headers: &SearchPath<'_>,
+    abi: &Abi,
+    taker: &Taker,
+    rows: &Rows,
+) -> Result<Option<Extra>, Error> {
+    if !abi.uapi {
+        return Ok(None);
+    }
+    let source = format!("arch/{}/include/uapi/asm/unistd.h", abi.arch);
+    let wrong = |what: String| headers.source.wrong(&source, what);
+    let mut generated = "#define AIO_SYS_ROWS\n".to_owned();
+    let rows: Vec<(u32, &str)> = rows
+        .iter()
+        .filter(|(_, row)| taker.takes(&row.tag))
+        .map(|(_, row)| (row.nr, row.name.as_str()))
+        .collect();
+    for (nr, name) in &rows {
+        generated += &format!("#define __NR_{name} {}\n", abi.base.wrapping_add(*nr));
+    }
+    let include = format!("asm/{}", abi.header);
+    let (unit, _) = headers.preprocess(&source, &predefined(abi), Some((&include, &generated)))?;
+    let macros = unit.macros();
+    if !macros.iter().any(|found| found.name == "AIO_SYS_ROWS") {
+        let to = format!(
+            "does not include <{include}> for {}; correct `header` or `predefined` in abis.toml",
+            abi.name
+        );
+        return Err(wrong(to));
+    }
+    let Some(base) = unistd::base(&unit, abi).map_err(wrong)? else {
+        let name = abi.base_macro.as_deref().unwrap_or_default();
+        return Err(wrong(format!("does not define {name}; correct `base_macro` in abis.toml")));
+    };
+    let mut extra =
+        Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
+    for found in &macros {
+        let Some((name, _)) = called(&found.name) else { continue };
+        if rows.iter().any(|(_, row)| *row == name) {
+            continue;
+        }
+        let number =
+            unit.value(&found.name)?.and_then(|value| u32::try_from(value.checked_sub(base)?).ok());
+        let number = number.ok_or_else(|| {
+            Error::at(
+                &*found.file,
+                found.line,
+                format!("`{}` has no number that can be worked out", found.name),
+            )
+        })?;
+        extra.names.push((number, name.to_owned()));
+    }
+    extra.names.sort();
+    let kept =
+        |name: &str| macros.iter().any(|found| found.name.strip_prefix("__NR_") == Some(name));
+    extra.removed =
+        rows.iter().filter(|(_, name)| !kept(name)).map(|(_, name)| (*name).to_owned()).collect();
+    finish(headers.source, extra)
+}
+
+/// Refuses a header without a name that the committed table, of a kernel that is not newer, has for
+/// one of the rows.
+pub(in crate::import) fn kept(
+    source: &Source,
+    linux: &Version,
+    before: &KernelTable,
+    abi: &Abi,
+    rows: &Rows,
+    extra: Option<&Extra>,
+) -> Result<(), Error> {
+    if linux < &before.linux {
+        return Ok(());
+    }
+    let here = |nr: u32| rows.iter().any(|(_, row)| row.nr == nr);
+    let kept = |name: &String| {
+        extra.is_some_and(|extra| extra.names.iter().any(|(_, other)| other == name))
+    };
+    let lost =
+        before.extras_of(abi).flat_map(|extra| extra.names.iter().map(move |named| (extra, named)));
+    match lost.into_iter().find(|(_, (nr, name))| here(*nr) && !kept(name)) {
+        None => Ok(()),
+        Some((extra, (_, name))) => {
+            let what =
+                format!("does not define __NR_{name}, which it did in Linux {}", before.linux);
+            Err(source.incomplete(&extra.source, Doubt::CutOff, what))
+        }
+    }
+}
+
+/// The entry points that an architecture swaps before it includes the shared table: `#define
+/// sys_clone sys_clone_wrapper`. `listed` are those of the ABI's rows.
+pub(in crate::import) fn redirects(
+    source: &Source,
+    abi: &Abi,
+    listed: &[&str],
+) -> Result<Option<Extra>, Error> {
+    let Some(file) = &abi.redirects else { return Ok(None) };
+    let text = source.whole(file)?;
+    // The swaps stand before the array that is made with them.
+    if !text.contains("sys_call_table[") {
+        return Err(source.incomplete(file, Doubt::CutOff, "makes no sys_call_table"));
+    }
+    let mut extra =
+        Extra { abis: vec![abi.name.clone()], source: file.clone(), ..Extra::default() };
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["#define", from, to] = words.as_slice() else { continue };
+        // arm64 puts its own prefix before every symbol.
+        let prefix = format!("__{}_", abi.arch);
+        let (from, to) =
+            (from.strip_prefix(&prefix).unwrap_or(from), to.strip_prefix(&prefix).unwrap_or(to));
+        if listed.contains(&from) {
+            extra.redirects.push((from.to_owned(), to.to_owned()));
+        }
+    }
+    finish(source, extra)
+}
+
+/// The names that a header with the numbers themselves has beside the rows.
+pub(in crate::import) fn aliases(
+    source: &Source,
+    numbers: &Numbers<'_>,
+    header: &str,
+) -> Result<Option<Extra>, Error> {
+    let (abis, names) = (vec![numbers.abi.name.clone()], numbers.names.clone());
+    finish(source, Extra { abis, source: header.to_owned(), names, ..Extra::default() })
+}
+
+/// Adds the hash; a file that adds nothing is no extra.
+fn finish(source: &Source, mut extra: Extra) -> Result<Option<Extra>, Error> {
+    if extra.names.is_empty() && extra.removed.is_empty() && extra.redirects.is_empty() {
+        return Ok(None);
+    }
+    extra.sha256 = source.sha256(&extra.source)?;
+    Ok(Some(extra))
+}

@@ -1,0 +1,61 @@
+//! Files on disk, read with limits.
+
+use crate::Error;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// No file that the tool reads is larger.
+pub(super) const LARGEST: usize = 8 << 20;
+
+/// The text of a file; bytes that are not UTF-8 are replaced.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    let bytes = bytes(path).map_err(|what| Error::in_file(path.display().to_string(), what))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The bytes of a file, or why it cannot be read.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
+    // Whoever opens a named pipe waits until somebody writes to it.
+    if !metadata.is_file() {
+        return Err("is no regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    regular(path, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The bytes of what is known to be a regular file, instead of those that the buffer holds.
+pub(super) fn regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), String> {
+    bytes.clear();
+    let most = LARGEST as u64 + 1;
+    let read = fs::File::open(path).and_then(|file| file.take(most).read_to_end(bytes));
+    read.map_err(|error| format!("cannot be read: {error}"))?;
+    not_too_large(bytes)
+}
+
+/// Refuses what is larger than any kernel source.
+pub(super) fn not_too_large(bytes: &[u8]) -> Result<(), String> {
+    if bytes.len() > LARGEST {
+        return Err(format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20));
+    }
+    Ok(())
+}
+
+/// The names of a directory of headers: its own, and those that links lead to.
+pub(super) fn places(directory: &Path) -> Vec<PathBuf> {
+    let real = |path: &Path| path.canonicalize().ok().into_iter();
+    let unistd = real(&directory.join("asm/unistd.h"))
+        .filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
+    [directory.to_owned()].into_iter().chain(unistd).chain(real(directory)).collect()
+}
+
+/// The directory at or above a place, or the `include` beside it, that has a file.
+pub(super) fn above(place: &Path, file: &str) -> Option<PathBuf> {
+    let directories = place
+        .ancestors()
+        .take(5)
+        .flat_map(|directory| [directory.to_owned(), directory.join("include")]);
+    directories.into_iter().find(|directory| directory.join(file).is_file())
+}
