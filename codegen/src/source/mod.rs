@@ -17,6 +17,8 @@
 
 pub(crate) mod disk;
 mod layer;
+#[cfg(test)]
+mod tests;
 
 use crate::Error;
 use crate::version::Version;

@@ -231,7 +231,7 @@ impl Unit {
         match self.evaluate(text, Some(known), expanded) {
             Ok(value) => Ok(Some(value)),
             Err(Stop::NotInteger(_)) => Ok(None),
-            Err(Stop::Fatal(what)) => Err(Error::at(file, line, what)),
+            Err(Stop::Fatal(what)) => Err(at(file, line, what)),
         }
     }
 
@@ -253,6 +253,14 @@ impl Unit {
                 not_integer(format!("`{}` does not continue the expression", token.text))
             }
         }
+    }
+}
+
+/// An error at a line. What the caller predefines has none: its line is 0.
+fn at(file: &str, line: usize, what: String) -> Error {
+    match line {
+        0 => Error::in_file(file, what),
+        line => Error::at(file, line, what),
     }
 }
 
@@ -433,7 +441,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
                 "`{text}` cannot be defined; write a name and, in parentheses, at most 256 \
                  parameters"
             );
-            return Err(Error::at(&**file, line, what));
+            return Err(at(file, line, what));
         };
         self.definitions += 1;
         let (name, body, file, order) =
