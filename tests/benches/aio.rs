@@ -14,9 +14,7 @@ use aio_sys::types::*;
 use aio_sys::{
     AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw,
 };
-use aio_tests::{median, pin, thread_time};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use aio_tests::{Counting, median, pin, thread_time};
 use std::ffi::{CStr, c_int, c_long, c_void};
 use std::hint::black_box;
 use std::mem::transmute;
@@ -33,24 +31,6 @@ const BLOCK: usize = 4096;
 
 // --- allocations
 // --------------------------------------------------------------------------------------------------------
-
-struct Counting;
-
-thread_local!(static ALLOCATIONS: Cell<u64> = const { Cell::new(0) });
-
-// SAFETY: the system's, and a number.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        // SAFETY: passed on.
-        unsafe { System.dealloc(start, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -453,9 +433,9 @@ fn count(name: &str, work: Work<'_>, batch: usize) -> String {
             let calls = system_calls(make, work, batch)?;
             let mut contender = make(work, batch)?;
             contender();
-            let before = ALLOCATIONS.get();
+            let before = Counting::so_far();
             (0..64).for_each(|_| contender());
-            let allocations = (ALLOCATIONS.get() - before) as f64 / (64 * batch) as f64;
+            let allocations = (Counting::so_far() - before) as f64 / (64 * batch) as f64;
             Some(format!("{calls:.3}, {allocations:.2}"))
         }),
     )

@@ -1,9 +1,8 @@
-//! What the tests share: the crates that they are compared with, and a skip that a reader of the
-//! log sees.
+//! What tests and benchmarks share: where the repository and other crates are, a skip that a reader
+//! of the log sees, a C compiler, and an allocator that counts.
 
-#[cfg(not(guest))]
-pub mod shim;
-
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +18,38 @@ pub fn root() -> &'static Path {
 /// Says that something was not checked, and why. The test harness does not capture it.
 pub fn skip(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}");
+}
+
+/// The system's allocator, which counts what this thread asks of it.
+pub struct Counting;
+
+thread_local!(static ALLOCATIONS: Cell<u64> = const { Cell::new(0) });
+
+impl Counting {
+    /// How often this thread has allocated, where a [`Counting`] is the global allocator.
+    pub fn so_far() -> u64 {
+        ALLOCATIONS.get()
+    }
+}
+
+// SAFETY: each call is the system allocator's, with the same arguments; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's contract for `layout` is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        // SAFETY: every block of this allocator is the system's, of the same layout.
+        unsafe { System.dealloc(start, layout) }
+    }
+
+    unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: every block of this allocator is the system's, of the same layout.
+        unsafe { System.realloc(start, layout, size) }
+    }
 }
 
 /// Keeps this thread on one processor.

@@ -1,6 +1,6 @@
 //! The expansion names nothing that a module could hide.
 
-#![allow(non_camel_case_types)]
+#![allow(non_camel_case_types, dead_code)]
 
 mod core {}
 mod aio_sys {}
@@ -15,7 +15,7 @@ fn getppid() -> i32;
 #[::aio_sys::syscall(io_setup(a0, a1), safe = "the kernel writes only through `a1`")]
 fn io_setup(a0: u32, a1: &mut ::aio_sys::ContextId) -> ::std::result::Result<(), ::aio_sys::Errno>;
 
-fn main() {
+pub(crate) fn main() {
     assert!(getppid() >= 0);
     let _ = io_setup;
 }

@@ -74,7 +74,7 @@ declare! {
     pub fn setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> = io_setup(nr_events + 1, ctx);
 }
 
-fn main() {
+pub(crate) fn main() {
     fn inside() {
         #[syscall(getppid(), safe = "it takes no argument and cannot fail")]
         fn nested() -> i32;
@@ -82,5 +82,6 @@ fn main() {
     }
     inside();
     assert_eq!(parent(), getppid());
-    let _ = (setup, generic::<ContextId, 1>, io_setup, io_submit, close_greater, Fd::close, Fd(0).0);
+    let _ =
+        (setup, generic::<ContextId, 1>, io_setup, io_submit, close_greater, Fd::close, Fd(0).0);
 }

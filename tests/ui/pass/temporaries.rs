@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<u32, Errno> {
     text.parse().map_err(|_| Errno::EINVAL)
 }
 
-fn main() {
+pub(crate) fn main() {
     let _ = (io_setup, io_setup_parsed);
     assert_eq!(io_setup_parsed("many", &mut ContextId::default()), Err(Errno::EINVAL));
 }

@@ -1,0 +1,235 @@
+//! `diff`: every kind of change.
+
+use super::*;
+
+#[test]
+fn every_kind_of_change_is_a_line_below_its_abi() {
+    let (status, text) = diff(&Tree::new(), &other(), &[]);
+    assert_eq!(status, Some(1));
+    assert_eq!(
+        text,
+        "\
+--- {old}
++++ {new}
+
+i386, Linux 7.2.13
+  renamed    1  exit → leave
+  entry      3  read          sys_read → sys_newread
+  removed   17  break
+  compat   245  io_setup      compat_sys_io_setup → compat_sys_io_newsetup
+
+arm, Linux 7.2.13
+  added                983041  breakpoint  (header name)
+  renumbered  983042 → 983043  cacheflush  (header name)
+
+arm-oabi, Linux 7.2.13
+  added                  10420225  breakpoint  (header name)
+  renumbered  10420226 → 10420227  cacheflush  (header name)
+
+sh, Linux 7.2.13
+  added            89  readdir  sys_readdir
+  renumbered  90 → 91  mmap
+
+the same: 28 ABIs
+"
+    );
+    // The other way round.
+    let (status, text) = diff(&other(), &Tree::new(), &["--abi", "sh", "--abi", "i386"]);
+    assert_eq!(status, Some(1));
+    assert!(
+        text.contains(
+            "\n  removed          89  readdir  sys_readdir\n  renumbered  91 → 90  mmap\n"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  renamed    1  leave → exit\n")
+            && text.contains("\n  added     17  break\n"),
+        "{text}"
+    );
+    assert!(!text.contains("arm") && !text.contains("the same"), "{text}");
+}
+
+#[test]
+fn nothing_differs_is_said_and_is_status_0() {
+    let tree = Tree::new();
+    let same = "--- {old}\n+++ {new}\n\nthe same: 32 ABIs\n";
+    assert_eq!(diff(&tree, &tree, &[]), (Some(0), same.to_owned()));
+    // Tags, order and remarks are no difference.
+    let mut other = Tree::new();
+    other.edit(I386, "-\t\t\tnoreturn", "");
+    other.edit(SH, "\tcommon\tmmap", "\tcommon \tmmap");
+    assert_eq!(diff(&tree, &other, &[]).0, Some(0));
+}
+
+/// What `jq` or any other program reads.
+#[test]
+fn json_has_the_same_to_say() {
+    let (status, text) = diff(
+        &Tree::new(),
+        &other(),
+        &["--json", "--abi", "i386", "--abi", "arm", "--abi", "xtensa"],
+    );
+    assert_eq!(status, Some(1));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let table = |source: &str| serde_json::json!({ "linux": "7.2.13", "source": source });
+    let i386 = |number: u32, name: &str, entry: Option<&str>, compat: Option<&str>| serde_json::json!({ "number": number, "name": name, "entry": entry, "compat": compat });
+    let change = |change: &str,
+                  header_name: bool,
+                  old: serde_json::Value,
+                  new: serde_json::Value| serde_json::json!({ "change": change, "header_name": header_name, "old": old, "new": new });
+    let none = serde_json::Value::Null;
+    let flush = |number| i386(number, "cacheflush", None, None);
+    let setup = |compat| i386(245, "io_setup", Some("sys_io_setup"), Some(compat));
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "differs": true,
+            "old": { "kind": "linux", "path": "{old}" },
+            "new": { "kind": "linux", "path": "{new}" },
+            "abis": [
+                {
+                    "abi": "i386", "old": table(I386), "new": table(I386),
+                    "left_the_kernel": false, "entries_compared": true,
+                    "changes": [
+                        change("renamed", false, i386(1, "exit", Some("sys_exit"), None), i386(1, "leave", Some("sys_exit"), None)),
+                        change("entry", false, i386(3, "read", Some("sys_read"), None), i386(3, "read", Some("sys_newread"), None)),
+                        change("removed", false, i386(17, "break", None, None), none.clone()),
+                        change("compat", false, setup("compat_sys_io_setup"), setup("compat_sys_io_newsetup")),
+                    ],
+                },
+                {
+                    "abi": "arm", "old": table("arch/arm/tools/syscall.tbl"), "new": table("arch/arm/tools/syscall.tbl"),
+                    "left_the_kernel": false, "entries_compared": true,
+                    "changes": [
+                        change("added", true, none, i386(983_041, "breakpoint", None, None)),
+                        change("renumbered", true, flush(983_042), flush(983_043)),
+                    ],
+                },
+                {
+                    "abi": "xtensa",
+                    "old": table("arch/xtensa/kernel/syscalls/syscall.tbl"),
+                    "new": table("arch/xtensa/kernel/syscalls/syscall.tbl"),
+                    "left_the_kernel": false, "entries_compared": true, "changes": [],
+                },
+            ],
+        })
+    );
+}
+
+/// The order of the command line is that of the sides, whatever the options are called.
+#[test]
+fn the_first_source_is_the_old_side() {
+    let folder = imported_folder(&Tree::new());
+    let other = other().on_disk();
+    let sign = |text: &str| text.contains("\n  added            89  readdir");
+    let (status, text, _) =
+        tool(&[&"diff", &"--tables", &folder.path(), &"--linux", &other.path()]);
+    assert!(status == Some(1) && sign(&text), "{text}");
+    let (status, text, _) =
+        tool(&[&"diff", &"--linux", &other.path(), &"--tables", &folder.path()]);
+    assert!(
+        status == Some(1) && !sign(&text) && text.contains("\n  removed          89  readdir"),
+        "{text}"
+    );
+    let (status, text, _) =
+        tool(&[&"diff", &"--tables", &folder.path(), &"--tables", &folder.path()]);
+    assert!(status == Some(0) && text.ends_with("\n\nthe same: 32 ABIs\n"), "{text}");
+}
+
+/// With one source the committed tables are the old side.
+#[test]
+fn one_source_is_compared_with_the_committed_tables() {
+    let (status, text, stderr) = tool(&[&"diff", &"--tables", &committed()]);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(
+        text.starts_with("--- tables/linux\n+++ ") && text.ends_with("\n\nthe same: 34 ABIs\n"),
+        "{text}"
+    );
+    let (status, text, _) =
+        tool(&[&"diff", &"--linux", &Tree::new().on_disk().path(), &"--abi", &"sh"]);
+    assert_eq!(status, Some(1));
+    let own: Vec<&str> = text.lines().filter(|line| !line.starts_with("  removed ")).collect();
+    assert_eq!(own[..1], ["--- tables/linux"]);
+    // Every call of the little tree stands in the big one.
+    assert!(
+        own[2..].iter().all(|line| line.is_empty() || line.starts_with("sh, Linux ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn abis_that_one_side_lacks_are_said_once() {
+    let (old, new) = (Tree::linux_6_12(), Tree::new());
+    let (status, text) = diff(&old, &new, &[]);
+    assert_eq!(status, Some(1));
+    assert_eq!(text.matches("s390").count(), 1, "{text}");
+    assert!(
+        text.ends_with("\nonly in {old}: s390\nonly in {new}: loongarch32\nthe same: 31 ABIs\n"),
+        "{text}"
+    );
+    let (status, text) = diff(&new, &old, &["--abi", "s390"]);
+    assert_eq!((status, text.as_str()), (Some(1), "--- {old}\n+++ {new}\n\nonly in {new}: s390\n"));
+    let json: serde_json::Value =
+        serde_json::from_str(&diff(&new, &old, &["--abi", "s390", "--json"]).1).unwrap();
+    let abi = &json["abis"][0];
+    assert!(abi["old"].is_null() && abi["changes"].as_array().unwrap().is_empty(), "{json}");
+    assert!(
+        json["differs"] == true
+            && abi["new"]["linux"] == "6.12.107"
+            && abi["left_the_kernel"] == false,
+        "{json}"
+    );
+}
+
+/// Tables keep what an ABI had when it left the kernel, and an import of a later kernel changes
+/// nothing of that.
+#[test]
+fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
+    let mut tree = Tree::new();
+    let ours = with_newer(&good(&Tree::linux_6_12(), &[]), &good(&tree, &[]));
+    let diff = |ours: &Files, new: Given| plain(compared(given("{ours}", ours), new, &[], false));
+    let (status, text) = diff(&ours, Given::Linux(source(&tree, "{tree}")));
+    assert_eq!(status, Some(0), "{text}");
+    assert!(
+        text.ends_with(
+            "\n\nnot compared, since they have left the kernel: s390\nthe same: 32 ABIs\n"
+        ),
+        "{text}"
+    );
+    // The kernel of its own series has to have it.
+    is_linux(&mut tree, "6.12.1");
+    let (status, text) = diff(&ours, Given::Linux(source(&tree, "{tree}")));
+    assert!(status == Some(1) && text.contains("\nonly in {ours}: s390\n"), "{text}");
+    let (status, text) = diff(&ours, given("{other}", &good(&Tree::new(), &[])));
+    assert!(status == Some(1) && text.contains("\nonly in {ours}: s390\n"), "{text}");
+}
+
+/// Tables of headers have no entry points; the side that has them has nothing to be compared with.
+#[test]
+fn entry_points_that_one_side_does_not_know() {
+    let tree = Tree::new();
+    let mut ours = good(&tree, &[]);
+    let (_, text) = ours.iter_mut().find(|(name, _)| name == "sh.toml").unwrap();
+    let row = |line: &str| match line.split_once("entry = ") {
+        Some((kept, _)) => format!("{} }},\n", kept.trim_end().trim_end_matches(',')),
+        None => format!("{line}\n"),
+    };
+    let without: String = text.lines().map(row).collect();
+    assert!(!without.contains("entry = "));
+    *text = without.replace("nr = 245", "nr = 246");
+    let linux = || Given::Linux(source(&tree, "{tree}"));
+    let (status, text) = plain(compared(linux(), given("{ours}", &ours), &[], false));
+    assert_eq!(status, Some(1));
+    let ends = "\n\nsh, Linux 7.2.13\n  renumbered  245 → 246  io_setup\n\n\
+        without entry points, since one side knows none: sh\nthe same: 31 ABIs\n";
+    assert!(text.ends_with(ends), "{text}");
+    let only = ["sh".to_owned()];
+    let (status, text) = plain(checked(given("{ours}", &ours), linux(), &only));
+    assert!(
+        status == Some(1)
+            && text.contains("5 names of 1 ABI in common")
+            && text.contains(": 1 error,"),
+        "{text}"
+    );
+}

@@ -1,0 +1,204 @@
+//! `check`: what is an error, and what a note.
+
+use super::*;
+
+#[test]
+fn tables_agree_with_the_kernel_they_are_from() {
+    let tree = Tree::new();
+    let (status, said) = check(&good(&tree, &[]), &tree);
+    assert_eq!(status, Some(0));
+    assert_eq!(said.len(), 1, "{said:?}");
+    let names =
+        said[0].strip_suffix(" names of 32 ABIs in common with {tree}: 0 errors, 0 notes").unwrap();
+    let tables = imported(&tree, &[]);
+    let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
+    assert_eq!(names.parse(), Ok(there.map(|abi| calls(&tables, &abi.name).len()).sum::<usize>()));
+}
+
+/// The same kernel: whatever differs is a mistake, with ABI, call, numbers and files.
+#[test]
+fn what_differs_from_the_same_kernel_is_an_error() {
+    let (ours, tree) = (good(&Tree::new(), &[]), other());
+    let (status, said) = check(&ours, &tree);
+    assert_eq!(status, Some(1));
+    let i386 = format!("{{tree}}/{I386}");
+    let sh = format!("{{tree}}/{SH}");
+    let not_older = "whose kernel is not older";
+    let expected = [
+        format!("error: i386: 1 is exit in {{ours}}/i386.toml, and leave in {i386}"),
+        format!(
+            "error: i386: read (3) ends in sys_read in {{ours}}/i386.toml, and in sys_newread in {i386}"
+        ),
+        format!("error: i386: break (17) is in {{ours}}/i386.toml, and not in {i386}, {not_older}"),
+        format!(
+            "error: i386: io_setup (245) has the compat entry point compat_sys_io_setup in {{ours}}/i386.toml, \
+             and compat_sys_io_newsetup in {i386}"
+        ),
+        format!(
+            "error: arm: breakpoint (983041) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, {not_older}"
+        ),
+        format!(
+            "error: arm: cacheflush is 983042 in {{ours}}/arm.toml, and 983043 in {{tree}}/{ARM}"
+        ),
+        format!(
+            "error: arm-oabi: breakpoint (10420225) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, {not_older}"
+        ),
+        format!(
+            "error: arm-oabi: cacheflush is 10420226 in {{ours}}/arm.toml, and 10420227 in {{tree}}/{ARM}"
+        ),
+        format!("error: sh: readdir (89) is in {sh}, and not in {{ours}}/sh.toml, {not_older}"),
+        format!("error: sh: mmap is 90 in {{ours}}/sh.toml, and 91 in {sh}"),
+    ];
+    assert_eq!(said[..said.len() - 1], expected);
+    assert!(said.last().unwrap().ends_with(": 10 errors, 0 notes"), "{said:?}");
+}
+
+/// Errors and notes: how many there are, and the notes.
+fn judged(ours: &Files, tree: &Tree) -> (Option<i32>, usize, Vec<String>) {
+    let (status, said) = check(ours, tree);
+    let (errors, rest): (Vec<_>, Vec<_>) =
+        said.into_iter().partition(|line| line.starts_with("error: "));
+    let notes: Vec<_> = rest.into_iter().filter(|line| line.starts_with("note: ")).collect();
+    (status, errors.len(), notes)
+}
+
+#[test]
+fn a_name_that_only_the_tree_has_is_an_error_unless_the_tree_is_newer() {
+    let ours = good(&Tree::new(), &[]);
+    let mut tree = Tree::new();
+    tree.edit(
+        SH,
+        "90\t",
+        "80\tcommon\tgetgroups\tsys_getgroups\n81\tcommon\tsetgroups\tsys_setgroups\n90\t",
+    );
+    for (version, error) in
+        [("7.2.13", true), ("7.2.12", true), ("7.1.9", true), ("7.2.14", false), ("7.10.0", false)]
+    {
+        is_linux(&mut tree, version);
+        let (status, errors, notes) = judged(&ours, &tree);
+        assert_eq!((status, errors), if error { (Some(1), 2) } else { (Some(0), 0) }, "{version}");
+        let note = format!(
+            "note: sh: Linux {version} has also getgroups (80), setgroups (81): {{tree}}/{SH}; our table is from Linux 7.2.13"
+        );
+        assert_eq!(notes, if error { vec![] } else { vec![note] });
+    }
+}
+
+#[test]
+fn a_name_that_only_the_tables_have_is_an_error_unless_the_tree_is_older() {
+    let ours = good(&Tree::new(), &[]);
+    let mut tree = Tree::new();
+    tree.edit(SH, "90\tcommon\tmmap\told_mmap\n", "");
+    for (version, error) in
+        [("7.2.13", true), ("7.2.14", true), ("8.0.0", true), ("7.2.12", false), ("7.1.9", false)]
+    {
+        is_linux(&mut tree, version);
+        let (status, errors, notes) = judged(&ours, &tree);
+        assert_eq!((status, errors), if error { (Some(1), 1) } else { (Some(0), 0) }, "{version}");
+        let note = format!(
+            "note: sh: Linux {version} has not yet mmap (90): {{tree}}/{SH}; our table is from Linux 7.2.13"
+        );
+        assert_eq!(notes, if error { vec![] } else { vec![note] });
+    }
+}
+
+#[test]
+fn numbers_and_names_never_change() {
+    let ours = good(&Tree::new(), &[]);
+    for (from, to) in
+        [("90\tcommon\tmmap", "91\tcommon\tmmap"), ("90\tcommon\tmmap", "90\tcommon\tmap")]
+    {
+        let mut tree = Tree::new();
+        tree.edit(SH, from, to);
+        for version in ["7.2.12", "7.2.13", "8.0.0"] {
+            is_linux(&mut tree, version);
+            assert_eq!(judged(&ours, &tree), (Some(1), 1, vec![]), "{version}: {to}");
+        }
+    }
+}
+
+/// arm64's own header of compat numbers called 341 sync_file_range2 until it became a table.
+#[test]
+fn names_that_user_space_does_not_get_may_change() {
+    let ours = good(&Tree::new(), &[]);
+    let mut tree = Tree::new();
+    let table = "arch/arm64/tools/syscall_32.tbl";
+    tree.edit(table, "\trestart_syscall", "\tstart_again");
+    for (version, error) in [("7.2.13", true), ("7.2.12", false), ("8.0.0", false)] {
+        is_linux(&mut tree, version);
+        let (status, errors, notes) = judged(&ours, &tree);
+        assert_eq!((status, errors), if error { (Some(1), 1) } else { (Some(0), 0) }, "{version}");
+        let note = format!(
+            "note: arm64-compat: Linux {version} has otherwise restart_syscall (0) → start_again: {{tree}}/{table}; our \
+             table is from Linux 7.2.13"
+        );
+        assert_eq!(notes, if error { vec![] } else { vec![note] });
+    }
+}
+
+/// A number may end somewhere else in another kernel: lookup_dcookie has ended in sys_ni_syscall
+/// since 6.8.
+#[test]
+fn entry_points_are_held_against_those_of_the_same_version() {
+    let ours = good(&Tree::new(), &[]);
+    let mut tree = Tree::new();
+    tree.edit(SH, "old_mmap", "sys_mmap");
+    tree.edit(I386, "\t\t\tcompat_sys_io_setup", "");
+    for (version, error) in [("7.2.13", true), ("7.2.12", false), ("8.0.0", false)] {
+        is_linux(&mut tree, version);
+        let (status, errors, notes) = judged(&ours, &tree);
+        assert_eq!((status, errors), if error { (Some(1), 2) } else { (Some(0), 0) }, "{version}");
+        let said: Vec<&str> =
+            notes.iter().map(|note| note.split(": {tree}").next().unwrap()).collect();
+        let has = format!("Linux {version} has otherwise");
+        let expected = [
+            format!("note: i386: {has} io_setup (245) compat compat_sys_io_setup → –"),
+            format!("note: sh: {has} mmap (90) old_mmap → sys_mmap"),
+        ];
+        assert_eq!(
+            said,
+            if error { vec![] } else { expected.iter().map(String::as_str).collect::<Vec<_>>() }
+        );
+    }
+}
+
+#[test]
+fn abis_that_one_side_lacks() {
+    // The table of s390 stays behind when the kernel goes on without it.
+    let tree = Tree::new();
+    let mut ours = with_newer(&good(&Tree::linux_6_12(), &[]), &good(&tree, &[]));
+    let note = "note: s390: is in {ours}/s390-31bit.toml (Linux 6.12.107), and not in Linux 7.2.13"
+        .to_owned();
+    assert_eq!(judged(&ours, &tree), (Some(0), 0, vec![note]));
+    // A table that the others were imported with has to be there.
+    ours.retain(|(name, _)| name != "xtensa.toml");
+    let (folder, disk) = (folder_of(&ours), tree.on_disk());
+    let missing = format!(
+        "error: {}: is missing from the tables beside it; import them again\n",
+        folder.path().join("xtensa.toml").display()
+    );
+    let checked = tool(&[&"check", &"--tables", &folder.path(), &"--linux", &disk.path()]);
+    assert_eq!(checked, (Some(2), String::new(), missing));
+    // And so has an ABI that is not frozen, where tables are given one by one.
+    ours.retain(|(name, _)| name != "prototypes.toml");
+    let (status, said) = check(&ours, &tree);
+    assert_eq!(status, Some(1));
+    assert!(
+        said.contains(
+            &"error: xtensa: is in {tree}/arch/xtensa/kernel/syscalls/syscall.tbl, and not in {ours}".to_owned()
+        ),
+        "{said:?}"
+    );
+}
+
+/// To compare nothing is no success.
+#[test]
+fn check_needs_an_abi_that_both_have() {
+    let tree = Tree::new().on_disk();
+    let (status, _, stderr) = tool(&[&"check", &"--linux", &tree.path(), &"--abi", &"ia64"]);
+    let sentence = format!(
+        "error: {}: has none of the ABIs that are to be compared with tables/linux\n",
+        tree.path().display()
+    );
+    assert_eq!((status, stderr), (Some(2), sentence));
+}

@@ -1,0 +1,102 @@
+//! `diff` and `check` on kernel trees in miniature: every kind of difference, which of them are
+//! mistakes, and the exit statuses: 0 the same, 1 something differs, 2 could not.
+
+mod changes;
+mod check;
+mod process;
+
+use crate::common::*;
+use aio_codegen::cli::{Given, Said, checked, compared};
+use aio_codegen::{Error, store};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::process::Command;
+use tempfile::TempDir;
+
+const SH: &str = "arch/sh/kernel/syscalls/syscall.tbl";
+const I386: &str = "arch/x86/entry/syscalls/syscall_32.tbl";
+const ARM: &str = "arch/arm/include/uapi/asm/unistd.h";
+
+/// A verb with its arguments, which may be paths.
+fn tool(args: &[&dyn AsRef<OsStr>]) -> (Option<i32>, String, String) {
+    run(codegen().args(args.iter().map(|arg| arg.as_ref())))
+}
+
+/// What a subcommand says in this process: its exit status, and the text without colours.
+fn plain(said: Result<Said, Error>) -> (Option<i32>, String) {
+    let said = said.unwrap_or_else(|error| panic!("{error}"));
+    let text = anstream::adapter::strip_str(&said.text).to_string();
+    (Some(i32::from(said.differs)), text)
+}
+
+/// Two trees compared, which are called `{old}` and `{new}`.
+fn diff(old: &Tree, new: &Tree, more: &[&str]) -> (Option<i32>, String) {
+    let (options, abis): (Vec<&str>, Vec<&str>) =
+        more.iter().partition(|more| more.starts_with('-'));
+    let only: Vec<String> = abis.into_iter().map(str::to_owned).collect();
+    let [old, new] =
+        [(old, "{old}"), (new, "{new}")].map(|(tree, shown)| Given::Linux(source(tree, shown)));
+    plain(compared(old, new, &only, options.contains(&"--json")))
+}
+
+/// A folder of these tables.
+fn folder_of(files: &Files) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// A folder of what a tree's own import writes.
+fn imported_folder(tree: &Tree) -> TempDir {
+    folder_of(&good(tree, &[]))
+}
+
+/// Tables as a side of a comparison.
+fn given(shown: &str, files: &Files) -> Given {
+    Given::Tables(shown.to_owned(), store::in_memory(shown, files).unwrap().into())
+}
+
+/// The files of one import over those of another.
+fn with_newer(old: &Files, new: &Files) -> Files {
+    let files: BTreeMap<_, _> = old.iter().chain(new).cloned().collect();
+    files.into_iter().collect()
+}
+
+/// The tables of one tree, which are in `{ours}`, checked against another tree, `{tree}`.
+fn check(ours: &Files, tree: &Tree) -> (Option<i32>, Vec<String>) {
+    let theirs = Given::Linux(source(tree, "{tree}"));
+    let (status, text) = plain(checked(given("{ours}", ours), theirs, &[]));
+    (status, text.lines().map(str::to_owned).collect())
+}
+
+fn is_linux(tree: &mut Tree, version: &str) {
+    let mut parts = version.split('.');
+    let mut part = || parts.next().unwrap();
+    let text = format!(
+        "VERSION = {}\nPATCHLEVEL = {}\nSUBLEVEL = {}\nEXTRAVERSION =\n",
+        part(),
+        part(),
+        part()
+    );
+    tree.write("Makefile", text);
+}
+
+/// A tree in which something of every kind differs from [`Tree::new`].
+fn other() -> Tree {
+    let mut tree = Tree::new();
+    tree.edit(
+        SH,
+        "90\tcommon\tmmap\told_mmap\n",
+        "89\tcommon\treaddir\tsys_readdir\n91\tcommon\tmmap\told_mmap\n",
+    );
+    tree.edit(I386, "1\ti386\texit", "1\ti386\tleave");
+    tree.edit(I386, "17\ti386\tbreak\n", "");
+    tree.edit(I386, "3\ti386\tread\t\t\tsys_read\n", "3\ti386\tread\t\t\tsys_newread\n");
+    tree.edit(I386, "compat_sys_io_setup", "compat_sys_io_newsetup");
+    tree.edit(ARM, "(__ARM_NR_BASE + 2)", "(__ARM_NR_BASE + 3)");
+    tree.append(ARM, "#define __ARM_NR_breakpoint (__ARM_NR_BASE + 1)\n");
+    tree
+}

@@ -1,0 +1,233 @@
+//! Headers, what cannot be done, and terminals: the tool as a process.
+
+use super::*;
+
+/// Headers of sh, as a distribution installs them, of Linux 7.2.13.
+fn headers() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join("sh4-linux-gnu").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        "asm/unistd.h",
+        "#define __NR_mmap 90\n#define __NR_io_setup 245\n#define __NR_pidfd_send_signal 424\n\
+         #define __NR_set_mempolicy_home_node 450\n#define __NR_rseq_slice_yield 471\n",
+    );
+    write("asm/errno.h", "#define EPERM 1 /* Operation not permitted */\n");
+    write("linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
+    folder
+}
+
+#[test]
+fn headers_are_compared_without_entry_points_and_other_abis() {
+    let (tables, headers) = (imported_folder(&Tree::new()), headers());
+    let folder = headers.path().join("sh4-linux-gnu");
+    let compared = |verb: &str, more: &[&str]| {
+        let mut command = codegen();
+        command
+            .arg(verb)
+            .arg("--tables")
+            .arg(tables.path())
+            .arg("--headers")
+            .arg(&folder)
+            .args(more);
+        run(&mut command)
+    };
+    let (status, text, stderr) = compared("diff", &[]);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(
+        text.ends_with(
+            "\n\nwithout entry points, since one side knows none: sh\nthe same: 1 ABI\n"
+        ),
+        "{text}"
+    );
+    let (status, text, stderr) = compared("check", &["--arch", "sh"]);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(text.starts_with("5 names of 1 ABI in common with "), "{text}");
+    // On either side.
+    let (status, text, _) = tool(&[&"diff", &"--headers", &folder, &"--tables", &tables.path()]);
+    assert!(status == Some(0) && text.ends_with("the same: 1 ABI\n"), "{text}");
+
+    let unistd = folder.join("asm/unistd.h");
+    let edited = fs::read_to_string(&unistd).unwrap().replace("mmap 90", "mmap 91");
+    fs::write(&unistd, edited.replace("#define __NR_io_setup 245\n", "")).unwrap();
+    let (status, text, _) = compared("diff", &[]);
+    assert_eq!(status, Some(1));
+    let lines = "sh, Linux 7.2.13\n  renumbered  90 → 91  mmap\n  removed         245  io_setup  sys_io_setup\n";
+    assert!(text.contains(lines), "{text}");
+    let (status, text, _) = compared("check", &[]);
+    assert_eq!(status, Some(1));
+    let file = format!("{}/asm/unistd.h", folder.display());
+    assert!(text.contains(&format!(
+        "error: sh: mmap is 90 in {}/sh.toml, and 91 in {file}\n",
+        tables.path().display()
+    )));
+    assert!(text.contains(&format!("and not in {file}, whose kernel is not older\n")), "{text}");
+
+    let (status, _, stderr) = compared("check", &["--abi", "arm"]);
+    assert!(
+        status == Some(2)
+            && stderr.contains(": has none of the ABIs that are to be compared with "),
+        "{stderr}"
+    );
+    let (status, _, stderr) = compared("check", &["--arch", "vax"]);
+    assert!(
+        status == Some(2) && stderr.ends_with("headers of sh, and --arch says vax\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_status_2() {
+    let (mut tree, empty) = (Tree::new(), TempDir::new().unwrap());
+    let disk = tree.on_disk();
+    let missing = empty.path().join("missing");
+    let refused = |args: &[&dyn AsRef<OsStr>], starts: &str| {
+        let (status, stdout, stderr) = tool(args);
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");
+        let starts = format!("error: {}", starts.replace("{missing}", missing.to_str().unwrap()));
+        assert!(stderr.starts_with(&starts) && !stderr.contains("panicked"), "{stderr}");
+    };
+    let no_tree = "{missing}: is no kernel source tree (it is no folder); ";
+    refused(&[&"diff", &"--linux", &missing], no_tree);
+    refused(&[&"diff", &"--linux", &disk.path(), &"--linux", &missing], no_tree);
+    refused(&[&"check", &"--linux", &missing], no_tree);
+    refused(&[&"diff", &"--tables", &missing], "{missing}: holds no imported tables; ");
+    refused(
+        &[&"check", &"--tables", &missing, &"--linux", &disk.path()],
+        "{missing}: holds no imported tables; ",
+    );
+    refused(&[&"check"], "give --linux DIR or --headers DIR\n");
+    refused(&[&"diff"], "the following required arguments were not provided:\n  <--linux <DIR>|");
+    let three: &[&dyn AsRef<OsStr>] =
+        &[&"diff", &"--linux", &"a", &"--tables", &"b", &"--linux", &"c"];
+    refused(three, "one or two sources can be compared\n");
+    refused(
+        &[&"check", &"--linux", &"a", &"--headers", &"b"],
+        "the argument '--linux <DIR>' cannot be used with",
+    );
+    refused(
+        &[&"diff", &"--linux", &disk.path(), &"--abi", &"x86"],
+        "--abi: `x86` is no ABI; there are x86_64, x32, ",
+    );
+    // Nothing is compared, and that is no agreement.
+    let folder = imported_folder(&tree);
+    for verb in ["diff", "check"] {
+        let (status, _, stderr) = tool(&[
+            &verb,
+            &"--tables",
+            &folder.path(),
+            &"--linux",
+            &disk.path(),
+            &"--abi",
+            &"ia64",
+        ]);
+        let sentence = format!(
+            "error: {}: has none of the ABIs that are to be compared with {}\n",
+            disk.path().display(),
+            folder.path().display()
+        );
+        assert_eq!((status, stderr), (Some(2), sentence));
+    }
+    // A damaged tree, and a damaged table.
+    let line = tree.append(SH, "half\n");
+    let disk = tree.on_disk();
+    refused(
+        &[&"diff", &"--linux", &disk.path()],
+        &format!("{}/{SH}:{line}: `half` is no row", disk.path().display()),
+    );
+    fs::write(folder.path().join("sh.toml"), "linux = 7").unwrap();
+    let place = format!("{}/sh.toml:1: ", folder.path().display());
+    refused(&[&"diff", &"--tables", &folder.path()], &place);
+}
+
+#[test]
+fn a_stale_copy_is_a_difference() {
+    let repository = repository();
+    let emit = |more: &[&str]| {
+        let mut command = codegen();
+        command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).arg("emit").args(more);
+        run(&mut command)
+    };
+    for (name, bytes) in contents(&committed()) {
+        fs::write(repository.path().join("tables/linux").join(name), bytes).unwrap();
+    }
+    let readme = repository.path().join("README.md");
+    let missing = (
+        Some(2),
+        String::new(),
+        format!(
+            "error: {}: cannot be read: No such file or directory (os error 2)\n",
+            readme.display()
+        ),
+    );
+    assert_eq!(emit(&["--check"]), missing);
+    fs::write(&readme, README).unwrap();
+    let stale = |name: &str| {
+        (
+            Some(1),
+            String::new(),
+            format!("error: {name}: is not what the tables give; run `cargo codegen emit`\n"),
+        )
+    };
+    assert_eq!(emit(&["--check"]), stale("aio-sys/src/generated/target.rs"));
+    assert_eq!(emit(&[]).0, Some(0));
+    assert_eq!(emit(&["--check"]), (Some(0), String::new(), String::new()));
+    fs::write(&readme, README).unwrap();
+    assert_eq!(emit(&["--check"]), stale("README.md"));
+}
+
+/// The tool on a terminal that `script` makes.
+fn on_a_terminal(tree: &Tree, settings: &[(&str, &str)]) -> Option<String> {
+    let tool = codegen();
+    let (old, new) = (Tree::new().on_disk(), tree.on_disk());
+    let line = format!(
+        "'{}' diff --linux '{}' --linux '{}' --abi sh",
+        tool.get_program().to_str().unwrap(),
+        old.path().display(),
+        new.path().display()
+    );
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm");
+    for other in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        command.env_remove(other);
+    }
+    let output = command.envs(settings.iter().copied()).output().ok()?;
+    assert_eq!(output.status.code(), Some(1), "the status passes through");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let tree = other();
+    let (_, plain) = diff(&Tree::new(), &tree, &[]);
+    assert!(!plain.contains('\u{1b}'), "{plain}");
+    match on_a_terminal(&tree, &[]) {
+        None => {
+            aio_tests::skip("colours on a terminal", "this machine has no `script` to make one")
+        }
+        Some(coloured) => {
+            assert!(
+                coloured.contains("\u{1b}[32madded     \u{1b}[0m       89  readdir"),
+                "{coloured:?}"
+            );
+            for setting in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+                let plain = on_a_terminal(&tree, &[setting]).unwrap();
+                assert!(
+                    plain.contains("  added            89  readdir") && !plain.contains('\u{1b}'),
+                    "{plain:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_tree_says_is_no_command_to_a_terminal() {
+    let mut tree = other();
+    tree.edit("Makefile", "EXTRAVERSION =", "EXTRAVERSION = -\u{1b}[2J");
+    let (_, text) = diff(&Tree::new(), &tree, &["--abi", "sh"]);
+    assert!(text.contains("\nsh, Linux 7.2.13 → 7.2.13-\\u{1b}[2J\n"), "{text}");
+}

@@ -1,0 +1,455 @@
+//! `explain`: what becomes of a call, as the tool prints it. The labels it prints are held against
+//! the kernel's source by ci/oracle/paths, the rows by ci/oracle/agree.
+
+use crate::common::*;
+use std::fs;
+use tempfile::TempDir;
+
+/// What the tool answers on the committed tables.
+fn explain(args: &[&str]) -> String {
+    let (status, out, err) =
+        run(codegen().arg("explain").args(args).arg("--tables").arg(committed()));
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{args:?}");
+    out
+}
+
+/// The sentence that it refuses with.
+fn refusal(args: &[&str]) -> String {
+    let (status, out, err) =
+        run(codegen().arg("explain").args(args).arg("--tables").arg(committed()));
+    assert_eq!((status.is_some_and(|status| status != 0), out.as_str()), (true, ""), "{args:?}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    err.trim_end().to_owned()
+}
+
+/// The first words of the lines of a text.
+fn first_words(text: &str) -> Vec<&str> {
+    text.lines().filter_map(|line| line.split_whitespace().next()).collect()
+}
+
+/// Whether all of `wanted` stand in the text in this order.
+#[track_caller]
+fn in_order(text: &str, wanted: &[&str]) {
+    let mut rest = text;
+    for part in wanted {
+        let Some((_, after)) = rest.split_once(part) else {
+            panic!("`{part}` is missing, or out of order:\n{text}")
+        };
+        rest = after;
+    }
+}
+
+#[test]
+fn a_call_from_the_instruction_to_its_function() {
+    let text = explain(&["io_submit", "--abi", "x86_64"]);
+    in_order(
+        &text,
+        &[
+            "io_submit on x86_64\n",
+            "209 (0xd1)\n",
+            "arch/x86/entry/syscalls/syscall_64.tbl of Linux ",
+            ", tag 64 (tables/linux/x86_64.toml)\n",
+            "\n  syscall\n",
+            "entry_SYSCALL_64 ",
+            " arch/x86/entry/entry_64.S\n",
+            "do_syscall_64 ",
+            " arch/x86/entry/syscall_64.c\n",
+            "x64_sys_call ",
+            "__x64_sys_io_submit ",
+            " fs/aio.c:",
+            "\n  long sys_io_submit(aio_context_t ctx_id, long nr, struct iocb __user *__user *iocbpp)\n    fs/aio.c:",
+            ", ENOSYS unless CONFIG_AIO\n",
+        ],
+    );
+    // The same by its number, in both spellings.
+    assert_eq!(explain(&["209", "--abi", "x86_64"]), text);
+    assert_eq!(explain(&["0xd1", "--abi", "x86_64"]), text);
+}
+
+#[test]
+fn which_entry_point_depends_on_the_kernel() {
+    let text = explain(&["io_submit", "--abi", "i386"]);
+    in_order(
+        &text,
+        &[
+            "\n  int 0x80, on a 64-bit kernel\n",
+            "do_int80_emulation ",
+            "__ia32_compat_sys_io_submit ",
+            "\n  int 0x80, on a 32-bit kernel\n",
+            "entry_INT80_32 ",
+            "__ia32_sys_io_submit ",
+            "\n  sysenter, in the vDSO, on a 32-bit kernel\n",
+            "entry_SYSENTER_32 ",
+            "__ia32_sys_io_submit ",
+            "\n  long compat_sys_io_submit(compat_aio_context_t ctx_id, ",
+            "\n  long sys_io_submit(aio_context_t ctx_id, ",
+        ],
+    );
+}
+
+#[test]
+fn an_abi_with_a_base() {
+    let text = explain(&["io_submit", "--abi", "x32"]);
+    in_order(
+        &text,
+        &[
+            "1073742368 (0x40000220), which is __X32_SYSCALL_BIT + 544\n",
+            ", tag x32 ",
+            "x32_sys_call ",
+        ],
+    );
+    for number in ["544", "0x40000220", "1073742368"] {
+        assert_eq!(explain(&[number, "--abi", "x32"]), text);
+    }
+    let text = explain(&["4244", "--abi", "mips-o32"]);
+    in_order(
+        &text,
+        &["io_submit on mips-o32\n", "4244 (0x1094), which is __NR_Linux + 244\n", "handle_sys "],
+    );
+    assert_eq!(explain(&["244", "--abi", "mips-o32"]), text);
+}
+
+#[test]
+fn absence_has_a_reason() {
+    let sentence = "riscv32 has no io_getevents: the ABI began after 32-bit time was given up; use `io_pgetevents_time64`\n";
+    assert_eq!(explain(&["io_getevents", "--abi", "riscv32"]), sentence);
+    let sentence = "arm has no mmap: its table has the call only in rows tagged oabi, which the ABI does not take\n";
+    assert_eq!(explain(&["mmap", "--abi", "arm"]), sentence);
+    let sentence =
+        "csky has no sync_file_range: arch/csky/include/uapi/asm/unistd.h takes the name away\n";
+    assert_eq!(explain(&["sync_file_range", "--abi", "csky"]), sentence);
+    assert_eq!(
+        explain(&["osf_shmat", "--abi", "x86_64"]),
+        "x86_64 has no osf_shmat: its table has no such row\n"
+    );
+}
+
+#[test]
+fn a_number_without_a_call_has_neighbours() {
+    let text = explain(&["209", "--abi", "x32"]);
+    let row =
+        "x32 has no call 1073742033 (0x400000d1): row 209 of its table, io_submit, is tagged 64, ";
+    in_order(
+        &text,
+        &[row, "before it 0x400000d0 is io_getevents; after it 0x400000d2 is io_cancel\n"],
+    );
+    let text = explain(&["4294967295", "--abi", "x86_64"]);
+    in_order(
+        &text,
+        &["x86_64 has no call 4294967295 (0xffffffff)\n", "after it the table ends there\n"],
+    );
+}
+
+#[test]
+fn what_answers_enosys_says_so() {
+    // Reserved without entry point, wired to sys_ni_syscall, and wired to what no configuration
+    // builds.
+    in_order(
+        &explain(&["uselib", "--abi", "x86_64"]),
+        &["__x64_sys_ni_syscall ", "answers ENOSYS: the number is only "],
+    );
+    in_order(
+        &explain(&["_sysctl", "--abi", "x86_64"]),
+        &["__x64_sys_ni_syscall ", "answers ENOSYS\n"],
+    );
+    // What is surprising about a way stands under it.
+    in_order(
+        &explain(&["spill", "--abi", "xtensa"]),
+        &["sys_ni_syscall ", "(fast_syscall_user answers numbers 0 and 1, "],
+    );
+    let text = explain(&["map_shadow_stack", "--abi", "arm"]);
+    in_order(
+        &text,
+        &["sys_map_shadow_stack ", "answers ENOSYS: no configuration builds it (kernel/sys_ni.c:"],
+    );
+}
+
+/// A definition that the ABI's kernels cannot be configured to have is none.
+#[test]
+fn what_no_configuration_builds() {
+    let text = explain(&["mbind", "--abi", "arm"]);
+    in_order(
+        &text,
+        &["sys_mbind ", "answers ENOSYS: no configuration builds it (kernel/sys_ni.c:"],
+    );
+    in_order(
+        &text,
+        &["long sys_mbind(", "mm/mempolicy.c:", ", which no configuration of this ABI builds\n"],
+    );
+    let text = explain(&["mbind", "--abi", "x86_64"]);
+    in_order(&text, &["sys_mbind ", "mm/mempolicy.c:", "ENOSYS unless CONFIG_NUMA\n"]);
+    in_order(
+        &explain(&["mbind"]),
+        &["\nENOSYS on arm, arm-oabi, ", ": no configuration builds sys_mbind\n"],
+    );
+}
+
+#[test]
+fn of_rivals_the_one_that_a_usual_kernel_has() {
+    let text = explain(&["clock_settime", "--abi", "i386"]);
+    assert_eq!(text.matches("long sys_clock_settime32(").count(), 1, "{text}");
+    in_order(
+        &text,
+        &[
+            "kernel/time/posix-timers.c:",
+            "ENOSYS unless CONFIG_POSIX_TIMERS && CONFIG_COMPAT_32BIT_TIME\n",
+        ],
+    );
+    assert!(explain(&["clock_settime", "--abi", "x86_64"]).contains(", if CONFIG_POSIX_TIMERS\n"));
+}
+
+#[test]
+fn the_old_convention_of_arm() {
+    let text = explain(&["pread64", "--abi", "arm-oabi"]);
+    in_order(
+        &text,
+        &[
+            "CONFIG_OABI_COMPAT\n",
+            "sys_oabi_call_table ",
+            "sys_oabi_pread64 ",
+            "arch/arm/kernel/entry-common.S:",
+        ],
+    );
+    in_order(
+        &text,
+        &["without CONFIG_AEABI\n", "sys_pread64 ", " fs/read_write.c:", "long sys_oabi_pread64("],
+    );
+    assert!(!explain(&["pread64", "--abi", "arm"]).contains("oabi"));
+}
+
+/// Tables of a kernel that has not every ABI.
+#[test]
+fn an_abi_that_the_kernel_lacks() {
+    let folder = TempDir::new().unwrap();
+    let (status, _, stderr) = import(Tree::linux_6_12().on_disk().path(), folder.path(), &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let explain =
+        |args: &[&str]| run(codegen().arg("explain").args(args).arg("--tables").arg(folder.path()));
+    let (status, _, stderr) = explain(&["io_setup", "--abi", "loongarch32"]);
+    let sentence = "error: --abi: no loongarch32: Linux 6.12.107, which these tables are from, has none; there are x86_64, ";
+    assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
+    let (status, _, stderr) = explain(&["io_setup", "--abi", "ia64"]);
+    let sentence = "error: --abi: no ia64: these tables are without ia64.toml, which has its numbers; there are x86_64, ";
+    assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
+    let (status, text, _) = explain(&["io_setup"]);
+    assert!(
+        status == Some(0) && text.contains("\nloongarch64 ") && !text.contains("loongarch32"),
+        "{text}"
+    );
+}
+
+/// Neither what is typed nor what stands in somebody's tables is a command to the terminal, nor
+/// does it take time.
+#[test]
+fn hostile_words() {
+    let long = "a".repeat(100_000);
+    let said = refusal(&[&long]);
+    assert!(said.len() < 300 && said.contains("aaa…`; "), "{said}");
+    assert!(refusal(&[&format!("1{long}")]).len() < 300);
+    assert_eq!(
+        refusal(&["a\u{1b}[2Jb"]),
+        "error: no ABI has a call `a\\u{1b}[2Jb`; `export tsv` lists them all"
+    );
+    let folder = TempDir::new().unwrap();
+    assert_eq!(import(Tree::new().on_disk().path(), folder.path(), &[]).0, Some(0));
+    let sh = folder.path().join("sh.toml");
+    let text = fs::read_to_string(&sh).unwrap().replace("\"old_mmap\"", "\"old\\u001b[2Jmmap\"");
+    fs::write(&sh, text.replace("\"7.2.13\"", "\"7.2.13\\u0007\"")).unwrap();
+    let explain = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).1;
+    for args in [&["explain", "mmap", "--abi", "sh"][..], &["explain", "mmap"], &["export", "tsv"]]
+    {
+        let text = explain(args);
+        assert!(
+            text.contains("old\\u{1b}[2Jmmap") && !text.contains(['\u{1b}', '\u{7}']),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn names_beside_the_table_s_own() {
+    let header = "arch/alpha/include/uapi/asm/unistd.h";
+    in_order(
+        &explain(&["umount", "--abi", "alpha"]),
+        &["umount on alpha\n", "22 (0x16)\n", "umount2 of ", "sys_umount "],
+    );
+    in_order(
+        &explain(&["umount2", "--abi", "alpha"]),
+        &["umount2 on alpha\n", &format!("umount of {header}\n")],
+    );
+    let text = explain(&["cacheflush", "--abi", "arm"]);
+    in_order(
+        &text,
+        &["983042 (0xf0002)\n", "arch/arm/include/uapi/asm/unistd.h\n", "outside of its table.\n"],
+    );
+}
+
+#[test]
+fn redirected_and_assembler_entry_points() {
+    // mips defines a function of this name in C, which is none of sparc's business.
+    let text = explain(&["rt_sigreturn", "--abi", "sparc32"]);
+    in_order(&text, &["sys32_rt_sigreturn ", " arch/sparc/kernel/", ", in assembly\n"]);
+    assert!(!text.contains("arch/mips"), "{text}");
+    let text = explain(&["clone", "--abi", "arc"]);
+    let redirected =
+        "sys_clone in the table, which arch/arc/kernel/sys.c makes sys_clone_wrapper\n";
+    in_order(&text, &[redirected, "sys_clone_wrapper ", "arch/arc/kernel/entry.S:"]);
+    // What passes a call on has its arguments; what makes something of the registers has none.
+    in_order(&text, &["long sys_clone_wrapper(unsigned long clone_flags, "]);
+    let text = explain(&["rt_sigreturn", "--abi", "arm"]);
+    in_order(
+        &text,
+        &["sys_rt_sigreturn_wrapper ", "arch/arm/kernel/entry-common.S:", ", in assembly\n"],
+    );
+}
+
+#[test]
+fn every_abi_at_a_glance() {
+    let text = explain(&["io_submit"]);
+    let (table, rest) = text.split_once("\n\n").unwrap();
+    assert_eq!(first_words(table).len(), 1 + COMMITTED.abis.len());
+    let row = |abi: &str| {
+        let row = table.lines().find(|line| line.starts_with(&format!("{abi} "))).unwrap();
+        row.split_whitespace().collect::<Vec<_>>()
+    };
+    assert_eq!(row("x86_64"), ["x86_64", "209", "sys_io_submit"]);
+    assert_eq!(row("x32"), ["x32", "0x40000220", "compat_sys_io_submit"]);
+    assert_eq!(row("i386"), ["i386", "248", "sys_io_submit", "compat_sys_io_submit"]);
+    in_order(
+        rest,
+        &["long compat_sys_io_submit(", "long sys_io_submit(", "explain io_submit --abi x86_64`"],
+    );
+
+    let text = explain(&["io_getevents"]);
+    in_order(&text, &["\nnot on riscv32, loongarch32: ", "use `io_pgetevents_time64`\n"]);
+    assert!(!first_words(&text).contains(&"riscv32"));
+
+    let text = explain(&["544"]);
+    in_order(
+        &text,
+        &[
+            "\nx32 ",
+            "io_submit ",
+            "\nalpha ",
+            "pidfd_open ",
+            "\nnot on x86_64, ",
+            ": no call is 544\n",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_name_has_near_ones() {
+    assert_eq!(
+        refusal(&["io_sbumit"]),
+        "error: no ABI has a call `io_sbumit`; did you mean `io_submit`?"
+    );
+    for prefix in ["sys_", "__NR_", "SYS_", "compat_sys_"] {
+        let sentence =
+            format!("error: no ABI has a call `{prefix}io_submit`; did you mean `io_submit`?");
+        assert_eq!(refusal(&[&format!("{prefix}io_submit")]), sentence);
+    }
+    assert_eq!(
+        refusal(&["xyzzyplugh", "--abi", "x86_64"]),
+        "error: no ABI has a call `xyzzyplugh`; `export tsv` lists them all"
+    );
+    assert!(refusal(&[""]).starts_with("error: no ABI has a call ``; "));
+    assert!(refusal(&["open\u{e4}t"]).contains("`openat`"));
+}
+
+#[test]
+fn what_is_no_number() {
+    let known = "is no number of a call; 209, 0xd1 and io_submit are what can be asked for";
+    for number in ["0x", "0xzz", "4294967296", "2o9", "1.5", "0x-1"] {
+        assert_eq!(refusal(&[number]), format!("error: `{number}` {known}"));
+    }
+    assert_eq!(refusal(&["99999"]), "error: no ABI has a call 99999");
+}
+
+#[test]
+fn an_unknown_abi() {
+    let sentence = refusal(&["io_submit", "--abi", "x86-64"]);
+    assert!(
+        sentence.starts_with("error: --abi: `x86-64` is no ABI; there are x86_64, x32, i386, "),
+        "{sentence}"
+    );
+}
+
+/// The tool as it is installed, in a folder that is no checkout, answers from the tables that it
+/// was built with, whichever the verb.
+#[test]
+fn outside_a_checkout() {
+    let folder = TempDir::new().unwrap();
+    let there = |args: &[&str]| {
+        run(codegen().current_dir(folder.path()).env_remove("CARGO_MANIFEST_DIR").args(args))
+    };
+    for args in [
+        &["explain", "io_submit"][..],
+        &["export", "tsv", "--abi", "sh"],
+        &["emit", "--abi", "i386"],
+    ] {
+        let of_folder = run(codegen().args(args).arg("--tables").arg(committed()));
+        assert_eq!((there(args), of_folder.0), (of_folder.clone(), Some(0)), "{args:?}");
+    }
+    assert_eq!(there(&["diff", "--tables", committed().to_str().unwrap()]).0, Some(0));
+    let tree = Tree::new().on_disk();
+    for (args, what) in [
+        (
+            &["import", "--linux", tree.path().to_str().unwrap()][..],
+            "error: {}; add --tables DIR\n",
+        ),
+        (&["emit"], "error: {}; add --abi ABI\n"),
+        (&["emit", "--check"], "error: {}; add --abi ABI\n"),
+    ] {
+        let sentence = what.replace("{}", "there is no checkout of aio-sys here to write into");
+        assert_eq!(there(args), (Some(2), String::new(), sentence), "{args:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Within a checkout every verb answers from its tables, wherever one stands.
+#[test]
+fn within_a_checkout() {
+    let repository = repository();
+    let tables = repository.path().join("tables/linux");
+    for (name, bytes) in contents(&committed()) {
+        fs::write(tables.join(name), bytes).unwrap();
+    }
+    let sh = tables.join("sh.toml");
+    fs::write(&sh, fs::read_to_string(&sh).unwrap().replace("\"io_submit\"", "\"io_sumbit\""))
+        .unwrap();
+    for folder in ["", "tables", "aio-sys/src"] {
+        let there = |args: &[&str]| {
+            let mut tool = codegen();
+            run(tool
+                .current_dir(repository.path().join(folder))
+                .env_remove("CARGO_MANIFEST_DIR")
+                .args(args))
+        };
+        assert_eq!(there(&["explain", "io_sumbit", "--abi", "sh"]).0, Some(0), "{folder}");
+        let (status, text, _) =
+            there(&["diff", "--abi", "sh", "--tables", committed().to_str().unwrap()]);
+        assert!(status == Some(1) && text.contains("io_sumbit"), "{folder}: {text}");
+    }
+}
+
+/// A mistake names the file of the folder that was asked for.
+#[test]
+fn the_folder_that_was_asked_for_is_named() {
+    let folder = TempDir::new().unwrap();
+    fs::copy(committed().join("i386.toml"), folder.path().join("i386.toml")).unwrap();
+    let shown = folder.path().display();
+    let there = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).2;
+    let writes = "there is no such table; `import --linux` writes it\n";
+    assert_eq!(
+        there(&["explain", "io_submit"]),
+        format!("error: {shown}/prototypes.toml: {writes}")
+    );
+    assert!(there(&["emit", "--abi", "i386"]).starts_with(&format!("error: {shown}/")));
+    let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead = \"a\"\n";
+    fs::write(folder.path().join("absent.toml"), absent).unwrap();
+    let sentence = format!(
+        "error: {shown}/absent.toml:1: `none`, which is to lack a, is no ABI of abis.toml\n"
+    );
+    assert_eq!(there(&["export", "json"]), sentence);
+}

@@ -1,0 +1,453 @@
+//! What `export` prints, read by others: a JSON parser, a Markdown parser, C and C++ compilers.
+//! `tsv`, which `ci/oracle/agree` holds against `make headers`, says what each must contain; the
+//! page is looked at in a browser, by `ci/check/html`.
+
+use crate::common::*;
+use aio_tests::{CCompiler, skip};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+fn export_of(folder: &Path, format: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    run(codegen().args(["export", format, "--tables"]).arg(folder).args(more))
+}
+
+fn export(format: &str, more: &[&str]) -> String {
+    let (status, stdout, stderr) = export_of(&committed(), format, more);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    stdout
+}
+
+/// abi, number, name, entry, compat.
+fn rows(tsv: &str) -> Vec<[&str; 5]> {
+    tsv.lines().map(|line| line.split('\t').collect::<Vec<_>>().try_into().unwrap()).collect()
+}
+
+fn abis<'t>(rows: &[[&'t str; 5]]) -> Vec<&'t str> {
+    let mut abis: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    abis.dedup();
+    abis
+}
+
+/// The committed tables, but for one edit of xtensa's.
+fn edited(from: &str, to: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, bytes) in contents(&committed()) {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let path = folder.path().join("xtensa.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches(from).count(), 1);
+    fs::write(path, text.replace(from, to)).unwrap();
+    folder
+}
+
+const FORMATS: [&str; 5] = ["tsv", "json", "c", "markdown", "html"];
+
+#[test]
+fn an_unknown_abi_is_refused_with_those_there_are() {
+    // What a folder without tables gives is the status of every failure.
+    let could_not = export_of(TempDir::new().unwrap().path(), "tsv", &[]).0;
+    let known = abis(&rows(&export("tsv", &[]))).join(", ");
+    let sentence = format!("error: --abi: `amd64` is no ABI of these tables; there are {known}\n");
+    for format in FORMATS {
+        let refused = export_of(&committed(), format, &["--abi", "x86_64", "--abi", "amd64"]);
+        assert_eq!(refused, (could_not, String::new(), sentence.clone()), "{format}");
+    }
+    // One that is known elsewhere is not of the tables that are there.
+    let folder = TempDir::new().unwrap();
+    fs::copy(committed().join("ia64.toml"), folder.path().join("ia64.toml")).unwrap();
+    let sentence = "error: --abi: `sh` is no ABI of these tables; there are ia64\n";
+    assert_eq!(
+        export_of(folder.path(), "tsv", &["--abi", "sh"]),
+        (could_not, String::new(), sentence.to_owned())
+    );
+    assert_eq!(abis(&rows(&export_of(folder.path(), "tsv", &[]).1)), ["ia64"]);
+}
+
+#[test]
+fn abi_narrows_every_format() {
+    // In the order of the tables, and each once, however they are asked for.
+    let asked = ["--abi", "s390", "--abi", "x32", "--abi", "s390"];
+    let all = export("tsv", &[]);
+    let wanted = |line: &&str| line.starts_with("s390\t") || line.starts_with("x32\t");
+    let two: String = all.lines().filter(wanted).map(|line| format!("{line}\n")).collect();
+    assert_eq!(export("tsv", &asked), two);
+    let two = rows(&two);
+
+    assert_eq!(
+        from_json(&parsed(&export("json", &asked))),
+        two.iter().map(owned).collect::<Vec<_>>()
+    );
+    let macros =
+        export("c", &asked).lines().filter(|line| line.starts_with("#define AIO_SYS_NR_")).count();
+    assert_eq!(macros, 1 + two.len());
+    let cells = tables_of(&export("markdown", &asked));
+    assert_eq!(cells[0], ["name", "x32", "s390"]);
+    assert_eq!(cells.len() - 1, two.iter().map(|row| row[2]).collect::<BTreeSet<_>>().len());
+    let data = data_of(&export("html", &asked));
+    assert_eq!(data["abis"].as_array().unwrap().len(), 2);
+    assert_eq!(data["calls"].as_array().unwrap().len(), cells.len() - 1);
+}
+
+#[test]
+fn an_export_is_the_same_every_time() {
+    for format in FORMATS {
+        assert!(export(format, &[]) == export(format, &[]), "{format}");
+    }
+}
+
+// JSON.
+
+fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
+}
+
+fn owned(row: &[&str; 5]) -> [String; 5] {
+    row.map(str::to_owned)
+}
+
+/// The rows of `tsv`, from the document.
+fn from_json(document: &Value) -> Vec<[String; 5]> {
+    let word = |value: &Value| {
+        if value.is_null() { String::new() } else { value.as_str().unwrap().to_owned() }
+    };
+    let mut rows = Vec::new();
+    for abi in document["abis"].as_array().unwrap() {
+        for call in abi["calls"].as_array().unwrap() {
+            let number = call["number"].as_u64().unwrap().to_string();
+            rows.push([
+                word(&abi["name"]),
+                number,
+                word(&call["name"]),
+                word(&call["entry"]),
+                word(&call["compat"]),
+            ]);
+        }
+    }
+    rows
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn json_has_the_rows_of_tsv() {
+    for more in [&[][..], &["--header-names"]] {
+        let tsv = export("tsv", more);
+        let document = parsed(&export("json", more));
+        assert!(
+            from_json(&document) == rows(&tsv).iter().map(owned).collect::<Vec<_>>(),
+            "{more:?}"
+        );
+    }
+}
+
+#[test]
+fn json_is_what_its_help_says() {
+    let document = parsed(&export("json", &["--header-names"]));
+    assert_eq!(document["schema"], 1);
+    let (status, help, _) = run(codegen().args(["export", "--help"]));
+    assert_eq!(status, Some(0));
+    let schema: BTreeSet<&str> = help.split_once("JSON:").unwrap().1.split_whitespace().collect();
+    let explained = |key: &&str| schema.contains(key) || schema.contains(&*format!("{key},"));
+    let check = |value: &Value, wanted: &[&str]| {
+        let mut sorted = wanted.to_vec();
+        sorted.sort();
+        let mut keys = keys(value);
+        keys.sort();
+        assert_eq!(keys, sorted);
+        assert_eq!(wanted.iter().find(|key| !explained(key)), None, "is not explained");
+    };
+    check(&document, &["schema", "abis", "absent"]);
+    for abi in document["abis"].as_array().unwrap() {
+        check(abi, &["name", "arch", "bits", "base", "linux", "source", "sha256", "calls"]);
+        for call in abi["calls"].as_array().unwrap() {
+            check(call, &["number", "name", "entry", "compat", "tag", "noreturn"]);
+        }
+    }
+    for absent in document["absent"].as_array().unwrap() {
+        check(absent, &["name", "abis", "why", "instead"]);
+    }
+    let of = |abi: &str, name: &str| {
+        let abi =
+            document["abis"].as_array().unwrap().iter().find(|found| found["name"] == abi).unwrap();
+        abi["calls"].as_array().unwrap().iter().find(|call| call["name"] == name).unwrap().clone()
+    };
+    assert_eq!(of("i386", "exit")["noreturn"], true);
+    assert_eq!(of("i386", "read")["noreturn"], false);
+    assert_eq!(
+        (&of("x32", "io_submit")["tag"], &of("arm", "breakpoint")["tag"]),
+        (&"x32".into(), &Value::Null)
+    );
+    let lacks = |absent: &Value| absent["name"] == "io_getevents" && absent["abis"][0] == "riscv32";
+    assert!(document["absent"].as_array().unwrap().iter().any(lacks));
+}
+
+// C.
+
+/// What a strict compiler says of a program that includes the header as `calls.h`.
+fn compile(cc: &CCompiler, header: &str, flags: &[&str], program: &str) -> Result<String, String> {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("calls.h"), header).unwrap();
+    let mut all = vec![
+        "-Wall",
+        "-Wextra",
+        "-Wundef",
+        "-pedantic",
+        "-Werror",
+        "-I",
+        folder.path().to_str().unwrap(),
+    ];
+    all.extend(flags);
+    cc.run(&all, program)
+}
+
+/// One declaration that is an error unless the two are equal.
+fn equal(out: &mut String, at: usize, name: &str, number: &str) {
+    let _ = writeln!(out, "typedef char check_{at}[{name} == {number} ? 1 : -1];");
+}
+
+#[test]
+fn every_macro_has_the_right_value() {
+    let Some(cc) = CCompiler::find() else { return skip("the C header", "there is no C compiler") };
+    let tsv = export("tsv", &["--header-names"]);
+    let header = export("c", &["--header-names"]);
+    let mut program = "#include \"calls.h\"\n#include \"calls.h\"\n".to_owned();
+    for (at, [abi, number, name, ..]) in rows(&tsv).iter().enumerate() {
+        equal(&mut program, at, &format!("AIO_SYS_NR_{}_{name}", abi.replace('-', "_")), number);
+    }
+    compile(&cc, &header, &["-std=c99", "-fsyntax-only"], &program).unwrap();
+    let wrong = program.replace(" == 209 ?", " == 208 ?");
+    compile(&cc, &header, &["-std=c99", "-fsyntax-only"], &wrong).unwrap_err();
+
+    if compile(&cc, "", &["-x", "c++", "-fsyntax-only"], "").is_ok() {
+        compile(&cc, &header, &["-x", "c++", "-std=c++98", "-fsyntax-only"], &program).unwrap();
+    } else {
+        skip("the C header as C++", "there is no C++ compiler");
+    }
+    // No macro but these and the guard.
+    let macros = compile(&cc, &header, &["-E", "-dM"], "#include \"calls.h\"\n").unwrap();
+    assert_eq!(
+        macros.lines().filter(|line| line.contains(" AIO_SYS_NR_")).count(),
+        1 + rows(&tsv).len()
+    );
+    assert!(!macros.contains("__NR_"));
+}
+
+#[test]
+fn the_plain_names_are_those_of_the_system() {
+    let Some(cc) = CCompiler::find() else { return skip("the C header", "there is no C compiler") };
+    for (abi, flag) in [("x86_64", "-m64"), ("x32", "-mx32"), ("i386", "-m32")] {
+        let header = export("c", &["--abi", abi]);
+        // The system's own numbers for this ABI: asm/unistd.h needs no C library of that word size.
+        let theirs = compile(&cc, "", &[flag, "-E", "-dM"], "#include <asm/unistd.h>\n").unwrap();
+        let defined =
+            theirs.lines().filter_map(|line| line.strip_prefix("#define __NR_")?.split_once(' '));
+        // Defined for the kernel, not for programs, by older headers.
+        let names: Vec<&str> =
+            defined.map(|(name, _)| name).filter(|name| *name != "syscalls").collect();
+        assert!(names.len() > 300, "{abi}: {}", names.len());
+        let mut program = "#include <asm/unistd.h>\n#include \"calls.h\"\n".to_owned();
+        for (at, name) in names.iter().enumerate() {
+            equal(&mut program, at, &format!("__NR_{name}"), &format!("AIO_SYS_NR_{abi}_{name}"));
+        }
+        compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program)
+            .unwrap_or_else(|e| panic!("{abi}: {e}"));
+
+        // Alone, the header gives every name.
+        let tsv = export("tsv", &["--abi", abi]);
+        let mut program = "#include \"calls.h\"\n".to_owned();
+        for (at, [_, number, name, ..]) in rows(&tsv).iter().enumerate() {
+            equal(&mut program, 2 * at, &format!("__NR_{name}"), number);
+            equal(&mut program, 2 * at + 1, &format!("SYS_{name}"), number);
+        }
+        compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program)
+            .unwrap_or_else(|e| panic!("{abi}: {e}"));
+
+        // And none to a compiler for another ABI.
+        for other in ["-m64", "-mx32", "-m32"].into_iter().filter(|other| *other != flag) {
+            let macros =
+                compile(&cc, &header, &[other, "-E", "-dM"], "#include \"calls.h\"\n").unwrap();
+            assert!(macros.contains(&format!("AIO_SYS_NR_{abi}_io_submit")));
+            assert!(!macros.contains("__NR_") && !macros.contains("SYS_io"), "{abi} {other}");
+        }
+    }
+    // A macro that other compilers know nothing of is no warning.
+    let macros = compile(
+        &cc,
+        &export("c", &["--abi", "mips-n32"]),
+        &["-m32", "-E", "-dM"],
+        "#include \"calls.h\"\n",
+    );
+    assert!(!macros.unwrap().contains("__NR_"));
+    // A C library that has the names keeps them.
+    let program = "#include <sys/syscall.h>\n#include \"calls.h\"\ntypedef char check[SYS_read == __NR_read ? 1 : -1];\n";
+    compile(&cc, &export("c", &["--abi", "x86_64"]), &["-std=c99", "-fsyntax-only"], program)
+        .unwrap();
+}
+
+#[test]
+fn a_name_that_c_cannot_spell_is_refused() {
+    let folder = edited("\"io_setup\"", "\"io setup\\n#error\"");
+    let (status, stdout, stderr) = export_of(folder.path(), "c", &[]);
+    assert_eq!(
+        (status, stdout.as_str()),
+        (export_of(TempDir::new().unwrap().path(), "c", &[]).0, "")
+    );
+    assert_eq!(stderr, "error: `io setup\\n#error` cannot be part of a macro's name\n");
+    assert_eq!(export_of(folder.path(), "c", &["--abi", "x86_64"]).0, Some(0));
+}
+
+// Markdown.
+
+/// The cells of all tables, as a reader sees them, their heads included.
+fn tables_of(markdown: &str) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut inside = false;
+    for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::TableHead | Tag::TableRow) => rows.push(Vec::new()),
+            Event::Start(Tag::TableCell) => {
+                rows.last_mut().unwrap().push(String::new());
+                inside = true;
+            }
+            Event::End(TagEnd::TableCell) => inside = false,
+            Event::Text(text) | Event::Code(text) if inside => {
+                *rows.last_mut().unwrap().last_mut().unwrap() += &text
+            }
+            Event::Start(tag) if inside => panic!("{tag:?} in a cell"),
+            Event::Html(html) | Event::InlineHtml(html) => panic!("{html}"),
+            _ => (),
+        }
+    }
+    rows
+}
+
+#[test]
+fn markdown_of_one_abi_has_its_calls() {
+    let tsv = export("tsv", &["--abi", "x86_64"]);
+    let cells = tables_of(&export("markdown", &["--abi", "x86_64"]));
+    assert_eq!(cells[0], ["number", "name", "entry", "compat"]);
+    assert_eq!(cells[1..], rows(&tsv).iter().map(|row| row[1..].to_vec()).collect::<Vec<_>>());
+}
+
+#[test]
+fn markdown_of_several_has_their_numbers_side_by_side() {
+    let tsv = export("tsv", &[]);
+    let rows = rows(&tsv);
+    let mut wanted: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    for &[abi, number, name, ..] in &rows {
+        assert_eq!(wanted.entry(name).or_default().insert(abi, number), None);
+    }
+    let cells = tables_of(&export("markdown", &[]));
+    assert_eq!(cells[0][0], "name");
+    assert_eq!(cells[0][1..], abis(&rows));
+    assert_eq!(
+        cells[1..].iter().map(|row| row[0].as_str()).collect::<Vec<_>>(),
+        wanted.keys().copied().collect::<Vec<_>>()
+    );
+    for row in &cells[1..] {
+        let number = |abi| wanted[&*row[0]].get(abi).copied().unwrap_or("");
+        assert_eq!(row[1..], abis(&rows).into_iter().map(number).collect::<Vec<_>>(), "{}", row[0]);
+    }
+}
+
+#[test]
+fn markdown_shows_markup_as_it_stands() {
+    let odd = [
+        "a|b", "a`b", "`", "*a*", "<b>&amp;", "[a](b)", "a\\b", "__a__", "~~a~~", "", "# a",
+        "a`|`b", "\\|`<",
+    ];
+    let named: Vec<String> = (1000..)
+        .zip(odd)
+        .map(|(nr, name)| format!("{{ nr = {nr}, tag = \"common\", name = '{name}' }},\n"))
+        .collect();
+    let folder = edited("syscalls = [\n", &format!("syscalls = [\n{}", named.concat()));
+    for (more, column) in [(&[][..], 0), (&["--abi", "xtensa"], 1)] {
+        let (status, markdown, stderr) = export_of(folder.path(), "markdown", more);
+        assert_eq!(status, Some(0), "{stderr}");
+        let cells = tables_of(&markdown);
+        let missing = odd.iter().find(|name| !cells.iter().any(|row| row[column] == **name));
+        assert_eq!(missing, None, "{more:?}");
+    }
+}
+
+// HTML.
+
+/// The tables in a page, as its script reads them.
+fn data_of(page: &str) -> Value {
+    let data = page.split_once("id=\"data\">\n").unwrap().1;
+    parsed(data.split_once("</script>").unwrap().0)
+}
+
+#[test]
+fn the_page_has_the_rows_of_tsv() {
+    for more in [&[][..], &["--header-names"]] {
+        let tsv = export("tsv", more);
+        let data = data_of(&export("html", more));
+        let entry = |cell: &Value, at: usize| match cell
+            .get(at)
+            .map_or(-1, |index| index.as_i64().unwrap())
+        {
+            -1 => String::new(),
+            index => data["entries"][index as usize].as_str().unwrap().to_owned(),
+        };
+        let mut found = Vec::new();
+        for call in data["calls"].as_array().unwrap() {
+            for (column, cell) in
+                call[1].as_array().unwrap().iter().enumerate().filter(|(_, cell)| **cell != 0)
+            {
+                let word = |value: &Value| value.as_str().unwrap().to_owned();
+                let number = cell[0].as_u64().unwrap().to_string();
+                let abi = word(&data["abis"][column]["name"]);
+                found.push([abi, number, word(&call[0]), entry(cell, 1), entry(cell, 2)]);
+            }
+        }
+        let mut wanted: Vec<_> = rows(&tsv).iter().map(owned).collect();
+        found.sort();
+        wanted.sort();
+        assert!(found == wanted, "{more:?}");
+    }
+}
+
+#[test]
+fn the_page_loads_nothing_and_is_small() {
+    let page = export("html", &[]);
+    for outside in [
+        "http:",
+        "https:",
+        "//cdn",
+        "url(",
+        "@import",
+        " src=",
+        "fetch(",
+        "XMLHttpRequest",
+        "import(",
+    ] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(page.contains("default-src 'none'"));
+    assert!(page.len() < 600_000, "{} bytes", page.len());
+    // Each of the three parts took its place.
+    assert!(
+        page.contains("position: sticky")
+            && page.contains("\"use strict\"")
+            && !page.contains("<!-- ")
+    );
+}
+
+#[test]
+fn no_name_ends_the_script() {
+    let odd = "</script><script>boom()</script><!-- page.js -->";
+    let folder = edited("\"io_setup\"", &format!("'{odd}'"));
+    let (status, page, stderr) = export_of(folder.path(), "html", &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert_eq!(page.matches("</script").count(), export("html", &[]).matches("</script").count());
+    assert!(data_of(&page)["calls"].as_array().unwrap().iter().any(|call| call[0] == odd));
+}

@@ -1,0 +1,142 @@
+//! Directories of tables, complete and not, and where the tool prints to.
+
+use crate::committed::export;
+use crate::common::*;
+use crate::import::RESOLVED;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
+use tempfile::TempDir;
+
+#[test]
+fn the_export_of_a_folder_names_the_damaged_line() {
+    for (from, to, sentence) in [
+        ("nr = 435, ", "nr = 435 ", "not valid TOML: "),
+        ("nr = 435, ", "nr = 4x5, ", "not valid TOML: "),
+        ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, and must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = \"435\", ", "`nr` must be a whole number, and is a string\n"),
+        ("nr = 435, ", "", "the key `nr` is missing\n"),
+        ("nr = 435, ", "nr = 4294967295, ", "`nr` is 4294967295, and must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 424, ", "xtensa has two calls 424; take one away\n"),
+        (
+            "nr = 435, ",
+            "rn = 435, ",
+            "unknown key `rn`; the keys here are nr, tag, name, entry, compat, noreturn\n",
+        ),
+        ("nr = 435, ", "nr = 435, \0", "not valid TOML: "),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let tree = Tree::new().on_disk();
+        assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
+        let path = folder.path().join("xtensa.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches(from).count(), 1);
+        fs::write(&path, text.replace(from, to)).unwrap();
+        let (status, stdout, stderr) = export(folder.path(), &[]);
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{to}");
+        assert!(
+            stderr.starts_with(&format!("error: {}:11: {sentence}", path.display())),
+            "{to}: {stderr}"
+        );
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        // The next import repairs it, and it alone.
+        let repaired = format!("wrote {}\n{RESOLVED}1 of 20 files changed\n", path.display());
+        assert_eq!(import(tree.path(), folder.path(), &[]).2, repaired);
+    }
+}
+
+#[test]
+fn the_export_of_a_folder_that_lacks_a_table() {
+    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
+    let path = folder.path().join("sh.toml");
+    fs::remove_file(&path).unwrap();
+    let missing = format!(
+        "error: {}: is missing from the tables beside it; import them again\n",
+        path.display()
+    );
+    for verb in [&["export", "tsv"][..], &["explain", "io_setup"]] {
+        let said = run(codegen().args(verb).arg("--tables").arg(folder.path()));
+        assert_eq!(said, (Some(2), String::new(), missing.clone()));
+    }
+    symlink("nowhere", &path).unwrap();
+    let dangling = format!(
+        "error: {}: cannot be read: No such file or directory (os error 2)\n",
+        path.display()
+    );
+    assert_eq!(export(folder.path(), &[]), (Some(2), String::new(), dangling));
+    // An import brings it back, and a folder of one table is whole.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(import(tree.path(), folder.path(), &["sh"]).0, Some(0));
+    assert_eq!(export(folder.path(), &[]).0, Some(0));
+    let one = TempDir::new().unwrap();
+    assert_eq!(import(tree.path(), one.path(), &["sh"]).0, Some(0));
+    assert_eq!(export(one.path(), &[]).0, Some(0));
+    // The repository has them all.
+    let repository = repository();
+    let here = |verb: &[&str]| {
+        run(codegen().env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).args(verb))
+    };
+    let (status, _, stderr) = here(&["export", "tsv"]);
+    assert!(
+        status == Some(2) && stderr.contains(".toml: is missing from the tables beside it"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn the_export_of_a_folder_without_tables() {
+    let folder = TempDir::new().unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("missing")] {
+        let sentence =
+            format!("error: {}: holds no imported tables; `import` writes them\n", path.display());
+        assert_eq!(export(&path, &[]), (Some(2), String::new(), sentence));
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_mistake() {
+    let mut tool = codegen();
+    tool.args(["export", "tsv", "--tables"])
+        .arg(committed())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut tool = tool.spawn().unwrap();
+    let mut reader = BufReader::new(tool.stdout.take().unwrap());
+    let mut first = String::new();
+    reader.read_line(&mut first).unwrap();
+    drop(reader);
+    let mut stderr = String::new();
+    tool.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((tool.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+    assert_eq!(first, "x86_64\t0\tread\tsys_read\t\n");
+}
+
+#[test]
+fn a_full_disk_is_a_mistake() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let sentence =
+        "error: standard output cannot be written: No space left on device (os error 28)\n";
+    for arguments in [&["export", "tsv"][..], &["--help"], &["export", "--help"]] {
+        let said = run(codegen().args(arguments).stdout(full()));
+        assert_eq!(said, (Some(2), String::new(), sentence.to_owned()), "{arguments:?}");
+    }
+    // What cannot be said changes no status.
+    for (arguments, status) in
+        [(&["explain", "io_sumbit"][..], 2), (&["no-verb"], 2), (&["explain", "io_submit"], 0)]
+    {
+        assert_eq!(run(codegen().args(arguments).stderr(full())).0, Some(status), "{arguments:?}");
+    }
+    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let mut tool = codegen();
+    tool.arg("import")
+        .arg("--linux")
+        .arg(tree.path())
+        .arg("--tables")
+        .arg(folder.path())
+        .stderr(full());
+    assert_eq!(run(&mut tool).0, Some(0));
+    assert_eq!(contents(folder.path()).len(), IMPORTED.len());
+}

@@ -1,0 +1,391 @@
+//! Headers that are installed.
+
+use super::*;
+use aio_codegen::source::Source;
+use aio_codegen::{Error, import, store};
+
+/// Headers of 64-bit and 32-bit x86 as packages have them.
+const X86: &[(&str, &str)] = &[
+    (
+        "asm/unistd.h",
+        "#define __X32_SYSCALL_BIT\t0x40000000\n# ifdef __i386__\n#  include <asm/unistd_32.h>\n\
+         # elif defined(__ILP32__)\n#  include <asm/unistd_x32.h>\n# else\n#  include <asm/unistd_64.h>\n# endif\n",
+    ),
+    (
+        "asm/unistd_64.h",
+        "#define __NR_read 0\n#define __NR_io_setup 206\n#ifdef __KERNEL__\n#define __NR_syscalls 451\n#endif\n",
+    ),
+    (
+        "asm/unistd_x32.h",
+        "#define __NR_read (__X32_SYSCALL_BIT + 0)\n#define __NR_io_setup (__X32_SYSCALL_BIT + 543)\n",
+    ),
+    ("asm/unistd_32.h", "#define __NR_exit 1\n#define __NR_io_setup 245\n"),
+    ("asm/errno.h", "#include <asm-generic/errno.h>\n"),
+];
+
+const SHARED: &[(&str, &str)] = &[
+    (
+        "asm-generic/errno.h",
+        "#define EPERM 1 /* Operation not permitted */\n#define ENOSYS 38 /* Invalid */\n",
+    ),
+    ("asm-generic/bitsperlong.h", "#define __BITS_PER_LONG (__CHAR_BIT__ * __SIZEOF_LONG__)\n"),
+    (
+        "asm-generic/unistd.h",
+        "#include <asm/bitsperlong.h>\n#ifndef __SYSCALL\n#define __SYSCALL(x, y)\n#endif\n\
+         #define __NR_io_setup 0\n__SYSCALL(__NR_io_setup, sys_io_setup)\n#define __NR3264_mmap 222\n\
+         #if __BITS_PER_LONG == 64\n#define __NR_mmap __NR3264_mmap\n#else\n#define __NR_mmap2 __NR3264_mmap\n#endif\n",
+    ),
+    ("linux/version.h", "#define LINUX_VERSION_CODE 393659\n"),
+    ("linux/aio_abi.h", "enum {\n\tIOCB_CMD_PREAD = 0,\n};\n#define IOCB_FLAG_RESFD (1 << 0)\n"),
+    ("linux/fs.h", "#define RWF_HIPRI ((__kernel_rwf_t)0x00000001)\n"),
+];
+
+const ARM64: &[(&str, &str)] = &[
+    ("asm/unistd.h", "#include <asm-generic/unistd.h>\n"),
+    ("asm/bitsperlong.h", "#define __BITS_PER_LONG 64\n"),
+    ("asm/errno.h", "#include <asm-generic/errno.h>\n"),
+];
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+/// `import --headers FOLDER`, and perhaps `--arch ARCH`, in this process.
+fn import_headers(folder: &Path, more: &[&str]) -> Result<Files, Error> {
+    import::headers(&Source::headers(folder)?, more.get(1).copied(), &COMMITTED)
+}
+
+#[track_caller]
+fn headers(folder: &Path, more: &[&str]) -> Tables {
+    let files = import_headers(folder, more).unwrap_or_else(|error| panic!("{error}"));
+    store::in_memory("{tables}", &files).unwrap()
+}
+
+#[track_caller]
+fn headers_refused(folder: &Path, more: &[&str], sentence: &str) {
+    let sentence = sentence.replace("{folder}", folder.to_str().unwrap());
+    assert_eq!(import_headers(folder, more).map_err(|error| error.to_string()), Err(sentence));
+}
+
+#[test]
+fn the_headers_of_a_triplet() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("usr/include");
+    write(&include, SHARED);
+    write(&include.join("x86_64-linux-gnu"), X86);
+    let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
+    assert_eq!(listed(&tables, "x86_64"), "0 read -\n206 io_setup -\n");
+    assert_eq!(listed(&tables, "x32"), "0 read -\n543 io_setup -\n");
+    assert_eq!(listed(&tables, "i386"), "1 exit -\n245 io_setup -\n");
+    let table = tables.table("x86_64").unwrap();
+    assert_eq!((table.linux.as_str(), table.source.as_str()), ("6.1.187", "asm/unistd_64.h"));
+    let rows: Vec<_> = table.rows.iter().map(|row| (row.nr, row.tag.as_str())).collect();
+    assert_eq!(rows, [(0, "common"), (206, "x86_64"), (543, "x32")]);
+    assert_eq!(tables.errnos("x86").unwrap().last().unwrap().value, 38);
+    assert_eq!(tables.constants().unwrap().len(), 2);
+    assert!(!tables.has_table("asm-generic"));
+    // A package without x32 is one without x32, if it does not ask for its header.
+    let triplet = include.join("x86_64-linux-gnu");
+    fs::remove_file(triplet.join("asm/unistd_x32.h")).unwrap();
+    let unistd = fs::read_to_string(triplet.join("asm/unistd.h")).unwrap();
+    let without = unistd.replace("# elif defined(__ILP32__)\n#  include <asm/unistd_x32.h>\n", "");
+    fs::write(triplet.join("asm/unistd.h"), without).unwrap();
+    let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
+    assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
+    // Newer headers say the version in three parts, since the last has outgrown its eight bits.
+    let parts = "#define LINUX_VERSION_CODE 1\n#define LINUX_VERSION_MAJOR 6\n#define LINUX_VERSION_PATCHLEVEL 1\n\
+                 #define LINUX_VERSION_SUBLEVEL 300\n";
+    write(&include, &[("linux/version.h", parts)]);
+    let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
+    assert_eq!(tables.table("i386").unwrap().linux.as_str(), "6.1.300");
+}
+
+#[test]
+fn the_headers_of_all_architectures_and_links_to_them() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("usr/include");
+    let uapi = root.path().join("usr/lib/linux/uapi");
+    write(&include, SHARED);
+    write(&uapi.join("arm64"), ARM64);
+    let triplet = include.join("aarch64-linux-gnu/asm");
+    fs::create_dir_all(&triplet).unwrap();
+    for (name, _) in ARM64 {
+        let name = name.strip_prefix("asm/").unwrap();
+        symlink(Path::new("../../../lib/linux/uapi/arm64/asm").join(name), triplet.join(name))
+            .unwrap();
+    }
+    // A link to the folder, whose own name tells nothing.
+    let linked = include.join("elsewhere");
+    fs::create_dir(&linked).unwrap();
+    symlink("../../lib/linux/uapi/arm64/asm", linked.join("asm")).unwrap();
+    for folder in [uapi.join("arm64"), include.join("aarch64-linux-gnu"), linked] {
+        let tables = headers(&folder, &[]);
+        assert_eq!(
+            listed(&tables, "aarch64"),
+            "0 io_setup -\n222 mmap -\n",
+            "{}",
+            folder.display()
+        );
+        let table = tables.table("asm-generic").unwrap();
+        assert!(table.takes.len() == 1 && table.linux.as_str() == "6.1.187");
+    }
+}
+
+#[test]
+fn the_headers_of_a_cross_compiler() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("usr/riscv64-linux-gnu/include");
+    write(&include, SHARED);
+    write(&include, &ARM64[..1]);
+    write(&include, &[("asm/bitsperlong.h", "#include <asm-generic/bitsperlong.h>\n"), ARM64[2]]);
+    for folder in [&include, &root.path().join("usr/riscv64-linux-gnu")] {
+        let tables = headers(folder, &[]);
+        assert_eq!(listed(&tables, "riscv64"), "0 io_setup -\n222 mmap -\n");
+        assert_eq!(listed(&tables, "riscv32"), "0 io_setup -\n222 mmap2 -\n");
+    }
+}
+
+#[test]
+fn the_headers_that_make_installed() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("usr/include");
+    write(&include, SHARED);
+    write(&include, X86);
+    headers_refused(
+        &include,
+        &[],
+        "{folder}: its path does not say for which architecture these headers are; add --arch ARCH",
+    );
+    let tables = headers(&include, &["--arch", "x86"]);
+    assert_eq!(listed(&tables, "x32"), "0 read -\n543 io_setup -\n");
+}
+
+/// Linux 7.2 has no 31-bit s390, and gives whoever asks for it the header of 64 bits.
+#[test]
+fn an_abi_without_a_header_of_its_own_is_not_there() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("s390x-linux-gnu/include");
+    write(&include, SHARED);
+    let s390 = [
+        ("asm/unistd.h", "#include <asm/unistd_64.h>\n"),
+        ("asm/unistd_64.h", "#define __NR_io_setup 243\n"),
+        ("asm/errno.h", "#include <asm-generic/errno.h>\n"),
+    ];
+    write(&include, &s390);
+    let tables = headers(&include, &[]);
+    assert!(tables.has_table("s390") && !tables.has_table("s390-31bit"));
+    // A 32-bit loongarch is not what every old header means that can be read as one.
+    let include = root.path().join("loongarch64-linux-gnu/include");
+    write(&include, SHARED);
+    write(
+        &include,
+        &[ARM64[0], ("asm/bitsperlong.h", "#include <asm-generic/bitsperlong.h>\n"), ARM64[2]],
+    );
+    let read = headers(&include, &[]);
+    let table = read.table("asm-generic").unwrap();
+    assert_eq!(
+        table.takes.iter().map(|taker| taker.abi.as_str()).collect::<Vec<_>>(),
+        ["loongarch64"]
+    );
+}
+
+#[test]
+fn arm_has_hyphens_and_private_calls() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("arm-linux-gnueabihf/include");
+    write(&include, SHARED);
+    let arm = [
+        (
+            "asm/unistd.h",
+            "#define __NR_OABI_SYSCALL_BASE 0x900000\n#define __NR_SYSCALL_MASK 0x0fffff\n\
+             #if defined(__thumb__) || defined(__ARM_EABI__)\n#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-eabi.h>\n\
+             #else\n#define __NR_SYSCALL_BASE __NR_OABI_SYSCALL_BASE\n#include <asm/unistd-oabi.h>\n#endif\n\
+             #define __NR_sync_file_range2 __NR_arm_sync_file_range\n\
+             #define __ARM_NR_BASE (__NR_SYSCALL_BASE+0x0f0000)\n#define __ARM_NR_cacheflush (__ARM_NR_BASE+2)\n",
+        ),
+        ("asm/unistd-eabi.h", "#define __NR_arm_sync_file_range (__NR_SYSCALL_BASE + 341)\n"),
+        (
+            "asm/unistd-oabi.h",
+            "#define __NR_time (__NR_SYSCALL_BASE + 13)\n#define __NR_arm_sync_file_range (__NR_SYSCALL_BASE + 341)\n",
+        ),
+        ("asm/errno.h", "#include <asm-generic/errno.h>\n"),
+    ];
+    write(&include, &arm);
+    let tables = headers(&include, &[]);
+    let same = "341 arm_sync_file_range -\n341 (sync_file_range2) -\n983042 (cacheflush) -\n";
+    assert_eq!(listed(&tables, "arm"), same);
+    assert_eq!(listed(&tables, "arm-oabi"), format!("13 time -\n{same}"));
+    let table = tables.table("arm").unwrap();
+    assert_eq!(
+        table.rows.iter().map(|row| row.tag.as_str()).collect::<Vec<_>>(),
+        ["arm-oabi", "common"]
+    );
+    assert_eq!(table.extras.len(), 1);
+}
+
+#[test]
+fn what_is_no_folder_of_headers() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("x86_64-linux-gnu");
+    headers_refused(&include, &[], "{folder}: is no folder");
+    fs::create_dir(&include).unwrap();
+    let ends =
+        "holds no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
+    headers_refused(&include, &[], &format!("{{folder}}: {ends}"));
+    write(&include, X86);
+    headers_refused(
+        &include,
+        &[],
+        "{folder}: there is no linux/version.h at or above it to say which kernel these headers are of",
+    );
+    write(&include, SHARED);
+    headers_refused(
+        &include,
+        &["--arch", "arm64"],
+        "{folder}: its path says that these are headers of x86, and --arch says arm64",
+    );
+    write(&include, &[("linux/version.h", "#define NOTHING 1\n")]);
+    headers_refused(
+        &include,
+        &[],
+        "{folder}/linux/version.h: defines no LINUX_VERSION_CODE; are the headers complete?",
+    );
+    write(&include, SHARED);
+    write(&include, &[("asm/unistd_64.h", "#define __NR_read x\n")]);
+    headers_refused(
+        &include,
+        &[],
+        "{folder}/asm/unistd_64.h:1: `__NR_read` has no number that can be worked out",
+    );
+    write(
+        &include,
+        &[
+            ("asm/unistd_64.h", "#define __NR_read 0\n"),
+            ("asm/unistd_x32.h", "#define __NR_read 7\n"),
+        ],
+    );
+    headers_refused(
+        &include,
+        &[],
+        "{folder}/asm/unistd_x32.h:1: `__NR_read` is 7, less than what x32 adds to its numbers, 1073741824",
+    );
+    write(&include, X86);
+    fs::remove_file(include.join("asm/errno.h")).unwrap();
+    headers_refused(
+        &include,
+        &[],
+        "{folder}: holds no asm/errno.h; are all of the headers installed?",
+    );
+    let other = root.path().join("include");
+    write(&other, SHARED);
+    write(&other, X86);
+    let error = import_headers(&other, &["--arch", "x68"]).unwrap_err().to_string();
+    assert!(error.starts_with("--arch: `x68` is no folder of the kernel's arch/"), "{error}");
+}
+
+const INSTALLED: &str = "which is not there; are all of the headers installed?";
+
+/// No ABI goes with its header, where the package asks for it.
+#[test]
+fn a_package_that_lacks_the_header_of_an_abi() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("x86_64-linux-gnu");
+    write(&include, SHARED);
+    for (name, line) in [("asm/unistd_64.h", 7), ("asm/unistd_x32.h", 5), ("asm/unistd_32.h", 3)] {
+        write(&include, X86);
+        fs::remove_file(include.join(name)).unwrap();
+        headers_refused(
+            &include,
+            &[],
+            &format!("{{folder}}/asm/unistd.h:{line}: includes <{name}>, {INSTALLED}"),
+        );
+    }
+    let include = root.path().join("mips64el-linux-gnuabi64");
+    write(&include, SHARED);
+    let tree = Tree::new();
+    for name in ["unistd.h", "sgidefs.h", "errno.h"] {
+        write(
+            &include,
+            &[(
+                &*format!("asm/{name}"),
+                &*tree.read(&format!("arch/mips/include/uapi/asm/{name}")),
+            )],
+        );
+    }
+    write(&include, &[("asm-generic/errno-base.h", "#define EPERM 1\n")]);
+    for name in ["o32", "n32", "n64"] {
+        write(
+            &include,
+            &[(&*format!("asm/unistd_{name}.h"), "#define __NR_io_setup (__NR_Linux + 241)\n")],
+        );
+    }
+    assert_eq!(headers(&include, &[]).errnos("mips").unwrap().last().unwrap().value, 89);
+    fs::remove_file(include.join("asm/unistd_n64.h")).unwrap();
+    headers_refused(
+        &include,
+        &[],
+        &format!("{{folder}}/asm/unistd.h:8: includes <asm/unistd_n64.h>, {INSTALLED}"),
+    );
+    // What arm's two ABIs share is there, and what is the one's alone is not.
+    let include = root.path().join("arm-linux-gnueabihf");
+    write(&include, SHARED);
+    let arm = [
+        (
+            "asm/unistd.h",
+            "#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-common.h>\n#include <asm/unistd-eabi.h>\n",
+        ),
+        ("asm/unistd-common.h", "#define __NR_exit 1\n"),
+    ];
+    write(&include, &arm);
+    headers_refused(
+        &include,
+        &[],
+        &format!("{{folder}}/asm/unistd.h:3: includes <asm/unistd-eabi.h>, {INSTALLED}"),
+    );
+}
+
+/// The generic header is not the architecture's own, and half of the error numbers are not all.
+#[test]
+fn a_package_that_lacks_what_its_headers_include() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("x86_64-linux-gnu");
+    for (name, text, line, lost) in [
+        ("asm/errno.h", "#include <asm-generic/errno.h>\n", 1, "asm-generic/errno.h"),
+        (
+            "asm-generic/errno.h",
+            "\n#include <asm-generic/errno-base.h>\n#define ENOSYS 38\n",
+            2,
+            "asm-generic/errno-base.h",
+        ),
+        (
+            "linux/aio_abi.h",
+            "#include <asm/byteorder.h>\n#if defined(__LITTLE_ENDIAN)\n#else\n#error edit for your odd byteorder.\n#endif\n",
+            1,
+            "asm/byteorder.h",
+        ),
+    ] {
+        write(&include, SHARED);
+        write(&include, X86);
+        let _ = fs::remove_file(include.join(lost));
+        write(&include, &[(name, text)]);
+        headers_refused(
+            &include,
+            &[],
+            &format!("{{folder}}/{name}:{line}: includes <{lost}>, {INSTALLED}"),
+        );
+    }
+}
+
+#[test]
+fn headers_are_not_for_the_repository() {
+    let sentence = "error: --headers: headers know no entry points, which the repository's tables would lose; add --tables DIR\n";
+    let mut command = codegen();
+    assert_eq!(
+        run(command.args(["import", "--headers", "/usr/include"])),
+        (Some(2), String::new(), sentence.to_owned())
+    );
+}

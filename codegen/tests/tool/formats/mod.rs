@@ -1,0 +1,25 @@
+//! The importer on what is no `syscall.tbl`: headers of older kernel trees, and headers that are
+//! installed.
+
+mod installed;
+mod older;
+
+use crate::common::*;
+use aio_codegen::Tables;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Number, name and entry point of every call of an ABI, the base left out; names that only headers
+/// define are in parentheses.
+fn listed(tables: &Tables, abi: &str) -> String {
+    let base = tables.abi(abi).unwrap().base;
+    let mut lines = String::new();
+    for call in calls(tables, abi) {
+        let name =
+            if call.tag.is_some() { call.name.to_owned() } else { format!("({})", call.name) };
+        lines += &format!("{} {name} {}\n", call.number - base, call.entry.unwrap_or("-"));
+    }
+    lines
+}

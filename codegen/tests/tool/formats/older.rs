@@ -1,0 +1,268 @@
+//! Headers of older kernel trees, in the place of tables.
+
+use super::*;
+
+#[test]
+fn the_generic_header_is_preprocessed_for_each_abi() {
+    let tables = imported(&Tree::linux_6_1(), &[]);
+    let unified = |secret| {
+        format!(
+            "424 pidfd_send_signal sys_pidfd_send_signal\n435 clone3 sys_clone3\n\
+                   {secret}450 set_mempolicy_home_node sys_set_mempolicy_home_node\n471 rseq_slice_yield sys_rseq_slice_yield\n"
+        )
+    };
+    let secret = unified("447 memfd_secret sys_memfd_secret\n");
+    assert_eq!(
+        listed(&tables, "aarch64"),
+        "0 io_setup sys_io_setup\n4 io_getevents sys_io_getevents\n25 fcntl sys_fcntl\n38 renameat sys_renameat\n\
+         84 sync_file_range sys_sync_file_range\n92 personality sys_arm64_personality\n220 clone sys_clone\n\
+         222 mmap sys_mmap\n"
+            .to_owned()
+            + &secret
+    );
+    // The switch of the architecture, a call of its own, a name for 32 bits.
+    assert_eq!(
+        listed(&tables, "riscv32"),
+        "0 io_setup sys_io_setup\n25 fcntl64 sys_fcntl64\n84 sync_file_range sys_sync_file_range\n\
+         92 personality sys_personality\n220 clone sys_clone\n222 mmap2 sys_mmap2\n\
+         259 riscv_flush_icache sys_riscv_flush_icache\n"
+            .to_owned()
+            + &secret
+    );
+    // What a C file swaps, and what the header itself does.
+    assert_eq!(call(&tables, "arc", "clone"), Some((220, "sys_clone_wrapper")));
+    assert_eq!(call(&tables, "arc", "mmap2"), Some((222, "sys_mmap_pgoff")));
+    assert_eq!(call(&tables, "arc", "sysfs"), Some((247, "sys_sysfs")));
+    assert_eq!(call(&tables, "openrisc", "or1k_atomic"), Some((244, "sys_or1k_atomic")));
+    assert_eq!(call(&tables, "csky", "sync_file_range2"), Some((84, "sys_sync_file_range2")));
+    assert_eq!(call(&tables, "csky", "sync_file_range"), None);
+    assert_eq!(call(&tables, "hexagon", "clone3"), None);
+    let table = tables.table("asm-generic").unwrap();
+    assert_eq!(table.source, "include/uapi/asm-generic/unistd.h");
+    assert_eq!(table.tags("loongarch32"), None, "its time had not come");
+    assert!(
+        table
+            .rows
+            .iter()
+            .all(|row| row.tag == "common"
+                || row.tag.split('+').all(|abi| table.tags(abi).is_some()))
+    );
+    // A row that all have is `common`; others name who has them.
+    let tag = |name: &str| table.rows.iter().find(|row| row.name == name).unwrap().tag.clone();
+    assert_eq!(
+        (tag("io_setup").as_str(), tag("clone3").as_str()),
+        ("common", "aarch64+riscv64+riscv32+loongarch64+openrisc+csky+arc")
+    );
+}
+
+#[test]
+fn aarch32_on_arm64_has_a_header_of_its_own() {
+    let tables = imported(&Tree::linux_6_1(), &["arm64-compat"]);
+    assert_eq!(
+        listed(&tables, "arm64-compat"),
+        "0 restart_syscall sys_restart_syscall\n243 io_setup compat_sys_io_setup\n\
+         424 pidfd_send_signal sys_pidfd_send_signal\n435 clone3 sys_clone3\n\
+         450 set_mempolicy_home_node sys_set_mempolicy_home_node\n471 rseq_slice_yield sys_rseq_slice_yield\n"
+    );
+}
+
+#[test]
+fn the_header_of_aarch32_on_arm64_is_not_lost() {
+    let (header, table) = ("arch/arm64/include/asm/unistd32.h", "arch/arm64/tools/syscall_32.tbl");
+    for (mut tree, path) in [
+        (Tree::linux_4_19(), header),
+        (Tree::linux_6_1(), header),
+        (Tree::linux_6_12(), table),
+        (Tree::new(), table),
+    ] {
+        tree.remove(path);
+        refused(
+            &tree,
+            &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
+        );
+        // A table that is not asked for is no reason to stop.
+        good(&tree, &["s390"]);
+        if path == header {
+            tree.write(path, "");
+            refused(
+                &tree,
+                &format!("{{tree}}/{path}: defines no system call; is the tree complete?"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_word_has_a_width() {
+    let path = "include/uapi/asm-generic/bitsperlong.h";
+    for mut tree in [Tree::linux_6_1(), Tree::linux_4_19()] {
+        tree.write(path, "");
+        refused(&tree, &format!("{{tree}}/{path}: is empty; is the tree complete?"));
+        tree.write(path, "#define BITS_PER_LONG 64\n");
+        refused(
+            &tree,
+            &format!("{{tree}}/{path}: defines no __BITS_PER_LONG; is the tree complete?"),
+        );
+    }
+}
+
+#[test]
+fn a_generic_header_that_is_damaged_is_refused() {
+    let generic = "include/uapi/asm-generic/unistd.h";
+    let mut tree = Tree::linux_6_1();
+    tree.edit(generic, "#define __NR_clone 220\n", "#define __NR_clone 220 +\n");
+    let stderr = mistake(&tree, &[]);
+    assert!(
+        stderr.contains("`__SYSCALL(__NR_clone, sys_clone)` has no number that can be worked out"),
+        "{stderr}"
+    );
+    let mut tree = Tree::linux_6_1();
+    tree.edit(generic, "sys_clone)\n", "sys-clone)\n");
+    let stderr = mistake(&tree, &[]);
+    assert!(stderr.contains("`__SYSCALL(__NR_clone, sys-clone)` names no entry point"), "{stderr}");
+    let mut tree = Tree::linux_6_1();
+    let line =
+        tree.edit(generic, "#define __NR_clone 220\n", "<<<<<<< HEAD\n#define __NR_clone 220\n");
+    refused(
+        &tree,
+        &format!("{{tree}}/{generic}:{line}: a merge conflict marker; resolve the conflict first"),
+    );
+    let mut tree = Tree::linux_6_1();
+    tree.edit(
+        generic,
+        "#define __NR_pidfd_send_signal 424\n__SYSCALL(__NR_pidfd_send_signal, sys_pidfd_send_signal)\n",
+        "",
+    );
+    let stderr = mistake(&tree, &[]);
+    assert!(stderr.contains("aarch64 lacks pidfd_send_signal"), "{stderr}");
+    let mut tree = Tree::linux_6_1();
+    tree.write("arch/nios2/include/uapi/asm/unistd.h", "#include <asm/nothing.h>\n");
+    let sentence = "includes <asm/nothing.h>, which is not there; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h:1: {sentence}"));
+    tree.write("arch/nios2/include/uapi/asm/unistd.h", "\n");
+    let sentence = "defines no system call; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h: {sentence}"));
+}
+
+// Plain #defines, as Linux 4.19 has them.
+
+#[test]
+fn plain_defines_are_preprocessed_for_each_abi() {
+    let tables = imported(&Tree::linux_4_19(), &[]);
+    for (abi, expected) in [
+        ("mips-o32", "0 syscall -\n241 io_setup -\n"),
+        ("mips-n32", "200 io_setup -\n"),
+        ("mips-n64", "200 io_setup -\n"),
+        ("sparc32", "1 exit -\n53 getgid32 -\n268 io_setup -\n"),
+        ("sparc64", "1 exit -\n268 io_setup -\n"),
+        ("powerpc32", "1 exit -\n204 fcntl64 -\n227 io_setup -\n"),
+        ("powerpc64", "1 exit -\n227 io_setup -\n"),
+        ("powerpc-spu", ""),
+        // Another system's names are none of Linux.
+        ("parisc32", "1 exit -\n215 io_setup -\n"),
+        (
+            "alpha",
+            "0 osf_syscall -\n22 umount2 -\n209 shmat -\n321 umount -\n398 io_setup -\n209 (osf_shmat) -\n",
+        ),
+        // The base stands in the numbers.
+        ("ia64", "0 ni_syscall -\n214 io_setup -\n"),
+        // A comment defines nothing, and what is below 0 is no call.
+        ("m68k", "241 io_setup -\n"),
+        ("microblaze", "245 io_setup -\n"),
+        ("sh", "245 io_setup -\n"),
+        // __SYSCALL with three arguments.
+        ("xtensa", "0 spill sys_ni_syscall\n239 io_setup sys_io_setup\n"),
+    ] {
+        assert_eq!(listed(&tables, abi), expected, "{abi}");
+    }
+    // These three had tables; lines may end as on another system, and numbers may be hexadecimal.
+    assert_eq!(
+        listed(&tables, "x86_64"),
+        "0 read sys_read\n56 clone sys_clone\n134 uselib -\n206 io_setup sys_io_setup\n"
+    );
+    assert_eq!(calls(&tables, "x32").last().unwrap().name, "uselib_too");
+    assert_eq!(call(&tables, "arm", "io_setup"), Some((243, "sys_io_setup")));
+    assert_eq!(call(&tables, "s390", "time"), Some((13, "-")));
+    assert_eq!(tables.table("arm").unwrap().tags("arm-oabi").unwrap(), ["common", "oabi"]);
+}
+
+#[test]
+fn x86_had_another_folder() {
+    let mut tree = Tree::linux_4_19();
+    tree.write("Makefile", "VERSION = 3\nPATCHLEVEL = 9\nSUBLEVEL = 0\nEXTRAVERSION =\n");
+    let moved = tree.files.iter().filter_map(|(path, bytes)| {
+        let name = path.strip_prefix("arch/x86/entry/syscalls/")?;
+        Some((format!("arch/x86/syscalls/{name}"), bytes.clone()))
+    });
+    let moved: Vec<_> = moved.collect();
+    tree.remove("arch/x86/entry/syscalls");
+    tree.files.extend(moved);
+    // Linux 3.9 had no RWF_ and kept the ring's constants elsewhere.
+    tree.write("include/uapi/linux/fs.h", "#define BLKROSET 1\n");
+    tree.write(
+        "fs/aio.c",
+        "SYSCALL_DEFINE2(io_setup, unsigned, nr_events, aio_context_t __user *, ctxp)\n{\n}\n",
+    );
+    let tables = imported(&tree, &[]);
+    let table = tables.table("x86_64").unwrap();
+    assert_eq!(
+        (table.source.as_str(), table.linux.as_str()),
+        ("arch/x86/syscalls/syscall_64.tbl", "3.9.0")
+    );
+    assert_eq!(call(&tables, "x32", "execve"), Some((0x4000_0000 + 520, "compat_sys_execve")));
+}
+
+#[test]
+fn a_table_that_the_tree_cannot_have() {
+    refused_only(
+        &{
+            let mut tree = Tree::new();
+            tree.remove("arch/xtensa");
+            tree
+        },
+        &["xtensa"],
+        "{tree}: is Linux 7.2.13, which has no ABI of the table xtensa",
+    );
+}
+
+#[test]
+fn an_abi_that_leaves_the_kernel_is_not_lost() {
+    let repository = repository();
+    fs::write(repository.path().join("README.md"), README).unwrap();
+    let import = |tree: &Path| {
+        let mut command = codegen();
+        command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen"));
+        run(command.arg("import").arg("--linux").arg(tree))
+    };
+    let mut tree = Tree::new();
+    assert_eq!(import(tree.on_disk().path()).0, Some(0));
+    let before = contents(&repository.path().join("tables/linux"));
+    tree.edit("arch/x86/entry/syscalls/Makefile", "$(uapi)/unistd_x32.h: abis := common,x32\n", "");
+    tree.edit(
+        X86_64,
+        "512\tx32\trt_sigaction\t\tcompat_sys_rt_sigaction\n543\tx32\tio_setup\t\tcompat_sys_io_setup\n",
+        "",
+    );
+    tree.edit(HEADER_X86, "#elif defined(__ILP32__)\n#include <asm/unistd_x32.h>\n", "");
+    tree.edit("Makefile", "PATCHLEVEL = 2", "PATCHLEVEL = 3");
+    let sentence = "error: tables/linux/x86_64.toml: Linux 7.3.13 has no x32 any more, and the table is from 7.2.13; if it has left the \
+                    kernel, give it a [[table]] of its own in abis.toml with frozen = \"7.2\", and import that from a tree \
+                    of this series\n";
+    let disk = tree.on_disk();
+    assert_eq!(import(disk.path()), (Some(2), String::new(), sentence.to_owned()));
+    assert!(contents(&repository.path().join("tables/linux")) == before);
+    // Nor is a whole table, which a part of a tree does not have.
+    let part = Tree::new().on_disk();
+    fs::remove_dir_all(part.path().join("arch/sh")).unwrap();
+    let sentence = format!(
+        "error: {}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has tables/linux/sh.toml; is all of the tree there? If \
+         it has left the kernel, give the [[table]] in abis.toml the last series that had it, frozen = \"…\"\n",
+        part.path().display()
+    );
+    assert_eq!(import(part.path()), (Some(2), String::new(), sentence));
+    assert!(contents(&repository.path().join("tables/linux")) == before);
+    // In another folder there is nothing to lose.
+    let tables = imported(&tree, &[]);
+    assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
+    assert!(calls(&tables, "x32").is_empty());
+}

@@ -1,0 +1,242 @@
+//! What is damaged where nobody looks, and files that are no files.
+
+use super::*;
+
+/// Writes the file anew, and no definition that it lacks.
+fn damage(tree: &mut Tree, path: &str, text: &str) {
+    tree.put(path, text);
+}
+
+/// Every entry point has a definition, or `kernel/sys_ni.c` says that it may have none.
+#[test]
+fn entry_points_are_defined() {
+    let complete = "nor does any other file";
+    let mut tree = Tree::new();
+    damage(&mut tree, "lib/calls.c", "SYSCALL_DEFINE0(read)\n");
+    let stderr = mistake(&tree, &[]);
+    // The file is where the committed tables have it.
+    assert!(stderr.starts_with("{tree}/") && stderr.contains(complete), "{stderr}");
+    assert!(stderr.ends_with(" other entry points are missing; is the tree complete?"), "{stderr}");
+    let mut tree = Tree::new();
+    let calls = tree.read("lib/calls.c");
+    assert!(calls.contains("\nSYSCALL_DEFINE0(read)\n"));
+    damage(&mut tree, "lib/calls.c", &calls.replace("\nSYSCALL_DEFINE0(read)\n", "\n"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, {complete}; is the tree complete?"
+        ),
+    );
+    // One that may be missing was not while the committed tables were made.
+    damage(&mut tree, "lib/calls.c", &calls);
+    tree.append("kernel/sys_ni.c", "COND_SYSCALL(memfd_secret);\nCOND_SYSCALL(new_call);\n");
+    tree.append(X86_64, "545\tx32\tnew_call\tsys_new_call\n");
+    let calls = tree.read("lib/calls.c");
+    damage(&mut tree, "lib/calls.c", &calls.replace("SYSCALL_DEFINE0(new_call)\n", ""));
+    good(&tree, &[]);
+    damage(&mut tree, "lib/calls.c", &calls.replace("SYSCALL_DEFINE0(memfd_secret)\n", ""));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, in which memfd_secret of x86_64 ends, {complete}; \
+             is the tree complete?"
+        ),
+    );
+    // Tables alone need no definitions.
+    good(&tree, &["x86_64"]);
+}
+
+#[test]
+fn what_the_definitions_hang_on_is_there() {
+    let complete = "is the tree complete?";
+    for (path, text, sentence) in [
+        ("kernel/sys_ni.c", "", format!("{{tree}}/kernel/sys_ni.c: names no call that a kernel may lack; {complete}")),
+        ("arch/sh/Kconfig", "", format!("{{tree}}/arch/sh/Kconfig: declares no symbol; {complete}")),
+        ("arch/Kconfig", "# none\n", format!("{{tree}}/arch/Kconfig: declares no symbol; {complete}")),
+        (
+            "arch/x86/Kconfig",
+            "config 64BIT\n\tbool \"64-bit kernel\"\n",
+            format!(
+                "{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c is for; {complete}"
+            ),
+        ),
+        (
+            "arch/x86/Kconfig",
+            "menu \"m\"\nconfig 64BIT\n\tbool\n",
+            "{tree}/arch/x86/Kconfig: lacks an endmenu: it was cut off; fetch the tree again".to_owned(),
+        ),
+        (
+            "arch/x86/Kconfig",
+            "config 64BIT",
+            "{tree}/arch/x86/Kconfig:1: the file ends within a line: it was cut off; fetch the tree again".to_owned(),
+        ),
+        (
+            "init/Kconfig",
+            "",
+            format!(
+                "{{tree}}/fs/aio.c:8: compat_sys_io_setup needs CONFIG_AIO, which no Kconfig file declares; {complete}"
+            ),
+        ),
+        (
+            "fs/Makefile",
+            "",
+            format!("{{tree}}/fs: no makefile here builds aio.c, which defines compat_sys_io_setup; {complete}"),
+        ),
+        (
+            "lib/Makefile",
+            "ifdef CONFIG_AIO\nobj-y += calls.o\n",
+            "{tree}/lib/Makefile: an ifdef or ifeq lacks its endif; repair the file".to_owned(),
+        ),
+    ] {
+        let mut tree = Tree::new();
+        tree.write("arch/x86/entry/syscall_32.c", "/* both tables */\n");
+        damage(&mut tree, path, text);
+        refused(&tree, &sentence);
+        if text.is_empty() && path.ends_with("Kconfig") && path != "init/Kconfig" || path.ends_with("sys_ni.c") {
+            tree.remove(path);
+            refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+        }
+    }
+    // What an architecture adds to the shared table.
+    let mut tree = Tree::new();
+    let (csky, swaps) = ("arch/csky/include/uapi/asm/unistd.h", "arch/csky/kernel/syscall_table.c");
+    tree.write(csky, "#include <asm/unistd_32.h>\n");
+    let linux = &COMMITTED.table("asm-generic").unwrap().linux;
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/{csky}: does not define __NR_sync_file_range2, which it did in Linux {linux}; is it cut off?"
+        ),
+    );
+    let mut tree = Tree::new();
+    damage(&mut tree, swaps, "#include <linux/syscalls.h>\n");
+    refused(&tree, &format!("{{tree}}/{swaps}: makes no sys_call_table; is it cut off?"));
+    // Assembly that the committed tables know.
+    let mut tree = Tree::new();
+    let alpha = tree.read("arch/alpha/kernel/calls.c");
+    damage(&mut tree, "arch/alpha/kernel/calls.c", &alpha.replace("alpha_syscall_zero", "zero"));
+    refused(
+        &tree,
+        &format!(
+            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, in which osf_syscall of alpha ends, nor \
+             does any other file; {complete}"
+        ),
+    );
+}
+
+#[test]
+fn a_file_is_a_file_of_a_sensible_size() {
+    for path in
+        [X86_64, HEADER_X86, "arch/x86/entry/syscalls/Makefile", "include/uapi/linux/aio_abi.h"]
+    {
+        let disk = Tree::new().on_disk();
+        let full = disk.path().join(path);
+        let refused = |what: &str| refused_there(disk.path(), &format!("{{tree}}/{path}: {what}"));
+        fs::remove_file(&full).unwrap();
+        refused("cannot be read: No such file or directory (os error 2)");
+        fs::create_dir(&full).unwrap();
+        refused("is no regular file");
+        fs::remove_dir(&full).unwrap();
+        symlink(&full, &full).unwrap();
+        refused("cannot be read: Too many levels of symbolic links (os error 40)");
+        fs::remove_file(&full).unwrap();
+        // Whoever opens a pipe that nobody writes to waits for ever.
+        assert!(Command::new("mkfifo").arg(&full).status().unwrap().success());
+        refused("is no regular file");
+        fs::remove_file(&full).unwrap();
+        File::create(&full).unwrap().set_len((8 << 20) + 1).unwrap();
+        refused("is larger than 8 MiB, which no kernel source is");
+    }
+    let disk = Tree::new().on_disk();
+    File::create(disk.path().join("kernel/huge.c")).unwrap().set_len((8 << 20) + 1).unwrap();
+    refused_there(
+        disk.path(),
+        "{tree}/kernel/huge.c: is larger than 8 MiB, which no kernel source is",
+    );
+}
+
+/// The import of a tree on disk, which is `{tree}` in the message, is refused by the tool, and
+/// changes no table.
+#[track_caller]
+fn refused_there(tree: &Path, sentence: &str) {
+    let folder = stale();
+    let before = contents(folder.path());
+    let sentence = sentence.replace("{tree}", tree.to_str().unwrap());
+    let said = import(tree, folder.path(), &[]);
+    assert_eq!(said, (Some(2), String::new(), format!("error: {sentence}\n")));
+    assert!(contents(folder.path()) == before, "a refused import changed a file");
+}
+
+/// The hash is that of the file, whatever its letters.
+#[test]
+fn the_sha256_is_that_of_the_bytes() {
+    let mut tree = Tree::new();
+    tree.write(X86_64, [b"# Andr\xe9\r\n".as_slice(), tree.read(X86_64).as_bytes()].concat());
+    let output =
+        Command::new("sha256sum").arg(tree.on_disk().path().join(X86_64)).output().unwrap();
+    let hash = String::from_utf8(output.stdout).unwrap();
+    let table = imported(&tree, &["x86_64"]).table("x86_64").unwrap().clone();
+    assert_eq!(Some(table.sha256.as_str()), hash.split(' ').next());
+}
+
+#[test]
+fn whatever_happens_to_a_file_there_is_no_panic() {
+    let tree = Tree::new();
+    assert!(tree.files.len() > 60);
+    let mut refusals = 0;
+    for (path, good) in &tree.files {
+        let garbage = good.iter().map(|byte| byte.wrapping_mul(167).wrapping_add(13)).collect();
+        for (what, bytes) in [("half", good[..good.len() / 2].to_vec()), ("garbage", garbage)] {
+            let mut tree = tree.clone();
+            tree.put(path, bytes);
+            if let Err(error) = files(&tree, &[]) {
+                refusals += 1;
+                assert_eq!(error.to_string().lines().count(), 1, "{what} of {path}: {error}");
+            }
+        }
+    }
+    assert!(refusals > 100, "{refusals}");
+}
+
+/// mips has numbers of its own; the generic ones would be wrong.
+#[test]
+fn an_architecture_does_not_lose_its_own_headers() {
+    for header in ["errno.h", "fcntl.h"] {
+        let mut tree = Tree::new();
+        let path = format!("arch/mips/include/uapi/asm/{header}");
+        tree.remove(&path);
+        refused(
+            &tree,
+            &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
+        );
+    }
+}
+
+/// Half of the error numbers are not all.
+#[test]
+fn a_header_that_another_includes_is_there_and_not_empty() {
+    let errno = "include/uapi/asm-generic/errno.h";
+    let base = "include/uapi/asm-generic/errno-base.h";
+    let mut tree = Tree::new();
+    tree.write(base, "");
+    refused(&tree, &format!("{{tree}}/{base}: is empty; is the tree complete?"));
+    tree.remove(base);
+    // alpha comes first, and has a header of its own.
+    let alpha = "arch/alpha/include/uapi/asm/errno.h";
+    let missing = "includes <asm-generic/errno-base.h>, which is not there; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/{alpha}:1: {missing}"));
+    let disk = tree.on_disk();
+    fs::create_dir(disk.path().join(base)).unwrap();
+    refused_there(disk.path(), &format!("{{tree}}/{base}: is no regular file"));
+    fs::remove_dir(disk.path().join(base)).unwrap();
+    symlink("errno-base.h", disk.path().join(base)).unwrap();
+    refused_there(
+        disk.path(),
+        &format!(
+            "{{tree}}/{base}: cannot be read: Too many levels of symbolic links (os error 40)"
+        ),
+    );
+    let mut tree = Tree::linux_6_1();
+    tree.remove(base);
+    refused_only(&tree, &["ia64"], &format!("{{tree}}/{errno}:1: {missing}"));
+}

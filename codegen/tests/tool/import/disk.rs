@@ -1,0 +1,98 @@
+//! What only a disk has: tables that cannot be written, links and pipes.
+
+use super::*;
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let file = folder.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    // Not even root can put a file into the last.
+    for path in [file.clone(), file.join("below"), "/proc/sys/kernel".into()] {
+        let (status, stdout, stderr) = import(tree.path(), &path, &[]);
+        assert_eq!((status, stdout.as_str()), (Some(2), ""));
+        assert!(
+            stderr.starts_with(&format!("error: {}: cannot be written: ", path.display())),
+            "{stderr}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+    assert_eq!(contents(folder.path()), BTreeMap::from([("file".to_owned(), b"mine".to_vec())]));
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_table() {
+    let (tree, folder) = (Tree::new().on_disk(), stale());
+    let path = folder.path().join("uapi.toml");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let before = contents(folder.path());
+    let sentence = format!("error: {}: cannot be written: it is a folder\n", path.display());
+    assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
+    assert!(
+        contents(folder.path()) == before,
+        "some tables were written before the mistake was seen"
+    );
+}
+
+/// A disk that fills up while the files are written: two have found room, and the third does not.
+#[test]
+fn a_full_disk_changes_no_table() {
+    let (tree, folder) = (Tree::new().on_disk(), stale());
+    let before = contents(folder.path());
+    let tool = codegen();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(tool.get_program());
+    limited.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen").arg("import");
+    limited.arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path());
+    let sentence = format!(
+        "error: {}: cannot be written: File too large (os error 27)\n",
+        folder.path().display()
+    );
+    assert_eq!(run(&mut limited), (Some(2), String::new(), sentence));
+    assert!(contents(folder.path()) == before, "a table changed, or a temporary file stayed");
+}
+
+/// A folder's name is no command to the terminal.
+#[test]
+fn what_was_written_is_said_plainly() {
+    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let (status, _, stderr) = import(tree.path(), &folder.path().join("e\u{1b}[31mvil"), &["sh"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(
+        stderr.contains("/e\\u{1b}[31mvil/sh.toml\n") && !stderr.contains('\u{1b}'),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_table_is_not_opened() {
+    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let pipe = folder.path().join("sh.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let sentence = format!("error: {}: cannot be written: it is no regular file\n", pipe.display());
+    assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// As `cp -rs` makes one.
+#[test]
+fn a_tree_of_links_is_read_as_what_they_lead_to() {
+    let (tree, links) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    assert!(
+        Command::new("cp")
+            .arg("-rs")
+            .arg(tree.path())
+            .arg(links.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    let linked = links.path().join(tree.path().file_name().unwrap());
+    let [one, other] = [tree.path(), &linked].map(|tree| {
+        let folder = TempDir::new().unwrap();
+        assert_eq!(import(tree, folder.path(), &[]).0, Some(0));
+        contents(folder.path())
+    });
+    assert!(one == other);
+}

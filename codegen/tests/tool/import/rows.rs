@@ -1,0 +1,255 @@
+//! What no row of a kernel table says.
+
+use super::*;
+
+/// Puts `to` in the place of `from` in the x86_64 table, whose line the sentence then names.
+#[track_caller]
+fn refused_row(from: &str, to: &str, sentence: &str) {
+    let mut tree = Tree::new();
+    let line = tree.edit(X86_64, from, to);
+    refused(&tree, &format!("{{tree}}/{X86_64}:{line}: {sentence}"));
+}
+
+const EXIT: &str = "60\tcommon\texit\t\t\tsys_exit\t\t\t-\t\t\tnoreturn\n";
+
+#[test]
+fn a_number_is_used_once_in_an_abi() {
+    refused_row("60\tc", "13\tc", "number 13 is used twice in x86_64; the first is at line 3");
+    refused_row("543\tx32", "512\tx32", "number 512 is used twice in x32; the first is at line 13");
+}
+
+#[test]
+fn a_name_is_used_once_in_an_abi() {
+    refused_row(
+        "common\tio_destroy",
+        "common\tio_setup",
+        "the name `io_setup` is used twice in x86_64; the first is at line 6",
+    );
+}
+
+#[test]
+fn numbers_rise() {
+    refused_row(
+        EXIT,
+        "12\t64\tbrk\tsys_brk\n",
+        "number 12 is out of order in x86_64: it comes after 13; sort the rows",
+    );
+}
+
+#[test]
+fn a_tag_belongs_to_an_abi() {
+    let ends = "if the kernel has a new ABI, add it to abis.toml";
+    refused_row(
+        "134\t64",
+        "134\t65",
+        &format!("the tag `65` belongs to no ABI of this table (64, common, x32); {ends}"),
+    );
+    refused_row(
+        "134\t64",
+        "134\t6",
+        &format!("the tag `6` belongs to no ABI of this table (64, common, x32); {ends}"),
+    );
+}
+
+#[test]
+fn no_tag_begins_like_another() {
+    let ends = "and syscallhdr.sh, which compares prefixes, mixes them up";
+    refused_row("134\t64", "134\t64bit", &format!("the tag `64bit` begins like `64`, {ends}"));
+    refused_row(
+        "207\tcommon",
+        "207\tcommon64",
+        &format!("the tag `common64` begins like `common`, {ends}"),
+    );
+}
+
+#[test]
+fn a_name_is_short_and_plain() {
+    let ends = "is no name of a system call; letters, digits and _ are, 64 at most";
+    refused_row(
+        "\texit\t",
+        &format!("\t{}\t", "x".repeat(1000)),
+        &format!("`{}…` {ends}", "x".repeat(40)),
+    );
+    refused_row("\texit\t", "\tex-it\t", &format!("`ex-it` {ends}"));
+    refused_row("\texit\t", "\texité\t", &format!("`exité` {ends}"));
+}
+
+#[test]
+fn a_tag_is_short_and_plain() {
+    let ends =
+        "belongs to no ABI of this table (); if the kernel has a new ABI, add it to abis.toml";
+    let mut tree = Tree::new();
+    let line = tree.append(MIPS_O32, &format!("500\t{}\tx\tsys_x\n", "o".repeat(1000)));
+    refused(&tree, &format!("{{tree}}/{MIPS_O32}:{line}: the tag `{}…` {ends}", "o".repeat(40)));
+}
+
+#[test]
+fn a_row_has_three_to_six_columns() {
+    let few = "is no row: a number, a tag and a name are wanted; was the file cut off?";
+    refused_row(EXIT, "60\n", &format!("`60` {few}"));
+    refused_row(EXIT, "60 common\n", &format!("`60 common` {few}"));
+    refused_row(
+        EXIT,
+        "60 common exit sys_exit - noreturn really\n",
+        "7 columns where six are the most; is this a syscall.tbl?",
+    );
+    refused_row(
+        EXIT,
+        "60 common exit sys_exit - never\n",
+        "`never` in the sixth column, where only noreturn is known",
+    );
+    refused_row(EXIT, &format!("{}\n", "x".repeat(1000)), &format!("`{}…` {few}", "x".repeat(40)));
+}
+
+#[test]
+fn an_entry_point_is_a_symbol() {
+    for bad in ["sys-exit", "sys_exit()", "\"sys_exit\"", "sys_exit;"] {
+        let sentence = "is no entry point; a C identifier or - is wanted";
+        refused_row(EXIT, &format!("60 common exit {bad}\n"), &format!("`{bad}` {sentence}"));
+        refused_row(
+            EXIT,
+            &format!("60 common exit sys_exit {bad}\n"),
+            &format!("`{bad}` {sentence}"),
+        );
+    }
+}
+
+#[test]
+fn a_number_is_a_number() {
+    for bad in [
+        "exit",
+        "-1",
+        "+60",
+        "060",
+        "6O",
+        "60,",
+        "0x",
+        "0x+3c",
+        "4294967296",
+        "0x100000000",
+        "99999999999999999999",
+    ] {
+        let sentence = format!("`{bad}` is no system-call number; the row must begin with one");
+        refused_row(EXIT, &format!("{bad}\tcommon\texit\tsys_exit\n"), &sentence);
+    }
+    // It fits a register of its own, but not with what user space adds.
+    let mut tree = Tree::new();
+    let line = tree.append(MIPS_O32, "4294967295\to32\tlast\tsys_last\n");
+    let sentence = "`4294967295` is no system-call number; the row must begin with one";
+    refused(&tree, &format!("{{tree}}/{MIPS_O32}:{line}: {sentence}"));
+}
+
+#[test]
+fn a_conflict_is_resolved_first() {
+    for marker in ["<<<<<<< HEAD", "=======", "||||||| base", ">>>>>>> theirs"] {
+        refused_row(
+            EXIT,
+            &format!("{marker}\n{EXIT}"),
+            "a merge conflict marker; resolve the conflict first",
+        );
+    }
+}
+
+#[test]
+fn a_file_that_ends_within_a_line_was_cut_off() {
+    let mut tree = Tree::new();
+    let text = tree.read(X86_64);
+    let last = text.lines().count();
+    tree.write(X86_64, &text[..text.len() - 3]);
+    let sentence = "the file ends within a line: it was cut off; fetch the tree again";
+    refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
+    tree.write(X86_64, &text[..text.len() - "\tio_setup\t\tcompat_sys_io_setup\n".len()]);
+    let sentence =
+        "`543 x32` is no row: a number, a tag and a name are wanted; was the file cut off?";
+    refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
+    tree.write(X86_64, "");
+    refused(
+        &tree,
+        &format!("{{tree}}/{X86_64}: there is no row in this file; fetch the tree again"),
+    );
+    tree.write(X86_64, "# number, tag, name, entry\n");
+    refused(
+        &tree,
+        &format!("{{tree}}/{X86_64}:1: there is no row in this file; fetch the tree again"),
+    );
+}
+
+#[test]
+fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
+    for (path, abi) in [
+        (X86_64, "x86_64"),
+        ("arch/x86/entry/syscalls/syscall_32.tbl", "i386"),
+        (GENERIC, "aarch64"),
+        ("arch/arm/tools/syscall.tbl", "arm"),
+        ("arch/arm64/tools/syscall_32.tbl", "arm64-compat"),
+        ("arch/powerpc/kernel/syscalls/syscall.tbl", "powerpc64"),
+        (S390, "s390x"),
+        (MIPS_O32, "mips-o32"),
+        ("arch/mips/kernel/syscalls/syscall_n32.tbl", "mips-n32"),
+        ("arch/mips/kernel/syscalls/syscall_n64.tbl", "mips-n64"),
+        ("arch/sparc/kernel/syscalls/syscall.tbl", "sparc64"),
+        ("arch/parisc/kernel/syscalls/syscall.tbl", "parisc64"),
+        ("arch/alpha/kernel/syscalls/syscall.tbl", "alpha"),
+        ("arch/m68k/kernel/syscalls/syscall.tbl", "m68k"),
+        ("arch/sh/kernel/syscalls/syscall.tbl", "sh"),
+        ("arch/microblaze/kernel/syscalls/syscall.tbl", "microblaze"),
+        ("arch/xtensa/kernel/syscalls/syscall.tbl", "xtensa"),
+    ] {
+        let mut tree = Tree::new();
+        let text = tree.read(path);
+        let ends = "which the tree's other tables have; if the file was not cut off, give the reason in tables/absent.toml";
+        let row = text.find("rseq_slice_yield").unwrap();
+        tree.write(path, &text[..=text[..row].rfind('\n').unwrap()]);
+        refused(&tree, &format!("{{tree}}/{path}: {abi} lacks rseq_slice_yield, {ends}"));
+        // A table that is not asked for is no reason to stop.
+        let other = if path == GENERIC { "sh" } else { "asm-generic" };
+        good(&tree, &[other]);
+        let row = text.find("pidfd_send_signal").unwrap();
+        tree.write(path, &text[..=text[..row].rfind('\n').unwrap()]);
+        let stderr = mistake(&tree, &[]);
+        assert!(
+            stderr.contains(", pidfd_send_signal, rseq_slice_yield")
+                || stderr.contains(" pidfd_send_signal, rseq"),
+            "{stderr}"
+        );
+    }
+}
+
+/// The x86_64 table ends with rows that no other table has.
+#[test]
+fn a_file_that_was_cut_off_among_the_last_rows() {
+    let mut tree = Tree::new();
+    tree.edit(X86_64, "543\tx32\tio_setup\t\tcompat_sys_io_setup\n", "");
+    let ends = "which the tree's other tables have; if the file was not cut off, give the reason in tables/absent.toml";
+    refused(&tree, &format!("{{tree}}/{X86_64}: x32 lacks io_setup, {ends}"));
+}
+
+#[test]
+fn a_file_with_too_many_rows_is_no_table() {
+    let mut tree = Tree::new();
+    let rows: String = (0..=10_000).map(|nr| format!("{nr}\to32\tcall{nr}\n")).collect();
+    tree.write(MIPS_O32, rows);
+    let sentence = "more than 10000 rows, which no kernel table has; is this one?";
+    refused(&tree, &format!("{{tree}}/{MIPS_O32}:10001: {sentence}"));
+}
+
+#[test]
+fn binary_garbage_is_named_and_not_printed() {
+    let start = "is no row: a number, a tag and a name are wanted; was the file cut off?";
+    refused_row(EXIT, "\0\x1b[2J\x07\n", &format!("`\\u{{0}}\\u{{1b}}[2J\\u{{7}}` {start}"));
+    refused_row(
+        "\texit\t",
+        "\tex\0it\t",
+        "`ex\\u{0}it` is no name of a system call; letters, digits and _ are, 64 at most",
+    );
+    refused_row(
+        "134\t64",
+        "134\t\x1b[2J",
+        "the tag `\\u{1b}[2J` belongs to no ABI of this table (64, common, x32); if the kernel has a new ABI, add it to \
+         abis.toml",
+    );
+    let mut tree = Tree::new();
+    tree.write(X86_64, b"0\tcommon\tre\xff\xfead\tsys_read\n");
+    let sentence = "is no name of a system call; letters, digits and _ are, 64 at most";
+    refused(&tree, &format!("{{tree}}/{X86_64}:1: `re\u{fffd}\u{fffd}ad` {sentence}"));
+}

@@ -1,0 +1,17 @@
+//! The tool and the importer: what needs no kernel and no other crate of this workspace.
+
+mod common;
+
+mod committed;
+mod diff;
+mod explain;
+mod export;
+mod folders;
+mod formats;
+mod generated;
+mod gotchas;
+mod import;
+mod manual;
+mod new_abi;
+mod prototypes;
+mod traps;

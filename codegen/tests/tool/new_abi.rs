@@ -1,0 +1,243 @@
+//! Adding an ABI is data: one block and one table in a folder, and the tool emits what the crate
+//! compiles with.
+//!
+//! The made-up ABI makes its calls on this kernel, by what the others have between them: a number
+//! in a register that no compiler gives away, two arguments on the stack, and a failure told by a
+//! flag beside a positive error number.
+
+#![cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+
+use crate::common::{codegen, run};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const TABLE: &str = r#"
+[[table]]
+name     = "made-up"
+source   = "arch/made-up/syscall.tbl"
+makefile = "arch/made-up/Makefile"
+frozen   = ""
+"#;
+
+/// Its instruction is several: they move what it takes to where `syscall` wants it, and tell a
+/// failure as it does.
+const ABI: &str = r#"
+[[abi]]
+name       = "made-up"
+arch       = "x86"
+table      = "made-up"
+base       = 0
+base_macro = ""
+header     = "unistd_made_up.h"
+uapi       = true
+predefined = []
+redirects  = ""
+since      = ""
+bits       = 64
+sigset     = 8
+pairs      = "whole"
+rust       = ["made_up"]
+triples    = ["made_up-*linux*"]
+
+[abi.call]
+asm         = "1.85"
+instruction = "mov %rbx, %rax; mov 24(%rsp), %r8; mov 32(%rsp), %r9; syscall; xor %r12d, %r12d; cmp $-4095, %rax; jb 2f; neg %rax; mov $7, %r12d; 2:"
+after       = ["neg %r12", "sbb %r12, %r12", "xor %r12, %rax", "sub %r12, %rax"]
+number      = "rbx"
+arguments   = ["rdi", "rsi", "rdx", "r10"]
+stack       = { reserve = ["lea -160(%rsp), %rsp"], store = ["mov {from}, {offset}(%rsp)"], release = ["lea 160(%rsp), %rsp"], first = 16 }
+result      = "rax"
+second      = "r14"
+failure     = "flag"
+flag        = "r12"
+widen       = ""
+destroyed   = [
+  { registers = ["rcx", "r8..=r9", "r11"], why = "it is made up", source = "arch/made-up/entry.S" },
+]
+flags       = "destroyed"
+unnameable  = ["rbx"]
+save        = ["push %{register}"]
+load        = ["mov {from}, %{register}"]
+restore     = ["pop %{register}"]
+address     = []
+quirks      = ["It is made up."]
+
+[[abi.entry]]
+instruction = "syscall"
+when        = ""
+path        = [
+  { label = "entry_made_up", source = "arch/made-up/entry.S" },
+]
+table       = { label = "sys_call_table", source = "arch/made-up/entry.S" }
+column      = "entry"
+prefix      = ""
+note        = ""
+"#;
+
+const PROGRAM: &str = r#"
+use aio_sys::{Errno, abi, nr, raw};
+use std::os::fd::AsRawFd as _;
+
+fn main() {
+    assert_eq!(abi::ABI, "made-up");
+    let file = std::fs::File::open(std::env::args().nth(1).unwrap()).unwrap();
+    let (fd, mut buffer) = (file.as_raw_fd(), [0u8; 4]);
+    assert_eq!(unsafe { raw::getppid() }, std::os::unix::process::parent_id() as isize);
+    assert_eq!(Errno::decode(unsafe { raw::close(u32::MAX) }), Err(Errno::EBADF));
+    assert_eq!(unsafe { raw::pread64(fd as u32, buffer.as_mut_ptr().cast(), 4, 6) }, 4);
+    assert_eq!(&buffer, b"6789");
+    let (mut from, mut to) = (0i64, 0i64);
+    let copied = unsafe { raw::copy_file_range(fd, &raw mut from, fd, &raw mut to, 1, 1) };
+    assert_eq!(Errno::decode(copied), Err(Errno::EINVAL), "the sixth argument");
+    let page = unsafe {
+        let word = |word: usize| abi::Word::from(word);
+        abi::syscall6(nr::SYS_mmap, word(0), word(4096), word(1), word(2), abi::Word::from(fd), word(0))
+    };
+    assert_eq!(unsafe { *(page as *const [u8; 10]) }, *b"0123456789");
+}
+"#;
+
+fn emit(tables: &Path) -> (Option<i32>, String, String) {
+    run(codegen().args(["emit", "--abi", "made-up", "--tables"]).arg(tables))
+}
+
+fn rustc(arguments: &[&str], folder: &Path) {
+    let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
+    let output = Command::new(rustc)
+        .args(["--edition=2024", "-O"])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_block_and_a_table_make_an_abi() {
+    let work = tempfile::tempdir().unwrap();
+    let tables = work.path().join("tables");
+    copy(&aio_tests::root().join("tables"), &tables);
+    let path = tables.join("abis.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (head, rest) = text.split_at(text.find("\n[[abi]]\n").unwrap());
+    fs::write(&path, format!("{head}{TABLE}{rest}{ABI}")).unwrap();
+    let numbers = fs::read_to_string(tables.join("linux/x86_64.toml")).unwrap();
+    let numbers = numbers.replace("{ abi = \"x86_64\",", "{ abi = \"made-up\",");
+    let numbers =
+        numbers.replace("  { abi = \"x32\",          tags = [\"common\", \"x32\"] },\n", "");
+    fs::write(tables.join("linux/made-up.toml"), numbers).unwrap();
+
+    let (status, emitted, complaint) = emit(&tables);
+    assert_eq!((status, &*complaint), (Some(0), ""));
+    assert!(emitted.contains("pub const ABI: &str = \"made-up\";"), "{}", &emitted[..200]);
+
+    // The crate, with this text in place of what it picks for its target.
+    let source = work.path().join("src");
+    copy(&aio_tests::root().join("aio-sys/src"), &source);
+    fs::write(source.join("generated/target.rs"), emitted).unwrap();
+    fs::write(work.path().join("main.rs"), PROGRAM).unwrap();
+    fs::write(work.path().join("digits"), "0123456789").unwrap();
+    rustc(
+        &["--crate-name=aio_sys", "--crate-type=rlib", "--cap-lints=warn", "src/lib.rs"],
+        work.path(),
+    );
+    rustc(&["--extern=aio_sys=libaio_sys.rlib", "main.rs"], work.path());
+    let output =
+        Command::new(work.path().join("main")).arg(work.path().join("digits")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
+    let work = tempfile::tempdir().unwrap();
+    let path = work.path().join("abis.toml");
+    let complaint = |from: &str, to: &str| {
+        let made = ABI.replacen(from, to, 1);
+        assert_ne!(made, ABI, "{from}");
+        fs::write(&path, format!("{TABLE}{made}")).unwrap();
+        let (status, _, complaint) = emit(work.path());
+        assert_eq!(status, Some(2), "{to}: {complaint}");
+        complaint.split_once("abis.toml:").unwrap_or_else(|| panic!("{complaint}")).1.to_owned()
+    };
+    let refused = [
+        (
+            "\"flag\"\nflag",
+            "\"sometimes\"\nflag",
+            "`failure` is \"sometimes\", and can only be one of [\"negative\", \"flag\", \"condition\"]",
+        ),
+        (
+            "= \"r12\"",
+            "= \"\"",
+            "`flag` names what tells a failure, and is empty where `failure` is \"negative\"",
+        ),
+        (
+            "after       = [\"neg %r12\", \"sbb %r12, %r12\", \"xor %r12, %rax\", \"sub %r12, %rax\"]",
+            "after       = []",
+            "`after` is empty, and nothing makes a failure negative",
+        ),
+        (
+            "stack       = { reserve = [\"lea -160(%rsp), %rsp\"], store = [\"mov {from}, {offset}(%rsp)\"], release = [\"lea 160(%rsp), %rsp\"], first = 16 }",
+            "stack       = {}",
+            "`arguments` has 4, and a call may have 6: name the others, or `stack`",
+        ),
+        ("{from}, {offset}(%rsp)", "%r8, 16(%rsp)", "`store` has to put `{from}` at `{offset}`"),
+        (
+            "number      = \"rbx\"",
+            "number      = \"\"",
+            "`number` is to be a register, or empty where `instruction` has `{number}`",
+        ),
+        (
+            "unnameable  = [\"rbx\"]",
+            "unnameable  = [\"rbp\"]",
+            "`rbp` is unnameable, and neither `number` nor one of `arguments`",
+        ),
+        (
+            "unnameable  = [\"rbx\"]",
+            "unnameable  = []",
+            "`load` says how an unnameable register gets its value, and is empty where there is none",
+        ),
+        ("mov {from}, %{register}", "mov {from}, %rbx", "`load` does not say `{register}`"),
+        (
+            "mov {from}, %{register}",
+            "mov {block}, %{register}",
+            "`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`",
+        ),
+        (
+            "[\"pop %{register}\"]",
+            "[]",
+            "what `save` saves `restore` restores, and one of them is empty",
+        ),
+        (
+            "\"rcx\", \"r8",
+            "\"rax\", \"r8",
+            "`rax` is `result` or unnameable, and cannot be `destroyed`, too",
+        ),
+        ("r8..=r9", "r8..=v9", "`r8..=v9` is no register, and no range of them such as `v0..=v31`"),
+        (
+            "entry.S\" },\n]\nflags",
+            "entry.S\", only = { rust = \"x\", c = \"x\" } },\n]\nflags",
+            "an operand of asm! has no condition: `only` needs another word in `rust`",
+        ),
+        ("asm         =", "assembler   =", "unknown key `assembler`"),
+        ("quirks      = [\"It is made up.\"]\n", "", "the key `quirks` is missing"),
+    ];
+    for (from, to, sentence) in refused {
+        let complaint = complaint(from, to);
+        let (line, rest) = complaint.split_once(": ").unwrap();
+        assert!(line.parse::<usize>().is_ok_and(|line| line > 20), "{complaint}");
+        assert!(rest.starts_with(sentence), "{complaint} is not {sentence}");
+    }
+}

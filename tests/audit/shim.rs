@@ -1,0 +1,185 @@
+//! The stubs of any ABI, compiled for any target of it, with no standard library of that target.
+
+use aio_codegen::tables::{Abi, Asm, Convention, Failure, Tables};
+use aio_codegen::{emit, lower};
+use std::fs;
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// The most arguments of a call.
+pub const MOST_ARGUMENTS: usize = 6;
+
+fn rustc() -> Command {
+    Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()))
+}
+
+fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>, String> {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let shim = include_str!("shim/core.rs");
+    fs::write(folder.path().join("shim.rs"), format!("{shim}\n{program}"))
+        .expect("it can be written");
+    let output = rustc()
+        // What takes the place of `core` is no stable Rust.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .current_dir(folder.path())
+        .args([
+            "--edition=2024",
+            "-Copt-level=3",
+            "-Ccodegen-units=1",
+            "-Cpanic=abort",
+            "-Crelocation-model=static",
+            "-Zmerge-functions=disabled",
+            "-Awarnings",
+        ])
+        .args(arguments)
+        .args([&format!("--emit={kind}=shim.out"), "shim.rs"])
+        .output()
+        .expect("rustc runs");
+    match fs::read(folder.path().join("shim.out")) {
+        Ok(text) if output.status.success() => Ok(text),
+        _ => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+/// Whether the compiler is so new that the shim has to say more about sizes.
+static SIZED_HIERARCHY: LazyLock<bool> = LazyLock::new(|| {
+    let shim = |arguments: &[&str]| rustc_emits("metadata", arguments, "");
+    match (shim(&["--cfg=sized_hierarchy"]), shim(&[])) {
+        (Ok(_), _) => true,
+        (_, Ok(_)) => false,
+        (Err(error), _) => panic!("tests/audit/shim/core.rs does not compile: {error}"),
+    }
+});
+
+/// What the compiler makes of a program that stands behind the shim: `kind` is what `--emit` takes.
+pub fn compile(target: &str, kind: &str, program: &str) -> Result<Vec<u8>, String> {
+    let target = format!("--target={target}");
+    let hierarchy = if *SIZED_HIERARCHY { "--cfg=sized_hierarchy" } else { "--cfg=sized_alone" };
+    rustc_emits(kind, &[&target, hierarchy], program)
+}
+
+/// A way to make system calls: an ABI's own, or another.
+pub struct Way<'t> {
+    /// Its module, as users name it.
+    pub name: String,
+    /// The contract.
+    pub convention: &'t Convention,
+    /// Bits of a word in Rust.
+    pub bits: u32,
+    /// The targets of the compiler that have it.
+    pub targets: Vec<String>,
+    /// The emitted module, called `stub`, without those of other ways.
+    pub stubs: String,
+}
+
+/// Whether the compiler has an `asm!` for every ABI that some compiler has one for; if not, says
+/// what is not checked.
+pub fn has_asm(tables: &Tables, what: &str) -> bool {
+    let minor =
+        |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    let stable = |abi: &Abi| match &abi.stub()?.asm {
+        Asm::Stable(version) => minor(version),
+        _ => None,
+    };
+    let wanted = tables.abis.iter().filter_map(stable).max().unwrap_or(0);
+    let output = rustc().arg("--version").output().expect("rustc runs");
+    let version = String::from_utf8_lossy(&output.stdout).into_owned();
+    let enough = minor(&version).is_some_and(|minor| minor >= wanted);
+    if !enough {
+        aio_tests::skip(what, &format!("it takes Rust 1.{wanted}, and this is {}", version.trim()));
+    }
+    enough
+}
+
+/// Every way that there are stubs for.
+pub fn ways(tables: &Tables) -> Vec<Way<'_>> {
+    let output = rustc().args(["--print", "target-list"]).output().expect("rustc runs");
+    let list = String::from_utf8(output.stdout).expect("rustc speaks UTF-8");
+    let means = |target: &&str, abi: &Abi| {
+        aio_sys::Abi::of(target).is_some_and(|found| found.as_str() == abi.name)
+    };
+    let mut ways = Vec::new();
+    for abi in &tables.abis {
+        let Some(convention) = abi.stub() else { continue };
+        let targets: Vec<_> =
+            list.lines().filter(|target| means(target, abi)).map(str::to_owned).collect();
+        let target = lower::target(tables, abi).expect("the committed tables are right");
+        let text = emit::target(&target);
+        let mut stubs = module(&text, "", "stub");
+        let mut way = |name: String, convention, stubs| {
+            ways.push(Way { name, convention, bits: abi.bits, targets: targets.clone(), stubs });
+        };
+        for other in &abi.others {
+            let text = module(&stubs, "    ", &other.name);
+            stubs = stubs.replace(&text, &format!("    pub mod {} {{}}\n", other.name));
+            let renamed = text.replacen(&format!("pub mod {} {{", other.name), "pub mod stub {", 1);
+            way(format!("{}::{}", abi.name, other.name), &other.call, renamed);
+        }
+        way(abi.name.clone(), convention, stubs);
+    }
+    ways
+}
+
+/// The text of a module; where a compiler's features choose among several, the last has the stubs.
+fn module(text: &str, indent: &str, name: &str) -> String {
+    let from =
+        text.rfind(&format!("\n{indent}pub mod {name} {{")).expect("every way has its module") + 1;
+    let end = format!("\n{indent}}}\n");
+    let length = text[from..].find(&end).expect("a module ends");
+    text[from..from + length + end.len()].to_owned()
+}
+
+impl Way<'_> {
+    /// Name and type of each parameter of a stub, as it is declared.
+    pub fn parameters(&self, count: usize) -> Vec<(String, String)> {
+        let (_, rest) = self
+            .stubs
+            .split_once(&format!(" fn syscall{count}("))
+            .expect("there is a stub for each count");
+        let (list, _) = rest.split_once(')').expect("a list of parameters ends");
+        let pair = |parameter: &str| {
+            parameter.split_once(": ").map(|(name, of)| (name.to_owned(), of.to_owned()))
+        };
+        list.split(", ").map(|parameter| pair(parameter).expect("a parameter has a type")).collect()
+    }
+
+    /// Every register that a call changes, but for the result's.
+    pub fn destroyed(&self) -> Vec<&str> {
+        let mut registers: Vec<&str> = self.convention.second.as_deref().into_iter().collect();
+        if let Failure::Flag(flag) = &self.convention.failure {
+            registers.push(flag);
+        }
+        registers.extend(
+            self.convention.clobbers.iter().flat_map(|row| &row.registers).map(String::as_str),
+        );
+        registers
+    }
+}
+
+/// The stubs without the word that a register is destroyed.
+pub fn without(stubs: &str, register: &str) -> String {
+    let (output, name) = (format!("lateout({register:?}) _"), format!("({register:?})"));
+    let mut lines = String::new();
+    for line in stubs.lines().filter(|line| !line.trim_start().starts_with(&output)) {
+        match line.split_once(&name) {
+            Some((_, rest)) if rest.ends_with("=> _,") => {
+                lines += &format!("in({register:?}){}\n", rest.replace(" => _", ""));
+            }
+            _ => lines += &format!("{line}\n"),
+        }
+    }
+    lines
+}
+
+/// The stubs with another option, where they do not have it.
+pub fn with_option(stubs: &str, option: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in stubs.lines() {
+        // Before the end of an `asm!`, whose last line has the options.
+        if line.trim() == ");" && !lines.last().is_some_and(|last| last.contains(option)) {
+            lines.push(format!("options({option}),"));
+        }
+        lines.push(line.to_owned());
+    }
+    lines.join("\n") + "\n"
+}

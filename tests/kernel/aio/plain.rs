@@ -1,0 +1,162 @@
+//! Requests against the plain calls of the C library, which do the same at once.
+
+use super::*;
+
+/// What the C library's call gives.
+fn plain(result: libc::ssize_t) -> Result<i64, Errno> {
+    match result {
+        -1 => Errno::decode(-(std::io::Error::last_os_error().raw_os_error().unwrap() as isize))
+            .map(|_| unreachable!()),
+        result => Ok(result as i64),
+    }
+}
+
+impl Context {
+    /// What becomes of one request, whether the kernel refuses it or tells in its event.
+    ///
+    /// # Safety
+    ///
+    /// As of [`io_submit`]; the request is done when this returns.
+    pub(super) unsafe fn outcome(&self, mut request: iocb) -> Result<i64, Errno> {
+        // SAFETY: passed on.
+        unsafe { self.submit(&[&mut request])? };
+        let result = self.reap(1)[0].res;
+        Errno::decode(result as isize).map(|_| result)
+    }
+}
+
+#[test]
+fn fsync_ends_as_fsync_does() {
+    let context = Context::new(1);
+    let written = tempfile::NamedTempFile::new().unwrap();
+    let (read_only, folder) = (
+        File::open(written.path()).unwrap(),
+        File::open(written.path().parent().unwrap()).unwrap(),
+    );
+    let (path, null) = (
+        File::options().custom_flags(libc::O_PATH).read(true).open("/").unwrap(),
+        File::open("/dev/null").unwrap(),
+    );
+    let ((reader, writer), counter, (socket, _)) = (pipe(), eventfd(), pair());
+    let files: [BorrowedFd<'_>; 9] = [
+        written.as_fd(),
+        read_only.as_fd(),
+        folder.as_fd(),
+        path.as_fd(),
+        null.as_fd(),
+        reader.as_fd(),
+        writer.as_fd(),
+        counter.as_fd(),
+        socket.as_fd(),
+    ];
+    for (at, file) in files.iter().enumerate() {
+        // SAFETY: it takes no pointer.
+        let (fsync, fdatasync) =
+            unsafe { (libc::fsync(file.as_raw_fd()), libc::fdatasync(file.as_raw_fd())) };
+        for (opcode, result) in [(IOCB_CMD_FSYNC, fsync), (IOCB_CMD_FDSYNC, fdatasync)] {
+            // The two agree in their errors.
+            let expected = if result == 0 { Ok(0) } else { plain(-1) };
+            // SAFETY: a sync has no buffer.
+            assert_eq!(
+                unsafe { context.outcome(request(opcode, file, ptr::null(), 0, 0)) },
+                expected,
+                "file {at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn poll_ends_as_poll_does() {
+    let context = Context::new(1);
+    let (near, far) = pair();
+    (&far).write_all(b"x").unwrap();
+    let (alone, peer) = pair();
+    drop(peer);
+    let (reader, writer) = pipe();
+    let (widow, _) = pipe();
+    let (counter, regular) = (eventfd(), file(1));
+    let files = [
+        near.as_fd(),
+        alone.as_fd(),
+        writer.as_fd(),
+        widow.as_fd(),
+        counter.as_fd(),
+        regular.as_fd(),
+    ];
+    for (at, file) in files.iter().enumerate() {
+        for asked in [
+            libc::POLLIN,
+            libc::POLLOUT,
+            libc::POLLIN | libc::POLLOUT,
+            libc::POLLRDHUP | libc::POLLOUT,
+        ] {
+            let mut expected = libc::pollfd { fd: file.as_raw_fd(), events: asked, revents: 0 };
+            // SAFETY: one structure.
+            unsafe { libc::poll(&raw mut expected, 1, 0) };
+            if expected.revents != 0 {
+                // SAFETY: a poll has no buffer.
+                let mask = unsafe { context.outcome(poll(file, asked, 0)) };
+                assert_eq!(mask, Ok(expected.revents as i64), "file {at}, {asked:#x}");
+            }
+        }
+    }
+    drop(reader);
+}
+
+/// `RWF_NOWAIT` where there is nothing to read, and where there is; `RWF_APPEND` where the offset
+/// says otherwise.
+#[test]
+fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
+    let context = Context::new(1);
+    let mut buffer = [0u8; 8];
+    let vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let flagged = |opcode, file: &dyn AsRawFd, offset, flags| {
+        let both = request(opcode, &file.as_raw_fd(), (&raw const vector).cast(), 1, offset);
+        iocb { aio_rw_flags: flags, ..both }
+    };
+    let mut cached = file(8);
+    cached.read_to_end(&mut Vec::new()).unwrap();
+    let ((reader, mut writer), (socket, far)) = (pipe(), pair());
+    let sources: [(&str, &dyn AsRawFd, i64); 3] =
+        [("file", &cached, 0), ("pipe", &reader, -1), ("socket", &socket, -1)];
+    for full in [false, true] {
+        for (name, source, offset) in sources {
+            for flags in [RWF_NOWAIT, RWF_NOWAIT | RWF_HIPRI] {
+                if full && name != "file" {
+                    // One for each of the two.
+                    writer.write_all(&[1; 16]).unwrap();
+                    (&far).write_all(&[1; 16]).unwrap();
+                }
+                // SAFETY: the vector is of one buffer, which nobody else uses.
+                let expected = plain(unsafe {
+                    libc::preadv2(source.as_raw_fd(), &raw const vector, 1, offset as _, flags)
+                });
+                // An offset of -1 is what the plain call has for a file without offsets, which has
+                // no use for any.
+                let read = flagged(IOCB_CMD_PREADV, source, offset.max(0), flags);
+                // SAFETY: as above; the request is done when this returns.
+                assert_eq!(
+                    unsafe { context.outcome(read) },
+                    expected,
+                    "{name}, full: {full}, {flags:#x}"
+                );
+            }
+        }
+    }
+
+    let files = [file(10), file(10)];
+    for flags in [0, RWF_APPEND, RWF_APPEND | RWF_DSYNC] {
+        // SAFETY: as above.
+        let expected =
+            plain(unsafe { libc::pwritev2(files[0].as_raw_fd(), &raw const vector, 1, 4, flags) });
+        // SAFETY: as above.
+        assert_eq!(
+            unsafe { context.outcome(flagged(IOCB_CMD_PWRITEV, &files[1], 4, flags)) },
+            expected,
+            "{flags:#x}"
+        );
+        let [theirs, ours] = files.each_ref().map(|file| file.metadata().unwrap().len());
+        assert_eq!(ours, theirs, "{flags:#x}");
+    }
+}

@@ -1,0 +1,61 @@
+//! A queue allocates nothing once it is made. A program of its own, since the allocator is the whole
+//! program's.
+
+mod common;
+
+use aio_sys::{Full, PollEvents, Queue, RwFlags};
+use aio_tests::Counting;
+use common::{file, pair};
+use std::num::NonZeroU32;
+use std::os::fd::{AsFd, BorrowedFd};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Every operation, refused ones and waits among them.
+#[test]
+fn nothing_is_allocated_once_it_is_made() {
+    let file = file(4096);
+    let (_reader, writer) = pair();
+    // SAFETY: the kernel refuses it; nobody can own it.
+    let none = unsafe { BorrowedFd::borrow_raw(i32::MAX) };
+    let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(32).unwrap()).unwrap();
+    let mut bufs: Vec<Vec<u8>> = (0..64).map(|_| vec![0; 16]).collect();
+    let mut vectors: Vec<Vec<Vec<u8>>> =
+        [300, 300, 300, 1024, 1025, 300, 300, 300].map(|count| vec![vec![0; 1]; count]).into();
+    let before = Counting::so_far();
+    for _ in 0..50 {
+        queue.batch(|batch| {
+            for at in 0..6 {
+                batch.read(file.as_fd(), bufs.pop().unwrap(), at).unwrap();
+                batch.write_with(file.as_fd(), bufs.pop().unwrap(), at, RwFlags::DSYNC).unwrap();
+                batch.read(none, bufs.pop().unwrap(), at).unwrap();
+            }
+            while let Some(vector) = vectors.pop() {
+                batch.readv(file.as_fd(), vector, 0).unwrap();
+            }
+            batch.fdsync(file.as_fd()).unwrap();
+            batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+            while batch.free() > 0 {
+                batch.fsync(none).unwrap();
+            }
+            let Err(Full(back)) = batch.read(file.as_fd(), bufs.pop().unwrap(), 0) else {
+                panic!("one too many")
+            };
+            bufs.push(back);
+        });
+        queue.clear_eventfd();
+        while queue.outstanding() > 0 {
+            queue
+                .wait(1, None, |done| {
+                    bufs.extend(done.buf);
+                    if !done.bufs.is_empty() {
+                        vectors.push(done.bufs);
+                    }
+                })
+                .unwrap();
+        }
+    }
+    assert_eq!((bufs.len(), vectors.len()), (64, 8));
+    assert_eq!(Counting::so_far(), before);
+}

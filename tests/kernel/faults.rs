@@ -1,0 +1,301 @@
+//! What others do to a queue: filters, one call at a time, and memory that is taken away.
+
+use crate::common::{file, in_child, itself, pair, refuse};
+use aio_sys::{Cause, Completion, Context, Errno, PollEvents, Queue, nr};
+use core::ffi::c_long;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+const LONG: Option<Duration> = Some(Duration::from_secs(10));
+
+fn queue(capacity: u32) -> Queue<Vec<u8>> {
+    Queue::new(NonZeroU32::new(capacity).unwrap()).unwrap()
+}
+
+/// Has a filter answer `errno` to `calls`, with a read that has ended and a poll in flight.
+fn filtered(
+    calls: &[c_long],
+    errno: i32,
+    check: impl Fn(&mut Queue<Vec<u8>>, aio_sys::PollToken, Errno) -> bool,
+) {
+    let file = file(10);
+    in_child(|| {
+        let (reader, mut writer) = pair();
+        let mut queue = queue(8);
+        queue.read(file.as_fd(), vec![0; 3], 2).unwrap();
+        let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        assert!(refuse(calls, errno));
+        let told = Errno::decode(-(errno as isize)).unwrap_err();
+        // Whatever is refused, what was in flight before is handed out.
+        let read = |done: Completion<Vec<u8>>| {
+            assert_eq!((done.result, done.buf), (Ok(3), Some(vec![2, 3, 4])))
+        };
+        assert_eq!(queue.reap(read), 1);
+        let fine = check(&mut queue, poll, told);
+        if queue.outstanding() > 0 {
+            writer.write_all(b"x").unwrap();
+            while queue.reap(|done| assert!(done.token == poll && done.result.is_ok())) == 0 {
+                std::thread::yield_now();
+            }
+        }
+        fine
+    });
+}
+
+const ERRORS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EINTR];
+
+#[test]
+fn without_io_setup_there_is_no_queue() {
+    for errno in ERRORS {
+        filtered(&[nr::SYS_io_setup], errno, |queue, poll, told| {
+            let error = Queue::<Vec<u8>>::new(NonZeroU32::MIN).unwrap_err();
+            let sentence = error.to_string();
+            let why = ["seccomp filter", "system call was interrupted", "Interrupted system call"];
+            assert!(
+                error.errno == told && why.iter().any(|why| sentence.contains(why)),
+                "{sentence}"
+            );
+            // One that is there goes on.
+            queue.cancel(poll) == Ok(true)
+                && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
+        });
+    }
+}
+
+#[test]
+fn without_io_submit_requests_end_at_once() {
+    let file = file(10);
+    for errno in ERRORS {
+        filtered(&[nr::SYS_io_submit], errno, |queue, poll, told| {
+            queue.batch(|batch| {
+                for _ in 0..3 {
+                    batch.read(file.as_fd(), vec![7; 2], 0).unwrap();
+                }
+            });
+            let refused = |done: Completion<Vec<u8>>| {
+                assert_eq!((done.result, done.buf), (Err(told), Some(vec![7; 2])))
+            };
+            assert_eq!(queue.wait(3, None, refused), Ok(3));
+            queue.cancel(poll) == Ok(true)
+                && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
+        });
+    }
+}
+
+#[test]
+fn without_io_cancel_a_poll_goes_on() {
+    for errno in ERRORS {
+        filtered(&[nr::SYS_io_cancel], errno, |queue, poll, told| queue.cancel(poll) == Err(told));
+    }
+}
+
+#[test]
+fn without_io_getevents_only_what_is_ready_can_be_had() {
+    let calls = [
+        nr::SYS_io_getevents,
+        nr::SYS_io_pgetevents,
+        #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
+        nr::SYS_io_pgetevents_time64,
+    ];
+    let file = file(10);
+    for errno in ERRORS {
+        filtered(&calls, errno, |queue, _, told| {
+            assert_eq!(queue.wait(1, None, |_| ()), Err(told));
+            queue.read(file.as_fd(), vec![0; 1], 9).unwrap();
+            queue.wait(1, None, |done| assert_eq!(done.result, Ok(1))) == Ok(1)
+        });
+    }
+}
+
+/// With something in flight it leaks rather than frees; with nothing it says so, and no more.
+#[test]
+fn without_io_destroy_the_end_is_an_error() {
+    let (reader, _writer) = pair();
+    for errno in ERRORS {
+        filtered(&[nr::SYS_io_destroy], errno, |queue, _, told| {
+            let mut busy = self::queue(1);
+            busy.poll(reader.as_fd(), PollEvents::IN).unwrap();
+            assert_eq!(busy.close(), Err(told));
+            drop(self::queue(1));
+            std::mem::replace(queue, self::queue(1)).close() == Err(told)
+        });
+    }
+}
+
+// --- requests
+// ---------------------------------------------------------------------------------------------------------
+
+/// Every error of io_submit that a request can have by what the safe types let through, first, in
+/// the middle and last: it ends with its number, and the others with their bytes.
+#[test]
+fn each_refusal_wherever_it_stands() {
+    let file = file(64);
+    let (socket, _peer) = pair();
+    let readable = std::fs::File::open("/proc/self/exe").unwrap();
+    // SAFETY: the kernel refuses it; nobody can own it.
+    let no_fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(i32::MAX) };
+    type Bad<'f> = &'f dyn Fn(&mut aio_sys::Batch<'_, 'f, Vec<u8>>) -> aio_sys::Token;
+    let refusals: [(&str, Errno, Bad<'_>); 6] = [
+        ("no such descriptor", Errno::EBADF, &|batch| batch.read(no_fd, vec![0; 4], 0).unwrap()),
+        ("only readable", Errno::EBADF, &|batch| {
+            batch.write(readable.as_fd(), vec![0; 4], 0).unwrap()
+        }),
+        ("offset", Errno::EINVAL, &|batch| batch.read(file.as_fd(), vec![0; 4], 1 << 63).unwrap()),
+        ("nothing to sync", Errno::EINVAL, &|batch| batch.fsync(socket.as_fd()).unwrap()),
+        ("too many buffers", Errno::EINVAL, &|batch| {
+            batch.readv(file.as_fd(), vec![Vec::new(); 1025], 0).unwrap()
+        }),
+        ("unknown flag", Errno::EOPNOTSUPP, &|batch| {
+            batch
+                .read_with(file.as_fd(), vec![0; 4], 0, aio_sys::RwFlags::from_bits(1 << 30))
+                .unwrap()
+        }),
+    ];
+    for (what, errno, bad) in refusals {
+        for at in 0..3 {
+            let mut queue = queue(3);
+            let tokens = queue.batch(|batch| {
+                [0, 1, 2].map(|i| match i == at {
+                    true => bad(batch),
+                    false => batch.read(file.as_fd(), vec![0; 4], i * 4).unwrap(),
+                })
+            });
+            let mut seen = 0;
+            while queue.outstanding() > 0 {
+                let handed_out = queue.wait(1, LONG, |done| {
+                    let i = tokens.iter().position(|&token| token == done.token).unwrap() as u64;
+                    match i == at {
+                        true => assert_eq!(done.result, Err(errno), "{what} at {at}"),
+                        false => {
+                            let expected: Vec<u8> = (i as u8 * 4..).take(4).collect();
+                            assert_eq!(
+                                (done.result, done.buf),
+                                (Ok(4), Some(expected)),
+                                "{what} at {at}"
+                            );
+                        }
+                    }
+                });
+                seen += handed_out.unwrap();
+            }
+            assert_eq!(seen, 3);
+        }
+    }
+}
+
+// --- the ring
+// ---------------------------------------------------------------------------------------------------------
+
+/// The completion ring of a context that was made by `make`, and how long it is.
+fn ring_of<T>(make: impl FnOnce() -> T) -> (T, usize, usize) {
+    let rings = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let rings = maps.lines().filter(|line| line.contains("[aio]"));
+        let range = |line: &str| {
+            let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+            [from, to].map(|end| usize::from_str_radix(end, 16).unwrap())
+        };
+        rings.map(range).collect::<Vec<_>>()
+    };
+    let before = rings();
+    let made = make();
+    let [from, to] = *rings().iter().find(|ring| !before.contains(ring)).unwrap();
+    (made, from, to - from)
+}
+
+/// Takes the ring away, and puts nothing there.
+fn unmap(at: usize, bytes: usize) {
+    // SAFETY: nothing reads it before it is found out that there is none.
+    assert_eq!(unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(at), bytes) }, 0);
+}
+
+/// Moves it elsewhere.
+fn remap(at: usize, bytes: usize) {
+    // SAFETY: as above.
+    let moved = unsafe {
+        let to = libc::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            libc::PROT_NONE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        );
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        libc::mremap(std::ptr::with_exposed_provenance_mut(at), bytes, bytes, flags, to)
+    };
+    assert_ne!(moved, libc::MAP_FAILED);
+}
+
+#[test]
+fn a_context_without_its_ring_is_told() {
+    for take_away in [unmap, remap] {
+        in_child(|| {
+            let (context, at, bytes) = ring_of(|| Context::new(NonZeroU32::MIN).unwrap());
+            take_away(at, bytes);
+            let mut request = aio_sys::types::iocb::default();
+            let requests = [&mut request];
+            // SAFETY: it does nothing, and is refused.
+            let error = unsafe { context.submit(&requests) }.error.unwrap();
+            assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::NoContext));
+            assert!(error.to_string().ends_with("the context does not exist any more"), "{error}");
+            context.close() == Err(Errno::EINVAL)
+        });
+    }
+}
+
+/// The first request that is submitted then finds out; from there on nothing reads where the ring
+/// was.
+#[test]
+fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
+    let file = file(10);
+    let (reader, _writer) = pair();
+    for take_away in [unmap, remap] {
+        in_child(|| {
+            let (mut queue, at, bytes) = ring_of(|| queue(4));
+            let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+            take_away(at, bytes);
+            queue.batch(|batch| {
+                for _ in 0..3 {
+                    batch.read(file.as_fd(), vec![0; 3], 0).unwrap();
+                }
+            });
+            let mut refused = 0;
+            let handed_out = queue.reap(|done| {
+                assert_eq!((done.result, done.buf.is_some()), (Err(Errno::EINVAL), true));
+                refused += 1;
+            });
+            assert_eq!((handed_out, refused, queue.pending(), queue.outstanding()), (3, 3, 0, 1));
+            assert_eq!(queue.wait(1, None, |_| ()), Err(Errno::EINVAL));
+            assert_eq!(queue.cancel(poll), Ok(false));
+            // The poll is in flight and cannot be waited for: to drop it would abort.
+            queue.close() == Err(Errno::EINVAL)
+        });
+        // With nothing in flight there is nothing to be afraid of.
+        in_child(|| {
+            let (queue, at, bytes) = ring_of(|| queue(4));
+            take_away(at, bytes);
+            drop(queue);
+            true
+        });
+    }
+}
+
+#[test]
+fn dropped_without_its_ring_it_aborts_rather_than_free() {
+    let output = itself(module_path!(), "aborts").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("aio-sys: io_destroy fails (EINVAL"), "{said}");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(libc::SIGABRT));
+}
+
+#[test]
+#[ignore = "a part of dropped_without_its_ring_it_aborts_rather_than_free"]
+fn aborts() {
+    let (reader, _writer) = pair();
+    let (mut queue, at, bytes) = ring_of(|| queue(1));
+    queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    unmap(at, bytes);
+}

@@ -1,0 +1,351 @@
+//! What an expert tries who wants the kernel to write where it must not: everything that the
+//! compiler lets through. What it does not is in `ui/aio/`.
+
+use crate::common::{Graveyard, Mortal, Random, direct_file, file, in_child, pair, seeds};
+use aio_sys::{
+    Borrowed, Completion, Errno, IoBuf, IoBufMut, Part, PollEvents, Queue, Scope, scope,
+};
+use std::cell::{Cell, RefCell};
+use std::num::NonZeroU32;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LONG: Option<Duration> = Some(Duration::from_secs(10));
+
+fn capacity(requests: u32) -> NonZeroU32 {
+    NonZeroU32::new(requests).unwrap()
+}
+
+fn queue<B: IoBuf>(requests: u32) -> Queue<B> {
+    Queue::new(capacity(requests)).unwrap()
+}
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+
+/// Those that may not are in `ui/aio/`.
+#[test]
+fn what_may_go_to_other_threads() {
+    send::<Queue<Vec<u8>>>();
+    send::<Scope<'_>>();
+    send::<Completion<Borrowed<'_>>>();
+    send::<aio_sys::Context>();
+    sync::<aio_sys::Context>();
+    send::<aio_sys::tokio::Queue<Mortal>>();
+    sync::<aio_sys::tokio::Queue<Mortal>>();
+    send::<aio_sys::tokio::Request<Mortal, ()>>();
+}
+
+/// Queues with reads in flight that are dropped here and elsewhere, closed and forgotten;
+/// completions that are dropped, forgotten and panicked over. No buffer is dropped twice, or before
+/// the kernel is done with it; and all are, but for those that were forgotten.
+#[test]
+fn buffers_outlive_whatever_becomes_of_the_queue() {
+    const BLOCKS: usize = 64;
+    let file = direct_file(BLOCKS);
+    for seed in seeds(30) {
+        eprintln!("AIO_SEED={seed}");
+        let mut random = Random(seed);
+        let graveyard = Arc::<Graveyard>::default();
+        let mut lost = 0;
+        for _ in 0..4 {
+            let mut queue = queue(1 + random.below(32) as u32);
+            // Buffers that it has.
+            let mut held = 0;
+            for _ in 0..random.below(12) {
+                let filled = catch_unwind(AssertUnwindSafe(|| {
+                    queue.batch(|batch| {
+                        while batch.free() > 0 && random.below(8) > 0 {
+                            let at = random.below(BLOCKS as u64) * Mortal::BYTES as u64;
+                            let bufs: Vec<Mortal> =
+                                (0..random.below(3)).map(|_| graveyard.buffer()).collect();
+                            held += 1 + bufs.len();
+                            assert!(batch.read(file.as_fd(), graveyard.buffer(), at).is_ok());
+                            // The last place may be taken; then they come back, and are dropped.
+                            let count = bufs.len();
+                            if batch.readv(file.as_fd(), bufs, at).is_err() {
+                                held -= count;
+                            }
+                        }
+                        assert!(random.below(8) > 0, "on purpose");
+                    })
+                }));
+                let min = random.below(queue.outstanding() as u64 + 1) as usize;
+                let visited = catch_unwind(AssertUnwindSafe(|| {
+                    queue.wait(min, LONG, |done| {
+                        let count = usize::from(done.buf.is_some()) + done.bufs.len();
+                        held -= count;
+                        match random.below(8) {
+                            0 => {
+                                lost += count;
+                                std::mem::forget(done);
+                            }
+                            1 => panic!("on purpose"),
+                            // A vector is short at the end of the file.
+                            _ => assert!(
+                                done.result.is_ok() && done.buf.is_none_or(|buf| buf.is_read())
+                            ),
+                        }
+                    })
+                }));
+                assert!(filled.is_err() || visited.is_err() || visited.unwrap().unwrap() >= min);
+            }
+            match random.below(5) {
+                0 => drop(queue),
+                1 => assert_eq!(queue.close(), Ok(())),
+                2 => queue.into_background(),
+                3 => drop(std::thread::spawn(move || drop(queue))),
+                _ => {
+                    lost += held;
+                    std::mem::forget(queue);
+                }
+            }
+        }
+        let start = Instant::now();
+        while graveyard.alive() > lost {
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "{} alive, {lost} lost",
+                graveyard.alive()
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(graveyard.alive(), lost);
+        assert!(graveyard.in_peace());
+    }
+}
+
+/// Panics when it is asked for its address or length for the n-th time.
+#[derive(Debug)]
+struct Panics {
+    bytes: Vec<u8>,
+    at: Cell<u32>,
+}
+
+impl Panics {
+    fn new(at: u32) -> Panics {
+        Panics { bytes: vec![0; 8], at: Cell::new(at) }
+    }
+
+    fn ask(&self) {
+        let left = self.at.get();
+        self.at.set(left.wrapping_sub(1));
+        assert_ne!(left, 0, "on purpose");
+    }
+}
+
+// SAFETY: as of the vector, which nobody else reaches; a panic says nothing.
+unsafe impl IoBuf for Panics {
+    fn byte_ptr(&self) -> *const u8 {
+        self.ask();
+        self.bytes.byte_ptr()
+    }
+    fn byte_len(&self) -> usize {
+        self.ask();
+        self.bytes.byte_len()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl IoBufMut for Panics {
+    fn byte_mut_ptr(&mut self) -> *mut u8 {
+        self.ask();
+        self.bytes.byte_mut_ptr()
+    }
+}
+
+/// Such a buffer is not taken in, and its slot is as free as before.
+#[test]
+fn a_buffer_that_panics_when_it_is_asked() {
+    const NEVER: u32 = u32::MAX;
+    let file = file(100);
+    let mut queue = queue(2);
+    for round in 0..20 {
+        for at in 0..2 {
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                queue.read(file.as_fd(), Panics::new(at), 0).is_ok()
+            }));
+            assert!(panicked.is_err());
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                queue.batch(|batch| {
+                    batch.write(file.as_fd(), Panics::new(NEVER), 0).unwrap();
+                    batch.readv(file.as_fd(), vec![Panics::new(NEVER), Panics::new(at)], 0).is_ok()
+                })
+            }));
+            assert!(panicked.is_err());
+            assert_eq!((queue.outstanding(), queue.free()), (1, 1), "round {round}");
+            assert_eq!(queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(8))), Ok(1));
+        }
+        queue.batch(|batch| {
+            batch.readv(file.as_fd(), vec![Panics::new(NEVER), Panics::new(NEVER)], round).unwrap();
+            batch.read(file.as_fd(), Panics::new(NEVER), round).unwrap();
+        });
+        let mut seen = 0;
+        let read = |done: Completion<Panics>| {
+            for (at, buf) in done.buf.iter().chain(&done.bufs).enumerate() {
+                let from = round + 8 * at as u64;
+                let expected: Vec<u8> =
+                    (from..from + 8).map(|at| if at < 8 { 0 } else { at as u8 }).collect();
+                assert_eq!(buf.bytes, expected);
+                seen += 1;
+            }
+        };
+        assert_eq!((queue.wait(2, LONG, read), seen, queue.free()), (Ok(2), 3, 2));
+    }
+}
+
+/// How its clone is made is a buffer's own affair, so the part of it has to look.
+#[test]
+#[should_panic(expected = "2..8 is no part of a buffer of 0 bytes")]
+fn a_clone_that_is_shorter_has_no_such_part() {
+    struct Shrinks(Vec<u8>);
+    impl Clone for Shrinks {
+        fn clone(&self) -> Shrinks {
+            Shrinks(Vec::new())
+        }
+    }
+    // SAFETY: as of the vector, which nobody else reaches.
+    unsafe impl IoBuf for Shrinks {
+        fn byte_ptr(&self) -> *const u8 {
+            self.0.byte_ptr()
+        }
+        fn byte_len(&self) -> usize {
+            self.0.byte_len()
+        }
+    }
+    let _ = Part::new(Shrinks(vec![0; 8]), 2..8).clone();
+}
+
+/// A visitor cannot reach its own queue; through a cell it is refused when it tries.
+#[test]
+fn a_visitor_that_goes_behind_the_queue_s_back() {
+    let file = file(100);
+    let (first, other) = (RefCell::new(queue(4)), RefCell::new(queue(4)));
+    first.borrow_mut().read(file.as_fd(), vec![0; 4], 1).unwrap();
+    let mut depth = 0;
+    let handed_out = first.borrow_mut().wait(1, LONG, |done| {
+        assert!(first.try_borrow().is_err());
+        // Another one is free to go on with the same buffer.
+        other.borrow_mut().write(file.as_fd(), done.buf.unwrap(), 50).unwrap();
+        other
+            .borrow_mut()
+            .wait(1, LONG, |done| {
+                assert_eq!((done.result, done.buf.unwrap()), (Ok(4), vec![1, 2, 3, 4]));
+                depth += 1;
+            })
+            .unwrap();
+    });
+    assert_eq!((handed_out, depth), (Ok(1), 1));
+}
+
+/// Scopes in scopes, on other threads, with buffers that go from one to the other.
+#[test]
+fn scopes_in_scopes() {
+    let file = file(100);
+    let (mut outer, mut inner) = ([0; 8], [0; 8]);
+    scope(capacity(4), |one| {
+        let mut back = None;
+        one.read(file.as_fd(), &mut outer, 10).unwrap();
+        one.wait(1, LONG, |done| back = done.buf.and_then(Borrowed::exclusive)).unwrap();
+        let back = back.unwrap();
+        assert_eq!(back, [10, 11, 12, 13, 14, 15, 16, 17]);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            scope(capacity(4), |other| {
+                // Lent on, for as long as the inner scope: its end waits, though nobody here does.
+                other.read(file.as_fd(), back, 20).unwrap();
+                other.read(file.as_fd(), &mut inner, 30).unwrap();
+                std::thread::scope(|threads| {
+                    let elsewhere = threads.spawn(|| other.wait(1, LONG, std::mem::forget).is_ok());
+                    assert!(elsewhere.join().unwrap());
+                });
+                one.fsync(file.as_fd()).unwrap();
+                panic!("on purpose");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(one.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))), Ok(1));
+    })
+    .unwrap();
+    assert_eq!((outer[0], inner[0]), (20, 30));
+}
+
+/// What a scope's function gives back, and a completion that outlives the scope, are of buffers
+/// that the kernel has let go of.
+#[test]
+fn completions_may_leave_their_scope() {
+    let file = file(100);
+    let mut buf = [0; 8];
+    let done = scope(capacity(1), |scope| {
+        let mut kept = None;
+        scope.read(file.as_fd(), &mut buf, 40).unwrap();
+        scope.wait(1, LONG, |done| kept = Some(done)).unwrap();
+        kept.unwrap()
+    })
+    .unwrap();
+    assert_eq!(done.buf.unwrap()[0], 40);
+    assert_eq!(buf[7], 47);
+}
+
+/// The memory that a transfer is into may be the child's, once its parent has got a copy: it is not
+/// to be used again.
+#[test]
+fn a_child_leaks_what_is_in_flight() {
+    let file = direct_file(1);
+    let graveyard = Arc::new(Graveyard::default());
+    let mut queue = queue::<Mortal>(1);
+    assert!(queue.read(file.as_fd(), graveyard.buffer(), 0).is_ok());
+    for close in [false, true] {
+        in_child(|| {
+            // SAFETY: the child's copy, which is not used again.
+            let copy = unsafe { std::ptr::read(&queue) };
+            match close {
+                true => assert_eq!(copy.close(), Err(Errno::EINVAL)),
+                false => drop(copy),
+            }
+            graveyard.alive() == 1
+        });
+    }
+    assert_eq!(queue.wait(1, LONG, |done| assert!(done.result.is_ok())), Ok(1));
+    assert_eq!(graveyard.alive(), 0);
+}
+
+/// The end of a process that leaves in the middle of a scope waits as well (`exit_aio`).
+#[test]
+fn a_process_that_ends_in_a_scope() {
+    let file = direct_file(64);
+    let (never, _quiet) = pair();
+    in_child(|| {
+        let mut buf = aio_sys::AlignedBuf::new(64 * 4096, 4096).unwrap();
+        scope(capacity(65), |scope| {
+            scope.batch(|batch| {
+                batch.poll(never.as_fd(), PollEvents::IN).unwrap();
+                for (part, bytes) in buf.chunks_exact_mut(4096).enumerate() {
+                    batch.read(file.as_fd(), bytes, (part * 4096) as u64).unwrap();
+                }
+            });
+            // SAFETY: it ends here, in the middle.
+            unsafe { libc::_exit(0) }
+        })
+        .is_ok()
+    });
+}
+
+/// Nothing that is asked of a token that has ended, or is another queue's, does harm.
+#[test]
+fn tokens_of_others() {
+    let (reader, _writer) = pair();
+    let (mut one, mut other) = (queue::<Vec<u8>>(2), queue::<Vec<u8>>(2));
+    let poll = one.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    assert_eq!(other.cancel(poll), Ok(false), "it has none in flight");
+    assert_eq!(one.cancel(poll), Ok(true));
+    assert_eq!(one.cancel(poll), Ok(false));
+    assert_eq!(one.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))), Ok(1));
+    assert_eq!(one.cancel(poll), Ok(false));
+    one.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    assert_eq!(one.cancel(poll), Ok(false), "the slot's next request is another");
+    assert_eq!(one.outstanding(), 1);
+    assert_eq!(one.wait(1, Some(Duration::ZERO), |_| ()), Ok(0));
+    assert_ne!(Err(Errno::EINVAL), one.close());
+}

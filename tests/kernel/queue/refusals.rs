@@ -1,0 +1,124 @@
+//! Requests that are refused, and queues that are full.
+
+use super::*;
+
+/// First, in the middle and last: its buffer comes back with the error, and the others go on.
+#[test]
+fn a_refused_request_completes_with_its_error() {
+    let file = file(100);
+    for bad in 0..3 {
+        let mut queue = queue(3);
+        let tokens = queue.batch(|batch| {
+            [0, 1, 2].map(|i| {
+                let fd = if i == bad { no_fd() } else { file.as_fd() };
+                batch.read(fd, vec![0; 5], 10 * i).unwrap()
+            })
+        });
+        let mut seen = [false; 3];
+        for done in drain(&mut queue) {
+            let i = tokens.iter().position(|&token| token == done.token).unwrap();
+            assert!(!std::mem::replace(&mut seen[i], true));
+            assert_eq!(done.result, if i as u64 == bad { Err(Errno::EBADF) } else { Ok(5) });
+            assert_eq!(done.buf.unwrap().len(), 5);
+        }
+        assert_eq!(seen, [true; 3]);
+    }
+}
+
+/// Many at once, of several kinds.
+#[test]
+fn a_batch_of_mistakes() {
+    let file = file(100);
+    let mut queue = queue(64);
+    let expected = queue.batch(|batch| {
+        let mut expected = Vec::new();
+        for i in 0..8 {
+            let (fd, none) = (file.as_fd(), no_fd());
+            expected.push((batch.read(none, vec![0; 1], 0).unwrap(), Err(Errno::EBADF)));
+            expected.push((batch.read(fd, vec![0; 1], i).unwrap(), Ok(1)));
+            expected.push((batch.read(fd, vec![0; 1], u64::MAX).unwrap(), Err(Errno::EINVAL)));
+            expected
+                .push((batch.read(fd, vec![0; 1], i64::MAX as u64).unwrap(), Err(Errno::EINVAL)));
+            expected
+                .push((batch.readv(fd, vec![vec![0; 1]; 1025], 0).unwrap(), Err(Errno::EINVAL)));
+            expected.push((batch.readv(fd, vec![vec![0; 1]; 100], 0).unwrap(), Ok(100)));
+            expected.push((batch.fsync(none).unwrap(), Err(Errno::EBADF)));
+        }
+        expected
+    });
+    let done = drain(&mut queue);
+    assert_eq!(done.len(), expected.len());
+    for (token, result) in expected {
+        let done = done.iter().find(|done| done.token == token).unwrap();
+        assert_eq!(done.result, result);
+    }
+}
+
+/// More elements than the scratch holds: the batch goes out in parts, and each gets its own bytes.
+#[test]
+fn vectors_that_do_not_fit_together() {
+    let file = file(4096);
+    let mut queue = queue(16);
+    let tokens: Vec<Token> = queue.batch(|batch| {
+        (0..10).map(|i| batch.readv(file.as_fd(), vec![vec![0; 1]; 300], i * 16).unwrap()).collect()
+    });
+    for done in drain(&mut queue) {
+        let i = tokens.iter().position(|&token| token == done.token).unwrap();
+        assert_eq!(done.result, Ok(300));
+        let bytes: Vec<u8> = done.bufs.concat();
+        assert_eq!(bytes, (i * 16..i * 16 + 300).map(|byte| byte as u8).collect::<Vec<_>>());
+    }
+    queue.batch(|batch| batch.readv(file.as_fd(), vec![vec![0; 1]; 1024], 0)).unwrap();
+    assert_eq!(only(&mut queue).result, Ok(1024), "as many as there may be");
+}
+
+#[test]
+fn when_it_is_full_the_buffer_comes_back() {
+    let file = file(10);
+    let (reader, _writer) = pair();
+    let mut queue = queue(3);
+    let before = queue.capacity();
+    queue.batch(|batch| {
+        batch.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        batch.read(file.as_fd(), vec![0; 1], 0).unwrap();
+        assert_eq!(batch.free(), 1);
+        batch.read(no_fd(), vec![0; 1], 0).unwrap();
+        let Err(Full(buf)) = batch.read(file.as_fd(), vec![1, 2], 0) else {
+            panic!("a fourth of three")
+        };
+        assert_eq!(buf, [1, 2]);
+        let Err(Full(bufs)) = batch.readv(file.as_fd(), vec![vec![3]], 0) else {
+            panic!("a fourth of three")
+        };
+        assert_eq!(bufs, [[3]]);
+    });
+    let Err(full) = queue.fsync(file.as_fd()) else { panic!("a fourth of three") };
+    assert!(full.to_string().contains("slots come back with completions"));
+    assert!(queue.poll(file.as_fd(), PollEvents::IN).is_err());
+    assert_eq!((queue.outstanding(), queue.free()), (3, 0));
+    let mut results = Vec::new();
+    queue.wait(2, LONG, |done| results.push(done.result)).unwrap();
+    results.sort();
+    assert_eq!(results, [Ok(1), Err(Errno::EBADF)]);
+    assert_eq!((queue.outstanding(), queue.free(), queue.capacity()), (1, 2, before));
+    queue.fsync(file.as_fd()).unwrap();
+}
+
+/// The kernel has more places than the queue uses, whatever came before: it never runs out of them.
+#[test]
+fn filled_again_and_again_without_eagain() {
+    let (_reader, writer) = pair();
+    for capacity in [1, 7, 64, 500] {
+        let mut queue = queue(capacity);
+        let mut random = Random(capacity.into());
+        for _ in 0..300 {
+            queue.batch(|batch| {
+                while batch.free() > 0 {
+                    batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+                }
+            });
+            let min = random.below(u64::from(capacity) + 1) as usize;
+            queue.wait(min, LONG, |done| assert!(done.result.is_ok(), "{done:?}")).unwrap();
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Waiting, panics and signals.
+
+use super::*;
+
+#[test]
+fn it_waits_for_no_more_than_can_come() {
+    let (reader, writer) = pair();
+    let mut queue = queue(4);
+    assert_eq!(queue.wait(1, None, |_| panic!("nothing was submitted")), Ok(0));
+    queue.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+    let mut count = 0;
+    assert_eq!(queue.wait(100, None, |_| count += 1), Ok(1));
+    assert_eq!(count, 1);
+    queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    let (start, time) = (Instant::now(), Duration::from_millis(30));
+    assert_eq!(queue.wait(1, Some(time), |_| ()), Ok(0));
+    assert!(start.elapsed() >= time);
+    queue.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+    assert_eq!(queue.wait(2, Some(time), |_| ()), Ok(1), "what there is");
+}
+
+#[test]
+fn a_panic_loses_nothing_but_what_it_was_given() {
+    panics(|| ());
+}
+
+/// A ring that cannot be read in user space: all the same by calls.
+#[test]
+fn without_the_ring_calls_serve() {
+    in_child(|| {
+        let before = rings();
+        let (_reader, writer) = pair();
+        let mut queue = queue(8);
+        let ring = *rings().iter().find(|ring| !before.contains(ring)).unwrap();
+        let damage = || {
+            let ring = std::ptr::with_exposed_provenance_mut::<aio_ring>(ring);
+            // SAFETY: the queue's ring, which lives. The kernel takes the head modulo `nr`: it
+            // stays where it was.
+            unsafe { (&raw mut (*ring).head).write_volatile((*ring).head + (*ring).nr) };
+        };
+        for min in [0, 8] {
+            queue.batch(|batch| {
+                while batch.free() > 0 {
+                    batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+                }
+            });
+            damage();
+            let mut count = 0;
+            assert_eq!(queue.wait(min, LONG, |_| count += 1), Ok(8));
+            assert_eq!(count, 8);
+        }
+        drop(queue);
+        true
+    });
+    in_child(|| {
+        let before = rings();
+        let ring = std::cell::Cell::new(None);
+        panics(|| {
+            let found = ring
+                .get()
+                .unwrap_or_else(|| *rings().iter().find(|ring| !before.contains(ring)).unwrap());
+            ring.set(Some(found));
+            let ring = std::ptr::with_exposed_provenance_mut::<aio_ring>(found);
+            // SAFETY: as above.
+            unsafe {
+                (&raw mut (*ring).head).write_volatile((*ring).head % (*ring).nr + (*ring).nr)
+            };
+        });
+        true
+    });
+}
+
+/// Where the completion rings of this process are mapped.
+fn rings() -> Vec<usize> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let rings = maps.lines().filter(|line| line.contains("[aio]"));
+    rings.map(|line| usize::from_str_radix(line.split_once('-').unwrap().0, 16).unwrap()).collect()
+}
+
+/// Every completion is given to a function that panics; `before` each is for the caller to make it
+/// harder. No hook is called, whose lock another thread may have held when this process was forked.
+fn panics(before: impl Fn()) {
+    if !catches("a panic of a completion's function") {
+        return;
+    }
+    let (_reader, writer) = pair();
+    let mut queue = queue(8);
+    queue.batch(|batch| {
+        for _ in 0..3 {
+            batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+            batch.poll(no_fd(), PollEvents::OUT).unwrap();
+        }
+    });
+    for left in (0..6).rev() {
+        before();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            queue.reap(|_| resume_unwind(Box::new("on purpose")))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(queue.outstanding(), left);
+    }
+    assert_eq!(queue.reap(|_| ()), 0);
+}
+
+#[test]
+fn a_panic_in_a_batch_submits_what_was_put_in() {
+    if !catches("a panic in a batch") {
+        return;
+    }
+    let (_reader, writer) = pair();
+    let mut queue = queue(4);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        queue.batch(|batch| {
+            batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+            panic!("on purpose");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert!(only(&mut queue).result.is_ok());
+}
+
+extern "C" fn nothing(_: i32) {}
+
+#[test]
+fn a_signal_ends_the_wait_and_loses_nothing() {
+    in_child(|| {
+        let (reader, mut writer) = pair();
+        let mut queue = queue(2);
+        let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        let every = libc::timeval { tv_sec: 0, tv_usec: 5000 };
+        // SAFETY: the handler does nothing; the timer's values are read in the call.
+        unsafe {
+            libc::signal(libc::SIGALRM, nothing as extern "C" fn(i32) as libc::sighandler_t);
+            let timer = libc::itimerval { it_interval: every, it_value: every };
+            libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
+        }
+        for _ in 0..10 {
+            assert_eq!(queue.wait(1, None, |_| ()), Err(Errno::EINTR));
+        }
+        queue.poll(no_fd(), PollEvents::IN).unwrap();
+        assert_eq!(queue.wait(2, None, |done| assert_eq!(done.result, Err(Errno::EBADF))), Ok(1));
+        writer.write_all(b"x").unwrap();
+        only(&mut queue).token == poll
+    });
+}

@@ -1,0 +1,270 @@
+//! `scope`: buffers that are borrowed, and nobody's but the kernel's until it has let go of them.
+
+use crate::common::{
+    AIO_CALLS, Random, aio_nr, catches, file, in_child, itself, pair, quota, refuse,
+};
+use aio_sys::{Borrowed, Errno, Full, PollEvents, RwFlags, Scope, scope};
+use std::fs::File;
+use std::num::NonZeroU32;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+const LONG: Option<Duration> = Some(Duration::from_secs(10));
+
+fn capacity(requests: u32) -> NonZeroU32 {
+    NonZeroU32::new(requests).unwrap()
+}
+
+#[test]
+fn it_reads_and_writes_what_is_borrowed() {
+    let file = file(100);
+    let (mut low, mut high, text) = ([0; 10], vec![0; 20], String::from("text"));
+    scope(capacity(4), |scope| {
+        let (first, second, write) = scope.batch(|batch| {
+            let first = batch.read(file.as_fd(), &mut low, 5).unwrap();
+            let second = batch.read(file.as_fd(), &mut high, 90).unwrap();
+            (
+                first,
+                second,
+                batch.write_with(file.as_fd(), text.as_bytes(), 50, RwFlags::DSYNC).unwrap(),
+            )
+        });
+        let mut count = 0;
+        while scope.outstanding() > 0 {
+            let more = scope.wait(1, LONG, |done| match (done.token, done.buf.unwrap()) {
+                (token, Borrowed::Exclusive(bytes)) if token == first => {
+                    assert_eq!((done.result, bytes.len()), (Ok(10), 10));
+                }
+                (token, bytes @ Borrowed::Exclusive(_)) => {
+                    assert_eq!((token, done.result, bytes.len()), (second, Ok(10), 20));
+                }
+                (token, Borrowed::Shared(bytes)) => {
+                    assert_eq!((token, done.result, bytes), (write, Ok(4), b"text".as_slice()));
+                }
+            });
+            count += more.unwrap();
+        }
+        assert_eq!(count, 3);
+        scope.fsync(file.as_fd()).unwrap();
+        scope
+            .wait(1, LONG, |done| assert_eq!((done.result, done.buf.is_none()), (Ok(0), true)))
+            .unwrap();
+    })
+    .unwrap();
+    assert_eq!(low.to_vec(), (5..15).collect::<Vec<u8>>());
+    assert_eq!(high[..10].to_vec(), (90..100).collect::<Vec<u8>>());
+    let mut written = [0; 4];
+    file.read_exact_at(&mut written, 50).unwrap();
+    assert_eq!(&written, b"text");
+}
+
+#[test]
+fn vectors_of_what_is_borrowed() {
+    let file = file(100);
+    let (mut low, mut high, mut other) = ([0; 10], vec![0; 20], [1; 3]);
+    let (one, two) = (b"one".as_slice(), String::from("two"));
+    scope(capacity(3), |scope| {
+        let (read, write) = scope.batch(|batch| {
+            let read = batch.readv(file.as_fd(), vec![&mut low, &mut [], &mut high], 5).unwrap();
+            let write = batch
+                .writev_with(file.as_fd(), vec![one, two.as_bytes()], 60, RwFlags::DSYNC)
+                .unwrap();
+            batch.readv(file.as_fd(), Vec::new(), 0).unwrap();
+            let Err(Full(back)) = batch.readv(file.as_fd(), vec![&mut other], 0) else {
+                panic!("three of two")
+            };
+            assert_eq!(back, [[1; 3]]);
+            let Err(Full(back)) = batch.writev(file.as_fd(), vec![one], 0) else {
+                panic!("three of two")
+            };
+            assert_eq!(back, [one]);
+            (read, write)
+        });
+        let mut seen = 0;
+        while scope.outstanding() > 0 {
+            let more = scope.wait(1, LONG, |done| {
+                assert!(done.buf.is_none());
+                let lengths: Vec<usize> = done.bufs.iter().map(|buf| buf.len()).collect();
+                let exclusive = done.bufs.into_iter().filter_map(Borrowed::exclusive).count();
+                match done.token {
+                    token if token == read => {
+                        assert_eq!((done.result, lengths, exclusive), (Ok(30), vec![10, 0, 20], 3));
+                    }
+                    token if token == write => {
+                        assert_eq!((done.result, lengths, exclusive), (Ok(6), vec![3, 3], 0));
+                    }
+                    _ => assert_eq!((done.result, lengths.len()), (Ok(0), 0)),
+                }
+            });
+            seen += more.unwrap();
+        }
+        assert_eq!(seen, 3);
+    })
+    .unwrap();
+    assert_eq!([&low[..], &high].concat(), (5..35).collect::<Vec<u8>>());
+    let mut written = [0; 6];
+    file.read_exact_at(&mut written, 60).unwrap();
+    assert_eq!((&written, other), (b"onetwo", [1; 3]));
+}
+
+/// What a completion gives back can be lent again, and is the owner's after the scope.
+#[test]
+fn a_buffer_goes_round() {
+    let file = file(100);
+    let mut buf = [0; 4];
+    let mut sum = 0;
+    scope(capacity(1), |scope| {
+        let mut lent = Some(buf.as_mut_slice());
+        for offset in 0..20 {
+            scope.read(file.as_fd(), lent.take().unwrap(), offset).unwrap();
+            scope.wait(1, LONG, |done| lent = done.buf.and_then(Borrowed::exclusive)).unwrap();
+            sum += u32::from(lent.as_ref().unwrap()[0]);
+        }
+        let Err(Full(_)) = scope.poll(file.as_fd(), PollEvents::OUT).and_then(|_| {
+            let lent = lent.take().unwrap();
+            scope.read(file.as_fd(), lent, 0).map(drop).map_err(|Full(back)| {
+                assert_eq!(back, [19, 20, 21, 22]);
+                Full(())
+            })
+        }) else {
+            panic!("two of one")
+        };
+    })
+    .unwrap();
+    assert_eq!((sum, buf), ((0..20).sum(), [19, 20, 21, 22]));
+}
+
+/// Reads past the page cache are in flight when the function returns, or panics.
+#[test]
+fn the_end_waits_for_what_is_in_flight() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    std::fs::write(&path, vec![7; 1 << 20]).unwrap();
+    let direct = File::options().read(true).custom_flags(libc::O_DIRECT).open(&path);
+    let file = direct.unwrap_or_else(|_| {
+        aio_tests::skip(
+            "reads in flight at the end of a scope",
+            "the file system takes no O_DIRECT",
+        );
+        File::open(&path).unwrap()
+    });
+    let (never, _quiet) = pair();
+    for panics in [false, true] {
+        if panics && !catches("a panic in a scope") {
+            return;
+        }
+        let mut buf = aio_sys::AlignedBuf::new(1 << 20, 4096).unwrap();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            scope(capacity(300), |scope| {
+                scope.batch(|batch| {
+                    batch.poll(never.as_fd(), PollEvents::IN).unwrap();
+                    for (part, bytes) in buf.chunks_exact_mut(4096).enumerate() {
+                        batch.read(file.as_fd(), bytes, (part * 4096) as u64).unwrap();
+                    }
+                });
+                assert!(!panics, "on purpose");
+            })
+        }));
+        assert_eq!(ended.is_err(), panics);
+        assert!(buf.iter().all(|&byte| byte == 7));
+    }
+}
+
+#[test]
+fn two_scopes_may_change_places() {
+    let file = file(100);
+    let (mut one, mut two) = ([0; 10], [0; 10]);
+    let _quota = quota();
+    let limit = aio_nr() + 4000;
+    fn swapped<'env>(a: &mut Scope<'env>, b: &mut Scope<'env>) {
+        std::mem::swap(a, b);
+    }
+    scope(capacity(3000), |outer| {
+        outer.read(file.as_fd(), &mut one, 0).unwrap();
+        scope(capacity(3000), |inner| {
+            inner.read(file.as_fd(), &mut two, 50).unwrap();
+            swapped(outer, inner);
+        })
+        .unwrap();
+        outer.wait(1, LONG, |done| assert_eq!(done.buf.unwrap()[0], 50)).unwrap();
+    })
+    .unwrap();
+    assert_eq!((one[9], two[9]), (9, 59));
+    assert!(aio_nr() < limit, "both are gone");
+}
+
+#[test]
+fn a_child_leaves_it_without_touching_anything() {
+    let file = file(10);
+    let mut buf = [0; 4];
+    scope(capacity(2), |scope| {
+        scope.read(file.as_fd(), &mut buf, 2).unwrap();
+        in_child(|| scope.reap(|_| ()) == 0 && scope.wait(1, LONG, |_| ()) == Err(Errno::EINVAL));
+        assert_eq!(scope.reap(|done| assert_eq!(done.result, Ok(4))), 1);
+    })
+    .unwrap();
+    assert_eq!(buf, [2, 3, 4, 5]);
+}
+
+/// The buffer would be its owner's again, and the kernel might write to it.
+#[test]
+fn under_a_filter_it_aborts_rather_than_return() {
+    let output = itself(module_path!(), "aborts").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("aio-sys: io_destroy fails (EPERM"), "{said}");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(libc::SIGABRT));
+}
+
+#[test]
+#[ignore = "a part of under_a_filter_it_aborts_rather_than_return"]
+fn aborts() {
+    let (never, _quiet) = pair();
+    let _ = scope(capacity(1), |scope| {
+        scope.poll(never.as_fd(), PollEvents::IN).unwrap();
+        assert!(refuse(AIO_CALLS, libc::EPERM));
+    });
+}
+
+/// Random reads and writes, on halves that are split anew each time, left in flight or waited for.
+#[test]
+fn anything_at_any_time() {
+    if !catches("scopes that end at random") {
+        return;
+    }
+    let file = file(4096);
+    let expected: Vec<u8> = (0..4096).map(|i| i as u8).collect();
+    for seed in 1..=30 {
+        let mut random = Random(seed);
+        let mut buf = vec![0; 4096];
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            scope(capacity(64), |scope| {
+                let (mut rest, mut at) = (buf.as_mut_slice(), 0);
+                while !rest.is_empty() && scope.free() > 0 {
+                    let (piece, other) =
+                        rest.split_at_mut(1 + random.below(rest.len() as u64) as usize);
+                    let len = piece.len() as u64;
+                    match random.below(2) {
+                        0 => scope.read(file.as_fd(), piece, at).unwrap(),
+                        _ => {
+                            let (left, right) = piece.split_at_mut(random.below(len) as usize);
+                            scope
+                                .batch(|batch| batch.readv(file.as_fd(), vec![left, right], at))
+                                .unwrap()
+                        }
+                    };
+                    (rest, at) = (other, at + len);
+                    if random.below(3) == 0 {
+                        scope.reap(|done| assert!(done.result.is_ok()));
+                    }
+                }
+                assert!(random.below(3) > 0, "on purpose");
+                at as usize
+            })
+        }));
+        if let Ok(Ok(read)) = result {
+            assert_eq!(buf[..read], expected[..read]);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The example programs of aio-sys, as their users meet them.
+
+mod aiobench;
+mod aiocp;
+mod example;
+mod ranges;
+mod wal;

@@ -1,0 +1,297 @@
+//! The example `wal`, as its users meet it: what it has acknowledged is there, whatever happens to
+//! it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use tempfile::TempDir;
+
+fn wal(verb: &str, log: &Path) -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(|| crate::example::example("wal")));
+    command.arg(verb).arg(log).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// Appends lines, and returns what was acknowledged.
+fn append(log: &Path, lines: &str) -> String {
+    let mut child = wal("append", log).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The records, without their numbers.
+fn dump(log: &Path) -> Vec<String> {
+    let output = wal("dump", log).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| line.split_once('\t').expect("number, tab, record").1.to_owned())
+        .collect()
+}
+
+#[test]
+fn what_was_appended_is_acknowledged_and_there() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    assert_eq!(append(&log, "one\ntwo\n"), "1\n2\n");
+    append(&log, "\nfour\n");
+    assert_eq!(dump(&log), ["one", "two", "", "four"]);
+}
+
+#[test]
+fn a_torn_record_ends_the_log() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    append(&log, "one\ntwo\nthree\n");
+    let bytes = fs::read(&log).unwrap();
+    let end = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    OpenOptions::new().write(true).open(&log).unwrap().set_len(end as u64).unwrap();
+    assert_eq!(dump(&log), ["one", "two"]);
+    let mut damaged = bytes.clone();
+    let two = bytes.windows(3).position(|word| word == b"two").unwrap();
+    damaged[two] ^= 1;
+    fs::write(&log, damaged).unwrap();
+    assert_eq!(dump(&log), ["one"]);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let folder = TempDir::new().unwrap();
+    for round in 0..8 {
+        let log = folder.path().join(format!("log{round}"));
+        let mut child = wal("append", &log).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = thread::spawn(move || {
+            for number in 1.. {
+                if writeln!(stdin, "record {number}").is_err() {
+                    break;
+                }
+            }
+        });
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut acknowledged = 0;
+        for line in stdout.lines() {
+            let Ok(line) = line else { break };
+            acknowledged += 1;
+            assert_eq!(line, acknowledged.to_string(), "acknowledged in order");
+            if acknowledged == 100 * (round + 1) {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        writer.join().unwrap();
+        let records = dump(&log);
+        assert!(
+            records.len() >= acknowledged,
+            "{acknowledged} were acknowledged, {} are there",
+            records.len()
+        );
+        assert!(
+            records.iter().zip(1..).all(|(record, number)| *record == format!("record {number}"))
+        );
+    }
+}
+
+/// A log that is in the hands of one append is refused to another, and can be read.
+#[test]
+fn one_append_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    let mut first = wal("append", &log).spawn().unwrap();
+    let mut stdin = first.stdin.take().unwrap();
+    writeln!(stdin, "mine").unwrap();
+    let mut acknowledged = String::new();
+    BufReader::new(first.stdout.take().unwrap()).read_line(&mut acknowledged).unwrap();
+    assert_eq!(acknowledged, "1\n");
+    let other = wal("append", &log).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(other.stderr).unwrap();
+    assert_eq!(
+        (other.status.code(), said),
+        (Some(1), format!("wal: {log:?} is in use by another append\n"))
+    );
+    assert_eq!(dump(&log), ["mine"]);
+    drop(stdin);
+    assert!(first.wait().unwrap().success());
+    assert_eq!(append(&log, "yours\n"), "2\n");
+}
+
+/// What a power cut leaves of a log that was being made is an empty log; anything else that is no
+/// log stays as it is.
+#[test]
+fn a_power_cut_while_the_log_is_made() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    append(&log, "one\n");
+    let first = fs::read(&log).unwrap()[..4096].to_vec();
+    let torn = |from: usize, to: usize| {
+        [vec![0; from], first[from..to].to_vec(), vec![0; 4096 - to]].concat()
+    };
+    for begun in
+        [vec![], first[..7].to_vec(), vec![0; 4096], vec![0; 100], torn(0, 9), torn(9, 4096)]
+    {
+        fs::write(&log, &begun).unwrap();
+        assert!(dump(&log).is_empty());
+        assert_eq!(append(&log, "one\n"), "1\n");
+        assert_eq!(dump(&log), ["one"]);
+    }
+    for foreign in [vec![0; 4097], b"text".to_vec(), [&first[..], b"x"].concat()[1..].to_vec()] {
+        fs::write(&log, &foreign).unwrap();
+        for verb in ["append", "dump"] {
+            let refused = wal(verb, &log).stderr(Stdio::piped()).output().unwrap();
+            let said = String::from_utf8(refused.stderr).unwrap();
+            assert_eq!(refused.status.code(), Some(1));
+            assert_eq!(said, format!("wal: {log:?} is not a log: it does not begin like one\n"));
+        }
+        assert!(fs::read(&log).unwrap() == foreign);
+    }
+}
+
+/// Appends a line; nothing, if there is no strace or it may not trace.
+fn append_under_strace(options: &[&str], log: &Path) -> Option<Output> {
+    if !Command::new("strace")
+        .args(["-qq", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        return None;
+    }
+    let program = wal("append", log);
+    let mut strace = Command::new("strace");
+    strace.args(options).arg(program.get_program()).args(program.get_args());
+    let mut child =
+        strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It does not read it when it has failed.
+    let _ = child.stdin.take().unwrap().write_all(b"one\n");
+    Some(child.wait_with_output().unwrap())
+}
+
+/// The name of a new log is on disk before anything in it is acknowledged.
+#[test]
+fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
+    let folder = TempDir::new().unwrap();
+    let (log, trace) = (folder.path().join("log"), folder.path().join("trace"));
+    append(&log, "");
+    fs::remove_file(&log).unwrap();
+    let appended = append_under_strace(
+        &["-y", "-e", "trace=fsync,write", "-o", trace.to_str().unwrap()],
+        &log,
+    );
+    let Some(appended) = appended else {
+        return aio_tests::skip("fsync of the log's folder", "strace cannot trace here");
+    };
+    assert!(appended.status.success());
+    let trace = fs::read_to_string(&trace).unwrap();
+    let line = |what: &str| {
+        trace
+            .lines()
+            .position(|line| line.contains(what))
+            .unwrap_or_else(|| panic!("{what}: {trace}"))
+    };
+    let folder = folder.path().canonicalize().unwrap();
+    let (made, named) = (line("fsync("), line(&format!("<{}>) ", folder.display())));
+    let acknowledged = line("\"1\\n\"");
+    assert!(made < named && named < acknowledged, "{trace}");
+}
+
+/// An append that could not sync the folder leaves that to the next one, which finds a log that is
+/// whole.
+#[test]
+fn a_folder_that_was_not_synced_is_synced_by_the_next_append() {
+    let folder = TempDir::new().unwrap();
+    let (link, elsewhere) = (folder.path().join("link"), TempDir::new().unwrap());
+    let folder_of_log = elsewhere.path().canonicalize().unwrap();
+    let (log, trace) = (folder_of_log.join("log"), folder.path().join("trace"));
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    let options = ["-qq", "-o", trace.to_str().unwrap(), "-P", folder_of_log.to_str().unwrap()];
+    for path in [&log, &log, &link] {
+        let options = [&options[..], &["-e", "inject=fsync:error=EIO"]].concat();
+        let Some(failed) = append_under_strace(&options, path) else {
+            return aio_tests::skip(
+                "a failed fsync of the log's folder",
+                "strace cannot trace here",
+            );
+        };
+        let said = String::from_utf8(failed.stderr).unwrap();
+        let sentence = format!("wal: cannot sync the folder of {path:?}: EIO (I/O error)\n");
+        assert_eq!((failed.status.code(), said, failed.stdout), (Some(1), sentence, vec![]));
+        assert!(dump(&log).is_empty());
+    }
+    assert_eq!(append(&log, "one\n"), "1\n");
+}
+
+/// Runs a test with a small file system of its own in a folder: `mount` is given that, and mounts
+/// something.
+fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
+    let folder = TempDir::new().unwrap();
+    let image = folder.path().join("image");
+    let (mounted, root) = (folder.path().join("small"), fs::metadata("/proc/self").unwrap());
+    fs::create_dir(&mounted).unwrap();
+    if std::os::unix::fs::MetadataExt::uid(&root) != 0 {
+        return aio_tests::skip(what, "only root can mount a small file system");
+    }
+    let script = |script: &str| {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-ec", script, "sh"])
+            .args([&image, &mounted])
+            .stderr(Stdio::null())
+            .stdout(Stdio::null());
+        shell.status().unwrap().success()
+    };
+    if !script(mount) {
+        return aio_tests::skip(what, "no such file system can be mounted here");
+    }
+    let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&mounted)));
+    assert!(script("umount \"$2\""));
+    if let Err(panic) = passed {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// The disk is full, before a write or in the middle of one that ends short: it says so, and what
+/// it has acknowledged is there.
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let lines: String =
+        (1..=4000).map(|number| format!("{number} {}\n", "x".repeat(1000))).collect();
+    let full = |folder: &Path| {
+        let log = folder.join("log");
+        let mut child = wal("append", &log).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let (lines, output) =
+            (lines.clone(), thread::spawn(move || child.wait_with_output().unwrap()));
+        // It does not read on when it has failed.
+        let _ = stdin.write_all(lines.as_bytes());
+        drop(stdin);
+        let output = output.join().unwrap();
+        let (said, acknowledged) = (
+            String::from_utf8(output.stderr).unwrap(),
+            output.stdout.split(|&b| b == b'\n').count() - 1,
+        );
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(acknowledged > 0 && said.contains("ENOSPC"), "{said}");
+        assert!(
+            said.ends_with(&format!("; records up to number {acknowledged} are durable\n")),
+            "{said}"
+        );
+        let records = dump(&log);
+        assert!(records.len() >= acknowledged && records.len() < 4000);
+        assert!(
+            records
+                .iter()
+                .zip(1..)
+                .all(|(record, number)| record.starts_with(&format!("{number} ")))
+        );
+    };
+    in_a_small_file_system("a log on a full tmpfs", "mount -t tmpfs -o size=2m none \"$2\"", full);
+    // It cannot set space aside, so each write has to find its own.
+    let ext2 = "truncate -s 3M \"$1\"; mkfs.ext2 -q -b 1024 \"$1\"; mount -o loop \"$1\" \"$2\"";
+    in_a_small_file_system("a log on a full ext2", ext2, full);
+}
