@@ -195,7 +195,7 @@ fn gotcha_06_numbers_are_unique_only_within_an_abi() {
     for abi in &tables.abis {
         let table = tables.table(&abi.table).unwrap();
         let calls: Vec<_> =
-            abi.calls(&table).into_iter().filter(|call| call.tag.is_some()).collect();
+            abi.calls(table).into_iter().filter(|call| call.tag.is_some()).collect();
         let numbers: BTreeSet<u32> = calls.iter().map(|call| call.number).collect();
         let names: BTreeSet<&str> = calls.iter().map(|call| call.name).collect();
         assert_eq!((numbers.len(), names.len()), (calls.len(), calls.len()), "{}", abi.name);
@@ -351,7 +351,7 @@ fn gotcha_10_order_is_per_abi() {
     for abi in &tables.abis {
         let table = tables.table(&abi.table).unwrap();
         let rows: Vec<u32> = abi
-            .calls(&table)
+            .calls(table)
             .iter()
             .filter(|call| call.tag.is_some())
             .map(|call| call.number)

@@ -51,11 +51,7 @@ fn no_abi_is_left_between_variants() {
             if variants
                 .any(|variant| variant.abis.as_ref().is_some_and(|abis| abis.contains(&abi.name)))
             {
-                assert!(
-                    lower::prototype(&prototypes, abi, entry).is_some(),
-                    "{} {entry}",
-                    abi.name
-                );
+                assert!(lower::prototype(prototypes, abi, entry).is_some(), "{} {entry}", abi.name);
             }
         }
     }
@@ -75,7 +71,7 @@ fn absent_calls_have_prototypes() {
     let prototypes = tables.prototypes().unwrap();
     for absent in tables.absent().unwrap() {
         for abi in &absent.abis {
-            let found = lower::prototype(&prototypes, tables.abi(abi).unwrap(), &absent.entry);
+            let found = lower::prototype(prototypes, tables.abi(abi).unwrap(), &absent.entry);
             assert!(found.is_some(), "{abi} {}", absent.entry);
         }
     }
@@ -88,7 +84,7 @@ fn variants_are_the_architecture_s() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     let of =
-        |abi: &str, entry: &str| arguments(&prototypes, tables.abi(abi).unwrap(), entry).join(" ");
+        |abi: &str, entry: &str| arguments(prototypes, tables.abi(abi).unwrap(), entry).join(" ");
     for (abis, order) in [
         (
             &["x86_64", "loongarch64", "sh", "csky", "hexagon"][..],
@@ -196,17 +192,17 @@ fn entry_points_of_the_old_convention() {
     let prototypes = tables.prototypes().unwrap();
     let [arm, oabi] = ["arm", "arm-oabi"].map(|name| tables.abi(name).unwrap());
     let table = tables.table("arm").unwrap();
-    let calls = oabi.calls(&table);
+    let calls = oabi.calls(table);
     let own: Vec<&str> = calls.iter().filter_map(|call| call.compat).collect();
     assert_eq!(own.len(), 19);
     for entry in own {
         let prototype =
-            lower::prototype(&prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
+            lower::prototype(prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
         let sources = ["arch/arm/kernel/sys_oabi-compat.c", "arch/arm/kernel/entry-common.S"];
         assert!(sources.contains(&prototype.source.as_str()), "{entry}");
         assert!(prototype.abis.as_ref().is_none_or(|abis| !abis.contains(&arm.name)), "{entry}");
     }
-    let of = |entry: &str| arguments(&prototypes, oabi, entry).join(" ");
+    let of = |entry: &str| arguments(prototypes, oabi, entry).join(" ");
     assert_eq!(of("sys_oabi_pread64"), "fd buf count pos");
     assert_eq!(of("sys_oabi_semop"), "semid tsops nsops");
 }
@@ -370,10 +366,10 @@ fn registers_are_laid_out_as_the_abi_wants() {
             for abi in abis.split(' ') {
                 let abi = tables.abi(abi).unwrap();
                 let table = tables.table(&abi.table).unwrap();
-                let calls = abi.calls(&table);
+                let calls = abi.calls(table);
                 let call = calls.iter().find(|call| call.name == *name);
                 let call = call.unwrap_or_else(|| panic!("{} has no {name}", abi.name));
-                let registers = lower::registers(&prototypes, abi, call).unwrap_or_default();
+                let registers = lower::registers(prototypes, abi, call).unwrap_or_default();
                 assert_eq!(registers.join(", "), *expected, "{} {name}", abi.name);
             }
         }
@@ -421,13 +417,13 @@ fn halves_that_the_kernel_joins_are_in_memory_order() {
     {
         let abi = tables.abi(abi).unwrap();
         let table = tables.table(&abi.table).unwrap();
-        for call in abi.calls(&table) {
+        for call in abi.calls(table) {
             let (Some(entry), Some(registers)) =
-                (call.entry, lower::registers(&prototypes, abi, &call))
+                (call.entry, lower::registers(prototypes, abi, &call))
             else {
                 continue;
             };
-            let Some(own) = lower::prototype(&prototypes, abi, entry)
+            let Some(own) = lower::prototype(prototypes, abi, entry)
                 .filter(|own| own.args.len() == registers.len())
             else {
                 continue;

@@ -142,7 +142,7 @@ fn trap_4_headers_add_names_and_bases() {
     );
     for abi in &tables.abis {
         let table = tables.table(&abi.table).unwrap();
-        assert!(abi.calls(&table).iter().all(|call| call.number >= abi.base), "{}", abi.name);
+        assert!(abi.calls(table).iter().all(|call| call.number >= abi.base), "{}", abi.name);
     }
     assert!(!calls(&tables, "xtensa").iter().any(|call| call.name.contains("XTENSA")));
 }
@@ -222,16 +222,16 @@ fn trap_7_io_getevents_is_two_calls() {
     }
     let prototypes = tables.prototypes().unwrap();
     let only_if = |condition: &str| vec![Some(condition.to_owned())];
-    assert_eq!(conditions(&prototypes, "sys_io_getevents"), only_if("CONFIG_AIO && CONFIG_64BIT"));
+    assert_eq!(conditions(prototypes, "sys_io_getevents"), only_if("CONFIG_AIO && CONFIG_64BIT"));
     assert_eq!(
-        conditions(&prototypes, "sys_io_getevents_time32"),
+        conditions(prototypes, "sys_io_getevents_time32"),
         only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME")
     );
     assert_eq!(
-        conditions(&prototypes, "sys_io_pgetevents_time32"),
+        conditions(prototypes, "sys_io_pgetevents_time32"),
         only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME && !CONFIG_64BIT")
     );
-    assert_eq!(conditions(&prototypes, "sys_io_pgetevents"), only_if("CONFIG_AIO"));
+    assert_eq!(conditions(prototypes, "sys_io_pgetevents"), only_if("CONFIG_AIO"));
     let absent = tables.absent().unwrap();
     let getevents = absent.iter().find(|absent| absent.name == "io_getevents").unwrap();
     assert_eq!((getevents.instead.as_str(), getevents.abis.len()), ("`io_pgetevents_time64`", 2));

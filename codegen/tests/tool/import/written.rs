@@ -93,7 +93,7 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     let prototypes = tables.prototypes().unwrap();
     let order = |abi: &str| {
         let found =
-            aio_codegen::lower::prototype(&prototypes, tables.abi(abi).unwrap(), "sys_clone3")
+            aio_codegen::lower::prototype(prototypes, tables.abi(abi).unwrap(), "sys_clone3")
                 .unwrap();
         assert_eq!(
             found.optional.as_deref().map(|when| when.split(' ').next().unwrap()),
