@@ -33,12 +33,12 @@ fn texts(
     let tables = aio_codegen::Tables::embedded()?;
     let target = match tables.abi_for_target(arch, pointer_width).filter(|abi| abi.stub().is_some())
     {
-        Some(abi) => aio_codegen::emit::target(&tables, abi)?,
+        Some(abi) => aio_codegen::emit::target(&aio_codegen::lower::target(&tables, abi)?),
         None => aio_codegen::emit::refusal(&tables),
     };
     Ok(vec![
         ("target.rs", target),
         #[cfg(feature = "all-abis")]
-        ("abis.rs", aio_codegen::emit::abis(&tables)?),
+        ("abis.rs", aio_codegen::emit::abis(&aio_codegen::lower::lookup(&tables)?)),
     ])
 }

@@ -1,4 +1,10 @@
-# Shared by the scripts beside it: messages, the cache, and packages of Debian suites other than the machine's own.
+# shellcheck shell=bash
+# Shared by the scripts in the directories beside it: messages, the cache, compilers, and packages
+# of Debian suites other than the machine's own.
+
+# The root of the repository, whatever the working directory is.
+# shellcheck disable=SC2034 # the scripts use it
+repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
@@ -15,10 +21,12 @@ need() {
   [ ${#missing[@]} -eq 0 ] && return 0
   command -v apt-get >/dev/null || die "needs ${missing[*]}, and this machine has no apt-get"
   say "installing ${missing[*]}"
-  [ -n "$(ls /var/lib/apt/lists/*_Packages* 2>/dev/null)" ] || as_root apt-get -qq update >&2
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null ||
-    { as_root apt-get -qq update >&2 &&
-      as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null; }
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || as_root apt-get -qq update >&2
+  apt_install "${missing[@]}" || { as_root apt-get -qq update >&2 && apt_install "${missing[@]}"; }
+}
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq install -y --no-install-recommends "$@" >/dev/null
 }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
@@ -28,7 +36,8 @@ mirror() {
     grep -E '/debian/?$' | head -n 1 || true
 }
 
-# apt-get for SUITE and ARCH with lists of its own, so that the system's are not touched: suite_apt SUITE ARCH ARGS…
+# apt-get for SUITE and ARCH with lists of its own, so that the system's are not touched:
+# suite_apt SUITE ARCH ARGS…
 suite_apt() { with_suite "$1" "$2" apt-get -qq "${@:3}"; }
 
 # A command of apt with these lists: with_suite SUITE ARCH COMMAND ARGS…
@@ -39,8 +48,9 @@ with_suite() {
   if [ ! -f "$dir/sources.sources" ]; then
     local uri; uri=$(mirror)
     [ -n "$uri" ] || die "no Debian mirror in this machine's apt sources"
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
-      "$uri" "$suite" >"$dir/sources.sources"
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
+      "$uri" "$suite" "$keyring" >"$dir/sources.sources"
   fi
   "$command" -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
     -o Dir::Etc::sourcelist="$dir/sources.sources" -o Dir::Etc::sourceparts=/dev/null \
@@ -48,7 +58,8 @@ with_suite() {
     -o Dir::State::status=/dev/null "$@"
 }
 
-# "PACKAGE VERSION" of the newest package of SUITE that matches a shell pattern: suite_newest SUITE ARCH PATTERN
+# "PACKAGE VERSION" of the newest package of SUITE that matches a shell pattern:
+# suite_newest SUITE ARCH PATTERN
 suite_newest() {
   local suite=$1 arch=$2 pattern=$3 dir
   dir=$(cache_dir)/apt/$suite-$arch
@@ -56,8 +67,9 @@ suite_newest() {
   if [ -z "$(find "$dir/.updated" -mmin -1440 2>/dev/null)" ]; then
     again suite_apt "$suite" "$arch" update >&2 && touch "$dir/.updated"
   fi
-  local lists; lists=$(suite_apt "$suite" "$arch" indextargets --format '$(FILENAME)' 'Created-By: Packages')
-  local found
+  local lists found
+  lists=$(suite_apt "$suite" "$arch" indextargets --format '$(FILENAME)' 'Created-By: Packages')
+  # shellcheck disable=SC2254 # it is to match as a pattern
   found=$(for f in $lists; do /usr/lib/apt/apt-helper cat-file "$f"; done |
     awk '/^Package: /{p=$2} /^Version: /{print p, $2}' |
     while read -r p v; do case $p in $pattern) printf '%s %s\n' "$p" "$v" ;; esac; done |
@@ -66,7 +78,8 @@ suite_newest() {
   printf '%s\n' "$found"
 }
 
-# A mirror in the middle of its own update, or another script at the same lists, is no reason to give up.
+# A mirror in the middle of its own update, or another script at the same lists, is no reason to
+# give up.
 again() { "$@" || { sleep 5 && "$@"; } || { sleep 20 && "$@"; }; }
 
 # A package and all that it needs to run: suite_closure SUITE ARCH PACKAGE
@@ -87,19 +100,73 @@ suite_unpack() {
   rm -rf "$work"
 }
 
-# The path of a command that runs an unpacked program with the libraries beside it, a newer C library and its own dynamic
-# linker among them: with_own_libraries FOLDER PROGRAM [ARGUMENT…], where PROGRAM is bin/NAME or another path in there
+# The path of a command that runs an unpacked program with the libraries beside it, a newer C
+# library and its own dynamic linker among them: with_own_libraries FOLDER PROGRAM [ARGUMENT…],
+# where PROGRAM is bin/NAME or another path in there
 with_own_libraries() {
-  local folder=$1 program=$2 lib=$1/lib/x86_64-linux-gnu command=$1/with-own-libraries/${2##*/}; shift 2
+  local folder=$1 program=$2 lib=$1/lib/x86_64-linux-gnu command=$1/with-own-libraries/${2##*/}
+  shift 2
   [ -x "$command" ] || {
     mkdir -p "${command%/*}"
-    printf '#!/bin/sh\nexec %s --library-path %s %s%s "$@"\n' "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/$program" \
-      "${*:+ $*}" >"$command.$$"
+    printf '#!/bin/sh\nexec %s --library-path %s %s%s "$@"\n' \
+      "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/$program" "${*:+ $*}" >"$command.$$"
     chmod +x "$command.$$"
     mv "$command.$$" "$command"
   }
   printf '%s\n' "$command"
 }
 
-# The newest clang here, of those that know LoongArch as the newest Debian has it; nothing if there is none.
-newest_clang() { compgen -c clang- | sed -nE 's/^clang-([0-9]+)$/\1/p' | sort -n | awk '$1 >= 19 {newest = "clang-" $1} END {print newest}'; }
+# The newest clang here, of those that know LoongArch as the newest Debian has it; nothing if there
+# is none.
+newest_clang() {
+  compgen -c clang- | sed -nE 's/^clang-([0-9]+)$/\1/p' | sort -n |
+    awk '$1 >= 19 {newest = "clang-" $1} END {print newest}'
+}
+
+# Build into a directory of NAME below the target directory: other flags or another compiler would
+# have everything rebuilt, here and by the next script: own_target NAME
+own_target() {
+  CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-$repository/target}")/$1
+  export CARGO_TARGET_DIR
+}
+
+# Whether the compiler in use has the standard library of a target: has_target TARGET
+has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$1" ]; }
+
+# The compiler of the minimum version from here on, with the library of each ARCH:
+# use_debian_rust [ARCH…]
+use_debian_rust() {
+  local root; root=$("$repository/ci/fetch/debian-rust" "$@") || return
+  export PATH=$root/bin:$PATH RUSTC=$root/bin/rustc RUSTDOC=$root/bin/rustdoc
+}
+
+# What links 32-bit programs on x86_64.
+need_i686_linker() {
+  need libc6-dev-i386 "lib32gcc-$(gcc -dumpversion | cut -d. -f1)-dev"
+  export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=gcc
+}
+
+# The tool. One build serves all scripts: that of `cargo codegen`.
+build_codegen() { cargo build -q --release -p aio-codegen --features cli; }
+codegen() { "${CARGO_TARGET_DIR:-$repository/target}/release/aio-codegen" "$@"; }
+
+# The names of the ABIs in tables/abis.toml.
+abi_names() {
+  awk '$1 == "name" { name = $3 } $1 == "pairs" { gsub(/"/, "", name); print name }' \
+    "$repository/tables/abis.toml"
+}
+
+# A program outside the workspace: crate FOLDER DEPENDENCIES MAIN, where DEPENDENCIES are lines of
+# the manifest and MAIN is the body of `main`. What it needs on this machine is fetched.
+crate() {
+  mkdir -p "$1/src"
+  printf 'fn main() { %s }\n' "$3" >"$1/src/main.rs"
+  {
+    printf '[package]\nname = "%s"\nversion = "0.0.0"\nedition = "2024"\n' "${1##*/}"
+    printf '[dependencies]\n%s\n[workspace]\n' "$2"
+  } >"$1/Cargo.toml"
+  cargo fetch -q --manifest-path "$1/Cargo.toml" --target "$(rustc -vV | sed -n 's/^host: //p')"
+}
+
+# The median of the numbers on standard input, one a line.
+median() { sort -n | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'; }

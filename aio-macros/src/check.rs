@@ -26,7 +26,8 @@ pub(crate) fn function(function: &Function) -> Vec<Error> {
             );
         } else if qualifier == "unsafe" && !has_safety_section(function) {
             let message = format!(
-                "the docs of `{name}` do not say what its callers must uphold: add a section `# Safety`"
+                "the docs of `{name}` do not say what its callers must uphold: add a section \
+                 `# Safety`"
             );
             mistake(qualifier.span(), &message);
         }
@@ -36,7 +37,8 @@ pub(crate) fn function(function: &Function) -> Vec<Error> {
     }
     if function.output.is_empty() {
         let message = format!(
-            "`{name}` needs a return type: write `-> Result<usize, Errno>`, or another type that implements `aio_sys::Ret`"
+            "`{name}` needs a return type: write `-> Result<usize, Errno>`, or another type that \
+             implements `aio_sys::Ret`"
         );
         mistake(function.parens.span.close(), &message);
     }
@@ -69,7 +71,8 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
     match &call.reason {
         Some(reason) if function.is_unsafe() => mistake(
             reason.key.span(),
-            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under `# Safety` in the docs",
+            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under \
+             `# Safety` in the docs",
         ),
         Some(reason) if reason.text.value().trim().is_empty() => {
             mistake(
@@ -79,7 +82,8 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
         }
         None if !function.is_unsafe() => {
             let message = format!(
-                "`{name}` may be called from safe code: say why with `safe = \"...\"`, or make it an `unsafe fn`"
+                "`{name}` may be called from safe code: say why with `safe = \"...\"`, or make it \
+                 an `unsafe fn`"
             );
             mistake(name.span(), &message);
         }

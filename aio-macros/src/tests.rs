@@ -85,7 +85,8 @@ fn one_argument() {
 #[test]
 fn everything_passes_through() {
     expands(
-        "r#break(x.cast::<A, B>(), y as *const T<A, B>, <T as U<A, B>>::f(n < N), a << b, -> ,), safe = \"\n one,\n two\n\",",
+        "r#break(x.cast::<A, B>(), y as *const T<A, B>, <T as U<A, B>>::f(n < N), a << b, -> ,), \
+         safe = \"\n one,\n two\n\",",
         r#"
         #[cfg(unix)]
         /// Text.
@@ -126,7 +127,9 @@ fn everything_passes_through() {
                 ::aio_sys::Arg::arg(a << b),
                 ::aio_sys::Arg::arg(->),
             ) {
-                (a0, a1, a2, a3, a4,) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::r#break(a0, a1, a2, a3, a4) }),
+                (a0, a1, a2, a3, a4,) => ::aio_sys::Ret::ret(unsafe {
+                    ::aio_sys::raw::r#break(a0, a1, a2, a3, a4)
+                }),
             }
         }
         "#,
@@ -194,7 +197,8 @@ fn attribute_mistakes() {
         ),
         (
             "getppid()",
-            r#"`getppid` may be called from safe code: say why with `safe = "..."`, or make it an `unsafe fn`"#,
+            "`getppid` may be called from safe code: say why with `safe = \"...\"`, or make it an \
+             `unsafe fn`",
         ),
         (
             r#"getppid(0, 1, 2, 3, 4, 5, 6), safe = "a""#,
@@ -234,7 +238,8 @@ fn declaration_mistakes() {
         (
             r#"close(fd), safe = "a""#,
             CLOSE,
-            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under `# Safety` in the docs",
+            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under \
+             `# Safety` in the docs",
         ),
         (
             getppid,
@@ -249,7 +254,8 @@ fn declaration_mistakes() {
         (
             getppid,
             "fn f<T>() where T: Sized;",
-            "`f` needs a return type: write `-> Result<usize, Errno>`, or another type that implements `aio_sys::Ret`",
+            "`f` needs a return type: write `-> Result<usize, Errno>`, or another type that \
+             implements `aio_sys::Ret`",
         ),
         (
             r#"io_setup(1, ctx), safe = "a""#,
@@ -308,8 +314,9 @@ impl Random {
     }
 
     fn token(&mut self, depth: usize) -> TokenTree {
-        const WORDS: &str = "pub crate fn unsafe const async extern self mut where as safe r#break x f struct impl \
-            # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \" \" \"# Safety\" 1 doc inline";
+        const WORDS: &str = "pub crate fn unsafe const async extern self mut where as safe \
+            r#break x f struct impl # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \" \" \
+            \"# Safety\" 1 doc inline";
         if depth > 0 && self.below(4) == 0 {
             let delimiter =
                 [Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None];

@@ -73,87 +73,44 @@ extern crate std;
 // `#[syscall]` and its committed expansion name the crate as its users do.
 extern crate self as aio_sys;
 
-/// What is emitted for the target; the modules below say what is in it.
-mod target {
-    #[cfg(feature = "generate")]
-    include!(concat!(env!("OUT_DIR"), "/target.rs"));
-    #[cfg(not(feature = "generate"))]
-    include!("generated/target.rs");
-}
-
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 compile_error!("aio-sys is for Linux: the target has another kernel");
 
-pub mod abi;
-#[cfg(feature = "all-abis")]
-mod abis;
-#[cfg(feature = "std")]
-mod background;
-#[cfg(feature = "std")]
-mod buf;
-#[cfg(all(
-    not(feature = "nightly"),
-    any(
-        target_arch = "mips",
-        target_arch = "mips32r6",
-        target_arch = "mips64",
-        target_arch = "mips64r6",
-        target_arch = "sparc",
-        target_arch = "sparc64",
-        target_arch = "m68k",
-        target_arch = "csky",
-        target_arch = "hexagon"
-    )
-))]
-mod by_libc;
-mod context;
-mod convert;
-#[cfg(feature = "std")]
-mod engine;
-mod errno;
-mod flags;
-mod fork;
+mod aio;
 #[cfg(feature = "std")]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
-#[cfg(feature = "mio")]
-mod mio;
-pub mod nr;
+#[cfg(feature = "all-abis")]
+mod lookup;
 #[cfg(feature = "std")]
 mod queue;
-pub mod raw;
-mod ring;
-#[cfg(feature = "std")]
-mod scope;
 #[cfg(feature = "serde")]
 mod serde;
+mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
-pub mod types;
-mod wait;
 
-#[cfg(feature = "macros")]
-mod calls;
-#[cfg(not(feature = "macros"))]
-#[path = "generated/calls.rs"]
-#[rustfmt::skip]
-mod calls;
+// The emitted text refers to modules of `sys` by paths such as `crate::errno`.
+use sys::*;
 
-#[cfg(feature = "all-abis")]
-pub use abis::{Abi, Absent, Argument, Call, Calls, Prototype, UnknownAbi};
+pub use aio::context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
+pub use aio::ring::{Events, Ring, RingError};
 #[cfg(feature = "macros")]
 pub use aio_macros::syscall;
+#[cfg(feature = "all-abis")]
+pub use lookup::{Abi, Absent, Argument, Call, Calls, Prototype, UnknownAbi};
 #[cfg(feature = "std")]
-pub use buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut, Part};
-pub use calls::*;
-pub use context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
-pub use convert::{Arg, Ret};
+pub use queue::Queue;
 #[cfg(feature = "std")]
-pub use engine::{Completion, Full, PollToken, Token};
-pub use errno::Errno;
-pub use flags::{IocbFlags, PollEvents, RwFlags};
+pub use queue::batch::Batch;
 #[cfg(feature = "std")]
-pub use queue::{Batch, Queue};
-pub use ring::{Events, Ring, RingError};
+pub use queue::buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut, Part};
 #[cfg(feature = "std")]
-pub use scope::{Borrowed, Scope, ScopeBatch, scope};
+pub use queue::request::{Completion, Full, PollToken, Token};
+#[cfg(feature = "std")]
+pub use queue::scope::{Borrowed, Scope, ScopeBatch, scope};
+pub use sys::calls::*;
+pub use sys::convert::{Arg, Ret};
+pub use sys::errno::Errno;
+pub use sys::flags::{IocbFlags, PollEvents, RwFlags};
+pub use sys::{abi, nr, raw, types};

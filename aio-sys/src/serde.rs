@@ -1,6 +1,8 @@
 //! `Serialize` and `Deserialize`, by hand: two impls each need no derive.
 
-use crate::Errno;
+#[cfg(feature = "all-abis")]
+use crate::lookup::Abi;
+use crate::sys::errno::Errno;
 use core::fmt;
 use serde_core::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde_core::ser::{Serialize, Serializer};
@@ -48,7 +50,7 @@ impl Visitor<'_> for ErrnoVisitor {
 
 /// Its name.
 #[cfg(feature = "all-abis")]
-impl Serialize for crate::Abi {
+impl Serialize for Abi {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -56,8 +58,8 @@ impl Serialize for crate::Abi {
 
 /// From its name.
 #[cfg(feature = "all-abis")]
-impl<'de> Deserialize<'de> for crate::Abi {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<crate::Abi, D::Error> {
+impl<'de> Deserialize<'de> for Abi {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Abi, D::Error> {
         deserializer.deserialize_str(AbiVisitor)
     }
 }
@@ -67,13 +69,13 @@ struct AbiVisitor;
 
 #[cfg(feature = "all-abis")]
 impl Visitor<'_> for AbiVisitor {
-    type Value = crate::Abi;
+    type Value = Abi;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name of an ABI")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<crate::Abi, E> {
+    fn visit_str<E: Error>(self, name: &str) -> Result<Abi, E> {
         name.parse().map_err(|error| E::custom(format_args!("`{name}`: {error}")))
     }
 }

@@ -37,6 +37,7 @@ impl Error {
 
     /// An error at a line of a file.
     pub fn at(file: impl Into<String>, line: usize, what: impl Into<String>) -> Error {
+        debug_assert!(line > 0, "lines count from 1");
         Error { place: Place::Line(file.into(), line), what: what.into() }
     }
 

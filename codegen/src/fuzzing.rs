@@ -2,7 +2,7 @@
 //! with a sentence.
 
 use crate::import::fuzzing;
-use crate::{Error, Tables, emit};
+use crate::{Error, Tables, emit, lower};
 use std::sync::LazyLock;
 
 pub use fuzzing::{header, known, prototypes, table, tree};
@@ -16,6 +16,7 @@ pub fn toml(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
     for kind in ["absent.toml", "prototypes.toml", "errno.toml", "uapi.toml", "i386.toml"] {
         let tables = TABLES.with(vec![(kind.to_owned(), text.clone())]);
+        let tables = tables.expect("abis.toml is the committed one");
         let read = || match kind {
             "absent.toml" => tables.absent().map(drop),
             "prototypes.toml" => tables.prototypes().map(drop),
@@ -23,9 +24,9 @@ pub fn toml(bytes: &[u8]) {
             "uapi.toml" => tables.constants().map(drop),
             _ => tables.table("i386").map(drop),
         };
-        let emitted = read().and_then(|()| {
-            emit::target(&tables, tables.abi("i386").expect("it is there")).map(drop)
-        });
+        let abi = tables.abi("i386").expect("it is there");
+        let lowered = read().and_then(|()| lower::target(&tables, abi));
+        let emitted = lowered.map(|target| drop(emit::target(&target)));
         sentence(emitted);
     }
     sentence(

@@ -1,12 +1,14 @@
 //! Linux system-call tables, and the Rust text that is emitted from them.
 //!
-//! Without features this is what `aio-sys` runs at build time: the tables ([`Tables`]) and the
-//! emitter ([`emit`]). With the feature `cli` there is also the tool that imports tables from kernel
-//! trees and prints them.
+//! Without features this is what `aio-sys` runs at build time: the tables ([`Tables`]), and the
+//! generator, which lowers them ([`lower`]) and prints what it made of them ([`emit`]). With the
+//! feature `cli` there is also the tool that imports tables from kernel trees and prints them.
 
 mod ctype;
 pub mod emit;
 mod error;
+pub mod lower;
+mod quoted;
 pub mod tables;
 pub mod version;
 

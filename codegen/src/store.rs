@@ -1,9 +1,9 @@
 //! Where tables are kept: in a checkout of this project, in a directory that the user names, in the
 //! tool itself, or in memory.
 
-use crate::report::{coverage, explain};
+use crate::report::{coverage, readme::readme};
 use crate::source::{Source, disk};
-use crate::{Error, Tables, emit, export, import};
+use crate::{Error, Tables, emit, import, lower};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -175,14 +175,15 @@ pub fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
 /// Every file of the repository that is emitted from the tables: path and text.
 pub(crate) fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
-    let mut copies =
-        vec![(place("target"), emit::choice(tables)), (place("abis"), emit::abis(tables)?)];
+    let mut copies = vec![
+        (place("target"), emit::choice(tables)),
+        (place("abis"), emit::abis(&lower::lookup(tables)?)),
+    ];
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
-        copies.push((place(&abi.name), emit::target(tables, abi)?));
+        copies.push((place(&abi.name), emit::target(&lower::target(tables, abi)?)));
     }
-    let readme = disk::read(&root.join("README.md"))?;
-    let readme = explain::in_readme(tables, &export::in_readme(tables, &readme)?)?;
-    copies.push(("README.md".to_owned(), readme));
+    let text = readme(tables, &disk::read(&root.join("README.md"))?)?;
+    copies.push(("README.md".to_owned(), text));
     Ok(copies)
 }
 

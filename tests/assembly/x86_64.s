@@ -1,4 +1,5 @@
-# By hand: what the compiler should make of the functions of the same names in calls.rs. The benchmark runs them.
+# By hand: what the compiler should make of the functions of the same names in calls.rs. The
+# benchmark runs them.
 
 by_hand_getppid:
     mov     eax, 110
@@ -10,8 +11,8 @@ by_hand_raw_io_submit:
     syscall
     ret
 
-# rdi is where the Result goes: a tag of 16 bits, an Errno behind it, and the number at 8. A constant of 16 bits in a store
-# would stall the decoder (length-changing prefix).
+# rdi is where the Result goes: a tag of 16 bits, an Errno behind it, and the number at 8. A
+# constant of 16 bits in a store would stall the decoder (length-changing prefix).
 by_hand_io_submit:
     mov     r8, rdi
     mov     eax, 209

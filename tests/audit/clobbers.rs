@@ -4,7 +4,7 @@
 //! here.
 
 use crate::shim::{self, MOST_ARGUMENTS, Way, has_asm, ways, with_option, without};
-use aio_codegen::tables::{Tables, Told as How};
+use aio_codegen::tables::{ClobberKind as How, Tables};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What LLVM is told about one `asm!`.
@@ -138,7 +138,7 @@ impl Contract {
         let words: BTreeSet<&String> =
             convention.arguments.iter().chain([&convention.number, &convention.result]).collect();
         let otherwise: Vec<_> =
-            convention.destroyed.iter().filter(|row| row.rust != How::Operand).collect();
+            convention.clobbers.iter().filter(|row| row.rust != How::Operand).collect();
         let without_name: Vec<&str> =
             otherwise.iter().flat_map(|row| &row.registers).map(String::as_str).collect();
         let mut named: BTreeSet<&str> = way.destroyed().into_iter().collect();

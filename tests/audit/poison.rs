@@ -1,9 +1,9 @@
 //! The stubs under an emulator whose kernel destroys every register that the contract lets it: what
-//! the compiler keeps across a system call is there afterwards. `ci/poison` has the emulator, and
-//! runs this.
+//! the compiler keeps across a system call is there afterwards. `ci/oracle/poison` has the
+//! emulator, and runs this.
 
 use crate::shim::{self, MOST_ARGUMENTS, Way, ways, with_option, without};
-use aio_codegen::tables::{Failure, Tables, Told};
+use aio_codegen::tables::{ClobberKind, Failure, Tables};
 use aio_tests::skip;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,9 +83,9 @@ impl Function {
         // So many registers are those of vectors.
         if way
             .convention
-            .destroyed
+            .clobbers
             .iter()
-            .any(|row| row.rust == Told::Operand && row.registers.len() >= 32)
+            .any(|row| row.rust == ClobberKind::Operand && row.registers.len() >= 32)
         {
             let lanes = 128 / way.bits;
             for vector in (0..VECTORS).map(|at| format!("vector{at}")) {
@@ -126,7 +126,8 @@ impl Function {
         }
         // What a machine may keep in registers of its multiplier, of which asm! knows nothing.
         let (mut product, mut sum) = (String::new(), String::new());
-        if way.bits == 32 && way.convention.destroyed.iter().any(|row| row.rust == Told::Call) {
+        if way.bits == 32 && way.convention.clobbers.iter().any(|row| row.rust == ClobberKind::Call)
+        {
             let factors = [any(), any(), any(), any()].map(|factor| factor & 0x7FFF_FFFF);
             for (at, factor) in factors.into_iter().enumerate() {
                 function.word(&format!("factor{at}"), factor, factor);
@@ -148,9 +149,9 @@ impl Function {
         // So many are those of floating point.
         if way
             .convention
-            .destroyed
+            .clobbers
             .iter()
-            .any(|row| row.rust == Told::Call && row.registers.len() >= 16)
+            .any(|row| row.rust == ClobberKind::Call && row.registers.len() >= 16)
         {
             for at in 0..FLOATS {
                 let (name, kept, of) = (
@@ -280,7 +281,7 @@ impl Emulator {
         let Ok(command) = std::env::var("AIO_UNICORN") else {
             skip(
                 "stubs with poisoned registers",
-                "AIO_UNICORN names no Python that has Unicorn; ci/poison does",
+                "AIO_UNICORN names no Python that has Unicorn; ci/oracle/poison does",
             );
             return None;
         };
@@ -376,7 +377,7 @@ fn kinds(targets: &[String]) -> Vec<&String> {
 fn mutant(way: &Way<'_>, registers: &[String]) -> String {
     // What a call of a function tells, no operand has to.
     let inlined = way.stubs.replace("inline(never)", "inline(always)");
-    let of_flags = way.convention.destroyed.iter().filter(|row| row.rust == Told::Flags);
+    let of_flags = way.convention.clobbers.iter().filter(|row| row.rust == ClobberKind::Flags);
     match registers {
         [flags] if flags == FLAGS => with_option(&inlined, "preserves_flags"),
         [one, ..] if of_flags.flat_map(|row| &row.registers).any(|register| register == one) => {
@@ -392,8 +393,11 @@ fn mutant(way: &Way<'_>, registers: &[String]) -> String {
 fn can_be_left_out(way: &Way<'_>, poisoned: &BTreeSet<String>) -> Vec<Vec<String>> {
     let mut groups = Vec::new();
     let mut rest = poisoned.clone();
-    for row in
-        way.convention.destroyed.iter().filter(|row| matches!(row.rust, Told::Call | Told::Flags))
+    for row in way
+        .convention
+        .clobbers
+        .iter()
+        .filter(|row| matches!(row.rust, ClobberKind::Call | ClobberKind::Flags))
     {
         groups.push(
             row.registers.iter().filter(|register| rest.remove(*register)).cloned().collect(),

@@ -1,7 +1,7 @@
 //! The stubs of any ABI, compiled for any target of it, with no standard library of that target.
 
-use aio_codegen::emit;
 use aio_codegen::tables::{Abi, Asm, Convention, Failure, Tables};
+use aio_codegen::{emit, lower};
 use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -103,7 +103,8 @@ pub fn ways(tables: &Tables) -> Vec<Way<'_>> {
         let Some(convention) = abi.stub() else { continue };
         let targets: Vec<_> =
             list.lines().filter(|target| means(target, abi)).map(str::to_owned).collect();
-        let text = emit::target(tables, abi).expect("the committed tables are right");
+        let target = lower::target(tables, abi).expect("the committed tables are right");
+        let text = emit::target(&target);
         let mut stubs = module(&text, "", "stub");
         let mut way = |name: String, convention, stubs| {
             ways.push(Way { name, convention, bits: abi.bits, targets: targets.clone(), stubs });
@@ -149,7 +150,7 @@ impl Way<'_> {
             registers.push(flag);
         }
         registers.extend(
-            self.convention.destroyed.iter().flat_map(|row| &row.registers).map(String::as_str),
+            self.convention.clobbers.iter().flat_map(|row| &row.registers).map(String::as_str),
         );
         registers
     }

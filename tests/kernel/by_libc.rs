@@ -17,7 +17,7 @@ pub(crate) mod abi {
 }
 
 #[allow(dead_code, reason = "no ABI needs them all")]
-#[path = "../../aio-sys/src/by_libc.rs"]
+#[path = "../../aio-sys/src/sys/by_libc.rs"]
 mod stubs;
 
 use abi::Word;

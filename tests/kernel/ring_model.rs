@@ -2,10 +2,10 @@
 //! interleaving with up to three switches against the threads' will, by loom.
 //!
 //! The lines under test are those that the crate compiles. The kernel's side is `aio_complete` and
-//! `user_refill_reqs_available` of `fs/aio.c`. Run by `ci/loom`.
+//! `user_refill_reqs_available` of `fs/aio.c`. Run by `ci/check/loom`.
 #![cfg(loom)]
 
-#[path = "../../aio-sys/src/ring/consumer.rs"]
+#[path = "../../aio-sys/src/aio/consumer.rs"]
 #[allow(dead_code)]
 mod consumer;
 

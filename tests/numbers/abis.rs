@@ -132,7 +132,7 @@ fn a_call_is_translated_by_its_name() {
 
 #[test]
 fn a_prototype_is_one_that_the_tables_have() {
-    let prototypes = Tables::embedded().unwrap().prototypes().unwrap();
+    let prototypes = Tables::embedded().unwrap().prototypes().unwrap().to_vec();
     let (mut with, mut without) = (0, 0);
     for abi in Abi::ALL {
         for call in abi.calls() {
@@ -330,7 +330,7 @@ fn error_numbers_differ_by_architecture() {
                 "{abi} {value}"
             );
         }
-        for errno in &errnos {
+        for errno in errnos {
             assert_eq!(
                 abi.errno(&errno.name).map(u32::from),
                 Some(errno.value),

@@ -60,7 +60,7 @@ static OURS: LazyLock<BTreeMap<String, BTreeMap<String, i64>>> = LazyLock::new(|
         ours.entry(abi.name.clone()).or_default().extend(calls);
         // ia64 has left the kernel that the error numbers are from.
         let errors = tables.errnos(&abi.arch).unwrap_or_default();
-        let errors = errors.into_iter().map(|error| (error.name, i64::from(error.value)));
+        let errors = errors.into_iter().map(|error| (error.name.clone(), i64::from(error.value)));
         ours.entry(abi.arch.clone()).or_default().extend(errors);
     }
     ours

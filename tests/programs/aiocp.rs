@@ -1,5 +1,5 @@
-//! The example `aiocp`, as its users meet it: what needs no root. `ci/aiocp` has the rest, on file
-//! systems of its own.
+//! The example `aiocp`, as its users meet it: what needs no root. `ci/check/aiocp` has the rest, on
+//! file systems of its own.
 
 use aio_tests::skip;
 use std::ffi::{CString, OsStr};

@@ -1,8 +1,9 @@
 //! The load: requests in flight, and a new one for each that has ended.
 
+use crate::common::reason;
 use crate::histogram::Histogram;
 use crate::options::Options;
-use crate::{Result, STOP, cannot_read, reason};
+use crate::{Result, STOP, cannot_read};
 use aio_sys::{AlignedBuf, Errno, Queue};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
@@ -36,7 +37,8 @@ impl Input {
             file.seek(SeekFrom::End(0)).map_err(|error| cannot_read(path, reason(&error)))?
         } else {
             return Err(format!(
-                "{path:?} is neither a regular file nor a block device: there are no random places in it"
+                "{path:?} is neither a regular file nor a block device: there are no random places \
+                 in it"
             ));
         };
         if size < block as u64 {
@@ -49,15 +51,16 @@ impl Input {
                 Ok(file) => file,
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                     return Err(format!(
-                        "the file system of {path:?} refuses O_DIRECT: take a file on a disk, or --buffered to read \
-                         through the page cache"
+                        "the file system of {path:?} refuses O_DIRECT: take a file on a disk, or \
+                         --buffered to read through the page cache"
                     ));
                 }
                 Err(error) => return Err(cannot_read(path, reason(&error))),
             };
             if let Some(wanted) = direct_alignment(&file).filter(|wanted| block % wanted != 0) {
                 return Err(format!(
-                    "O_DIRECT reads {path:?} in multiples of {wanted} bytes: take them for --block, or --buffered"
+                    "O_DIRECT reads {path:?} in multiples of {wanted} bytes: take them for \
+                     --block, or --buffered"
                 ));
             }
             if meta.is_file() && meta.blocks() * 512 < size {
@@ -145,7 +148,7 @@ pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcom
         }
         if let Some(seen) = seen {
             now = seen;
-            progress.show(depth, (now - started, options.time), latencies.count());
+            progress.show(depth, now - started, options.time, latencies.count());
         }
     }
     Ok(Outcome { latencies, elapsed: now - started, batches })
@@ -181,7 +184,7 @@ impl Progress {
 
     /// Draws the state of things, unless it did a moment ago.
     #[inline]
-    fn show(&mut self, depth: NonZeroU32, (elapsed, all): (Duration, Duration), reads: u64) {
+    fn show(&mut self, depth: NonZeroU32, elapsed: Duration, all: Duration, reads: u64) {
         if self.terminal && elapsed - self.drawn >= Progress::EVERY {
             self.drawn = elapsed;
             let (seconds, all) = (elapsed.as_secs_f64(), all.as_secs_f64());

@@ -10,11 +10,13 @@
 //! - [`options::Options`] reads the command line;
 //! - [`histogram::Histogram`] counts times in buckets, and draws them.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod histogram;
 mod load;
 mod options;
 
-use aio_sys::Errno;
+use common::reason;
 use load::{Input, Outcome};
 use options::{Command, Options};
 use std::fmt::Display;
@@ -23,9 +25,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-const USAGE: &str = "usage: aiobench [--depth N,…] [--batch N] [--block SIZE] [--seconds N] [--direct|--buffered] [--seed N] FILE";
+const USAGE: &str = "usage: aiobench [--depth N,…] [--batch N] [--block SIZE] [--seconds N] \
+    [--direct|--buffered] [--seed N] FILE";
 const HELP: &str = "
-Reads blocks at random places of FILE, a regular file or a block device, by Linux native AIO. Nothing is written.
+Reads blocks at random places of FILE, a regular file or a block device, by Linux native AIO.
+Nothing is written.
 
   --depth N,…   requests in flight, one run for each number      [1,32,128]
   --batch N     requests submitted by one call at most           [1]
@@ -35,11 +39,13 @@ Reads blocks at random places of FILE, a regular file or a block device, by Linu
   --buffered    through the page cache
   --seed N      where the places begin; the same are the same    [1]
 
-Each run reports on standard output: reads a second, and latencies, from before a request is submitted until its
-completion is seen. A percentile is exact to 2 %. The bars show how many reads took so long.
-A line that begins with 'result' is for scripts: KEY=VALUE, separated by spaces; times are in microseconds.
+Each run reports on standard output: reads a second, and latencies, from before a request is
+submitted until its completion is seen. A percentile is exact to 2 %. The bars show how many reads
+took so long. A line that begins with 'result' is for scripts: KEY=VALUE, separated by spaces; times
+are in microseconds.
 
-The state of things is on standard error if that is a terminal. Colours and fine bars are for terminals, without NO_COLOR.
+The state of things is on standard error if that is a terminal. Colours and fine bars are for
+terminals, without NO_COLOR.
 An interruption (Ctrl-C) ends the measurement, and what was measured so far is reported.
 Exit status: 0 measured, 1 failed, 2 wrong usage; it dies of the signal that interrupts it.";
 
@@ -91,8 +97,8 @@ fn report(input: &Input, options: &Options, depth: u32, outcome: &Outcome) -> St
     let pairs = times.map(|(name, nanos)| format!("{name}_us={:.3}", nanos as f64 / 1e3)).join(" ");
     format!(
         "depth {depth}: {iops:.0} IOPS, {mib:.1} MiB/s; {words}\n{}\
-         result depth={depth} block={block} mode={mode} seed={} seconds={seconds:.3} reads={reads} calls={} iops={iops:.0} \
-         mib_per_s={mib:.2} {pairs}\n",
+         result depth={depth} block={block} mode={mode} seed={} seconds={seconds:.3} \
+         reads={reads} calls={} iops={iops:.0} mib_per_s={mib:.2} {pairs}\n",
         latencies.draw(fancy),
         options.seed,
         outcome.batches,
@@ -121,14 +127,6 @@ fn finish(result: Result<()>) -> ExitCode {
 fn complain(status: u8, sentence: &str) -> ExitCode {
     let _ = writeln!(io::stderr(), "aiobench: {sentence}");
     ExitCode::from(status)
-}
-
-/// The kernel's reason, as its headers word it.
-fn reason(error: &io::Error) -> String {
-    match error.raw_os_error().map(|code| Errno::decode(-(code as isize))) {
-        Some(Err(errno)) => errno.to_string(),
-        _ => error.to_string(),
-    }
 }
 
 /// `cannot read "PATH": REASON`.

@@ -14,11 +14,13 @@
 //!   cannot be kept to;
 //! - [`target::Target`] shows the copy under its name only when all of it is on disk.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod progress;
 mod target;
 mod transfer;
 
-use aio_sys::Errno;
+use common::reason;
 use progress::{Progress, human};
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -29,22 +31,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 use target::Target;
-use transfer::{Copy, End};
+use transfer::{Copy, End, Named};
 
 const USAGE: &str = "usage: aiocp [--help] SRC DST";
 const HELP: &str = "
 Copies the file SRC to DST, or into DST if that is a directory, by Linux native AIO.
 
-Both are opened with O_DIRECT where the file system takes it. The last bytes of a file, which no aligned request can
-write, go through the page cache. The report says which side was direct.
+Both are opened with O_DIRECT where the file system takes it. The last bytes of a file, which no
+aligned request can write, go through the page cache. The report says which side was direct.
 
-DST appears, or is replaced, only when all of it is on disk: after a failure or an interruption it is as it was before.
-A new DST gets SRC's permissions, less the umask. One that exists is replaced by a new file with the permissions of the
-old one, and its owner where that is allowed, so that there must be room for both; other hard links to the old one keep
-the old content. A symbolic link is followed. A device or pipe is written in place.
+DST appears, or is replaced, only when all of it is on disk: after a failure or an interruption it
+is as it was before. A new DST gets SRC's permissions, less the umask. One that exists is replaced
+by a new file with the permissions of the old one, and its owner where that is allowed, so that
+there must be room for both; other hard links to the old one keep the old content. A symbolic link
+is followed. A device or pipe is written in place.
 
-Bytes that are appended to SRC meanwhile are not copied. If SRC shrinks, the copy ends where SRC ends.
-What has no size (pipes, character devices, files of /proc) is read to its end, in order, without AIO.
+Bytes that are appended to SRC meanwhile are not copied. If SRC shrinks, the copy ends where SRC
+ends. What has no size (pipes, character devices, files of /proc) is read to its end, in order,
+without AIO.
 Holes of a sparse file are copied as zeros, and take space.
 
 A progress bar is on standard error if that is a terminal; the report is on standard output.
@@ -99,10 +103,11 @@ fn copy(src: &Path, dst: &Path) -> Result<String> {
         false => meta.len(), // 0 for pipes, character devices, and most files of /proc
     };
     let target = Target::open(dst)?;
+    let source = Named { path: src, file: &from };
+    let destination = Named { path: &target.path, file: &target.file };
     let mut progress = Progress::new(started, size);
     let (bytes, how) = if size > 0 && target.takes_aio() {
-        let mut copy =
-            Copy::new(End::source(src, &from), End::destination(&target.path, &target.file), size)?;
+        let mut copy = Copy::new(End::source(source), End::destination(destination), size)?;
         target.reserve(size)?;
         let bytes = copy.run(&mut progress)?;
         target.settle(bytes, &meta)?;
@@ -110,7 +115,7 @@ fn copy(src: &Path, dst: &Path) -> Result<String> {
         copy.flush()?;
         (bytes, copy.summary())
     } else {
-        let bytes = transfer::stream((src, &from), (&target.path, &target.file), &mut progress)?;
+        let bytes = transfer::stream(source, destination, &mut progress)?;
         target.settle(bytes, &meta)?;
         progress.note("flushing");
         transfer::flush(&target.file).map_err(cannot("flush", &target.path))?;
@@ -135,14 +140,6 @@ fn print(text: &str) -> ExitCode {
 fn complain(status: u8, sentence: &str) -> ExitCode {
     let _ = writeln!(io::stderr(), "aiocp: {sentence}");
     ExitCode::from(status)
-}
-
-/// The kernel's reason, as its headers word it.
-fn reason(error: &io::Error) -> String {
-    match error.raw_os_error().map(|code| Errno::decode(-(code as isize))) {
-        Some(Err(errno)) => errno.to_string(),
-        _ => error.to_string(),
-    }
 }
 
 /// For `map_err`: `cannot VERB "PATH": REASON`.

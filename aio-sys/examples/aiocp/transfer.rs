@@ -1,7 +1,8 @@
 //! From one file to another: by AIO where offsets mean something, in order where they do not.
 
+use crate::common::reason;
 use crate::progress::Progress;
-use crate::{Result, cannot, cannot_at, reason};
+use crate::{Result, cannot, cannot_at};
 use aio_sys::{AlignedBuf, AlignedBufError, Completion, Errno, Part, Queue};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,6 +12,13 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// An open file, and the path that messages name it by.
+#[derive(Clone, Copy)]
+pub struct Named<'a> {
+    pub path: &'a Path,
+    pub file: &'a File,
+}
 
 /// One side of the copy.
 pub struct End<'a> {
@@ -26,15 +34,15 @@ pub struct End<'a> {
 }
 
 impl<'a> End<'a> {
-    pub fn source(path: &'a Path, file: &'a File) -> End<'a> {
-        End::new(path, file, OpenOptions::new().read(true))
+    pub fn source(src: Named<'a>) -> End<'a> {
+        End::new(src, OpenOptions::new().read(true))
     }
 
-    pub fn destination(path: &'a Path, file: &'a File) -> End<'a> {
-        End::new(path, file, OpenOptions::new().write(true))
+    pub fn destination(dst: Named<'a>) -> End<'a> {
+        End::new(dst, OpenOptions::new().write(true))
     }
 
-    fn new(path: &'a Path, file: &'a File, options: &mut OpenOptions) -> End<'a> {
+    fn new(Named { path, file }: Named<'a>, options: &mut OpenOptions) -> End<'a> {
         // By descriptor, not by path: it is the same file, whatever became of its name.
         let again = format!("/proc/self/fd/{}", file.as_raw_fd());
         let open = |align| Some((options.custom_flags(libc::O_DIRECT).open(again).ok()?, align));
@@ -266,27 +274,27 @@ impl<'a> Copy<'a> {
 
 /// Copies up to the end of `src`, which may be a pipe, a device, or a file that does not know its
 /// size.
-pub fn stream(src: (&Path, &File), dst: (&Path, &File), progress: &mut Progress) -> Result<u64> {
-    let ((src_path, mut src), (dst_path, mut dst)) = (src, dst);
+pub fn stream(src: Named<'_>, dst: Named<'_>, progress: &mut Progress) -> Result<u64> {
+    let (mut from, mut to) = (src.file, dst.file);
     let mut buffer = vec![0; CHUNK];
     let (mut read, mut written) = (0, 0);
     loop {
-        let mut rest = match src.read(&mut buffer) {
+        let mut rest = match from.read(&mut buffer) {
             Ok(0) => return Ok(written),
             Ok(bytes) => &buffer[..bytes],
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(cannot_at("read", src_path, read, reason(&error))),
+            Err(error) => return Err(cannot_at("read", src.path, read, reason(&error))),
         };
         read += rest.len() as u64;
         while !rest.is_empty() {
-            match dst.write(rest) {
-                Ok(0) => return Err(cannot_at("write", dst_path, written, Errno::EIO)),
+            match to.write(rest) {
+                Ok(0) => return Err(cannot_at("write", dst.path, written, Errno::EIO)),
                 Ok(bytes) => {
                     written += bytes as u64;
                     rest = &rest[bytes..];
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(cannot_at("write", dst_path, written, reason(&error))),
+                Err(error) => return Err(cannot_at("write", dst.path, written, reason(&error))),
             }
         }
         progress.show(written);

@@ -37,8 +37,9 @@ use tokio::time::timeout;
 
 const USAGE: &str = "usage: ranges FOLDER [ADDRESS]
 
-Serves the files in FOLDER, and below, over HTTP at ADDRESS (127.0.0.1:8080 unless told otherwise; port 0: any that is free).
-Once it listens, it says where on standard output. Links that lead out of the folder are not followed.
+Serves the files in FOLDER, and below, over HTTP at ADDRESS (127.0.0.1:8080 unless told otherwise;
+port 0: any that is free). Once it listens, it says where on standard output. Links that lead out of
+the folder are not followed.
 ";
 /// Reads in flight, of all connections.
 const READS: NonZeroU32 = NonZeroU32::new(64).unwrap();

@@ -1,8 +1,9 @@
 //! The end of the log, where records are added.
 
+use crate::common::reason;
 use crate::format::{self, BLOCK, Found, GROUP, Reader};
 use crate::input::Input;
-use crate::{Result, cannot, reason};
+use crate::{Result, cannot};
 use aio_sys::{AlignedBuf, Completion, Errno, Part, PollEvents, Queue, RwFlags, Token};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};

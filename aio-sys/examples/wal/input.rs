@@ -1,7 +1,8 @@
 //! Standard input, line by line, as far as it has come.
 
+use crate::Result;
+use crate::common::reason;
 use crate::format::{GROUP, LINE};
-use crate::{Result, reason};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -17,11 +17,13 @@
 //! - standard input is waited for by the same queue, as a poll.
 
 mod append;
+#[path = "../common/mod.rs"]
+mod common;
 mod format;
 mod input;
 
-use aio_sys::Errno;
 use append::Log;
+use common::reason;
 use format::{Found, Reader};
 use input::Input;
 use std::ffi::{OsStr, OsString};
@@ -34,17 +36,19 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: wal append FILE | wal dump FILE";
 const HELP: &str = "
-append  Each line of standard input becomes a record at the end of the log FILE, which is made if there is none. When a
-        record and all before it are on disk, its number is written to standard output, a line each; records are numbered
-        from 1. A power cut after that does not lose it. Records that come while others are written go to disk together.
+append  Each line of standard input becomes a record at the end of the log FILE, which is made if
+        there is none. When a record and all before it are on disk, its number is written to
+        standard output, a line each; records are numbered from 1. A power cut after that does not
+        lose it. Records that come while others are written go to disk together.
 dump    Writes the records to standard output, each as its number, a tab and the line.
 
-A log that was cut off in the middle of a record ends with the record before, for both; append clears the rest away. One
-that was cut off while it was made is empty.
-Writes go past the page cache, where the file system takes O_DIRECT. Space is set aside in steps, so that the file is
-larger than the records in it. One append at a time can have a log.
+A log that was cut off in the middle of a record ends with the record before, for both; append
+clears the rest away. One that was cut off while it was made is empty.
+Writes go past the page cache, where the file system takes O_DIRECT. Space is set aside in steps, so
+that the file is larger than the records in it. One append at a time can have a log.
 
-Exit status: 0 all is done, 1 failed, 2 wrong usage. If append fails, the sentence says how many records are durable.";
+Exit status: 0 all is done, 1 failed, 2 wrong usage. If append fails, the sentence says how many
+records are durable.";
 
 /// A failure is a sentence for the user.
 type Result<T> = std::result::Result<T, String>;
@@ -112,14 +116,6 @@ fn dump(path: &Path) -> Result<()> {
 fn complain(status: u8, sentence: &str) -> ExitCode {
     let _ = writeln!(io::stderr(), "wal: {sentence}");
     ExitCode::from(status)
-}
-
-/// The kernel's reason, as its headers word it.
-fn reason(error: &io::Error) -> String {
-    match error.raw_os_error().map(|code| Errno::decode(-(code as isize))) {
-        Some(Err(errno)) => errno.to_string(),
-        _ => error.to_string(),
-    }
 }
 
 /// `cannot VERB "PATH": REASON`

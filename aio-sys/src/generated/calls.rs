@@ -6,13 +6,14 @@
     allow(dead_code, unused_imports)
 )]
 #![allow(clippy::match_single_binding, clippy::undocumented_unsafe_blocks)]
-use crate::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
-use crate::{Arg, Errno};
+use crate::sys::convert::Arg;
+use crate::sys::errno::Errno;
+use crate::sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
 use core::ptr;
 /// Which AIO context: what [`io_setup`] fills in and the other calls take.
 ///
-/// A plain value, as the kernel has it: it may be copied, and says nothing about whether the context still exists. A call
-/// on one that does not is [`EINVAL`](Errno::EINVAL).
+/// A plain value, as the kernel has it: it may be copied, and says nothing about whether the
+/// context still exists. A call on one that does not is [`EINVAL`](Errno::EINVAL).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct ContextId(aio_context_t);
@@ -27,7 +28,8 @@ impl ContextId {
     ///
     /// # Safety
     ///
-    /// The caller may use the context: no safe code elsewhere relies on being the only one to reap its events.
+    /// The caller may use the context: no safe code elsewhere relies on being the only one to reap
+    /// its events.
     pub const unsafe fn from_raw(id: aio_context_t) -> ContextId {
         ContextId(id)
     }
@@ -48,8 +50,8 @@ fn read_only<T>(value: Option<&T>) -> *mut T {
 }
 /// Makes an AIO context for at least `nr_events` requests in flight, and puts its id into `ctx`.
 ///
-/// `ctx` must be [`ContextId::NONE`] before. The context counts `nr_events` against the system-wide quota
-/// `fs.aio-max-nr`, and has room for more than it was asked for.
+/// `ctx` must be [`ContextId::NONE`] before. The context counts `nr_events` against the system-wide
+/// quota `fs.aio-max-nr`, and has room for more than it was asked for.
 ///
 /// # Errors
 ///
@@ -87,21 +89,23 @@ pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> {
         (a0, a1) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::io_setup(a0, a1) }),
     }
 }
-/// Destroys a context: cancels its polls, waits for every other request in flight, and unmaps the ring.
+/// Destroys a context: cancels its polls, waits for every other request in flight, and unmaps the
+/// ring.
 ///
-/// When it has returned 0, the kernel touches no buffer of the context's requests any more. It takes tens of
-/// milliseconds even when nothing is in flight.
+/// When it has returned 0, the kernel touches no buffer of the context's requests any more. It
+/// takes tens of milliseconds even when nothing is in flight.
 ///
 /// # Errors
 ///
-/// - `EINVAL`: there is no such context, or another thread destroys it already; then nothing was waited for.
+/// - `EINVAL`: there is no such context, or another thread destroys it already; then nothing was
+///   waited for.
 /// - `ENOSYS`: the kernel has no AIO.
 ///
 /// # Safety
 ///
-/// Nobody may read the completion ring at the context's address from now on: it is unmapped. And no copy of `ctx` may be used
-/// any more, for whatever call: the kernel may give the same id to the next context, whose events it would take and whose
-/// requests it would cancel.
+/// Nobody may read the completion ring at the context's address from now on: it is unmapped. And no
+/// copy of `ctx` may be used any more, for whatever call: the kernel may give the same id to the
+/// next context, whose events it would take and whose requests it would cancel.
 ///
 /// # Kernel
 ///
@@ -116,40 +120,44 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 }
 /// Submits requests, in order, and returns how many the kernel took.
 ///
-/// The count may be short: the kernel stops at the first request that it refuses, and reports that request's error only
-/// when it is the first of a call. To learn why request `k` was refused, submit again from `k` on. Requests before `k` are
-/// in flight, those from `k` on are not.
+/// The count may be short: the kernel stops at the first request that it refuses, and reports that
+/// request's error only when it is the first of a call. To learn why request `k` was refused,
+/// submit again from `k` on. Requests before `k` are in flight, those from `k` on are not.
 ///
-/// 0 is returned for an empty slice, after the context was checked. At most as many are looked at as the ring has events
-/// (`aio_ring::nr`); a longer slice is cut to that.
+/// 0 is returned for an empty slice, after the context was checked. At most as many are looked at
+/// as the ring has events (`aio_ring::nr`); a longer slice is cut to that.
 ///
-/// An accepted request ends in exactly one [`io_event`], in any order, whose `res` is the result or `-errno`: what goes
-/// wrong later (a bad buffer address, misaligned direct I/O, no space, `RWF_NOWAIT` that would block) is told there. The
-/// kernel copies the `iocb`s and `iovec` arrays during the call.
+/// An accepted request ends in exactly one [`io_event`], in any order, whose `res` is the result or
+/// `-errno`: what goes wrong later (a bad buffer address, misaligned direct I/O, no space,
+/// `RWF_NOWAIT` that would block) is told there. The kernel copies the `iocb`s and `iovec` arrays
+/// during the call.
 ///
-/// The call blocks for as long as the file system does: buffered reads of what is not cached, and writes that extend a
-/// file, are done before it returns.
+/// The call blocks for as long as the file system does: buffered reads of what is not cached, and
+/// writes that extend a file, are done before it returns.
 ///
 /// # Errors
 ///
 /// Of the first request, in the order in which the kernel checks:
 ///
-/// - `EINVAL`: no such context; then, for the request: `aio_reserved2` is not 0; a length that does not fit `isize`; an
-///   opcode the kernel does not know, or the file does not support; fields set that the opcode has no use for; a negative
-///   offset; more than 1024 `iovec`s; `IOCB_FLAG_RESFD` with a descriptor that is no eventfd; a bad I/O priority.
-/// - `EFAULT`: an address in the slice is not readable, or an `iocb` not writable; an `iovec` array that is not readable;
-///   a buffer outside the address space.
-/// - `EAGAIN`: no free slot: those of completed requests come back only when their events are reaped. Submitting again
-///   without reaping never succeeds.
+/// - `EINVAL`: no such context; then, for the request: `aio_reserved2` is not 0; a length that does
+///   not fit `isize`; an opcode the kernel does not know, or the file does not support; fields set
+///   that the opcode has no use for; a negative offset; more than 1024 `iovec`s; `IOCB_FLAG_RESFD`
+///   with a descriptor that is no eventfd; a bad I/O priority.
+/// - `EFAULT`: an address in the slice is not readable, or an `iocb` not writable; an `iovec` array
+///   that is not readable; a buffer outside the address space.
+/// - `EAGAIN`: no free slot: those of completed requests come back only when their events are
+///   reaped. Submitting again without reaping never succeeds.
 /// - `EBADF`: `aio_fildes` is not open, or not for this operation; `aio_resfd` is not open.
 /// - `EOPNOTSUPP`: an `RWF_*` flag that the kernel or the file does not support.
-/// - `EPERM`: a real-time I/O priority without the capability; `RWF_NOAPPEND` on an append-only file.
+/// - `EPERM`: a real-time I/O priority without the capability; `RWF_NOAPPEND` on an append-only
+///   file.
 /// - `ENOSYS`: the kernel has no AIO.
 ///
 /// # Safety
 ///
-/// Until a request's event was reaped or the context destroyed: the buffer of a read may not be accessed or freed, that
-/// of a write not changed or freed. Addresses and lengths in the requests must be those of such buffers.
+/// Until a request's event was reaped or the context destroyed: the buffer of a read may not be
+/// accessed or freed, that of a write not changed or freed. Addresses and lengths in the requests
+/// must be those of such buffers.
 ///
 /// # Kernel
 ///
@@ -178,7 +186,7 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 /// // SAFETY: a poll has no buffer.
 /// let taken = unsafe { io_submit(ctx, &[&mut writable, &mut bad])? };
 /// assert_eq!(taken, 1, "the second was refused");
-/// // SAFETY: as above.
+/// // SAFETY: a poll has no buffer.
 /// assert_eq!(unsafe { io_submit(ctx, &[&mut bad]) }, Err(Errno::EBADF), "and this is why");
 ///
 /// let mut events = [io_event::default(); 2];
@@ -204,13 +212,15 @@ pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Er
 }
 /// Tries to cancel a request, which the kernel finds by the address of its `iocb`.
 ///
-/// Success is an error: [`EINPROGRESS`](Errno::EINPROGRESS) says that the request was cancelled and that its event, with
-/// `res` 0, arrives like any other. Only polls can be cancelled. `result` is never written.
+/// Success is an error: [`EINPROGRESS`](Errno::EINPROGRESS) says that the request was cancelled and
+/// that its event, with `res` 0, arrives like any other. Only polls can be cancelled. `result` is
+/// never written.
 ///
 /// # Errors
 ///
 /// - `EINPROGRESS`: cancelled.
-/// - `EINVAL`: no such context, or no such request that could be cancelled: completed, never submitted, or no poll.
+/// - `EINVAL`: no such context, or no such request that could be cancelled: completed, never
+///   submitted, or no poll.
 /// - `EFAULT`: not reachable through this type.
 /// - `ENOSYS`: the kernel has no AIO.
 ///
@@ -241,8 +251,9 @@ pub fn io_cancel(
 }
 /// Waits for at least `min_nr` events, takes up to `events.len()`, and returns how many it wrote.
 ///
-/// Fewer than `min_nr` come back when `timeout` has passed, or a signal arrived and some had been read. With `min_nr` 0 it
-/// does not wait, whatever the timeout. Without a timeout it waits forever; with a negative one as well.
+/// Fewer than `min_nr` come back when `timeout` has passed, or a signal arrived and some had been
+/// read. With `min_nr` 0 it does not wait, whatever the timeout. Without a timeout it waits
+/// forever; with a negative one as well.
 ///
 /// # Errors
 ///
@@ -283,8 +294,8 @@ pub fn io_getevents(
 }
 /// Like [`io_getevents`], with another signal mask while it waits.
 ///
-/// `sigmask` replaces the thread's mask for the length of the call, so that a signal that it lets through cannot slip in
-/// before the wait begins. `None` leaves the mask as it is.
+/// `sigmask` replaces the thread's mask for the length of the call, so that a signal that it lets
+/// through cannot slip in before the wait begins. `None` leaves the mask as it is.
 ///
 /// # Errors
 ///

@@ -1,6 +1,7 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::{Outcome, abi, print};
+use super::print::print;
+use super::{Outcome, abi};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
 use crate::source::Source;
@@ -28,9 +29,11 @@ use std::path::{Path, PathBuf};
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  cargo codegen diff --linux ~/src/linux                      what an import of that kernel would change
+  cargo codegen diff --linux ~/src/linux                      \
+what an import of that kernel would change
   cargo codegen diff --linux ~/src/linux-6.12 --linux ~/src/linux
-  cargo codegen diff --headers /usr/include/x86_64-linux-gnu  which calls this machine's C programs lack
+  cargo codegen diff --headers /usr/include/x86_64-linux-gnu  \
+which calls this machine's C programs lack
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386
   cargo codegen diff --linux ~/src/linux --json | jq '.abis[] | select(.abi == \"x32\").changes'"
 )]
@@ -110,7 +113,7 @@ fn told(said: Said) -> Result<Outcome, Error> {
 /// A side of a comparison, before it is compared.
 pub enum Given {
     /// Imported tables, and what messages call them.
-    Tables(String, Tables),
+    Tables(String, Box<Tables>),
     /// A kernel tree.
     Linux(Source),
     /// Installed headers, and the kernel's name of their architecture where the path does not say
@@ -134,9 +137,9 @@ pub struct Said {
 pub fn compared(old: Given, new: Given, only: &[String], json: bool) -> Result<Said, Error> {
     let (old, new) = (side(old)?, side(new)?);
     let found = compare(&old, &new, only)?;
-    let print = if json { diff::json } else { diff::text };
+    let text = if json { diff::json } else { diff::text };
     let differs = found.iter().any(AbiDiff::differs);
-    Ok(Said { text: print(&old, &new, &found), differs })
+    Ok(Said { text: text(&old, &new, &found), differs })
 }
 
 /// What `check` prints of the tables and what they are checked against.
@@ -169,12 +172,12 @@ fn nothing(old: &Side, new: &Side) -> Error {
 }
 
 fn committed_side() -> Result<Given, Error> {
-    Ok(Given::Tables("tables/linux".to_owned(), committed()?))
+    Ok(Given::Tables("tables/linux".to_owned(), committed()?.into()))
 }
 
 fn given(kind: Kind, directory: &Path, arch: Option<&str>) -> Result<Given, Error> {
     Ok(match kind {
-        Kind::Tables => Given::Tables(directory.display().to_string(), whole(directory)?),
+        Kind::Tables => Given::Tables(directory.display().to_string(), whole(directory)?.into()),
         Kind::Linux => Given::Linux(Source::open(directory)),
         Kind::Headers => Given::Headers(Source::headers(directory)?, arch.map(str::to_owned)),
     })
@@ -183,7 +186,7 @@ fn given(kind: Kind, directory: &Path, arch: Option<&str>) -> Result<Given, Erro
 fn side(given: Given) -> Result<Side, Error> {
     let facts = Tables::embedded()?;
     let (kind, source, files) = match given {
-        Given::Tables(shown, tables) => return Side::new(Kind::Tables, shown, tables),
+        Given::Tables(shown, tables) => return Side::new(Kind::Tables, shown, *tables),
         Given::Linux(source) => {
             let files = import::numbers(&source, &facts)?;
             (Kind::Linux, source, files)

@@ -3,19 +3,19 @@
 //! Exit status: 0 fine, 1 something differs, 2 the verb could not do its work.
 
 mod compare;
+mod man;
+mod print;
 
 pub use compare::{Given, Said, checked, compared};
 
 use crate::report::explain;
 use crate::source::Source;
 use crate::tables::Abi;
-use crate::term::plain;
-use crate::{Error, Tables, emit, export, import, store};
+use crate::{Error, Tables, emit, export, import, lower, store};
 use clap::builder::{Resettable, StyledStr};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::fmt::Display;
-use std::io::Write as _;
+use print::{fail, print, printed, say};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -48,9 +48,11 @@ enum Verb {
     /// changes no file.
     #[command(after_help = "\
 Examples:
-  cargo codegen import --linux ~/src/linux                    bring tables/ and the Rust copies up to that kernel
+  cargo codegen import --linux ~/src/linux                    \
+bring tables/ and the Rust copies up to that kernel
   cargo codegen import --linux ~/src/linux-6.1 --only ia64
-  cargo codegen import --linux ~/src/linux --tables /tmp/new  into another folder; the repository stays as it is
+  cargo codegen import --linux ~/src/linux --tables /tmp/new  \
+into another folder; the repository stays as it is
   cargo codegen import --headers /usr/include/x86_64-linux-gnu --tables /tmp/installed")]
     Import {
         /// The kernel source tree.
@@ -81,7 +83,10 @@ Examples:
     Check(compare::Check),
     /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel
     /// runs them.
-    #[command(after_help = EXPORT_EXAMPLES, after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", export::SCHEMA))]
+    #[command(
+        after_help = EXPORT_EXAMPLES,
+        after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", export::SCHEMA)
+    )]
     Export {
         /// The format.
         format: Format,
@@ -119,7 +124,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   cargo codegen emit               write the committed Rust copies anew
-  cargo codegen emit --check       write nothing; exit status 1 if a copy is not what the tables give
+  cargo codegen emit --check       \
+write nothing; exit status 1 if a copy is not what the tables give
   cargo codegen emit --abi i386    print what a build for i386 gets
   cargo codegen emit c --abi sh >stubs.h
   cargo codegen emit asm --abi sh >stubs.S")]
@@ -220,17 +226,6 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Prints an error as other command-line tools do.
-fn fail(error: Error) {
-    say(format_args!("error: {error}"));
-}
-
-/// Says a sentence, which may quote a file or what was typed. Nobody can be told that standard
-/// error is closed.
-fn say(sentence: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{}", plain(&sentence.to_string()));
-}
-
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
         Verb::Import { linux, headers, arch, tables, only } => {
@@ -238,7 +233,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let (folder, committed) = match tables {
                 Some(folder) => (folder, false),
                 None if headers.is_some() => {
-                    let what = "headers know no entry points, which the repository's tables would lose; add --tables DIR";
+                    let what = "headers know no entry points, which the repository's tables \
+                                would lose; add --tables DIR";
                     return Err(Error::argument("--headers", what));
                 }
                 None => (store::writable("add --tables DIR")?, true),
@@ -293,9 +289,9 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let tables = store::chosen(tables)?;
             let abi = abi(&tables, &name)?;
             print(&match language {
-                None => emit::target(&tables, abi)?,
-                Some(Language::C) => emit::c(abi)?,
-                Some(Language::Asm) => emit::asm(&tables, abi)?,
+                None => emit::target(&lower::target(&tables, abi)?),
+                Some(Language::C) => emit::c(&lower::c(abi)?),
+                Some(Language::Asm) => emit::asm(&lower::assembly(&tables, abi)?),
             })?;
         }
         Verb::Emit { abi: None, check, tables, .. } => {
@@ -321,7 +317,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
         }
         Verb::Man { folder } => {
-            let pages = man()?;
+            let pages = man::pages()?;
             match folder {
                 Some(folder) => report(&folder, &pages).map(drop)?,
                 None => print(&pages.into_iter().map(|(_, text)| text).collect::<String>())?,
@@ -346,33 +342,6 @@ fn command(name: &'static str) -> clap::Command {
     })
 }
 
-/// The man pages: file and text.
-fn man() -> Result<Vec<(String, String)>, Error> {
-    let mut command = command(INSTALLED);
-    command.build();
-    let failed =
-        |error: std::io::Error| Error::plain(format!("the man pages cannot be written: {error}"));
-    let mut pages = Vec::new();
-    for command in std::iter::once(&command).chain(command.get_subcommands()) {
-        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        // The date is empty: the same source gives the same pages.
-        let source = concat!("aio-codegen ", env!("CARGO_PKG_VERSION"));
-        let page =
-            clap_mangen::Man::new(command.clone().after_help(None)).date("\"\"").source(source);
-        let mut text = Vec::new();
-        page.render(&mut text).map_err(failed)?;
-        // What stands after the help keeps its lines, below a heading of its own.
-        if let Some((heading, lines)) = after.split_once(":\n") {
-            let mut roff = clap_mangen::roff::Roff::new();
-            roff.control("SH", [heading.to_uppercase().as_str()]).control("nf", []);
-            roff.text([clap_mangen::roff::roman(lines)]).control("fi", []);
-            roff.to_writer(&mut text).map_err(failed)?;
-        }
-        pages.push((page.get_filename(), String::from_utf8_lossy(&text).into_owned()));
-    }
-    Ok(pages)
-}
-
 /// The ABI that the user named.
 fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
     let known = || tables.abis.iter().map(|abi| abi.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -387,21 +356,6 @@ fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
         say(format_args!("wrote {}", folder.join(name).display()));
     }
     Ok(written.len())
-}
-
-/// Prints to standard output; colours reach a terminal alone, and none where NO_COLOR is set.
-fn print(text: &str) -> Result<(), Error> {
-    printed(anstream::stdout().write_all(text.as_bytes()))
-}
-
-fn printed(result: std::io::Result<()>) -> Result<(), Error> {
-    match result {
-        // A reader that has seen enough, as `head` has, is no mistake.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::plain(format!("standard output cannot be written: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

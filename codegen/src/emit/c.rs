@@ -1,25 +1,22 @@
-//! The stubs of an ABI for C: a header with inline assembly, and the functions that it declares
-//! instead as a `.S` file.
+//! The stubs of an ABI for C: a header with inline assembly.
 
-use crate::Error;
-use crate::tables::{
-    Abi, CFunction, Convention, Destroyed, Failure, MOST_ARGUMENTS, Stack, Tables, Widen,
-};
+use crate::lower::{After, Input, Language, Output, Piece, Stub};
+use crate::tables::{Clobber, Convention, Failure, MOST_ARGUMENTS, Widen};
 use std::fmt::Write as _;
 
 /// The header.
-pub(crate) fn c(abi: &Abi) -> Result<String, Error> {
-    let convention = convention(abi)?;
-    let mut out = head(abi, convention, "c");
+pub(crate) fn c(stub: &Stub<'_>) -> String {
+    let mut out = head(stub, "c");
     let _ = writeln!(out, "#ifndef AIO_SYSCALL_H\n#define AIO_SYSCALL_H\n");
-    let (word, through) = match convention.widen {
+    let (word, through) = match stub.widen() {
         None => ("long", ""),
         Some(Widen::Zero) => ("long long", "(unsigned long)"),
         Some(Widen::Sign) => ("long long", "(long)"),
     };
     let _ = writeln!(
         out,
-        "/* What one argument register holds, and how a pointer gets there. */\ntypedef {word} aio_word;"
+        "/* What one argument register holds, and how a pointer gets there. */\n\
+         typedef {word} aio_word;"
     );
     let _ = writeln!(
         out,
@@ -30,83 +27,55 @@ pub(crate) fn c(abi: &Abi) -> Result<String, Error> {
         let _ = writeln!(out, "{};", signature(count));
     }
     out += "#ifdef __cplusplus\n}\n#endif\n#else\n";
-    let named = |row| {
-        condition(row).filter(|condition| *condition != "0").map(|condition| (row, condition))
-    };
-    let conditional: Vec<_> = convention.destroyed.iter().filter_map(named).collect();
-    for (at, (row, condition)) in conditional.iter().enumerate() {
-        let _ =
-            writeln!(out, "\n#if {condition}\n#define AIO_ALSO_{at} , {}", quoted(&row.registers));
+    // Registers that a compiler has names for on a condition.
+    let conditional: Vec<_> = stub
+        .clobbers
+        .iter()
+        .filter_map(|clobbers| Some((clobbers, clobbers.row?.c_condition()?)))
+        .filter(|(_, condition)| *condition != "0")
+        .collect();
+    for (at, (clobbers, condition)) in conditional.iter().enumerate() {
+        let names = list(&clobbers.registers);
+        let _ = writeln!(out, "\n#if {condition}\n#define AIO_ALSO_{at} , {names}");
         let _ = writeln!(out, "#else\n#define AIO_ALSO_{at}\n#endif");
     }
     let also: String = (0..conditional.len()).map(|at| format!(" AIO_ALSO_{at}")).collect();
     for count in 0..=MOST_ARGUMENTS {
-        inline(&mut out, abi, convention, count, &also);
+        inline(&mut out, stub, count, &also);
     }
     out += "\n#endif /* AIO_SYSCALL_EXTERN */\n\n#endif /* AIO_SYSCALL_H */\n";
-    Ok(out)
-}
-
-/// The `.S` file.
-pub(crate) fn asm(tables: &Tables, abi: &Abi) -> Result<String, Error> {
-    let convention = convention(abi)?;
-    let functions = tables.functions()?;
-    let Some(function) = functions.iter().find(|function| function.abis.contains(&abi.name)) else {
-        let what = format!(
-            "no [[function]] says how a C function of `{}` gets its arguments; add one",
-            abi.name
-        );
-        return Err(Error::in_file("tables/functions.toml", what));
-    };
-    let mut out = head(abi, convention, "asm");
-    for line in &function.file {
-        let _ = writeln!(out, "{}{line}", if line.starts_with('#') { "" } else { "\t" });
-    }
-    out += "\t.text\n";
-    for count in 0..=MOST_ARGUMENTS {
-        let name = format!("aio_syscall{count}");
-        let _ = writeln!(out, "\n\t.globl {name}\n\t.type {name}, STT_FUNC");
-        for (at, line) in body(abi, convention, function, count)?.iter().enumerate() {
-            let line = line.replace("{name}", &name);
-            let _ = writeln!(out, "{}{line}", if line.ends_with(':') { "" } else { "\t" });
-            // Where a function has a descriptor, its name is not where its code begins.
-            if at == 0 {
-                out += "9:\n";
-            }
-        }
-        let _ = writeln!(out, "\t.size {name}, . - 9b");
-    }
-    out += "\n\t.section .note.GNU-stack, \"\"\n";
-    Ok(out)
-}
-
-fn convention(abi: &Abi) -> Result<&Convention, Error> {
-    let why = || abi.entries.first().map_or("", |entry| entry.note.as_str());
-    let what =
-        || format!("`{}` has no [abi.call], so there is no stub to emit. {}", abi.name, why());
-    abi.call.as_ref().ok_or_else(|| Error::in_file("tables/abis.toml", what().trim_end()))
+    out
 }
 
 /// A comment that says what the file is, and the convention.
-fn head(abi: &Abi, convention: &Convention, language: &str) -> String {
+pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
+    let (abi, convention) = (stub.abi, stub.convention);
     let Convention { instruction, number, arguments, result, .. } = convention;
     let mut lines = vec![
         format!("@generated by `cargo codegen emit {language} --abi {}`. Do not edit.", abi.name),
         String::new(),
         format!(
-            "System calls of Linux on {}, for C and C++: aio_syscall0 to aio_syscall{MOST_ARGUMENTS}, each taking the",
+            "System calls of Linux on {}, for C and C++: aio_syscall0 to \
+             aio_syscall{MOST_ARGUMENTS}, each taking the",
             abi.name
         ),
-        "number first. Whatever the ABI's own convention, a failure comes back in -4095..-1, the value being -errno."
+        "number first. Whatever the ABI's own convention, a failure comes back in -4095..-1, the \
+         value being -errno."
             .to_owned(),
     ];
-    lines.extend(match language {
+    let about = match language {
         "c" => [
-            "`cargo codegen export c` has the numbers. With AIO_SYSCALL_EXTERN the functions are only declared, for the .S",
+            "`cargo codegen export c` has the numbers. With AIO_SYSCALL_EXTERN the functions are \
+             only declared, for the .S",
             "file that `cargo codegen emit asm` gives.",
         ],
-        _ => ["The header that `cargo codegen emit c` gives declares them, where AIO_SYSCALL_EXTERN is defined before it;", "what they take is its aio_word."],
-    }.map(str::to_owned));
+        _ => [
+            "The header that `cargo codegen emit c` gives declares them, where AIO_SYSCALL_EXTERN \
+             is defined before it;",
+            "what they take is its aio_word.",
+        ],
+    };
+    lines.extend(about.map(str::to_owned));
     lines.push(String::new());
     let stack = if convention.stack.is_some() { ", then memory" } else { "" };
     lines.push(format!(
@@ -118,9 +87,10 @@ fn head(abi: &Abi, convention: &Convention, language: &str) -> String {
         Failure::Flag(flag) => format!("result in {result}, which is errno if {flag} is not 0."),
         Failure::Condition(flag) => format!("result in {result}, which is errno if {flag} is set."),
     });
-    for Destroyed { registers, why, source, only, .. } in &convention.destroyed {
+    for clobbers in &stub.clobbers {
+        let Some(Clobber { why, source, only, .. }) = clobbers.row else { continue };
         let only = only.as_ref().map_or(String::new(), |only| format!(" (if {})", only.c));
-        lines.push(format!("Destroyed: {}{only}: {why} ({source}).", registers.join(" ")));
+        lines.push(format!("Destroyed: {}{only}: {why} ({source}).", clobbers.registers.join(" ")));
     }
     if !convention.flags_kept {
         lines.push("Destroyed: the flags.".to_owned());
@@ -131,357 +101,76 @@ fn head(abi: &Abi, convention: &Convention, language: &str) -> String {
     format!("/*\n{} */\n", text.replace("*/", "* /").replace("`", ""))
 }
 
-/// Where a C compiler is to be told of it, unless everywhere.
-fn condition(row: &Destroyed) -> Option<&str> {
-    row.c.as_deref().or(row.only.as_ref().map(|only| only.c.as_str()))
-}
-
-fn signature(count: usize) -> String {
+pub(crate) fn signature(count: usize) -> String {
     let parameters: String = (0..count).map(|at| format!(", aio_word a{at}")).collect();
     format!("aio_word aio_syscall{count}(aio_word nr{parameters})")
 }
 
-fn quoted(names: &[impl AsRef<str>]) -> String {
-    names.iter().map(|name| format!("\"{}\"", name.as_ref())).collect::<Vec<_>>().join(", ")
+/// A string literal.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn list(names: &[&str]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// One function of the header. Each register that the call takes something in is a variable of its
 /// own; what a compiler refuses as a variable travels in memory, or in a register of its choice.
-fn inline(out: &mut String, abi: &Abi, convention: &Convention, count: usize, also: &str) {
-    let Convention { number, result, unnameable, stack, save, load, restore, .. } = convention;
-    let words = || std::iter::once("nr".to_owned()).chain((0..count).map(|at| format!("a{at}")));
-    let registers: Vec<&String> =
-        std::iter::once(number).chain(convention.arguments.iter().take(count)).collect();
-    let stacked: Vec<String> = words().skip(registers.len()).collect();
-    let in_memory =
-        convention.loads_from_memory() && registers.iter().any(|name| unnameable.contains(name));
-    let hidden = |name: &String| unnameable.contains(name) || (in_memory && name == result);
-
-    let mut changed: Vec<&str> = Vec::new();
-    if let Failure::Flag(register) = &convention.failure {
-        changed.push(register);
+fn inline(out: &mut String, stub: &Stub<'_>, count: usize, also: &str) {
+    let plan = stub.plan(count, Language::C);
+    let result = quoted(&stub.convention.result);
+    let _ = writeln!(out, "\nstatic inline {}\n{{", signature(count));
+    if !plan.block.is_empty() {
+        let words: Vec<_> = plan.block.iter().map(|word| word.name()).collect();
+        let _ = writeln!(out, "\taio_word block[] = {{ {} }};", words.join(", "));
     }
-    changed.extend(convention.second.as_deref());
-    let declared = convention.destroyed.iter().filter(|row| condition(row).is_none());
-    changed.extend(declared.flat_map(|row| &row.registers).map(String::as_str));
-
-    let bytes = if convention.widen.is_some() { 8 } else { abi.bits as usize / 8 };
-    let (mut block, mut lines, mut declarations) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut outputs, mut inputs, mut named) = (Vec::new(), Vec::new(), Vec::new());
-    let mut add = |templates: &[String], values: &[(&str, &str)]| {
-        lines.extend(templates.iter().map(|line| fill(line, values)));
-    };
-    if let Some(Stack { reserve, store, first, .. }) =
-        stack.as_ref().filter(|_| !stacked.is_empty())
-    {
-        add(reserve, &[]);
-        for (word, offset) in stacked.iter().zip((*first as usize..).step_by(bytes)) {
-            add(store, &[("{from}", &format!("%[{word}]")), ("{offset}", &offset.to_string())]);
-            named.push(word.clone());
-        }
-    }
-    for (register, word) in registers.iter().zip(words()) {
-        if hidden(register) {
-            block.push((register.as_str(), word));
-        } else {
-            declarations
-                .push(format!("register aio_word in_{word} __asm__(\"{register}\") = {word};"));
-            let output = *register == result || changed.contains(&register.as_str());
-            if output { &mut outputs } else { &mut inputs }.push((output, format!("in_{word}")));
-        }
-    }
-    // The block's address is in the result's register, which is loaded last.
-    block.sort_by_key(|(register, _)| register == result);
-    for (register, _) in block.iter().filter(|(register, _)| register != result) {
-        add(save, &[("{register}", register)]);
-    }
-    for (at, (register, word)) in block.iter().enumerate() {
-        let (offset, from) = ((at * bytes).to_string(), format!("%[{word}]"));
-        add(
-            load,
-            &[
-                ("{register}", register),
-                ("{block}", result),
-                ("{offset}", &offset),
-                ("{from}", &from),
-            ],
-        );
-        if !in_memory {
-            named.push(word.clone());
-        }
-    }
-    let call = [std::slice::from_ref(&convention.instruction), &convention.after].concat();
-    add(&call, &[]);
-    for (register, _) in block.iter().rev().filter(|(register, _)| register != result) {
-        add(restore, &[("{register}", register)]);
-    }
-    if let Some(Stack { release, .. }) = stack.as_ref().filter(|_| !stacked.is_empty()) {
-        add(release, &[]);
-    }
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     let mut answer = "result".to_owned();
-    if in_memory {
-        let words: Vec<_> = block.iter().map(|(_, word)| word.as_str()).collect();
-        declarations.insert(0, format!("aio_word block[] = {{ {} }};", words.join(", ")));
-        declarations
-            .push(format!("register aio_word result __asm__(\"{result}\") = AIO_POINTER(block);"));
-        outputs.push((true, answer.clone()));
-    } else if let Some((_, word)) =
-        registers.iter().zip(words()).find(|(register, _)| **register == result)
-    {
-        answer = format!("in_{word}");
-    } else {
-        declarations.push(format!("register aio_word result __asm__(\"{result}\");"));
-        outputs.push((false, answer.clone()));
-    }
-    changed.retain(|name| {
-        !registers.iter().any(|register| register == name && !hidden(register)) && name != result
-    });
-    let mut clobbers: Vec<&str> = Vec::new();
-    changed.into_iter().for_each(|name| {
-        if !clobbers.contains(&name) {
-            clobbers.push(name)
+    for Input { register, word, after } in &plan.inputs {
+        let (register, word) = (quoted(register), word.name());
+        let _ = writeln!(out, "\tregister aio_word in_{word} __asm__({register}) = {word};");
+        match after {
+            After::Same => inputs.push(format!("\"r\"(in_{word})")),
+            After::Result | After::Anything => outputs.push(format!("\"+r\"(in_{word})")),
         }
-    });
-    if !convention.flags_kept {
-        clobbers.push("cc");
+        if *after == After::Result {
+            answer = format!("in_{word}");
+        }
     }
-    if !in_memory && save.is_empty() {
-        clobbers.extend(block.iter().map(|(register, _)| *register));
+    match plan.output {
+        Output::Input => {}
+        Output::Block => {
+            let pointer = "AIO_POINTER(block)";
+            let _ = writeln!(out, "\tregister aio_word result __asm__({result}) = {pointer};");
+            outputs.push("\"+r\"(result)".to_owned());
+        }
+        Output::Alone => {
+            let _ = writeln!(out, "\tregister aio_word result __asm__({result});");
+            outputs.push("\"=r\"(result)".to_owned());
+        }
     }
+    inputs.extend(plan.named.iter().map(|word| {
+        let word = word.name();
+        format!("[{word}] \"r\"({word})")
+    }));
+    let mut clobbers = plan.clobbers;
+    clobbers.extend((!stub.convention.flags_kept).then_some("cc"));
+    clobbers.extend(plan.loaded);
     clobbers.push("memory");
 
-    let outputs: Vec<_> = outputs
-        .iter()
-        .map(|(given, name)| format!("\"{}r\"({name})", if *given { '+' } else { '=' }))
-        .collect();
-    let mut inputs: Vec<_> = inputs.iter().map(|(_, name)| format!("\"r\"({name})")).collect();
-    inputs.extend(named.iter().map(|word| format!("[{word}] \"r\"({word})")));
-    let _ = writeln!(out, "\nstatic inline {}\n{{", signature(count));
-    for declaration in declarations {
-        let _ = writeln!(out, "\t{declaration}");
-    }
     out.push_str("\n\t__asm__ __volatile__(\n");
-    for line in &lines {
-        let _ = writeln!(out, "\t\t\"{}\\n\\t\"", line.replace('\\', "\\\\").replace('"', "\\\""));
+    for line in &plan.lines {
+        let mut text = String::new();
+        for piece in &line.0 {
+            match piece {
+                Piece::Text(piece) => text += &piece.replace('%', "%%"),
+                Piece::Named(word) => text += &format!("%[{}]", word.name()),
+            }
+        }
+        let text = quoted(&text);
+        let _ = writeln!(out, "\t\t{}\\n\\t\"", text.strip_suffix('"').unwrap_or(&text));
     }
     let _ = writeln!(out, "\t\t: {}\n\t\t: {}", outputs.join(", "), inputs.join(", "));
-    let _ = writeln!(out, "\t\t: {}{also});\n\treturn {answer};\n}}", quoted(&clobbers));
-}
-
-/// A line of assembly for an `asm` with operands: its per cents doubled, its placeholders filled.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(template.replace('%', "%%"), |line, (placeholder, value)| {
-        line.replace(placeholder, value)
-    })
-}
-
-/// Where a function finds a word.
-#[derive(Clone, PartialEq)]
-enum Source {
-    Register(String),
-    Stack(i64),
-}
-
-/// The lines of one function of the `.S` file.
-fn body(
-    abi: &Abi,
-    convention: &Convention,
-    function: &CFunction,
-    count: usize,
-) -> Result<Vec<String>, Error> {
-    let no_spare = || {
-        let what = format!("the [[function]] of `{}` needs a register in `spare`", abi.name);
-        Error::in_file("tables/functions.toml", what)
-    };
-    let stack = |word: usize| {
-        Source::Stack(function.stack + function.step * (word - function.arguments.len()) as i64)
-    };
-    let source = |word: usize| {
-        function.arguments.get(word).cloned().map_or_else(|| stack(word), Source::Register)
-    };
-    let line = |to: &str, from: &Source| match from {
-        Source::Register(from) => function.copy.replace("{to}", to).replace("{from}", from),
-        Source::Stack(offset) => {
-            function.load.replace("{to}", to).replace("{offset}", &offset.to_string())
-        }
-    };
-    let targets: Vec<&String> = std::iter::once(&convention.number)
-        .chain(convention.arguments.iter().take(count))
-        .collect();
-    let mut lines = function.enter.clone();
-    let mut moves: Vec<(&str, Source)> =
-        targets.iter().enumerate().map(|(word, to)| (to.as_str(), source(word))).collect();
-    moves.retain(|(to, from)| *from != Source::Register((*to).to_owned()));
-    while !moves.is_empty() {
-        let needed =
-            |to: &str| moves.iter().any(|(_, from)| *from == Source::Register(to.to_owned()));
-        if let Some(free) = moves.iter().position(|(to, _)| !needed(to)) {
-            let (to, from) = moves.remove(free);
-            lines.push(line(to, &from));
-        } else if function.spare.is_empty() {
-            return Err(no_spare());
-        } else {
-            // They go round in a circle: one of them makes way.
-            let away = Source::Register(moves[0].0.to_owned());
-            lines.push(line(&function.spare, &away));
-            let aside = |from: &mut Source| {
-                if *from == away {
-                    *from = Source::Register(function.spare.clone())
-                }
-            };
-            moves.iter_mut().for_each(|(_, from)| aside(from));
-        }
-    }
-    let stacked = targets.len()..count + 1;
-    let memory = convention.stack.as_ref().filter(|_| !stacked.is_empty());
-    if let Some(memory) = memory {
-        if function.spare.is_empty() {
-            return Err(no_spare());
-        }
-        lines.extend(memory.reserve.iter().cloned());
-        for (word, offset) in
-            stacked.zip((i64::from(memory.first)..).step_by(abi.bits as usize / 8))
-        {
-            let from = match source(word) {
-                Source::Stack(at) => Source::Stack(at + function.reserved),
-                register => register,
-            };
-            lines.push(line(&function.spare, &from));
-            let fill = |line: &String| {
-                line.replace("{from}", &function.spare).replace("{offset}", &offset.to_string())
-            };
-            lines.extend(memory.store.iter().map(fill));
-        }
-    }
-    lines.push(convention.instruction.clone());
-    lines.extend(convention.after.iter().cloned());
-    lines.extend(memory.iter().flat_map(|memory| memory.release.iter().cloned()));
-    lines.extend(function.leave.iter().cloned());
-    Ok(lines)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::borrow::Cow;
-
-    #[test]
-    fn every_abi_has_the_same_doors() {
-        let tables = Tables::embedded().unwrap();
-        let functions = tables.functions().unwrap();
-        for abi in &tables.abis {
-            let there =
-                functions.iter().filter(|function| function.abis.contains(&abi.name)).count();
-            assert_eq!(there, usize::from(abi.call.is_some()), "{} in functions.toml", abi.name);
-            if abi.call.is_none() {
-                continue;
-            }
-            let (header, file) = (c(abi).unwrap(), asm(&tables, abi).unwrap());
-            for count in 0..=MOST_ARGUMENTS {
-                let declared = format!("\n{};\n", signature(count));
-                assert_eq!(header.matches(&declared).count(), 1, "{}: {declared}", abi.name);
-                let defined = format!("\nstatic inline {}\n{{", signature(count));
-                assert_eq!(header.matches(&defined).count(), 1, "{}: {defined}", abi.name);
-                assert!(file.contains(&format!("\t.globl aio_syscall{count}\n")), "{}", abi.name);
-            }
-            let call =
-                format!("\t\t\"{}\\n", abi.call.as_ref().unwrap().instruction.replace('%', "%%"));
-            assert_eq!(header.matches(&call).count(), 1 + MOST_ARGUMENTS, "{}", abi.name);
-            for text in [header, file] {
-                for placeholder in
-                    ["{register}", "{from}", "{to}", "{offset}", "{block}", "{name}", "{number}"]
-                {
-                    assert!(!text.contains(placeholder), "{}: {placeholder}", abi.name);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn an_abi_without_registers_says_why_it_has_no_stub() {
-        let tables = Tables::embedded().unwrap();
-        let error = c(tables.abi("powerpc-spu").unwrap()).unwrap_err().to_string();
-        assert!(
-            error.starts_with(
-                "tables/abis.toml: `powerpc-spu` has no [abi.call], so there is no stub to emit. The SPU stops"
-            ),
-            "{error}"
-        );
-    }
-
-    /// The lines of a function of `abi` with the facts that `change` leaves of functions.toml.
-    fn lines(abi: &str, count: usize, change: (&str, &str)) -> Result<Vec<String>, Error> {
-        let changed = |name: &str, text: &'static str| match name {
-            "functions.toml" => Cow::Owned(text.replace(change.0, change.1)),
-            _ => Cow::Borrowed(text),
-        };
-        let files = aio_tables::BY_HAND
-            .iter()
-            .chain(aio_tables::IMPORTED)
-            .map(|&(name, text)| (name.to_owned(), name.to_owned(), changed(name, text)));
-        let tables = Tables::new(files.collect())?;
-        let text = asm(&tables, tables.abi(abi).unwrap())?;
-        let from = text.find(&format!("\naio_syscall{count}:")).unwrap();
-        let to = text[from..].find("\t.size").unwrap();
-        Ok(text[from..from + to]
-            .lines()
-            .skip(2)
-            .map(|line| line.trim().to_owned())
-            .filter(|line| line != "9:")
-            .collect())
-    }
-
-    #[test]
-    fn arguments_move_out_of_each_other_s_way() {
-        assert_eq!(
-            lines("alpha", 3, ("", "")).unwrap(),
-            [
-                "mov $16, $0",
-                "mov $17, $16",
-                "mov $18, $17",
-                "mov $19, $18",
-                "callsys",
-                "beq $19, 2f",
-                "subq $31, $0, $0",
-                "2:",
-                "ret"
-            ]
-        );
-        // a3 to a6, a6 to a5, a5 to a4, a4 to a3.
-        let circle = lines("xtensa", 4, ("", "")).unwrap();
-        assert_eq!(
-            circle,
-            [
-                "AIO_ENTER",
-                "mov a10, a6",
-                "mov a6, a3",
-                "mov a3, a4",
-                "mov a4, a5",
-                "mov a5, a10",
-                "syscall",
-                "AIO_RETURN"
-            ]
-        );
-        let without = lines("xtensa", 4, ("spare     = \"a10\"", "spare     = \"\""))
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            without,
-            "tables/functions.toml: the [[function]] of `xtensa` needs a register in `spare`"
-        );
-        // Two words are in memory for the caller and for the kernel, and the room for the kernel's
-        // lies between.
-        let memory = lines("mips-o32", 5, ("", "")).unwrap();
-        assert!(
-            memory
-                .join("; ")
-                .contains("subu $29, $29, 32; lw $8, 52($29); sw $8, 16($29); syscall"),
-            "{memory:?}"
-        );
-        let missing = lines("arc", 0, ("[\"arc\"]", "[\"ark\"]")).unwrap_err().to_string();
-        assert_eq!(
-            missing,
-            "tables/functions.toml: no [[function]] says how a C function of `arc` gets its arguments; add one"
-        );
-    }
+    let _ = writeln!(out, "\t\t: {}{also});\n\treturn {answer};\n}}", list(&clobbers));
 }

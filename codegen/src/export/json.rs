@@ -18,7 +18,8 @@ JSON: every key is always there; what a call or an ABI has not is null.
       number                as user space loads it, base included
       name
       entry compat          entry points; an `entry` of null, or \"sys_ni_syscall\", is ENOSYS
-      tag                   the kernel's word for the ABIs of the row; null where only a header defines the name
+      tag                   the kernel's word for the ABIs of the row; null where only a header \
+defines the name
       noreturn
   absent   calls that an ABI never had: name, abis, why, instead";
 

@@ -18,22 +18,22 @@ use std::fmt::Write as _;
 
 /// An ABI, its table and its calls.
 pub(crate) struct Exported<'t> {
-    abi: &'t Abi,
-    table: &'t KernelTable,
-    calls: Vec<Call<'t>>,
+    pub(crate) abi: &'t Abi,
+    pub(crate) table: &'t KernelTable,
+    pub(crate) calls: Vec<Call<'t>>,
 }
 
 /// The ABIs that have calls in these tables, in the order of `abis.toml`: those named, or all. With
 /// `header_names` also the aliases and private calls that only headers define.
 pub(crate) fn choose<'t>(
     tables: &'t Tables,
-    read: &'t BTreeMap<String, KernelTable>,
+    read: &BTreeMap<&str, &'t KernelTable>,
     names: &[String],
     header_names: bool,
 ) -> Result<Vec<Exported<'t>>, Error> {
     let mut exported = Vec::new();
     for abi in &tables.abis {
-        let Some(table) = read.get(&abi.table) else { continue };
+        let Some(&table) = read.get(abi.table.as_str()) else { continue };
         let mut calls = abi.calls(table);
         calls.retain(|call| header_names || call.tag.is_some());
         if !calls.is_empty() {
@@ -75,11 +75,11 @@ fn by_name<'t>(
 }
 
 /// What `absent.toml` says of the ABIs chosen, and which of them each entry is about.
-fn absences(
-    tables: &Tables,
+fn absences<'t>(
+    tables: &'t Tables,
     exported: &[Exported<'_>],
-) -> Result<Vec<(Absent, Vec<usize>)>, Error> {
-    let about = |absent: Absent| {
+) -> Result<Vec<(&'t Absent, Vec<usize>)>, Error> {
+    let about = |absent: &'t Absent| {
         let lacks = |(_, Exported { abi, table, calls }): &(usize, &Exported<'_>)| {
             absent.holds(&abi.name, &table.linux)
                 && !calls.iter().any(|call| call.name == absent.name)
@@ -88,7 +88,7 @@ fn absences(
             exported.iter().enumerate().filter(lacks).map(|(column, _)| column).collect();
         (absent, columns)
     };
-    Ok(tables.absent()?.into_iter().map(about).filter(|(_, columns)| !columns.is_empty()).collect())
+    Ok(tables.absent()?.iter().map(about).filter(|(_, columns)| !columns.is_empty()).collect())
 }
 
 /// `abi⇥number⇥name⇥entry⇥compat`, by ABI and number; an absent entry is empty.
@@ -102,44 +102,4 @@ pub(crate) fn tsv(exported: &[Exported<'_>]) -> String {
         }
     }
     out
-}
-
-/// The README with its table of ABIs made anew; the rest of it is a person's.
-pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> {
-    let (begin, end) = ("<!-- ABIs: written by `cargo codegen emit` -->\n", "<!-- end of ABIs -->");
-    let parts =
-        readme.split_once(begin).and_then(|(head, rest)| Some((head, rest.split_once(end)?.1)));
-    let Some((head, tail)) = parts else {
-        return Err(Error::in_file(
-            "README.md",
-            format!("the lines `{}` and `{end}` are missing", begin.trim_end()),
-        ));
-    };
-    Ok(format!("{head}{begin}{}{end}{tail}", abi_table(tables)?))
-}
-
-/// One line an ABI, with the numbers of the AIO calls.
-fn abi_table(tables: &Tables) -> Result<String, Error> {
-    let aio =
-        ["setup", "destroy", "submit", "cancel", "getevents", "pgetevents", "pgetevents_time64"];
-    let mut out = format!("| ABI | stubs | calls | Linux | base | {} |\n", aio.join(" | "));
-    let _ = writeln!(out, "|---|---|--:|---|--:|{}", "--:|".repeat(aio.len()));
-    let mut total = 0;
-    for Exported { abi, table, calls } in choose(tables, &tables.imported()?, &[], true)? {
-        let rows = calls.iter().filter(|call| call.tag.is_some()).count();
-        total += rows;
-        let stubs = if abi.stub().is_some() { "yes" } else { "" };
-        let base =
-            if abi.base > 0xffff { format!("{:#x}", abi.base) } else { abi.base.to_string() };
-        let _ = write!(out, "| {} | {stubs} | {rows} | {} | {base} |", abi.name, table.linux);
-        for name in aio {
-            let call = calls.iter().find(|call| call.name.strip_prefix("io_") == Some(name));
-            let number = call
-                .map_or("–".to_owned(), |call| call.number.wrapping_sub(abi.base).to_string());
-            let _ = write!(out, " {number} |");
-        }
-        out.push('\n');
-    }
-    let _ = writeln!(out, "| all | | {total} | | |{}", " |".repeat(aio.len()));
-    Ok(out)
 }

@@ -16,10 +16,12 @@ const element = (tag, text = "", className = "") => {
   return made;
 };
 
-// A cell of the data: 0, [number, entry] or [number, entry, compat, does not return, only in a header].
+// A cell of the data: 0, [number, entry] or [number, entry, compat, does not return, only in a
+// header].
 const numberOf = (cell) => (cell ? cell[0] : null);
 const entryOf = (cell, at = 1) => (cell && cell[at] >= 0 ? entries[cell[at]] : null);
-const isGone = (cell) => !cell[4] && [null, "sys_ni_syscall"].includes(entryOf(cell)) && !entryOf(cell, 2);
+const isGone = (cell) =>
+  !cell[4] && [null, "sys_ni_syscall"].includes(entryOf(cell)) && !entryOf(cell, 2);
 const hex = (number) => "0x" + number.toString(16);
 // As the ABI's own programs would write it: where there is a base, one sees it.
 const shown = (number, column) => (abis[column].base > 0xffff ? hex(number) : String(number));
@@ -49,14 +51,18 @@ function found() {
   const number = asNumber(query);
   const rows = calls.map((_, row) => row);
   if (!query) return rows;
-  if (number !== null) return rows.filter((row) => calls[row][1].some((cell) => numberOf(cell) === number));
+  if (number !== null) {
+    return rows.filter((row) => calls[row][1].some((cell) => numberOf(cell) === number));
+  }
   const text = query.replace(/^(__NR_|SYS_)/, "").toLowerCase();
-  // An entry point is looked for only when it is spelled as one: every name is a part of some entry point.
+  // An entry point is looked for only when it is spelled as one: every name is a part of some entry
+  // point.
   const isEntry = /(^|_)sys_/.test(text);
   const has = (name) => name !== null && name.toLowerCase().includes(text);
   return rows.filter((row) => {
     const [name, cells] = calls[row];
-    return has(name) || (isEntry && cells.some((cell) => has(entryOf(cell)) || has(entryOf(cell, 2))));
+    if (has(name)) return true;
+    return isEntry && cells.some((cell) => has(entryOf(cell)) || has(entryOf(cell, 2)));
   });
 }
 
@@ -84,7 +90,8 @@ let rows = [];
 function makeColumns() {
   const head = element("td", "call");
   const width = (column) => {
-    const digits = calls.map(([, cells]) => (cells[column] ? shown(cells[column][0], column).length : 0));
+    const digits = calls.map(([, cells]) =>
+      cells[column] ? shown(cells[column][0], column).length : 0);
     return Math.max(2, ...digits);
   };
   const name = narrow.matches ? "min(46vw, 30ch)" : "calc(28ch + 1rem)";
@@ -96,7 +103,8 @@ function makeColumns() {
   };
   const widths = columns.map(width);
   const total = widths.reduce((sum, digits) => sum + digits, 0);
-  $("columns").replaceChildren(sized(`calc(${name})`), ...widths.map((digits) => sized(`calc(${digits}ch + .95rem)`)));
+  const others = widths.map((digits) => sized(`calc(${digits}ch + .95rem)`));
+  $("columns").replaceChildren(sized(`calc(${name})`), ...others);
   $("table").style.width = `calc(${name} + ${total}ch + ${widths.length * 0.95}rem)`;
   $("head").replaceChildren(head, ...columns.map((column) => {
     const made = element("th");
@@ -113,7 +121,9 @@ function makeRow(row) {
   const head = element("th");
   head.scope = "row";
   // A long name may break after an underscore.
-  name.split(/(?<=_)/).forEach((part, at) => head.append(...(at ? [element("wbr"), part] : [part])));
+  name.split(/(?<=_)/).forEach((part, at) => {
+    head.append(...(at ? [element("wbr"), part] : [part]));
+  });
   made.append(head);
   if (columns.length && columns.every((column) => !cells[column] && !reasonOf(row, column))) {
     // Nothing to show here; say where there is.
@@ -125,7 +135,8 @@ function makeRow(row) {
   }
   for (const column of columns) {
     const cell = cells[column];
-    if (cell) made.append(element("td", shown(cell[0], column), isGone(cell) ? "gone" : cell[4] ? "header" : ""));
+    const kind = cell && (isGone(cell) ? "gone" : cell[4] ? "header" : "");
+    if (cell) made.append(element("td", shown(cell[0], column), kind));
     else if (reasonOf(row, column)) made.append(element("td", "–", "why"));
     else made.append(element("td"));
   }
@@ -152,18 +163,22 @@ function show() {
   }
   $("nothing").hidden = rows.length > 0;
   $("nothing").textContent =
-    number === null ? `No call has “${query}” in its name.` : `No ABI has a call with the number ${query}.`;
+    number === null ? `No call has “${query}” in its name.`
+    : `No ABI has a call with the number ${query}.`;
   const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
   $("count").textContent =
     number !== null ? `${many(rows.length, "call")} with the number ${query}`
     : query ? `${rows.length} of ${many(calls.length, "call")}`
     : many(calls.length, "call");
   $("shown").textContent = `${columns.length} of ${abis.length}`;
-  for (const box of $("abis").querySelectorAll("input")) box.checked = columns.includes(Number(box.value));
+  for (const box of $("abis").querySelectorAll("input")) {
+    box.checked = columns.includes(Number(box.value));
+  }
   stopAt($("body").querySelector("th"));
 }
 
-// Puts the rows found into the table: at once those that a screen can show, the others between what the reader does.
+// Puts the rows found into the table: at once those that a screen can show, the others between what
+// the reader does.
 let rest;
 function fill(from, number) {
   clearTimeout(rest);
@@ -172,7 +187,9 @@ function fill(from, number) {
     made[row] ??= makeRow(row);
     if (number !== null) {
       columns.forEach((column, at) => {
-        if (numberOf(calls[row][1][column]) === number) made[row].children[at + 1].classList.add("hit");
+        if (numberOf(calls[row][1][column]) === number) {
+          made[row].children[at + 1].classList.add("hit");
+        }
       });
     }
     return made[row];
@@ -206,7 +223,8 @@ function factsOf({ row, column }) {
   if (row === null) {
     const { name, arch, bits, base, linux, source } = abis[column];
     const count = calls.filter(([, cells]) => cells[column]).length;
-    const facts = [["names", String(count)], ["long and pointers", `${bits} bits`], ["architecture", `arch/${arch}`]];
+    const facts = [["names", String(count)], ["long and pointers", `${bits} bits`]];
+    facts.push(["architecture", `arch/${arch}`]);
     if (base) facts.push(["base", `${hex(base)} (${base}), which the numbers here contain`]);
     return { topic: name, facts: [...facts, ["table", `${source}, Linux ${linux}`]] };
   }
@@ -231,11 +249,15 @@ function factsOf({ row, column }) {
     return { topic, facts: [["absent", reason.why], ["use", reason.instead.replaceAll("`", "")]] };
   }
   const facts = [["number", `${cell[0]} (${hex(cell[0])})`]];
-  if (isGone(cell)) facts.push(["not implemented", "the number is only reserved; the kernel answers ENOSYS"]);
+  if (isGone(cell)) {
+    facts.push(["not implemented", "the number is only reserved; the kernel answers ENOSYS"]);
+  }
   if (entryOf(cell)) facts.push(["entry", entryOf(cell)]);
   if (entryOf(cell, 2)) facts.push(["compat entry", entryOf(cell, 2)]);
   if (cell[3]) facts.push(["returns", "never"]);
-  if (cell[4]) facts.push(["named by", "a header alone; the kernel's table does not have the name"]);
+  if (cell[4]) {
+    facts.push(["named by", "a header alone; the kernel's table does not have the name"]);
+  }
   return { topic, facts };
 }
 
@@ -247,7 +269,8 @@ function explain(cell) {
   if (!topic) return;
   cell.classList.add("chosen");
   $("topic").textContent = topic;
-  $("facts").replaceChildren(...facts.flatMap(([what, value]) => [element("dt", what), element("dd", value)]));
+  const pair = ([what, value]) => [element("dt", what), element("dd", value)];
+  $("facts").replaceChildren(...facts.flatMap(pair));
 }
 
 function close() {
@@ -262,13 +285,17 @@ function neighbour(cell, key) {
   const lines = [$("head"), ...$("body").children];
   const page = 12;
   const at = lines.indexOf(line);
-  const vertical = { ArrowUp: at - 1, ArrowDown: at + 1, PageUp: Math.max(1, at - page), PageDown: at + page }[key];
+  const vertical = {
+    ArrowUp: at - 1, ArrowDown: at + 1, PageUp: Math.max(1, at - page), PageDown: at + page,
+  }[key];
   if (vertical !== undefined) {
     const there = lines[Math.min(Math.max(vertical, 0), lines.length - 1)].children;
     return there[Math.min(cell.cellIndex, there.length - 1)];
   }
   const last = line.children.length - 1;
-  const horizontal = { ArrowLeft: cell.cellIndex - 1, ArrowRight: cell.cellIndex + 1, Home: 0, End: last }[key];
+  const horizontal = {
+    ArrowLeft: cell.cellIndex - 1, ArrowRight: cell.cellIndex + 1, Home: 0, End: last,
+  }[key];
   return horizontal === undefined ? null : line.children[Math.min(Math.max(horizontal, 0), last)];
 }
 
@@ -360,7 +387,8 @@ const kernels = new Map();
 for (const { name, linux } of abis) kernels.set(linux, [...(kernels.get(linux) ?? []), name]);
 const [most, ...older] = [...kernels].sort(([, a], [, b]) => b.length - a.length);
 $("about").textContent =
-  `${abis.length} ABIs, Linux ${most[0]}` + older.map(([linux, names]) => `; ${names.join(", ")}: ${linux}`).join("");
+  `${abis.length} ABIs, Linux ${most[0]}` +
+  older.map(([linux, names]) => `; ${names.join(", ")}: ${linux}`).join("");
 
 addEventListener("hashchange", () => {
   fromAddress();

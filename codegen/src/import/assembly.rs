@@ -1,7 +1,7 @@
 //! Entry points that assembly defines: an architecture's `.S` files, and C macros that make stubs.
 
 use super::c::text::{LONGEST, is_word, parentheses};
-use super::tbl::is_name;
+use super::tbl::is_symbol;
 use crate::Error;
 use crate::source::Source;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -130,7 +130,7 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
             behind = first(label);
             found.extend(behind.then(|| (line, label.to_owned(), String::new())));
         } else if let (Some(used), Some(argument)) =
-            (macros.get(word), words.next().filter(|name| is_name(name)))
+            (macros.get(word), words.next().filter(|name| is_symbol(name)))
         {
             behind &= used.labels.is_empty();
             let filled = |text: &String| text.replace('\\', argument);
@@ -168,8 +168,10 @@ mod tests {
 
     #[test]
     fn assembler_defines_symbols() {
-        let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\nSYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
-                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\nENTRY_CFI(sys_\\name\\()_wrapper)\n\
+        let text = "\t.globl a\na:\n\tb c:\n1:\tb sys_x\nENTRY(sys_a)\nEND(sys_a)\n\
+            SYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
+                    NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\n\
+                    ENTRY_CFI(sys_\\name\\()_wrapper)\n\
                     alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
         let wanted = BTreeSet::from([
             "a",

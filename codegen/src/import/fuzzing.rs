@@ -1,7 +1,7 @@
 //! Any bytes as what the importer reads. What is read once is written and read again, and must be
 //! the same.
 
-use super::c::cpp;
+use super::c::Unit;
 use super::{prototypes as definitions, render, tbl, unistd};
 use crate::fuzzing::TABLES;
 use crate::source::Source;
@@ -48,7 +48,7 @@ pub fn header(bytes: &[u8]) {
         Ok((name.len() % 2 == 0).then(|| (name.to_owned(), Arc::from(text.as_str()))))
     };
     let Ok(unit) =
-        cpp::Unit::preprocess("hostile.h", &text, &[("__LP64__", "1"), ("F(x)", "x")], include)
+        Unit::preprocess("hostile.h", &text, &[("__LP64__", "1"), ("F(x)", "x")], include)
     else {
         return;
     };

@@ -56,7 +56,7 @@ pub fn tree(source: &Source, facts: &Tables, only: &[String]) -> Result<Files, E
         out.push((format!("{}.toml", table.name), render::table(found)));
     }
     if wanted("prototypes") {
-        let (found, bare) = entries::join(source, facts, &read)?;
+        let (found, bare) = entries::join(&tree, &read)?;
         let tables: Vec<&str> = read.iter().map(|(table, _)| table.name.as_str()).collect();
         let text = render::prototypes(&tree.linux, &tables, &found, &bare);
         out.push(("prototypes.toml".to_owned(), text));
@@ -236,7 +236,7 @@ fn errnos(tree: &Tree<'_>) -> Result<Vec<ErrnoSet>, Error> {
     let before = tree.facts.errno_sets()?;
     let mut sets = Vec::<ErrnoSet>::new();
     for arch in archs(tree) {
-        let found = errno_set(tree, arch, &before)?;
+        let found = errno_set(tree, arch, before)?;
         match sets.iter_mut().find(|set| set.source == found.source) {
             Some(set) => set.archs.extend(found.archs),
             None => sets.push(found),
@@ -252,7 +252,7 @@ fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
     let mut found = constants::common(&tree.linux, tree.headers("x86"), here)?;
     let before = tree.facts.constants()?;
     for group in OF_ARCH {
-        found.extend(constants_of_arch(tree, group, &before)?);
+        found.extend(constants_of_arch(tree, group, before)?);
     }
     Ok(found)
 }

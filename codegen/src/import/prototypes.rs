@@ -186,7 +186,8 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
     let name = items.remove(0).trim();
     let fault = |what: String| {
         format!(
-            "{word}({name}): {what}; repair it, or add a macro that stands for more to WIDE in prototypes.rs"
+            "{word}({name}): {what}; repair it, or add a macro that stands for more to WIDE in \
+             prototypes.rs"
         )
     };
     if name.is_empty() || !name.chars().all(is_word) {
@@ -277,19 +278,23 @@ SYSCALL_DEFINEx(1, _##name, __VA_ARGS__)
 	iocbpp)
 COMPAT_SYSCALL_DEFINE1(32_x, const char  __user*const __user*, p)
 SYSCALL32_DEFINE0(sigreturn)
-PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsigned long, len1,unsigned long,len2)
+PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsigned long, len1,
+unsigned long,len2)
 "#;
         assert_eq!(
             lines(text),
             [
                 "2: sys_getpid()",
-                "7: sys_io_submit(aio_context_t, ctx_id; long, nr; struct iocb __user *__user *, iocbpp)",
+                "7: sys_io_submit(aio_context_t, ctx_id; long, nr; struct iocb __user *__user *, \
+                 iocbpp)",
                 "10: compat_sys_32_x(const char __user *const __user *, p)",
                 "11: sys_sigreturn() if !CONFIG_COMPAT",
                 "11: compat_sys_sigreturn() if CONFIG_COMPAT",
-                "12: sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, len1; unsigned long, len2) \
+                "12: sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, \
+                 len1; unsigned long, len2) \
                  if CONFIG_PPC32",
-                "12: compat_sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned long, len1; \
+                "12: compat_sys_ppc_truncate64(const char __user *, path; u32, reg4; unsigned \
+                 long, len1; \
                  unsigned long, len2) if !CONFIG_PPC32",
             ]
         );
@@ -299,7 +304,8 @@ PPC32_SYSCALL_DEFINE4(ppc_truncate64, const char __user *, path, u32, reg4, unsi
     fn halves_are_one_argument() {
         assert_eq!(
             lines(
-                "COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, count)"
+                "COMPAT_SYSCALL_DEFINE4(readahead, int, fd, compat_arg_u64_dual( off ),\n size_t, \
+                 count)"
             ),
             ["1: compat_sys_readahead(int, fd; SC_ARG64, off; size_t, count)"]
         );
@@ -360,7 +366,8 @@ asmlinkage notrace long parisc_nothing(void) { }
         assert_eq!(
             lines(text),
             [
-                "2: sys_mmap2(unsigned long, addr; char **const, argv; void (*)(int, long), fn; int[2], fd; \
+                "2: sys_mmap2(unsigned long, addr; char **const, argv; void (*)(int, long), fn; \
+                 int[2], fd; \
                  unsigned, off)",
                 "12: parisc_nothing()",
             ]

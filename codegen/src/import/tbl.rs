@@ -79,7 +79,7 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
              mixes them up"
         ));
     }
-    if !is_name(tag) || !takers.iter().any(|(_, taker)| taker.takes(tag)) {
+    if !is_symbol(tag) || !takers.iter().any(|(_, taker)| taker.takes(tag)) {
         let mut known: Vec<&str> =
             takers.iter().flat_map(|(_, taker)| &taker.tags).map(String::as_str).collect();
         known.sort_unstable();
@@ -91,7 +91,7 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
             known.join(", ")
         ));
     }
-    if !is_name(name) {
+    if !is_symbol(name) {
         return Err(format!(
             "`{}` is no name of a system call; letters, digits and _ are, {LONGEST_NAME} at most",
             short(name)
@@ -105,7 +105,7 @@ fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
     }
     let symbol = |at: usize| match rest.get(at) {
         None | Some(&"-") => Ok(None),
-        Some(symbol) if is_name(entry(symbol)) => Ok(Some(entry(symbol).to_owned())),
+        Some(symbol) if is_symbol(entry(symbol)) => Ok(Some(entry(symbol).to_owned())),
         Some(other) => {
             Err(format!("`{}` is no entry point; a C identifier or - is wanted", short(other)))
         }
@@ -160,8 +160,8 @@ fn number(word: &str, takers: &Takers<'_>) -> Option<u32> {
     takers.iter().all(|(abi, _)| abi.base.checked_add(number).is_some()).then_some(number)
 }
 
-/// Whether the word may be a name or a symbol.
-pub(crate) fn is_name(word: &str) -> bool {
+/// Whether the word may be a tag, a name or a symbol.
+pub(crate) fn is_symbol(word: &str) -> bool {
     word.len() <= LONGEST_NAME
         && !word.is_empty()
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

@@ -5,8 +5,8 @@
 //! beside it, as in `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry
 //! point is known.
 
-use super::c::cpp::{Line, Unit};
-use super::tbl::{CONFLICT, conflict, is_name};
+use super::c::{Line, Unit};
+use super::tbl::{CONFLICT, conflict, is_symbol};
 use crate::Error;
 use crate::tables::{Abi, Row, Taker};
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
         Some(name) => (name, true),
         None => (found.strip_prefix("__NR_")?, false),
     };
-    let call = is_name(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
+    let call = is_symbol(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
     (call && !["syscalls", "syscall_count", "arch_specific_syscall"].contains(&name))
         .then_some((name, private))
 }
@@ -141,7 +141,7 @@ fn entries(unit: &Unit, abi: &Abi) -> Result<HashMap<i64, Symbols>, Error> {
 }
 
 fn symbol_at(symbol: &str, line: &Line) -> Result<(), Error> {
-    if is_name(symbol) {
+    if is_symbol(symbol) {
         return Ok(());
     }
     Err(Error::at(

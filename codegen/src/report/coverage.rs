@@ -1,7 +1,7 @@
 //! How many of the tables' entry points have a prototype, and why the others have none.
 
 use crate::tables::{Abi, Bare, KernelTable, NO_CALL, Prototype, Why};
-use crate::{Error, Tables, emit};
+use crate::{Error, Tables, lower};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
@@ -28,8 +28,8 @@ pub struct Resolved {
 pub fn abis(tables: &Tables) -> Result<Vec<(&Abi, Resolved)>, Error> {
     let (prototypes, bare) = (tables.prototypes()?, tables.bare()?);
     let read = tables.imported()?;
-    let there = tables.abis.iter().filter_map(|abi| Some((abi, read.get(&abi.table)?)));
-    there.map(|(abi, table)| Ok((abi, of(tables, abi, table, &prototypes, &bare)?))).collect()
+    let there = tables.abis.iter().filter_map(|abi| Some((abi, *read.get(abi.table.as_str())?)));
+    there.map(|(abi, table)| Ok((abi, of(tables, abi, table, prototypes, bare)?))).collect()
 }
 
 fn of(
@@ -44,7 +44,7 @@ fn of(
     let mut found = Resolved::default();
     let mut seen = BTreeSet::new();
     for call in abi.calls(table) {
-        let function = emit::registers(prototypes, abi, &call).is_some();
+        let function = lower::registers(prototypes, abi, &call).is_some();
         let mut known = false;
         let mut called = false;
         for entry in [false, true].into_iter().filter_map(|compat| abi.ends_in(&call, compat)) {
@@ -52,7 +52,7 @@ fn of(
                 continue;
             }
             called = true;
-            let prototype = emit::prototype(prototypes, abi, entry).is_some();
+            let prototype = lower::prototype(prototypes, abi, entry).is_some();
             known |= prototype;
             if !seen.insert(entry) {
                 continue;
@@ -68,7 +68,8 @@ fn of(
                 None if left => found.bare.push((entry.to_owned(), None)),
                 None => {
                     let what = format!(
-                        "`{entry}`, in which calls of {} end, is not accounted for; import the tables again",
+                        "`{entry}`, in which calls of {} end, is not accounted for; import the \
+                         tables again",
                         abi.name
                     );
                     return Err(Error::in_file("prototypes.toml", what));

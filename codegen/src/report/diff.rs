@@ -41,19 +41,23 @@ pub(crate) struct Side {
     /// Its folder, as the user named it.
     pub(crate) shown: String,
     pub(crate) facts: Tables,
-    read: BTreeMap<String, KernelTable>,
 }
 
 impl Side {
     /// Reads every table of numbers that is there.
     pub(crate) fn new(kind: Kind, shown: String, facts: Tables) -> Result<Side, Error> {
-        let read = facts.imported()?;
-        Ok(Side { kind, shown, facts, read })
+        facts.imported()?;
+        Ok(Side { kind, shown, facts })
+    }
+
+    /// A table of numbers, if it is there; all that are there were read.
+    fn table(&self, name: &str) -> Option<&KernelTable> {
+        if self.facts.has_table(name) { self.facts.table(name).ok() } else { None }
     }
 
     /// The table of an ABI and its calls, if the side has the ABI.
     fn calls(&self, abi: &Abi) -> Option<(&KernelTable, Vec<Call<'_>>)> {
-        let table = self.read.get(&abi.table)?;
+        let table = self.table(&abi.table)?;
         let calls = abi.calls(table);
         if calls.is_empty() { None } else { Some((table, calls)) }
     }
@@ -78,7 +82,10 @@ impl Side {
     pub(crate) fn linux(&self) -> Option<&Version> {
         match self.kind {
             Kind::Tables => None,
-            Kind::Linux | Kind::Headers => self.read.values().next().map(|table| &table.linux),
+            Kind::Linux | Kind::Headers => {
+                let mut tables = self.facts.sources.iter().map(|source| self.table(&source.name));
+                tables.find_map(|table| table.map(|table| &table.linux))
+            }
         }
     }
 }

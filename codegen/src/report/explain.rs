@@ -26,10 +26,10 @@ struct Room<'t> {
 /// All that an answer may need.
 struct Facts<'t> {
     rooms: Vec<Room<'t>>,
-    linux: Version,
-    prototypes: Vec<Prototype>,
-    bare: Vec<Bare>,
-    absent: Vec<Absent>,
+    linux: &'t Version,
+    prototypes: &'t [Prototype],
+    bare: &'t [Bare],
+    absent: &'t [Absent],
 }
 
 /// A longer name is no call's, and is not compared with those that are.
@@ -47,7 +47,7 @@ fn answer(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
     let read = tables.imported()?;
     let facts = Facts::new(tables, &read)?;
     for abi in abis {
-        facts.has(abi, read.get(&abi.table))?;
+        facts.has(abi, read.get(abi.table.as_str()).copied())?;
     }
     if let Asked::Name(name) = asked {
         facts.known(name)?;
@@ -58,28 +58,6 @@ fn answer(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
     let chosen = facts.rooms.iter().filter(|room| abis.iter().any(|abi| abi.name == room.abi.name));
     let parts: Vec<String> = chosen.map(|room| facts.on(room, &asked)).collect();
     Ok(parts.join("\n"))
-}
-
-/// The README with its example of `explain` made anew; the command that it shows is a person's.
-pub(crate) fn in_readme(tables: &Tables, readme: &str) -> Result<String, Error> {
-    let shown = |readme: &str| {
-        let (head, rest) = readme.split_once("$ cargo codegen explain ")?;
-        let (command, rest) = rest.split_once('\n')?;
-        let (what, abi) = command.split_once(" --abi ")?;
-        let (_, tail) = rest.split_once("```")?;
-        Some([head, command, what, abi, tail].map(str::to_owned))
-    };
-    let Some([head, command, what, abi, tail]) = shown(readme) else {
-        let what = "the block with `$ cargo codegen explain NAME --abi ABI` is missing";
-        return Err(Error::in_file("README.md", what));
-    };
-    let abi = tables.abi(&abi).ok_or_else(|| {
-        Error::in_file("README.md", format!("explains a call on `{abi}`, which is no ABI"))
-    })?;
-    Ok(format!(
-        "{head}$ cargo codegen explain {command}\n{}```{tail}",
-        explain(tables, &what, &[abi])?
-    ))
 }
 
 /// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
@@ -101,12 +79,10 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
 }
 
 impl<'t> Facts<'t> {
-    fn new(
-        tables: &'t Tables,
-        read: &'t BTreeMap<String, KernelTable>,
-    ) -> Result<Facts<'t>, Error> {
+    fn new(tables: &'t Tables, read: &BTreeMap<&str, &'t KernelTable>) -> Result<Facts<'t>, Error> {
         let room = |abi: &'t Abi| {
-            let table = read.get(&abi.table).filter(|table| table.tags(&abi.name).is_some())?;
+            let table = *read.get(abi.table.as_str())?;
+            table.tags(&abi.name)?;
             Some(Room { abi, table, calls: abi.calls(table) })
         };
         Ok(Facts {
@@ -331,7 +307,7 @@ impl<'t> Facts<'t> {
     /// A place in the kernel that the prototypes are from; another kernel has the line elsewhere.
     fn at(&self, source: &str, line: u32, abi: Option<&Abi>) -> String {
         let same = |room: &&Room| {
-            abi.is_none_or(|abi| abi.name == room.abi.name) && room.table.linux == self.linux
+            abi.is_none_or(|abi| abi.name == room.abi.name) && room.table.linux == *self.linux
         };
         if self.rooms.iter().any(|room| same(&room)) {
             format!("{source}:{line}")

@@ -12,11 +12,13 @@
 //!   silently. One that does not exist is empty;
 //! - what is said of a source that does not hold all that it should: [`Source::incomplete`].
 //!
-//! Each file is read once, and each directory listed once. Of the thousands of C files that are only
-//! searched for definitions nothing is kept: [`Source::skim`].
+//! Each file is read once, and each directory listed once. Of the thousands of C files that are
+//! only searched for definitions nothing is kept: [`Source::skim`].
 
 pub(crate) mod disk;
 mod layer;
+#[cfg(test)]
+mod tests;
 
 use crate::Error;
 use crate::version::Version;

@@ -7,8 +7,8 @@
 
 use crate::Error;
 use std::cell::RefCell;
-use toml_span::value::Table;
-use toml_span::{Value, parse as parse_toml};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// More items than any array of the tables has.
 const MOST_ITEMS: usize = 10_000;
@@ -38,7 +38,7 @@ impl Document<'_> {
 pub(crate) struct Block<'d> {
     document: &'d Document<'d>,
     at: usize,
-    table: &'d Table<'d>,
+    table: &'d DeTable<'d>,
 }
 
 /// Reads a document; the first mistake that `read` met is the result.
@@ -48,14 +48,11 @@ pub(crate) fn parse<T>(
     read: impl FnOnce(&Block<'_>) -> T,
 ) -> Result<T, Error> {
     let document = Document { file, text, mistake: RefCell::new(None) };
-    let top = parse_toml(text).map_err(|error| {
-        Error::at(file, document.line(error.span.start), format!("not valid TOML: {error}"))
+    let top = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        Error::at(file, document.line(at), format!("not valid TOML: {}", error.message()))
     })?;
-    let block = Block {
-        document: &document,
-        at: 0,
-        table: top.as_table().ok_or_else(|| Error::in_file(file, "no table"))?,
-    };
+    let block = Block { document: &document, at: 0, table: top.get_ref() };
     let value = read(&block);
     match document.mistake.take() {
         None => Ok(value),
@@ -72,19 +69,19 @@ impl<'d> Block<'d> {
     /// Refuses every key but `keys`.
     pub(crate) fn only(&self, keys: &[&str]) {
         for key in self.table.keys() {
-            if !keys.contains(&key.name.as_ref()) {
-                let what =
-                    format!("unknown key `{}`; the keys here are {}", key.name, keys.join(", "));
-                self.document.refuse(key.span.start, what);
+            let name = key.get_ref().as_ref();
+            if !keys.contains(&name) {
+                let what = format!("unknown key `{name}`; the keys here are {}", keys.join(", "));
+                self.document.refuse(key.span().start, what);
             }
         }
     }
 
     /// The keys in the order of the file.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "cli"))]
     pub(crate) fn keys(&self) -> Vec<String> {
         let mut keys: Vec<_> =
-            self.table.keys().map(|key| (key.span.start, key.name.to_string())).collect();
+            self.table.keys().map(|key| (key.span().start, key.get_ref().to_string())).collect();
         keys.sort();
         keys.into_iter().map(|(_, key)| key).collect()
     }
@@ -93,7 +90,7 @@ impl<'d> Block<'d> {
         self.table.contains_key(key)
     }
 
-    fn value(&self, key: &str) -> Option<&'d Value<'d>> {
+    fn value(&self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
         let value = self.table.get(key);
         if value.is_none() {
             self.refuse(format!("the key `{key}` is missing"));
@@ -101,16 +98,18 @@ impl<'d> Block<'d> {
         value
     }
 
-    fn mismatch(&self, key: &str, value: &Value<'_>, wanted: &str) {
-        let kind = value.as_ref().type_str();
+    fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let kind = value.get_ref().type_str();
         let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        self.document
-            .refuse(value.span.start, format!("`{key}` must be {wanted}, and is {article} {kind}"));
+        self.document.refuse(
+            value.span().start,
+            format!("`{key}` must be {wanted}, and is {article} {kind}"),
+        );
     }
 
     pub(crate) fn string(&self, key: &str) -> String {
         let Some(value) = self.value(key) else { return String::new() };
-        match value.as_str() {
+        match value.get_ref().as_str() {
             Some(text) => text.to_owned(),
             None => {
                 self.mismatch(key, value, "a string");
@@ -125,7 +124,7 @@ impl<'d> Block<'d> {
 
     pub(crate) fn flag(&self, key: &str) -> bool {
         let Some(value) = self.value(key) else { return false };
-        match value.as_bool() {
+        match value.get_ref().as_bool() {
             Some(flag) => flag,
             None => {
                 self.mismatch(key, value, "true or false");
@@ -136,11 +135,15 @@ impl<'d> Block<'d> {
 
     pub(crate) fn integer(&self, key: &str) -> i64 {
         let Some(value) = self.value(key) else { return 0 };
-        let integer = value.as_integer();
-        if integer.is_none() {
+        let Some(integer) = value.get_ref().as_integer() else {
             self.mismatch(key, value, "a whole number");
-        }
-        integer.unwrap_or(0)
+            return 0;
+        };
+        i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or_else(|_| {
+            let what = format!("`{key}` is {integer}, and must fit in 64 bits");
+            self.document.refuse(value.span().start, what);
+            0
+        })
     }
 
     pub(crate) fn number(&self, key: &str) -> u32 {
@@ -158,10 +161,10 @@ impl<'d> Block<'d> {
     pub(crate) fn strings(&self, key: &str) -> Vec<String> {
         let mut strings = Vec::new();
         let Some(value) = self.value(key) else { return strings };
-        match value.as_array() {
+        match value.get_ref().as_array() {
             Some(array) => {
                 for item in array {
-                    match item.as_str() {
+                    match item.get_ref().as_str() {
                         Some(text) => strings.push(text.to_owned()),
                         None => self.mismatch(key, item, "an array of strings"),
                     }
@@ -185,34 +188,35 @@ impl<'d> Block<'d> {
     /// An array of tables; a missing key is an empty one.
     pub(crate) fn list<T>(&self, key: &str, mut read: impl FnMut(&Block<'_>) -> T) -> Vec<T> {
         let mut list = Vec::new();
-        if !self.has(key) {
-            return list;
-        }
-        let Some(value) = self.value(key) else { return list };
-        match value.as_array() {
-            Some(array) => {
-                if let Some(item) = array.get(MOST_ITEMS) {
-                    self.document.refuse(
-                        item.span.start,
-                        format!("`{key}` has more than {MOST_ITEMS} items"),
-                    );
-                }
-                for item in array.iter().take(MOST_ITEMS) {
-                    if let Some(block) = self.inner(key, item) {
-                        list.push(read(&block));
-                    }
-                }
+        for item in self.items(key) {
+            if let Some(block) = self.inner(key, item) {
+                list.push(read(&block));
             }
-            None => self.mismatch(key, value, "an array of tables"),
         }
         list
     }
 
-    fn inner(&self, key: &str, value: &'d Value<'d>) -> Option<Block<'d>> {
-        let table = value.as_table();
+    fn items(&self, key: &str) -> &'d [Spanned<DeValue<'d>>] {
+        if !self.has(key) {
+            return &[];
+        }
+        let Some(value) = self.value(key) else { return &[] };
+        let Some(array) = value.get_ref().as_array() else {
+            self.mismatch(key, value, "an array of tables");
+            return &[];
+        };
+        if let Some(item) = array.get(MOST_ITEMS) {
+            let what = format!("`{key}` has more than {MOST_ITEMS} items");
+            self.document.refuse(item.span().start, what);
+        }
+        &array[..array.len().min(MOST_ITEMS)]
+    }
+
+    fn inner(&self, key: &str, value: &'d Spanned<DeValue<'d>>) -> Option<Block<'d>> {
+        let table = value.get_ref().as_table();
         if table.is_none() {
             self.mismatch(key, value, "a table");
         }
-        Some(Block { document: self.document, at: value.span.start, table: table? })
+        Some(Block { document: self.document, at: value.span().start, table: table? })
     }
 }

@@ -55,7 +55,8 @@ impl Tree {
         }
         for (arch, enosys) in [("alpha", 78), ("parisc", 251), ("powerpc", 38), ("sparc", 90)] {
             let errno = format!(
-                "#include <asm-generic/errno-base.h>\n#define ENOSYS {enosys} /* Not implemented */\n"
+                "#include <asm-generic/errno-base.h>\n\
+                 #define ENOSYS {enosys} /* Not implemented */\n"
             );
             tree.put(&format!("arch/{arch}/include/uapi/asm/errno.h"), errno);
         }
@@ -139,7 +140,8 @@ impl Tree {
         );
         tree.put(
             "arch/ia64/include/uapi/asm/unistd.h",
-            "#define __NR_Linux 1024\n#define __NR_umount __NR_umount2\n#include <asm/unistd_64.h>\n",
+            "#define __NR_Linux 1024\n#define __NR_umount __NR_umount2\n\
+             #include <asm/unistd_64.h>\n",
         );
         tree.define();
         tree
@@ -211,7 +213,8 @@ impl Tree {
         );
         tree.put(
             "arch/s390/include/uapi/asm/unistd.h",
-            "#ifdef __s390x__\n#include <asm/unistd_64.h>\n#else\n#include <asm/unistd_32.h>\n#endif\n",
+            "#ifdef __s390x__\n#include <asm/unistd_64.h>\n#else\n#include <asm/unistd_32.h>\n\
+             #endif\n",
         );
         tree.define();
         tree

@@ -130,7 +130,7 @@ fn the_aio_calls_of_every_abi() {
     let mut found = String::new();
     for abi in &tables.abis {
         let number = |name: &str| {
-            call(&tables, &abi.name, &format!("io_{name}")).map(|(number, _)| number - abi.base)
+            call(tables, &abi.name, &format!("io_{name}")).map(|(number, _)| number - abi.base)
         };
         let numbers =
             names.map(|name| number(name).map_or("-".to_owned(), |number| number.to_string()));

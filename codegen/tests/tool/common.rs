@@ -129,7 +129,7 @@ pub fn tables(folder: &Path) -> Tables {
 /// The calls of an ABI. They live as long as the test, which is all that borrows them.
 pub fn calls(tables: &Tables, abi: &str) -> Vec<Call<'static>> {
     let abi = tables.abi(abi).unwrap();
-    abi.calls(Box::leak(Box::new(tables.table(&abi.table).unwrap())))
+    abi.calls(Box::leak(Box::new(tables.table(&abi.table).unwrap().clone())))
 }
 
 /// Number and entry point of a call, `-` if it has none; `None` if the ABI lacks it.

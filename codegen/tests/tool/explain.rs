@@ -1,5 +1,5 @@
 //! `explain`: what becomes of a call, as the tool prints it. The labels it prints are held against
-//! the kernel's source by ci/paths, the rows by ci/agree.
+//! the kernel's source by ci/oracle/paths, the rows by ci/oracle/agree.
 
 use crate::common::*;
 use std::fs;

@@ -1,6 +1,6 @@
 //! What `export` prints, read by others: a JSON parser, a Markdown parser, C and C++ compilers.
-//! `tsv`, which `ci/agree` holds against `make headers`, says what each must contain; the page is
-//! looked at in a browser, by `ci/html`.
+//! `tsv`, which `ci/oracle/agree` holds against `make headers`, says what each must contain; the
+//! page is looked at in a browser, by `ci/check/html`.
 
 use crate::common::*;
 use aio_tests::{CCompiler, skip};

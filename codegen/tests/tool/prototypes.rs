@@ -3,7 +3,7 @@
 
 use aio_codegen::report::coverage;
 use aio_codegen::tables::{Abi, Prototype, Why};
-use aio_codegen::{Tables, emit};
+use aio_codegen::{Tables, emit, lower};
 use std::collections::BTreeSet;
 
 fn embedded() -> Tables {
@@ -51,7 +51,7 @@ fn no_abi_is_left_between_variants() {
             if variants
                 .any(|variant| variant.abis.as_ref().is_some_and(|abis| abis.contains(&abi.name)))
             {
-                assert!(emit::prototype(&prototypes, abi, entry).is_some(), "{} {entry}", abi.name);
+                assert!(lower::prototype(prototypes, abi, entry).is_some(), "{} {entry}", abi.name);
             }
         }
     }
@@ -60,7 +60,7 @@ fn no_abi_is_left_between_variants() {
 /// The arguments of an entry point on an ABI.
 fn arguments(prototypes: &[Prototype], abi: &Abi, entry: &str) -> Vec<String> {
     let found =
-        emit::prototype(prototypes, abi, entry).unwrap_or_else(|| panic!("{} {entry}", abi.name));
+        lower::prototype(prototypes, abi, entry).unwrap_or_else(|| panic!("{} {entry}", abi.name));
     found.args.iter().map(|(_, name)| name.clone()).collect()
 }
 
@@ -71,7 +71,7 @@ fn absent_calls_have_prototypes() {
     let prototypes = tables.prototypes().unwrap();
     for absent in tables.absent().unwrap() {
         for abi in &absent.abis {
-            let found = emit::prototype(&prototypes, tables.abi(abi).unwrap(), &absent.entry);
+            let found = lower::prototype(prototypes, tables.abi(abi).unwrap(), &absent.entry);
             assert!(found.is_some(), "{abi} {}", absent.entry);
         }
     }
@@ -84,7 +84,7 @@ fn variants_are_the_architecture_s() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     let of =
-        |abi: &str, entry: &str| arguments(&prototypes, tables.abi(abi).unwrap(), entry).join(" ");
+        |abi: &str, entry: &str| arguments(prototypes, tables.abi(abi).unwrap(), entry).join(" ");
     for (abis, order) in [
         (
             &["x86_64", "loongarch64", "sh", "csky", "hexagon"][..],
@@ -120,7 +120,7 @@ fn variants_are_the_architecture_s() {
 /// Whether a call may be missing, against what Kconfig's help texts say of it.
 #[test]
 fn what_may_be_missing_says_when() {
-    let prototypes = embedded().prototypes().unwrap();
+    let prototypes = embedded().prototypes().unwrap().to_vec();
     let optional = |entry: &str| {
         let mut found = prototypes.iter().filter(|prototype| prototype.entry == entry);
         found.next().unwrap_or_else(|| panic!("{entry}")).optional.clone()
@@ -148,7 +148,7 @@ fn what_may_be_missing_says_when() {
 /// arch/*/Kconfig.
 #[test]
 fn what_no_configuration_builds() {
-    let bare = embedded().bare().unwrap();
+    let bare = embedded().bare().unwrap().to_vec();
     let unbuilt = |entry: &str, abi: &str| {
         bare.iter().any(|bare| {
             bare.why == Why::NotBuilt
@@ -192,26 +192,26 @@ fn entry_points_of_the_old_convention() {
     let prototypes = tables.prototypes().unwrap();
     let [arm, oabi] = ["arm", "arm-oabi"].map(|name| tables.abi(name).unwrap());
     let table = tables.table("arm").unwrap();
-    let calls = oabi.calls(&table);
+    let calls = oabi.calls(table);
     let own: Vec<&str> = calls.iter().filter_map(|call| call.compat).collect();
     assert_eq!(own.len(), 19);
     for entry in own {
         let prototype =
-            emit::prototype(&prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
+            lower::prototype(prototypes, oabi, entry).unwrap_or_else(|| panic!("{entry}"));
         let sources = ["arch/arm/kernel/sys_oabi-compat.c", "arch/arm/kernel/entry-common.S"];
         assert!(sources.contains(&prototype.source.as_str()), "{entry}");
         assert!(prototype.abis.as_ref().is_none_or(|abis| !abis.contains(&arm.name)), "{entry}");
     }
-    let of = |entry: &str| arguments(&prototypes, oabi, entry).join(" ");
+    let of = |entry: &str| arguments(prototypes, oabi, entry).join(" ");
     assert_eq!(of("sys_oabi_pread64"), "fd buf count pos");
     assert_eq!(of("sys_oabi_semop"), "semid tsops nsops");
 }
 
 /// How the calls with 64-bit arguments lie in the registers. Who says so: the compilers that
-/// ci/pairs asks, for entry points that take them whole; and the kernel's own declarations where it
-/// takes halves or a dummy by hand (`arch/x86/kernel/sys_ia32.c`,
-/// `arch/powerpc/kernel/sys_ppc32.c`, `arch/parisc/kernel/sys_parisc.c`, `arch/sh/kernel/sys_sh32.
-/// c`, `arch/arm/kernel/sys_arm.c`, `arch/hexagon/kernel/syscalltab.c`).
+/// ci/oracle/pairs asks, for entry points that take them whole; and the kernel's own declarations
+/// where it takes halves or a dummy by hand (`arch/x86/kernel/sys_ia32.c`,
+/// `arch/powerpc/kernel/sys_ppc32.c`, `arch/parisc/kernel/sys_parisc.c`,
+/// `arch/sh/kernel/sys_sh32.c`, `arch/arm/kernel/sys_arm.c`, `arch/hexagon/kernel/syscalltab.c`).
 const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
     (
         "pread64",
@@ -366,10 +366,10 @@ fn registers_are_laid_out_as_the_abi_wants() {
             for abi in abis.split(' ') {
                 let abi = tables.abi(abi).unwrap();
                 let table = tables.table(&abi.table).unwrap();
-                let calls = abi.calls(&table);
+                let calls = abi.calls(table);
                 let call = calls.iter().find(|call| call.name == *name);
                 let call = call.unwrap_or_else(|| panic!("{} has no {name}", abi.name));
-                let registers = emit::registers(&prototypes, abi, call).unwrap_or_default();
+                let registers = lower::registers(prototypes, abi, call).unwrap_or_default();
                 assert_eq!(registers.join(", "), *expected, "{} {name}", abi.name);
             }
         }
@@ -382,7 +382,7 @@ fn the_emitted_calls_are_laid_out_as_the_abi_wants() {
     let tables = embedded();
     let mut seen = 0;
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
-        let text = emit::target(&tables, abi).unwrap();
+        let text = emit::target(&lower::target(&tables, abi).unwrap());
         let word = |register: &str| match register.split_once('[') {
             Some((name, half)) => format!("Word::halves({name} as u64)[{half}"),
             None => format!("Word::from({register})"),
@@ -417,13 +417,13 @@ fn halves_that_the_kernel_joins_are_in_memory_order() {
     {
         let abi = tables.abi(abi).unwrap();
         let table = tables.table(&abi.table).unwrap();
-        for call in abi.calls(&table) {
+        for call in abi.calls(table) {
             let (Some(entry), Some(registers)) =
-                (call.entry, emit::registers(&prototypes, abi, &call))
+                (call.entry, lower::registers(prototypes, abi, &call))
             else {
                 continue;
             };
-            let Some(own) = emit::prototype(&prototypes, abi, entry)
+            let Some(own) = lower::prototype(prototypes, abi, entry)
                 .filter(|own| own.args.len() == registers.len())
             else {
                 continue;

@@ -10,7 +10,7 @@ fn embedded() -> Tables {
 }
 
 fn rows(table: &str) -> Vec<Row> {
-    embedded().table(table).unwrap().rows
+    embedded().table(table).unwrap().rows.clone()
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn trap_2_columns_may_be_missing_or_say_nothing() {
             .any(|row| [&row.entry, &row.compat].into_iter().flatten().any(|symbol| symbol == "-"))
     }));
 
-    let table = imported(&Tree::new(), &["i386"]).table("i386").unwrap();
+    let table = imported(&Tree::new(), &["i386"]).table("i386").unwrap().clone();
     let expected = |nr, name: &str, entry: Option<&str>, compat: Option<&str>, noreturn| Row {
         nr,
         tag: "i386".into(),
@@ -65,7 +65,7 @@ fn trap_2_columns_may_be_missing_or_say_nothing() {
             expected(245, "io_setup", Some("sys_io_setup"), Some("compat_sys_io_setup"), false),
         ]
     );
-    let table = imported(&Tree::linux_6_12(), &["s390-31bit"]).table("s390-31bit").unwrap();
+    let table = imported(&Tree::linux_6_12(), &["s390-31bit"]).table("s390-31bit").unwrap().clone();
     assert_eq!(table.rows[0].compat.as_deref(), Some("sys_time32"));
     assert_eq!((table.rows[0].entry.as_deref(), table.rows[1].compat.as_deref()), (None, None));
 }
@@ -142,7 +142,7 @@ fn trap_4_headers_add_names_and_bases() {
     );
     for abi in &tables.abis {
         let table = tables.table(&abi.table).unwrap();
-        assert!(abi.calls(&table).iter().all(|call| call.number >= abi.base), "{}", abi.name);
+        assert!(abi.calls(table).iter().all(|call| call.number >= abi.base), "{}", abi.name);
     }
     assert!(!calls(&tables, "xtensa").iter().any(|call| call.name.contains("XTENSA")));
 }
@@ -154,7 +154,7 @@ fn trap_5_no_tag_begins_like_another() {
         let mut tags: BTreeSet<String> =
             rows(&source.name).into_iter().map(|row| row.tag).collect();
         tags.extend(
-            tables.table(&source.name).unwrap().takes.into_iter().flat_map(|taker| taker.tags),
+            tables.table(&source.name).unwrap().takes.iter().flat_map(|taker| taker.tags.clone()),
         );
         assert!(!tags.is_empty());
         for tag in &tags {
@@ -222,16 +222,16 @@ fn trap_7_io_getevents_is_two_calls() {
     }
     let prototypes = tables.prototypes().unwrap();
     let only_if = |condition: &str| vec![Some(condition.to_owned())];
-    assert_eq!(conditions(&prototypes, "sys_io_getevents"), only_if("CONFIG_AIO && CONFIG_64BIT"));
+    assert_eq!(conditions(prototypes, "sys_io_getevents"), only_if("CONFIG_AIO && CONFIG_64BIT"));
     assert_eq!(
-        conditions(&prototypes, "sys_io_getevents_time32"),
+        conditions(prototypes, "sys_io_getevents_time32"),
         only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME")
     );
     assert_eq!(
-        conditions(&prototypes, "sys_io_pgetevents_time32"),
+        conditions(prototypes, "sys_io_pgetevents_time32"),
         only_if("CONFIG_AIO && CONFIG_COMPAT_32BIT_TIME && !CONFIG_64BIT")
     );
-    assert_eq!(conditions(&prototypes, "sys_io_pgetevents"), only_if("CONFIG_AIO"));
+    assert_eq!(conditions(prototypes, "sys_io_pgetevents"), only_if("CONFIG_AIO"));
     let absent = tables.absent().unwrap();
     let getevents = absent.iter().find(|absent| absent.name == "io_getevents").unwrap();
     assert_eq!((getevents.instead.as_str(), getevents.abis.len()), ("`io_pgetevents_time64`", 2));

@@ -1,8 +1,10 @@
-"""Runs functions of object files under an emulator, with a kernel that leaves nothing in the registers that it may destroy.
+"""Runs functions of object files under an emulator, with a kernel that leaves nothing in the
+registers that it may destroy.
 
-Reads one job a line as JSON, and answers with one line each. A job names a section of an object, which begins with the
-function; the section `.insn` there is the system-call instruction and nothing else. The function finds its frame, an array
-of words, at FRAME, and ends with another system call once `done` of the frame is not 0.
+Reads one job a line as JSON, and answers with one line each. A job names a section of an object,
+which begins with the function; the section `.insn` there is the system-call instruction and nothing
+else. The function finds its frame, an array of words, at FRAME, and ends with another system call
+once `done` of the frame is not 0.
 
 The emulator is Unicorn, and for what Unicorn has not, QEMU, told by GDB's protocol where to stop.
 """
@@ -22,7 +24,8 @@ import time
 import unicorn
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
-from unicorn import arm64_const, arm_const, m68k_const, mips_const, ppc_const, riscv_const, s390x_const, sparc_const, x86_const
+from unicorn import arm64_const, arm_const, m68k_const, mips_const, ppc_const
+from unicorn import riscv_const, s390x_const, sparc_const, x86_const
 
 TEXT, FRAME, STACK, SIZE = 0x10000, 0x20000, 0x40000, 0x10000
 BIG = unicorn.UC_MODE_BIG_ENDIAN
@@ -31,10 +34,13 @@ BIG = unicorn.UC_MODE_BIG_ENDIAN
 class Machine:
     """What Unicorn has for the machine of an object."""
 
-    def __init__(self, arch, mode, module, prefix, stack, flags=None, model=None, spelling=str.upper):
+    def __init__(
+        self, arch, mode, module, prefix, stack, flags=None, model=None, spelling=str.upper
+    ):
         self.arch, self.mode, self.model = arch, mode, model
         self.constants, self.prefix, self.spelling = module, prefix, spelling
-        # The stack pointer, how far below the stack it points, and the register of the flags with the bits that are flags.
+        # The stack pointer, how far below the stack it points, and the register of the flags with
+        # the bits that are flags.
         self.stack, self.bias, self.flags = stack, 0, flags
 
     def constant(self, name):
@@ -49,24 +55,60 @@ def number(name):
 
 def mips(elf):
     """A processor for the version of the instruction set, which the ELF header has."""
-    models = {7: "MIPS32_24KF", 8: "MIPS64_MIPS64R2_GENERIC", 9: "MIPS32_MIPS32R6_GENERIC", 10: "MIPS64_I6400"}
+    models = {7: "MIPS32_24KF", 8: "MIPS64_MIPS64R2_GENERIC"}
+    models |= {9: "MIPS32_MIPS32R6_GENERIC", 10: "MIPS64_I6400"}
     return getattr(mips_const, f"UC_CPU_{models[elf['e_flags'] >> 28]}")
 
 
 MACHINES = {
-    "EM_X86_64": Machine(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64, x86_const, "UC_X86_REG_", "rsp", ("eflags", 0x8D5)),
-    "EM_386": Machine(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32, x86_const, "UC_X86_REG_", "esp", ("eflags", 0x8D5)),
-    "EM_ARM": Machine(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_ARM, arm_const, "UC_ARM_REG_", "sp", ("cpsr", 0xF << 28)),
+    "EM_X86_64": Machine(
+        unicorn.UC_ARCH_X86, unicorn.UC_MODE_64, x86_const, "UC_X86_REG_", "rsp", ("eflags", 0x8D5)
+    ),
+    "EM_386": Machine(
+        unicorn.UC_ARCH_X86, unicorn.UC_MODE_32, x86_const, "UC_X86_REG_", "esp", ("eflags", 0x8D5)
+    ),
+    "EM_ARM": Machine(
+        unicorn.UC_ARCH_ARM,
+        unicorn.UC_MODE_ARM,
+        arm_const,
+        "UC_ARM_REG_",
+        "sp",
+        ("cpsr", 0xF << 28),
+    ),
     "EM_AARCH64": Machine(
-        unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM, arm64_const, "UC_ARM64_REG_", "sp", ("nzcv", 0xF << 28)
+        unicorn.UC_ARCH_ARM64,
+        unicorn.UC_MODE_ARM,
+        arm64_const,
+        "UC_ARM64_REG_",
+        "sp",
+        ("nzcv", 0xF << 28),
     ),
     "EM_RISCV": Machine(unicorn.UC_ARCH_RISCV, None, riscv_const, "UC_RISCV_REG_", "sp"),
-    "EM_MIPS": Machine(unicorn.UC_ARCH_MIPS, None, mips_const, "UC_MIPS_REG_", "sp", None, mips, spelling=number),
-    "EM_PPC": Machine(unicorn.UC_ARCH_PPC, unicorn.UC_MODE_PPC32, ppc_const, "UC_PPC_REG_", "r1", spelling=number),
-    "EM_S390": Machine(unicorn.UC_ARCH_S390X, 0, s390x_const, "UC_S390X_REG_", "r15", ("pswm", 3 << 44)),
-    "EM_SPARC": Machine(unicorn.UC_ARCH_SPARC, unicorn.UC_MODE_SPARC32, sparc_const, "UC_SPARC_REG_", "sp", ("psr", 0xF << 20)),
+    "EM_MIPS": Machine(
+        unicorn.UC_ARCH_MIPS, None, mips_const, "UC_MIPS_REG_", "sp", None, mips, spelling=number
+    ),
+    "EM_PPC": Machine(
+        unicorn.UC_ARCH_PPC, unicorn.UC_MODE_PPC32, ppc_const, "UC_PPC_REG_", "r1", spelling=number
+    ),
+    "EM_S390": Machine(
+        unicorn.UC_ARCH_S390X, 0, s390x_const, "UC_S390X_REG_", "r15", ("pswm", 3 << 44)
+    ),
+    "EM_SPARC": Machine(
+        unicorn.UC_ARCH_SPARC,
+        unicorn.UC_MODE_SPARC32,
+        sparc_const,
+        "UC_SPARC_REG_",
+        "sp",
+        ("psr", 0xF << 20),
+    ),
     "EM_68K": Machine(
-        unicorn.UC_ARCH_M68K, 0, m68k_const, "UC_M68K_REG_", "a7", ("sr", 0x1F), lambda elf: m68k_const.UC_CPU_M68K_M68020
+        unicorn.UC_ARCH_M68K,
+        0,
+        m68k_const,
+        "UC_M68K_REG_",
+        "a7",
+        ("sr", 0x1F),
+        lambda elf: m68k_const.UC_CPU_M68K_M68020,
     ),
 }
 WIDTHS = {
@@ -92,7 +134,8 @@ def sparc(bits):
     else:
         others = ["y", "psr", "wim", "tbr", "pc", "npc"]
     layout, offset = {}, 0
-    for name, length in [(name, width) for name in general] + floating + [(name, width) for name in others]:
+    general, others = ([(name, width) for name in names] for names in (general, others))
+    for name, length in general + floating + others:
         layout[name] = offset, length
         offset += length
     return layout
@@ -101,7 +144,16 @@ def sparc(bits):
 class Guest:
     """What QEMU has for the machine of an object."""
 
-    def __init__(self, command, stack, flags=None, spelling=lambda name: name, layout=None, bias=0, numbers=None):
+    def __init__(
+        self,
+        command,
+        stack,
+        flags=None,
+        spelling=lambda name: name,
+        layout=None,
+        bias=0,
+        numbers=None,
+    ):
         self.command, self.stack, self.flags, self.spelling = command, stack, flags, spelling
         self.layout, self.bias, self.numbers = layout, bias, numbers
 
@@ -110,23 +162,36 @@ GUESTS = {
     ("EM_ARM", "big"): Guest("qemu-armeb", "sp", ("cpsr", 0xF << 28)),
     # Debian's QEMU leaves its description of these registers out.
     ("EM_LOONGARCH", "little"): Guest(
-        "qemu-loongarch64", "r3", spelling=loongarch, numbers={f"r{at}": at for at in range(32)} | {"pc": 33}
+        "qemu-loongarch64",
+        "r3",
+        spelling=loongarch,
+        numbers={f"r{at}": at for at in range(32)} | {"pc": 33},
     ),
     ("EM_PPC64", "big"): Guest("qemu-ppc64", "r1"),
     ("EM_PPC64", "little"): Guest("qemu-ppc64le", "r1"),
     ("EM_RISCV", "little"): Guest("qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0", "sp"),
-    ("EM_SPARCV9", "big"): Guest("qemu-sparc64", "o6", ("state", 0xFF << 32), layout=sparc(64), bias=2047),
-    ("EM_SPARC32PLUS", "big"): Guest("qemu-sparc32plus", "o6", ("psr", 0xF << 20), layout=sparc(32)),
+    ("EM_SPARCV9", "big"): Guest(
+        "qemu-sparc64", "o6", ("state", 0xFF << 32), layout=sparc(64), bias=2047
+    ),
+    ("EM_SPARC32PLUS", "big"): Guest(
+        "qemu-sparc32plus", "o6", ("psr", 0xF << 20), layout=sparc(32)
+    ),
 }
 
-# What tells a failure: a register, and the bits there. A 64-bit SPARC's kernel sets the carry of both widths
-# (arch/sparc/kernel/syscalls.S).
-CONDITIONS = {"cr0.so": ("cr0", 1), "icc.c": ("psr", 1 << 20), "xcc.c": ("state", 1 << 36 | 1 << 32)}
+# What tells a failure: a register, and the bits there. A 64-bit SPARC's kernel sets the carry of
+# both widths (arch/sparc/kernel/syscalls.S).
+CONDITIONS = {
+    "cr0.so": ("cr0", 1),
+    "icc.c": ("psr", 1 << 20),
+    "xcc.c": ("state", 1 << 36 | 1 << 32),
+}
 
-# Destroyed registers that hold 0 before and after (riscv_v_vstate_discard of arch/riscv/include/asm/vector.h).
+# Destroyed registers that hold 0 before and after (riscv_v_vstate_discard of
+# arch/riscv/include/asm/vector.h).
 ZERO = ["vstart"]
 
-# How an instruction calls a function: machine and type of the relocation, to the bits of the instruction that it fills.
+# How an instruction calls a function: machine and type of the relocation, to the bits of the
+# instruction that it fills.
 CALLS = {
     ("EM_MIPS", 4): lambda at, to: (0x3FFFFFF, to >> 2),
     ("EM_SPARC32PLUS", 7): lambda at, to: (0x3FFFFFFF, (to - at) >> 2),
@@ -140,7 +205,9 @@ class Unknown(Exception):
 
 def link(elf, machine, start, order):
     """The code of an object, its section `start` first."""
-    code = [section for section in elf.iter_sections() if section["sh_flags"] & 4 and section.data_size]
+    code = [
+        section for section in elf.iter_sections() if section["sh_flags"] & 4 and section.data_size
+    ]
     code.sort(key=lambda section: section.name != start)
     memory, places = bytearray(), {}
     for section in code:
@@ -151,7 +218,9 @@ def link(elf, machine, start, order):
         if not isinstance(relocations, RelocationSection):
             continue
         section = elf.get_section(relocations["sh_info"])
-        if section.name not in places or (section.name.startswith(".text.run") and section.name != start):
+        if section.name not in places or (
+            section.name.startswith(".text.run") and section.name != start
+        ):
             continue
         for relocation in relocations.iter_relocations():
             symbol = symbols.get_symbol(relocation["r_info_sym"])
@@ -233,12 +302,16 @@ class Qemu:
         with open(program, "wb") as file:
             file.write(executable(elf, code, self.order))
         os.chmod(program, 0o700)
-        self.process = subprocess.Popen([command, *arguments, "-g", path, program], stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [command, *arguments, "-g", path, program], stderr=subprocess.PIPE
+        )
         self.socket = socket.socket(socket.AF_UNIX)
         deadline = time.monotonic() + 60
         while self.socket.connect_ex(path):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise Unknown(f"{command} does not start: {self.process.stderr.read().decode()[:200]}")
+                raise Unknown(
+                    f"{command} does not start: {self.process.stderr.read().decode()[:200]}"
+                )
             time.sleep(0.01)
         self.socket.settimeout(10)
         self.buffer = b""
@@ -258,7 +331,9 @@ class Qemu:
         for tag in re.findall(r"<(?:xi:include|reg) [^>]*>", text):
             fields = dict(re.findall(r'(\w+)="([^"]*)"', tag))
             if "href" in fields:
-                number = self.describe(fields["href"], number) if not self.machine.numbers else number
+                number = (
+                    self.describe(fields["href"], number) if not self.machine.numbers else number
+                )
             else:
                 number = int(fields.get("regnum", number))
                 self.numbers[fields["name"]] = number
@@ -278,12 +353,16 @@ class Qemu:
             self.buffer += more
         self.buffer = self.buffer[found.end() :]
         self.socket.sendall(b"+")
-        plain = re.sub(rb"}(.)", lambda escaped: bytes([escaped[1][0] ^ 0x20]), found[1], flags=re.S)
+        plain = re.sub(
+            rb"}(.)", lambda escaped: bytes([escaped[1][0] ^ 0x20]), found[1], flags=re.S
+        )
         return plain.decode("latin-1")
 
     def memory_read(self, address, length):
         parts = [(at, min(1024, length - at)) for at in range(0, length, 1024)]
-        return b"".join(bytes.fromhex(self.ask(f"m{address + at:x},{size:x}")) for at, size in parts)
+        return b"".join(
+            bytes.fromhex(self.ask(f"m{address + at:x},{size:x}")) for at, size in parts
+        )
 
     def memory_write(self, address, data):
         for at in range(0, len(data), 1024):
@@ -297,7 +376,10 @@ class Qemu:
         return None
 
     def has(self, name):
-        return self.field(name) is not None or self.machine.spelling(name) in {**self.numbers, **self.layout}
+        return self.field(name) is not None or self.machine.spelling(name) in {
+            **self.numbers,
+            **self.layout,
+        }
 
     def bytes_of(self, name):
         if name in self.layout:
@@ -363,7 +445,21 @@ def executable(elf, code, order):
     ident = bytes(elf.e_ident_raw[:16])
     machine = struct.pack(
         sign + ("HHIQQQIHHHHHH" if wide else "HHIIIIIHHHHHH"),
-        *(2, elf.machine_number, 1, TEXT, header, 0, elf["e_flags"], header, entry, len(parts), 0, 0, 0),
+        *(
+            2,
+            elf.machine_number,
+            1,
+            TEXT,
+            header,
+            0,
+            elf["e_flags"],
+            header,
+            entry,
+            len(parts),
+            0,
+            0,
+            0,
+        ),
     )
     return (ident + machine + table).ljust(SIZE, b"\0") + data
 
@@ -386,7 +482,9 @@ class Run:
             name = elf["e_machine"]
             self.instruction = elf.get_section_by_name(".insn").data()
             self.text = link(elf, name, job["section"], self.order)
-            extensions = elf.get_section_by_name(".riscv.attributes").data() if name == "EM_RISCV" else b""
+            extensions = (
+                elf.get_section_by_name(".riscv.attributes").data() if name == "EM_RISCV" else b""
+            )
             vectors = b"_v1p0" in extensions
             if b"_zicond" in extensions:
                 raise Unknown("the code is for RVA23, of which QEMU 7.2 lacks several extensions")
@@ -395,7 +493,10 @@ class Run:
             elif (name, self.order) in GUESTS:
                 kind = Qemu
             else:
-                raise Unknown(f"no emulator for {self.order}-endian {name}, or none that lets registers be written")
+                raise Unknown(
+                    f"no emulator for {self.order}-endian {name}, "
+                    "or none that lets registers be written"
+                )
             self.machine = kind(elf, self.text, job["thumb"])
         self.width = 8 if name == "EM_X86_64" else self.bytes
         self.step = 1 if name in ("EM_X86_64", "EM_386") else 2
@@ -403,7 +504,9 @@ class Run:
         self.flags = self.machine.machine.flags
         self.job, self.poison = job, job["poison"]
         self.poisoned, self.skipped, self.wrong, self.calls = set(), {}, [], 0
-        self.machine.memory_write(FRAME, b"".join(word.to_bytes(self.bytes, self.order) for word in job["frame"]))
+        self.machine.memory_write(
+            FRAME, b"".join(word.to_bytes(self.bytes, self.order) for word in job["frame"])
+        )
         self.write(self.stack, STACK + SIZE // 2 - self.machine.machine.bias)
 
     def at(self, address):
@@ -453,7 +556,9 @@ class Run:
                 self.skipped[name] = "the emulator shows no such register"
         if self.job["flags"]:
             if self.flags is None:
-                self.skipped["flags"] = "the emulator shows no such register, or they have names of their own"
+                self.skipped["flags"] = (
+                    "the emulator shows no such register, or they have names of their own"
+                )
             else:
                 self.flip(*self.flags)
                 self.poisoned.add("flags")
@@ -496,7 +601,12 @@ def answer(line):
             run.run()
         finally:
             run.machine.close()
-        return {"unknown": None, "poisoned": sorted(run.poisoned), "skipped": run.skipped, "wrong": run.wrong}
+        return {
+            "unknown": None,
+            "poisoned": sorted(run.poisoned),
+            "skipped": run.skipped,
+            "wrong": run.wrong,
+        }
     except Unknown as error:
         return {"unknown": str(error), "poisoned": [], "skipped": {}, "wrong": []}
 

@@ -36,7 +36,7 @@ pub(in crate::import) fn blank(text: &str) -> String {
             [b'/', b'*', ..] => from[2..].find("*/").map_or(from.len(), |end| end + 4),
             [b'/', b'/', ..] => from.find('\n').unwrap_or(from.len()),
             [b'/', ..] => 1,
-            bytes => literal(bytes),
+            _ => literal(from),
         };
         code += before;
         code.extend(from[..end].chars().map(|c| if c == '\n' || end == 1 { c } else { ' ' }));
@@ -45,9 +45,10 @@ pub(in crate::import) fn blank(text: &str) -> String {
     code + rest
 }
 
-/// The length of the literal that the text starts with; a lone apostrophe, as in `#error don't`,
+/// The length of the literal that the text starts with; one without an end, as in `#error don't`,
 /// ends with its line.
-fn literal(text: &[u8]) -> usize {
+pub(super) fn literal(text: &str) -> usize {
+    let text = text.as_bytes();
     let mut escaped = true;
     let end = text.iter().position(|&byte| {
         let ends = byte == b'\n' || byte == text[0] && !escaped;
@@ -85,10 +86,12 @@ pub(in crate::import) fn split(list: &str) -> Vec<&str> {
     .collect()
 }
 
+/// Whether this can be in an identifier of C. The kernel uses no other characters.
 pub(in crate::import) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
+/// Whether this is an identifier of C.
 pub(in crate::import) fn is_name(word: &str) -> bool {
     word.chars().all(is_word) && word.starts_with(|c: char| !c.is_ascii_digit())
 }

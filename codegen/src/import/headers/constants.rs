@@ -3,7 +3,7 @@
 
 use super::SearchPath;
 use crate::Error;
-use crate::import::c::cpp::Unit;
+use crate::import::c::Unit;
 use crate::source::Doubt;
 use crate::tables::{Constant, Constants, ErrnoSet, ErrnoValue};
 use crate::version::Version;

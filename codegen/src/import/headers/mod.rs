@@ -5,7 +5,7 @@ pub(super) mod constants;
 pub(super) mod installed;
 pub(super) mod names;
 
-use super::c::cpp::Unit;
+use super::c::Unit;
 use crate::Error;
 use crate::source::{Doubt, Source};
 use crate::tables::Abi;
@@ -30,8 +30,8 @@ impl<'s> SearchPath<'s> {
     }
 
     /// The path that a name stands for, which may be that of something that cannot be read. In a
-    /// kernel tree, a header `asm/x.h` that is in no directory is the generic one. Installed headers
-    /// have them all.
+    /// kernel tree, a header `asm/x.h` that is in no directory is the generic one. Installed
+    /// headers have them all.
     pub(super) fn find(&self, name: &str) -> Option<String> {
         let generic = name
             .strip_prefix("asm/")

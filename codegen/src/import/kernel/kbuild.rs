@@ -335,8 +335,10 @@ mod tests {
             ),
             (
                 "net/Makefile",
-                "ifeq ($(CONFIG_T),y)\nobj-y += a.o\nelse\nobj-y += b.o\nendif\nifdef CONFIG_D\nobj-$(CONFIG_E) += c.o\n\
-                 endif\nobj-$(CONFIG_F) += c.o\nobj-y += sys_$(BITS).o\nm-$(CONFIG_M) := m.o\nobj-y += $(m-y)\n\
+                "ifeq ($(CONFIG_T),y)\nobj-y += a.o\nelse\nobj-y += b.o\nendif\nifdef CONFIG_D\n\
+                 obj-$(CONFIG_E) += c.o\n\
+                 endif\nobj-$(CONFIG_F) += c.o\nobj-y += sys_$(BITS).o\nm-$(CONFIG_M) := m.o\n\
+                 obj-y += $(m-y)\n\
                  n-y := none.o\nn-$(CONFIG_N) := some.o\nobj-y += $(n-y)\n",
             ),
             ("net/b.c", "#ifdef CONFIG_D\n# include \"d.c\"\n#endif\n"),

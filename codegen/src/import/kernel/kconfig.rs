@@ -484,23 +484,31 @@ mod tests {
     fn a_kernel_is_what_its_word_size_makes_it() {
         let mut own = Symbols::default();
         let sources = own.parse(
-            "config CHOSEN\n\tbool \"a choice\"\n\thelp\n\t  config NOT\n\n\t  select NOT\nconfig 64BIT\n\tbool \"64-bit kernel\"\n\
-             config A32\n\tdef_bool y\n\tdepends on !64BIT\n\tselect BACKWARDS # why\n\tselect MAYBE\t\tif CHOSEN\n\
-             config BACKWARDS\n\tbool\nconfig MAYBE\n\tbool\nconfig COMPAT\n\tbool \"x\"\n\tselect UNDECLARED\n\
-             config SELF\n\tdef_bool SELF\nsource \"arch/a/Kconfig.cpu\"\nconfig TWICE\n\tdef_bool y\n\tdepends on 64BIT\n\
+            "config CHOSEN\n\tbool \"a choice\"\n\thelp\n\t  config NOT\n\n\t  select NOT\n\
+             config 64BIT\n\tbool \"64-bit kernel\"\n\
+             config A32\n\tdef_bool y\n\tdepends on !64BIT\n\tselect BACKWARDS # why\n\
+             \tselect MAYBE\t\tif CHOSEN\n\
+             config BACKWARDS\n\tbool\nconfig MAYBE\n\tbool\nconfig COMPAT\n\tbool \"x\"\n\
+             \tselect UNDECLARED\n\
+             config SELF\n\tdef_bool SELF\nsource \"arch/a/Kconfig.cpu\"\nconfig TWICE\n\
+             \tdef_bool y\n\tdepends on 64BIT\n\
              config TWICE\n\tdef_bool y\n\tdepends on !64BIT\n",
         );
         assert_eq!(sources.unwrap(), ["arch/a/Kconfig.cpu"]);
         let generic = symbols(
-            "menu \"of wide kernels\"\n\tdepends on 64BIT\n\tdepends on !SELF\ncomment \"c\"\n\tdepends on SELF\n\
+            "menu \"of wide kernels\"\n\tdepends on 64BIT\n\tdepends on !SELF\ncomment \"c\"\n\
+             \tdepends on SELF\n\
              config WIDE\n\tbool \"w\"\nif A32\nconfig NEVER\n\tdef_bool y\nendif # A32\nendmenu\n\
-             choice\n\tprompt \"one of them\"\n\tdepends on BACKWARDS\nconfig ONE\n\tbool \"one\"\nendchoice\n\
-             config USER\n\tdef_bool y\n\tdepends on BACKWARDS && SIZE != 4\nconfig SIZE\n\tint \"size\"\n",
+             choice\n\tprompt \"one of them\"\n\tdepends on BACKWARDS\nconfig ONE\n\
+             \tbool \"one\"\nendchoice\n\
+             config USER\n\tdef_bool y\n\tdepends on BACKWARDS && SIZE != 4\nconfig SIZE\n\
+             \tint \"size\"\n",
         );
         let mut architecture = Architecture { generic: &generic, own, macros: BTreeMap::new() };
         architecture
             .header(
-                "#ifndef _ASM_H\n#define _ASM_H\n#ifdef CONFIG_64BIT\n# define __ARCH_WANT_OLD\n#endif\n#define \
+                "#ifndef _ASM_H\n#define _ASM_H\n#ifdef CONFIG_64BIT\n# define __ARCH_WANT_OLD\n\
+                 #endif\n#define \
                  __ARCH_WANT_NEW\n#endif\n",
             )
             .unwrap();
@@ -539,8 +547,10 @@ mod tests {
     fn the_usual_kernel_is_what_kconfig_suggests() {
         let generic = symbols(
             "config A\n\tbool \"a\" if EXPERT\n\tdefault y\nconfig B\n\tbool \"b\"\n\
-             choice\n\tprompt \"c\"\n\tdefault C2 if A\nconfig C1\n\tbool \"1\"\nconfig C2\n\tbool \"2\"\n\tselect S\nendchoice\n\
-             choice\n\tprompt \"d\"\nconfig D1\n\tbool \"1\"\nconfig D2\n\tbool \"2\"\nendchoice\nconfig S\n\tbool\n",
+             choice\n\tprompt \"c\"\n\tdefault C2 if A\nconfig C1\n\tbool \"1\"\nconfig C2\n\
+             \tbool \"2\"\n\tselect S\nendchoice\n\
+             choice\n\tprompt \"d\"\nconfig D1\n\tbool \"1\"\nconfig D2\n\tbool \"2\"\nendchoice\n\
+             config S\n\tbool\n",
         );
         let architecture =
             Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };

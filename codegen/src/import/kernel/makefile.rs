@@ -110,16 +110,19 @@ mod tests {
     #[test]
     fn the_ways_in_which_makefiles_name_tags() {
         let some = |tags: &str| Some(tags.to_owned());
-        let x86 = "cmd = sh --abis $(abis) $<\n$(uapi)/unistd_x32.h: abis := common,x32\n$(uapi)/unistd_64.h: abis := common,64\n";
+        let x86 = "cmd = sh --abis $(abis) $<\n$(uapi)/unistd_x32.h: abis := common,x32\n\
+            $(uapi)/unistd_64.h: abis := common,64\n";
         assert_eq!(made(x86, "unistd_64.h"), some("common,64"));
         assert_eq!(made(x86, "unistd_x32.h"), some("common,x32"));
         assert_eq!(made(x86, "unistd_32.h"), None);
         let older = "syshdr_abi_unistd_32 := common,32\n$(uapi)/unistd_32.h: $(syscall) FORCE\n";
         assert_eq!(made(older, "unistd_32.h"), some("common,32"));
         assert_eq!(made(&older.replace("_abi_", "_abis_"), "unistd_32.h"), some("common,32"));
-        let spu = "systbl_abi_syscall_table_spu := spu\nsystbl_abis_syscall_table_spu := common,spu\n\t$(kapi)/syscall_table_spu.h\n";
+        let spu = "systbl_abi_syscall_table_spu := spu\n\
+            systbl_abis_syscall_table_spu := common,spu\n\t$(kapi)/syscall_table_spu.h\n";
         assert_eq!(made(spu, "syscall_table_spu.h"), some("common,spu"));
-        let arm = "syshdr_abi_unistd-common := common\nsyshdr_abi_unistd-oabi := oabi\n$(uapi)/unistd-oabi.h: x\n";
+        let arm = "syshdr_abi_unistd-common := common\nsyshdr_abi_unistd-oabi := oabi\n\
+            $(uapi)/unistd-oabi.h: x\n";
         assert_eq!(made(arm, "unistd-oabi.h"), some("common,oabi"));
         let pattern = "uapi-hdrs-y += $(uapi)/unistd-oabi.h\ncmd = sh --abis common,$* $< $@\n";
         assert_eq!(made(pattern, "unistd-oabi.h"), some("common,oabi"));

@@ -56,7 +56,7 @@ fn imported_folder(tree: &Tree) -> TempDir {
 
 /// Tables as a side of a comparison.
 fn given(shown: &str, files: &Files) -> Given {
-    Given::Tables(shown.to_owned(), store::in_memory(shown, files).unwrap())
+    Given::Tables(shown.to_owned(), store::in_memory(shown, files).unwrap().into())
 }
 
 /// The files of one import over those of another.

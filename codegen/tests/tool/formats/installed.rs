@@ -185,7 +185,8 @@ fn an_abi_without_a_header_of_its_own_is_not_there() {
         &include,
         &[ARM64[0], ("asm/bitsperlong.h", "#include <asm-generic/bitsperlong.h>\n"), ARM64[2]],
     );
-    let table = headers(&include, &[]).table("asm-generic").unwrap();
+    let read = headers(&include, &[]);
+    let table = read.table("asm-generic").unwrap();
     assert_eq!(
         table.takes.iter().map(|taker| taker.abi.as_str()).collect::<Vec<_>>(),
         ["loongarch64"]

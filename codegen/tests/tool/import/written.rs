@@ -93,7 +93,7 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     let prototypes = tables.prototypes().unwrap();
     let order = |abi: &str| {
         let found =
-            aio_codegen::emit::prototype(&prototypes, tables.abi(abi).unwrap(), "sys_clone3")
+            aio_codegen::lower::prototype(prototypes, tables.abi(abi).unwrap(), "sys_clone3")
                 .unwrap();
         assert_eq!(
             found.optional.as_deref().map(|when| when.split(' ').next().unwrap()),
@@ -211,7 +211,8 @@ fn frozen_tables_come_from_no_newer_series() {
 
 #[test]
 fn an_architecture_leaves_its_error_numbers_beside_its_last_table() {
-    let errnos = |table: &str| imported(&Tree::linux_6_1(), &[table]).table(table).unwrap().errnos;
+    let errnos =
+        |table: &str| imported(&Tree::linux_6_1(), &[table]).table(table).unwrap().errnos.clone();
     let [ia64] = &errnos("ia64")[..] else { panic!("one set of error numbers") };
     assert_eq!(
         (&ia64.archs[..], &*ia64.source),
@@ -220,7 +221,7 @@ fn an_architecture_leaves_its_error_numbers_beside_its_last_table() {
     assert_eq!(ia64.errnos.last().map(|errno| (&*errno.name, errno.value)), Some(("ENOSYS", 38)));
     assert!(errnos("sh").is_empty());
     // Those of today's kernel are not among them, nor does its file have ia64's.
-    let sets = imported(&Tree::linux_6_1(), &["errno"]).errno_sets().unwrap();
+    let sets = imported(&Tree::linux_6_1(), &["errno"]).errno_sets().unwrap().to_vec();
     assert!(!sets.is_empty() && sets.iter().all(|set| !set.archs.contains(&"ia64".to_owned())));
 }
 

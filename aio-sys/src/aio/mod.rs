@@ -1,0 +1,9 @@
+//! An AIO context that has an owner, and its completion ring.
+
+#[cfg(feature = "std")]
+pub(crate) mod background;
+pub(crate) mod consumer;
+pub(crate) mod context;
+pub(crate) mod fork;
+pub(crate) mod ring;
+pub(crate) mod wait;

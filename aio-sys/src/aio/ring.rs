@@ -1,0 +1,447 @@
+//! The completion ring, read in user space.
+//!
+//! The kernel maps the ring of a context into the process, at the address that the context's id is,
+//! and writes each event there when its request ends (`aio_complete` in `fs/aio.c`).
+//! io_getevents(2) does nothing but wait for events and copy them out of the same memory. A reader
+//! that need not wait does without the call.
+
+use crate::aio::consumer::{Memory, Reading, Ready};
+use crate::aio::fork::Owner;
+use crate::sys::calls::ContextId;
+use crate::sys::types::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_ring, io_event};
+use core::fmt;
+use core::ops::Deref;
+use core::ptr::{self, NonNull};
+use core::slice;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// The right to read a context's events where the kernel writes them, without a call.
+///
+/// There may be one reader of a ring at a time, and io_getevents(2) is one:
+/// [`Context`](crate::Context) owns both, and lends the ring by `&mut`. After a fork, the child
+/// reads nothing: each method answers as for a ring that cannot be read.
+///
+/// What the methods take for granted was checked when the ring was found; what the process or a
+/// child may have overwritten since, the two indexes, is checked each time. An index outside of the
+/// ring is answered by `None`: io_getevents(2) still works then, since the kernel takes them modulo
+/// the ring's size.
+#[derive(Debug)]
+pub struct Ring {
+    mapped: Mapped,
+}
+
+/// Why a ring cannot be read in user space; io_getevents(2) can be used all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RingError {
+    /// What is mapped there does not begin as a ring does.
+    NotARing,
+    /// The kernel has changed the ring in a way that old readers do not understand.
+    Incompatible,
+    /// The first event is not where this reader looks for it, or the size makes no sense.
+    Layout,
+}
+
+impl fmt::Display for RingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RingError::NotARing => "there is no completion ring at the context's address",
+            RingError::Incompatible => {
+                "the completion ring has features that this reader does not know"
+            }
+            RingError::Layout => {
+                "the completion ring is laid out in a way that this reader does not know"
+            }
+        })
+    }
+}
+
+impl core::error::Error for RingError {}
+
+impl Ring {
+    /// The ring of a context that was made by [`io_setup`](crate::io_setup).
+    ///
+    /// # Errors
+    ///
+    /// A [`RingError`] if it is not of the kind that this reader understands.
+    ///
+    /// # Safety
+    ///
+    /// The context exists for as long as the result does. Nobody else takes events from it
+    /// meanwhile: neither another `Ring` nor io_getevents(2), except while the result is not
+    /// used.
+    ///
+    /// # Example: events without a call
+    ///
+    /// ```
+    /// use aio_sys::{ContextId, Ring, io_destroy, io_setup};
+    ///
+    /// let mut ctx = ContextId::NONE;
+    /// io_setup(8, &mut ctx)?;
+    /// // SAFETY: nobody else reads the ring, and it is not used after the context's end.
+    /// let mut ring = unsafe { Ring::new(ctx) }?;
+    /// assert_eq!(ring.pending(), Some(0));
+    /// assert_eq!(ring.reap(|event| println!("{event:?}")), Some(0));
+    /// // SAFETY: the ring is not used any more.
+    /// unsafe { io_destroy(ctx)? };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn new(ctx: ContextId) -> Result<Ring, RingError> {
+        let header = ptr::with_exposed_provenance_mut(ctx.as_raw() as usize);
+        // SAFETY: a context's id is the address of its ring, mapped readable and writable
+        // (`aio_setup_ring` in fs/aio.c); it stays there as long as the context exists,
+        // which the caller vouches for.
+        let mapped = unsafe { Mapped::new(NonNull::new(header).ok_or(RingError::NotARing)?)? };
+        Ok(Ring { mapped })
+    }
+
+    /// Places for events. One is never used, so that a full ring and an empty one differ.
+    pub fn nr(&self) -> u32 {
+        self.mapped.nr
+    }
+
+    /// Events that are ready: two loads. `None` if the ring cannot be read.
+    #[inline]
+    pub fn pending(&self) -> Option<usize> {
+        Some(self.ready()?.len() as usize)
+    }
+
+    /// The events that are ready and lie next to one another, as the kernel wrote them: not copied,
+    /// and not yet taken.
+    ///
+    /// There may be more round the end of the ring, which the next `peek` after a full
+    /// [`commit`](Events::commit) shows. `None` if the ring cannot be read.
+    #[inline]
+    pub fn peek(&mut self) -> Option<Events<'_>> {
+        let ready = self.ready()?;
+        Some(Events { events: self.mapped.run(ready), ready, ring: self })
+    }
+
+    /// Takes the events that are ready, and returns how many. `None` if the ring cannot be read.
+    ///
+    /// If `visit` panics, the events that it has been given are taken, and the others stay.
+    #[inline]
+    pub fn reap(&mut self, mut visit: impl FnMut(io_event)) -> Option<usize> {
+        let events = self.read(usize::MAX)?;
+        let mut count = 0;
+        for event in events {
+            count += 1;
+            visit(event);
+        }
+        Some(count)
+    }
+
+    /// Takes at most `max` events, one after the other.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        max: usize,
+    ) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
+        Reading::new(&self.mapped, max)
+    }
+
+    #[inline]
+    fn ready(&self) -> Option<Ready> {
+        Ready::of(&self.mapped)
+    }
+}
+
+/// Events in the ring, lent by [`Ring::peek`]: a slice.
+#[derive(Debug)]
+pub struct Events<'r> {
+    events: &'r [io_event],
+    ready: Ready,
+    ring: &'r Ring,
+}
+
+impl Events<'_> {
+    /// Takes the first `count` of them: the kernel may write there from now on. What is not
+    /// committed comes again. In a child that was forked meanwhile nothing happens.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer.
+    #[inline]
+    pub fn commit(self, count: usize) {
+        assert!(
+            count <= self.events.len(),
+            "{count} events are more than the {} that were shown",
+            self.events.len()
+        );
+        self.ready.commit(&self.ring.mapped, count as u32);
+    }
+}
+
+impl Deref for Events<'_> {
+    type Target = [io_event];
+
+    #[inline]
+    fn deref(&self) -> &[io_event] {
+        self.events
+    }
+}
+
+/// A ring in memory: what the kernel maps, or a test makes.
+#[derive(Debug)]
+struct Mapped {
+    header: NonNull<aio_ring>,
+    /// As the header said at first. The kernel never changes it, and somebody else might.
+    nr: u32,
+    owner: Owner,
+}
+
+// SAFETY: the memory belongs to the process, not to a thread.
+unsafe impl Send for Mapped {}
+// SAFETY: shared, it only loads from the indexes, which are atomics.
+unsafe impl Sync for Mapped {}
+
+impl Mapped {
+    /// # Safety
+    ///
+    /// A header is there, and if it is one of a ring, the ring follows it; all of it can be read,
+    /// and the head written, as long as the result exists. Others write it by atomics and in
+    /// the kernel's order alone.
+    unsafe fn new(header: NonNull<aio_ring>) -> Result<Mapped, RingError> {
+        let field = header.as_ptr();
+        // SAFETY: inside of the header. These do not change, so there is no race.
+        let (magic, incompat, length, nr) = unsafe {
+            (
+                (*field).magic,
+                (*field).incompat_features,
+                (*field).header_length as usize,
+                (*field).nr,
+            )
+        };
+        match () {
+            _ if magic != AIO_RING_MAGIC => Err(RingError::NotARing),
+            _ if incompat != AIO_RING_INCOMPAT_FEATURES => Err(RingError::Incompatible),
+            _ if length != size_of::<aio_ring>() || nr < 2 => Err(RingError::Layout),
+            _ => Ok(Mapped { header, nr, owner: Owner::current() }),
+        }
+    }
+
+    #[inline]
+    fn head_index(&self) -> &AtomicU32 {
+        // SAFETY: inside of the header, and aligned as it is.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.header.as_ptr()).head) }
+    }
+
+    #[inline]
+    fn tail_index(&self) -> &AtomicU32 {
+        // SAFETY: inside of the header, and aligned as it is.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.header.as_ptr()).tail) }
+    }
+
+    #[inline]
+    fn events(&self) -> *const io_event {
+        // SAFETY: they follow the header, whose length was checked.
+        unsafe { self.header.as_ptr().add(1).cast() }
+    }
+
+    #[inline]
+    fn run(&self, ready: Ready) -> &[io_event] {
+        let (first, count) = ready.run();
+        // SAFETY: both are inside of the ring. The kernel does not write there before it sees a
+        // head beyond them, and only `set_head` makes one, which takes the slice's owner or
+        // a new `&mut Ring`.
+        unsafe { slice::from_raw_parts(self.events().add(first as usize), count as usize) }
+    }
+}
+
+impl Memory for Mapped {
+    type Event = io_event;
+
+    #[inline]
+    fn nr(&self) -> u32 {
+        self.nr
+    }
+
+    #[inline]
+    fn head(&self) -> u32 {
+        self.head_index().load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn tail(&self) -> u32 {
+        self.tail_index().load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn event(&self, index: u32) -> io_event {
+        debug_assert!(index < self.nr);
+        // SAFETY: inside of the ring, since `Ready` gives no other index; the kernel does not write
+        // there before it sees a head beyond it.
+        unsafe { self.events().add(index as usize).read() }
+    }
+
+    #[inline]
+    fn set_head(&self, head: u32) {
+        self.head_index().store(head, Ordering::Release);
+    }
+
+    #[inline]
+    fn is_ours(&self) -> bool {
+        self.owner.is_current()
+    }
+}
+
+/// On memory of their own, so that Miri can run them.
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::boxed::Box;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::vec::Vec;
+
+    const NR: usize = 5;
+
+    #[repr(C)]
+    struct Fake {
+        header: aio_ring,
+        events: [io_event; NR],
+    }
+
+    /// A ring of five places, numbered by their events' data.
+    struct Room {
+        fake: *mut Fake,
+        ring: Ring,
+    }
+
+    impl Room {
+        fn new(head: u32, tail: u32) -> Room {
+            let fake = Box::into_raw(fake(head, tail));
+            // SAFETY: a ring, which lives until the room is dropped.
+            let mapped = unsafe { Mapped::new(NonNull::new(fake).unwrap().cast()) }.unwrap();
+            Room { fake, ring: Ring { mapped } }
+        }
+
+        fn take(&mut self, max: usize) -> Option<Vec<u64>> {
+            Some(self.ring.read(max)?.map(|event| event.data).collect())
+        }
+
+        fn head(&self) -> u32 {
+            self.ring.mapped.head()
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            // SAFETY: from `Box::into_raw`, and used by nobody any more.
+            drop(unsafe { Box::from_raw(self.fake) });
+        }
+    }
+
+    fn fake(head: u32, tail: u32) -> Box<Fake> {
+        let header = aio_ring {
+            id: 0,
+            nr: NR as u32,
+            head,
+            tail,
+            magic: AIO_RING_MAGIC,
+            compat_features: 1,
+            incompat_features: AIO_RING_INCOMPAT_FEATURES,
+            header_length: size_of::<aio_ring>() as u32,
+        };
+        Box::new(Fake {
+            header,
+            events: core::array::from_fn(|i| io_event { data: i as u64, ..io_event::default() }),
+        })
+    }
+
+    fn refusal(change: impl FnOnce(&mut aio_ring)) -> RingError {
+        let mut fake = fake(0, 0);
+        change(&mut fake.header);
+        // SAFETY: a header that lives on; the result is not used.
+        unsafe { Mapped::new(NonNull::from(&mut *fake).cast()) }.unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_ring_of_this_kind_is_refused() {
+        assert_eq!(refusal(|ring| ring.magic ^= 1), RingError::NotARing);
+        assert_eq!(refusal(|ring| ring.incompat_features = 1), RingError::Incompatible);
+        assert_eq!(refusal(|ring| ring.header_length = 64), RingError::Layout);
+        assert_eq!(refusal(|ring| ring.nr = 1), RingError::Layout);
+    }
+
+    /// Against arithmetic that nobody can get wrong.
+    #[test]
+    fn every_pair_of_indexes() {
+        for head in 0..NR {
+            for tail in 0..NR {
+                let expected: Vec<u64> = (0..NR)
+                    .map(|i| ((head + i) % NR) as u64)
+                    .take_while(|&i| i != tail as u64)
+                    .collect();
+                for max in 0..=NR {
+                    let mut room = Room::new(head as u32, tail as u32);
+                    assert_eq!(room.ring.pending(), Some(expected.len()));
+                    let taken = &expected[..max.min(expected.len())];
+                    assert_eq!(
+                        room.take(max).unwrap(),
+                        taken,
+                        "from {head} to {tail}, at most {max}"
+                    );
+                    assert_eq!(room.head() as usize, (head + taken.len()) % NR);
+                }
+                let mut room = Room::new(head as u32, tail as u32);
+                let mut seen: Vec<u64> = Vec::new();
+                loop {
+                    let events = room.ring.peek().unwrap();
+                    if events.is_empty() {
+                        break;
+                    }
+                    seen.extend(events.iter().map(|event| event.data));
+                    let count = events.len();
+                    events.commit(count);
+                }
+                assert_eq!(seen, expected, "peeked from {head} to {tail}");
+            }
+        }
+    }
+
+    #[test]
+    fn indexes_outside_of_the_ring_are_not_followed() {
+        for (head, tail) in
+            [(NR as u32, 0), (0, NR as u32), (u32::MAX, 0), (0, u32::MAX), (u32::MAX, u32::MAX)]
+        {
+            let mut room = Room::new(head, tail);
+            assert_eq!(room.ring.pending(), None);
+            assert!(room.ring.peek().is_none());
+            assert_eq!(room.take(1), None);
+            assert_eq!(room.head(), head, "left as it was");
+        }
+    }
+
+    #[test]
+    fn what_is_not_committed_comes_again() {
+        let mut room = Room::new(3, 2);
+        assert_eq!(
+            room.ring.peek().unwrap().iter().map(|event| event.data).collect::<Vec<_>>(),
+            [3, 4]
+        );
+        room.ring.peek().unwrap().commit(1);
+        room.ring.peek().unwrap().commit(0);
+        assert_eq!(room.take(usize::MAX).unwrap(), [4, 0, 1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "3 events are more than the 2 that were shown")]
+    fn more_than_was_shown_is_not_committed() {
+        Room::new(3, 2).ring.peek().unwrap().commit(3);
+    }
+
+    #[test]
+    fn a_panic_takes_what_was_visited() {
+        let mut room = Room::new(3, 2);
+        let mut visited = 0;
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            room.ring.reap(|_| {
+                visited += 1;
+                assert!(visited < 3);
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(room.take(usize::MAX).unwrap(), [1]);
+    }
+}

@@ -1,0 +1,124 @@
+//! Waiting for events by the call that the target has, with any time that a `Duration` can say.
+
+use crate::sys::calls::ContextId;
+#[cfg(not(target_arch = "riscv32"))]
+use crate::sys::calls::io_getevents;
+#[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
+use crate::sys::calls::io_pgetevents;
+use crate::sys::errno::Errno;
+#[cfg(any(test, not(target_arch = "riscv32")))]
+use crate::sys::types::timespec;
+use crate::sys::types::{io_event, sigset_t};
+use core::time::Duration;
+
+/// The arguments of io_getevents(2), or of io_pgetevents(2) if there is a mask.
+pub(crate) struct Wait<'a> {
+    pub(crate) ctx: ContextId,
+    pub(crate) min_nr: usize,
+    pub(crate) events: &'a mut [io_event],
+    /// Without one it waits for good; one that is too long for the kernel's type becomes the
+    /// longest there is, and none is ever negative.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) sigmask: Option<&'a sigset_t>,
+}
+
+impl Wait<'_> {
+    /// Waits, and returns how many events were written.
+    #[cfg(not(all(target_pointer_width = "32", not(target_arch = "x86_64"))))]
+    pub(crate) fn call(self) -> Result<usize, Errno> {
+        self.plain()
+    }
+
+    /// Waits, by io_pgetevents_time64, and returns how many events were written. Kernels before 5.1
+    /// do not have that call; then the one with 32-bit seconds is used, and the answer is
+    /// remembered.
+    #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
+    pub(crate) fn call(self) -> Result<usize, Errno> {
+        use crate::sys::raw;
+        use crate::sys::types::{__aio_sigset, __kernel_timespec};
+        use core::ptr;
+        use core::sync::atomic::{AtomicBool, Ordering};
+
+        static ABSENT: AtomicBool = AtomicBool::new(false);
+        if !ABSENT.load(Ordering::Relaxed) {
+            let mut time = self.timeout.map(|timeout| __kernel_timespec {
+                tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+                tv_nsec: i64::from(timeout.subsec_nanos()),
+            });
+            let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+            let mask = __aio_sigset::new(self.sigmask.map_or(ptr::null(), ptr::from_ref));
+            // SAFETY: the kernel writes only `events`, at most as many as there are; it reads the
+            // time and the mask.
+            let result = unsafe {
+                raw::io_pgetevents_time64(
+                    self.ctx.as_raw(),
+                    self.min_nr as _,
+                    self.events.len() as _,
+                    self.events.as_mut_ptr(),
+                    time,
+                    &mask,
+                )
+            };
+            match Errno::decode(result) {
+                Err(Errno::ENOSYS) => ABSENT.store(true, Ordering::Relaxed),
+                answer => return answer,
+            }
+        }
+        self.plain()
+    }
+
+    /// By the calls that take the target's own [`timespec`].
+    #[cfg(not(target_arch = "riscv32"))]
+    fn plain(self) -> Result<usize, Errno> {
+        let Wait { ctx, min_nr, events, timeout, sigmask } = self;
+        let timeout = timeout.map(saturated);
+        match sigmask {
+            None => io_getevents(ctx, min_nr, events, timeout.as_ref()),
+            #[cfg(not(target_arch = "m68k"))]
+            Some(_) => io_pgetevents(ctx, min_nr, events, timeout.as_ref(), sigmask),
+            #[cfg(target_arch = "m68k")]
+            Some(_) => Err(Errno::ENOSYS),
+        }
+    }
+
+    /// riscv32 never had them.
+    #[cfg(target_arch = "riscv32")]
+    fn plain(self) -> Result<usize, Errno> {
+        Err(Errno::ENOSYS)
+    }
+}
+
+#[cfg(any(test, not(target_arch = "riscv32")))]
+fn saturated(time: Duration) -> timespec {
+    #[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
+    const LONGEST: timespec = timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+    #[cfg(not(any(target_pointer_width = "64", target_arch = "x86_64")))]
+    const LONGEST: timespec = timespec { tv_sec: i32::MAX, tv_nsec: 0 };
+
+    match time.as_secs().try_into() {
+        Ok(tv_sec) => timespec { tv_sec, tv_nsec: time.subsec_nanos() as _ },
+        Err(_) => LONGEST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_never_negative() {
+        for time in [
+            Duration::ZERO,
+            Duration::from_nanos(999_999_999),
+            Duration::MAX,
+            Duration::from_secs(1 << 31),
+        ] {
+            let spec = saturated(time);
+            assert!(
+                spec.tv_sec >= 0 && (0..1_000_000_000).contains(&spec.tv_nsec),
+                "{time:?}: {spec:?}"
+            );
+        }
+        assert_eq!(saturated(Duration::new(3, 4)), timespec { tv_sec: 3, tv_nsec: 4 });
+    }
+}

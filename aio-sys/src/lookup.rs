@@ -1,0 +1,424 @@
+//! Every ABI as a value: look-ups in data that is emitted from the tables.
+
+mod data;
+mod prototype;
+mod text;
+
+use crate::lookup::data::{Facts, NONE, Run};
+use crate::lookup::text::{fits, same};
+use core::fmt;
+use core::iter::FusedIterator;
+use core::str::FromStr;
+
+pub use prototype::{Argument, Prototype};
+
+/// An ABI of Linux: a numbering of the system calls, a word size, and error numbers.
+///
+/// Every ABI that the tables know, whatever this crate was built for, so that a program can
+/// read another machine's trace or write another ABI's filter. A look-up allocates nothing and
+/// never panics: what is not known is `None`. Most are `const`. Numbers are as user space
+/// loads them, the ABI's [`base`](Abi::base) included.
+///
+/// # Example: a call has another number, and another end, on each ABI
+///
+/// ```
+/// use aio_sys::Abi;
+///
+/// const IO_SUBMIT: Option<u32> = Abi::X32.number("io_submit");
+/// assert_eq!(IO_SUBMIT, Some(0x4000_0000 + 544));
+/// assert_eq!(Abi::X32.name(0x4000_0000 + 544), Some("io_submit"));
+/// assert_eq!(Abi::X32.entry(0x4000_0000 + 544), Some("compat_sys_io_submit"));
+/// assert_eq!(Abi::I386.entry(248), Some("sys_io_submit"));
+/// assert_eq!(Abi::I386.compat(248), Some("compat_sys_io_submit"));
+/// assert_eq!(Abi::translate(248, Abi::I386, Abi::Aarch64), Some(2));
+/// ```
+///
+/// # Example: a filter for the ABI of a target, by name
+///
+/// ```
+/// use aio_sys::Abi;
+///
+/// let abi = Abi::of("mips64-linux-gnuabin32").expect("a Linux target");
+/// assert_eq!(abi, "mips-n32".parse().unwrap());
+/// let aio = abi.calls().filter(|call| call.name.starts_with("io_"));
+/// let numbers: Vec<u32> = aio.map(|call| call.number).collect();
+/// assert_eq!(numbers[..5], [6200, 6201, 6202, 6203, 6204]);
+/// assert_eq!(abi.errno("ENOSYS"), Some(89));
+/// ```
+pub use data::Abi;
+
+impl Abi {
+    /// Every ABI, in the order of the tables.
+    pub const ALL: &'static [Abi] = &data::ALL;
+
+    /// The ABI that this crate was built for.
+    ///
+    /// ```
+    /// use aio_sys::{Abi, nr};
+    ///
+    /// assert_eq!(Abi::TARGET.number("io_submit"), Some(nr::SYS_io_submit as u32));
+    /// ```
+    pub const TARGET: Abi = match Abi::from_name(crate::sys::abi::ABI) {
+        Some(abi) => abi,
+        None => panic!("the target's ABI is one of all"),
+    };
+
+    #[inline]
+    const fn facts(self) -> &'static Facts {
+        &data::FACTS[self as usize]
+    }
+
+    /// Its name: `mips-n32`.
+    pub const fn as_str(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// The ABI of that name; what [`FromStr`] does, for constants.
+    pub const fn from_name(name: &str) -> Option<Abi> {
+        let mut all = Abi::ALL;
+        while let [abi, rest @ ..] = all {
+            if same(abi.as_str().as_bytes(), name.as_bytes()) {
+                return Some(*abi);
+            }
+            all = rest;
+        }
+        None
+    }
+
+    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it: that of what a compiler
+    /// for this target emits. No ABI for another kernel's triple, nor for one that means two
+    /// things, as `mips64-linux-gnu` does.
+    ///
+    /// ```
+    /// use aio_sys::Abi;
+    ///
+    /// assert_eq!(Abi::of("x86_64-unknown-linux-gnux32"), Some(Abi::X32));
+    /// assert_eq!(Abi::of("arm-linux-gnueabihf"), Some(Abi::Arm));
+    /// assert_eq!(Abi::of("x86_64-pc-windows-msvc"), None);
+    /// ```
+    pub const fn of(target_triple: &str) -> Option<Abi> {
+        let mut all = Abi::ALL;
+        while let [abi, rest @ ..] = all {
+            let (mut wanted, mut refused) = (false, false);
+            let mut patterns = data::TRIPLES[*abi as usize];
+            while let [pattern, others @ ..] = patterns {
+                match pattern.as_bytes() {
+                    [b'!', pattern @ ..] => refused |= fits(pattern, target_triple.as_bytes()),
+                    pattern => wanted |= fits(pattern, target_triple.as_bytes()),
+                }
+                patterns = others;
+            }
+            if wanted && !refused {
+                return Some(*abi);
+            }
+            all = rest;
+        }
+        None
+    }
+
+    /// Width of `long` and of a pointer.
+    pub const fn bits(self) -> u32 {
+        self.facts().bits
+    }
+
+    /// What the ABI adds to each number of the kernel's table.
+    pub const fn base(self) -> u32 {
+        self.facts().base
+    }
+
+    /// The kernel that its numbers were imported from, the last that had it: `7.2.13`.
+    pub const fn linux(self) -> &'static str {
+        self.facts().linux
+    }
+
+    /// The slot of a number.
+    #[inline]
+    const fn slot(self, number: u32) -> Option<usize> {
+        let mut runs = self.facts().runs;
+        while let [run, rest @ ..] = runs {
+            let at = number.wrapping_sub(run.first);
+            if at < run.count {
+                return Some(run.slot + at as usize);
+            }
+            runs = rest;
+        }
+        None
+    }
+
+    /// The number of a call. An alias that only a header defines is a name, too.
+    #[inline]
+    pub const fn number(self, name: &str) -> Option<u32> {
+        let place = data::place(name.as_bytes());
+        match data::NAMES.get(place as u16) {
+            Some(known) if same(known.as_bytes(), name.as_bytes()) => {}
+            _ => return None,
+        }
+        let mut at = data::SLOT_OF_NAME[self as usize * data::NAMES.len() + place] as u32;
+        let mut runs = self.facts().runs;
+        while let [run, rest @ ..] = runs {
+            if at < run.count {
+                return Some(run.first + at);
+            }
+            at -= run.count;
+            runs = rest;
+        }
+        None
+    }
+
+    /// The name of a call. Where a number has several, the one of the kernel's table.
+    #[inline]
+    pub const fn name(self, number: u32) -> Option<&'static str> {
+        match self.slot(number) {
+            Some(slot) => data::NAMES.get(data::SLOT_NAME[slot]),
+            None => None,
+        }
+    }
+
+    /// The kernel function that a number ends in. `None` also where the number is only reserved;
+    /// `sys_ni_syscall` is the kernel's own way to say that there is no such call any more.
+    pub const fn entry(self, number: u32) -> Option<&'static str> {
+        match self.slot(number) {
+            Some(slot) => data::ENTRIES.get(data::SLOT_ENTRY[slot]),
+            None => None,
+        }
+    }
+
+    /// The kernel function that it ends in when a 64-bit kernel runs this ABI's code, if that is
+    /// another one.
+    pub const fn compat(self, number: u32) -> Option<&'static str> {
+        match self.slot(number) {
+            Some(slot) => data::ENTRIES.get(data::SLOT_COMPAT[slot]),
+            None => None,
+        }
+    }
+
+    /// How the kernel declares [`entry`](Abi::entry). `None` where there is no entry, or its source
+    /// says several things.
+    ///
+    /// ```
+    /// use aio_sys::Abi;
+    ///
+    /// let io_submit = Abi::X86_64.prototype(209).unwrap();
+    /// assert_eq!(
+    ///     io_submit.to_string(),
+    ///     "aio_context_t ctx_id, long nr, struct iocb __user *__user * iocbpp"
+    /// );
+    /// assert_eq!(io_submit.source(), "fs/aio.c");
+    /// assert!(io_submit.line() > 1000);
+    /// ```
+    pub const fn prototype(self, number: u32) -> Option<Prototype> {
+        let Some(slot) = self.slot(number) else { return None };
+        match data::SLOT_ENTRY[slot] {
+            NONE => None,
+            entry => match data::ENTRY_PROTOTYPE[entry as usize] {
+                NONE => None,
+                prototype => Some(Prototype(prototype)),
+            },
+        }
+    }
+
+    /// All of a number at once.
+    pub const fn call(self, number: u32) -> Option<Call> {
+        match self.name(number) {
+            Some(name) => {
+                let (entry, compat, prototype) =
+                    (self.entry(number), self.compat(number), self.prototype(number));
+                Some(Call { number, name, entry, compat, prototype })
+            }
+            None => None,
+        }
+    }
+
+    /// The calls in order of their numbers. A number stands once: aliases are left out.
+    ///
+    /// ```
+    /// use aio_sys::Abi;
+    ///
+    /// let first = Abi::X86_64.calls().next().unwrap();
+    /// assert_eq!((first.number, first.name, first.entry), (0, "read", Some("sys_read")));
+    /// ```
+    pub const fn calls(self) -> Calls {
+        let Facts { runs, calls, .. } = self.facts();
+        let mut end = 0;
+        let mut rest: &[Run] = runs;
+        while let [run, others @ ..] = rest {
+            end += run.count;
+            rest = others;
+        }
+        Calls { abi: self, next: 0, end, left: *calls as usize }
+    }
+
+    /// The number on `to` of the call that has `number` on `from`, by its name. Nothing says that
+    /// its arguments are the same: structures differ, and so does the way of 64-bit values.
+    pub const fn translate(number: u32, from: Abi, to: Abi) -> Option<u32> {
+        match from.name(number) {
+            Some(name) => to.number(name),
+            None => None,
+        }
+    }
+
+    /// Why the ABI never had a call that others have. `None` is no proof that it has it:
+    /// [`number`](Abi::number) is.
+    ///
+    /// ```
+    /// use aio_sys::Abi;
+    ///
+    /// let absent = Abi::Riscv32.absent("io_getevents").unwrap();
+    /// assert_eq!(absent.instead, "`io_pgetevents_time64`");
+    /// ```
+    pub const fn absent(self, name: &str) -> Option<Absent> {
+        let mut all = data::ABSENT;
+        while let [(known, abis, absent), rest @ ..] = all {
+            if same(known.as_bytes(), name.as_bytes()) {
+                let mut abis: &[Abi] = abis;
+                while let [abi, others @ ..] = abis {
+                    if *abi as usize == self as usize {
+                        return Some(*absent);
+                    }
+                    abis = others;
+                }
+            }
+            all = rest;
+        }
+        None
+    }
+
+    /// The error number of that name: `ENOSYS` is 38 on most ABIs, 89 on MIPS.
+    pub const fn errno(self, name: &str) -> Option<u16> {
+        let mut set = data::ERRNOS[self.facts().errnos as usize];
+        while let [(value, known), rest @ ..] = set {
+            if let Some(known) = data::ERRNO_NAMES.get(*known) {
+                if same(known.as_bytes(), name.as_bytes()) {
+                    return Some(*value);
+                }
+            }
+            set = rest;
+        }
+        None
+    }
+
+    /// The name of an error number. Where there are two, the one that the other is defined by.
+    pub const fn errno_name(self, errno: u16) -> Option<&'static str> {
+        let mut set = data::ERRNOS[self.facts().errnos as usize];
+        while let [(value, name), rest @ ..] = set {
+            if *value == errno {
+                return data::ERRNO_NAMES.get(*name);
+            }
+            set = rest;
+        }
+        None
+    }
+}
+
+impl fmt::Display for Abi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Abi {
+    type Err = UnknownAbi;
+
+    fn from_str(name: &str) -> Result<Abi, UnknownAbi> {
+        Abi::from_name(name).ok_or(UnknownAbi(()))
+    }
+}
+
+/// A text that is no [`Abi`]'s name. Shows as a sentence with those there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownAbi(());
+
+impl fmt::Display for UnknownAbi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no such ABI; there are")?;
+        for (at, abi) in Abi::ALL.iter().enumerate() {
+            write!(f, "{} {abi}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for UnknownAbi {}
+
+/// A system call of an [`Abi`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Call {
+    /// Its number, as user space loads it.
+    pub number: u32,
+    /// Its name.
+    pub name: &'static str,
+    /// The kernel function that it ends in.
+    pub entry: Option<&'static str>,
+    /// The one that it ends in on a 64-bit kernel, if that is another.
+    pub compat: Option<&'static str>,
+    /// How the kernel declares `entry`.
+    pub prototype: Option<Prototype>,
+}
+
+/// The calls of an [`Abi`] in order of their numbers: see [`Abi::calls`].
+#[derive(Clone, Debug)]
+pub struct Calls {
+    abi: Abi,
+    /// Slots of the ABI, holes included, that are still to come.
+    next: u32,
+    end: u32,
+    left: usize,
+}
+
+impl Calls {
+    fn at(&self, mut slot: u32) -> Option<Call> {
+        for run in self.abi.facts().runs {
+            if slot < run.count {
+                return self.abi.call(run.first + slot);
+            }
+            slot -= run.count;
+        }
+        None
+    }
+}
+
+impl Iterator for Calls {
+    type Item = Call;
+
+    fn next(&mut self) -> Option<Call> {
+        while self.next < self.end {
+            self.next += 1;
+            if let Some(call) = self.at(self.next - 1) {
+                self.left -= 1;
+                return Some(call);
+            }
+        }
+        None
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl DoubleEndedIterator for Calls {
+    fn next_back(&mut self) -> Option<Call> {
+        while self.next < self.end {
+            self.end -= 1;
+            if let Some(call) = self.at(self.end) {
+                self.left -= 1;
+                return Some(call);
+            }
+        }
+        None
+    }
+}
+
+impl ExactSizeIterator for Calls {}
+impl FusedIterator for Calls {}
+
+/// Why an [`Abi`] never had a call, and what to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Absent {
+    /// Why.
+    pub why: &'static str,
+    /// What to use instead.
+    pub instead: &'static str,
+}

@@ -1,0 +1,71 @@
+//! What is emitted from the tables, and what it is made of.
+#![allow(missing_docs, reason = "an imported name is its own documentation")]
+
+use crate::lookup::Absent;
+
+#[cfg(feature = "generate")]
+include!(concat!(env!("OUT_DIR"), "/abis.rs"));
+#[cfg(not(feature = "generate"))]
+include!("../generated/abis.rs");
+
+/// The place of a call's name among all names.
+#[inline]
+pub(super) const fn place(name: &[u8]) -> usize {
+    let hash = hash(name);
+    slot(hash, SEEDS[bucket(hash, SEEDS.len())], NAMES.len())
+}
+
+/// What is known of an ABI besides its calls.
+pub(super) struct Facts {
+    pub(super) name: &'static str,
+    pub(super) linux: &'static str,
+    pub(super) bits: u32,
+    pub(super) base: u32,
+    /// Which set of error numbers.
+    pub(super) errnos: u16,
+    /// How many numbers are taken.
+    pub(super) calls: u16,
+    pub(super) runs: &'static [Run],
+}
+
+/// Numbers that follow each other, and their slots. Few of them are holes.
+pub(super) struct Run {
+    pub(super) first: u32,
+    pub(super) count: u32,
+    pub(super) slot: usize,
+}
+
+/// The index that stands for nothing.
+pub(super) const NONE: u16 = u16::MAX;
+
+/// Strings, one after the other. Only [`Strings::new`] makes one.
+pub(super) struct Strings {
+    text: &'static str,
+    /// Where each begins, and where the last one ends.
+    at: &'static [u16],
+}
+
+impl Strings {
+    pub(super) const fn new(text: &'static str, at: &'static [u16]) -> Strings {
+        assert!(text.is_ascii());
+        Strings { text, at }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.at.len() - 1
+    }
+
+    /// The string at that index; none for [`NONE`].
+    #[inline]
+    pub(super) const fn get(&self, index: u16) -> Option<&'static str> {
+        let index = index as usize;
+        if index + 1 >= self.at.len() {
+            return None;
+        }
+        let (begin, end) = (self.at[index] as usize, self.at[index + 1] as usize);
+        let Some((head, _)) = self.text.as_bytes().split_at_checked(end) else { return None };
+        let Some((_, bytes)) = head.split_at_checked(begin) else { return None };
+        // SAFETY: `new` has seen that the text is ASCII, of which every part is UTF-8.
+        Some(unsafe { core::str::from_utf8_unchecked(bytes) })
+    }
+}

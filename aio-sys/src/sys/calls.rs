@@ -1,0 +1,285 @@
+//! The entry points of native AIO, typed: declared here, derived by `#[syscall]`.
+
+#![cfg_attr(any(target_arch = "riscv32", target_arch = "m68k"), allow(dead_code, unused_imports))]
+
+use crate::sys::convert::Arg;
+use crate::sys::errno::Errno;
+use crate::sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
+use aio_macros::syscall;
+use core::ptr;
+
+/// Which AIO context: what [`io_setup`] fills in and the other calls take.
+///
+/// A plain value, as the kernel has it: it may be copied, and says nothing about whether the
+/// context still exists. A call on one that does not is [`EINVAL`](Errno::EINVAL).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct ContextId(aio_context_t);
+
+impl ContextId {
+    /// No context; what [`io_setup`] wants to find.
+    pub const NONE: ContextId = ContextId(0);
+
+    /// The value as the kernel has it: the address of the completion ring.
+    pub const fn as_raw(self) -> aio_context_t {
+        self.0
+    }
+
+    /// A context that someone else made.
+    ///
+    /// # Safety
+    ///
+    /// The caller may use the context: no safe code elsewhere relies on being the only one to reap
+    /// its events.
+    pub const unsafe fn from_raw(id: aio_context_t) -> ContextId {
+        ContextId(id)
+    }
+}
+
+impl Arg<aio_context_t> for ContextId {
+    fn arg(self) -> aio_context_t {
+        self.0
+    }
+}
+
+impl Arg<*mut aio_context_t> for &mut ContextId {
+    fn arg(self) -> *mut aio_context_t {
+        &raw mut self.0
+    }
+}
+
+/// The kernel's prototypes say `*mut` for what it only reads.
+fn read_only<T>(value: Option<&T>) -> *mut T {
+    value.map_or(ptr::null_mut(), |value| ptr::from_ref(value).cast_mut())
+}
+
+/// Makes an AIO context for at least `nr_events` requests in flight, and puts its id into `ctx`.
+///
+/// `ctx` must be [`ContextId::NONE`] before. The context counts `nr_events` against the system-wide
+/// quota `fs.aio-max-nr`, and has room for more than it was asked for.
+///
+/// # Errors
+///
+/// - `EINVAL`: `ctx` is not `NONE`, `nr_events` is 0 or above the kernel's limit.
+/// - `EAGAIN`: the quota is used up, or smaller than `nr_events`.
+/// - `ENOMEM`: no memory for the ring.
+/// - `ENOSYS`: the kernel was built without `CONFIG_AIO`, or a filter hides it.
+///
+/// # Kernel
+///
+/// Since 2.5; `fs/aio.c`, io_setup(2).
+///
+/// # Example: a context, made and destroyed
+///
+/// ```
+/// use aio_sys::{ContextId, Errno, io_destroy, io_setup};
+///
+/// let mut ctx = ContextId::NONE;
+/// io_setup(8, &mut ctx)?;
+/// // A second context does not fit into the same variable.
+/// assert_eq!(io_setup(8, &mut ctx), Err(Errno::EINVAL));
+/// // SAFETY: nobody reads the ring.
+/// unsafe { io_destroy(ctx)? };
+/// # Ok::<(), Errno>(())
+/// ```
+#[syscall(
+    io_setup(nr_events, ctx),
+    safe = "the kernel writes nothing but `ctx`, and maps the ring where nothing is mapped"
+)]
+pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
+
+/// Destroys a context: cancels its polls, waits for every other request in flight, and unmaps the
+/// ring.
+///
+/// When it has returned 0, the kernel touches no buffer of the context's requests any more. It
+/// takes tens of milliseconds even when nothing is in flight.
+///
+/// # Errors
+///
+/// - `EINVAL`: there is no such context, or another thread destroys it already; then nothing was
+///   waited for.
+/// - `ENOSYS`: the kernel has no AIO.
+///
+/// # Safety
+///
+/// Nobody may read the completion ring at the context's address from now on: it is unmapped. And no
+/// copy of `ctx` may be used any more, for whatever call: the kernel may give the same id to the
+/// next context, whose events it would take and whose requests it would cancel.
+///
+/// # Kernel
+///
+/// Since 2.5; waits for requests in flight since 3.11; `fs/aio.c`, io_destroy(2).
+#[syscall(io_destroy(ctx))]
+pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno>;
+
+/// Submits requests, in order, and returns how many the kernel took.
+///
+/// The count may be short: the kernel stops at the first request that it refuses, and reports that
+/// request's error only when it is the first of a call. To learn why request `k` was refused,
+/// submit again from `k` on. Requests before `k` are in flight, those from `k` on are not.
+///
+/// 0 is returned for an empty slice, after the context was checked. At most as many are looked at
+/// as the ring has events (`aio_ring::nr`); a longer slice is cut to that.
+///
+/// An accepted request ends in exactly one [`io_event`], in any order, whose `res` is the result or
+/// `-errno`: what goes wrong later (a bad buffer address, misaligned direct I/O, no space,
+/// `RWF_NOWAIT` that would block) is told there. The kernel copies the `iocb`s and `iovec` arrays
+/// during the call.
+///
+/// The call blocks for as long as the file system does: buffered reads of what is not cached, and
+/// writes that extend a file, are done before it returns.
+///
+/// # Errors
+///
+/// Of the first request, in the order in which the kernel checks:
+///
+/// - `EINVAL`: no such context; then, for the request: `aio_reserved2` is not 0; a length that does
+///   not fit `isize`; an opcode the kernel does not know, or the file does not support; fields set
+///   that the opcode has no use for; a negative offset; more than 1024 `iovec`s; `IOCB_FLAG_RESFD`
+///   with a descriptor that is no eventfd; a bad I/O priority.
+/// - `EFAULT`: an address in the slice is not readable, or an `iocb` not writable; an `iovec` array
+///   that is not readable; a buffer outside the address space.
+/// - `EAGAIN`: no free slot: those of completed requests come back only when their events are
+///   reaped. Submitting again without reaping never succeeds.
+/// - `EBADF`: `aio_fildes` is not open, or not for this operation; `aio_resfd` is not open.
+/// - `EOPNOTSUPP`: an `RWF_*` flag that the kernel or the file does not support.
+/// - `EPERM`: a real-time I/O priority without the capability; `RWF_NOAPPEND` on an append-only
+///   file.
+/// - `ENOSYS`: the kernel has no AIO.
+///
+/// # Safety
+///
+/// Until a request's event was reaped or the context destroyed: the buffer of a read may not be
+/// accessed or freed, that of a write not changed or freed. Addresses and lengths in the requests
+/// must be those of such buffers.
+///
+/// # Kernel
+///
+/// Since 2.5; `fs/aio.c`, io_submit(2).
+///
+/// # Example: two requests, one call
+///
+/// ```
+/// use aio_sys::types::{IOCB_CMD_POLL, io_event, iocb};
+/// use aio_sys::{ContextId, Errno, io_destroy, io_getevents, io_setup, io_submit};
+/// use std::os::fd::AsRawFd;
+///
+/// let (_reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+/// let mut ctx = ContextId::NONE;
+/// io_setup(2, &mut ctx)?;
+/// let poll = |fd: i32, events: i16, data| iocb {
+///     aio_data: data,
+///     aio_fildes: fd as u32,
+///     aio_lio_opcode: IOCB_CMD_POLL,
+///     aio_buf: events as u64,
+///     ..iocb::default()
+/// };
+/// let mut writable = poll(writer.as_raw_fd(), libc::POLLOUT, 1);
+/// let mut bad = poll(-1, libc::POLLIN, 2);
+///
+/// // SAFETY: a poll has no buffer.
+/// let taken = unsafe { io_submit(ctx, &[&mut writable, &mut bad])? };
+/// assert_eq!(taken, 1, "the second was refused");
+/// // SAFETY: a poll has no buffer.
+/// assert_eq!(unsafe { io_submit(ctx, &[&mut bad]) }, Err(Errno::EBADF), "and this is why");
+///
+/// let mut events = [io_event::default(); 2];
+/// assert_eq!(io_getevents(ctx, 1, &mut events, None)?, 1);
+/// assert_eq!((events[0].data, events[0].res), (1, libc::POLLOUT as i64));
+/// // SAFETY: nobody reads the ring.
+/// unsafe { io_destroy(ctx) }
+/// # ; Ok::<(), Errno>(())
+/// ```
+#[syscall(io_submit(ctx, iocbs.len(), iocbs.as_ptr()))]
+pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Errno>;
+
+/// Tries to cancel a request, which the kernel finds by the address of its `iocb`.
+///
+/// Success is an error: [`EINPROGRESS`](Errno::EINPROGRESS) says that the request was cancelled and
+/// that its event, with `res` 0, arrives like any other. Only polls can be cancelled. `result` is
+/// never written.
+///
+/// # Errors
+///
+/// - `EINPROGRESS`: cancelled.
+/// - `EINVAL`: no such context, or no such request that could be cancelled: completed, never
+///   submitted, or no poll.
+/// - `EFAULT`: not reachable through this type.
+/// - `ENOSYS`: the kernel has no AIO.
+///
+/// # Kernel
+///
+/// Since 2.5; `fs/aio.c`, io_cancel(2).
+#[syscall(
+    io_cancel(ctx, ptr::from_ref(iocb).cast_mut(), result),
+    safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a \
+            cancelled poll has no buffer"
+)]
+pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(), Errno>;
+
+/// Waits for at least `min_nr` events, takes up to `events.len()`, and returns how many it wrote.
+///
+/// Fewer than `min_nr` come back when `timeout` has passed, or a signal arrived and some had been
+/// read. With `min_nr` 0 it does not wait, whatever the timeout. Without a timeout it waits
+/// forever; with a negative one as well.
+///
+/// # Errors
+///
+/// - `EINVAL`: no such context, or `min_nr` is larger than `events.len()`.
+/// - `EINTR`: a signal arrived before any event. The call is not restarted.
+/// - `ENOSYS`: the kernel has no AIO, or none with this ABI's time.
+///
+/// # Kernel
+///
+/// Since 2.5; `fs/aio.c`, io_getevents(2). riscv32 and loongarch32 never had it.
+#[cfg(not(target_arch = "riscv32"))]
+#[syscall(
+    io_getevents(
+        ctx,
+        min_nr,
+        events.len(),
+        events.as_mut_ptr(),
+        read_only(timeout)
+    ),
+    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
+            `timeout`"
+)]
+pub fn io_getevents(
+    ctx: ContextId,
+    min_nr: usize,
+    events: &mut [io_event],
+    timeout: Option<&timespec>,
+) -> Result<usize, Errno>;
+
+/// Like [`io_getevents`], with another signal mask while it waits.
+///
+/// `sigmask` replaces the thread's mask for the length of the call, so that a signal that it lets
+/// through cannot slip in before the wait begins. `None` leaves the mask as it is.
+///
+/// # Errors
+///
+/// As of [`io_getevents`].
+///
+/// # Kernel
+///
+/// Since 4.18; `fs/aio.c`, io_getevents(2). Absent on riscv32, loongarch32, m68k, sh and xtensa.
+#[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
+#[syscall(
+    io_pgetevents(
+        ctx,
+        min_nr,
+        events.len(),
+        events.as_mut_ptr(),
+        read_only(timeout),
+        &__aio_sigset::new(sigmask.arg())
+    ),
+    safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
+            `timeout` and `sigmask`"
+)]
+pub fn io_pgetevents(
+    ctx: ContextId,
+    min_nr: usize,
+    events: &mut [io_event],
+    timeout: Option<&timespec>,
+    sigmask: Option<&sigset_t>,
+) -> Result<usize, Errno>;

@@ -1,0 +1,94 @@
+//! The one error type, and the one decoder.
+
+use crate::sys::target::errno::NAMES;
+use core::fmt;
+use core::num::NonZeroU16;
+
+/// An error number of the target: the kernel's own word for why a call failed. Shows as `EINVAL
+/// (Invalid argument)`, in the words of the kernel's header.
+///
+/// ```
+/// use aio_sys::Errno;
+///
+/// assert_eq!(Errno::EINVAL.name(), Some("EINVAL"));
+/// assert_eq!(Errno::EINVAL.to_string(), "EINVAL (Invalid argument)");
+/// assert_eq!(Errno::EINVAL.raw_os_error(), libc::EINVAL);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Errno(NonZeroU16);
+
+impl Errno {
+    /// The largest error number that the kernel returns: `MAX_ERRNO` of `include/linux/err.h`.
+    const MAX: u16 = 4095;
+
+    /// A number of the target's tables.
+    #[inline]
+    pub(crate) const fn known(value: u16) -> Errno {
+        match NonZeroU16::new(value) {
+            Some(value) => Errno(value),
+            None => panic!("no errno is 0"),
+        }
+    }
+
+    /// An error number in `1..=4095`, as the kernel returns them.
+    #[cfg(feature = "serde")]
+    pub(crate) fn new(value: u16) -> Option<Errno> {
+        NonZeroU16::new(value).filter(|value| value.get() <= Errno::MAX).map(Errno)
+    }
+
+    /// The number of a name.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_name(name: &str) -> Option<Errno> {
+        NAMES.iter().find(|(_, known, _)| *known == name).map(|(value, ..)| Errno::known(*value))
+    }
+
+    /// The number.
+    #[cfg(feature = "serde")]
+    pub(crate) fn get(self) -> u16 {
+        self.0.get()
+    }
+
+    /// What a system call returned: a value, or the error in `-4095..=-1`.
+    #[inline]
+    pub const fn decode(result: isize) -> Result<usize, Errno> {
+        if result < 0 && result >= -(Errno::MAX as isize) {
+            Err(Errno::known(-result as u16))
+        } else {
+            Ok(result as usize)
+        }
+    }
+
+    /// The number, as `std::io::Error::from_raw_os_error` takes it.
+    pub const fn raw_os_error(self) -> i32 {
+        self.0.get() as i32
+    }
+
+    /// `"EINVAL"`; `None` for a number that the target's headers do not name.
+    pub fn name(self) -> Option<&'static str> {
+        self.entry().map(|(_, name, _)| *name)
+    }
+
+    fn entry(self) -> Option<&'static (u16, &'static str, &'static str)> {
+        NAMES.iter().find(|(value, ..)| *value == self.0.get())
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.entry() {
+            Some((_, name, text)) => write!(f, "{name} ({text})"),
+            None => write!(f, "error {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "Errno({})", self.0),
+        }
+    }
+}
+
+impl core::error::Error for Errno {}

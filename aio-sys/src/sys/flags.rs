@@ -1,0 +1,172 @@
+//! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the
+//! write that was to be durable is not.
+
+use crate::sys::target::uapi_of_arch::*;
+use crate::sys::types::*;
+use core::fmt;
+use core::ops::{BitOr, BitOrAssign};
+
+macro_rules! flags {
+    ($(#[$doc:meta])* $name:ident: $bits:ty {
+        $($(#[$flag_doc:meta])* $flag:ident = $value:expr;)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+        #[repr(transparent)]
+        pub struct $name($bits);
+
+        impl $name {
+            /// No flag.
+            pub const NONE: $name = $name(0);
+            $($(#[$flag_doc])* pub const $flag: $name = $name($value);)*
+
+            /// Any bits, those included that have no name here.
+            pub const fn from_bits(bits: $bits) -> $name {
+                $name(bits)
+            }
+
+            /// As the kernel has them.
+            pub const fn bits(self) -> $bits {
+                self.0
+            }
+
+            /// Whether all of `other` are set.
+            pub const fn contains(self, other: $name) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// Both sets in one; `|`, where a constant is wanted.
+            pub const fn union(self, other: $name) -> $name {
+                $name(self.0 | other.0)
+            }
+        }
+
+        impl BitOr for $name {
+            type Output = $name;
+
+            fn bitor(self, other: $name) -> $name {
+                self.union(other)
+            }
+        }
+
+        impl BitOrAssign for $name {
+            fn bitor_assign(&mut self, other: $name) {
+                *self = self.union(other);
+            }
+        }
+
+        /// `DSYNC | NOWAIT`; bits without a name in hexadecimal.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut rest = self.0;
+                let mut separator = "";
+                $(if self.contains($name::$flag) {
+                    write!(f, "{separator}{}", stringify!($flag))?;
+                    rest &= !$name::$flag.0;
+                    separator = " | ";
+                })*
+                match (rest, separator) {
+                    (0, "") => f.write_str("NONE"),
+                    (0, _) => Ok(()),
+                    _ => write!(f, "{separator}{rest:#x}"),
+                }
+            }
+        }
+    };
+}
+
+flags! {
+    /// How a read or a write is to be done: `RWF_*` of `include/uapi/linux/fs.h`, for
+    /// [`iocb::aio_rw_flags`] alone.
+    ///
+    /// A flag that the kernel or the file does not support is `EOPNOTSUPP`, when the request is
+    /// submitted.
+    ///
+    /// # Example: durable when its event arrives
+    ///
+    /// ```
+    /// use aio_sys::RwFlags;
+    ///
+    /// let flags = RwFlags::DSYNC | RwFlags::NOWAIT;
+    /// assert_eq!(flags.bits(), libc::RWF_DSYNC | libc::RWF_NOWAIT);
+    /// assert_eq!(format!("{flags:?}"), "DSYNC | NOWAIT");
+    /// ```
+    RwFlags: i32 {
+        /// High priority. Accepted and without effect: nobody polls for native AIO. Since 4.6.
+        HIPRI = RWF_HIPRI;
+        /// The written data is on disk before the event, as with `O_DSYNC`. Since 4.7.
+        DSYNC = RWF_DSYNC;
+        /// The written data and all of the file's metadata are on disk before the event, as with
+        /// `O_SYNC`. Since 4.7.
+        SYNC = RWF_SYNC;
+        /// Rather than block, the request ends in `EAGAIN`; `EOPNOTSUPP` where the file cannot do
+        /// so. Since 4.13.
+        NOWAIT = RWF_NOWAIT;
+        /// At the end of the file, whatever the offset, as with `O_APPEND`. Since 4.16.
+        APPEND = RWF_APPEND;
+        /// At the offset, although the descriptor has `O_APPEND`. Since 6.9.
+        NOAPPEND = RWF_NOAPPEND;
+        /// All of the write or none of it after a crash; direct I/O only. Since 6.11.
+        ATOMIC = RWF_ATOMIC;
+        /// Through the page cache, without leaving anything there. Since 6.14.
+        DONTCACHE = RWF_DONTCACHE;
+        /// No `SIGPIPE`. Since 6.18.
+        NOSIGNAL = RWF_NOSIGNAL;
+    }
+}
+
+flags! {
+    /// Which other fields of an [`iocb`] count: `IOCB_FLAG_*` of `include/uapi/linux/aio_abi.h`,
+    /// for [`iocb::aio_flags`] alone. The kernel ignores the bits that it does not know.
+    ///
+    /// ```
+    /// use aio_sys::{IocbFlags, types::IOCB_FLAG_RESFD};
+    ///
+    /// assert_eq!(IocbFlags::RESFD.bits(), IOCB_FLAG_RESFD);
+    /// ```
+    IocbFlags: u32 {
+        /// [`iocb::aio_resfd`] is an eventfd to signal. Since 2.6.22.
+        RESFD = IOCB_FLAG_RESFD;
+        /// [`iocb::aio_reqprio`] is the I/O priority. Since 4.18.
+        IOPRIO = IOCB_FLAG_IOPRIO;
+    }
+}
+
+flags! {
+    /// What a poll waits for, and what it found: `POLL*` of `include/uapi/asm-generic/poll.h`, as
+    /// poll(2) has them.
+    ///
+    /// ```
+    /// use aio_sys::PollEvents;
+    ///
+    /// assert_eq!((PollEvents::IN | PollEvents::PRI).bits() as i16, libc::POLLIN | libc::POLLPRI);
+    /// ```
+    PollEvents: u16 {
+        /// There is something to read.
+        IN = POLLIN;
+        /// There is something out of the ordinary to read.
+        PRI = POLLPRI;
+        /// A write would not block.
+        OUT = POLLOUT;
+        /// An error; found without being asked for.
+        ERR = POLLERR;
+        /// The other end has hung up; found without being asked for.
+        HUP = POLLHUP;
+        /// The other end writes nothing any more.
+        RDHUP = POLLRDHUP;
+    }
+}
+
+impl iocb {
+    /// Sets [`aio_rw_flags`](iocb::aio_rw_flags).
+    pub const fn with_rw_flags(mut self, flags: RwFlags) -> iocb {
+        self.aio_rw_flags = flags.bits();
+        self
+    }
+
+    /// Sets [`aio_flags`](iocb::aio_flags).
+    pub const fn with_flags(mut self, flags: IocbFlags) -> iocb {
+        self.aio_flags = flags.bits();
+        self
+    }
+}

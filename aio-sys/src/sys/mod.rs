@@ -1,0 +1,39 @@
+//! The kernel's interface: numbers, the system-call instruction, calls by name, and typed calls.
+
+/// What is emitted for the target; [`abi`], [`nr`], [`raw`] and [`types`] say what is in it.
+pub(crate) mod target {
+    #[cfg(feature = "generate")]
+    include!(concat!(env!("OUT_DIR"), "/target.rs"));
+    #[cfg(not(feature = "generate"))]
+    include!("../generated/target.rs");
+}
+
+pub mod abi;
+#[cfg(all(
+    not(feature = "nightly"),
+    any(
+        target_arch = "mips",
+        target_arch = "mips32r6",
+        target_arch = "mips64",
+        target_arch = "mips64r6",
+        target_arch = "sparc",
+        target_arch = "sparc64",
+        target_arch = "m68k",
+        target_arch = "csky",
+        target_arch = "hexagon"
+    )
+))]
+pub(crate) mod by_libc;
+pub(crate) mod convert;
+pub(crate) mod errno;
+pub(crate) mod flags;
+pub mod nr;
+pub mod raw;
+pub mod types;
+
+#[cfg(feature = "macros")]
+pub(crate) mod calls;
+#[cfg(not(feature = "macros"))]
+#[path = "../generated/calls.rs"]
+#[rustfmt::skip]
+pub(crate) mod calls;

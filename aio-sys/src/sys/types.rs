@@ -1,0 +1,183 @@
+//! The kernel's structures and constants for native AIO, under the kernel's names.
+//!
+//! From `include/uapi/linux/aio_abi.h`, `include/uapi/linux/fs.h`,
+//! `include/uapi/linux/time_types.h` and `fs/aio.c`. Sizes and offsets are asserted when the crate
+//! is compiled; the constants are imported, as the numbers are.
+#![allow(non_camel_case_types)]
+
+use core::ffi::c_ulong;
+use core::mem::offset_of;
+
+pub use crate::sys::target::SIGSET_BYTES;
+pub use crate::sys::target::uapi::*;
+#[cfg(target_arch = "x86")]
+pub use crate::sys::target::uapi_of_arch::AT_SYSINFO;
+#[cfg(target_arch = "powerpc64")]
+pub use crate::sys::target::uapi_of_arch::PPC_FEATURE2_SCV;
+
+/// The kernel's name for an AIO context: the address of its completion ring in user space. 0 is
+/// none.
+pub type aio_context_t = c_ulong;
+
+/// One request. The kernel copies it in `io_submit`; only the data buffers must outlive the
+/// request.
+///
+/// 64 bytes on every ABI, pointers widened to 64 bits; `aio_key` and `aio_rw_flags` change places
+/// on big-endian.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct iocb {
+    /// Comes back as [`io_event::data`].
+    pub aio_data: u64,
+    /// Written by the kernel in `io_submit`, read by it in `io_cancel`.
+    #[cfg(target_endian = "little")]
+    pub aio_key: u32,
+    /// `RWF_*`, for reads and writes; must be 0 for the others.
+    pub aio_rw_flags: i32,
+    /// Written by the kernel in `io_submit`, read by it in `io_cancel`.
+    #[cfg(target_endian = "big")]
+    pub aio_key: u32,
+    /// `IOCB_CMD_*`.
+    pub aio_lio_opcode: u16,
+    /// The I/O priority, if `IOCB_FLAG_IOPRIO` is set.
+    pub aio_reqprio: i16,
+    /// The descriptor; the kernel takes its own reference in `io_submit`.
+    pub aio_fildes: u32,
+    /// Address of the buffer, or of the `iovec` array; the events of a poll.
+    pub aio_buf: u64,
+    /// Bytes, or elements of the `iovec` array.
+    pub aio_nbytes: u64,
+    /// Offset in the file, in bytes.
+    pub aio_offset: i64,
+    /// Must be 0.
+    pub aio_reserved2: u64,
+    /// `IOCB_FLAG_*`. The kernel ignores bits that it does not know: `RWF_*` flags have no effect
+    /// here.
+    pub aio_flags: u32,
+    /// The eventfd to signal, if `IOCB_FLAG_RESFD` is set.
+    pub aio_resfd: u32,
+}
+
+/// One completion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct io_event {
+    /// [`iocb::aio_data`] of the request.
+    pub data: u64,
+    /// Address of the request's `iocb`.
+    pub obj: u64,
+    /// Bytes transferred, the events of a poll, or `-errno`.
+    pub res: i64,
+    /// 0, but for USB gadgets.
+    pub res2: i64,
+}
+
+/// Head of the completion ring that the kernel maps at the context's address (`fs/aio.c`).
+/// [`io_event`]s follow at `header_length`, `nr` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct aio_ring {
+    /// The kernel's index of the context.
+    pub id: u32,
+    /// Number of events that the ring has room for; one is never used.
+    pub nr: u32,
+    /// Where the next event is read; advanced by whoever reads.
+    pub head: u32,
+    /// Where the next event is written; advanced by the kernel.
+    pub tail: u32,
+    /// [`AIO_RING_MAGIC`].
+    pub magic: u32,
+    /// [`AIO_RING_COMPAT_FEATURES`].
+    pub compat_features: u32,
+    /// [`AIO_RING_INCOMPAT_FEATURES`]: a reader that meets another value must leave the ring alone.
+    pub incompat_features: u32,
+    /// Bytes from the start of this structure to the first event.
+    pub header_length: u32,
+}
+
+/// A set of signals as the kernel has it, [`SIGSET_BYTES`] long; the C library's is larger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct sigset_t {
+    /// Signal `n` is bit `n - 1`, counted from the first word's lowest.
+    pub sig: [c_ulong; SIGSET_BYTES / size_of::<c_ulong>()],
+}
+
+/// The signal mask of `io_pgetevents`, and its size. On x32 the entry point is the 64-bit one, and
+/// so is the structure.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct __aio_sigset {
+    /// The mask while waiting; null leaves the thread's own.
+    pub sigmask: *const sigset_t,
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+    high_half_of_sigmask: u32,
+    /// [`SIGSET_BYTES`].
+    pub sigsetsize: usize,
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+    high_half_of_sigsetsize: u32,
+}
+
+impl __aio_sigset {
+    /// A mask; null is none.
+    pub const fn new(sigmask: *const sigset_t) -> __aio_sigset {
+        __aio_sigset {
+            sigmask,
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+            high_half_of_sigmask: 0,
+            sigsetsize: SIGSET_BYTES,
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+            high_half_of_sigsetsize: 0,
+        }
+    }
+}
+
+/// A time with 64-bit seconds, on every ABI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct __kernel_timespec {
+    /// Seconds.
+    pub tv_sec: i64,
+    /// Nanoseconds.
+    pub tv_nsec: i64,
+}
+
+/// A time with 32-bit seconds, which the older calls of 32-bit ABIs take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct old_timespec32 {
+    /// Seconds.
+    pub tv_sec: i32,
+    /// Nanoseconds.
+    pub tv_nsec: i32,
+}
+
+/// The time that `io_getevents` and `io_pgetevents` take on the target.
+#[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
+pub type timespec = __kernel_timespec;
+/// The time that `io_getevents` and `io_pgetevents` take on the target.
+#[cfg(not(any(target_pointer_width = "64", target_arch = "x86_64")))]
+pub type timespec = old_timespec32;
+
+const _: () = {
+    assert!(size_of::<iocb>() == 64);
+    let (key, rw_flags) = if cfg!(target_endian = "little") { (8, 12) } else { (12, 8) };
+    assert!(offset_of!(iocb, aio_data) == 0);
+    assert!(offset_of!(iocb, aio_key) == key && offset_of!(iocb, aio_rw_flags) == rw_flags);
+    assert!(offset_of!(iocb, aio_lio_opcode) == 16 && offset_of!(iocb, aio_reqprio) == 18);
+    assert!(offset_of!(iocb, aio_fildes) == 20 && offset_of!(iocb, aio_buf) == 24);
+    assert!(offset_of!(iocb, aio_nbytes) == 32 && offset_of!(iocb, aio_offset) == 40);
+    assert!(offset_of!(iocb, aio_reserved2) == 48);
+    assert!(offset_of!(iocb, aio_flags) == 56 && offset_of!(iocb, aio_resfd) == 60);
+    assert!(size_of::<io_event>() == 32 && offset_of!(io_event, obj) == 8);
+    assert!(offset_of!(io_event, res) == 16 && offset_of!(io_event, res2) == 24);
+    assert!(size_of::<aio_ring>() == 32 && offset_of!(aio_ring, header_length) == 28);
+    assert!(
+        offset_of!(aio_ring, head) == 8
+            && offset_of!(aio_ring, tail) == 12
+            && offset_of!(aio_ring, magic) == 16
+    );
+    assert!(size_of::<sigset_t>() == SIGSET_BYTES);
+    assert!(size_of::<__aio_sigset>() == 2 * size_of::<crate::sys::abi::Word>());
+    assert!(size_of::<__kernel_timespec>() == 16 && size_of::<old_timespec32>() == 8);
+};

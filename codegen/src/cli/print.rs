@@ -1,0 +1,33 @@
+//! Standard output and standard error.
+
+use crate::Error;
+use crate::term::plain;
+use std::fmt::Display;
+use std::io::Write as _;
+
+/// Prints an error as other command-line tools do.
+pub(super) fn fail(error: Error) {
+    say(format_args!("error: {error}"));
+}
+
+/// Says a sentence, which may quote a file or what was typed. Nobody can be told that standard
+/// error is closed.
+pub(super) fn say(sentence: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{}", plain(&sentence.to_string()));
+}
+
+/// Prints to standard output; colours reach a terminal alone, and none where NO_COLOR is set.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    printed(anstream::stdout().write_all(text.as_bytes()))
+}
+
+/// An error, unless it is one of a reader that has gone.
+pub(super) fn printed(result: std::io::Result<()>) -> Result<(), Error> {
+    match result {
+        // A reader that has seen enough, as `head` has, is no mistake.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::plain(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,165 @@
+//! The module of one ABI in Rust: numbers, error numbers, constants, stubs, and the calls by name.
+
+use super::{header, stub};
+use crate::lower::{Function, Slot, Target, identifier};
+use crate::quoted::rust as quoted;
+use crate::tables::{Absent, Call, Constants, ErrnoValue, NO_CALL};
+use std::fmt::Write as _;
+
+/// Everything that one ABI needs.
+pub fn target(target: &Target<'_>) -> String {
+    let mut out = header("cargo codegen emit");
+    let (abi, table) = (target.abi, target.table);
+    let (name, sigset) = (&abi.name, abi.sigset);
+    let _ = writeln!(
+        out,
+        "// ABI {name}: {source} of Linux {linux}.\n\n\
+         /// The name of the target's ABI.\npub const ABI: &str = {quoted};\n\n\
+         /// Bytes of the kernel's signal set.\npub const SIGSET_BYTES: usize = {sigset};\n",
+        source = table.source,
+        linux = table.linux,
+        quoted = quoted(name),
+    );
+    numbers(&mut out, &target.calls);
+    errnos(&mut out, target.errnos);
+    out.push_str("pub mod uapi {\n");
+    values(&mut out, &target.constants);
+    out.push_str("}\n\n#[allow(dead_code)]\npub mod uapi_of_arch {\n");
+    values(&mut out, &target.constants_of_arch);
+    out.push_str("}\n\n");
+    stub::module(&mut out, target);
+    raw(&mut out, target);
+    out
+}
+
+fn numbers(out: &mut String, calls: &[Call<'_>]) {
+    out.push_str("#[allow(non_upper_case_globals)]\npub mod nr {\n    use core::ffi::c_long;\n");
+    for call in calls {
+        let (name, number) = (call.name, call.number);
+        out.push_str("    /// ");
+        let _ = match call.entry {
+            Some(NO_CALL) => write!(out, "`{NO_CALL}`: the kernel answers `ENOSYS`"),
+            Some(entry) => write!(out, "Ends in `{entry}`"),
+            None => write!(out, "No entry point in the kernel's table"),
+        };
+        let _ = writeln!(out, ".\n    pub const SYS_{name}: c_long = {number};");
+    }
+    out.push_str("}\n\n");
+}
+
+fn errnos(out: &mut String, errnos: &[ErrnoValue]) {
+    out.push_str("pub mod errno {\n    use crate::errno::Errno;\n    impl Errno {\n");
+    for ErrnoValue { name, value, text } in errnos {
+        let _ = writeln!(
+            out,
+            "        /// {text}.\n        pub const {name}: Errno = Errno::known({value});"
+        );
+    }
+    out.push_str(
+        "    }\n\n    /// Value, name and the header's words for it, by value; an alias stands \
+         behind its original.\n    pub(crate) const NAMES: &[(u16, &str, &str)] = &[\n",
+    );
+    for ErrnoValue { name, value, text } in errnos {
+        let _ = writeln!(out, "        ({value}, {}, {}),", quoted(name), quoted(text));
+    }
+    out.push_str("    ];\n}\n\n");
+}
+
+fn values(out: &mut String, headers: &[&Constants]) {
+    for header in headers {
+        for constant in &header.constants {
+            let (name, of, value) = (&constant.name, &constant.rust, constant.value);
+            let _ = write!(out, "    /// `{}`.\n    pub const {name}: {of} = ", header.source);
+            let _ = match value > 9 {
+                true => writeln!(out, "{value:#x};"),
+                false => writeln!(out, "{value};"),
+            };
+        }
+    }
+}
+
+fn raw(out: &mut String, target: &Target<'_>) {
+    out.push_str(
+        "#[allow(clippy::missing_safety_doc, clippy::too_many_arguments, non_camel_case_types)]\n\
+         pub mod raw {\n    use super::{nr, stub};\n    use crate::abi::Word;\n    \
+         #[allow(unused_imports)]\n    use crate::types::*;\n    #[allow(unused_imports)]\n    \
+         use core::ffi::*;\n",
+    );
+    for (name, made) in &target.functions {
+        function(out, made, name, "", "", &body(made, name));
+    }
+    for (Absent { name, why, instead, .. }, made) in &target.absent {
+        let message = quoted(&format!("{} has no `{name}`: {why}; use {instead}", target.abi.name));
+        let _ = writeln!(
+            out,
+            "\n    #[doc(hidden)]\n    #[diagnostic::on_unimplemented(message = {message}, \
+             label = \"no such call here\")]\n    pub trait Has_{name} {{}}"
+        );
+        // A bound that nothing meets is an error at each call, and says the trait's message there.
+        let attributes = "#[doc(hidden)]\n    #[allow(unused_variables)]\n    ";
+        let bound = format!("\n    where\n        for<'a> (): Has_{name},\n   ");
+        function(out, made, name, attributes, &bound, "-1");
+    }
+    let _ = writeln!(out, "}}\n\n// Linux {}.", target.table.linux);
+}
+
+/// What goes into each register.
+pub(crate) fn registers(function: &Function<'_>) -> Vec<String> {
+    let mut registers = Vec::new();
+    for slot in function.slots() {
+        registers.push(match slot {
+            Slot::Whole(parameter) => format!("Word::from({})", parameter.name),
+            Slot::Half(parameter, half) => {
+                format!("Word::halves({} as u64)[{half}]", parameter.name)
+            }
+            Slot::Hole => "Word::from(0)".to_owned(),
+        });
+    }
+    registers
+}
+
+fn body(function: &Function<'_>, name: &str) -> String {
+    let registers = registers(function);
+    let mut arguments = String::new();
+    for register in &registers {
+        arguments.push_str(", ");
+        arguments.push_str(register);
+    }
+    format!(
+        "// SAFETY: passed on; the caller's promise is about this call.\n        \
+         unsafe {{ stub::syscall{}(nr::SYS_{name}{arguments}) }}",
+        registers.len()
+    )
+}
+
+fn function(
+    out: &mut String,
+    function: &Function<'_>,
+    name: &str,
+    attributes: &str,
+    bound: &str,
+    body: &str,
+) {
+    let mut c = String::new();
+    for (ctype, name) in &function.prototype.args {
+        let comma = if c.is_empty() { "" } else { ", " };
+        let _ = write!(c, "{comma}{ctype} {name}");
+    }
+    let source = &function.prototype.source;
+    let splits = match (function.splits, &function.prototype.calls) {
+        (Some(own), _) => format!("; `{}` in `{}` joins the halves", own.entry, own.source),
+        (None, Some(function)) => format!(" in assembly, which calls `{function}`"),
+        (None, None) => String::new(),
+    };
+    let mut parameters = String::new();
+    for parameter in &function.parameters {
+        let comma = if parameters.is_empty() { "" } else { ", " };
+        let _ = write!(parameters, "{comma}{}: {}", parameter.name, parameter.rust);
+    }
+    let _ = writeln!(
+        out,
+        "\n    /// `{name}({c})`, defined in `{source}`{splits}.\n    {attributes}#[inline]\n    \
+         pub unsafe fn {}({parameters}) -> isize{bound} {{\n        {body}\n    }}",
+        identifier(name),
+    );
+}

@@ -1,0 +1,250 @@
+//! Each entry point of the tables and what is known of it: which definition is for which ABI, when
+//! the kernel may lack it, and what it is where no C definition gives it arguments.
+
+mod choice;
+mod complete;
+mod uses;
+
+use super::assembly::{Stub, stubs};
+use super::c::text::{blank, tokens};
+use super::kernel::kbuild::Kbuild;
+use super::kernel::kconfig::{Architecture, Symbols};
+use super::prototypes::{self, Definition};
+use super::tree::{Read, Tree};
+use crate::Error;
+use crate::source::{Doubt, Source};
+use crate::tables::{Bare, Entry, Prototype, Tables, Why};
+use choice::{Chooser, condition};
+use std::collections::{BTreeMap, BTreeSet};
+use uses::Use;
+
+/// The architectures of the ABIs, by name.
+type Architectures<'g> = BTreeMap<&'g str, Architecture<'g>>;
+
+/// The definitions of each entry point.
+type Index<'d> = BTreeMap<&'d str, Vec<&'d Definition>>;
+
+/// The entry points that an architecture's assembly defines.
+type Stubs<'u> = BTreeMap<&'u str, BTreeMap<String, Stub>>;
+
+/// The ABIs that a definition is for: by entry point, source and line.
+type Takers<'u> = BTreeMap<(&'u str, &'u str, usize), BTreeSet<&'u str>>;
+
+/// The prototypes of the tables' entry points, and the entry points without one.
+pub(super) fn join(tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, Vec<Bare>), Error> {
+    let Tree { source, facts, .. } = tree;
+    let absent = facts.absent()?;
+    let generic = Symbols::read(source)?;
+    let architectures = architectures(tree, read, &generic)?;
+    let found = prototypes::scan(source)?;
+    let mut definitions = Index::new();
+    for definition in &found {
+        definitions.entry(&definition.entry).or_default().push(definition);
+    }
+    let missing = may_be_missing(source)?;
+    let known = |entry: &str| definitions.contains_key(entry) || missing.contains_key(entry);
+    let uses = uses::uses(facts, absent, read, &architectures, known);
+
+    let mut kbuild = Kbuild::new(source);
+    let entries: BTreeSet<&str> = uses.iter().map(|used| used.entry).collect();
+    for definition in entries.iter().filter_map(|entry| definitions.get(entry)).flatten() {
+        complete::understood(source, definition, &mut kbuild, &architectures)?;
+    }
+    let declared: BTreeSet<&str> = architectures.values().flat_map(Architecture::symbols).collect();
+    let mut chooser = Chooser::new(&definitions, &architectures, &declared, kbuild);
+
+    let (takers, lacking) = in_c(&uses, &mut chooser)?;
+    let assembly = in_assembly(source, &lacking)?;
+    let (passing, lacking) = passed_on(lacking, &assembly, &mut chooser)?;
+    let mut joined = rows(&found, &takers, &missing, &mut chooser.kbuild)?;
+    joined.extend(passing);
+    for abis in joined.iter_mut().filter_map(|row| row.abis.as_mut()) {
+        *abis = in_order(facts, abis);
+    }
+    joined.sort_by(|a, b| {
+        let [a, b] = [a, b].map(|row| (&row.entry, &row.source, &row.condition, row.line));
+        a.cmp(&b)
+    });
+    let bare = bare(facts, &lacking, &assembly, &missing);
+    complete::complete(tree, read, &uses, &bare, &definitions)?;
+    Ok((joined, bare))
+}
+
+/// The architectures of the ABIs. One whose table has a column for narrow programs can run them.
+fn architectures<'g>(
+    tree: &'g Tree<'_>,
+    read: &Read<'_>,
+    generic: &'g Symbols,
+) -> Result<Architectures<'g>, Error> {
+    let Tree { source, facts, .. } = tree;
+    let mut found = Architectures::new();
+    for abi in &facts.abis {
+        if !found.contains_key(abi.arch.as_str()) {
+            found.insert(&abi.arch, Architecture::read(source, &abi.arch, generic)?);
+        }
+        let architecture = &found[abi.arch.as_str()];
+        let has_table = read.iter().any(|(_, table)| table.tags(&abi.name).is_some());
+        let narrow = |way: &&Entry| way.compat && source.is_file(&way.table.source);
+        let compat = if has_table { abi.entries.iter().find(narrow) } else { None };
+        if let Some(way) =
+            compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat())
+        {
+            let what = format!("declares no COMPAT, which {} is for", way.table.source);
+            let kconfig = format!("arch/{}/Kconfig", abi.arch);
+            return Err(source.incomplete(&kconfig, Doubt::Missing, what));
+        }
+    }
+    Ok(found)
+}
+
+/// The C definitions that entry points have, and the entry points without one.
+fn in_c<'c>(
+    uses: &BTreeSet<Use<'c>>,
+    chooser: &mut Chooser<'c, '_>,
+) -> Result<(Takers<'c>, Vec<Use<'c>>), Error> {
+    let (mut takers, mut lacking) = (Takers::new(), Vec::new());
+    for used in uses {
+        let chosen = chooser.chosen(used.entry, used)?;
+        if chosen.is_empty() {
+            lacking.push(*used);
+        }
+        for Definition { source, line, .. } in chosen {
+            takers.entry((used.entry, source, *line)).or_default().insert(used.abi);
+        }
+    }
+    Ok((takers, lacking))
+}
+
+/// What assembly defines of the entry points that no C definition is for.
+fn in_assembly<'u>(source: &Source, lacking: &[Use<'u>]) -> Result<Stubs<'u>, Error> {
+    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for used in lacking {
+        wanted.entry(used.arch).or_default().insert(used.entry);
+    }
+    wanted.into_iter().map(|(arch, wanted)| Ok((arch, stubs(source, arch, &wanted)?))).collect()
+}
+
+/// Assembly that calls the C function of the call's own name takes what that takes: the rows of
+/// such entry points, and the entry points that remain.
+fn passed_on<'c>(
+    mut lacking: Vec<Use<'c>>,
+    assembly: &Stubs<'_>,
+    chooser: &mut Chooser<'c, '_>,
+) -> Result<(Vec<Prototype>, Vec<Use<'c>>), Error> {
+    let mut found: BTreeMap<(&str, &str), Prototype> = BTreeMap::new();
+    for used in &lacking {
+        let Some(stub) = assembly[used.arch].get(used.entry) else { continue };
+        let Some(function) = stub.passes_to(used.entry, used.call) else { continue };
+        let chosen = chooser.chosen(&function, used)?;
+        let Some((first, others)) = chosen.split_first() else { continue };
+        let row = found.entry((used.entry, used.arch)).or_insert_with(|| Prototype {
+            entry: used.entry.to_owned(),
+            args: first.args.clone(),
+            abis: Some(Vec::new()),
+            source: stub.source.clone(),
+            line: stub.line,
+            calls: Some(function),
+            condition: None,
+            optional: None,
+        });
+        if row.args == first.args && others.iter().all(|other| other.args == first.args) {
+            row.abis.get_or_insert_with(Vec::new).push(used.abi.to_owned());
+        }
+    }
+    lacking.retain(|used| {
+        let abis = found.get(&(used.entry, used.arch)).and_then(|row| row.abis.as_ref());
+        !abis.is_some_and(|abis| abis.iter().any(|abi| abi == used.abi))
+    });
+    let is_used = |row: &Prototype| row.abis.as_ref().is_some_and(|abis| !abis.is_empty());
+    Ok((found.into_values().filter(is_used).collect(), lacking))
+}
+
+/// The rows of the C definitions. Only one that is not alone names its ABIs.
+fn rows(
+    found: &[Definition],
+    takers: &Takers<'_>,
+    missing: &BTreeMap<String, u32>,
+    kbuild: &mut Kbuild<'_>,
+) -> Result<Vec<Prototype>, Error> {
+    let mut variants: BTreeMap<&str, usize> = BTreeMap::new();
+    for (entry, ..) in takers.keys() {
+        *variants.entry(entry).or_default() += 1;
+    }
+    let mut rows = Vec::new();
+    for definition in found {
+        let Definition { entry, args, source, line, .. } = definition;
+        let Some(abis) = takers.get(&(entry.as_str(), source.as_str(), *line)) else { continue };
+        let rivals = variants.get(entry.as_str()).is_some_and(|count| *count > 1);
+        let condition = condition(definition, kbuild)?;
+        let (condition, optional) =
+            if missing.contains_key(entry) { (None, condition) } else { (condition, None) };
+        rows.push(Prototype {
+            entry: entry.clone(),
+            args: args.clone(),
+            abis: rivals.then(|| abis.iter().map(|abi| (*abi).to_owned()).collect()),
+            source: source.clone(),
+            line: *line as u32,
+            calls: None,
+            condition,
+            optional,
+        });
+    }
+    Ok(rows)
+}
+
+/// The names of ABIs in the order of `abis.toml`.
+fn in_order(facts: &Tables, abis: &[String]) -> Vec<String> {
+    let names = facts.abis.iter().map(|abi| &abi.name);
+    names.filter(|name| abis.contains(name)).cloned().collect()
+}
+
+/// The entry points of `kernel/sys_ni.c` and the line of each: where nothing defines one, the
+/// kernel answers `ENOSYS`.
+fn may_be_missing(source: &Source) -> Result<BTreeMap<String, u32>, Error> {
+    let text = source.whole(NI)?;
+    let mut found = BTreeMap::new();
+    for (line, text) in (1..).zip(blank(&text).lines()) {
+        let words = tokens(text);
+        let (prefix, name) = match words[..] {
+            ["COND_SYSCALL", "(", name, ..] => ("sys_", name),
+            ["COND_SYSCALL_COMPAT", "(", name, ..] => ("compat_sys_", name),
+            ["cond_syscall", "(", name, ..] => ("", name),
+            _ => continue,
+        };
+        found.entry(format!("{prefix}{name}")).or_insert(line);
+    }
+    if found.is_empty() {
+        let what = "names no call that a kernel may lack";
+        return Err(source.incomplete(NI, Doubt::Missing, what));
+    }
+    Ok(found)
+}
+
+const NI: &str = "kernel/sys_ni.c";
+
+/// What the entry points are that no definition is for.
+fn bare(
+    facts: &Tables,
+    lacking: &[Use<'_>],
+    assembly: &Stubs<'_>,
+    missing: &BTreeMap<String, u32>,
+) -> Vec<Bare> {
+    let mut found: BTreeMap<(&str, String), Bare> = BTreeMap::new();
+    for abi in &facts.abis {
+        for used in lacking.iter().filter(|used| used.abi == abi.name) {
+            let stub = assembly.get(used.arch).and_then(|stubs| stubs.get(used.entry));
+            let (why, source, line) = match (stub, missing.get(used.entry)) {
+                (Some(stub), _) => (Why::Assembler, stub.source.clone(), stub.line),
+                (None, Some(line)) => (Why::NotBuilt, NI.to_owned(), *line),
+                (None, None) => (Why::NotFound, String::new(), 0),
+            };
+            let entry = used.entry.to_owned();
+            let row = found.entry((used.entry, source.clone()));
+            let row = row.or_insert(Bare { entry, why, abis: Vec::new(), source, line });
+            if !row.abis.contains(&abi.name) {
+                row.abis.push(abi.name.clone());
+            }
+        }
+    }
+    found.into_values().collect()
+}

@@ -1,0 +1,72 @@
+//! The entry points that the calls of each ABI end in.
+
+use crate::import::kernel::kconfig::Architecture;
+use crate::import::tree::Read;
+use crate::tables::{Abi, Absent, NO_CALL, Pairs, Tables};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An entry point that an ABI's calls end in, and the kernels where they do: of 64 bits or not, the
+/// first that has it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Use<'a> {
+    pub(super) entry: &'a str,
+    /// The name of the call.
+    pub(super) call: &'a str,
+    pub(super) abi: &'a str,
+    pub(super) arch: &'a str,
+    pub(super) wide: &'static [bool],
+}
+
+/// Every entry point of the tables, and those that absent calls would have ended in.
+pub(super) fn uses<'a>(
+    facts: &'a Tables,
+    absent: &'a [Absent],
+    read: &'a Read<'_>,
+    architectures: &BTreeMap<&str, Architecture<'_>>,
+    known: impl Fn(&str) -> bool,
+) -> BTreeSet<Use<'a>> {
+    let mut uses = BTreeSet::new();
+    for abi in &facts.abis {
+        let Some((_, table)) = read.iter().find(|(source, _)| source.name == abi.table) else {
+            continue;
+        };
+        let calls = abi.calls(table);
+        let architecture = architectures.get(abi.arch.as_str());
+        let narrow_kernel = architecture.is_none_or(Architecture::can_be_narrow);
+        // Registers of 64 bits, or native entry points that are made for narrower programs, mean a
+        // wide kernel.
+        let narrowed = || {
+            calls
+                .iter()
+                .any(|call| call.entry.is_some_and(|entry| entry.starts_with("compat_sys_")))
+        };
+        let wide = abi.bits == 64 || abi.pairs == Pairs::Whole || !narrow_kernel || narrowed();
+        let own: &[bool] = if wide { &[true] } else { &[false] };
+        // The compat column is for narrow programs on a wide kernel, if it takes them, or for an
+        // older convention.
+        let has_compat = architecture.is_some_and(Architecture::has_compat);
+        let compat =
+            abi.takes(true) && (has_compat || !architecture.is_some_and(Architecture::can_be_wide));
+        let Abi { name: abi, arch, .. } = abi;
+        for call in &calls {
+            let second = call.compat.filter(|_| compat);
+            let first = call.entry.filter(|_| narrow_kernel || second.is_none());
+            let either: &[bool] =
+                if !wide && has_compat && second.is_none() { &[false, true] } else { own };
+            uses.extend(first.map(|entry| Use { entry, call: call.name, abi, arch, wide: either }));
+            let wide = if has_compat { &[true] } else { own };
+            uses.extend(second.map(|entry| Use { entry, call: call.name, abi, arch, wide }));
+        }
+        let absent =
+            absent.iter().filter(|absent| absent.abis.contains(abi) && known(&absent.entry));
+        uses.extend(absent.map(|absent| Use {
+            entry: &absent.entry,
+            call: &absent.name,
+            abi,
+            arch,
+            wide: own,
+        }));
+    }
+    uses.retain(|used| used.entry != NO_CALL);
+    uses
+}

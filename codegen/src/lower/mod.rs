@@ -1,0 +1,177 @@
+//! Tables and an ABI as what the printers in [`emit`](crate::emit) need. What is wrong with the
+//! tables is found here, or when they are read: a printer cannot fail.
+
+#[cfg(feature = "cli")]
+mod assembly;
+mod function;
+#[cfg(feature = "all-abis")]
+mod hash;
+#[cfg(feature = "all-abis")]
+mod lookup;
+mod stub;
+
+#[cfg(feature = "cli")]
+pub(crate) use assembly::{Assembly, assembly, c};
+pub use function::prototype;
+#[cfg(feature = "cli")]
+pub use function::registers;
+pub(crate) use function::{Function, Slot, identifier};
+#[cfg(feature = "all-abis")]
+pub(crate) use lookup::Strings;
+#[cfg(feature = "all-abis")]
+pub use lookup::{Lookup, lookup};
+#[cfg(feature = "cli")]
+pub(crate) use stub::Input;
+pub(crate) use stub::{After, Language, Output, Piece, Stub, StubPlan, Word};
+
+use crate::Error;
+use crate::tables::{
+    Abi, Absent, Call, Constants, Convention, ErrnoValue, KernelTable, Other, Tables,
+};
+
+/// Everything that the module of one ABI is printed from.
+pub struct Target<'t> {
+    pub(crate) abi: &'t Abi,
+    pub(crate) table: &'t KernelTable,
+    pub(crate) calls: Vec<Call<'t>>,
+    pub(crate) errnos: &'t [ErrnoValue],
+    /// The constants for every architecture.
+    pub(crate) constants: Vec<&'t Constants>,
+    /// Those of this one alone.
+    pub(crate) constants_of_arch: Vec<&'t Constants>,
+    /// How a call is made.
+    pub(crate) stub: Stub<'t>,
+    /// Other ways to make one.
+    pub(crate) others: Vec<Way<'t>>,
+    /// The functions of `raw`, and the name of the call that each makes.
+    pub(crate) functions: Vec<(&'t str, Function<'t>)>,
+    /// What stands where `raw` has no function because the ABI never had the call.
+    pub(crate) absent: Vec<(&'t Absent, Function<'t>)>,
+}
+
+/// Another way to make calls.
+pub(crate) struct Way<'t> {
+    pub(crate) other: &'t Other,
+    pub(crate) stub: Stub<'t>,
+    /// Whose numbers it takes, and the calls that have them, where those are not the ABI's own.
+    pub(crate) numbers: Option<(&'t Abi, Vec<Call<'t>>)>,
+}
+
+/// Lowers an ABI that has stubs in Rust.
+pub fn target<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Target<'t>, Error> {
+    let table = tables.table(&abi.table)?;
+    let Some(convention) = abi.stub() else {
+        let what = format!(
+            "`{}` has no [abi.call] that Rust has an `asm!` for, so there is no stub to emit",
+            abi.name
+        );
+        return Err(Error::in_file("abis.toml", what));
+    };
+    if table.tags(&abi.name).is_none() {
+        let what = format!(
+            "is of Linux {}, which has no {}; import a tree that has it",
+            table.linux, abi.name
+        );
+        return Err(Error::in_file(format!("{}.toml", abi.table), what));
+    }
+    let mut target = Target {
+        abi,
+        table,
+        calls: abi.calls(table),
+        errnos: tables.errnos(&abi.arch)?,
+        constants: Vec::new(),
+        constants_of_arch: Vec::new(),
+        stub: Stub::new(abi, convention, false),
+        others: Vec::new(),
+        functions: Vec::new(),
+        absent: Vec::new(),
+    };
+    for header in tables.constants()? {
+        if header.archs.is_empty() {
+            target.constants.push(header);
+        } else if header.archs.contains(&abi.arch) {
+            target.constants_of_arch.push(header);
+        }
+    }
+    for other in &abi.others {
+        let narrow = other.call.widen.is_some() && abi.bits == 64;
+        let mut numbers = None;
+        if let Some(whose) = tables.abi(&other.numbers).filter(|whose| whose.name != abi.name) {
+            numbers = Some((whose, whose.calls(tables.table(&whose.table)?)));
+        }
+        let stub = Stub::new(abi, &other.call, narrow);
+        target.others.push(Way { other, stub, numbers });
+    }
+    target.raw(tables, convention)?;
+    Ok(target)
+}
+
+impl<'t> Target<'t> {
+    /// Finds the functions of `raw`.
+    fn raw(&mut self, tables: &'t Tables, convention: &Convention) -> Result<(), Error> {
+        let (absent, prototypes) = (tables.absent()?, tables.prototypes()?);
+        for call in &self.calls {
+            let Some(function) = Function::of(self.abi, prototypes, call) else { continue };
+            if function.slots().len() <= convention.most_arguments() {
+                self.functions.push((call.name, function));
+            }
+        }
+        for absence in absent {
+            let called = self.calls.iter().any(|call| call.name == absence.name);
+            if called || !absence.holds(&self.abi.name, &self.table.linux) {
+                continue;
+            }
+            let found = prototype(prototypes, self.abi, &absence.entry);
+            let function = found.and_then(|found| Function::new(self.abi, found));
+            if let Some(function) = function {
+                self.absent.push((absence, function));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+    use crate::emit;
+
+    /// What is printed for an ABI in Rust, C and assembly, with what a mistake in the lowering of
+    /// its convention leaves.
+    fn printed(tables: &Tables, abi: &Abi, mistake: fn(&mut Stub<'_>)) -> [String; 3] {
+        let mut rust = target(tables, abi).unwrap();
+        let mut header = c(abi).unwrap();
+        let mut file = assembly(tables, abi).unwrap();
+        for stub in [&mut rust.stub, &mut header, &mut file.stub] {
+            mistake(stub);
+        }
+        [emit::target(&rust), emit::c(&header), emit::asm(&file)]
+    }
+
+    #[test]
+    fn a_mistake_in_one_clobber_shows_in_every_language() {
+        let tables = Tables::embedded().unwrap();
+        let forgotten = |stub: &mut Stub<'_>| {
+            let listed = stub.clobbers.iter_mut().find(|clobbers| clobbers.row.is_some());
+            listed.unwrap().registers.remove(0);
+        };
+        let stubs = tables.abis.iter().filter_map(|abi| Some((abi, abi.stub()?)));
+        let mut seen = 0;
+        for (abi, _) in stubs.filter(|(_, convention)| !convention.clobbers.is_empty()) {
+            let right = printed(&tables, abi, |_| {});
+            for (right, wrong) in right.iter().zip(printed(&tables, abi, forgotten)) {
+                assert_ne!(*right, wrong, "{}", abi.name);
+            }
+            seen += 1;
+        }
+        assert!(seen > 10, "{seen}");
+        // Not in the comments alone.
+        let abi = tables.abi("x86_64").unwrap();
+        let right = printed(&tables, abi, |_| {});
+        let wrong = printed(&tables, abi, forgotten);
+        for (at, operand) in [(0, "lateout(\"rcx\") _"), (1, ": \"rcx\", ")] {
+            assert_eq!(right[at].matches(operand).count(), 1 + crate::tables::MOST_ARGUMENTS);
+            assert!(!wrong[at].contains(operand));
+        }
+    }
+}

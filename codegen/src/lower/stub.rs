@@ -1,0 +1,304 @@
+//! A calling convention as what a stub is made of: lines, inputs, outputs, clobbers, options. The
+//! printers of Rust and of C print the same plan, and none knows what a register is for.
+
+use crate::tables::{Abi, Clobber, ClobberKind, Convention, Failure, Widen};
+
+/// A language with inline assembly.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    Rust,
+    #[cfg(feature = "cli")]
+    C,
+}
+
+/// A convention, and what every stub of it has in common.
+pub struct Stub<'t> {
+    #[cfg(feature = "cli")]
+    pub(crate) abi: &'t Abi,
+    pub(crate) convention: &'t Convention,
+    /// All that a call changes besides the result.
+    pub(crate) clobbers: Vec<Clobbers<'t>>,
+    /// The arguments are 32-bit numbers, whatever the target's pointers are.
+    pub(crate) narrow: bool,
+    /// The assembler has a syntax of Intel's, too, and Rust's `asm!` begins with that.
+    pub(crate) att: bool,
+    /// Bytes of an argument register.
+    pub(crate) bytes: usize,
+}
+
+/// Registers that a call changes.
+pub(crate) struct Clobbers<'t> {
+    pub(crate) registers: Vec<&'t str>,
+    /// The row that says so; `None` for those that the convention names.
+    pub(crate) row: Option<&'t Clobber>,
+}
+
+/// One stub: what an `asm!`, or an `__asm__`, is made of.
+pub(crate) struct StubPlan<'t> {
+    /// What goes into memory, in order. The block's address goes into the result's register.
+    pub(crate) block: Vec<Word>,
+    pub(crate) lines: Vec<Line>,
+    /// Words in registers of the compiler's choice, which the lines name.
+    pub(crate) named: Vec<Word>,
+    /// Words in registers of their own.
+    pub(crate) inputs: Vec<Input<'t>>,
+    /// Where the result is.
+    pub(crate) output: Output,
+    /// Registers that the call changes and nothing goes into.
+    pub(crate) clobbers: Vec<&'t str>,
+    /// Registers that the lines load, and do not restore; `asm!` has no name for them.
+    #[cfg(feature = "cli")]
+    pub(crate) loaded: Vec<&'t str>,
+    /// The lines leave the stack alone.
+    pub(crate) nostack: bool,
+}
+
+/// A parameter of a stub.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    Number,
+    Entry,
+    Argument(usize),
+}
+
+impl Word {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Word::Number => "nr".to_owned(),
+            Word::Entry => "entry".to_owned(),
+            Word::Argument(at) => format!("a{at}"),
+        }
+    }
+}
+
+/// A word in a register.
+pub(crate) struct Input<'t> {
+    pub(crate) register: &'t str,
+    pub(crate) word: Word,
+    /// What the call leaves there.
+    pub(crate) after: After,
+}
+
+/// What a call leaves in the register of an input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Same,
+    Result,
+    Anything,
+}
+
+/// Where the result is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// In the register of an input.
+    Input,
+    /// In the register that the block's address goes into.
+    Block,
+    /// In a register that nothing goes into.
+    Alone,
+}
+
+/// A line of assembly.
+pub(crate) struct Line(pub(crate) Vec<Piece>);
+
+/// A part of a line.
+pub(crate) enum Piece {
+    Text(String),
+    /// The register that the compiler chose for a word.
+    Named(Word),
+}
+
+impl<'t> Stub<'t> {
+    pub(crate) fn new(abi: &'t Abi, convention: &'t Convention, narrow: bool) -> Stub<'t> {
+        let mut clobbers = Vec::new();
+        if let Failure::Flag(register) = &convention.failure {
+            clobbers.push(Clobbers { registers: vec![register.as_str()], row: None });
+        }
+        if let Some(register) = &convention.second {
+            clobbers.push(Clobbers { registers: vec![register.as_str()], row: None });
+        }
+        for row in &convention.clobbers {
+            let registers = row.registers.iter().map(String::as_str).collect();
+            clobbers.push(Clobbers { registers, row: Some(row) });
+        }
+        let bytes = if convention.widen.is_some() { 8 } else { abi.bits as usize / 8 };
+        Stub {
+            #[cfg(feature = "cli")]
+            abi,
+            convention,
+            clobbers,
+            narrow,
+            att: abi.arch == "x86",
+            bytes,
+        }
+    }
+
+    /// What fills the rest of a register that is wider than a pointer.
+    pub(crate) fn widen(&self) -> Option<Widen> {
+        self.convention.widen
+    }
+
+    /// The registers that a call with so many arguments takes something in, the number's first, and
+    /// what goes there; the arguments that are left travel in memory.
+    pub(crate) fn given(&self, count: usize) -> Vec<(&'t str, Word)> {
+        let mut given = vec![(self.convention.number.as_str(), Word::Number)];
+        for (at, register) in self.convention.arguments.iter().enumerate().take(count) {
+            given.push((register, Word::Argument(at)));
+        }
+        given
+    }
+
+    /// The clobbers that an operand tells a compiler of.
+    fn changed(&self, language: Language) -> Vec<&'t str> {
+        let mut changed = Vec::new();
+        for Clobbers { registers, row } in &self.clobbers {
+            let told = row.is_none_or(|row| match language {
+                Language::Rust => row.rust == ClobberKind::Operand,
+                #[cfg(feature = "cli")]
+                Language::C => row.c_condition().is_none(),
+            });
+            if told {
+                changed.extend(registers);
+            }
+        }
+        changed
+    }
+
+    /// What the stub of a call with so many arguments is made of.
+    pub(crate) fn plan(&self, count: usize, language: Language) -> StubPlan<'t> {
+        let Convention { unnameable, save, address, stack, .. } = self.convention;
+        let result = self.convention.result.as_str();
+        let is_unnameable = |register: &str| unnameable.iter().any(|name| name == register);
+        let given = self.given(count);
+        let mut hidden: Vec<(&'t str, Word)> = Vec::new();
+        for &(register, word) in &given {
+            if is_unnameable(register) {
+                hidden.push((register, word));
+            }
+        }
+        let in_memory =
+            !address.is_empty() || (!hidden.is_empty() && self.convention.loads_from_memory());
+
+        // In memory are the entry point, and what has no name for a compiler or belongs where the
+        // block's address has to be.
+        let mut block: Vec<(&'t str, Word)> = Vec::new();
+        if in_memory {
+            for &(register, word) in &given {
+                if register == result || is_unnameable(register) {
+                    block.push((register, word));
+                }
+                if word == Word::Number && !address.is_empty() {
+                    block.push(("", Word::Entry));
+                }
+            }
+        }
+        #[cfg(feature = "cli")]
+        if language == Language::C {
+            // In C's block the word of the address's register is the last, as it is loaded last.
+            block.sort_by_key(|(register, _)| *register == result);
+        }
+        let offset = |word: Word| {
+            let at = block.iter().position(|(_, other)| *other == word).unwrap_or(0);
+            (at * self.bytes).to_string()
+        };
+
+        let (mut lines, mut named) = (Vec::new(), Vec::new());
+        let mut add = |templates: &[String], register: &str, offset: &str, from: Option<Word>| {
+            for template in templates {
+                lines.push(filled(template, register, result, offset, from));
+            }
+        };
+        let stacked = given.len() - 1..count;
+        let stack = stack.as_ref().filter(|_| !stacked.is_empty());
+        if let Some(stack) = stack {
+            add(&stack.reserve, "", "", None);
+            let mut offset = stack.first as usize;
+            for at in stacked {
+                let word = Word::Argument(at);
+                add(&stack.store, "", &offset.to_string(), Some(word));
+                named.push(word);
+                offset += self.bytes;
+            }
+        }
+        for (register, _) in &hidden {
+            add(save, register, "", None);
+        }
+        add(address, "", &offset(Word::Entry), None);
+        for &(register, word) in &hidden {
+            add(&self.convention.load, register, &offset(word), Some(word));
+            if !in_memory {
+                named.push(word);
+            }
+        }
+        // The block's address goes last, if something else belongs there.
+        for &(register, word) in &block {
+            if register == result {
+                add(&self.convention.load, register, &offset(word), None);
+            }
+        }
+        add(std::slice::from_ref(&self.convention.instruction), "", "", None);
+        add(&self.convention.after, "", "", None);
+        for (register, _) in hidden.iter().rev() {
+            add(&self.convention.restore, register, "", None);
+        }
+        if let Some(stack) = stack {
+            add(&stack.release, "", "", None);
+        }
+
+        let changed = self.changed(language);
+        let (mut inputs, mut output) = (Vec::new(), Output::Alone);
+        for &(register, word) in &given {
+            if is_unnameable(register) || block.iter().any(|(other, _)| *other == register) {
+                continue;
+            }
+            let after = if register == result {
+                output = Output::Input;
+                After::Result
+            } else if changed.contains(&register) {
+                After::Anything
+            } else {
+                After::Same
+            };
+            inputs.push(Input { register, word, after });
+        }
+        if in_memory {
+            output = Output::Block;
+        }
+        let mut clobbers = Vec::new();
+        for register in changed {
+            let is_input = inputs.iter().any(|input| input.register == register);
+            if register != result && !is_input && !clobbers.contains(&register) {
+                clobbers.push(register);
+            }
+        }
+        #[cfg(feature = "cli")]
+        let kept = in_memory || !save.is_empty();
+        StubPlan {
+            nostack: !in_memory && stack.is_none() && (hidden.is_empty() || save.is_empty()),
+            #[cfg(feature = "cli")]
+            loaded: hidden.iter().filter(|_| !kept).map(|(register, _)| *register).collect(),
+            block: block.into_iter().map(|(_, word)| word).collect(),
+            lines,
+            named,
+            inputs,
+            output,
+            clobbers,
+        }
+    }
+}
+
+/// A line with its placeholders filled; `{from}` is the register of a named word.
+fn filled(template: &str, register: &str, block: &str, offset: &str, from: Option<Word>) -> Line {
+    let (mut pieces, mut rest) = (Vec::new(), template);
+    let text = |text: &str| {
+        let text = text.replace("{register}", register).replace("{block}", block);
+        Piece::Text(text.replace("{offset}", offset))
+    };
+    while let Some((word, (before, after))) = from.zip(rest.split_once("{from}")) {
+        pieces.push(text(before));
+        pieces.push(Piece::Named(word));
+        rest = after;
+    }
+    pieces.push(text(rest));
+    Line(pieces)
+}

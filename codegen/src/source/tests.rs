@@ -1,0 +1,132 @@
+//! What a source is, on disk and in memory.
+
+use super::{Doubt, Source};
+use crate::Error;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use tempfile::TempDir;
+
+const FILES: &[(&str, &[u8])] = &[
+    ("Makefile", b"VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 0\nEXTRAVERSION = -rc4\n"),
+    ("fs/aio.c", b"/* \xff */\n"),
+    ("fs/ext4/Kconfig", b"config EXT4\n"),
+    ("fs/ext4/boot/a.c", b"a"),
+];
+
+fn memory() -> Source {
+    let files = FILES.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec()));
+    Source::in_memory("linux", files.collect())
+}
+
+fn directory() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    for (path, bytes) in FILES {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    directory
+}
+
+/// What is the same of a directory and of a map.
+#[test]
+fn a_map_is_read_as_a_directory_is() {
+    let directory = directory();
+    for source in [memory(), Source::open(directory.path())] {
+        assert_eq!(source.version().unwrap().as_str(), "7.3.0-rc4");
+        assert!(source.is_directory("fs") && !source.is_file("fs") && source.exists("fs"));
+        assert!(source.is_file("fs/aio.c") && !source.exists("fs/aio") && !source.exists("f"));
+        assert_eq!(&*source.text("fs/ext4/../aio.c").unwrap(), "/* \u{fffd} */\n");
+        let hash = source.sha256("fs/aio.c").unwrap();
+        assert!(hash.starts_with("b3e9a748") && hash.len() == 64, "{hash}");
+        let all = |_: &str| true;
+        let found = source.walk(["fs", "mm"], all, all).unwrap();
+        assert_eq!(found, ["fs/aio.c", "fs/ext4/Kconfig", "fs/ext4/boot/a.c"]);
+        let entered = |directory: &str| !directory.ends_with("/boot");
+        assert_eq!(source.walk(["fs"], entered, |name| name.ends_with(".c")).unwrap(), found[..1]);
+        let name = source.name("fs/aio.c");
+        assert_eq!(name, format!("{}/fs/aio.c", source.shown()));
+        assert_eq!(
+            (source.path(&name), source.spelled("fs/aio.c").as_str()),
+            ("fs/aio.c", "fs/aio.c")
+        );
+        let refused = |result: Result<_, Error>| result.err().unwrap().what;
+        assert_eq!(refused(source.text("fs")), "is no regular file");
+        let none = "cannot be read: No such file or directory (os error 2)";
+        assert_eq!(refused(source.text("mm/a.c")), none);
+        assert_eq!(refused(source.text("../a.c")), "is outside of the source");
+        let cut = source.whole("fs/ext4/boot/a.c").unwrap_err().to_string();
+        assert!(cut.ends_with(
+            "/fs/ext4/boot/a.c:1: the file ends within a line: it was cut off; fetch the tree again"
+        ));
+        assert!(source.list("Makefile").unwrap_err().what.starts_with("cannot be listed: "));
+    }
+}
+
+#[test]
+fn a_file_is_read_once() {
+    let directory = directory();
+    let source = Source::open(directory.path());
+    let (text, list) = (source.text("Makefile").unwrap(), source.list("fs").unwrap());
+    fs::remove_file(directory.path().join("Makefile")).unwrap();
+    fs::remove_dir_all(directory.path().join("fs")).unwrap();
+    assert_eq!(source.text("Makefile").unwrap(), text);
+    assert_eq!(source.list("fs").unwrap(), list);
+}
+
+/// A link out of the tree is how `cp -rs` copies a file; within it leads to one that is found
+/// anyway, and one to a directory may lead round in a circle.
+#[test]
+fn links_that_count() {
+    let (directory, other) = (directory(), directory());
+    let fs = directory.path().join("fs");
+    symlink(other.path().join("fs/aio.c"), fs.join("out.c")).unwrap();
+    symlink("aio.c", fs.join("within.c")).unwrap();
+    symlink("nowhere.c", fs.join("dangling.c")).unwrap();
+    symlink("..", fs.join("circle")).unwrap();
+    symlink(other.path().join("fs"), fs.join("directory")).unwrap();
+    let source = Source::open(directory.path());
+    let names: Vec<_> = source.list("fs").unwrap().iter().map(|entry| entry.name.clone()).collect();
+    assert_eq!(names, ["aio.c", "ext4", "out.c"]);
+    // Whoever names one reads it.
+    assert!(source.is_file("fs/within.c") && source.text("fs/within.c").is_ok());
+    assert!(source.exists("fs/dangling.c") && source.text("fs/dangling.c").is_err());
+}
+
+#[test]
+fn what_is_missing_is_asked_for_in_one_way() {
+    let headers = |files: &[&str]| {
+        let files = files.iter().map(|path| ((*path).to_owned(), Vec::new()));
+        Source::headers_in_memory("include", files.collect())
+    };
+    let tree = memory().incomplete("fs", Doubt::Missing, "holds nothing");
+    assert_eq!(tree.to_string(), "linux/fs: holds nothing; is the tree complete?");
+    let installed = headers(&["asm/unistd.h"]).unwrap();
+    let error = installed.incomplete("", Doubt::Missing, "holds nothing");
+    assert_eq!(error.to_string(), "include: holds nothing; are all of the headers installed?");
+    assert!(installed.is_installed() && !memory().is_installed());
+    let refused = headers(&["asm/errno.h"]).err().unwrap().to_string();
+    assert!(refused.starts_with("include: holds no asm/unistd.h; give a folder"), "{refused}");
+    let none = Source::in_memory("linux", BTreeMap::new()).version().unwrap_err().to_string();
+    assert!(none.starts_with("linux: is no kernel source tree (it has no Makefile)"), "{none}");
+}
+
+#[test]
+fn a_path_of_headers_is_that_of_the_first_directory_that_has_it() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("include");
+    for path in ["x86_64-linux-gnu/asm/unistd.h", "asm-generic/unistd.h", "linux/version.h"] {
+        let path = include.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let source = Source::headers(&include.join("x86_64-linux-gnu")).unwrap();
+    let shared = include.join("asm-generic/unistd.h").display().to_string();
+    assert_eq!(source.name("asm-generic/unistd.h"), shared);
+    assert_eq!(source.path(&shared), "asm-generic/unistd.h");
+    assert_eq!(source.spelled("asm-generic/unistd.h"), shared);
+    assert_eq!(source.spelled("asm/unistd.h"), "asm/unistd.h");
+    assert!(source.is_file("linux/version.h") && !source.exists("linux/types.h"));
+    assert!(source.name("linux/types.h").ends_with("/x86_64-linux-gnu/linux/types.h"));
+}

@@ -1,0 +1,113 @@
+//! Which rows of a table are an ABI's calls, and what headers add to them.
+
+use super::model::*;
+
+/// A call as user space sees it on one ABI.
+#[derive(Clone)]
+#[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
+pub struct Call<'t> {
+    /// The number that user space loads, base included.
+    pub number: u32,
+    /// The tag of its row; `None` for a name that only a header defines.
+    pub tag: Option<&'t str>,
+    /// The call's name.
+    pub name: &'t str,
+    /// The entry point that the number ends in, redirections followed.
+    pub entry: Option<&'t str>,
+    /// The compat entry point.
+    pub compat: Option<&'t str>,
+    /// The call does not return.
+    pub noreturn: bool,
+}
+
+impl KernelTable {
+    /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such
+    /// ABI.
+    pub fn tags(&self, abi: &str) -> Option<&[String]> {
+        self.taker(abi).map(|taker| taker.tags.as_slice())
+    }
+
+    /// What other kernel files add for an ABI.
+    pub(crate) fn extras_of<'t>(&'t self, abi: &Abi) -> impl Iterator<Item = &'t Extra> {
+        self.extras.iter().filter(|extra| extra.abis.contains(&abi.name))
+    }
+
+    fn taker(&self, abi: &str) -> Option<&Taker> {
+        self.takes.iter().find(|taker| taker.abi == abi)
+    }
+}
+
+impl Taker {
+    /// Whether rows with this tag are the ABI's own.
+    pub fn takes(&self, tag: &str) -> bool {
+        self.tags.is_empty() || self.tags.iter().any(|t| t == tag)
+    }
+}
+
+impl Abi {
+    /// How a Rust stub makes a call, where there is one.
+    pub fn stub(&self) -> Option<&Convention> {
+        self.call.as_ref().filter(|call| call.in_rust())
+    }
+
+    /// Whether a way into the kernel takes that column of the table: the native entry points or the
+    /// compat ones.
+    #[cfg(feature = "cli")]
+    pub(crate) fn takes(&self, compat: bool) -> bool {
+        self.entries.iter().any(|way| way.compat == compat)
+    }
+
+    /// The entry point that a call ends in by the ways that take a column; `None` without such a
+    /// way.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ends_in<'t>(&self, call: &Call<'t>, compat: bool) -> Option<&'t str> {
+        let entry = if compat { call.compat.or(call.entry) } else { call.entry };
+        // A row without entry point is reserved; a header's number without row is none of the
+        // table's business.
+        entry.or(call.tag.map(|_| NO_CALL)).filter(|_| self.takes(compat))
+    }
+
+    /// The calls of this ABI: the table's rows, which are in order of number, then the names that
+    /// only headers define. None, if the table's kernel has no such ABI.
+    pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
+        let Some(taker) = table.taker(&self.name) else { return Vec::new() };
+        let mut names: Vec<(u32, &str)> = Vec::new();
+        let mut removed: Vec<&str> = Vec::new();
+        let mut redirects: Vec<&(String, String)> = Vec::new();
+        for extra in table.extras_of(self) {
+            names.extend(extra.names.iter().map(|(nr, name)| (*nr, name.as_str())));
+            removed.extend(extra.removed.iter().map(String::as_str));
+            redirects.extend(&extra.redirects);
+        }
+        let mut calls: Vec<Call<'t>> = Vec::new();
+        for row in &table.rows {
+            let mut name = row.name.as_str();
+            if !taker.takes(&row.tag) {
+                continue;
+            }
+            if removed.contains(&name) {
+                // The header took the name away; the name that it gives the number takes its place.
+                let Some(at) = names.iter().position(|(nr, _)| *nr == row.nr) else { continue };
+                name = names.remove(at).1;
+            }
+            let mut entry = row.entry.as_deref();
+            for (from, to) in &redirects {
+                if entry == Some(from) {
+                    entry = Some(to);
+                    break;
+                }
+            }
+            let (tag, compat) = (Some(row.tag.as_str()), row.compat.as_deref());
+            let number = self.base.saturating_add(row.nr);
+            calls.push(Call { number, tag, name, entry, compat, noreturn: row.noreturn });
+        }
+        for (nr, name) in names {
+            let number = self.base.saturating_add(nr);
+            let same = calls.iter().find(|call| call.number == number).cloned();
+            let other =
+                Call { number, tag: None, name, entry: None, compat: None, noreturn: false };
+            calls.push(same.map_or(other, |call| Call { tag: None, name, ..call }));
+        }
+        calls
+    }
+}
