@@ -1,5 +1,5 @@
-//! A queue allocates nothing once it is made. A program of its own, since the allocator is the whole
-//! program's.
+//! A queue allocates nothing once it is made. A program of its own, since the allocator is the
+//! whole program's.
 
 mod common;
 

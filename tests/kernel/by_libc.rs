@@ -4,7 +4,7 @@
 // No argument is wider than a register, and the module is the crate's own file.
 #![cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
 
-pub(crate) mod abi {
+mod abi {
     /// As the crate's.
     #[derive(Clone, Copy)]
     pub(crate) struct Word(pub(crate) usize);

@@ -1,7 +1,7 @@
 //! aio-sys on the kernel: calls, stubs, and each layer of AIO, a module for each subject.
 //!
-//! `ci/vm/cross` runs this program on kernels of other architectures, without what needs more than a
-//! kernel (`cfg(guest)`). Its tests run side by side: one that counts in `fs.aio-nr` holds
+//! `ci/vm/cross` runs this program on kernels of other architectures, without what needs more than
+//! a kernel (`cfg(guest)`). Its tests run side by side: one that counts in `fs.aio-nr` holds
 //! [`common::quota`], and one that changes its process, or whose descriptors no other process may
 //! have, does it in a child ([`common::in_child`]).
 
@@ -28,8 +28,3 @@ mod stress;
 mod tokio;
 #[cfg(not(guest))]
 mod ways;
-
-/// Where the crate's own file, which `by_libc` compiles, looks for a word.
-#[cfg(not(guest))]
-#[allow(unused_imports, reason = "not on x32")]
-use by_libc::abi;

@@ -1,5 +1,5 @@
-//! What the tests share: the importer on a kernel tree in miniature, in this process, and the tool as
-//! a process of its own.
+//! What the tests share: the importer on a kernel tree in miniature, in this process, and the tool
+//! as a process of its own.
 
 pub use aio_codegen::testing::*;
 
