@@ -1,6 +1,8 @@
 //! C types of kernel prototypes as Rust types. A type that is not understood has none: no guess is
 //! emitted.
 
+use crate::text::joined;
+
 /// A Rust type for an argument.
 pub(crate) struct Rust {
     pub(crate) name: String,
@@ -88,7 +90,7 @@ pub(crate) fn rust(c: &str) -> Option<Rust> {
     let (base, pointers) = words.split_at(stars);
     let mut constant = base.contains(&"const");
     let base: Vec<&str> = base.iter().copied().filter(|&word| word != "const").collect();
-    let base = base.join(" ");
+    let base = joined(&base, " ");
     if base.is_empty() || !base.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ' ') {
         return None;
     }

@@ -16,7 +16,6 @@ pub fn toml(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
     for kind in ["absent.toml", "prototypes.toml", "errno.toml", "uapi.toml", "i386.toml"] {
         let tables = TABLES.with(vec![(kind.to_owned(), text.clone())]);
-        let tables = tables.expect("abis.toml is the committed one");
         let read = || match kind {
             "absent.toml" => tables.absent().map(drop),
             "prototypes.toml" => tables.prototypes().map(drop),

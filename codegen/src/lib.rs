@@ -8,8 +8,8 @@ mod ctype;
 pub mod emit;
 mod error;
 pub mod lower;
-mod quoted;
 pub mod tables;
+mod text;
 pub mod version;
 
 #[cfg(feature = "cli")]

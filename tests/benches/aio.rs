@@ -229,11 +229,10 @@ fn libaio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     let count = batch as c_long;
     Some(Box::new(move || {
         hand.fill(work);
-        // SAFETY: as of `Hand::submit`.
-        assert_eq!(
-            unsafe { (library.submit)(ctx, count, hand.pointers.as_mut_ptr()) },
-            batch as c_int
-        );
+        // SAFETY: `pointers` has `count` pointers to iocbs, which `fill` has set up on buffers that
+        // live until their events have come.
+        let submitted = unsafe { (library.submit)(ctx, count, hand.pointers.as_mut_ptr()) };
+        assert_eq!(submitted, batch as c_int);
         // SAFETY: there is room for so many.
         let got = unsafe {
             (library.getevents)(ctx, count, count, hand.events.as_mut_ptr(), ptr::null_mut())

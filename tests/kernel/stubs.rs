@@ -18,11 +18,9 @@ fn surrounded(call: impl FnOnce() -> isize) -> Result<usize, Errno> {
 
 #[test]
 fn no_argument() {
+    let parent = std::os::unix::process::parent_id() as usize;
     // SAFETY: getppid takes nothing.
-    assert_eq!(
-        surrounded(|| unsafe { raw::getppid() }),
-        Ok(std::os::unix::process::parent_id() as usize)
-    );
+    assert_eq!(surrounded(|| unsafe { raw::getppid() }), Ok(parent));
 }
 
 #[test]

@@ -135,11 +135,9 @@ mod int80 {
         let address = address as u32 as usize as *mut u8;
         // SAFETY: just mapped.
         assert_eq!(unsafe { address.read() }, 2, "the second page of the file");
+        let start = address as usize as u32;
         // SAFETY: just mapped, and used no more.
-        assert_eq!(
-            unsafe { int80::syscall2(nr::SYS_munmap, address as usize as u32, BYTES as u32) },
-            0
-        );
+        assert_eq!(unsafe { int80::syscall2(nr::SYS_munmap, start, BYTES as u32) }, 0);
     }
 
     #[test]

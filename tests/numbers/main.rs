@@ -53,14 +53,12 @@ static OURS: LazyLock<BTreeMap<String, BTreeMap<String, i64>>> = LazyLock::new(|
     let mut ours: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
     for abi in &tables.abis {
         let table = tables.table(&abi.table).unwrap();
-        let calls = abi
-            .calls(&table)
-            .into_iter()
-            .map(|call| (call.name.to_owned(), i64::from(call.number)));
+        let calls =
+            abi.calls(table).into_iter().map(|call| (call.name.to_owned(), i64::from(call.number)));
         ours.entry(abi.name.clone()).or_default().extend(calls);
         // ia64 has left the kernel that the error numbers are from.
         let errors = tables.errnos(&abi.arch).unwrap_or_default();
-        let errors = errors.into_iter().map(|error| (error.name.clone(), i64::from(error.value)));
+        let errors = errors.iter().map(|error| (error.name.clone(), i64::from(error.value)));
         ours.entry(abi.arch.clone()).or_default().extend(errors);
     }
     ours

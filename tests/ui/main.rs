@@ -6,6 +6,7 @@ use std::process::Command;
 
 #[path = "pass/shadowed_names.rs"]
 mod shadowed_names;
+#[allow(clippy::multiple_bound_locations, reason = "what the attribute has to keep")]
 #[path = "pass/signature.rs"]
 mod signature;
 #[path = "pass/temporaries.rs"]

@@ -2,8 +2,8 @@
 
 use super::header;
 use crate::lower::{Lookup, Strings};
-use crate::quoted::rust as quoted;
 use crate::tables::Abi;
+use crate::text::quoted;
 use std::fmt::{Display, Write as _};
 
 /// Every ABI as a value.

@@ -20,9 +20,10 @@ pub(crate) use c::c;
 pub(crate) use c::signature;
 pub use rust::target;
 
-#[cfg(feature = "cli")]
-use crate::quoted::rust as quoted;
 use crate::tables::Tables;
+use crate::text::joined;
+#[cfg(feature = "cli")]
+use crate::text::quoted;
 #[cfg(feature = "cli")]
 use std::fmt::Write as _;
 
@@ -45,7 +46,7 @@ pub fn choice(tables: &Tables) -> String {
         let _ = writeln!(out, "#[cfg({condition})]\ninclude!(\"{}.rs\");", abi.name);
         conditions.push(condition);
     }
-    let _ = writeln!(out, "#[cfg(not(any({})))]\n{}", conditions.join(", "), refusal(tables));
+    let _ = writeln!(out, "#[cfg(not(any({})))]\n{}", joined(&conditions, ", "), refusal(tables));
     out
 }
 
@@ -59,6 +60,6 @@ pub fn refusal(tables: &Tables) -> String {
         .collect();
     format!(
         "compile_error!(\"aio-sys has no stubs for this target; the ABIs it has are: {}\");\n",
-        known.join(", ")
+        joined(&known, ", ")
     )
 }

@@ -2,8 +2,8 @@
 
 use super::{header, stub};
 use crate::lower::{Function, Slot, Target, identifier};
-use crate::quoted::rust as quoted;
 use crate::tables::{Absent, Call, Constants, ErrnoValue, NO_CALL};
+use crate::text::quoted;
 use std::fmt::Write as _;
 
 /// Everything that one ABI needs.

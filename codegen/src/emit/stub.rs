@@ -1,8 +1,8 @@
 //! The stubs of a target in Rust: `syscall0` to `syscall6`, and one more where memory has the room.
 
 use crate::lower::{After, Language, Output, Piece, Stub, StubPlan, Target, Word};
-use crate::quoted::rust as quoted;
 use crate::tables::{Asm, ClobberKind, Convention, Failure};
+use crate::text::{joined, quoted};
 use std::fmt::Write as _;
 
 /// The module `stub` of an ABI.
@@ -146,7 +146,7 @@ fn inline(stub: &Stub<'_>) -> String {
     if conditions.is_empty() {
         return "    #[inline(always)]\n".to_owned();
     }
-    let any = format!("any({})", conditions.join(", "));
+    let any = format!("any({})", joined(&conditions, ", "));
     format!("    #[cfg_attr({any}, inline(never))]\n    #[cfg_attr(not({any}), inline(always))]\n")
 }
 
@@ -155,7 +155,7 @@ fn assembly(out: &mut String, stub: &Stub<'_>, plan: &StubPlan<'_>) {
     if !plan.block.is_empty() {
         let element = if stub.narrow { "u64" } else { "Word" };
         let words: Vec<_> = plan.block.iter().map(|&word| in_memory(stub, word)).collect();
-        let (count, words) = (words.len(), words.join(", "));
+        let (count, words) = (words.len(), joined(&words, ", "));
         let _ = writeln!(out, "        let block: [{element}; {count}] = [{words}];");
     }
     out.push_str(
@@ -209,7 +209,7 @@ fn assembly(out: &mut String, stub: &Stub<'_>, plan: &StubPlan<'_>) {
         }
     }
     if !options.is_empty() {
-        add(&format!("options({})", options.join(", ")));
+        add(&format!("options({})", joined(&options, ", ")));
     }
     out.push_str("            );\n        }\n");
 }

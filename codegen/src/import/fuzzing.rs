@@ -16,7 +16,7 @@ fn text(bytes: &[u8]) -> String {
 pub fn table(bytes: &[u8]) {
     // To read a committed table takes longer than all the rest.
     static KNOWN: LazyLock<[(&str, KernelTable); 2]> = LazyLock::new(|| {
-        ["x86_64", "sh"].map(|name| (name, TABLES.table(name).expect("it is committed")))
+        ["x86_64", "sh"].map(|name| (name, TABLES.table(name).expect("it is committed").clone()))
     });
 
     for (source, known) in KNOWN.iter() {

@@ -1,10 +1,10 @@
 //! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a
 //! diff of added lines.
 
-use crate::quoted::toml as quoted;
 use crate::tables::{
     Bare, Constant, Constants, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why,
 };
+use crate::text::quoted_toml as quoted;
 use crate::version::Version;
 use std::fmt::Write as _;
 

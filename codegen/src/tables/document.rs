@@ -6,6 +6,7 @@
 //! plain, and cheap to compile for everyone whose build script runs them.
 
 use crate::Error;
+use crate::text::joined;
 use std::cell::RefCell;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -20,7 +21,18 @@ struct Document<'d> {
     mistake: RefCell<Option<Error>>,
 }
 
-impl Document<'_> {
+impl<'d> Document<'d> {
+    fn table(&self) -> Result<DeTable<'d>, Error> {
+        match DeTable::parse(self.text) {
+            Ok(table) => Ok(table.into_inner()),
+            Err(error) => {
+                let at = error.span().map_or(0, |span| span.start);
+                let what = format!("not valid TOML: {}", error.message());
+                Err(Error::at(self.file, self.line(at), what))
+            }
+        }
+    }
+
     fn line(&self, at: usize) -> usize {
         1 + self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|&&b| b == b'\n').count()
     }
@@ -48,12 +60,8 @@ pub(crate) fn parse<T>(
     read: impl FnOnce(&Block<'_>) -> T,
 ) -> Result<T, Error> {
     let document = Document { file, text, mistake: RefCell::new(None) };
-    let top = DeTable::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        Error::at(file, document.line(at), format!("not valid TOML: {}", error.message()))
-    })?;
-    let block = Block { document: &document, at: 0, table: top.get_ref() };
-    let value = read(&block);
+    let table = document.table()?;
+    let value = read(&Block { document: &document, at: 0, table: &table });
     match document.mistake.take() {
         None => Ok(value),
         Some(mistake) => Err(mistake),
@@ -71,7 +79,8 @@ impl<'d> Block<'d> {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
-                let what = format!("unknown key `{name}`; the keys here are {}", keys.join(", "));
+                let what =
+                    format!("unknown key `{name}`; the keys here are {}", joined(keys, ", "));
                 self.document.refuse(key.span().start, what);
             }
         }

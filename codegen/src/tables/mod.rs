@@ -56,20 +56,8 @@ impl Tables {
 
     /// Tables from `(name, path to show, text)`.
     pub fn new(files: Vec<(String, String, Cow<'static, str>)>) -> Result<Tables, Error> {
-        let mut tables = Tables {
-            sources: Vec::new(),
-            abis: Vec::new(),
-            files,
-            kernel: Vec::new(),
-            prototypes: OnceLock::new(),
-            absent: OnceLock::new(),
-            headers: OnceLock::new(),
-            errnos: OnceLock::new(),
-            #[cfg(feature = "cli")]
-            functions: OnceLock::new(),
-        };
+        let mut tables = Tables::unread(files);
         (tables.sources, tables.abis) = tables.read("abis.toml", read::abis)?;
-        tables.kernel.resize_with(tables.files.len(), OnceLock::new);
         for abi in &tables.abis {
             if let Some(other) =
                 abi.others.iter().find(|other| tables.abi(&other.numbers).is_none())
@@ -91,15 +79,33 @@ impl Tables {
         Ok(tables)
     }
 
-    /// These tables with other texts in place of some files.
+    fn unread(files: Vec<(String, String, Cow<'static, str>)>) -> Tables {
+        let mut kernel = Vec::new();
+        kernel.resize_with(files.len(), OnceLock::new);
+        Tables {
+            sources: Vec::new(),
+            abis: Vec::new(),
+            files,
+            kernel,
+            prototypes: OnceLock::new(),
+            absent: OnceLock::new(),
+            headers: OnceLock::new(),
+            errnos: OnceLock::new(),
+            #[cfg(feature = "cli")]
+            functions: OnceLock::new(),
+        }
+    }
+
+    /// These tables with other texts instead of some imported files.
     #[cfg(fuzzing)]
-    pub(crate) fn with(&self, texts: Vec<(String, String)>) -> Result<Tables, Error> {
+    pub(crate) fn with(&self, texts: Vec<(String, String)>) -> Tables {
+        let (sources, abis) = (self.sources.clone(), self.abis.clone());
         let mut files = self.files.clone();
         files.retain(|(file, ..)| texts.iter().all(|(name, _)| name != file));
         files.extend(
             texts.into_iter().map(|(name, text)| (name, "hostile.toml".to_owned(), text.into())),
         );
-        Tables::new(files)
+        Tables { sources, abis, ..Tables::unread(files) }
     }
 
     /// The ABI of that name.

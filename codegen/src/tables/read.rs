@@ -3,9 +3,8 @@
 
 use super::document::Block;
 use super::model::*;
-use crate::quoted::rust as quoted;
+use crate::text::{joined, quoted};
 use crate::version::Version;
-use std::collections::BTreeSet;
 
 /// No table has a higher number, and no ABI a higher base: their sum fits.
 const MOST_NUMBER: u32 = 0x7fff_ffff;
@@ -20,7 +19,8 @@ pub(super) fn abis(top: &Block<'_>) -> (Vec<TableSource>, Vec<Abi>) {
 pub(super) fn kernel_table(top: &Block<'_>) -> KernelTable {
     top.only(&["linux", "source", "sha256", "takes", "extra", "set", "syscalls"]);
     let takes = top.list("takes", taker);
-    let mut numbers = BTreeSet::new();
+    // The numbers of each taker, in order.
+    let mut numbers: Vec<Vec<u32>> = vec![Vec::new(); takes.len()];
     let linux = top.string("linux");
     if linux.split(['.', '-']).take(2).any(|word| word.parse::<u32>().is_err()) {
         top.refuse(format!("`linux` is `{linux}`, and must be a kernel's version, as 6.12 is"));
@@ -34,9 +34,15 @@ pub(super) fn kernel_table(top: &Block<'_>) -> KernelTable {
         rows: top.list("syscalls", |block| {
             let row = row(block);
             for (at, taker) in takes.iter().enumerate() {
-                if taker.takes(&row.tag) && !numbers.insert((at, row.nr)) {
-                    let what = format!("{} has two calls {}; take one away", taker.abi, row.nr);
-                    block.refuse(what);
+                if !taker.takes(&row.tag) {
+                    continue;
+                }
+                match numbers[at].binary_search(&row.nr) {
+                    Err(place) => numbers[at].insert(place, row.nr),
+                    Ok(_) => {
+                        let (abi, nr) = (&taker.abi, row.nr);
+                        block.refuse(format!("{abi} has two calls {nr}; take one away"));
+                    }
                 }
             }
             row
@@ -227,7 +233,7 @@ fn word(block: &Block<'_>, key: &str, words: &[&str]) -> usize {
     let found = words.iter().position(|word| *word == text);
     if found.is_none() {
         let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-        let words = words.join(", ");
+        let words = joined(&words, ", ");
         block.refuse(format!("`{key}` is \"{text}\", and can only be one of [{words}]"));
     }
     found.unwrap_or(0)

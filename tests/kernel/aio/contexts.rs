@@ -12,10 +12,8 @@ fn setup_wants_an_empty_id_and_a_number() {
     assert_eq!(io_setup(0, &mut id), Err(Errno::EINVAL));
     assert_eq!(io_setup(1 << 24, &mut id), Err(Errno::EINVAL), "beyond the kernel's limit");
     // SAFETY: the kernel refuses the address.
-    assert_eq!(
-        Errno::decode(unsafe { raw::io_setup(1, ptr::without_provenance_mut(1)) }),
-        Err(Errno::EFAULT)
-    );
+    let result = unsafe { raw::io_setup(1, ptr::without_provenance_mut(1)) };
+    assert_eq!(Errno::decode(result), Err(Errno::EFAULT));
 }
 
 /// More than the whole system may have is refused as the quota is, without using any of it up.

@@ -56,12 +56,9 @@ fn fsync_ends_as_fsync_does() {
         for (opcode, result) in [(IOCB_CMD_FSYNC, fsync), (IOCB_CMD_FDSYNC, fdatasync)] {
             // The two agree in their errors.
             let expected = if result == 0 { Ok(0) } else { plain(-1) };
+            let sync = request(opcode, file, ptr::null(), 0, 0);
             // SAFETY: a sync has no buffer.
-            assert_eq!(
-                unsafe { context.outcome(request(opcode, file, ptr::null(), 0, 0)) },
-                expected,
-                "file {at}"
-            );
+            assert_eq!(unsafe { context.outcome(sync) }, expected, "file {at}");
         }
     }
 }
@@ -135,12 +132,9 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
                 // An offset of -1 is what the plain call has for a file without offsets, which has
                 // no use for any.
                 let read = flagged(IOCB_CMD_PREADV, source, offset.max(0), flags);
-                // SAFETY: as above; the request is done when this returns.
-                assert_eq!(
-                    unsafe { context.outcome(read) },
-                    expected,
-                    "{name}, full: {full}, {flags:#x}"
-                );
+                // SAFETY: the buffers are not touched before this returns, when the request is done.
+                let outcome = unsafe { context.outcome(read) };
+                assert_eq!(outcome, expected, "{name}, full: {full}, {flags:#x}");
             }
         }
     }
@@ -150,12 +144,9 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
         // SAFETY: as above.
         let expected =
             plain(unsafe { libc::pwritev2(files[0].as_raw_fd(), &raw const vector, 1, 4, flags) });
-        // SAFETY: as above.
-        assert_eq!(
-            unsafe { context.outcome(flagged(IOCB_CMD_PWRITEV, &files[1], 4, flags)) },
-            expected,
-            "{flags:#x}"
-        );
+        let write = flagged(IOCB_CMD_PWRITEV, &files[1], 4, flags);
+        // SAFETY: the buffers outlive this, and the request is done when it returns.
+        assert_eq!(unsafe { context.outcome(write) }, expected, "{flags:#x}");
         let [theirs, ours] = files.each_ref().map(|file| file.metadata().unwrap().len());
         assert_eq!(ours, theirs, "{flags:#x}");
     }

@@ -1,15 +1,15 @@
-//! Text in quotation marks, as a language of what is written wants it.
+//! Strings as the languages of what is written want them.
 
 use std::fmt::Write as _;
 
 /// A string literal of Rust.
-pub(crate) fn rust(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     literal(text, |out, c| write!(out, "\\u{{{:x}}}", u32::from(c)))
 }
 
 /// A string of TOML, whose escapes have four digits.
 #[cfg(feature = "cli")]
-pub(crate) fn toml(text: &str) -> String {
+pub(crate) fn quoted_toml(text: &str) -> String {
     literal(text, |out, c| write!(out, "\\u{:04x}", u32::from(c)))
 }
 
@@ -26,5 +26,17 @@ fn literal(text: &str, control: fn(&mut String, char) -> std::fmt::Result) -> St
         out.push(c);
     }
     out.push('"');
+    out
+}
+
+/// The items, and `between` any two. The library's `join` takes a build longer to compile.
+pub(crate) fn joined(items: &[impl AsRef<str>], between: &str) -> String {
+    let mut out = String::new();
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push_str(between);
+        }
+        out.push_str(item.as_ref());
+    }
     out
 }
