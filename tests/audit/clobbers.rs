@@ -97,7 +97,8 @@ fn callers(way: &Way<'_>, module: &str) -> String {
         let list: Vec<_> = parameters.iter().map(|(name, of)| format!("{name}: {of}")).collect();
         let arguments: Vec<_> = parameters.into_iter().map(|(name, _)| name).collect();
         callers += &format!(
-            "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {module}_{count}({}) -> isize {{\n    \
+            "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {module}_{count}({}) -> isize \
+             {{\n    \
              unsafe {{ {module}::syscall{count}({}) }}\n}}\n",
             list.join(", "),
             arguments.join(", ")
@@ -109,7 +110,8 @@ fn callers(way: &Way<'_>, module: &str) -> String {
 /// A function that is nothing but an `asm!`.
 fn probe(name: &str, operands: &str) -> String {
     format!(
-        "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {name}() {{ unsafe {{ arch::asm!(\"# {name}\", {operands}) }} }}\n"
+        "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {name}() {{ unsafe {{ arch::asm!(\"# \
+         {name}\", {operands}) }} }}\n"
     )
 }
 

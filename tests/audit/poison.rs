@@ -141,7 +141,8 @@ impl Function {
             };
             product = format!("        let product = {};\n", times(0, 1));
             sum = format!(
-                "        let sum = product + {};\n        (*frame).low = sum as u32 as usize;\n        \
+                "        let sum = product + {};\n        (*frame).low = sum as u32 as \
+                 usize;\n        \
                  (*frame).high = (sum >> 32) as u32 as usize;\n",
                 times(2, 3)
             );
@@ -221,8 +222,12 @@ impl Function {
             |(answer, failed, poison)| {
                 let after = if failed { -answer } else { answer };
                 let mask = u64::MAX >> (64 - way.bits);
-                let expected =
-                    |word: &Word| if word.name.starts_with("result") { after as u64 & mask } else { word.after };
+                let expected = |word: &Word| match word.name.starts_with("result") {
+                    true => after as u64 & mask,
+                    false => word.after,
+                };
+                let expected: Vec<_> =
+                    self.frame.iter().map(|word| (&word.name, expected(word))).collect();
                 let mut results = vec![(convention.result.clone(), answer)];
                 let mut condition = None;
                 match &convention.failure {
@@ -235,7 +240,7 @@ impl Function {
                     "section": format!(".text.run{count}"),
                     "thumb": target.starts_with("thumb"),
                     "frame": self.frame.iter().map(|word| word.before).collect::<Vec<_>>(),
-                    "expected": self.frame.iter().map(|word| (&word.name, expected(word))).collect::<Vec<_>>(),
+                    "expected": expected,
                     "done": self.frame.iter().position(|word| word.name == "done"),
                     "calls": 1 + TIMES,
                     "number": (&convention.number, value("nr")),
@@ -302,7 +307,8 @@ impl Emulator {
             counts.iter().map(|&count| (count, Function::new(way, count))).collect();
         let (instruction, syntax) = (&way.convention.instruction, syntax(way, ""));
         let mut program = format!(
-            "{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\", options({syntax}));\n"
+            "{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\", \
+             options({syntax}));\n"
         );
         program.extend(functions.iter().map(|(_, function)| function.program.as_str()));
         let object = shim::compile(target, "obj", &program)

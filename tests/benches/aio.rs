@@ -30,13 +30,13 @@ const BATCHES: [usize; 4] = [1, 8, 32, 128];
 const BLOCK: usize = 4096;
 
 // --- allocations
-// --------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 // --- what is done
-// ---------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------
 
 /// What is asked for, `batch` times at once.
 #[derive(Clone, Copy)]
@@ -347,7 +347,7 @@ fn linux_aio_tokio(_: Work<'_>, _: usize) -> Option<Contender<'_>> {
 }
 
 // --- system calls
-// -----------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------
 
 /// System calls per operation, of a child that makes its contender itself.
 fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
@@ -387,7 +387,7 @@ fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
 }
 
 // --- the table
-// --------------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------
 
 type Make = fn(Work<'_>, usize) -> Option<Contender<'_>>;
 
@@ -459,7 +459,8 @@ fn main() {
     let names = line("", "batch", CONTENDERS.map(|(name, _)| Some(name.to_owned())));
 
     println!(
-        "ns per operation, median of {ROUNDS} rounds; in brackets the Queue's time divided by it\n{names}"
+        "ns per operation, median of {ROUNDS} rounds; in brackets the Queue's time divided by it\n\
+         {names}"
     );
     for (name, work) in works {
         BATCHES.iter().for_each(|&batch| println!("{}", compare(name, work, batch)));

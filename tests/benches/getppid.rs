@@ -62,7 +62,8 @@ fn main() {
     }
     let own = times[0].clone();
     println!(
-        "ns per getppid, median of {ROUNDS} rounds of {CALLS} calls; then the median of each round's ratio to aio_sys"
+        "ns per getppid, median of {ROUNDS} rounds of {CALLS} calls; then the median of each \
+         round's ratio to aio_sys"
     );
     for ((name, _), times) in contenders.iter().zip(times) {
         let ratios = times.iter().zip(&own).map(|(time, own)| time / own).collect();

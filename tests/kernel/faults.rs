@@ -125,7 +125,7 @@ fn without_io_destroy_the_end_is_an_error() {
 }
 
 // --- requests
-// ---------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------
 
 /// Every error of io_submit that a request can have by what the safe types let through, first, in
 /// the middle and last: it ends with its number, and the others with their bytes.
@@ -186,7 +186,7 @@ fn each_refusal_wherever_it_stands() {
 }
 
 // --- the ring
-// ---------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------
 
 /// The completion ring of a context that was made by `make`, and how long it is.
 fn ring_of<T>(make: impl FnOnce() -> T) -> (T, usize, usize) {

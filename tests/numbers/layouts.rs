@@ -23,21 +23,23 @@ fn the_c_compiler_sees_the_same_structures_and_constants() {
     claim("sizeof(struct io_event)".into(), size_of::<io_event>() as isize);
     macro_rules! offsets {
         ($($type:ident: $($field:ident)*;)*) => {$($({
-            let expression = format!("__builtin_offsetof(struct {}, {})", stringify!($type), stringify!($field));
+            let (of, field) = (stringify!($type), stringify!($field));
+            let expression = format!("__builtin_offsetof(struct {of}, {field})");
             claim(expression, offset_of!($type, $field) as isize);
         })*)*};
     }
     offsets! {
-        iocb: aio_data aio_key aio_rw_flags aio_lio_opcode aio_reqprio aio_fildes aio_buf aio_nbytes aio_offset
-            aio_reserved2 aio_flags aio_resfd;
+        iocb: aio_data aio_key aio_rw_flags aio_lio_opcode aio_reqprio aio_fildes aio_buf
+            aio_nbytes aio_offset aio_reserved2 aio_flags aio_resfd;
         io_event: data obj res res2;
     }
     macro_rules! constants {
         ($($name:ident)*) => {$( claim(stringify!($name).into(), types::$name as isize); )*};
     }
     constants! {
-        IOCB_CMD_PREAD IOCB_CMD_PWRITE IOCB_CMD_FSYNC IOCB_CMD_FDSYNC IOCB_CMD_POLL IOCB_CMD_NOOP IOCB_CMD_PREADV
-        IOCB_CMD_PWRITEV IOCB_FLAG_RESFD IOCB_FLAG_IOPRIO RWF_HIPRI RWF_DSYNC RWF_SYNC RWF_NOWAIT RWF_APPEND
+        IOCB_CMD_PREAD IOCB_CMD_PWRITE IOCB_CMD_FSYNC IOCB_CMD_FDSYNC IOCB_CMD_POLL IOCB_CMD_NOOP
+        IOCB_CMD_PREADV IOCB_CMD_PWRITEV IOCB_FLAG_RESFD IOCB_FLAG_IOPRIO RWF_HIPRI RWF_DSYNC
+        RWF_SYNC RWF_NOWAIT RWF_APPEND
     }
     claim("__NR_io_submit".into(), nr::SYS_io_submit as isize);
     let mut errnos = 0;

@@ -193,7 +193,8 @@ impl Oracle {
         let (abis, calls, errors) = (abis.len(), calls.len(), errors.len());
         let link = format!("[`{name}`](tests/oracles/{name}.txt) {version}");
         format!(
-            "| {link} | {abis} | {calls} | {wrong} | {no_call} | {lacking} | {errors} | {wrong_errors} |\n"
+            "| {link} | {abis} | {calls} | {wrong} | {no_call} | {lacking} | {errors} | \
+             {wrong_errors} |\n"
         )
     }
 }

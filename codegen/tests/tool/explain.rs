@@ -57,7 +57,8 @@ fn a_call_from_the_instruction_to_its_function() {
             "x64_sys_call ",
             "__x64_sys_io_submit ",
             " fs/aio.c:",
-            "\n  long sys_io_submit(aio_context_t ctx_id, long nr, struct iocb __user *__user *iocbpp)\n    fs/aio.c:",
+            "\n  long sys_io_submit(aio_context_t ctx_id, long nr, struct iocb __user *__user \
+             *iocbpp)\n    fs/aio.c:",
             ", ENOSYS unless CONFIG_AIO\n",
         ],
     );
@@ -111,9 +112,11 @@ fn an_abi_with_a_base() {
 
 #[test]
 fn absence_has_a_reason() {
-    let sentence = "riscv32 has no io_getevents: the ABI began after 32-bit time was given up; use `io_pgetevents_time64`\n";
+    let sentence = "riscv32 has no io_getevents: the ABI began after 32-bit time was given up; use \
+                    `io_pgetevents_time64`\n";
     assert_eq!(explain(&["io_getevents", "--abi", "riscv32"]), sentence);
-    let sentence = "arm has no mmap: its table has the call only in rows tagged oabi, which the ABI does not take\n";
+    let sentence = "arm has no mmap: its table has the call only in rows tagged oabi, which the \
+                    ABI does not take\n";
     assert_eq!(explain(&["mmap", "--abi", "arm"]), sentence);
     let sentence =
         "csky has no sync_file_range: arch/csky/include/uapi/asm/unistd.h takes the name away\n";
@@ -226,10 +229,12 @@ fn an_abi_that_the_kernel_lacks() {
     let explain =
         |args: &[&str]| run(codegen().arg("explain").args(args).arg("--tables").arg(folder.path()));
     let (status, _, stderr) = explain(&["io_setup", "--abi", "loongarch32"]);
-    let sentence = "error: --abi: no loongarch32: Linux 6.12.107, which these tables are from, has none; there are x86_64, ";
+    let sentence = "error: --abi: no loongarch32: Linux 6.12.107, which these tables are from, has \
+                    none; there are x86_64, ";
     assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
     let (status, _, stderr) = explain(&["io_setup", "--abi", "ia64"]);
-    let sentence = "error: --abi: no ia64: these tables are without ia64.toml, which has its numbers; there are x86_64, ";
+    let sentence = "error: --abi: no ia64: these tables are without ia64.toml, which has its \
+                    numbers; there are x86_64, ";
     assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
     let (status, text, _) = explain(&["io_setup"]);
     assert!(
@@ -446,7 +451,8 @@ fn the_folder_that_was_asked_for_is_named() {
         format!("error: {shown}/prototypes.toml: {writes}")
     );
     assert!(there(&["emit", "--abi", "i386"]).starts_with(&format!("error: {shown}/")));
-    let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead = \"a\"\n";
+    let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead \
+                  = \"a\"\n";
     fs::write(folder.path().join("absent.toml"), absent).unwrap();
     let sentence = format!(
         "error: {shown}/absent.toml:1: `none`, which is to lack a, is no ABI of abis.toml\n"

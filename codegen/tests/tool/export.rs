@@ -287,7 +287,8 @@ fn the_plain_names_are_those_of_the_system() {
     );
     assert!(!macros.unwrap().contains("__NR_"));
     // A C library that has the names keeps them.
-    let program = "#include <sys/syscall.h>\n#include \"calls.h\"\ntypedef char check[SYS_read == __NR_read ? 1 : -1];\n";
+    let program = "#include <sys/syscall.h>\n#include \"calls.h\"\ntypedef char check[SYS_read == \
+                   __NR_read ? 1 : -1];\n";
     compile(&cc, &export("c", &["--abi", "x86_64"]), &["-std=c99", "-fsyntax-only"], program)
         .unwrap();
 }

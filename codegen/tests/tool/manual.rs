@@ -47,7 +47,8 @@ fn offered(line: &str) -> Option<Vec<String>> {
     let last = words.len() - 1;
     let script = format!(
         "{}\nCOMP_WORDS=({line}); COMP_CWORD={last}; COMP_LINE='{line}'; COMP_POINT={}\n\
-         $(complete -p aio-codegen | sed 's/.*-F \\([^ ]*\\).*/\\1/') {} '{}' {}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+         $(complete -p aio-codegen | sed 's/.*-F \\([^ ]*\\).*/\\1/') {} '{}' {}\nprintf '%s\\n' \
+         \"${{COMPREPLY[@]}}\"\n",
         completions("bash"),
         line.len(),
         words[0],

@@ -22,7 +22,8 @@ frozen   = ""
 
 /// Its instruction is several: they move what it takes to where `syscall` wants it, and tell a
 /// failure as it does.
-const ABI: &str = r#"
+const ABI: &str = concat!(
+    r#"
 [[abi]]
 name       = "made-up"
 arch       = "x86"
@@ -42,12 +43,16 @@ triples    = ["made_up-*linux*"]
 
 [abi.call]
 asm         = "1.85"
-instruction = "mov %rbx, %rax; mov 24(%rsp), %r8; mov 32(%rsp), %r9; syscall; xor %r12d, %r12d; cmp $-4095, %rax; jb 2f; neg %rax; mov $7, %r12d; 2:"
-after       = ["neg %r12", "sbb %r12, %r12", "xor %r12, %rax", "sub %r12, %rax"]
+"#,
+    "instruction = \"mov %rbx, %rax; mov 24(%rsp), %r8; mov 32(%rsp), %r9; syscall; ",
+    "xor %r12d, %r12d; cmp $-4095, %rax; jb 2f; neg %rax; mov $7, %r12d; 2:\"\n",
+    r#"after       = ["neg %r12", "sbb %r12, %r12", "xor %r12, %rax", "sub %r12, %rax"]
 number      = "rbx"
 arguments   = ["rdi", "rsi", "rdx", "r10"]
-stack       = { reserve = ["lea -160(%rsp), %rsp"], store = ["mov {from}, {offset}(%rsp)"], release = ["lea 160(%rsp), %rsp"], first = 16 }
-result      = "rax"
+"#,
+    "stack       = { reserve = [\"lea -160(%rsp), %rsp\"], ",
+    "store = [\"mov {from}, {offset}(%rsp)\"], release = [\"lea 160(%rsp), %rsp\"], first = 16 }\n",
+    r#"result      = "rax"
 second      = "r14"
 failure     = "flag"
 flag        = "r12"
@@ -73,7 +78,8 @@ table       = { label = "sys_call_table", source = "arch/made-up/entry.S" }
 column      = "entry"
 prefix      = ""
 note        = ""
-"#;
+"#,
+);
 
 const PROGRAM: &str = r#"
 use aio_sys::{Errno, abi, nr, raw};
@@ -92,7 +98,8 @@ fn main() {
     assert_eq!(Errno::decode(copied), Err(Errno::EINVAL), "the sixth argument");
     let page = unsafe {
         let word = |word: usize| abi::Word::from(word);
-        abi::syscall6(nr::SYS_mmap, word(0), word(4096), word(1), word(2), abi::Word::from(fd), word(0))
+        let fd = abi::Word::from(fd);
+        abi::syscall6(nr::SYS_mmap, word(0), word(4096), word(1), word(2), fd, word(0))
     };
     assert_eq!(unsafe { *(page as *const [u8; 10]) }, *b"0123456789");
 }
@@ -176,7 +183,8 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
         (
             "\"flag\"\nflag",
             "\"sometimes\"\nflag",
-            "`failure` is \"sometimes\", and can only be one of [\"negative\", \"flag\", \"condition\"]",
+            "`failure` is \"sometimes\", and can only be one of [\"negative\", \"flag\", \
+             \"condition\"]",
         ),
         (
             "= \"r12\"",
@@ -184,12 +192,14 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
             "`flag` names what tells a failure, and is empty where `failure` is \"negative\"",
         ),
         (
-            "after       = [\"neg %r12\", \"sbb %r12, %r12\", \"xor %r12, %rax\", \"sub %r12, %rax\"]",
+            "after       = [\"neg %r12\", \"sbb %r12, %r12\", \"xor %r12, %rax\", \"sub %r12, \
+             %rax\"]",
             "after       = []",
             "`after` is empty, and nothing makes a failure negative",
         ),
         (
-            "stack       = { reserve = [\"lea -160(%rsp), %rsp\"], store = [\"mov {from}, {offset}(%rsp)\"], release = [\"lea 160(%rsp), %rsp\"], first = 16 }",
+            "stack       = { reserve = [\"lea -160(%rsp), %rsp\"], store = [\"mov {from}, \
+             {offset}(%rsp)\"], release = [\"lea 160(%rsp), %rsp\"], first = 16 }",
             "stack       = {}",
             "`arguments` has 4, and a call may have 6: name the others, or `stack`",
         ),
@@ -207,7 +217,8 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
         (
             "unnameable  = [\"rbx\"]",
             "unnameable  = []",
-            "`load` says how an unnameable register gets its value, and is empty where there is none",
+            "`load` says how an unnameable register gets its value, and is empty where there is \
+             none",
         ),
         ("mov {from}, %{register}", "mov {from}, %rbx", "`load` does not say `{register}`"),
         (

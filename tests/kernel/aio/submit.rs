@@ -85,11 +85,13 @@ fn the_kernel_writes_the_key_and_nothing_else() {
 #[test]
 fn the_c_library_has_the_same_structures() {
     macro_rules! same {
-        ($($field:ident)*) => {$( assert_eq!(offset_of!(iocb, $field), offset_of!(libc::iocb, $field)); )*};
+        ($($field:ident)*) => {$(
+            assert_eq!(offset_of!(iocb, $field), offset_of!(libc::iocb, $field));
+        )*};
     }
     assert_eq!(size_of::<iocb>(), size_of::<libc::iocb>());
-    same!(aio_data aio_key aio_rw_flags aio_lio_opcode aio_reqprio aio_fildes aio_buf aio_nbytes aio_offset aio_flags
-        aio_resfd);
+    same!(aio_data aio_key aio_rw_flags aio_lio_opcode aio_reqprio aio_fildes aio_buf aio_nbytes
+        aio_offset aio_flags aio_resfd);
 }
 
 #[test]

@@ -37,7 +37,10 @@ pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Er
 pub(crate) unsafe fn close_greater((low, high): (i32, i32), _unused: u8) -> Result<(), Errno>;
 
 /// A context, made in place.
-#[syscall(io_setup(u32::from(nr), <C as BorrowMut<ContextId>>::borrow_mut(&mut ctx)), safe = r"it writes to `ctx` alone")]
+#[syscall(
+    io_setup(u32::from(nr), <C as BorrowMut<ContextId>>::borrow_mut(&mut ctx)),
+    safe = r"it writes to `ctx` alone",
+)]
 pub fn generic<'a, C: BorrowMut<ContextId> + 'a, const N: usize>(
     #[allow(unused_variables)] nr: u8,
     mut ctx: C,
@@ -60,7 +63,11 @@ impl Fd {
 }
 
 macro_rules! declare {
-    ($($(#[$attr:meta])* $vis:vis fn $name:ident($($param:ident: $ty:ty),*) -> $ret:ty = $call:ident($($arg:expr),*);)*) => {$(
+    ($(
+        $(#[$attr:meta])*
+        $vis:vis fn $name:ident($($param:ident: $ty:ty),*) -> $ret:ty
+            = $call:ident($($arg:expr),*);
+    )*) => {$(
         $(#[$attr])*
         #[syscall($call($($arg),*), safe = "its caller said so")]
         $vis fn $name($($param: $ty),*) -> $ret;
@@ -71,7 +78,8 @@ declare! {
     /// Whose parent?
     fn parent() -> i32 = getppid();
     /// A context.
-    pub fn setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> = io_setup(nr_events + 1, ctx);
+    pub fn setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>
+        = io_setup(nr_events + 1, ctx);
 }
 
 pub(crate) fn main() {

@@ -3,7 +3,8 @@
 use aio_sys::{ContextId, Errno, syscall};
 use std::cell::RefCell;
 
-#[syscall(io_setup(nr_events, &mut *cell.borrow_mut()), safe = "the kernel writes only through the borrow")]
+#[syscall(io_setup(nr_events, &mut *cell.borrow_mut()), safe = "the kernel writes only through the \
+                                                                borrow")]
 fn io_setup(nr_events: u32, cell: &RefCell<ContextId>) -> Result<(), Errno>;
 
 #[syscall(io_setup(parse(nr_events)?, ctx), safe = "the kernel writes only through `ctx`")]

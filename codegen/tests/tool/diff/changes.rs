@@ -1,6 +1,7 @@
 //! `diff`: every kind of change.
 
 use super::*;
+use serde_json::Value;
 
 #[test]
 fn every_kind_of_change_is_a_line_below_its_abi() {
@@ -73,14 +74,20 @@ fn json_has_the_same_to_say() {
     assert_eq!(status, Some(1));
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let table = |source: &str| serde_json::json!({ "linux": "7.2.13", "source": source });
-    let i386 = |number: u32, name: &str, entry: Option<&str>, compat: Option<&str>| serde_json::json!({ "number": number, "name": name, "entry": entry, "compat": compat });
-    let change = |change: &str,
-                  header_name: bool,
-                  old: serde_json::Value,
-                  new: serde_json::Value| serde_json::json!({ "change": change, "header_name": header_name, "old": old, "new": new });
-    let none = serde_json::Value::Null;
-    let flush = |number| i386(number, "cacheflush", None, None);
+    fn i386(number: u32, name: &str, entry: Option<&str>, compat: Option<&str>) -> Value {
+        serde_json::json!({ "number": number, "name": name, "entry": entry, "compat": compat })
+    }
+    let change = |what: &str, header_name: bool, old: Value, new: Value| {
+        serde_json::json!({
+            "change": what, "header_name": header_name, "old": old, "new": new,
+        })
+    };
     let setup = |compat| i386(245, "io_setup", Some("sys_io_setup"), Some(compat));
+    let none = Value::Null;
+    let (exit, read) = (Some("sys_exit"), Some("sys_read"));
+    let arm = table("arch/arm/tools/syscall.tbl");
+    let (old, new) = (setup("compat_sys_io_setup"), setup("compat_sys_io_newsetup"));
+    let flush = |number| i386(number, "cacheflush", None, None);
     assert_eq!(
         json,
         serde_json::json!({
@@ -92,14 +99,20 @@ fn json_has_the_same_to_say() {
                     "abi": "i386", "old": table(I386), "new": table(I386),
                     "left_the_kernel": false, "entries_compared": true,
                     "changes": [
-                        change("renamed", false, i386(1, "exit", Some("sys_exit"), None), i386(1, "leave", Some("sys_exit"), None)),
-                        change("entry", false, i386(3, "read", Some("sys_read"), None), i386(3, "read", Some("sys_newread"), None)),
+                        change(
+                            "renamed", false,
+                            i386(1, "exit", exit, None), i386(1, "leave", exit, None)
+                        ),
+                        change(
+                            "entry", false,
+                            i386(3, "read", read, None), i386(3, "read", Some("sys_newread"), None)
+                        ),
                         change("removed", false, i386(17, "break", None, None), none.clone()),
-                        change("compat", false, setup("compat_sys_io_setup"), setup("compat_sys_io_newsetup")),
+                        change("compat", false, old, new),
                     ],
                 },
                 {
-                    "abi": "arm", "old": table("arch/arm/tools/syscall.tbl"), "new": table("arch/arm/tools/syscall.tbl"),
+                    "abi": "arm", "old": arm, "new": arm,
                     "left_the_kernel": false, "entries_compared": true,
                     "changes": [
                         change("added", true, none, i386(983_041, "breakpoint", None, None)),

@@ -27,24 +27,29 @@ fn what_differs_from_the_same_kernel_is_an_error() {
     let expected = [
         format!("error: i386: 1 is exit in {{ours}}/i386.toml, and leave in {i386}"),
         format!(
-            "error: i386: read (3) ends in sys_read in {{ours}}/i386.toml, and in sys_newread in {i386}"
+            "error: i386: read (3) ends in sys_read in {{ours}}/i386.toml, and in sys_newread in \
+             {i386}"
         ),
         format!("error: i386: break (17) is in {{ours}}/i386.toml, and not in {i386}, {not_older}"),
         format!(
-            "error: i386: io_setup (245) has the compat entry point compat_sys_io_setup in {{ours}}/i386.toml, \
+            "error: i386: io_setup (245) has the compat entry point compat_sys_io_setup in \
+             {{ours}}/i386.toml, \
              and compat_sys_io_newsetup in {i386}"
         ),
         format!(
-            "error: arm: breakpoint (983041) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, {not_older}"
+            "error: arm: breakpoint (983041) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, \
+             {not_older}"
         ),
         format!(
             "error: arm: cacheflush is 983042 in {{ours}}/arm.toml, and 983043 in {{tree}}/{ARM}"
         ),
         format!(
-            "error: arm-oabi: breakpoint (10420225) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, {not_older}"
+            "error: arm-oabi: breakpoint (10420225) is in {{tree}}/{ARM}, and not in \
+             {{ours}}/arm.toml, {not_older}"
         ),
         format!(
-            "error: arm-oabi: cacheflush is 10420226 in {{ours}}/arm.toml, and 10420227 in {{tree}}/{ARM}"
+            "error: arm-oabi: cacheflush is 10420226 in {{ours}}/arm.toml, and 10420227 in \
+             {{tree}}/{ARM}"
         ),
         format!("error: sh: readdir (89) is in {sh}, and not in {{ours}}/sh.toml, {not_older}"),
         format!("error: sh: mmap is 90 in {{ours}}/sh.toml, and 91 in {sh}"),
@@ -78,7 +83,8 @@ fn a_name_that_only_the_tree_has_is_an_error_unless_the_tree_is_newer() {
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 2) } else { (Some(0), 0) }, "{version}");
         let note = format!(
-            "note: sh: Linux {version} has also getgroups (80), setgroups (81): {{tree}}/{SH}; our table is from Linux 7.2.13"
+            "note: sh: Linux {version} has also getgroups (80), setgroups (81): {{tree}}/{SH}; our \
+             table is from Linux 7.2.13"
         );
         assert_eq!(notes, if error { vec![] } else { vec![note] });
     }
@@ -96,7 +102,8 @@ fn a_name_that_only_the_tables_have_is_an_error_unless_the_tree_is_older() {
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 1) } else { (Some(0), 0) }, "{version}");
         let note = format!(
-            "note: sh: Linux {version} has not yet mmap (90): {{tree}}/{SH}; our table is from Linux 7.2.13"
+            "note: sh: Linux {version} has not yet mmap (90): {{tree}}/{SH}; our table is from \
+             Linux 7.2.13"
         );
         assert_eq!(notes, if error { vec![] } else { vec![note] });
     }
@@ -129,7 +136,8 @@ fn names_that_user_space_does_not_get_may_change() {
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 1) } else { (Some(0), 0) }, "{version}");
         let note = format!(
-            "note: arm64-compat: Linux {version} has otherwise restart_syscall (0) → start_again: {{tree}}/{table}; our \
+            "note: arm64-compat: Linux {version} has otherwise restart_syscall (0) → start_again: \
+             {{tree}}/{table}; our \
              table is from Linux 7.2.13"
         );
         assert_eq!(notes, if error { vec![] } else { vec![note] });
@@ -185,7 +193,9 @@ fn abis_that_one_side_lacks() {
     assert_eq!(status, Some(1));
     assert!(
         said.contains(
-            &"error: xtensa: is in {tree}/arch/xtensa/kernel/syscalls/syscall.tbl, and not in {ours}".to_owned()
+            &"error: xtensa: is in {tree}/arch/xtensa/kernel/syscalls/syscall.tbl, and not in \
+              {ours}"
+                .to_owned()
         ),
         "{said:?}"
     );

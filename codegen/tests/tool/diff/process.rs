@@ -55,7 +55,8 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     fs::write(&unistd, edited.replace("#define __NR_io_setup 245\n", "")).unwrap();
     let (status, text, _) = compared("diff", &[]);
     assert_eq!(status, Some(1));
-    let lines = "sh, Linux 7.2.13\n  renumbered  90 → 91  mmap\n  removed         245  io_setup  sys_io_setup\n";
+    let lines = "sh, Linux 7.2.13\n  renumbered  90 → 91  mmap\n  removed         245  io_setup  \
+                 sys_io_setup\n";
     assert!(text.contains(lines), "{text}");
     let (status, text, _) = compared("check", &[]);
     assert_eq!(status, Some(1));

@@ -9,15 +9,18 @@ const X86: &[(&str, &str)] = &[
     (
         "asm/unistd.h",
         "#define __X32_SYSCALL_BIT\t0x40000000\n# ifdef __i386__\n#  include <asm/unistd_32.h>\n\
-         # elif defined(__ILP32__)\n#  include <asm/unistd_x32.h>\n# else\n#  include <asm/unistd_64.h>\n# endif\n",
+         # elif defined(__ILP32__)\n#  include <asm/unistd_x32.h>\n# else\n#  include \
+         <asm/unistd_64.h>\n# endif\n",
     ),
     (
         "asm/unistd_64.h",
-        "#define __NR_read 0\n#define __NR_io_setup 206\n#ifdef __KERNEL__\n#define __NR_syscalls 451\n#endif\n",
+        "#define __NR_read 0\n#define __NR_io_setup 206\n#ifdef __KERNEL__\n#define __NR_syscalls \
+         451\n#endif\n",
     ),
     (
         "asm/unistd_x32.h",
-        "#define __NR_read (__X32_SYSCALL_BIT + 0)\n#define __NR_io_setup (__X32_SYSCALL_BIT + 543)\n",
+        "#define __NR_read (__X32_SYSCALL_BIT + 0)\n#define __NR_io_setup (__X32_SYSCALL_BIT + \
+         543)\n",
     ),
     ("asm/unistd_32.h", "#define __NR_exit 1\n#define __NR_io_setup 245\n"),
     ("asm/errno.h", "#include <asm-generic/errno.h>\n"),
@@ -32,8 +35,10 @@ const SHARED: &[(&str, &str)] = &[
     (
         "asm-generic/unistd.h",
         "#include <asm/bitsperlong.h>\n#ifndef __SYSCALL\n#define __SYSCALL(x, y)\n#endif\n\
-         #define __NR_io_setup 0\n__SYSCALL(__NR_io_setup, sys_io_setup)\n#define __NR3264_mmap 222\n\
-         #if __BITS_PER_LONG == 64\n#define __NR_mmap __NR3264_mmap\n#else\n#define __NR_mmap2 __NR3264_mmap\n#endif\n",
+         #define __NR_io_setup 0\n__SYSCALL(__NR_io_setup, sys_io_setup)\n#define __NR3264_mmap \
+         222\n\
+         #if __BITS_PER_LONG == 64\n#define __NR_mmap __NR3264_mmap\n#else\n#define __NR_mmap2 \
+         __NR3264_mmap\n#endif\n",
     ),
     ("linux/version.h", "#define LINUX_VERSION_CODE 393659\n"),
     ("linux/aio_abi.h", "enum {\n\tIOCB_CMD_PREAD = 0,\n};\n#define IOCB_FLAG_RESFD (1 << 0)\n"),
@@ -97,7 +102,8 @@ fn the_headers_of_a_triplet() {
     let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
     // Newer headers say the version in three parts, since the last has outgrown its eight bits.
-    let parts = "#define LINUX_VERSION_CODE 1\n#define LINUX_VERSION_MAJOR 6\n#define LINUX_VERSION_PATCHLEVEL 1\n\
+    let parts = "#define LINUX_VERSION_CODE 1\n#define LINUX_VERSION_MAJOR 6\n#define \
+                 LINUX_VERSION_PATCHLEVEL 1\n\
                  #define LINUX_VERSION_SUBLEVEL 300\n";
     write(&include, &[("linux/version.h", parts)]);
     let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
@@ -202,15 +208,19 @@ fn arm_has_hyphens_and_private_calls() {
         (
             "asm/unistd.h",
             "#define __NR_OABI_SYSCALL_BASE 0x900000\n#define __NR_SYSCALL_MASK 0x0fffff\n\
-             #if defined(__thumb__) || defined(__ARM_EABI__)\n#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-eabi.h>\n\
-             #else\n#define __NR_SYSCALL_BASE __NR_OABI_SYSCALL_BASE\n#include <asm/unistd-oabi.h>\n#endif\n\
+             #if defined(__thumb__) || defined(__ARM_EABI__)\n#define __NR_SYSCALL_BASE 0\n\
+             #include <asm/unistd-eabi.h>\n\
+             #else\n#define __NR_SYSCALL_BASE __NR_OABI_SYSCALL_BASE\n#include \
+             <asm/unistd-oabi.h>\n#endif\n\
              #define __NR_sync_file_range2 __NR_arm_sync_file_range\n\
-             #define __ARM_NR_BASE (__NR_SYSCALL_BASE+0x0f0000)\n#define __ARM_NR_cacheflush (__ARM_NR_BASE+2)\n",
+             #define __ARM_NR_BASE (__NR_SYSCALL_BASE+0x0f0000)\n#define __ARM_NR_cacheflush \
+             (__ARM_NR_BASE+2)\n",
         ),
         ("asm/unistd-eabi.h", "#define __NR_arm_sync_file_range (__NR_SYSCALL_BASE + 341)\n"),
         (
             "asm/unistd-oabi.h",
-            "#define __NR_time (__NR_SYSCALL_BASE + 13)\n#define __NR_arm_sync_file_range (__NR_SYSCALL_BASE + 341)\n",
+            "#define __NR_time (__NR_SYSCALL_BASE + 13)\n#define __NR_arm_sync_file_range \
+             (__NR_SYSCALL_BASE + 341)\n",
         ),
         ("asm/errno.h", "#include <asm-generic/errno.h>\n"),
     ];
@@ -240,7 +250,8 @@ fn what_is_no_folder_of_headers() {
     headers_refused(
         &include,
         &[],
-        "{folder}: there is no linux/version.h at or above it to say which kernel these headers are of",
+        "{folder}: there is no linux/version.h at or above it to say which kernel these headers \
+         are of",
     );
     write(&include, SHARED);
     headers_refused(
@@ -271,7 +282,8 @@ fn what_is_no_folder_of_headers() {
     headers_refused(
         &include,
         &[],
-        "{folder}/asm/unistd_x32.h:1: `__NR_read` is 7, less than what x32 adds to its numbers, 1073741824",
+        "{folder}/asm/unistd_x32.h:1: `__NR_read` is 7, less than what x32 adds to its numbers, \
+         1073741824",
     );
     write(&include, X86);
     fs::remove_file(include.join("asm/errno.h")).unwrap();
@@ -336,7 +348,8 @@ fn a_package_that_lacks_the_header_of_an_abi() {
     let arm = [
         (
             "asm/unistd.h",
-            "#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-common.h>\n#include <asm/unistd-eabi.h>\n",
+            "#define __NR_SYSCALL_BASE 0\n#include <asm/unistd-common.h>\n#include \
+             <asm/unistd-eabi.h>\n",
         ),
         ("asm/unistd-common.h", "#define __NR_exit 1\n"),
     ];
@@ -363,7 +376,8 @@ fn a_package_that_lacks_what_its_headers_include() {
         ),
         (
             "linux/aio_abi.h",
-            "#include <asm/byteorder.h>\n#if defined(__LITTLE_ENDIAN)\n#else\n#error edit for your odd byteorder.\n#endif\n",
+            "#include <asm/byteorder.h>\n#if defined(__LITTLE_ENDIAN)\n#else\n#error edit for your \
+             odd byteorder.\n#endif\n",
             1,
             "asm/byteorder.h",
         ),
@@ -382,7 +396,8 @@ fn a_package_that_lacks_what_its_headers_include() {
 
 #[test]
 fn headers_are_not_for_the_repository() {
-    let sentence = "error: --headers: headers know no entry points, which the repository's tables would lose; add --tables DIR\n";
+    let sentence = "error: --headers: headers know no entry points, which the repository's tables \
+                    would lose; add --tables DIR\n";
     let mut command = codegen();
     assert_eq!(
         run(command.args(["import", "--headers", "/usr/include"])),

@@ -8,17 +8,19 @@ fn the_generic_header_is_preprocessed_for_each_abi() {
     let unified = |secret| {
         format!(
             "424 pidfd_send_signal sys_pidfd_send_signal\n435 clone3 sys_clone3\n\
-                   {secret}450 set_mempolicy_home_node sys_set_mempolicy_home_node\n471 rseq_slice_yield sys_rseq_slice_yield\n"
+                   {secret}450 set_mempolicy_home_node sys_set_mempolicy_home_node\n471 \
+                   rseq_slice_yield sys_rseq_slice_yield\n"
         )
     };
     let secret = unified("447 memfd_secret sys_memfd_secret\n");
     assert_eq!(
         listed(&tables, "aarch64"),
-        "0 io_setup sys_io_setup\n4 io_getevents sys_io_getevents\n25 fcntl sys_fcntl\n38 renameat sys_renameat\n\
-         84 sync_file_range sys_sync_file_range\n92 personality sys_arm64_personality\n220 clone sys_clone\n\
+        "0 io_setup sys_io_setup\n4 io_getevents sys_io_getevents\n25 fcntl sys_fcntl\n38 renameat \
+         sys_renameat\n\
+         84 sync_file_range sys_sync_file_range\n92 personality sys_arm64_personality\n220 clone \
+         sys_clone\n\
          222 mmap sys_mmap\n"
-            .to_owned()
-            + &secret
+            .to_owned() + &secret
     );
     // The switch of the architecture, a call of its own, a name for 32 bits.
     assert_eq!(
@@ -62,7 +64,8 @@ fn aarch32_on_arm64_has_a_header_of_its_own() {
         listed(&tables, "arm64-compat"),
         "0 restart_syscall sys_restart_syscall\n243 io_setup compat_sys_io_setup\n\
          424 pidfd_send_signal sys_pidfd_send_signal\n435 clone3 sys_clone3\n\
-         450 set_mempolicy_home_node sys_set_mempolicy_home_node\n471 rseq_slice_yield sys_rseq_slice_yield\n"
+         450 set_mempolicy_home_node sys_set_mempolicy_home_node\n471 rseq_slice_yield \
+         sys_rseq_slice_yield\n"
     );
 }
 
@@ -130,7 +133,8 @@ fn a_generic_header_that_is_damaged_is_refused() {
     let mut tree = Tree::linux_6_1();
     tree.edit(
         generic,
-        "#define __NR_pidfd_send_signal 424\n__SYSCALL(__NR_pidfd_send_signal, sys_pidfd_send_signal)\n",
+        "#define __NR_pidfd_send_signal 424\n__SYSCALL(__NR_pidfd_send_signal, \
+         sys_pidfd_send_signal)\n",
         "",
     );
     let stderr = mistake(&tree, &[]);
@@ -162,7 +166,8 @@ fn plain_defines_are_preprocessed_for_each_abi() {
         ("parisc32", "1 exit -\n215 io_setup -\n"),
         (
             "alpha",
-            "0 osf_syscall -\n22 umount2 -\n209 shmat -\n321 umount -\n398 io_setup -\n209 (osf_shmat) -\n",
+            "0 osf_syscall -\n22 umount2 -\n209 shmat -\n321 umount -\n398 io_setup -\n209 \
+             (osf_shmat) -\n",
         ),
         // The base stands in the numbers.
         ("ia64", "0 ni_syscall -\n214 io_setup -\n"),
@@ -240,13 +245,16 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     tree.edit("arch/x86/entry/syscalls/Makefile", "$(uapi)/unistd_x32.h: abis := common,x32\n", "");
     tree.edit(
         X86_64,
-        "512\tx32\trt_sigaction\t\tcompat_sys_rt_sigaction\n543\tx32\tio_setup\t\tcompat_sys_io_setup\n",
+        "512\tx32\trt_sigaction\t\tcompat_sys_rt_sigaction\n\
+         543\tx32\tio_setup\t\tcompat_sys_io_setup\n",
         "",
     );
     tree.edit(HEADER_X86, "#elif defined(__ILP32__)\n#include <asm/unistd_x32.h>\n", "");
     tree.edit("Makefile", "PATCHLEVEL = 2", "PATCHLEVEL = 3");
-    let sentence = "error: tables/linux/x86_64.toml: Linux 7.3.13 has no x32 any more, and the table is from 7.2.13; if it has left the \
-                    kernel, give it a [[table]] of its own in abis.toml with frozen = \"7.2\", and import that from a tree \
+    let sentence = "error: tables/linux/x86_64.toml: Linux 7.3.13 has no x32 any more, and the \
+                    table is from 7.2.13; if it has left the \
+                    kernel, give it a [[table]] of its own in abis.toml with frozen = \"7.2\", and \
+                    import that from a tree \
                     of this series\n";
     let disk = tree.on_disk();
     assert_eq!(import(disk.path()), (Some(2), String::new(), sentence.to_owned()));
@@ -255,8 +263,10 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     let part = Tree::new().on_disk();
     fs::remove_dir_all(part.path().join("arch/sh")).unwrap();
     let sentence = format!(
-        "error: {}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has tables/linux/sh.toml; is all of the tree there? If \
-         it has left the kernel, give the [[table]] in abis.toml the last series that had it, frozen = \"…\"\n",
+        "error: {}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has \
+         tables/linux/sh.toml; is all of the tree there? If \
+         it has left the kernel, give the [[table]] in abis.toml the last series that had it, \
+         frozen = \"…\"\n",
         part.path().display()
     );
     assert_eq!(import(part.path()), (Some(2), String::new(), sentence));

@@ -24,7 +24,8 @@ fn entry_points_are_defined() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, {complete}; is the tree complete?"
+            "{{tree}}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, \
+             {complete}; is the tree complete?"
         ),
     );
     // One that may be missing was not while the committed tables were made.
@@ -38,7 +39,8 @@ fn entry_points_are_defined() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, in which memfd_secret of x86_64 ends, {complete}; \
+            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, in which memfd_secret of \
+             x86_64 ends, {complete}; \
              is the tree complete?"
         ),
     );
@@ -50,37 +52,67 @@ fn entry_points_are_defined() {
 fn what_the_definitions_hang_on_is_there() {
     let complete = "is the tree complete?";
     for (path, text, sentence) in [
-        ("kernel/sys_ni.c", "", format!("{{tree}}/kernel/sys_ni.c: names no call that a kernel may lack; {complete}")),
-        ("arch/sh/Kconfig", "", format!("{{tree}}/arch/sh/Kconfig: declares no symbol; {complete}")),
-        ("arch/Kconfig", "# none\n", format!("{{tree}}/arch/Kconfig: declares no symbol; {complete}")),
+        (
+            "kernel/sys_ni.c",
+            "",
+            format!(
+                "{{tree}}/kernel/sys_ni.c: names no call that a kernel may \
+                                         lack; {complete}"
+            ),
+        ),
+        (
+            "arch/sh/Kconfig",
+            "",
+            format!(
+                "{{tree}}/arch/sh/Kconfig: declares no symbol; \
+                                         {complete}"
+            ),
+        ),
+        (
+            "arch/Kconfig",
+            "# none\n",
+            format!(
+                "{{tree}}/arch/Kconfig: declares no symbol; \
+                                              {complete}"
+            ),
+        ),
         (
             "arch/x86/Kconfig",
             "config 64BIT\n\tbool \"64-bit kernel\"\n",
             format!(
-                "{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c is for; {complete}"
+                "{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c \
+                 is for; {complete}"
             ),
         ),
         (
             "arch/x86/Kconfig",
             "menu \"m\"\nconfig 64BIT\n\tbool\n",
-            "{tree}/arch/x86/Kconfig: lacks an endmenu: it was cut off; fetch the tree again".to_owned(),
+            "{tree}/arch/x86/Kconfig: lacks an endmenu: it was cut off; fetch the tree \
+             again"
+                .to_owned(),
         ),
         (
             "arch/x86/Kconfig",
             "config 64BIT",
-            "{tree}/arch/x86/Kconfig:1: the file ends within a line: it was cut off; fetch the tree again".to_owned(),
+            "{tree}/arch/x86/Kconfig:1: the file ends within a line: it was cut off; fetch the \
+             tree again"
+                .to_owned(),
         ),
         (
             "init/Kconfig",
             "",
             format!(
-                "{{tree}}/fs/aio.c:8: compat_sys_io_setup needs CONFIG_AIO, which no Kconfig file declares; {complete}"
+                "{{tree}}/fs/aio.c:8: compat_sys_io_setup needs CONFIG_AIO, which no Kconfig file \
+                 declares; {complete}"
             ),
         ),
         (
             "fs/Makefile",
             "",
-            format!("{{tree}}/fs: no makefile here builds aio.c, which defines compat_sys_io_setup; {complete}"),
+            format!(
+                "{{tree}}/fs: no makefile here builds aio.c, which defines \
+                     compat_sys_io_setup; {complete}"
+            ),
         ),
         (
             "lib/Makefile",
@@ -92,9 +124,17 @@ fn what_the_definitions_hang_on_is_there() {
         tree.write("arch/x86/entry/syscall_32.c", "/* both tables */\n");
         damage(&mut tree, path, text);
         refused(&tree, &sentence);
-        if text.is_empty() && path.ends_with("Kconfig") && path != "init/Kconfig" || path.ends_with("sys_ni.c") {
+        if text.is_empty() && path.ends_with("Kconfig") && path != "init/Kconfig"
+            || path.ends_with("sys_ni.c")
+        {
             tree.remove(path);
-            refused(&tree, &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"));
+            refused(
+                &tree,
+                &format!(
+                    "{{tree}}/{path}: cannot be read: No such file or directory \
+                                     (os error 2)"
+                ),
+            );
         }
     }
     // What an architecture adds to the shared table.
@@ -105,7 +145,8 @@ fn what_the_definitions_hang_on_is_there() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/{csky}: does not define __NR_sync_file_range2, which it did in Linux {linux}; is it cut off?"
+            "{{tree}}/{csky}: does not define __NR_sync_file_range2, which it did in Linux \
+             {linux}; is it cut off?"
         ),
     );
     let mut tree = Tree::new();
@@ -118,7 +159,8 @@ fn what_the_definitions_hang_on_is_there() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, in which osf_syscall of alpha ends, nor \
+            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, in which \
+             osf_syscall of alpha ends, nor \
              does any other file; {complete}"
         ),
     );

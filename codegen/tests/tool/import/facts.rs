@@ -84,7 +84,8 @@ fn makefiles_say_which_rows_are_whose() {
     refused(&tree, &format!("{{tree}}/{kbuild}: {gives}"));
     tree.edit(path, "syscall_abis_32 += riscv memfd_secret\n", "");
     let asked = format!(
-        "makes no unistd_32.h of {GENERIC}, which arch/riscv/include/uapi/asm/unistd.h includes for riscv32; is it cut off?"
+        "makes no unistd_32.h of {GENERIC}, which arch/riscv/include/uapi/asm/unistd.h includes \
+         for riscv32; is it cut off?"
     );
     refused(&tree, &format!("{{tree}}/scripts/Makefile.asm-headers: {asked}"));
     tree.write("arch/riscv/include/uapi/asm/unistd.h", "#include <asm/unistd_64.h>\n");
@@ -113,7 +114,8 @@ fn every_row_is_somebody_s() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/{X86_64}:{line}: the tag `x32` belongs to no ABI of this table (64, common){ends}"
+            "{{tree}}/{X86_64}:{line}: the tag `x32` belongs to no ABI of this table (64, \
+             common){ends}"
         ),
     );
     let mut tree = Tree::new();
@@ -161,7 +163,8 @@ fn a_makefile_that_was_cut_off_gives_nobody_all_rows() {
 fn headers_include_what_the_kernel_generates() {
     let mut tree = Tree::new();
     tree.edit(HEADER_X86, "unistd_x32.h", "unistd_32.h");
-    let ends = "does not include <asm/unistd_x32.h> for x32; correct `header` or `predefined` in abis.toml";
+    let ends = "does not include <asm/unistd_x32.h> for x32; correct `header` or `predefined` in \
+                abis.toml";
     refused(&tree, &format!("{{tree}}/{HEADER_X86}: {ends}"));
     tree.remove(HEADER_X86);
     refused(
@@ -228,12 +231,14 @@ fn headers_define_what_they_are_read_for() {
     let mut tree = Tree::new();
     tree.edit(
         "fs/aio.c",
-        "#define AIO_RING_MAGIC 0xa10a10a1\n#define AIO_RING_COMPAT_FEATURES 1\n#define AIO_RING_INCOMPAT_FEATURES 0\n",
+        "#define AIO_RING_MAGIC 0xa10a10a1\n#define AIO_RING_COMPAT_FEATURES 1\n#define \
+         AIO_RING_INCOMPAT_FEATURES 0\n",
         "",
     );
     refused(
         &tree,
-        "{tree}/fs/aio.c: defines no AIO_RING_MAGIC and no AIO_RING_COMPAT_ and no AIO_RING_INCOMPAT_; is the tree \
+        "{tree}/fs/aio.c: defines no AIO_RING_MAGIC and no AIO_RING_COMPAT_ and no \
+         AIO_RING_INCOMPAT_; is the tree \
          complete?",
     );
 }
@@ -245,7 +250,8 @@ fn definitions_are_whole() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/kernel/sys.c:{line}: the parentheses of `SYSCALL_DEFINE2` do not close; repair them"
+            "{{tree}}/kernel/sys.c:{line}: the parentheses of `SYSCALL_DEFINE2` do not close; \
+             repair them"
         ),
     );
 }

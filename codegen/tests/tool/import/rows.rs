@@ -197,7 +197,8 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
     ] {
         let mut tree = Tree::new();
         let text = tree.read(path);
-        let ends = "which the tree's other tables have; if the file was not cut off, give the reason in tables/absent.toml";
+        let ends = "which the tree's other tables have; if the file was not cut off, give the \
+                    reason in tables/absent.toml";
         let row = text.find("rseq_slice_yield").unwrap();
         tree.write(path, &text[..=text[..row].rfind('\n').unwrap()]);
         refused(&tree, &format!("{{tree}}/{path}: {abi} lacks rseq_slice_yield, {ends}"));
@@ -220,7 +221,8 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
 fn a_file_that_was_cut_off_among_the_last_rows() {
     let mut tree = Tree::new();
     tree.edit(X86_64, "543\tx32\tio_setup\t\tcompat_sys_io_setup\n", "");
-    let ends = "which the tree's other tables have; if the file was not cut off, give the reason in tables/absent.toml";
+    let ends = "which the tree's other tables have; if the file was not cut off, give the reason \
+                in tables/absent.toml";
     refused(&tree, &format!("{{tree}}/{X86_64}: x32 lacks io_setup, {ends}"));
 }
 
@@ -245,7 +247,8 @@ fn binary_garbage_is_named_and_not_printed() {
     refused_row(
         "134\t64",
         "134\t\x1b[2J",
-        "the tag `\\u{1b}[2J` belongs to no ABI of this table (64, common, x32); if the kernel has a new ABI, add it to \
+        "the tag `\\u{1b}[2J` belongs to no ABI of this table (64, common, x32); if the kernel has \
+         a new ABI, add it to \
          abis.toml",
     );
     let mut tree = Tree::new();
