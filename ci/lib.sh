@@ -108,7 +108,7 @@ with_own_libraries() {
   shift 2
   [ -x "$command" ] || {
     mkdir -p "${command%/*}"
-    printf '#!/bin/sh\nexec %s --library-path %s %s%s "$@"\n' \
+    printf '#!/bin/bash\nexec %s --library-path %s %s%s "$@"\n' \
       "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/$program" "${*:+ $*}" >"$command.$$"
     chmod +x "$command.$$"
     mv "$command.$$" "$command"
