@@ -132,7 +132,7 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
                 // An offset of -1 is what the plain call has for a file without offsets, which has
                 // no use for any.
                 let read = flagged(IOCB_CMD_PREADV, source, offset.max(0), flags);
-                // SAFETY: the buffers are not touched before this returns, when the request is done.
+                // SAFETY: nothing touches the buffers until this returns, when the request is done.
                 let outcome = unsafe { context.outcome(read) };
                 assert_eq!(outcome, expected, "{name}, full: {full}, {flags:#x}");
             }
