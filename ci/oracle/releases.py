@@ -9,14 +9,12 @@ MORE = {
     "kernel-only": "the kernel has the call, and the header of user space does not show it",
     "later": "a later release has the row: a stable update, or a tree of the next merge window",
     "unseen": "the record does not see this ABI in this release",
-    "known": "listed in KNOWN",
     "private": "no release has a call of this name on any ABI",
 }
 MISSING = {
     "cleaned": "not in the tree that the record was made of",
     "removed": "a later release does not have the row either, and this is a stable update",
     "not yet": "the tree is a release candidate, and the release before does not have the row",
-    "known": "listed in KNOWN",
 }
 
 UNEXPLAINED = "WITHOUT EXPLANATION"
@@ -31,22 +29,12 @@ GONE = (
     "tilegx unicore32 v850"
 ).split()
 
-# Rows that only one of the two has: patterns of ABI and name, which of the two, why.
-KNOWN = []
-
 # Releases in which the record does not see an ABI that the kernel has: ABI, first release in which
 # it does, reason.
 UNSEEN = [
     ("arm64-compat", "3.17", "the kernel-only header has no names before"),
     ("powerpc-spu", "5.0", "its list was not part of the record"),
 ]
-
-
-def known(side, abi, name):
-    return any(
-        has == side and re.fullmatch(abis, abi) and re.fullmatch(names, name)
-        for abis, names, has, _ in KNOWN
-    )
 
 
 class Record:
@@ -126,8 +114,6 @@ class Tree:
             abi == unseen and bit < record.at[first] for unseen, first, _ in UNSEEN
         ):
             return "unseen"
-        if known("tables", abi, name):
-            return "known"
         return None if name in record.names else "private"
 
     def explain_missing(self, record, row):
@@ -141,8 +127,6 @@ class Tree:
             return "removed"
         if self.candidate and not bits & (bit >> 1):
             return "not yet"
-        if known("record", abi, name):
-            return "known"
         return None
 
 
