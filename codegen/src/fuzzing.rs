@@ -1,15 +1,10 @@
 //! Doors for the fuzzer (`codegen/fuzz`): each takes any bytes and comes back, with the tables or
 //! with a sentence.
 
-use crate::import::fuzzing;
+use crate::import::fuzzing::{self, TABLES};
 use crate::{Error, Tables, emit, lower};
-use std::sync::LazyLock;
 
 pub use fuzzing::{header, known, prototypes, table, tree};
-
-/// The repository's own tables.
-pub(crate) static TABLES: LazyLock<Tables> =
-    LazyLock::new(|| Tables::embedded().expect("the committed tables are good"));
 
 /// Each kind of table in turn is the given text; what can be read is emitted, too.
 pub fn toml(bytes: &[u8]) {

@@ -10,8 +10,8 @@ pub(super) fn fail(error: Error) {
     say(format_args!("error: {error}"));
 }
 
-/// Says a sentence, which may quote a file or what was typed. Nobody can be told that standard
-/// error is closed.
+/// Prints a message, which may quote a file or what was typed. A closed standard error is ignored:
+/// there is no other place to report it.
 pub(super) fn say(sentence: impl Display) {
     let _ = writeln!(std::io::stderr(), "{}", plain(&sentence.to_string()));
 }

@@ -119,7 +119,7 @@ fn list(names: &[&str]) -> String {
 /// own; what a compiler refuses as a variable travels in memory, or in a register of its choice.
 fn inline(out: &mut String, stub: &Stub<'_>, count: usize, also: &str) {
     let plan = stub.plan(count, Language::C);
-    let result = quoted(&stub.convention.result);
+    let result = quoted(plan.result);
     let _ = writeln!(out, "\nstatic inline {}\n{{", signature(count));
     if !plan.block.is_empty() {
         let words: Vec<_> = plan.block.iter().map(|word| word.name()).collect();
@@ -155,7 +155,7 @@ fn inline(out: &mut String, stub: &Stub<'_>, count: usize, also: &str) {
         format!("[{word}] \"r\"({word})")
     }));
     let mut clobbers = plan.clobbers;
-    clobbers.extend((!stub.convention.flags_kept).then_some("cc"));
+    clobbers.extend((!plan.flags_kept).then_some("cc"));
     clobbers.extend(plan.loaded);
     clobbers.push("memory");
 

@@ -1,5 +1,6 @@
 //! The printers: text from what [`lower`](crate::lower) made of the tables. They are pure
-//! functions, cannot fail, and know no convention.
+//! functions and cannot fail. What code does is in the plan of a stub; of a calling convention they
+//! only quote the facts in comments.
 
 #[cfg(feature = "all-abis")]
 mod abis;

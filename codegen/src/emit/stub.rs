@@ -100,12 +100,13 @@ fn stubs(out: &mut String, stub: &Stub<'_>) {
 
 /// One `syscallN`.
 fn function(out: &mut String, stub: &Stub<'_>, count: usize) {
+    let plan = stub.plan(count, Language::Rust);
     let word = if stub.narrow { "u32" } else { "Word" };
     let (mut parameters, mut safety) = (
         "nr: c_long".to_owned(),
         "Whatever the kernel does for this number with these arguments must be sound here.",
     );
-    if !stub.convention.address.is_empty() {
+    if plan.entry {
         parameters = format!("entry: *const core::ffi::c_void, {parameters}");
         safety = "`entry` must be the entry point, and whatever the kernel does for this number \
                   with these\n    /// arguments must be sound here.";
@@ -129,7 +130,7 @@ fn function(out: &mut String, stub: &Stub<'_>, count: usize) {
          {attributes}    pub unsafe fn syscall{count}({parameters}) -> isize {{\n        \
          let result: {of};"
     );
-    assembly(out, stub, &stub.plan(count, Language::Rust));
+    assembly(out, stub, &plan);
     let _ = writeln!(out, "        {result}\n    }}");
 }
 
@@ -180,7 +181,7 @@ fn assembly(out: &mut String, stub: &Stub<'_>, plan: &StubPlan<'_>) {
     for &word in &plan.named {
         add(&format!("{} = in(reg) {}", word.name(), in_register(stub, word)));
     }
-    let result = quoted(&stub.convention.result);
+    let result = quoted(plan.result);
     if plan.output == Output::Block {
         add(&format!("inlateout({result}) block.as_ptr() => result"));
     }
@@ -199,11 +200,9 @@ fn assembly(out: &mut String, stub: &Stub<'_>, plan: &StubPlan<'_>) {
         add(&format!("lateout({}) _", quoted(register)));
     }
     let mut options = Vec::new();
-    for (holds, option) in [
-        (plan.nostack, "nostack"),
-        (stub.convention.flags_kept, "preserves_flags"),
-        (stub.att, "att_syntax"),
-    ] {
+    for (holds, option) in
+        [(plan.nostack, "nostack"), (plan.flags_kept, "preserves_flags"), (stub.att, "att_syntax")]
+    {
         if holds {
             options.push(option);
         }

@@ -3,10 +3,13 @@
 
 use super::c::Unit;
 use super::{prototypes as definitions, render, tbl, unistd};
-use crate::fuzzing::TABLES;
 use crate::source::Source;
 use crate::tables::{KernelTable, Tables};
 use std::sync::{Arc, LazyLock};
+
+/// The repository's own tables.
+pub(crate) static TABLES: LazyLock<Tables> =
+    LazyLock::new(|| Tables::embedded().expect("the committed tables are good"));
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -42,6 +42,8 @@ pub(crate) struct StubPlan<'t> {
     pub(crate) named: Vec<Word>,
     /// Words in registers of their own.
     pub(crate) inputs: Vec<Input<'t>>,
+    /// The register of the result.
+    pub(crate) result: &'t str,
     /// Where the result is.
     pub(crate) output: Output,
     /// Registers that the call changes and nothing goes into.
@@ -51,6 +53,10 @@ pub(crate) struct StubPlan<'t> {
     pub(crate) loaded: Vec<&'t str>,
     /// The lines leave the stack alone.
     pub(crate) nostack: bool,
+    /// The call leaves the flags alone.
+    pub(crate) flags_kept: bool,
+    /// The stub is also given the address of the entry point.
+    pub(crate) entry: bool,
 }
 
 /// A parameter of a stub.
@@ -281,8 +287,11 @@ impl<'t> Stub<'t> {
             lines,
             named,
             inputs,
+            result,
             output,
             clobbers,
+            flags_kept: self.convention.flags_kept,
+            entry: !address.is_empty(),
         }
     }
 }
