@@ -4,6 +4,7 @@
 use crate::report::{coverage, readme::readme};
 use crate::source::{Source, disk};
 use crate::{Error, Tables, emit, import, lower};
+use std::borrow::Cow;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -76,9 +77,9 @@ pub(crate) fn imported_in(directory: &Path) -> PathBuf {
     }
 }
 
-/// The tables of a directory, with `newer` instead of those it has. Tables written by hand that it
-/// does not have are the repository's.
-pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
+/// The tables written by hand that an import into a directory goes by: those that the directory
+/// has, and for the rest the tool's own, which messages then say how to replace.
+fn by_hand(directory: &Path) -> Result<Vec<(String, String, Cow<'static, str>)>, Error> {
     let mut found = Vec::new();
     for &(name, text) in aio_tables::BY_HAND {
         let path = directory.join(name);
@@ -87,6 +88,27 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
             false => (name.to_owned(), format!("{TABLES}/{name}"), text.into()),
         });
     }
+    Ok(found)
+}
+
+/// Where a checkout has the tables that are written by hand.
+pub(crate) fn by_hand_in(root: &Path) -> PathBuf {
+    root.join(TABLES)
+}
+
+/// What is known before an import: the tables by hand of the directory that it writes into, and the
+/// imported ones that the tool was built with.
+pub(crate) fn facts(directory: &Path) -> Result<Tables, Error> {
+    let imported = aio_tables::IMPORTED.iter().map(|&(name, text)| {
+        (name.to_owned(), format!("{TABLES}/{LINUX}/{name}"), Cow::Borrowed(text))
+    });
+    Tables::new(by_hand(directory)?.into_iter().chain(imported).collect())
+}
+
+/// The tables of a directory, with `newer` instead of those it has. Tables written by hand that it
+/// does not have are the repository's.
+pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
+    let mut found = by_hand(directory)?;
     let imported = imported_in(directory);
     let mut names: Vec<String> =
         aio_tables::IMPORTED.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -20,10 +20,10 @@ impl Version {
         &self.0
     }
 
-    /// The first two numbers: 7 and 2 of `7.2.13`.
-    pub fn series(&self) -> (u32, u32) {
-        let [major, minor, _] = self.key().0;
-        (major, minor)
+    /// The series: 7 and 2 of `7.2.13`. That of Linux 2.6 has three numbers.
+    pub fn series(&self) -> [u32; 3] {
+        let [major, minor, third] = self.key().0;
+        [major, minor, if major < 3 { third } else { 0 }]
     }
 
     /// The three numbers, and that of the release candidate; a release comes after all of those.
@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_series_is_the_first_two_numbers() {
-        assert_eq!(Version::new("6.12.107").series(), (6, 12));
-        assert_eq!(Version::new("7.3-rc4").series(), (7, 3));
+        assert_eq!(Version::new("6.12.107").series(), [6, 12, 0]);
+        assert_eq!(Version::new("7.3-rc4").series(), [7, 3, 0]);
+        assert_eq!(Version::new("2.6.39.3").series(), [2, 6, 39]);
     }
 }

@@ -7268,10 +7268,7 @@ pub(super) static ABSENT: &[(&str, &[Abi], Absent)] = &[
     ("clone3", &[Abi::PowerpcSpu], Absent { why: "SPU code starts no threads by itself", instead: "a call from the PowerPC side" }),
     ("set_mempolicy_home_node", &[Abi::PowerpcSpu], Absent { why: "SPU code has no memory policy of its own", instead: "a call from the PowerPC side" }),
     ("rseq_slice_yield", &[Abi::PowerpcSpu], Absent { why: "SPU code has no restartable sequences", instead: "`sched_yield`" }),
-    ("memfd_secret", &[], Absent { why: "the architecture could not yet take single pages out of the kernel's own mapping", instead: "`memfd_create`" }),
-    ("memfd_secret", &[], Absent { why: "the architecture could not yet take single pages out of the kernel's own mapping", instead: "`memfd_create`" }),
-    ("clone3", &[], Absent { why: "the architecture had not wired it up yet", instead: "`clone`" }),
-    ("clone3", &[], Absent { why: "the architecture had not wired it up yet", instead: "`clone`" }),
+    ("map_shadow_stack", &[Abi::Ia64], Absent { why: "only x86_64 had shadow stacks", instead: "`mmap`" }),
 ];
 
 // A perfect hash over the names of all calls: a name's bucket has a seed, and with it the name gets

@@ -1,7 +1,8 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
-use super::print::print;
+use super::print::{print, say};
 use super::{Outcome, abi};
+use crate::import::Findings;
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
 use crate::source::Source;
@@ -106,6 +107,7 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
 }
 
 fn told(said: Said) -> Result<Outcome, Error> {
+    said.warnings.iter().for_each(say);
     print(&said.text)?;
     Ok(Outcome::differs(said.differs))
 }
@@ -128,6 +130,8 @@ pub struct Said {
     pub text: String,
     /// Whether the exit status is 1.
     pub differs: bool,
+    /// For standard error: what is doubtful in a tree or in headers.
+    pub warnings: Vec<String>,
 }
 
 /// What `diff` prints of two sides: of the ABIs called `only`, or of all of them.
@@ -135,11 +139,12 @@ pub struct Said {
 /// # Errors
 /// A side cannot be read, or has none of these ABIs.
 pub fn compared(old: Given, new: Given, only: &[String], json: bool) -> Result<Said, Error> {
-    let (old, new) = (side(old)?, side(new)?);
+    let mut warnings = Vec::new();
+    let (old, new) = (side(old, &mut warnings)?, side(new, &mut warnings)?);
     let found = compare(&old, &new, only)?;
     let text = if json { diff::json } else { diff::text };
     let differs = found.iter().any(AbiDiff::differs);
-    Ok(Said { text: text(&old, &new, &found), differs })
+    Ok(Said { text: text(&old, &new, &found), differs, warnings })
 }
 
 /// What `check` prints of the tables and what they are checked against.
@@ -147,14 +152,16 @@ pub fn compared(old: Given, new: Given, only: &[String], json: bool) -> Result<S
 /// # Errors
 /// Same as [`compared`].
 pub fn checked(ours: Given, theirs: Given, only: &[String]) -> Result<Said, Error> {
-    let (ours, theirs) = (side(ours)?, side(theirs)?);
+    let mut warnings = Vec::new();
+    let (ours, theirs) = (side(ours, &mut warnings)?, side(theirs, &mut warnings)?);
     let found = compare(&ours, &theirs, only)?;
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
     }
     let findings = judgement::judge(&ours, &theirs, &found);
     let text = judgement::text(&theirs, &found, &findings);
-    Ok(Said { text, differs: findings.iter().any(|finding| finding.error) })
+    let differs = findings.iter().any(|finding| finding.error);
+    Ok(Said { text, differs, warnings })
 }
 
 fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiDiff<'t>>, Error> {
@@ -183,19 +190,22 @@ fn given(kind: Kind, directory: &Path, arch: Option<&str>) -> Result<Given, Erro
     })
 }
 
-fn side(given: Given) -> Result<Side, Error> {
-    let facts = Tables::embedded()?;
+/// Reads a side. A gap in it is for the comparison to show.
+fn side(given: Given, warnings: &mut Vec<String>) -> Result<Side, Error> {
+    let (facts, findings) = (Tables::embedded()?, Findings::lenient());
     let (kind, source, files) = match given {
         Given::Tables(shown, tables) => return Side::new(Kind::Tables, shown, *tables),
         Given::Linux(source) => {
-            let files = import::numbers(&source, &facts)?;
+            let files = import::numbers(&source, &facts, &findings)?;
             (Kind::Linux, source, files)
         }
         Given::Headers(source, arch) => {
-            let files = import::headers(&source, arch.as_deref(), &facts)?;
+            let files = import::headers(&source, arch.as_deref(), &facts, &findings)?;
             (Kind::Headers, source, files)
         }
     };
+    warnings.extend(findings.lines());
+    warnings.extend(findings.summary());
     let shown = source.shown().to_owned();
     let tables = in_memory(&shown, &files)?;
     Side::new(kind, shown, tables)

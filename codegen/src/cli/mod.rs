@@ -8,6 +8,7 @@ mod print;
 
 pub use compare::{Given, Said, checked, compared};
 
+use crate::import::Findings;
 use crate::report::explain;
 use crate::source::Source;
 use crate::tables::Abi;
@@ -30,7 +31,7 @@ struct Cli {
 const EXIT_STATUS: &str = "\
 Exit status:
   0  fine
-  1  something differs (diff, check, emit --check)
+  1  something differs (diff, check, emit --check), or is doubtful (import --strict)
   2  the verb could not do its work; nothing was changed
 
 `--help` after a verb shows examples.";
@@ -44,8 +45,7 @@ Examples:
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Read a kernel source tree and write the tables. All or nothing: a mistake in the tree
-    /// changes no file.
+    /// Read a kernel source tree and write the tables. All or nothing: an error changes no file.
     #[command(after_help = "\
 Examples:
   cargo codegen import --linux ~/src/linux                    \
@@ -71,9 +71,14 @@ into another folder; the repository stays as it is
         /// The kernel's name of the headers' architecture, where the path does not tell.
         #[arg(long, value_name = "ARCH", requires = "headers")]
         arch: Option<String>,
-        /// Write into this folder instead of the repository's own tables.
+        /// Write into this folder instead of the repository's own tables. What is doubtful in the
+        /// tree, such as a private call or a gap, is then a warning. abis.toml, absent.toml and
+        /// functions.toml are taken from this folder, if it has them.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
+        /// Exit with status 1 if there are warnings.
+        #[arg(long, requires = "tables")]
+        strict: bool,
         /// Import only this table (x86_64, asm-generic, …, prototypes, errno, uapi); may be
         /// repeated.
         #[arg(long, value_name = "TABLE")]
@@ -228,8 +233,7 @@ pub fn run() -> ExitCode {
 
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
-        Verb::Import { linux, headers, arch, tables, only } => {
-            let facts = Tables::embedded()?;
+        Verb::Import { linux, headers, arch, tables, strict, only } => {
             let (folder, committed) = match tables {
                 Some(folder) => (folder, false),
                 None if headers.is_some() => {
@@ -243,10 +247,17 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 Some(headers) => Source::headers(&headers)?,
                 None => Source::open(linux.unwrap_or_default()),
             };
-            let imported = match source.is_installed() {
-                true => import::headers(&source, arch.as_deref(), &facts)?,
-                false => import::tree(&source, &facts, &only)?,
+            let facts = match committed {
+                true => store::facts(&store::by_hand_in(&folder))?,
+                false => store::facts(&folder)?,
             };
+            let findings = if committed { Findings::strict() } else { Findings::lenient() };
+            let imported = match source.is_installed() {
+                true => import::headers(&source, arch.as_deref(), &facts, &findings),
+                false => import::tree(&source, &facts, &only, &findings),
+            };
+            findings.lines().into_iter().for_each(say);
+            let imported = imported?;
             // Nothing is written unless what is about to be written can be read.
             let summary = store::summary(&imported)?;
             let (folder, files) = match committed {
@@ -264,6 +275,10 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 say(summary);
             }
             say(format_args!("{written} of {} files changed", files.len()));
+            if let Some(warnings) = findings.summary() {
+                say(warnings);
+                return Ok(Outcome::differs(strict));
+            }
         }
         Verb::Diff(args) => return compare::diff(args),
         Verb::Check(args) => return compare::check(args),

@@ -1,9 +1,10 @@
 //! Entry points that assembly defines: an architecture's `.S` files, and C macros that make stubs.
 
 use super::c::text::{LONGEST, is_word, parentheses};
+use super::findings::Kind;
 use super::tbl::is_symbol;
+use super::tree::Tree;
 use crate::Error;
-use crate::source::Source;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A symbol that assembly defines.
@@ -31,15 +32,17 @@ const STUBS: &[(&str, &str)] = &[("save_static_function", "__")];
 
 /// Where an architecture's assembler defines which of the symbols.
 pub(super) fn stubs(
-    source: &Source,
+    tree: &Tree<'_>,
     arch: &str,
     wanted: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Stub>, Error> {
+    let Tree { source, findings, .. } = tree;
     let mut found = BTreeMap::new();
-    let directories = [format!("arch/{arch}/kernel"), format!("arch/{arch}/entry")];
+    let directories = ["kernel", "entry", "ia32"].map(|folder| format!("arch/{arch}/{folder}"));
     let named = |name: &str| name.ends_with(".S") || name.ends_with(".c");
     for file in source.walk(directories, |_| true, named)? {
-        let text = source.whole(&file)?;
+        let text = findings.whole(source, &file);
+        let Some(text) = findings.accept(Kind::Code, text)? else { continue };
         let symbols = if file.ends_with(".S") { labels(&text, wanted) } else { made(&text) };
         for (line, symbol, body) in
             symbols.into_iter().filter(|(_, symbol, _)| wanted.contains(symbol.as_str()))
@@ -156,8 +159,9 @@ fn label(text: &str) -> Option<&str> {
         return Some(name);
     }
     let (word, rest) = text.split_once('(')?;
-    let opens = ["ENTRY", "START", "LEAF", "NESTED"].iter().any(|part| word.contains(part))
-        && !word.contains("END");
+    let opens =
+        ["ENTRY", "START", "LEAF", "NESTED", "GLOBAL"].iter().any(|part| word.contains(part))
+            && !word.contains("END");
     let name = rest[..rest.rfind(')')?].split(',').next()?.trim();
     (opens && word.chars().all(is_word)).then_some(name).filter(|name| named(name))
 }

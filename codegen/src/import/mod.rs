@@ -4,8 +4,10 @@
 mod assembly;
 mod c;
 mod entries;
+mod findings;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod gaps;
 mod headers;
 mod kernel;
 mod prototypes;
@@ -14,10 +16,13 @@ mod tbl;
 mod tree;
 mod unistd;
 
+pub use findings::{Class, Findings, KINDS, Kind};
+
 use crate::Error;
 use crate::source::{Doubt, Source};
 use crate::tables::{Constants, ErrnoSet, Extra, KernelTable, TableSource, Tables};
 use crate::version::Version;
+use headers::SearchPath;
 use headers::constants::{self, OF_ARCH, OfArch};
 use headers::installed::Installed;
 use std::collections::BTreeSet;
@@ -30,10 +35,15 @@ pub type Files = Vec<(String, String)>;
 /// that the tree is for.
 ///
 /// # Errors
-/// The first mistake that is found in the tree; `only` names a table that does not exist, or one
-/// that the tree does not have.
-pub fn tree(source: &Source, facts: &Tables, only: &[String]) -> Result<Files, Error> {
-    let tree = Tree::new(source, facts)?;
+/// The first finding that stops this import; `only` names a table that does not exist, or one that
+/// the tree does not have.
+pub fn tree(
+    source: &Source,
+    facts: &Tables,
+    only: &[String],
+    findings: &Findings,
+) -> Result<Files, Error> {
+    let tree = Tree::new(source, facts, findings)?;
     let others = ["prototypes", "errno", "uapi"];
     if let Some(unknown) = only.iter().find(|name| {
         !others.contains(&name.as_str()) && !facts.sources.iter().any(|s| s.name == **name)
@@ -47,16 +57,29 @@ pub fn tree(source: &Source, facts: &Tables, only: &[String]) -> Result<Files, E
     }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
     let mut read = tree::tables(&tree, only, wanted)?;
+    if read.is_empty() {
+        let what = format!(
+            "is Linux {}, and has no table of system calls; give the top of a kernel tree",
+            tree.linux
+        );
+        return Err(Error::in_file(source.shown(), what));
+    }
 
     let mut out = Files::new();
     for (table, found) in read.iter_mut().filter(|(table, _)| wanted(&table.name)) {
         // errno.toml is of a kernel that no longer has the architecture of a last table.
         let left = facts.abis.iter().find(|abi| abi.table == table.name && facts.frozen(&abi.arch));
-        found.errnos.extend(left.map(|abi| errno_set(&tree, &abi.arch, &[])).transpose()?);
+        if let Some(abi) = left {
+            found.errnos.extend(errno_set(&tree, &abi.arch, &[])?);
+        }
         out.push((format!("{}.toml", table.name), render::table(found)));
     }
     if wanted("prototypes") {
-        let (found, bare) = entries::join(&tree, &read)?;
+        // Up to Linux 2.6 few tables name entry points, and not all definitions can be read.
+        let ignored = Findings::lenient();
+        let old = !findings.is_strict() && tree.linux.series() < Version::new("3.0").series();
+        let of_code = if old { tree.with(&ignored) } else { tree.clone() };
+        let (found, bare) = entries::join(&of_code, &read)?;
         let tables: Vec<&str> = read.iter().map(|(table, _)| table.name.as_str()).collect();
         let text = render::prototypes(&tree.linux, &tables, &found, &bare);
         out.push(("prototypes.toml".to_owned(), text));
@@ -75,9 +98,9 @@ pub fn tree(source: &Source, facts: &Tables, only: &[String]) -> Result<Files, E
 /// The tables of numbers alone, all that the tree has.
 ///
 /// # Errors
-/// The first mistake that is found in the tree.
-pub fn numbers(source: &Source, facts: &Tables) -> Result<Files, Error> {
-    let read = tree::tables(&Tree::new(source, facts)?, &[], |_| true)?;
+/// The first finding that stops this import.
+pub fn numbers(source: &Source, facts: &Tables, findings: &Findings) -> Result<Files, Error> {
+    let read = tree::tables(&Tree::new(source, facts, findings)?, &[], |_| true)?;
     Ok(read
         .iter()
         .map(|(table, found)| (format!("{}.toml", table.name), render::table(found)))
@@ -88,31 +111,40 @@ pub fn numbers(source: &Source, facts: &Tables) -> Result<Files, Error> {
 /// numbers and the constants. `arch` is the kernel's name of it; without one, the path says it.
 ///
 /// # Errors
-/// The first mistake that is found in the headers; nothing says of which architecture they are.
-pub fn headers(source: &Source, arch: Option<&str>, facts: &Tables) -> Result<Files, Error> {
+/// The first finding that stops this import; nothing says of which architecture the headers are.
+pub fn headers(
+    source: &Source,
+    arch: Option<&str>,
+    facts: &Tables,
+    findings: &Findings,
+) -> Result<Files, Error> {
     let installed = Installed::new(source, arch, facts)?;
     let Installed { arch, linux, headers, .. } = &installed;
     let mut out = Files::new();
     for table in &facts.sources {
-        if let Some(found) = installed.table(facts, table)? {
+        if let Some(found) = installed.table(facts, table, findings)? {
             out.push((format!("{}.toml", table.name), render::table(&found)));
         }
     }
     if out.is_empty() {
         return Err(source.wrong("", format!("has the headers of no ABI of arch/{arch}")));
     }
-    let Some(path) = headers.find("asm/errno.h") else {
-        return Err(source.incomplete("", Doubt::Missing, "holds no asm/errno.h"));
+    let set = match headers.find("asm/errno.h") {
+        Some(path) => constants::errno_set(headers, arch, &path, "asm/errno.h".to_owned()),
+        None => Err(source.incomplete("", Doubt::Missing, "holds no asm/errno.h")),
     };
-    let set = constants::errno_set(headers, arch, &path, "asm/errno.h".to_owned())?;
-    out.push(("errno.toml".to_owned(), render::errnos(linux, &[set])));
+    let set = findings.accept(Kind::Errno, set)?;
+    out.extend(set.map(|set| ("errno.toml".to_owned(), render::errnos(linux, &[set]))));
     // User space gets no fs/aio.c, and a package may have no more than asm/.
-    let header = |source: &str| headers.find(source.strip_prefix("include/uapi/")?);
-    let mut found = constants::common(linux, headers, header)?;
+    let header = |source: &str, headers: &SearchPath<'_>| {
+        headers.find(source.strip_prefix("include/uapi/")?)
+    };
+    let mut found = constants::common(linux, |_| Some(headers), header, findings)?;
     for group in OF_ARCH {
         let Some(path) = headers.find(group.header) else { continue };
         let source = group.header.to_owned();
-        found.extend(constants::of_arch(linux, headers, arch, group, &path, source)?);
+        let set = constants::of_arch(linux, headers, arch, group, &path, source);
+        found.extend(findings.accept(Kind::Constant, set)?.flatten());
     }
     if !found.is_empty() {
         out.push(("uapi.toml".to_owned(), render::constants(linux, &found)));
@@ -163,7 +195,7 @@ pub fn nothing_lost(old: &Tables, new: &Tables, files: &[(String, String)]) -> R
         let Ok(old) = old.table(&source.name) else { continue };
         let new = new.table(&source.name)?;
         if let Some(lost) = old.takes.iter().find(|taker| new.tags(&taker.abi).is_none()) {
-            let (major, minor) = old.linux.series();
+            let [major, minor, _] = old.linux.series();
             let what = format!(
                 "Linux {} has no {} any more, and the table is from {}; if it has left the \
                  kernel, give it a [[table]] of its own in abis.toml with \
@@ -211,24 +243,38 @@ fn merged(
 /// table.
 fn archs<'s>(tree: &Tree<'s>) -> BTreeSet<&'s str> {
     let archs = tree.facts.abis.iter().map(|abi| abi.arch.as_str());
-    archs.filter(|arch| tree.has_arch(arch) && !tree.facts.frozen(arch)).collect()
+    archs.filter(|arch| tree.headers_of(arch).is_some() && !tree.facts.frozen(arch)).collect()
 }
 
 /// The file that `asm/x.h` is for an architecture. One that `had` a header of its own still has:
 /// without it the tree is damaged.
-fn asm_header(source: &Source, arch: &str, name: &str, had: impl Fn(&str) -> bool) -> String {
-    let own = format!("arch/{arch}/include/uapi/{name}");
-    match had(&own) || source.exists(&own) {
-        true => own,
-        false => format!("include/uapi/{}", name.replace("asm/", "asm-generic/")),
-    }
+fn asm_header(
+    tree: &Tree<'_>,
+    arch: &str,
+    name: &str,
+    had: impl Fn(&str) -> bool,
+) -> Option<String> {
+    /// Those that are younger than the architecture: up to this series it had the generic one.
+    const YOUNG: &[(&str, &str)] = &[("arch/arm64/include/uapi/asm/mman.h", "5.7")];
+    let headers = tree.headers_of(arch)?;
+    let own = headers.own(name);
+    let until = |(path, until): &(&str, &str)| {
+        own == *path && tree.linux.series() <= Version::new(*until).series()
+    };
+    let must_be = had(&own) && !YOUNG.iter().any(until);
+    Some(if must_be { own } else { headers.find(name).unwrap_or(own) })
 }
 
 /// The error numbers of an architecture of the tree.
-fn errno_set(tree: &Tree<'_>, arch: &str, before: &[ErrnoSet]) -> Result<ErrnoSet, Error> {
+fn errno_set(tree: &Tree<'_>, arch: &str, before: &[ErrnoSet]) -> Result<Option<ErrnoSet>, Error> {
     let had = |own: &str| before.iter().any(|set| set.source == own);
-    let header = asm_header(tree.source, arch, "asm/errno.h", had);
-    constants::errno_set(tree.headers(arch), arch, &header, header.clone())
+    let (Some(headers), Some(header)) =
+        (tree.headers_of(arch), asm_header(tree, arch, "asm/errno.h", had))
+    else {
+        return Ok(None);
+    };
+    let set = constants::errno_set(headers, arch, &header, header.clone());
+    tree.findings.accept(Kind::Errno, set)
 }
 
 /// The error numbers of all architectures; those that share a header are one set.
@@ -236,7 +282,7 @@ fn errnos(tree: &Tree<'_>) -> Result<Vec<ErrnoSet>, Error> {
     let before = tree.facts.errno_sets()?;
     let mut sets = Vec::<ErrnoSet>::new();
     for arch in archs(tree) {
-        let found = errno_set(tree, arch, before)?;
+        let Some(found) = errno_set(tree, arch, before)? else { continue };
         match sets.iter_mut().find(|set| set.source == found.source) {
             Some(set) => set.archs.extend(found.archs),
             None => sets.push(found),
@@ -248,8 +294,17 @@ fn errnos(tree: &Tree<'_>) -> Result<Vec<ErrnoSet>, Error> {
 /// The constants of the tree: those that all architectures share, and those that some have values
 /// of their own for.
 fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
-    let here = |header: &str| Some(header.to_owned());
-    let mut found = constants::common(&tree.linux, tree.headers("x86"), here)?;
+    // Before Linux 3.7, headers of user space and of the kernel were not apart.
+    let here = |header: &str, headers: &SearchPath<'_>| {
+        let mixed = || headers.find(header.split_once("include/uapi/")?.1);
+        let there = tree.source.exists(header).then(|| header.to_owned());
+        there.or_else(mixed).or_else(|| Some(header.to_owned()))
+    };
+    let headers = |arch: Option<&str>| match arch {
+        Some(arch) => tree.headers_of(arch),
+        None => tree.any_headers(),
+    };
+    let mut found = constants::common(&tree.linux, headers, here, tree.findings)?;
     let before = tree.facts.constants()?;
     for group in OF_ARCH {
         found.extend(constants_of_arch(tree, group, before)?);
@@ -267,10 +322,13 @@ fn constants_of_arch(
     let had = |own: &str| before.iter().any(|header| header.source == own);
     let mut sets = Vec::<Constants>::new();
     for arch in archs(tree) {
-        let header = asm_header(tree.source, arch, group.header, had);
-        let (headers, source) = (tree.headers(arch), header.clone());
-        let found = constants::of_arch(&tree.linux, headers, arch, group, &header, source)?;
-        let Some(found) = found else { continue };
+        let (Some(headers), Some(header)) =
+            (tree.headers_of(arch), asm_header(tree, arch, group.header, had))
+        else {
+            continue;
+        };
+        let found = constants::of_arch(&tree.linux, headers, arch, group, &header, header.clone());
+        let Some(found) = tree.findings.accept(Kind::Constant, found)?.flatten() else { continue };
         match sets.iter_mut().find(|set| set.source == found.source) {
             Some(set) => set.archs.extend(found.archs),
             None => sets.push(found),

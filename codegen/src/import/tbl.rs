@@ -4,6 +4,7 @@
 //! The kernel's scripts are older than the last column, and Linux 4.17 to 5.6 spelt x86's entry
 //! points otherwise.
 
+use super::findings::{Findings, Kind};
 use crate::Error;
 use crate::source::{Fault, ends};
 use crate::tables::{Abi, Row, Taker};
@@ -28,111 +29,146 @@ pub(crate) fn conflict(line: &str) -> bool {
 /// What to say of such a line.
 pub(crate) const CONFLICT: &str = "a merge conflict marker; resolve the conflict first";
 
+/// Names that a table has besides its rows: ABI, number and name.
+pub(crate) type Names = Vec<(&'static str, u32, &'static str)>;
+
 /// Reads a table. `takers` are all that take rows from it.
-pub(crate) fn parse(file: &str, text: &str, takers: &Takers<'_>) -> Result<Rows, Error> {
+pub(crate) fn parse(
+    file: &str,
+    text: &str,
+    takers: &Takers<'_>,
+    findings: &Findings,
+) -> Result<(Rows, Names), Error> {
     let mut rows = Rows::new();
     for (line, content) in (1..).zip(text.lines()) {
-        let wrong = |what: String| Error::at(file, line, what);
+        let found = |kind, what: String| findings.judge(kind, Error::at(file, line, what));
         if conflict(content) {
-            return Err(wrong(CONFLICT.into()));
+            found(Kind::Conflict, CONFLICT.into())?;
         }
+        let indented = content.starts_with([' ', '\t']);
         let content = content.trim();
         if content.is_empty() || content.starts_with('#') {
             continue;
         }
-        rows.push((line, row(content, takers).map_err(wrong)?));
+        if indented {
+            let row = short(content);
+            let what = format!("`{row}` is behind blanks: the kernel's scripts skip such a row");
+            found(Kind::Skipped, what)?;
+            continue;
+        }
+        rows.extend(row(content, takers, &found)?.map(|row| (line, row)));
         if rows.len() > MOST_ROWS {
-            return Err(wrong(format!(
-                "more than {MOST_ROWS} rows, which no kernel table has; is this one?"
-            )));
+            let what =
+                format!("more than {MOST_ROWS} rows, which no kernel table has; is this one?");
+            found(Kind::Unreadable, what)?;
         }
     }
-    ends(text).map_err(|fault| fault.error(file))?;
+    if let Err(fault) = ends(text) {
+        findings.judge(Kind::LastLine, fault.error(file))?;
+    }
     if rows.is_empty() {
         let last = Some(text.lines().count()).filter(|last| *last > 0);
         let what = "there is no row in this file; fetch the tree again".to_owned();
-        return Err(Fault { line: last, what }.error(file));
+        findings.judge(Kind::Unreadable, Fault { line: last, what }.error(file))?;
     }
+    let names = overridden(&mut rows);
+    let mut sorted = true;
     for (_, taker) in takers {
-        in_order(file, &rows, taker)?;
+        sorted &= in_order(file, &rows, taker, findings)?;
     }
-    Ok(rows)
+    if !sorted {
+        rows.sort_by_key(|(_, row)| row.nr);
+    }
+    Ok((rows, names))
 }
 
-fn row(content: &str, takers: &Takers<'_>) -> Result<Row, String> {
-    let columns: Vec<&str> = content.split_whitespace().collect();
+/// What a row says, if it is one of an ABI. `found` judges what is wrong with it.
+fn row(
+    content: &str,
+    takers: &Takers<'_>,
+    found: &impl Fn(Kind, String) -> Result<(), Error>,
+) -> Result<Option<Row>, Error> {
+    let unreadable = |what: String| found(Kind::Unreadable, what).map(|()| None);
+    let mut columns: Vec<&str> = content.split_whitespace().collect();
+    if let Some(at) = columns.iter().position(|column| column.starts_with('#')) {
+        let what = format!("`{}` behind a row is no column", short(&columns[at..].join(" ")));
+        found(Kind::Column, what)?;
+        columns.truncate(at);
+    }
     let [nr, tag, name, rest @ ..] = columns.as_slice() else {
         let row = short(&columns.join(" "));
-        return Err(format!(
+        return unreadable(format!(
             "`{row}` is no row: a number, a tag and a name are wanted; was the file cut off?"
         ));
     };
-    let nr = number(nr, takers).ok_or_else(|| {
-        format!("`{}` is no system-call number; the row must begin with one", short(nr))
-    })?;
+    let Some(nr) = number(nr, takers) else {
+        return unreadable(format!(
+            "`{}` is no system-call number; the row must begin with one",
+            short(nr)
+        ));
+    };
     // The kernel's script would take this row for the shorter tag.
     let prefix = |known: &&String| tag.starts_with(known.as_str()) && tag != known;
     if let Some(known) = takers.iter().flat_map(|(_, taker)| &taker.tags).find(prefix) {
         let tag = short(tag);
-        return Err(format!(
+        let what = format!(
             "the tag `{tag}` begins like `{known}`, and syscallhdr.sh, which compares prefixes, \
              mixes them up"
-        ));
+        );
+        found(Kind::Tags, what)?;
     }
     if !is_symbol(tag) || !takers.iter().any(|(_, taker)| taker.takes(tag)) {
         let mut known: Vec<&str> =
             takers.iter().flat_map(|(_, taker)| &taker.tags).map(String::as_str).collect();
         known.sort_unstable();
         known.dedup();
-        return Err(format!(
+        let what = format!(
             "the tag `{}` belongs to no ABI of this table ({}); if the kernel has a new ABI, add \
              it to abis.toml",
             short(tag),
             known.join(", ")
-        ));
+        );
+        found(Kind::Skipped, what)?;
+        return Ok(None);
     }
     if !is_symbol(name) {
-        return Err(format!(
+        return unreadable(format!(
             "`{}` is no name of a system call; letters, digits and _ are, {LONGEST_NAME} at most",
             short(name)
         ));
     }
     if rest.len() > 3 {
-        return Err(format!(
-            "{} columns where six are the most; is this a syscall.tbl?",
-            columns.len()
-        ));
+        let what =
+            format!("{} columns where six are the most; is this a syscall.tbl?", columns.len());
+        found(Kind::Column, what)?;
     }
     let symbol = |at: usize| match rest.get(at) {
         None | Some(&"-") => Ok(None),
         Some(symbol) if is_symbol(entry(symbol)) => Ok(Some(entry(symbol).to_owned())),
         Some(other) => {
-            Err(format!("`{}` is no entry point; a C identifier or - is wanted", short(other)))
+            let other = short(other);
+            let what = format!("`{other}` is no entry point; a C identifier or - is wanted");
+            found(Kind::Unreadable, what).map(|()| None)
         }
     };
-    let noreturn = match rest.get(2) {
-        None => false,
-        Some(&"noreturn") => true,
-        Some(other) => {
-            return Err(format!(
-                "`{}` in the sixth column, where only noreturn is known",
-                short(other)
-            ));
-        }
-    };
+    let noreturn = rest.get(2) == Some(&"noreturn");
+    if let Some(other) = rest.get(2).filter(|_| !noreturn) {
+        let what = format!("`{}` in the sixth column, where only noreturn is known", short(other));
+        found(Kind::Column, what)?;
+    }
     let (native, mut compat) = (symbol(0)?, symbol(1)?);
     // Of those years: i386's fifth column said the same as the fourth once more.
     if rest.get(1).is_some_and(|symbol| symbol.starts_with("__ia32_sys_")) {
         compat = compat.filter(|symbol| Some(symbol) != native.as_ref());
     }
-    Ok(Row {
+    Ok(Some(Row {
         nr,
         tag: (*tag).to_owned(),
         name: (*name).to_owned(),
         entry: native,
         compat,
         noreturn,
-    })
+    }))
 }
 
 /// `sys_clone` of `__x64_sys_clone/ptregs`: what the table's entry point is called in C, and in
@@ -175,33 +211,49 @@ pub(crate) fn short(word: &str) -> String {
     if word.chars().nth(40).is_some() { start + "…" } else { start }
 }
 
-/// Within an ABI numbers rise, and neither a number nor a name comes twice.
-fn in_order(file: &str, rows: &Rows, taker: &Taker) -> Result<(), Error> {
+/// Numbers that a mainline kernel gave to two calls: ABI, number, and the name whose entry point
+/// the later row takes away. Linux 4.7.
+const OVERRIDDEN: &[(&str, u32, &str)] = &[("x32", 534, "preadv"), ("x32", 535, "pwritev")];
+
+/// Takes such rows out where the later row is there: what is left of them is a name.
+fn overridden(rows: &mut Rows) -> Names {
+    let here = |(abi, number, name): &(&str, u32, &str)| {
+        let same = rows.iter().filter(|(_, row)| row.nr == *number && row.tag == *abi);
+        let names: Vec<&str> = same.map(|(_, row)| row.name.as_str()).collect();
+        matches!(names[..], [first, second] if first == *name && second != *name)
+    };
+    let found: Names = OVERRIDDEN.iter().copied().filter(here).collect();
+    rows.retain(|(_, row)| !found.contains(&(&row.tag, row.nr, &row.name)));
+    found
+}
+
+/// Whether the numbers of an ABI rise; neither a number nor a name comes twice.
+fn in_order(file: &str, rows: &Rows, taker: &Taker, findings: &Findings) -> Result<bool, Error> {
     let mut numbers = HashMap::new();
     let mut names = HashMap::new();
-    let mut highest = 0;
+    let (mut highest, mut sorted) = (0, true);
     for (line, Row { nr, name, .. }) in rows.iter().filter(|(_, row)| taker.takes(&row.tag)) {
+        let found = |kind, what: String| findings.judge(kind, Error::at(file, *line, what));
         let twice = |what: String, first: usize| {
-            Error::at(
-                file,
-                *line,
-                format!("{what} is used twice in {}; the first is at line {first}", taker.abi),
-            )
+            let what =
+                format!("{what} is used twice in {}; the first is at line {first}", taker.abi);
+            found(Kind::Twice, what)
         };
         if let Some(first) = numbers.insert(nr, *line) {
-            return Err(twice(format!("number {nr}"), first));
+            twice(format!("number {nr}"), first)?;
         }
         if let Some(first) = names.insert(name, *line) {
-            return Err(twice(format!("the name `{name}`"), first));
+            twice(format!("the name `{name}`"), first)?;
         }
         if *nr < highest {
             let what = format!(
                 "number {nr} is out of order in {}: it comes after {highest}; sort the rows",
                 taker.abi
             );
-            return Err(Error::at(file, *line, what));
+            found(Kind::Unsorted, what)?;
+            sorted = false;
         }
-        highest = *nr;
+        highest = highest.max(*nr);
     }
-    Ok(())
+    Ok(sorted)
 }

@@ -1,18 +1,15 @@
 //! A kernel source tree: which tables it has, and where they are.
 
-use super::headers::{SearchPath, names, predefined};
+use super::findings::{Findings, Kind};
+use super::headers::{SearchPath, names};
 use super::kernel::makefile;
 use super::tbl::{self, Takers};
-use super::unistd;
+use super::{c, gaps, unistd};
 use crate::Error;
 use crate::source::{Doubt, Source};
-use crate::tables::{Abi, Extra, KernelTable, NO_CALL, Row, TableSource, Tables, Taker};
+use crate::tables::{Abi, Extra, KernelTable, TableSource, Tables, Taker};
 use crate::version::Version;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Numbers from here on are the same in every table since Linux 5.1 (alpha adds 110), so that a
-/// call without a row is either a known absence or a damaged file.
-const UNIFIED: u32 = 424;
+use std::collections::BTreeMap;
 
 /// Folders that have moved: their name now, and before Linux 4.2.
 const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls/")];
@@ -21,30 +18,82 @@ const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls
 const KERNEL_ONLY: &[(&str, &str)] = &[("arm64-compat", "arch/arm64/include/asm/unistd32.h")];
 
 /// A kernel tree that is being imported.
+#[derive(Clone)]
 pub(super) struct Tree<'s> {
     pub(super) source: &'s Source,
     pub(super) linux: Version,
     /// What is known before: what is written by hand, and the tables of an earlier kernel.
     pub(super) facts: &'s Tables,
-    /// Where each architecture's headers look for each other.
+    pub(super) findings: &'s Findings,
+    /// Where each ABI's headers look for each other.
     headers: BTreeMap<&'s str, SearchPath<'s>>,
 }
 
 impl<'s> Tree<'s> {
-    pub(super) fn new(source: &'s Source, facts: &'s Tables) -> Result<Tree<'s>, Error> {
-        let archs = facts.abis.iter().map(|abi| abi.arch.as_str());
-        let headers = archs.map(|arch| (arch, SearchPath::of_tree(source, arch))).collect();
-        Ok(Tree { source, linux: source.version()?, facts, headers })
+    pub(super) fn new(
+        source: &'s Source,
+        facts: &'s Tables,
+        findings: &'s Findings,
+    ) -> Result<Tree<'s>, Error> {
+        let path = |abi: &'s Abi| (abi.name.as_str(), SearchPath::of_tree(source, abi));
+        let headers = facts.abis.iter().map(path).collect();
+        Ok(Tree { source, linux: source.version()?, facts, findings, headers })
     }
 
-    /// Where the headers of an architecture look for each other.
-    pub(super) fn headers(&self, arch: &str) -> &SearchPath<'s> {
-        &self.headers[arch]
+    /// The same tree, with other findings.
+    pub(super) fn with(&self, findings: &'s Findings) -> Tree<'s> {
+        Tree { findings, ..self.clone() }
     }
 
-    /// Whether the tree has an architecture.
-    pub(super) fn has_arch(&self, arch: &str) -> bool {
-        self.source.is_directory(&format!("arch/{arch}"))
+    /// Where the headers of an ABI look for each other.
+    pub(super) fn headers(&self, abi: &Abi) -> &SearchPath<'s> {
+        &self.headers[abi.name.as_str()]
+    }
+
+    /// The same for the first of an architecture's ABIs, if the tree has that architecture.
+    pub(super) fn headers_of(&self, arch: &str) -> Option<&SearchPath<'s>> {
+        let mut abis = self.facts.abis.iter().filter(|abi| abi.arch == arch);
+        abis.find(|abi| self.has(abi)).map(|abi| self.headers(abi))
+    }
+
+    /// The same for any ABI that the tree has: x86_64, if it is there.
+    pub(super) fn any_headers(&self) -> Option<&SearchPath<'s>> {
+        let mut abis = self.facts.abis.iter();
+        abis.find(|abi| self.has(abi)).map(|abi| self.headers(abi))
+    }
+
+    /// The folder of `arch/` that an ABI has in this tree.
+    pub(super) fn arch(&self, abi: &Abi) -> &'s str {
+        self.headers(abi).arch
+    }
+
+    /// Whether the tree has the architecture of an ABI.
+    pub(super) fn has(&self, abi: &Abi) -> bool {
+        // Some trees keep device trees of others, and headers that these need.
+        let entries = self.source.list(&format!("arch/{}", self.arch(abi))).unwrap_or_default();
+        entries.iter().any(|entry| !["boot", "include"].contains(&entry.name.as_str()))
+            || self.source.is_file(&self.headers(abi).unistd())
+    }
+
+    /// Whether a file is of an architecture that has no ABI here, or of user-mode Linux, some of
+    /// which lives in arch/x86.
+    pub(super) fn is_elsewhere(&self, file: &str) -> bool {
+        let arch = file.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
+        let ours = |arch| self.facts.abis.iter().any(|abi| self.arch(abi) == arch);
+        file.starts_with("arch/x86/um/") || arch.is_some_and(|arch| !ours(arch))
+    }
+
+    /// An error about a table or header, at the first line that has a word.
+    pub(super) fn at(&self, file: &str, word: &str, what: String) -> Error {
+        let text = self.source.text(file).unwrap_or_default();
+        let has = |line: &str| {
+            let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            words.any(|found| found.strip_prefix("__NR_").unwrap_or(found) == word)
+        };
+        match text.lines().position(has) {
+            Some(at) => Error::at(self.source.name(file), at + 1, what),
+            None => self.source.wrong(file, what),
+        }
     }
 }
 
@@ -58,13 +107,16 @@ pub(super) fn tables<'s>(
     only: &[String],
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Read<'s>, Error> {
-    let Tree { source, linux, facts, .. } = tree;
+    let Tree { source, linux, facts, findings, .. } = tree;
     let mut read = Vec::new();
     for table in &facts.sources {
         let asked = only.contains(&table.name);
         let refused = |what: String| Err(Error::in_file(source.shown(), what));
-        if let Some(frozen) =
-            table.frozen.as_ref().filter(|frozen| linux.series() > frozen.series())
+        // In the repository, the last table of what has left the kernel stays as it is.
+        if let Some(frozen) = table
+            .frozen
+            .as_ref()
+            .filter(|frozen| findings.is_strict() && linux.series() > frozen.series())
         {
             if asked {
                 return refused(format!(
@@ -94,7 +146,7 @@ pub(super) fn tables<'s>(
             None => {}
         }
     }
-    no_gaps(tree, &read, wanted)?;
+    gaps::report(tree, &read, wanted)?;
     Ok(read)
 }
 
@@ -115,8 +167,8 @@ fn from_tbl(
     file: &str,
     checked: bool,
 ) -> Result<Option<KernelTable>, Error> {
-    let Tree { source, linux, facts, .. } = tree;
-    let text = source.text(file)?;
+    let Tree { source, linux, facts, findings, .. } = tree;
+    let Some(text) = findings.accept(Kind::Unreadable, source.text(file))? else { return Ok(None) };
     let makefile = place(source, &table.makefile);
     // A table that was frozen shares its file with the table that replaced it, rows of both in one.
     let same_file: Vec<&str> = facts
@@ -126,44 +178,45 @@ fn from_tbl(
         .map(|other| other.name.as_str())
         .collect();
     let mut takers = Takers::new();
-    for abi in facts.abis.iter().filter(|abi| same_file.contains(&abi.table.as_str())) {
-        if let Some(tags) = makefile::tags(source, &makefile, abi)? {
+    let candidates = facts.abis.iter().filter(|abi| same_file.contains(&abi.table.as_str()));
+    let mut headers = Vec::new();
+    for abi in candidates.filter(|abi| tree.has(abi)) {
+        headers.push(abi.header.as_str());
+        if let Some(tags) = makefile::tags(tree, &makefile, abi)? {
             takers.push((abi, Taker { abi: abi.name.clone(), tags }));
         }
     }
     if takers.is_empty() {
-        let headers: Vec<_> = facts
-            .abis
-            .iter()
-            .filter(|abi| abi.table == table.name)
-            .map(|abi| abi.header.as_str())
-            .collect();
-        let what = format!("makes no {} of {file}", headers.join(" and no "));
-        return Err(source.incomplete(&makefile, Doubt::Damaged, what));
+        if !headers.is_empty() {
+            let what = format!("makes no {} of {file}", headers.join(" and no "));
+            let error = source.incomplete(&makefile, Doubt::Damaged, what);
+            findings.judge(Kind::LeftOut, error)?;
+        }
+        return Ok(None);
     }
     // A taker without tags takes every row, which is wrong where another has its own.
     if let Some((abi, _)) =
         takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty())
     {
         let what = format!("gives no tags to {}, which is not alone in {file}", abi.header);
-        return Err(source.incomplete(&makefile, Doubt::CutOff, what));
+        findings.judge(Kind::Tags, source.incomplete(&makefile, Doubt::CutOff, what))?;
     }
-    let rows = tbl::parse(&source.name(file), &text, &takers)?;
+    let (rows, further) = tbl::parse(&source.name(file), &text, &takers, findings)?;
     let left = |abi: &&Abi| {
         let taken = takers.iter().any(|(taker, _)| taker.name == abi.name);
-        abi.table == table.name
-            && abi.uapi
-            && !taken
-            && exists(abi, linux)
-            && tree.has_arch(&abi.arch)
+        abi.table == table.name && abi.uapi && !taken && exists(abi, linux) && tree.has(abi)
     };
     for abi in facts.abis.iter().filter(left).filter(|_| checked) {
-        if names::asks(tree.headers(&abi.arch), abi)? {
+        let headers = tree.headers(abi);
+        if findings.accept(Kind::Names, names::asks(headers, abi))?.unwrap_or_default() {
             let what = format!(
-                "makes no {} of {file}, which arch/{}/include/uapi/asm/unistd.h includes for {}",
-                abi.header, abi.arch, abi.name
+                "makes no {} of {file}, which {} includes for {}",
+                abi.header,
+                headers.unistd(),
+                abi.name
             );
-            return Err(source.incomplete(&makefile, Doubt::CutOff, what));
+            let error = source.incomplete(&makefile, Doubt::CutOff, what);
+            findings.judge(Kind::LeftOut, error)?;
         }
     }
     takers.retain(|(abi, _)| abi.table == table.name);
@@ -179,11 +232,18 @@ fn from_tbl(
     for (abi, taker) in takers.iter().filter(|_| checked) {
         let own = rows.iter().filter(|(_, row)| taker.takes(&row.tag));
         let listed: Vec<&str> = own.filter_map(|(_, row)| row.entry.as_deref()).collect();
-        let names = names::names(tree.headers(&abi.arch), abi, taker, &rows)?;
+        let names = names::names(tree, abi, taker, &rows)?;
         if let Some(before) = &before {
-            names::kept(source, linux, before, abi, &rows, names.as_ref())?;
+            let kept = names::kept(source, linux, before, abi, &rows, names.as_ref());
+            findings.accept(Kind::LostName, kept)?;
         }
-        for extra in [names, names::redirects(source, abi, &listed)?] {
+        let further: Vec<(u32, String)> = further
+            .iter()
+            .filter(|(of, ..)| *of == abi.name)
+            .map(|(_, number, name)| (*number, (*name).to_owned()))
+            .collect();
+        let further = names::further(source, abi, further, file)?;
+        for extra in [names, further, names::redirects(tree, abi, &listed)?] {
             super::add(&mut extras, extra);
         }
     }
@@ -201,11 +261,12 @@ fn from_tbl(
 /// The table from the headers that held the numbers before the tree had a file of rows. `None` if
 /// this kernel has none of its ABIs.
 fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTable>, Error> {
-    let Tree { source, linux, facts, .. } = tree;
+    let Tree { source, linux, facts, findings, .. } = tree;
     let mut all = Vec::new();
     let mut extras = Vec::new();
     for abi in facts.abis.iter().filter(|abi| abi.table == table.name && exists(abi, linux)) {
-        if !tree.has_arch(&abi.arch) {
+        let headers = tree.headers(abi);
+        if !tree.has(abi) {
             continue;
         }
         let own = KERNEL_ONLY.iter().find(|(name, _)| *name == abi.name).map(|(_, file)| file);
@@ -213,31 +274,40 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
             // The makefile came with the table.
             Some(_) if source.exists(&table.makefile) => table.source.clone(),
             Some(file) => (*file).to_owned(),
-            None if abi.uapi => format!("arch/{}/include/uapi/asm/unistd.h", abi.arch),
+            None if abi.uapi => headers.unistd(),
             // The SPU calls of Linux before 5.0 stand in a header of assembly.
             None => continue,
         };
         // It stands for itself, so that the lines that call it stay.
-        let mut macros = predefined(abi);
-        macros.push(("__SYSCALL".to_owned(), "__SYSCALL".to_owned()));
-        let headers = tree.headers(&abi.arch);
-        let (unit, _) = headers.preprocess(&header, &macros, None)?;
-        if let Some(missing) = unit.missing.first() {
+        let itself = Some(("__SYSCALL", "__SYSCALL"));
+        let kind = if source.exists(&header) { Kind::Unreadable } else { Kind::LeftOut };
+        let read = headers.preprocess_for(abi, &header, itself, None);
+        let Some((unit, _)) = findings.accept(kind, read)? else { continue };
+        // The kernel makes it, and no number is in it.
+        let needed = |missing: &&c::Line| missing.text != "linux/autoconf.h";
+        if let Some(missing) = unit.missing.iter().find(needed) {
             // A header that the kernel generates is made of a table, which is what is missing.
-            if missing.text.starts_with("asm/unistd") {
-                source.read(&table.source)?;
+            match source.text(&table.source) {
+                Err(error) if missing.text.starts_with("asm/unistd") => {
+                    findings.judge(Kind::LeftOut, error)?;
+                    continue;
+                }
+                _ => {
+                    let error = headers.lacks(&missing.text, &missing.file, missing.line);
+                    findings.judge(Kind::Unreadable, error)?;
+                }
             }
-            return Err(headers.lacks(&missing.text, &missing.file, missing.line));
         }
-        let numbers = unistd::numbers(&unit, abi, &source.name(&header))?;
+        let numbers = unistd::numbers(&unit, abi, &source.name(&header), findings)?;
         if numbers.rows.is_empty() {
             let what = "defines no system call";
-            return Err(source.incomplete(&header, Doubt::Missing, what));
+            let error = source.incomplete(&header, Doubt::Missing, what);
+            findings.judge(Kind::Unreadable, error)?;
         }
         let listed: Vec<&str> =
             numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
-        super::add(&mut extras, names::redirects(source, abi, &listed)?);
-        super::add(&mut extras, names::aliases(source, &numbers, &header)?);
+        super::add(&mut extras, names::redirects(tree, abi, &listed)?);
+        super::add(&mut extras, names::further(source, abi, numbers.names.clone(), &header)?);
         all.push(numbers);
     }
     super::merged(linux, source, &all, extras)
@@ -246,61 +316,4 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
 /// Whether a kernel has an ABI whose headers do not tell.
 pub(super) fn exists(abi: &Abi, linux: &Version) -> bool {
     abi.since.as_ref().is_none_or(|since| since.series() <= linux.series())
-}
-
-/// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or
-/// the file is damaged.
-fn no_gaps(tree: &Tree<'_>, read: &Read<'_>, wanted: impl Fn(&str) -> bool) -> Result<(), Error> {
-    let Tree { source, linux, facts, .. } = tree;
-    let absent = facts.absent()?;
-    let unified = |row: &&Row| row.nr >= UNIFIED && row.entry.as_deref() != Some(NO_CALL);
-    let of = |abi: &Abi| {
-        let (_, table) = read.iter().find(|(source, _)| source.name == abi.table)?;
-        Some((table, table.takes.iter().find(|taker| taker.abi == abi.name)?))
-    };
-    let rows_of = |abi: &'_ Abi| -> Vec<&Row> {
-        of(abi)
-            .map(|(table, taker)| table.rows.iter().filter(|row| taker.takes(&row.tag)).collect())
-            .unwrap_or_default()
-    };
-    // Alpha's numbers are others, and x32 has calls of its own among them; what is left has every
-    // name.
-    let everywhere: BTreeSet<&str> = facts
-        .abis
-        .iter()
-        .filter(|abi| !["alpha", "x32"].contains(&abi.name.as_str()))
-        .flat_map(rows_of)
-        .filter(unified)
-        .map(|row| row.name.as_str())
-        .collect();
-    // x32's own numbers end its table. Whatever they stand for x86_64 has, too.
-    let called = |row: &&Row| row.entry.as_deref().is_some_and(|entry| entry != NO_CALL);
-    let x86_64 = facts
-        .abi("x86_64")
-        .into_iter()
-        .flat_map(rows_of)
-        .filter(called)
-        .map(|row| row.name.as_str());
-    let on_x32: BTreeSet<&str> = everywhere.iter().copied().chain(x86_64).collect();
-    for abi in facts.abis.iter().filter(|abi| wanted(&abi.table)) {
-        let Some((table, _)) = of(abi) else { continue };
-        let rows = rows_of(abi);
-        let expected = if abi.name == "x32" { &on_x32 } else { &everywhere };
-        let known = |name: &str| absent.iter().any(|a| a.name == name && a.holds(&abi.name, linux));
-        let missing: Vec<&str> = expected
-            .iter()
-            .copied()
-            .filter(|name| !rows.iter().any(|row| row.name == *name) && !known(name))
-            .collect();
-        if !missing.is_empty() {
-            let what = format!(
-                "{} lacks {}, which the tree's other tables have; if the file was not cut off, \
-                 give the reason in tables/absent.toml",
-                abi.name,
-                missing.join(", ")
-            );
-            return Err(source.wrong(&table.source, what));
-        }
-    }
-    Ok(())
 }

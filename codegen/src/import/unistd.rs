@@ -5,7 +5,8 @@
 //! beside it, as in `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry
 //! point is known.
 
-use super::c::{Line, Unit};
+use super::c::{Macro, Unit};
+use super::findings::{Findings, Kind};
 use super::tbl::{CONFLICT, conflict, is_symbol};
 use crate::Error;
 use crate::tables::{Abi, Row, Taker};
@@ -32,8 +33,10 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
         None => (found.strip_prefix("__NR_")?, false),
     };
     let call = is_symbol(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
-    (call && !["syscalls", "syscall_count", "arch_specific_syscall"].contains(&name))
-        .then_some((name, private))
+    (call
+        && !["syscalls", "compat_syscalls", "syscall_count", "arch_specific_syscall"]
+            .contains(&name))
+    .then_some((name, private))
 }
 
 /// What user space adds to the numbers, which is what `abis.toml` says.
@@ -49,16 +52,27 @@ pub(crate) fn base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     }
 }
 
+/// What to say of a macro that is no number.
+pub(crate) fn no_number(found: &Macro) -> Error {
+    let what = format!("`{}` has no number that can be worked out", found.name);
+    Error::at(&*found.file, found.line, what)
+}
+
 /// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`. There
 /// are entry points if `__SYSCALL` was predefined as itself.
-pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbers<'f>, Error> {
+pub(crate) fn numbers<'f>(
+    unit: &Unit,
+    abi: &'f Abi,
+    file: &str,
+    findings: &Findings,
+) -> Result<Numbers<'f>, Error> {
     if let Some(line) = unit.lines.iter().find(|line| conflict(&line.text)) {
-        return Err(Error::at(&*line.file, line.line, CONFLICT));
+        findings.judge(Kind::Conflict, Error::at(&*line.file, line.line, CONFLICT))?;
     }
     // Some headers have the base in the numbers already.
-    let base =
-        base(unit, abi).map_err(|what| Error::in_file(file, what))?.unwrap_or(i64::from(abi.base));
-    let entries = entries(unit, abi)?;
+    let base = base(unit, abi).map_err(|what| Error::in_file(file, what));
+    let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
+    let entries = entries(unit, abi, findings)?;
     let macros = unit.macros();
     let is_call =
         |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
@@ -66,19 +80,23 @@ pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbe
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
         let Some((name, private)) = called(&found.name) else { continue };
-        let wrong = |what: String| Error::at(&*found.file, found.line, what);
-        let no_number = || wrong(format!("`{}` has no number that can be worked out", found.name));
-        let value = unit.value(&found.name)?.ok_or_else(no_number)?;
+        let value = findings.accept(Kind::Unnumbered, unit.value(&found.name))?.flatten();
+        let Some(value) = value else {
+            findings.judge(Kind::Unnumbered, no_number(found))?;
+            continue;
+        };
         // What stands below 0 is no call: traps of the processor that a C library knows how to use.
         if value < 0 {
             continue;
         }
-        let nr = u32::try_from(value - base).map_err(|_| {
-            wrong(format!(
+        let Ok(nr) = u32::try_from(value - base) else {
+            let what = format!(
                 "`{}` is {value}, less than what {} adds to its numbers, {base}",
                 found.name, abi.name
-            ))
-        })?;
+            );
+            findings.judge(Kind::Unnumbered, Error::at(&*found.file, found.line, what))?;
+            continue;
+        };
         if private || is_call(found.body.trim_matches(['(', ')', ' '])) {
             numbers.names.push((nr, name.to_owned()));
             continue;
@@ -95,6 +113,7 @@ pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbe
         *files.entry(&found.file).or_default() += 1;
     }
     numbers.rows.sort_by_key(|row| row.nr);
+    once(&mut numbers, file, findings)?;
     numbers.names.sort();
     if let Some((file, _)) =
         files.into_iter().max_by_key(|(file, count)| (*count, file.to_string()))
@@ -104,13 +123,39 @@ pub(crate) fn numbers<'f>(unit: &Unit, abi: &'f Abi, file: &str) -> Result<Numbe
     Ok(numbers)
 }
 
+/// Second names that mainline headers gave to a number: ABI and name. Linux up to 3.2, and 2.6.20
+/// to 4.13.
+const SECOND_NAMES: &[(&str, &str)] = &[
+    ("i386", "madvise1"),
+    ("alpha", "sys_epoll_create"),
+    ("alpha", "sys_epoll_ctl"),
+    ("alpha", "sys_epoll_wait"),
+];
+
+/// Two calls of one number are a mistake, but for these names.
+fn once(numbers: &mut Numbers<'_>, file: &str, findings: &Findings) -> Result<(), Error> {
+    let abi = numbers.abi.name.as_str();
+    let second = |row: &Row| SECOND_NAMES.contains(&(abi, row.name.as_str()));
+    let (seconds, rows): (Vec<Row>, Vec<Row>) = numbers.rows.drain(..).partition(second);
+    for pair in rows.windows(2).filter(|pair| pair[0].nr == pair[1].nr) {
+        let what = format!(
+            "gives the number {} of {abi} to both {} and {}",
+            pair[0].nr, pair[0].name, pair[1].name
+        );
+        findings.judge(Kind::Twice, Error::in_file(file, what))?;
+    }
+    numbers.names.extend(seconds.into_iter().map(|row| (row.nr, row.name)));
+    numbers.rows = rows;
+    Ok(())
+}
+
 type Symbols = (Option<String>, Option<String>);
 
 /// The entry points by number: what the lines `__SYSCALL(number, entry)` come to, or a macro that
 /// stands for one. Two such macros also name the compat entry point, last: of one, it holds for
 /// whoever has the number; of the other, only where `long` has 32 bits, since the number means
 /// another call elsewhere.
-fn entries(unit: &Unit, abi: &Abi) -> Result<HashMap<i64, Symbols>, Error> {
+fn entries(unit: &Unit, abi: &Abi, findings: &Findings) -> Result<HashMap<i64, Symbols>, Error> {
     let mut found = HashMap::new();
     let mut expanded = 0;
     for line in &unit.lines {
@@ -128,27 +173,19 @@ fn entries(unit: &Unit, abi: &Abi) -> Result<HashMap<i64, Symbols>, Error> {
         for (number, entry) in calls(&tokens) {
             let Some(number) = unit.number(&number, line, &mut expanded)? else {
                 let what = format!("`{}` has no number that can be worked out", line.text);
-                return Err(Error::at(&*line.file, line.line, what));
+                findings.judge(Kind::Unnumbered, Error::at(&*line.file, line.line, what))?;
+                continue;
             };
-            for symbol in [Some(&entry), compat.as_ref()].into_iter().flatten() {
-                symbol_at(symbol, line)?;
+            if ![Some(&entry), compat.as_ref()].into_iter().flatten().all(|name| is_symbol(name)) {
+                let what = format!("`{}` names no entry point that can be read", line.text);
+                findings.judge(Kind::Undefined, Error::at(&*line.file, line.line, what))?;
+                continue;
             }
             // In the kernel's array, a later element takes the place of an earlier one.
             found.insert(number, (Some(entry), compat.clone()));
         }
     }
     Ok(found)
-}
-
-fn symbol_at(symbol: &str, line: &Line) -> Result<(), Error> {
-    if is_symbol(symbol) {
-        return Ok(());
-    }
-    Err(Error::at(
-        &*line.file,
-        line.line,
-        format!("`{}` names no entry point that can be read", line.text),
-    ))
 }
 
 /// First and second argument of each `__SYSCALL` among the tokens.

@@ -127,7 +127,11 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
     let mut absent = Vec::new();
     for absence in tables.absent()? {
         let holds = |(abi, table): &&(&Abi, &KernelTable)| absence.holds(&abi.name, &table.linux);
-        absent.push((absence, read.iter().filter(holds).map(|(abi, _)| *abi).collect()));
+        let abis: Vec<&Abi> = read.iter().filter(holds).map(|(abi, _)| *abi).collect();
+        // What only older kernels lacked is no fact of these tables.
+        if !abis.is_empty() {
+            absent.push((absence, abis));
+        }
     }
     let (entries, prototype_of) = functions.entries.items.into_iter().unzip();
     let prototypes = functions.prototypes.items;

@@ -19,6 +19,8 @@ pub struct Resolved {
     /// Entry points without prototype, and the reason; `None` where the table has left the kernel
     /// that the prototypes are from.
     pub bare: Vec<(String, Option<Why>)>,
+    /// Entry points with several prototypes that disagree.
+    pub ambiguous: usize,
     /// Calls whose prototype `raw` does not understand.
     pub unclear: Vec<String>,
 }
@@ -65,6 +67,9 @@ fn of(
             let row = bare.iter().find(|bare| bare.entry == entry && bare.abis.contains(&abi.name));
             match row {
                 Some(row) => found.bare.push((entry.to_owned(), Some(row.why))),
+                None if prototypes.iter().any(|row| row.entry == entry && row.is_for(abi)) => {
+                    found.ambiguous += 1;
+                }
                 None if left => found.bare.push((entry.to_owned(), None)),
                 None => {
                     let what = format!(
@@ -91,6 +96,7 @@ pub fn summary(tables: &Tables) -> Result<String, Error> {
     for (_, one) in abis(tables)? {
         all.entries += one.entries;
         all.prototypes += one.prototypes;
+        all.ambiguous += one.ambiguous;
         all.bare.extend(one.bare);
     }
     Ok(format!("entry points of all ABIs: {all}"))
@@ -109,6 +115,9 @@ impl Display for Resolved {
                 write!(f, ", {count} {word}")?;
             }
         }
-        Ok(())
+        match self.ambiguous {
+            0 => Ok(()),
+            count => write!(f, ", {count} ambiguous"),
+        }
     }
 }

@@ -201,7 +201,7 @@ impl Source {
         }
         let file = self.read("Makefile")?;
         let value = |name: &str| {
-            let mut lines = file.text.lines().take(20);
+            let mut lines = file.text.lines();
             let line =
                 lines.find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='))?;
             Some(line.trim().to_owned())
@@ -210,7 +210,7 @@ impl Source {
         let [Some(version), Some(patchlevel), Some(sublevel)] =
             ["VERSION", "PATCHLEVEL", "SUBLEVEL"].map(number)
         else {
-            let why = "its Makefile does not begin with VERSION, PATCHLEVEL and SUBLEVEL";
+            let why = "its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL";
             return Err(no_tree(why));
         };
         let extra = value("EXTRAVERSION").unwrap_or_default();
@@ -284,13 +284,6 @@ impl Source {
     /// The text of a file.
     pub(crate) fn text(&self, path: &str) -> Result<Arc<str>, Error> {
         Ok(self.read(path)?.text.clone())
-    }
-
-    /// The text of a file that is read to its end: one that ends within a line was cut off.
-    pub(crate) fn whole(&self, path: &str) -> Result<Arc<str>, Error> {
-        let text = self.text(path)?;
-        ends(&text).map_err(|fault| self.fault(path, fault))?;
-        Ok(text)
     }
 
     /// The SHA-256 of a file.

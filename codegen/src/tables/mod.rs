@@ -226,7 +226,7 @@ impl Tables {
     }
 
     /// The path of a file as the user knows it: beside the others, if it is not there.
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         let there = self.files.iter().find(|(file, ..)| file == name);
         match there.or(self.files.last()) {
             Some((file, path, _)) => {

@@ -3,6 +3,7 @@
 
 pub use aio_codegen::testing::*;
 
+use aio_codegen::import::Findings;
 use aio_codegen::source::Source;
 use aio_codegen::tables::Call;
 use aio_codegen::{Error, Tables, import, store};
@@ -98,7 +99,7 @@ pub fn source(tree: &Tree, shown: &str) -> Source {
 /// The files that an import of the tree, which messages call `{tree}`, would write.
 pub fn files(tree: &Tree, only: &[&str]) -> Result<Files, Error> {
     let only: Vec<String> = only.iter().map(|&table| table.to_owned()).collect();
-    import::tree(&source(tree, "{tree}"), &COMMITTED, &only)
+    import::tree(&source(tree, "{tree}"), &COMMITTED, &only, &Findings::strict())
 }
 
 /// Imports a good tree.

@@ -391,7 +391,7 @@ fn gotcha_11_blanks_and_line_ends_are_no_facts() {
             "13   \t64  \trt_sigaction   \tsys_rt_sigaction \t \n",
         ),
         ("206\t64\tio_setup", "0xCe 64 io_setup"),
-        ("134\t64\tuselib\n", "\n   # three columns\n \t134\t64\tuselib \n\t\n"),
+        ("134\t64\tuselib\n", "\n   # three columns\n134\t64\tuselib \n\t\n"),
     ] {
         tree.edit(X86_64, from, to);
     }

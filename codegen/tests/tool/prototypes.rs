@@ -70,9 +70,14 @@ fn absent_calls_have_prototypes() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     for absent in tables.absent().unwrap() {
-        for abi in &absent.abis {
-            let found = lower::prototype(prototypes, tables.abi(abi).unwrap(), &absent.entry);
-            assert!(found.is_some(), "{abi} {}", absent.entry);
+        for abi in absent.abis.iter().map(|abi| tables.abi(abi).unwrap()) {
+            // What only older kernels lack has a row.
+            let linux = &tables.table(&abi.table).unwrap().linux;
+            if !absent.holds(&abi.name, linux) || tables.frozen(&abi.arch) {
+                continue;
+            }
+            let found = lower::prototype(prototypes, abi, &absent.entry);
+            assert!(found.is_some(), "{} {}", abi.name, absent.entry);
         }
     }
 }

@@ -5,49 +5,47 @@ use super::uses::Use;
 use super::{Architectures, Index};
 use crate::Error;
 use crate::import::c::text::tokens;
+use crate::import::findings::Kind;
 use crate::import::kernel::kbuild::{Built, Kbuild};
+use crate::import::kernel::kconfig::Everywhere;
 use crate::import::prototypes::Definition;
 use crate::import::tree::{Read, Tree};
-use crate::source::{Doubt, Source};
+use crate::source::Doubt;
 use crate::tables::{Abi, Bare, Why};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Refuses a definition of which the tree does not say when the kernel has it.
+/// Reports a definition of which the tree does not say when the kernel has it.
 pub(super) fn understood(
-    tree: &Source,
+    tree: &Tree<'_>,
     definition: &Definition,
     kbuild: &mut Kbuild<'_>,
     architectures: &Architectures<'_>,
+    everywhere: &Everywhere<'_>,
 ) -> Result<(), Error> {
     let Definition { entry, source, line, .. } = definition;
-    let mut place = source.split('/');
-    let arch = place.next().filter(|folder| *folder == "arch").and_then(|_| place.next());
-    // User-mode Linux lives in arch/x86 too.
-    if arch.is_some_and(|arch| !architectures.contains_key(arch))
-        || source.starts_with("arch/x86/um/")
-    {
+    if tree.is_elsewhere(source) {
         return Ok(());
     }
     if kbuild.built(source)? == Built::Unnamed {
         let (folder, file) = source.rsplit_once('/').unwrap_or_default();
         let what = format!("no makefile here builds {file}, which defines {entry}");
-        return Err(tree.incomplete(folder, Doubt::Missing, what));
+        let error = tree.source.incomplete(folder, Doubt::Missing, what);
+        tree.findings.judge(Kind::Unbuilt, error)?;
     }
     let when = condition(definition, kbuild)?.unwrap_or_default();
-    let symbols = tokens(&when).into_iter().filter_map(|word| word.strip_prefix("CONFIG_"));
-    let nowhere =
-        |symbol: &&str| !architectures.values().any(|architecture| architecture.declares(symbol));
-    match symbols.into_iter().find(nowhere) {
-        None => Ok(()),
-        Some(symbol) => {
+    for symbol in tokens(&when).into_iter().filter_map(|word| word.strip_prefix("CONFIG_")) {
+        let here = architectures.values().any(|architecture| architecture.declares(symbol));
+        if !here && !everywhere.declares(symbol)? {
             let what = format!("{entry} needs CONFIG_{symbol}, which no Kconfig file declares");
-            Err(tree.incomplete_at(&tree.name(source), *line, what))
+            let error = tree.source.incomplete_at(&tree.source.name(source), *line, what);
+            tree.findings.judge(Kind::Undeclared, error)?;
         }
     }
+    Ok(())
 }
 
-/// Refuses a tree that defines less than its tables name, and says where the committed tables have
-/// it.
+/// Reports the entry points of the tables that the tree does not define, where the committed tables
+/// have them.
 pub(super) fn complete(
     tree: &Tree<'_>,
     read: &Read<'_>,
@@ -57,8 +55,7 @@ pub(super) fn complete(
 ) -> Result<(), Error> {
     let facts = tree.facts;
     let (before, before_bare) = (facts.prototypes()?, facts.bare()?);
-    let linux = facts.prototypes_of()?;
-    let newer = read.iter().any(|(_, table)| table.linux >= *linux);
+    let newer = tree.linux >= *facts.prototypes_of()?;
     // Where the committed tables have the definition of an ABI's entry point.
     let place = |entry: &str, abi: &Abi| {
         let assembly = before_bare
@@ -69,11 +66,11 @@ pub(super) fn complete(
         let mut all = all.map(|prototype| (&prototype.entry, &prototype.source)).chain(assembly);
         all.find(|(known, _)| **known == entry).map(|(_, source)| source.clone())
     };
-    let mut gone: BTreeMap<&str, (Option<String>, &str, &str)> = BTreeMap::new();
+    let mut gone: BTreeMap<&str, (Option<String>, &Use<'_>)> = BTreeMap::new();
     for bare in bare {
         for abi in facts.abis.iter().filter(|abi| bare.abis.contains(&abi.name)) {
             let source = place(&bare.entry, abi);
-            let own = format!("arch/{}/", abi.arch);
+            let own = format!("arch/{}/", tree.arch(abi));
             let usable = |definition: &&&Definition| {
                 !newer
                     || !definition.source.starts_with("arch/")
@@ -89,24 +86,35 @@ pub(super) fn complete(
                     source.is_some() && !all.iter().any(|definition| usable(&definition))
                 }
             };
-            if lost {
-                let used =
-                    uses.iter().find(|used| used.entry == bare.entry && used.abi == abi.name);
-                let call = used.map_or("a call", |used| used.call);
-                gone.entry(&bare.entry).or_insert((source, call, &abi.name));
+            let used = uses.iter().find(|used| used.entry == bare.entry && used.abi == abi.name);
+            if let Some(used) = used.filter(|_| lost) {
+                gone.entry(&bare.entry).or_insert((source, used));
             }
         }
     }
     // What stands in a known file is the better place to look.
-    let first = gone.iter().find(|(_, (source, ..))| source.is_some()).or(gone.iter().next());
-    let Some((entry, (source, call, abi))) = first else { return Ok(()) };
-    let others = match gone.len() - 1 {
-        0 => String::new(),
-        1 => ", and another entry point is missing".to_owned(),
-        others => format!(", and {others} other entry points are missing"),
-    };
-    let what = format!(
-        "does not define {entry}, in which {call} of {abi} ends, nor does any other file{others}"
-    );
-    Err(tree.source.incomplete(source.as_deref().unwrap_or_default(), Doubt::Missing, what))
+    let (placed, others): (Vec<_>, Vec<_>) =
+        gone.into_iter().partition(|(_, (source, _))| source.is_some());
+    for (entry, (source, used)) in placed.into_iter().chain(others) {
+        let Use { call, abi, .. } = used;
+        let error = match source {
+            Some(source) => {
+                let what = format!(
+                    "does not define {entry}, in which {call} of {abi} ends, nor does any other \
+                     file"
+                );
+                tree.source.incomplete(&source, Doubt::Missing, what)
+            }
+            None => {
+                let what = format!("no file defines {entry}, in which {call} of {abi} ends");
+                let table = facts.abi(abi).and_then(|abi| {
+                    let (_, table) = read.iter().find(|(source, _)| source.name == abi.table)?;
+                    Some(table.source.as_str())
+                });
+                tree.at(table.unwrap_or_default(), entry, what)
+            }
+        };
+        tree.findings.judge(Kind::Undefined, error)?;
+    }
+    Ok(())
 }

@@ -7,12 +7,13 @@ mod uses;
 
 use super::assembly::{Stub, stubs};
 use super::c::text::{blank, tokens};
+use super::findings::Kind;
 use super::kernel::kbuild::Kbuild;
-use super::kernel::kconfig::{Architecture, Symbols};
+use super::kernel::kconfig::{Architecture, Everywhere, Symbols};
 use super::prototypes::{self, Definition};
 use super::tree::{Read, Tree};
 use crate::Error;
-use crate::source::{Doubt, Source};
+use crate::source::Doubt;
 use crate::tables::{Bare, Entry, Prototype, Tables, Why};
 use choice::{Chooser, condition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,42 +33,87 @@ type Takers<'u> = BTreeMap<(&'u str, &'u str, usize), BTreeSet<&'u str>>;
 
 /// The prototypes of the tables' entry points, and the entry points without one.
 pub(super) fn join(tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, Vec<Bare>), Error> {
-    let Tree { source, facts, .. } = tree;
-    let absent = facts.absent()?;
-    let generic = Symbols::read(source)?;
+    let generic = Symbols::read(tree)?;
     let architectures = architectures(tree, read, &generic)?;
-    let found = prototypes::scan(source)?;
-    let mut definitions = Index::new();
-    for definition in &found {
-        definitions.entry(&definition.entry).or_default().push(definition);
+    let missing = may_be_missing(tree)?;
+    let mut found = prototypes::scan(tree)?;
+    let joined = Joined::new(tree, read, &architectures, &missing, &found)?;
+    let undefined = joined.undefined();
+    let more = match undefined.is_empty() {
+        true => Vec::new(),
+        false => prototypes::plain(tree, &undefined)?,
+    };
+    if more.is_empty() {
+        return joined.told(tree, read);
     }
-    let missing = may_be_missing(source)?;
-    let known = |entry: &str| definitions.contains_key(entry) || missing.contains_key(entry);
-    let uses = uses::uses(facts, absent, read, &architectures, known);
+    found.extend(more);
+    Joined::new(tree, read, &architectures, &missing, &found)?.told(tree, read)
+}
 
-    let mut kbuild = Kbuild::new(source);
-    let entries: BTreeSet<&str> = uses.iter().map(|used| used.entry).collect();
-    for definition in entries.iter().filter_map(|entry| definitions.get(entry)).flatten() {
-        complete::understood(source, definition, &mut kbuild, &architectures)?;
-    }
-    let declared: BTreeSet<&str> = architectures.values().flat_map(Architecture::symbols).collect();
-    let mut chooser = Chooser::new(&definitions, &architectures, &declared, kbuild);
+/// The entry points and the definitions that were found.
+struct Joined<'j> {
+    uses: BTreeSet<Use<'j>>,
+    definitions: Index<'j>,
+    rows: Vec<Prototype>,
+    bare: Vec<Bare>,
+}
 
-    let (takers, lacking) = in_c(&uses, &mut chooser)?;
-    let assembly = in_assembly(source, &lacking)?;
-    let (passing, lacking) = passed_on(lacking, &assembly, &mut chooser)?;
-    let mut joined = rows(&found, &takers, &missing, &mut chooser.kbuild)?;
-    joined.extend(passing);
-    for abis in joined.iter_mut().filter_map(|row| row.abis.as_mut()) {
-        *abis = in_order(facts, abis);
+impl<'j> Joined<'j> {
+    fn new(
+        tree: &'j Tree<'_>,
+        read: &'j Read<'_>,
+        architectures: &'j Architectures<'j>,
+        missing: &BTreeMap<String, u32>,
+        found: &'j [Definition],
+    ) -> Result<Joined<'j>, Error> {
+        let Tree { source, facts, findings, .. } = tree;
+        let mut definitions = Index::new();
+        for definition in found {
+            definitions.entry(&definition.entry).or_default().push(definition);
+        }
+        let known = |entry: &str| definitions.contains_key(entry) || missing.contains_key(entry);
+        let uses = uses::uses(tree, facts.absent()?, read, architectures, known);
+
+        let mut kbuild = Kbuild::new(source, findings);
+        let everywhere = Everywhere::new(tree);
+        let entries: BTreeSet<&str> = uses.iter().map(|used| used.entry).collect();
+        for definition in entries.iter().filter_map(|entry| definitions.get(entry)).flatten() {
+            complete::understood(tree, definition, &mut kbuild, architectures, &everywhere)?;
+        }
+        let declared: BTreeSet<&str> =
+            architectures.values().flat_map(Architecture::symbols).collect();
+        let mut chooser = Chooser::new(&definitions, architectures, &declared, kbuild);
+
+        let (takers, lacking) = in_c(&uses, &mut chooser)?;
+        let assembly = in_assembly(tree, &lacking)?;
+        let (passing, lacking) = passed_on(lacking, &assembly, &mut chooser)?;
+        let mut joined = rows(tree, found, &takers, missing, &mut chooser.kbuild)?;
+        joined.extend(passing);
+        for abis in joined.iter_mut().filter_map(|row| row.abis.as_mut()) {
+            *abis = in_order(facts, abis);
+        }
+        joined.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|row| (&row.entry, &row.source, &row.condition, row.line));
+            a.cmp(&b)
+        });
+        let bare = bare(facts, &lacking, &assembly, missing, &definitions);
+        Ok(Joined { uses, definitions, rows: joined, bare })
     }
-    joined.sort_by(|a, b| {
-        let [a, b] = [a, b].map(|row| (&row.entry, &row.source, &row.condition, row.line));
-        a.cmp(&b)
-    });
-    let bare = bare(facts, &lacking, &assembly, &missing);
-    complete::complete(tree, read, &uses, &bare, &definitions)?;
-    Ok((joined, bare))
+
+    /// The entry points that nothing defines that was found.
+    fn undefined(&self) -> BTreeSet<&'j str> {
+        let undefined = |used: &&Use<'j>| {
+            let bare = |row: &Bare| row.entry == used.entry && row.why != Why::Assembler;
+            !self.definitions.contains_key(used.entry) && self.bare.iter().any(bare)
+        };
+        self.uses.iter().filter(undefined).map(|used| used.entry).collect()
+    }
+
+    /// The result; what is missing is reported.
+    fn told(self, tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, Vec<Bare>), Error> {
+        complete::complete(tree, read, &self.uses, &self.bare, &self.definitions)?;
+        Ok((self.rows, self.bare))
+    }
 }
 
 /// The architectures of the ABIs. One whose table has a column for narrow programs can run them.
@@ -76,13 +122,14 @@ fn architectures<'g>(
     read: &Read<'_>,
     generic: &'g Symbols,
 ) -> Result<Architectures<'g>, Error> {
-    let Tree { source, facts, .. } = tree;
+    let Tree { source, facts, findings, .. } = tree;
     let mut found = Architectures::new();
     for abi in &facts.abis {
-        if !found.contains_key(abi.arch.as_str()) {
-            found.insert(&abi.arch, Architecture::read(source, &abi.arch, generic)?);
+        let arch = tree.arch(abi);
+        if !found.contains_key(arch) {
+            found.insert(arch, Architecture::read(tree, arch, generic)?);
         }
-        let architecture = &found[abi.arch.as_str()];
+        let architecture = &found[arch];
         let has_table = read.iter().any(|(_, table)| table.tags(&abi.name).is_some());
         let narrow = |way: &&Entry| way.compat && source.is_file(&way.table.source);
         let compat = if has_table { abi.entries.iter().find(narrow) } else { None };
@@ -90,8 +137,8 @@ fn architectures<'g>(
             compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat())
         {
             let what = format!("declares no COMPAT, which {} is for", way.table.source);
-            let kconfig = format!("arch/{}/Kconfig", abi.arch);
-            return Err(source.incomplete(&kconfig, Doubt::Missing, what));
+            let error = source.incomplete(&format!("arch/{arch}/Kconfig"), Doubt::Missing, what);
+            findings.judge(Kind::Kconfig, error)?;
         }
     }
     Ok(found)
@@ -116,12 +163,12 @@ fn in_c<'c>(
 }
 
 /// What assembly defines of the entry points that no C definition is for.
-fn in_assembly<'u>(source: &Source, lacking: &[Use<'u>]) -> Result<Stubs<'u>, Error> {
+fn in_assembly<'u>(tree: &Tree<'_>, lacking: &[Use<'u>]) -> Result<Stubs<'u>, Error> {
     let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for used in lacking {
         wanted.entry(used.arch).or_default().insert(used.entry);
     }
-    wanted.into_iter().map(|(arch, wanted)| Ok((arch, stubs(source, arch, &wanted)?))).collect()
+    wanted.into_iter().map(|(arch, wanted)| Ok((arch, stubs(tree, arch, &wanted)?))).collect()
 }
 
 /// Assembly that calls the C function of the call's own name takes what that takes: the rows of
@@ -161,6 +208,7 @@ fn passed_on<'c>(
 
 /// The rows of the C definitions. Only one that is not alone names its ABIs.
 fn rows(
+    tree: &Tree<'_>,
     found: &[Definition],
     takers: &Takers<'_>,
     missing: &BTreeMap<String, u32>,
@@ -171,6 +219,11 @@ fn rows(
         *variants.entry(entry).or_default() += 1;
     }
     let mut rows = Vec::new();
+    // A folder that another has taken in since says less than its name.
+    let former = |source: &str| {
+        let folder = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
+        folder.is_some_and(|folder| tree.facts.abis.iter().all(|abi| abi.arch != folder))
+    };
     for definition in found {
         let Definition { entry, args, source, line, .. } = definition;
         let Some(abis) = takers.get(&(entry.as_str(), source.as_str(), *line)) else { continue };
@@ -181,7 +234,8 @@ fn rows(
         rows.push(Prototype {
             entry: entry.clone(),
             args: args.clone(),
-            abis: rivals.then(|| abis.iter().map(|abi| (*abi).to_owned()).collect()),
+            abis: (rivals || former(source))
+                .then(|| abis.iter().map(|abi| (*abi).to_owned()).collect()),
             source: source.clone(),
             line: *line as u32,
             calls: None,
@@ -200,8 +254,9 @@ fn in_order(facts: &Tables, abis: &[String]) -> Vec<String> {
 
 /// The entry points of `kernel/sys_ni.c` and the line of each: where nothing defines one, the
 /// kernel answers `ENOSYS`.
-fn may_be_missing(source: &Source) -> Result<BTreeMap<String, u32>, Error> {
-    let text = source.whole(NI)?;
+fn may_be_missing(tree: &Tree<'_>) -> Result<BTreeMap<String, u32>, Error> {
+    let Tree { source, findings, .. } = tree;
+    let text = findings.accept(Kind::Code, findings.whole(source, NI))?.unwrap_or_default();
     let mut found = BTreeMap::new();
     for (line, text) in (1..).zip(blank(&text).lines()) {
         let words = tokens(text);
@@ -215,7 +270,7 @@ fn may_be_missing(source: &Source) -> Result<BTreeMap<String, u32>, Error> {
     }
     if found.is_empty() {
         let what = "names no call that a kernel may lack";
-        return Err(source.incomplete(NI, Doubt::Missing, what));
+        findings.judge(Kind::Code, source.incomplete(NI, Doubt::Missing, what))?;
     }
     Ok(found)
 }
@@ -228,15 +283,20 @@ fn bare(
     lacking: &[Use<'_>],
     assembly: &Stubs<'_>,
     missing: &BTreeMap<String, u32>,
+    definitions: &Index<'_>,
 ) -> Vec<Bare> {
     let mut found: BTreeMap<(&str, String), Bare> = BTreeMap::new();
     for abi in &facts.abis {
         for used in lacking.iter().filter(|used| used.abi == abi.name) {
             let stub = assembly.get(used.arch).and_then(|stubs| stubs.get(used.entry));
-            let (why, source, line) = match (stub, missing.get(used.entry)) {
-                (Some(stub), _) => (Why::Assembler, stub.source.clone(), stub.line),
-                (None, Some(line)) => (Why::NotBuilt, NI.to_owned(), *line),
-                (None, None) => (Why::NotFound, String::new(), 0),
+            let defined = definitions.get(used.entry).and_then(|all| all.first());
+            let (why, source, line) = match (stub, missing.get(used.entry), defined) {
+                (Some(stub), ..) => (Why::Assembler, stub.source.clone(), stub.line),
+                (None, Some(line), _) => (Why::NotBuilt, NI.to_owned(), *line),
+                (None, None, Some(Definition { source, line, .. })) => {
+                    (Why::NotBuilt, source.clone(), *line as u32)
+                }
+                (None, None, None) => (Why::NotFound, String::new(), 0),
             };
             let entry = used.entry.to_owned();
             let row = found.entry((used.entry, source.clone()));

@@ -1,8 +1,8 @@
 //! The entry points that the calls of each ABI end in.
 
 use crate::import::kernel::kconfig::Architecture;
-use crate::import::tree::Read;
-use crate::tables::{Abi, Absent, NO_CALL, Pairs, Tables};
+use crate::import::tree::{Read, Tree};
+use crate::tables::{Abi, Absent, NO_CALL, Pairs};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An entry point that an ABI's calls end in, and the kernels where they do: of 64 bits or not, the
@@ -19,19 +19,19 @@ pub(super) struct Use<'a> {
 
 /// Every entry point of the tables, and those that absent calls would have ended in.
 pub(super) fn uses<'a>(
-    facts: &'a Tables,
+    tree: &'a Tree<'_>,
     absent: &'a [Absent],
     read: &'a Read<'_>,
     architectures: &BTreeMap<&str, Architecture<'_>>,
     known: impl Fn(&str) -> bool,
 ) -> BTreeSet<Use<'a>> {
     let mut uses = BTreeSet::new();
-    for abi in &facts.abis {
+    for abi in &tree.facts.abis {
         let Some((_, table)) = read.iter().find(|(source, _)| source.name == abi.table) else {
             continue;
         };
         let calls = abi.calls(table);
-        let architecture = architectures.get(abi.arch.as_str());
+        let architecture = architectures.get(tree.arch(abi));
         let narrow_kernel = architecture.is_none_or(Architecture::can_be_narrow);
         // Registers of 64 bits, or native entry points that are made for narrower programs, mean a
         // wide kernel.
@@ -42,23 +42,23 @@ pub(super) fn uses<'a>(
         };
         let wide = abi.bits == 64 || abi.pairs == Pairs::Whole || !narrow_kernel || narrowed();
         let own: &[bool] = if wide { &[true] } else { &[false] };
-        // The compat column is for narrow programs on a wide kernel, if it takes them, or for an
-        // older convention.
+        // The compat column is for narrow programs on a wide kernel, or for an older convention. A
+        // kernel that does not take them, as riscv up to Linux 5.18, builds none of it.
         let has_compat = architecture.is_some_and(Architecture::has_compat);
-        let compat =
-            abi.takes(true) && (has_compat || !architecture.is_some_and(Architecture::can_be_wide));
-        let Abi { name: abi, arch, .. } = abi;
+        let compat = abi.takes(true);
+        let (Abi { name: abi, .. }, arch) = (abi, tree.arch(abi));
         for call in &calls {
             let second = call.compat.filter(|_| compat);
             let first = call.entry.filter(|_| narrow_kernel || second.is_none());
             let either: &[bool] =
                 if !wide && has_compat && second.is_none() { &[false, true] } else { own };
             uses.extend(first.map(|entry| Use { entry, call: call.name, abi, arch, wide: either }));
-            let wide = if has_compat { &[true] } else { own };
+            let can_be_wide = architecture.is_some_and(Architecture::can_be_wide);
+            let wide = if can_be_wide { &[true] } else { own };
             uses.extend(second.map(|entry| Use { entry, call: call.name, abi, arch, wide }));
         }
         let absent =
-            absent.iter().filter(|absent| absent.abis.contains(abi) && known(&absent.entry));
+            absent.iter().filter(|absent| absent.holds(abi, &tree.linux) && known(&absent.entry));
         uses.extend(absent.map(|absent| Use {
             entry: &absent.entry,
             call: &absent.name,

@@ -4,6 +4,7 @@
 use super::SearchPath;
 use crate::Error;
 use crate::import::c::Unit;
+use crate::import::findings::{Findings, Kind};
 use crate::source::Doubt;
 use crate::tables::{Constant, Constants, ErrnoSet, ErrnoValue};
 use crate::version::Version;
@@ -16,11 +17,11 @@ type Group = (&'static [&'static str], &'static str, &'static str);
 const CONSTANTS: &[(&str, &[Group])] = &[
     (
         "include/uapi/linux/aio_abi.h",
-        &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6")],
+        &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6.22")],
     ),
     ("include/uapi/linux/fs.h", &[(&["RWF_"], "i32", "4.6")]),
     ("include/uapi/linux/auxvec.h", &[(&["AT_HWCAP2"], "usize", "3.10")]),
-    ("arch/x86/include/uapi/asm/auxvec.h", &[(&["AT_SYSINFO"], "usize", "2.6")]),
+    ("arch/x86/include/uapi/asm/auxvec.h", &[(&["AT_SYSINFO"], "usize", "2.6.24")]),
     ("arch/powerpc/include/uapi/asm/cputable.h", &[(&["PPC_FEATURE2_SCV"], "usize", "5.9")]),
     ("include/uapi/linux/uio.h", &[(&["UIO_MAXIOV"], "usize", "2.6")]),
     ("fs/aio.c", &[(&["AIO_RING_MAGIC", "AIO_RING_COMPAT_", "AIO_RING_INCOMPAT_"], "u32", "3.10")]),
@@ -43,7 +44,7 @@ pub(in crate::import) const OF_ARCH: &[OfArch] = &[
         header: "asm/fcntl.h",
         names: &["O_NONBLOCK", "O_CLOEXEC"],
         rust: "i32",
-        since: "2.6",
+        since: "2.6.25",
     },
     OfArch {
         header: "asm/mman.h",
@@ -56,7 +57,7 @@ pub(in crate::import) const OF_ARCH: &[OfArch] = &[
         header: "asm/poll.h",
         names: &["POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLRDHUP"],
         rust: "u16",
-        since: "2.6",
+        since: "2.6.18",
     },
 ];
 
@@ -72,26 +73,32 @@ pub(in crate::import) fn errno_set(
     Ok(ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos })
 }
 
-/// The constants of the headers that `find` finds.
-pub(in crate::import) fn common(
+/// The constants of the headers that `find` finds. `headers` is asked for those of an architecture,
+/// or of any.
+pub(in crate::import) fn common<'h, 's: 'h>(
     linux: &Version,
-    headers: &SearchPath<'_>,
-    find: impl Fn(&str) -> Option<String>,
+    headers: impl Fn(Option<&str>) -> Option<&'h SearchPath<'s>>,
+    find: impl Fn(&str, &SearchPath<'_>) -> Option<String>,
+    findings: &Findings,
 ) -> Result<Vec<Constants>, Error> {
     let mut found = Vec::new();
     for (source, groups) in CONSTANTS {
-        let Some(path) = find(source) else { continue };
+        let arch = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
+        let groups: Vec<&Group> = groups.iter().filter(|(.., since)| has(linux, since)).collect();
+        let Some(headers) = headers(arch).filter(|_| !groups.is_empty()) else { continue };
+        let Some(path) = find(source, headers) else { continue };
         let mut constants = Vec::new();
-        for (prefixes, rust, _) in groups.iter().filter(|(.., since)| has(linux, since)) {
-            let named = with_prefix(headers, &path, prefixes)?;
+        for (prefixes, rust, _) in groups {
+            let named = with_prefix(headers, &path, prefixes);
+            let Some(named) = findings.accept(Kind::Constant, named)? else { continue };
             if named.is_empty() {
                 let what = format!("defines no {}", prefixes.join(" and no "));
-                return Err(headers.source.incomplete(&path, Doubt::Missing, what));
+                let error = headers.source.incomplete(&path, Doubt::Missing, what);
+                findings.judge(Kind::Constant, error)?;
             }
             constants.extend(named.into_iter().map(|(name, value)| constant(name, value, rust)));
         }
         if !constants.is_empty() {
-            let arch = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
             let archs = arch.map(str::to_owned).into_iter().collect();
             let (source, sha256) = ((*source).to_owned(), headers.source.sha256(&path)?);
             found.push(Constants { archs, source, sha256, constants });
@@ -194,6 +201,7 @@ fn unit(headers: &SearchPath<'_>, header: &str) -> Result<Unit, Error> {
     // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte
     // order, but what is included must have one; what only i386 has is wanted.
     let asked = [
+        ("__linux__", "1"),
         ("IS_ENABLED(option)", "0"),
         ("__MIPSEL__", "1"),
         ("__XTENSA_EL__", "1"),

@@ -1,9 +1,10 @@
 //! Headers that a distribution or `make headers_install` put somewhere for user space: numbers and
 //! names, no entry points.
 
-use super::names::aliases;
-use super::{SearchPath, predefined};
+use super::SearchPath;
+use super::names::further;
 use crate::Error;
+use crate::import::findings::{Findings, Kind};
 use crate::import::tree::exists;
 use crate::import::{add, merged, unistd};
 use crate::source::{Doubt, Source};
@@ -78,6 +79,7 @@ impl<'s> Installed<'s> {
         &self,
         facts: &Tables,
         table: &TableSource,
+        findings: &Findings,
     ) -> Result<Option<KernelTable>, Error> {
         let header = "asm/unistd.h";
         let (mut all, mut extras) = (Vec::new(), Vec::new());
@@ -85,7 +87,10 @@ impl<'s> Installed<'s> {
             abi.table == table.name && abi.arch == self.arch && abi.uapi && exists(abi, &self.linux)
         };
         for abi in facts.abis.iter().filter(here) {
-            let (unit, included) = self.headers.preprocess(header, &predefined(abi), None)?;
+            let read = self.headers.preprocess_for(abi, header, None, None);
+            let Some((unit, included)) = findings.accept(Kind::Unreadable, read)? else {
+                continue;
+            };
             let own = format!("asm/{}", abi.header);
             // A kernel that lacks the ABI gives another's header in the place of its own.
             let asked =
@@ -94,19 +99,20 @@ impl<'s> Installed<'s> {
                 continue;
             }
             if let Some(missing) = unit.missing.first() {
-                return Err(self.headers.lacks(&missing.text, &missing.file, missing.line));
+                let error = self.headers.lacks(&missing.text, &missing.file, missing.line);
+                findings.judge(Kind::Unreadable, error)?;
             }
-            let mut numbers = unistd::numbers(&unit, abi, &self.source.name(header))?;
+            let mut numbers = unistd::numbers(&unit, abi, &self.source.name(header), findings)?;
             if numbers.rows.is_empty() {
                 let what = format!("defines no system call of {}", abi.name);
-                return Err(self.source.wrong(header, what));
+                findings.judge(Kind::Unreadable, self.source.wrong(header, what))?;
             }
             // What asm-generic/unistd.h says of entry points is not all: a C file of the
             // architecture may swap some.
             for row in &mut numbers.rows {
                 (row.entry, row.compat) = (None, None);
             }
-            add(&mut extras, aliases(self.source, &numbers, header)?);
+            add(&mut extras, further(self.source, abi, numbers.names.clone(), header)?);
             all.push(numbers);
         }
         merged(&self.linux, self.source, &all, extras)

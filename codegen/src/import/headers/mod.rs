@@ -11,43 +11,137 @@ use crate::source::{Doubt, Source};
 use crate::tables::Abi;
 use std::sync::Arc;
 
-/// Where `#include <…>` looks, in order.
+/// Where `#include <…>` looks.
+#[derive(Clone)]
 pub(super) struct SearchPath<'s> {
     pub(super) source: &'s Source,
-    directories: Vec<String>,
+    /// The folder of `arch/` that the headers are for; empty for installed ones.
+    pub(super) arch: &'s str,
+    /// What a name begins with and the directory that has the rest of it, in order.
+    places: Vec<(&'static str, String)>,
 }
 
+/// What the folders of `arch/` were called that others have taken in: ABI and folder. Linux up to
+/// 2.6.28.
+const FORMERLY: &[(&str, &str)] = &[
+    ("x86_64", "x86_64"),
+    ("i386", "i386"),
+    ("powerpc64", "ppc64"),
+    ("powerpc32", "ppc"),
+    ("sparc64", "sparc64"),
+];
+
 impl<'s> SearchPath<'s> {
-    /// The user-space headers of a kernel tree.
-    pub(super) fn of_tree(source: &'s Source, arch: &str) -> SearchPath<'s> {
-        let directories = vec![format!("arch/{arch}/include/uapi/"), "include/uapi/".to_owned()];
-        SearchPath { source, directories }
+    /// The user-space headers of a kernel tree: below `include/uapi` since Linux 3.7 (some
+    /// architectures since 3.8), before that among the kernel's own, and up to 2.6.30 in
+    /// `include/asm-ARCH`.
+    pub(super) fn of_tree(source: &'s Source, abi: &'s Abi) -> SearchPath<'s> {
+        let formerly = FORMERLY.iter().find(|(name, arch)| {
+            *name == abi.name && source.is_file(&format!("include/asm-{arch}/unistd.h"))
+        });
+        let arch = formerly.map_or(abi.arch.as_str(), |(_, arch)| arch);
+        let (uapi, mixed) = (format!("arch/{arch}/include/uapi/"), format!("arch/{arch}/include/"));
+        let old = format!("include/asm-{arch}/");
+        let unistd = |directory: &str| format!("{directory}asm/unistd.h");
+        // One that the kernel has for itself includes that of user space.
+        let for_both = |path: String| {
+            source.is_file(&path)
+                && source.text(&path).is_ok_and(|text| !text.contains("uapi/asm/unistd.h"))
+        };
+        let shared = ["include/", "include/uapi/"].map(|directory| ("", directory.to_owned()));
+        let places = if !source.exists(&unistd(&uapi)) && for_both(unistd(&mixed)) {
+            [("", mixed)].into_iter().chain(shared).collect()
+        } else if formerly.is_some() || source.is_file(&format!("{old}unistd.h")) {
+            [("asm/", old)].into_iter().chain(shared).collect()
+        } else {
+            vec![("", uapi), ("", "include/uapi/".to_owned())]
+        };
+        SearchPath { source, arch, places }
     }
 
     /// Installed headers.
     pub(super) fn installed(source: &'s Source) -> SearchPath<'s> {
-        SearchPath { source, directories: vec![String::new()] }
+        SearchPath { source, arch: "", places: vec![("", String::new())] }
     }
 
-    /// The path that a name stands for, which may be that of something that cannot be read. In a
-    /// kernel tree, a header `asm/x.h` that is in no directory is the generic one. Installed
-    /// headers have them all.
-    pub(super) fn find(&self, name: &str) -> Option<String> {
+    /// The paths that a name can stand for, best first. In a kernel tree, a header `asm/x.h` that
+    /// is in no directory is the generic one. Installed headers have them all.
+    fn paths(&self, name: &str) -> Vec<String> {
+        let name = name.strip_prefix("uapi/").unwrap_or(name);
         let generic = name
             .strip_prefix("asm/")
             .filter(|_| !self.source.is_installed())
             .map(|name| format!("asm-generic/{name}"));
         let names = [Some(name), generic.as_deref()].into_iter().flatten();
-        let mut paths = names.flat_map(|name| {
-            self.directories.iter().map(move |directory| format!("{directory}{name}"))
-        });
-        paths.find(|path| self.source.exists(path))
+        let place = |name: &str, (prefix, directory): &(&str, String)| {
+            name.strip_prefix(prefix).map(|rest| format!("{directory}{rest}"))
+        };
+        names.flat_map(|name| self.places.iter().filter_map(move |at| place(name, at))).collect()
+    }
+
+    /// The path that a name stands for, which may be that of something that cannot be read.
+    pub(super) fn find(&self, name: &str) -> Option<String> {
+        self.paths(name).into_iter().find(|path| self.source.exists(path))
+    }
+
+    /// The path of a header of the architecture's own, or where it would be.
+    pub(super) fn own(&self, name: &str) -> String {
+        self.paths(name).into_iter().next().unwrap_or_default()
+    }
+
+    /// The header of the numbers, or where it would be. It is the generic one only where the
+    /// architecture says so, as riscv did up to Linux 4.19.
+    pub(super) fn unistd(&self) -> String {
+        let own = self.own("asm/unistd.h");
+        let makefile = own.replace("unistd.h", "Kbuild");
+        let generic = |line: &str| {
+            let mut words = line.split([' ', '\t', '=']);
+            words.next() == Some("generic-y") && words.any(|word| word == "unistd.h")
+        };
+        let borrowed = || self.source.text(&makefile).is_ok_and(|text| text.lines().any(generic));
+        // What it has besides stands in the kernel's own header then.
+        let kernel = format!("arch/{}/include/asm/unistd.h", self.arch);
+        match self.find("asm/unistd.h") {
+            Some(found) if found != own && borrowed() => {
+                if self.source.is_file(&kernel) {
+                    kernel
+                } else {
+                    found
+                }
+            }
+            _ => own,
+        }
     }
 
     /// What to say of an included header that is not there.
     pub(super) fn lacks(&self, name: &str, file: &str, line: usize) -> Error {
         let what = format!("includes <{name}>, which is not there");
         self.source.incomplete_at(file, line, what)
+    }
+
+    /// Preprocesses a header for an ABI, as [`SearchPath::preprocess`] does.
+    pub(super) fn preprocess_for(
+        &self,
+        abi: &Abi,
+        header: &str,
+        more: Option<(&str, &str)>,
+        generated: Option<(&str, &str)>,
+    ) -> Result<(Unit, Vec<String>), Error> {
+        let mut macros = predefined(abi);
+        macros.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let found = self.preprocess(header, &macros, generated)?;
+        // A header that does not know the compiler's word for it takes another ABI's numbers.
+        match found.0.value("__BITS_PER_LONG")? {
+            Some(bits) if bits != i64::from(abi.bits) => {
+                let what = format!(
+                    "says that a long of {} has {bits} bits, and it has {}; add what its compiler \
+                     predefines to `predefined` in abis.toml",
+                    abi.name, abi.bits
+                );
+                Err(self.source.wrong(header, what))
+            }
+            _ => Ok(found),
+        }
     }
 
     /// Preprocesses a header; the names of those that it includes come with it. `generated` stands
@@ -66,7 +160,12 @@ impl<'s> SearchPath<'s> {
             if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
                 return Ok(Some((name.to_owned(), Arc::from(text))));
             }
-            match self.find(name) {
+            // In quotes, a name may be that of a neighbour.
+            let beside = || {
+                let (directory, _) = self.source.path(from).rsplit_once('/')?;
+                Some(format!("{directory}/{name}")).filter(|path| self.source.exists(path))
+            };
+            match self.find(name).or_else(beside) {
                 Some(path) => {
                     included.push(name.to_owned());
                     let text = self.source.text(&path)?;
@@ -101,11 +200,16 @@ impl<'s> SearchPath<'s> {
     }
 }
 
-/// The macros of a C compiler for the ABI that these headers ask for.
-pub(super) fn predefined(abi: &Abi) -> Vec<(String, String)> {
+/// The macros of a C compiler for the ABI that these headers ask for: some of mips, up to Linux
+/// 4.20, whether it is one for Linux.
+fn predefined(abi: &Abi) -> Vec<(String, String)> {
     let bytes = (abi.bits / 8).to_string();
-    let words =
-        [("__CHAR_BIT__", "8"), ("__SIZEOF_LONG__", &bytes), ("__SIZEOF_POINTER__", &bytes)];
+    let words = [
+        ("__linux__", "1"),
+        ("__CHAR_BIT__", "8"),
+        ("__SIZEOF_LONG__", &bytes),
+        ("__SIZEOF_POINTER__", &bytes),
+    ];
     let width = (abi.bits == 64).then_some(("__LP64__", "1"));
     let own = abi.predefined.iter().map(|text| text.split_once('=').unwrap_or((text, "1")));
     words

@@ -1,10 +1,12 @@
 //! What only headers and C files say of an ABI's calls: aliases, private calls, names taken away,
 //! bases, swapped entry points.
 
-use super::{SearchPath, predefined};
+use super::SearchPath;
 use crate::Error;
+use crate::import::findings::Kind;
 use crate::import::tbl::Rows;
-use crate::import::unistd::{self, Numbers, called};
+use crate::import::tree::Tree;
+use crate::import::unistd::{self, called};
 use crate::source::{Doubt, Source};
 use crate::tables::{Abi, Extra, KernelTable, Taker};
 use crate::version::Version;
@@ -12,15 +14,14 @@ use crate::version::Version;
 /// Whether the architecture's `asm/unistd.h` includes the header of an ABI, which no makefile
 /// makes.
 pub(in crate::import) fn asks(headers: &SearchPath<'_>, abi: &Abi) -> Result<bool, Error> {
-    let path = format!("arch/{}/include/uapi/asm/unistd.h", abi.arch);
-    let (unit, _) = headers.preprocess(&path, &predefined(abi), None)?;
+    let (unit, _) = headers.preprocess_for(abi, &headers.unistd(), None, None)?;
     Ok(unit.missing.iter().any(|missing| missing.text.strip_prefix("asm/") == Some(&abi.header)))
 }
 
 /// Holds the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or
 /// takes away.
 pub(in crate::import) fn names(
-    headers: &SearchPath<'_>,
+    tree: &Tree<'_>,
     abi: &Abi,
     taker: &Taker,
     rows: &Rows,
@@ -28,8 +29,9 @@ pub(in crate::import) fn names(
     if !abi.uapi {
         return Ok(None);
     }
-    let source = format!("arch/{}/include/uapi/asm/unistd.h", abi.arch);
-    let wrong = |what: String| headers.source.wrong(&source, what);
+    let (findings, headers) = (tree.findings, tree.headers(abi));
+    let source = headers.unistd();
+    let wrong = |what: String| tree.source.wrong(&source, what);
     let mut generated = "#define AIO_SYS_ROWS\n".to_owned();
     let rows: Vec<(u32, &str)> = rows
         .iter()
@@ -40,18 +42,31 @@ pub(in crate::import) fn names(
         generated += &format!("#define __NR_{name} {}\n", abi.base.wrapping_add(*nr));
     }
     let include = format!("asm/{}", abi.header);
-    let (unit, _) = headers.preprocess(&source, &predefined(abi), Some((&include, &generated)))?;
+    let read = headers.preprocess_for(abi, &source, None, Some((&include, &generated)));
+    let Some((unit, _)) = findings.accept(Kind::Names, read)? else { return Ok(None) };
     let macros = unit.macros();
     if !macros.iter().any(|found| found.name == "AIO_SYS_ROWS") {
         let to = format!(
-            "does not include <{include}> for {}; correct `header` or `predefined` in abis.toml",
-            abi.name
+            "does not include <{include}> for {}; correct `header` or `predefined` in {}",
+            abi.name,
+            tree.facts.path("abis.toml")
         );
-        return Err(wrong(to));
+        findings.judge(Kind::Names, wrong(to))?;
+        return Ok(None);
     }
-    let Some(base) = unistd::base(&unit, abi).map_err(wrong)? else {
-        let name = abi.base_macro.as_deref().unwrap_or_default();
-        return Err(wrong(format!("does not define {name}; correct `base_macro` in abis.toml")));
+    let base = match unistd::base(&unit, abi) {
+        Ok(Some(base)) => base,
+        Ok(None) => {
+            let name = abi.base_macro.as_deref().unwrap_or_default();
+            let file = tree.facts.path("abis.toml");
+            let what = format!("does not define {name}; correct `base_macro` in {file}");
+            findings.judge(Kind::Names, wrong(what))?;
+            i64::from(abi.base)
+        }
+        Err(what) => {
+            findings.judge(Kind::Base, wrong(what))?;
+            i64::from(abi.base)
+        }
     };
     let mut extra =
         Extra { abis: vec![abi.name.clone()], source: source.clone(), ..Extra::default() };
@@ -60,23 +75,18 @@ pub(in crate::import) fn names(
         if rows.iter().any(|(_, row)| *row == name) {
             continue;
         }
-        let number =
-            unit.value(&found.name)?.and_then(|value| u32::try_from(value.checked_sub(base)?).ok());
-        let number = number.ok_or_else(|| {
-            Error::at(
-                &*found.file,
-                found.line,
-                format!("`{}` has no number that can be worked out", found.name),
-            )
-        })?;
-        extra.names.push((number, name.to_owned()));
+        let value = findings.accept(Kind::Unnumbered, unit.value(&found.name))?.flatten();
+        match value.and_then(|value| u32::try_from(value.checked_sub(base)?).ok()) {
+            Some(number) => extra.names.push((number, name.to_owned())),
+            None => findings.judge(Kind::Unnumbered, unistd::no_number(found))?,
+        }
     }
     extra.names.sort();
     let kept =
         |name: &str| macros.iter().any(|found| found.name.strip_prefix("__NR_") == Some(name));
     extra.removed =
         rows.iter().filter(|(_, name)| !kept(name)).map(|(_, name)| (*name).to_owned()).collect();
-    finish(headers.source, extra)
+    finish(tree.source, extra)
 }
 
 /// Refuses a header without a name that the committed table, of a kernel that is not newer, has for
@@ -111,15 +121,18 @@ pub(in crate::import) fn kept(
 /// The entry points that an architecture swaps before it includes the shared table: `#define
 /// sys_clone sys_clone_wrapper`. `listed` are those of the ABI's rows.
 pub(in crate::import) fn redirects(
-    source: &Source,
+    tree: &Tree<'_>,
     abi: &Abi,
     listed: &[&str],
 ) -> Result<Option<Extra>, Error> {
+    let Tree { source, findings, .. } = tree;
     let Some(file) = &abi.redirects else { return Ok(None) };
-    let text = source.whole(file)?;
+    let read = findings.whole(source, file);
+    let Some(text) = findings.accept(Kind::Code, read)? else { return Ok(None) };
     // The swaps stand before the array that is made with them.
     if !text.contains("sys_call_table[") {
-        return Err(source.incomplete(file, Doubt::CutOff, "makes no sys_call_table"));
+        let error = source.incomplete(file, Doubt::CutOff, "makes no sys_call_table");
+        findings.judge(Kind::Code, error)?;
     }
     let mut extra =
         Extra { abis: vec![abi.name.clone()], source: file.clone(), ..Extra::default() };
@@ -137,14 +150,15 @@ pub(in crate::import) fn redirects(
     finish(source, extra)
 }
 
-/// The names that a header with the numbers themselves has beside the rows.
-pub(in crate::import) fn aliases(
+/// The names that a table, or a header with the numbers themselves, has beside the rows.
+pub(in crate::import) fn further(
     source: &Source,
-    numbers: &Numbers<'_>,
-    header: &str,
+    abi: &Abi,
+    names: Vec<(u32, String)>,
+    file: &str,
 ) -> Result<Option<Extra>, Error> {
-    let (abis, names) = (vec![numbers.abi.name.clone()], numbers.names.clone());
-    finish(source, Extra { abis, source: header.to_owned(), names, ..Extra::default() })
+    let abis = vec![abi.name.clone()];
+    finish(source, Extra { abis, source: file.to_owned(), names, ..Extra::default() })
 }
 
 /// Adds the hash; a file that adds nothing is no extra.

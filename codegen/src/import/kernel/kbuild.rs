@@ -4,6 +4,7 @@
 use super::condition::{Conditions, all};
 use crate::Error;
 use crate::import::c::text::{LONGEST, is_word, splice};
+use crate::import::findings::{Findings, Kind};
 use crate::source::{Fault, Source};
 use std::collections::HashMap;
 
@@ -41,6 +42,7 @@ struct Rules {
 /// The makefiles of a tree, each read once.
 pub(in crate::import) struct Kbuild<'s> {
     source: &'s Source,
+    findings: &'s Findings,
     rules: HashMap<String, Rules>,
     /// When a folder's makefile takes an item in.
     items: HashMap<(String, String), Built>,
@@ -53,9 +55,9 @@ pub(in crate::import) struct Kbuild<'s> {
 const DEEPEST: usize = 8;
 
 impl<'s> Kbuild<'s> {
-    pub(in crate::import) fn new(source: &'s Source) -> Kbuild<'s> {
-        let (rules, items) = (HashMap::new(), HashMap::new());
-        Kbuild { source, rules, items, included: HashMap::new(), sources: HashMap::new() }
+    pub(in crate::import) fn new(source: &'s Source, findings: &'s Findings) -> Kbuild<'s> {
+        let (rules, items, sources) = Default::default();
+        Kbuild { source, findings, rules, items, included: HashMap::new(), sources }
     }
 
     /// When the file is built.
@@ -131,7 +133,7 @@ impl<'s> Kbuild<'s> {
             rules.named.get(item).into_iter().flatten().map(|&(at, width)| (at, width)).collect();
         for (at, width) in rules {
             let (target, when) = self.rules[folder].rules[at].clone();
-            let (list, switch) = target.split_once('-').unwrap_or((&target, "y"));
+            let (list, switch) = target.rsplit_once('-').unwrap_or((&target, "y"));
             let switch = match switch {
                 "y" | "m" | "objs" => "",
                 other => match variable(other) {
@@ -161,7 +163,8 @@ impl<'s> Kbuild<'s> {
                 let what = format!(
                     "says in more than {LONGEST} characters when {item} is built; simplify it"
                 );
-                return Err(self.source.wrong(folder, what));
+                self.findings.judge(Kind::Makefile, self.source.wrong(folder, what))?;
+                return Ok(Built::Always);
             }
         }
         Ok(if ways.is_empty() { Built::Unnamed } else { Built::When(ways.join(" || ")) })
@@ -175,8 +178,15 @@ impl<'s> Kbuild<'s> {
             let within = if folder.is_empty() { String::new() } else { format!("{folder}/") };
             let mut paths = names.iter().map(|name| format!("{within}{name}"));
             let rules = match paths.find(|path| self.source.is_file(path)) {
-                Some(path) => parse(&self.source.whole(&path)?)
-                    .map_err(|fault| self.source.fault(&path, fault))?,
+                Some(path) => {
+                    let text = self.findings.whole(self.source, &path);
+                    let text = self.findings.accept(Kind::Makefile, text)?.unwrap_or_default();
+                    let mut rules = Rules::default();
+                    if let Err(fault) = parse(&text, &mut rules) {
+                        self.findings.judge(Kind::Makefile, self.source.fault(&path, fault))?;
+                    }
+                    rules
+                }
                 None => Rules::default(),
             };
             self.rules.insert(folder.to_owned(), rules);
@@ -236,10 +246,9 @@ fn switch(line: &str) -> String {
     }
 }
 
-/// A makefile's rules, or the line that cannot be followed and why.
-fn parse(text: &str) -> Result<Rules, Fault> {
+/// Takes a makefile's rules in, up to the line that cannot be followed.
+fn parse(text: &str, found: &mut Rules) -> Result<(), Fault> {
     let mut open: Vec<String> = Vec::new();
-    let mut found = Rules::default();
     let mut lists: HashMap<String, Vec<usize>> = HashMap::new();
     let too_long =
         || format!("the conditions around it have more than {LONGEST} characters; simplify them");
@@ -293,7 +302,7 @@ fn parse(text: &str) -> Result<Rules, Fault> {
         }
     }
     if open.is_empty() {
-        Ok(found)
+        Ok(())
     } else {
         Err(Fault::whole("an ifdef or ifeq lacks its endif; repair the file"))
     }
@@ -343,7 +352,8 @@ mod tests {
             ),
             ("net/b.c", "#ifdef CONFIG_D\n# include \"d.c\"\n#endif\n"),
         ]);
-        let mut kbuild = Kbuild::new(&source);
+        let findings = Findings::strict();
+        let mut kbuild = Kbuild::new(&source, &findings);
         for (source, condition) in [
             ("fs/open.c", ""),
             ("fs/read.c", ""),
@@ -371,7 +381,7 @@ mod tests {
     fn hostile_makefiles() {
         let built = |text: &str| {
             let source = source(&[("a/Makefile", text)]);
-            Kbuild::new(&source).built("a/x.c").map_err(|error| error.what)
+            Kbuild::new(&source, &Findings::strict()).built("a/x.c").map_err(|error| error.what)
         };
         // Each list is in every list of the next layer.
         let mut layers = "obj-$(CONFIG_A) += l0_0.o\n".to_owned();

@@ -5,8 +5,11 @@
 use super::condition::{Conditions, Truth, all, and, evaluate, not, or};
 use crate::Error;
 use crate::import::c::text::{LONGEST, blank, is_word, splice};
-use crate::import::prototypes::{DRIVERS, FOLDERS};
-use crate::source::{CUT_OFF, Doubt, Fault, Source};
+use crate::import::findings::Kind;
+use crate::import::prototypes::{DRIVERS, folders};
+use crate::import::tree::Tree;
+use crate::source::{CUT_OFF, Doubt, Fault};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What Kconfig says of a symbol.
@@ -44,20 +47,27 @@ pub(in crate::import) struct Symbols(BTreeMap<String, Symbol>);
 
 impl Symbols {
     /// Those of the files outside `arch`, in the directories that define system calls.
-    pub(in crate::import) fn read(source: &Source) -> Result<Symbols, Error> {
-        let drivers = DRIVERS.iter().filter_map(|file| Some(file.rsplit_once('/')?.0));
-        let directories =
-            FOLDERS.iter().copied().filter(|directory| *directory != "arch").chain(drivers);
+    pub(in crate::import) fn read(tree: &Tree<'_>) -> Result<Symbols, Error> {
+        let drivers = DRIVERS.iter().filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned()));
+        let directories = folders(tree.source)?.into_iter().chain(drivers);
+        let directories = directories.filter(|directory| directory != "arch");
         let mut found = Symbols::default();
-        for kconfig in source.walk(directories, |_| true, |name| name.starts_with("Kconfig"))? {
-            found.file(source, &kconfig)?;
+        for kconfig in tree.source.walk(directories, |_| true, is_kconfig)? {
+            found.file(tree, &kconfig)?;
         }
         Ok(found)
     }
 
     /// Takes a Kconfig file in; what it sources is the result.
-    fn file(&mut self, source: &Source, file: &str) -> Result<Vec<String>, Error> {
-        self.parse(&source.whole(file)?).map_err(|fault| source.fault(file, fault))
+    fn file(&mut self, tree: &Tree<'_>, file: &str) -> Result<Vec<String>, Error> {
+        let Tree { source, findings, .. } = tree;
+        let text = findings.whole(source, file);
+        let Some(text) = findings.accept(Kind::Kconfig, text)? else { return Ok(Vec::new()) };
+        let mut sources = Vec::new();
+        if let Err(fault) = self.parse(&text, &mut sources) {
+            findings.judge(Kind::Kconfig, source.fault(file, fault))?;
+        }
+        Ok(sources)
     }
 
     /// Whether a file declares the symbol, whatever its value.
@@ -65,8 +75,9 @@ impl Symbols {
         self.0.get(name).is_some_and(|symbol| !symbol.blocks.is_empty())
     }
 
-    fn parse(&mut self, text: &str) -> Result<Vec<String>, Fault> {
-        let (mut sources, mut name, mut help) = (Vec::new(), None::<String>, None);
+    /// Takes the text of a Kconfig file in, up to a fault.
+    fn parse(&mut self, text: &str, sources: &mut Vec<String>) -> Result<(), Fault> {
+        let (mut name, mut help) = (None::<String>, None);
         let mut open: Vec<Scope<'_>> = Vec::new();
         let mut begun = false;
         let blanks = text.replace("\\\n", " \\\n");
@@ -75,7 +86,8 @@ impl Symbols {
             // A help text ends where the indentation does.
             match help {
                 Some(0) if line.trim().is_empty() => continue,
-                Some(0) => help = Some(indent.max(1)),
+                // One without text ends at once.
+                Some(0) => help = Some(indent).filter(|indent| *indent > 0),
                 Some(text) if indent >= text || line.trim().is_empty() => continue,
                 _ => help = None,
             }
@@ -188,7 +200,7 @@ impl Symbols {
         }
         match open.last() {
             Some(Scope { end, .. }) => Err(Fault::whole(format!("lacks an {end}: {CUT_OFF}"))),
-            None => Ok(sources),
+            None => Ok(()),
         }
     }
 }
@@ -206,6 +218,55 @@ pub(in crate::import) struct Architecture<'g> {
     /// `__ARCH_WANT_…` and other macros of its headers, and each condition under which one is
     /// defined.
     macros: BTreeMap<String, Vec<Option<String>>>,
+}
+
+/// Whether a file of this name declares symbols.
+fn is_kconfig(name: &str) -> bool {
+    name.starts_with("Kconfig")
+}
+
+/// The symbols that anything in the tree declares: Kconfig files of drivers and of architectures
+/// without ABI here, and makefiles with `-DCONFIG_X`, as x86's had for x32 up to Linux 5.17.
+pub(in crate::import) struct Everywhere<'t> {
+    tree: &'t Tree<'t>,
+    /// They are read when they are first asked for, which is seldom.
+    symbols: OnceCell<BTreeSet<String>>,
+}
+
+impl<'t> Everywhere<'t> {
+    pub(in crate::import) fn new(tree: &'t Tree<'t>) -> Everywhere<'t> {
+        Everywhere { tree, symbols: OnceCell::new() }
+    }
+
+    pub(in crate::import) fn declares(&self, symbol: &str) -> Result<bool, Error> {
+        if let Some(symbols) = self.symbols.get() {
+            return Ok(symbols.contains(symbol));
+        }
+        let source = self.tree.source;
+        let top = source.list("")?;
+        let directories = top.iter().filter(|entry| entry.is_directory && entry.name != ".git");
+        let directories = directories.map(|entry| entry.name.clone());
+        let wanted = |name: &str| is_kconfig(name) || name.starts_with("Makefile");
+        let mut files = source.walk(directories, |_| true, wanted)?;
+        files.push("Makefile".to_owned());
+        let (mut symbols, mut buffer) = (BTreeSet::new(), Vec::new());
+        for file in files {
+            // One that cannot be read declares nothing.
+            let Ok(text) = source.skim(&file, &mut buffer) else { continue };
+            for line in text.lines() {
+                let mut words = line.split_whitespace();
+                if let Some("config" | "menuconfig") = words.next() {
+                    symbols.extend(words.next().map(str::to_owned));
+                }
+                let defined = line.split("-DCONFIG_").skip(1);
+                symbols.extend(
+                    defined
+                        .map(|rest| rest.chars().take_while(|c| is_word(*c)).collect::<String>()),
+                );
+            }
+        }
+        Ok(self.symbols.get_or_init(|| symbols).contains(symbol))
+    }
 }
 
 /// A kernel: an architecture and a word size. A 64-bit kernel also runs 32-bit programs where it
@@ -228,10 +289,11 @@ const DEEPEST: usize = 100;
 impl<'g> Architecture<'g> {
     /// One without a directory has no symbols of its own.
     pub(in crate::import) fn read(
-        source: &Source,
+        tree: &Tree<'_>,
         arch: &str,
         generic: &'g Symbols,
     ) -> Result<Architecture<'g>, Error> {
+        let Tree { source, findings, .. } = tree;
         let mut found = Architecture { generic, own: Symbols::default(), macros: BTreeMap::new() };
         if !source.is_directory(&format!("arch/{arch}")) {
             return Ok(found);
@@ -242,7 +304,7 @@ impl<'g> Architecture<'g> {
         let mut at = 0;
         while let Some(file) = kconfigs.get(at).cloned() {
             let before = found.own.0.len();
-            for sourced in found.own.file(source, &file)? {
+            for sourced in found.own.file(tree, &file)? {
                 let sourced = sourced.replace("$(SRCARCH)", arch);
                 // A package of sources may leave some drivers out.
                 let there = sourced.starts_with(&directory) && source.exists(&sourced);
@@ -252,15 +314,18 @@ impl<'g> Architecture<'g> {
             }
             // The two that the others are sourced by.
             if at < 2 && found.own.0.len() == before {
-                return Err(source.incomplete(&file, Doubt::Missing, "declares no symbol"));
+                let error = source.incomplete(&file, Doubt::Missing, "declares no symbol");
+                findings.judge(Kind::Kconfig, error)?;
             }
             at += 1;
         }
         for header in ["include/asm/unistd.h", "include/uapi/asm/unistd.h"] {
             let path = format!("{directory}{header}");
             if source.is_file(&path) {
-                let text = source.whole(&path)?;
-                found.header(&text).map_err(|fault| source.fault(&path, fault))?;
+                let text = findings.whole(source, &path)?;
+                if let Err(fault) = found.header(&text) {
+                    findings.judge(Kind::Code, source.fault(&path, fault))?;
+                }
             }
         }
         Ok(found)
@@ -456,7 +521,7 @@ mod tests {
 
     fn symbols(text: &str) -> Symbols {
         let mut symbols = Symbols::default();
-        symbols.parse(text).unwrap();
+        symbols.parse(text, &mut Vec::new()).unwrap();
         symbols
     }
 
@@ -483,18 +548,21 @@ mod tests {
     #[test]
     fn a_kernel_is_what_its_word_size_makes_it() {
         let mut own = Symbols::default();
-        let sources = own.parse(
+        let mut sources = Vec::new();
+        let parsed = own.parse(
             "config CHOSEN\n\tbool \"a choice\"\n\thelp\n\t  config NOT\n\n\t  select NOT\n\
              config 64BIT\n\tbool \"64-bit kernel\"\n\
              config A32\n\tdef_bool y\n\tdepends on !64BIT\n\tselect BACKWARDS # why\n\
              \tselect MAYBE\t\tif CHOSEN\n\
              config BACKWARDS\n\tbool\nconfig MAYBE\n\tbool\nconfig COMPAT\n\tbool \"x\"\n\
              \tselect UNDECLARED\n\
+             config EMPTY\n\thelp\n\
              config SELF\n\tdef_bool SELF\nsource \"arch/a/Kconfig.cpu\"\nconfig TWICE\n\
              \tdef_bool y\n\tdepends on 64BIT\n\
              config TWICE\n\tdef_bool y\n\tdepends on !64BIT\n",
+            &mut sources,
         );
-        assert_eq!(sources.unwrap(), ["arch/a/Kconfig.cpu"]);
+        assert_eq!((parsed, sources), (Ok(()), vec!["arch/a/Kconfig.cpu".to_owned()]));
         let generic = symbols(
             "menu \"of wide kernels\"\n\tdepends on 64BIT\n\tdepends on !SELF\ncomment \"c\"\n\
              \tdepends on SELF\n\
@@ -579,7 +647,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_without_end() {
-        let refused = |text: &str| Symbols::default().parse(text).err().unwrap();
+        let refused = |text: &str| Symbols::default().parse(text, &mut Vec::new()).err().unwrap();
         assert_eq!(
             refused("menu \"m\"\nconfig A\n\tbool\n"),
             Fault::whole("lacks an endmenu: it was cut off; fetch the tree again")

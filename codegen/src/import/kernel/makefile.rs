@@ -1,43 +1,45 @@
 //! Which ABIs the kernel's own makefiles make of a table, and which tags they give to each.
 
 use crate::Error;
-use crate::source::{Doubt, Source};
+use crate::import::findings::Kind;
+use crate::import::tree::Tree;
+use crate::source::Doubt;
 use crate::tables::Abi;
 
 /// The tags that the tree gives to the ABI's header; empty: every row. `None` if it makes no such
 /// header.
 pub(in crate::import) fn tags(
-    source: &Source,
+    tree: &Tree<'_>,
     makefile: &str,
     abi: &Abi,
 ) -> Result<Option<Vec<String>>, Error> {
+    let Tree { source, findings, .. } = tree;
+    let read = |path: &str| findings.accept(Kind::LeftOut, source.text(path));
+    let Some(text) = read(makefile)? else { return Ok(None) };
     if !makefile.starts_with("scripts/") {
-        return Ok(arch(&source.text(makefile)?, &abi.header));
+        return Ok(arch(&text, &abi.header));
     }
-    // An architecture that is not there makes no header; one that is has all three files.
-    let directory = format!("arch/{}", abi.arch);
-    if !source.is_directory(&directory) {
-        return Ok(None);
-    }
+    let directory = format!("arch/{}", tree.arch(abi));
     let kbuild = if abi.uapi { "include/uapi/asm/Kbuild" } else { "include/asm/Kbuild" };
     let listed = |line: &str| {
         let (name, list) = line.split_once('=').unwrap_or_default();
         name.starts_with("syscall-y") && list.split_whitespace().any(|header| header == abi.header)
     };
     let kbuild = format!("{directory}/{kbuild}");
-    let made = source.text(&kbuild)?.lines().any(listed);
     let own = format!("{directory}/kernel/Makefile.syscalls");
+    let (Some(list), Some(added)) = (read(&kbuild)?, read(&own)?) else { return Ok(None) };
+    let made = list.lines().any(listed);
     let (header, variable) = (&abi.header, variable(&abi.header));
-    let common = shared(&source.text(makefile)?, header);
-    let added = shared(&source.text(&own)?, header);
-    let incomplete = |file: &str, what: String| Err(source.incomplete(file, Doubt::Missing, what));
-    match (common, added) {
-        (None, _) => incomplete(makefile, format!("adds nothing to {variable}")),
+    let left_out = |file: &str, what: String| {
+        findings.judge(Kind::LeftOut, source.incomplete(file, Doubt::Missing, what)).map(|()| None)
+    };
+    match (shared(&text, header), shared(&added, header)) {
+        (None, _) => left_out(makefile, format!("adds nothing to {variable}")),
         (_, None) if made => {
-            incomplete(&own, format!("adds nothing to {variable}, of which {header} is made"))
+            left_out(&own, format!("adds nothing to {variable}, of which {header} is made"))
         }
         (_, Some(_)) if !made => {
-            incomplete(&kbuild, format!("makes no {header}, to which {own} gives tags"))
+            left_out(&kbuild, format!("makes no {header}, to which {own} gives tags"))
         }
         (Some(common), Some(own)) => Ok(Some([common, own].concat())),
         (Some(_), None) => Ok(None),

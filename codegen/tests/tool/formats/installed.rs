@@ -1,6 +1,7 @@
 //! Headers that are installed.
 
 use super::*;
+use aio_codegen::import::Findings;
 use aio_codegen::source::Source;
 use aio_codegen::{Error, import, store};
 
@@ -61,7 +62,12 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
 
 /// `import --headers FOLDER`, and perhaps `--arch ARCH`, in this process.
 fn import_headers(folder: &Path, more: &[&str]) -> Result<Files, Error> {
-    import::headers(&Source::headers(folder)?, more.get(1).copied(), &COMMITTED)
+    import::headers(
+        &Source::headers(folder)?,
+        more.get(1).copied(),
+        &COMMITTED,
+        &Findings::strict(),
+    )
 }
 
 #[track_caller]

@@ -1,32 +1,18 @@
-//! The system calls that a kernel source tree defines in C: entry point → arguments.
-//!
-//! The entry point is the symbol that the kernel's tables name, the join key between a number and
-//! its arguments. One entry point may have several prototypes: another architecture's, another
-//! configuration's.
+//! The definitions in a C file: macros such as `SYSCALL_DEFINE3`, and functions.
 
-use super::c::text::{
+use super::Definition;
+use crate::import::c::text::{
     LONGEST, blank, is_name, is_word, parentheses, spaced, splice, split, tokens,
 };
-use super::kernel::condition::Conditions;
-use crate::Error;
-use crate::source::{Fault, Source, ends};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::thread;
+use crate::import::kernel::condition::Conditions;
+use crate::source::Fault;
+use std::collections::BTreeSet;
 
-/// The folders that can define a system call; `tools`, `samples`, `usr` and `rust` hold programs,
-/// copies and bindings.
-pub(super) const FOLDERS: &[&str] = &[
-    "arch", "block", "certs", "crypto", "fs", "init", "io_uring", "ipc", "kernel", "lib", "mm",
-    "net", "security", "virt",
-];
-/// The drivers that define one.
-pub(super) const DRIVERS: &[&str] = &["drivers/char/random.c", "drivers/pci/syscall.c"];
-
-/// `X` of every macro `X_DEFINEn(name, type, argument, …)`, and the entry points that it makes of
-/// the name, each with its condition: `include/linux/syscalls.h`, `include/linux/compat.h`,
-/// `arch/powerpc/kernel/sys_ppc32.c`. What `arch/*/include/asm/syscall_wrapper.h` puts before them
-/// (`__x64_sys_…`) is in no table.
+/// `X` of every macro `X_DEFINEn(name, type, argument, …)` or `X_WRAPn(…)`, and the entry points
+/// that it makes of the name, each with its condition: `include/linux/syscalls.h`,
+/// `include/linux/compat.h`, `arch/powerpc/kernel/sys_ppc32.c`, and up to Linux 5.0
+/// `arch/s390/kernel/compat_wrapper.c`. What `arch/*/include/asm/syscall_wrapper.h` puts before
+/// them (`__x64_sys_…`) is in no table.
 const MACROS: &[(&str, &[[&str; 2]])] = &[
     ("SYSCALL", &[["sys_", ""]]),
     ("COMPAT_SYSCALL", &[["compat_sys_", ""]]),
@@ -39,95 +25,17 @@ const MACROS: &[(&str, &[[&str; 2]])] = &[
 /// argument's type is then the first of them.
 const WIDE: &[&str] = &["SC_ARG64", "compat_arg_u64_dual", "arg_u32p"];
 
-/// One definition of an entry point.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Definition {
-    /// The symbol that the tables name: `sys_io_submit`, `compat_sys_io_submit`, `parisc_pread64`.
-    pub entry: String,
-    /// C type and name of each argument.
-    pub args: Vec<(String, String)>,
-    /// Path in the tree, with forward slashes.
-    pub source: String,
-    /// Line of the definition, from 1.
-    pub line: usize,
-    /// When the kernel has it: the preprocessor's conditions around it, `defined()` left out,
-    /// joined with `&&`.
-    pub condition: Option<String>,
-}
-
-/// Every system call that the tree defines, sorted by entry point, source, condition and line.
-///
-/// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are
-/// no system calls; only the tables know.
-pub(super) fn scan(source: &Source) -> Result<Vec<Definition>, Error> {
-    let files = sources(source)?;
-    let next = AtomicUsize::new(0);
-    let (send, receive) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)) {
-            let (send, files, next) = (send.clone(), &files, &next);
-            scope.spawn(move || {
-                let mut buffer = Vec::new();
-                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // The receiver outlives the threads.
-                    let _ = send.send((file, definitions(source, file, &mut buffer)));
-                }
-            });
-        }
-    });
-    drop(send);
-    let mut results: Vec<_> = receive.into_iter().collect();
-    results.sort_by_key(|(file, _)| *file);
-    let mut found = Vec::new();
-    for (_, result) in results {
-        found.extend(result?);
-    }
-    if found.is_empty() {
-        let what = "defines no system call; name the top of a kernel tree";
-        return Err(Error::in_file(source.shown(), what));
-    }
-    found.sort_by(|a, b| {
-        (&a.entry, &a.source, &a.condition, a.line).cmp(&(
-            &b.entry,
-            &b.source,
-            &b.condition,
-            b.line,
-        ))
-    });
-    Ok(found)
-}
-
-/// The `.c` files to search, sorted.
-fn sources(source: &Source) -> Result<Vec<String>, Error> {
-    // arch/*/boot: programs that run before there is a kernel.
-    let entered =
-        |directory: &str| !(directory.ends_with("/boot") && directory.matches('/').count() == 2);
-    let mut files = source.walk(FOLDERS.iter().copied(), entered, |name| name.ends_with(".c"))?;
-    files.extend(DRIVERS.iter().map(|&file| file.to_owned()).filter(|file| source.is_file(file)));
-    files.sort();
-    Ok(files)
-}
-
-fn definitions(
-    source: &Source,
-    file: &str,
-    buffer: &mut Vec<u8>,
-) -> Result<Vec<Definition>, Error> {
-    let text = source.skim(file, buffer)?;
-    // Nearly all files end here.
-    if text.contains("SYSCALL") || (file.starts_with("arch/") && text.contains("asmlinkage")) {
-        ends(&text).and_then(|()| parse(file, &text)).map_err(|fault| source.fault(file, fault))
-    } else {
-        Ok(Vec::new())
-    }
-}
-
 type Args = Vec<(String, String)>;
 /// An entry point, its arguments, and the condition that the macro around them stands for.
 type Defined = (String, Args, &'static str);
 
-/// The definitions in a file, or the line that cannot be parsed and why.
-pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, Fault> {
+/// The definitions in a file: of the macros, of `asmlinkage` functions in `arch`, and of all
+/// functions of the `wanted` names. What cannot be parsed is left out, and comes with why.
+pub(super) fn parse(
+    source: &str,
+    text: &str,
+    wanted: &BTreeSet<&str>,
+) -> (Vec<Definition>, Vec<Fault>) {
     let text = blank(&splice(text));
     let (mut code, mut directives) = (String::with_capacity(text.len()), Vec::new());
     for (line, text) in (1..).zip(text.split_inclusive('\n')) {
@@ -139,41 +47,72 @@ pub(super) fn parse(source: &str, text: &str) -> Result<Vec<Definition>, Fault> 
     }
     let mut directives = directives.into_iter().peekable();
     let mut conditions = Conditions::default();
-    let (mut found, mut end) = (Vec::new(), 0);
+    let (mut found, mut faults, mut end) = (Vec::new(), Vec::new(), 0);
     for (line, text) in (1..).zip(code.split_inclusive('\n')) {
         if let Some((_, directive)) = directives.next_if(|(at, _)| *at == line) {
-            conditions.apply(directive).map_err(|what| Fault::at(line, what))?;
+            if let Err(what) = conditions.apply(directive) {
+                faults.push(Fault::at(line, what));
+            }
         }
         end += text.len();
         let start = text.trim_start();
         let word = &start[..start.find(|c| !is_word(c)).unwrap_or(start.len())];
         let rest = &code[end - start.len() + word.len()..];
+        let function_here = |rest| function(rest).into_iter().collect();
         let definitions = if word.contains("SYSCALL")
-            && word.contains("DEFINE")
+            && (word.contains("DEFINE") || word.starts_with("COMPAT_SYSCALL_WRAP"))
             && rest.trim_start().starts_with('(')
         {
-            expand(word, rest).map_err(|what| Fault::at(line, what))?
+            expand(word, rest)
         } else if word == "asmlinkage" && text.starts_with(word) && source.starts_with("arch/") {
-            function(rest).into_iter().collect()
+            Ok(function_here(rest))
+        } else if names(text, wanted) {
+            Ok(function_here(&code[end - text.len()..]))
         } else {
             continue;
         };
+        let definitions = definitions.unwrap_or_else(|what| {
+            faults.push(Fault::at(line, what));
+            Vec::new()
+        });
         for (entry, args, when) in definitions {
-            let condition = conditions.and(when).map_err(|what| Fault::at(line, what))?;
-            found.push(Definition { entry, args, source: source.to_owned(), line, condition });
+            match conditions.and(when) {
+                Err(what) => faults.push(Fault::at(line, what)),
+                Ok(condition) => {
+                    let source = source.to_owned();
+                    found.push(Definition { entry, args, source, line, condition });
+                }
+            }
         }
     }
-    if conditions.is_closed() {
-        Ok(found)
-    } else {
-        Err(Fault::whole("an #if lacks its #endif; repair the file"))
+    if !conditions.is_closed() {
+        faults.push(Fault::whole("an #if lacks its #endif; repair the file"));
     }
+    (found, faults)
+}
+
+/// Whether a line is the head of a function of one of the names: nothing is before it but words of
+/// its type.
+fn names(line: &str, wanted: &BTreeSet<&str>) -> bool {
+    let head = line.split('(').next().unwrap_or_default();
+    !wanted.is_empty()
+        && line.starts_with(|c: char| is_word(c))
+        && line.contains('(')
+        && head.chars().all(|c| is_word(c) || c.is_whitespace() || c == '*')
+        && tokens(head).last().is_some_and(|name| wanted.contains(name))
 }
 
 /// What a use of a macro defines: entry points, arguments, and the conditions that come with the
 /// macros.
 fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
-    let known = word.rsplit_once("_DEFINE").and_then(|(x, n)| {
+    let cut = word.rsplit_once("_DEFINE").or_else(|| word.rsplit_once("_WRAP"));
+    // What the macro of Linux up to 3.9 for 64-bit arguments has: a name and a function's list.
+    if let Some(("SYSCALL", "")) = cut {
+        return whole(rest).map(|defined| vec![defined]).ok_or_else(|| {
+            format!("`{word}` is not followed by a name and a list of arguments; repair it")
+        });
+    }
+    let known = cut.and_then(|(x, n)| {
         let (_, entries) = MACROS.iter().find(|(known, _)| *known == x)?;
         Some((entries, n.parse::<usize>().ok()?))
     });
@@ -214,13 +153,21 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
         .collect())
 }
 
+/// `sys_name` and the arguments of `(name)(type argument, …)`.
+fn whole(rest: &str) -> Option<Defined> {
+    let (name, rest) = parentheses(rest)?;
+    let (list, _) = parentheses(rest)?;
+    let args = split(list).into_iter().map(parameter).collect::<Option<Args>>()?;
+    is_name(name.trim()).then(|| (format!("sys_{}", name.trim()), args, ""))
+}
+
 /// `x` of `SC_ARG64(x)`.
 fn wide(item: &str) -> Option<&str> {
     let (word, name) = item.trim().strip_suffix(')')?.split_once('(')?;
     WIDE.contains(&word.trim()).then(|| name.trim())
 }
 
-/// The function that is defined after `asmlinkage`, if it takes what a user can pass.
+/// The function whose head the text begins with, if it is defined and takes what a user can pass.
 fn function(rest: &str) -> Option<Defined> {
     let (open, _) = rest.char_indices().take(LONGEST).find(|(_, c)| ['(', ';', '='].contains(c))?;
     let (head, list) = rest.split_at(open);
@@ -252,8 +199,6 @@ fn parameter(text: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Place;
-    use std::collections::BTreeMap;
 
     /// Each definition as one line: entry, arguments, condition.
     fn lines(text: &str) -> Vec<String> {
@@ -262,7 +207,9 @@ mod tests {
             let when = p.condition.map_or(String::new(), |when| format!(" if {when}"));
             format!("{}: {}({}){when}", p.line, p.entry, args.join("; "))
         };
-        parse("arch/x/kernel/sys.c", text).unwrap().into_iter().map(show).collect()
+        let (found, faults) = parse("arch/x/kernel/sys.c", text, &BTreeSet::new());
+        assert_eq!(faults, []);
+        found.into_iter().map(show).collect()
     }
 
     #[test]
@@ -308,6 +255,19 @@ unsigned long,len2)
                  count)"
             ),
             ["1: compat_sys_readahead(int, fd; SC_ARG64, off; size_t, count)"]
+        );
+    }
+
+    #[test]
+    fn macros_of_older_kernels() {
+        let text = "SYSCALL_DEFINE(pread64)(unsigned int fd, char __user *buf,\n\t\tloff_t pos)\n\
+                    COMPAT_SYSCALL_WRAP1(creat, const char __user *, pathname);\n";
+        assert_eq!(
+            lines(text),
+            [
+                "1: sys_pread64(unsigned int, fd; char __user *, buf; loff_t, pos)",
+                "3: compat_sys_creat(const char __user *, pathname)"
+            ]
         );
     }
 
@@ -362,6 +322,10 @@ asmlinkage long unnamed(int) { }
 asmlinkage long variadic(int fd, ...) { }
  asmlinkage long indented(void) { }
 asmlinkage notrace long parisc_nothing(void) { }
+long plain(unsigned long personality)
+{
+	if (called(1)) { }
+}
 "#;
         assert_eq!(
             lines(text),
@@ -372,7 +336,15 @@ asmlinkage notrace long parisc_nothing(void) { }
                 "12: parisc_nothing()",
             ]
         );
-        assert_eq!(parse("kernel/sys.c", text), Ok(Vec::new()));
+        let elsewhere = |wanted: &[&str]| {
+            let (found, faults) = parse("kernel/sys.c", text, &wanted.iter().copied().collect());
+            assert_eq!(faults, []);
+            found.into_iter().map(|found| (found.entry, found.line)).collect::<Vec<_>>()
+        };
+        assert_eq!(elsewhere(&[]), []);
+        let wanted = ["declared", "plain", "parisc_nothing", "sys_mmap2", "called"];
+        let found = [("sys_mmap2", 3), ("parisc_nothing", 12), ("plain", 13)];
+        assert_eq!(elsewhere(&wanted), found.map(|(name, line)| (name.to_owned(), line)));
     }
 
     #[test]
@@ -395,11 +367,12 @@ asmlinkage notrace long parisc_nothing(void) { }
             ("SYSCALL_DEFINE1(a, , b)", Some(1), "`, b` is not"),
             ("SYSCALL_DEFINE0()", Some(1), "not a name"),
             ("X64_SYSCALL_DEFINE0(a)", Some(1), "`X64_SYSCALL_DEFINE0` is unknown"),
-            ("SYSCALL_DEFINE(a)(int b)", Some(1), "is unknown"),
+            ("SYSCALL_DEFINE(a, int, b)", Some(1), "is not followed by a name and a list"),
             ("#endif", Some(1), "#endif without #if"),
             ("#if A\n#else\n", None, "#endif"),
         ] {
-            let fault = parse("fs/a.c", text).unwrap_err();
+            let (_, faults) = parse("fs/a.c", text, &BTreeSet::new());
+            let fault = &faults[0];
             assert!(fault.line == line && fault.what.contains(what), "{text}: {fault:?}");
         }
     }
@@ -431,45 +404,15 @@ asmlinkage notrace long parisc_nothing(void) { }
             "[",
             "{",
         ];
+        let wanted = BTreeSet::from(["asmlinkage", "defined"]);
         for first in pieces {
             for second in pieces {
                 for third in pieces {
-                    let _ = parse("arch/x/a.c", &[first, second, third].concat().repeat(3));
+                    let _ =
+                        parse("arch/x/a.c", &[first, second, third].concat().repeat(3), &wanted);
                 }
-                let _ = parse("arch/x/a.c", &[first, second].concat().repeat(100));
+                let _ = parse("arch/x/a.c", &[first, second].concat().repeat(100), &wanted);
             }
         }
-    }
-
-    #[test]
-    fn a_tree_is_searched_where_system_calls_can_be() {
-        let files = [
-            ("fs/aio.c", &b"/* \xff */\nSYSCALL_DEFINE0(b)\nSYSCALL_DEFINE0(a)\n"[..]),
-            ("drivers/char/random.c", b"SYSCALL_DEFINE0(getrandom)\n"),
-            ("drivers/char/mem.c", b"SYSCALL_DEFINE0(mem)\n"),
-            ("arch/x/boot/a.c", b"SYSCALL_DEFINE0(boot)\n"),
-            ("arch/x/kernel/boot/a.c", b"SYSCALL_DEFINE0(b)\n"),
-            ("tools/a.c", b"SYSCALL_DEFINE0(tool)\n"),
-            ("fs/a.h", b"SYSCALL_DEFINE0(header)\n"),
-        ];
-        let mut files: BTreeMap<String, Vec<u8>> =
-            files.into_iter().map(|(file, text)| (file.to_owned(), text.into())).collect();
-        let found = scan(&Source::in_memory("linux", files.clone())).unwrap();
-        let found: Vec<_> =
-            found.iter().map(|p| (p.entry.as_str(), p.source.as_str(), p.line)).collect();
-        assert_eq!(
-            found,
-            [
-                ("sys_a", "fs/aio.c", 3),
-                ("sys_b", "arch/x/kernel/boot/a.c", 1),
-                ("sys_b", "fs/aio.c", 2),
-                ("sys_getrandom", "drivers/char/random.c", 1),
-            ]
-        );
-        files.insert("fs/bad.c".to_owned(), b"\nSYSCALL_DEFINE1(a)\n".into());
-        let error = scan(&Source::in_memory("linux", files)).unwrap_err();
-        assert_eq!(error.place, Place::Line("linux/fs/bad.c".to_owned(), 2));
-        let error = scan(&Source::in_memory("linux", BTreeMap::new())).unwrap_err();
-        assert!(error.what.contains("top of a kernel tree"));
     }
 }

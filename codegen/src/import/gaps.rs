@@ -1,0 +1,148 @@
+//! What the tables of a tree say of each other and of the committed ones: calls that one ABI lacks,
+//! and calls that no committed table knows.
+
+use super::findings::Kind;
+use super::tree::{Read, Tree};
+use crate::Error;
+use crate::tables::{Abi, KernelTable, NO_CALL, Row, Tables, Taker};
+use crate::version::Version;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Numbers from here on are the same in every table since Linux 5.1 (alpha adds 110), so that a
+/// call without a row is either a known absence or a damaged file.
+const UNIFIED: u32 = 424;
+
+/// An ABI's part of the table that was read.
+struct Part<'r> {
+    abi: &'r Abi,
+    table: &'r KernelTable,
+    taker: &'r Taker,
+}
+
+impl<'r> Part<'r> {
+    /// The rows that stand for a call.
+    fn calls(&self) -> impl Iterator<Item = &'r Row> + use<'r> {
+        let (table, taker) = (self.table, self.taker);
+        let called = |row: &&Row| row.entry.as_deref() != Some(NO_CALL);
+        table.rows.iter().filter(|row| taker.takes(&row.tag)).filter(called)
+    }
+
+    /// Those with a number that all ABIs share.
+    fn unified(&self) -> impl Iterator<Item = &'r Row> + use<'r> {
+        self.calls().filter(|row| row.nr >= UNIFIED)
+    }
+}
+
+/// Reports private calls and gaps.
+pub(super) fn report<'r>(
+    tree: &'r Tree<'_>,
+    read: &'r Read<'_>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
+    let part = |abi: &'r Abi| {
+        let Abi { name, table, .. } = abi;
+        let (_, table) = read.iter().find(|(source, _)| source.name == *table)?;
+        let taker = table.takes.iter().find(|taker| taker.abi == *name)?;
+        Some(Part { abi, table, taker })
+    };
+    let parts: Vec<Part<'_>> = tree.facts.abis.iter().filter_map(part).collect();
+    let private = private(tree, &parts)?;
+    for part in parts.iter().filter(|part| wanted(&part.abi.table)) {
+        gaps(tree, &parts, part, &private)?;
+    }
+    Ok(())
+}
+
+/// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or
+/// the file is damaged.
+fn gaps(
+    tree: &Tree<'_>,
+    parts: &[Part<'_>],
+    part: &Part<'_>,
+    private: &BTreeSet<&str>,
+) -> Result<(), Error> {
+    let absent = tree.facts.absent()?;
+    // Alpha's numbers are others, and x32 has calls of its own among them; what is left has every
+    // name.
+    let shared = parts.iter().filter(|part| !["alpha", "x32"].contains(&part.abi.name.as_str()));
+    let mut expected: BTreeSet<&str> =
+        shared.flat_map(Part::unified).map(|row| row.name.as_str()).collect();
+    // x32's own numbers end its table. Whatever they stand for x86_64 has, too.
+    if part.abi.name == "x32" {
+        let x86_64 = parts.iter().filter(|part| part.abi.name == "x86_64");
+        let called = x86_64.flat_map(Part::calls).filter(|row| row.entry.is_some());
+        expected.extend(called.map(|row| row.name.as_str()));
+    }
+    let rows = part.table.rows.iter().filter(|row| part.taker.takes(&row.tag));
+    let further = part.table.extras_of(part.abi).flat_map(|extra| &extra.names);
+    let here: BTreeSet<&str> =
+        rows.map(|row| row.name.as_str()).chain(further.map(|(_, name)| name.as_str())).collect();
+    let known =
+        |name: &str| absent.iter().any(|a| a.name == name && a.holds(&part.abi.name, &tree.linux));
+    let missing: Vec<&str> = expected
+        .into_iter()
+        .filter(|name| !here.contains(name) && !private.contains(name) && !known(name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "{} lacks {}, which the tree's other tables have; if the file was not cut off, give the \
+         reason in {}",
+        part.abi.name,
+        missing.join(", "),
+        tree.facts.path("absent.toml")
+    );
+    tree.findings.judge(Kind::Gap, tree.source.wrong(&part.table.source, what))
+}
+
+/// Reports the calls that no committed table knows, unless all tables of a newer kernel have them.
+fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>, Error> {
+    let Tree { facts, findings, .. } = tree;
+    // In the repository, whatever one table alone has is a gap of all others; below the numbers
+    // that they share, a new kernel has new calls of one architecture.
+    if findings.is_strict() {
+        return Ok(BTreeSet::new());
+    }
+    let Some(committed) = newest(facts)? else { return Ok(BTreeSet::new()) };
+    let newer = tree.linux > *committed.linux;
+    let mut unknown: BTreeMap<&str, Vec<(&Part<'_>, u32)>> = BTreeMap::new();
+    for part in parts {
+        for row in part.calls().filter(|row| !committed.names.contains(row.name.as_str())) {
+            unknown.entry(&row.name).or_default().push((part, row.nr));
+        }
+    }
+    let unified = parts.iter().filter(|part| part.unified().next().is_some()).count();
+    unknown.retain(|_, places| !newer || places.len() * 2 <= unified);
+    for (name, places) in &unknown {
+        let Some((first, number)) = places.first() else { continue };
+        let abis: Vec<&str> = places.iter().map(|(part, _)| part.abi.name.as_str()).collect();
+        let what = format!(
+            "{name} ({number} on {}) is in no table of Linux {}: a private call, or one of another \
+             kernel",
+            abis.join(", "),
+            committed.linux,
+        );
+        findings.judge(Kind::Private, tree.at(&first.table.source, name, what))?;
+    }
+    Ok(unknown.into_keys().collect())
+}
+
+/// The committed tables: their newest kernel, and every name that they know.
+struct Committed<'f> {
+    linux: &'f Version,
+    names: BTreeSet<&'f str>,
+}
+
+fn newest(facts: &Tables) -> Result<Option<Committed<'_>>, Error> {
+    let tables = facts.imported()?;
+    let mut names: BTreeSet<&str> =
+        facts.absent()?.iter().map(|absent| absent.name.as_str()).collect();
+    for table in tables.values() {
+        names.extend(table.rows.iter().map(|row| row.name.as_str()));
+        let extras = table.extras.iter().flat_map(|extra| &extra.names);
+        names.extend(extras.map(|(_, name)| name.as_str()));
+    }
+    let linux = tables.values().map(|table| &table.linux).max();
+    Ok(linux.map(|linux| Committed { linux, names }))
+}
