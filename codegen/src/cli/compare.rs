@@ -185,20 +185,19 @@ fn given(kind: Kind, directory: &Path, arch: Option<&str>) -> Result<Given, Erro
 
 fn side(given: Given) -> Result<Side, Error> {
     let facts = Tables::embedded()?;
-    let (kind, source, files) = match given {
-        Given::Tables(shown, tables) => return Side::new(Kind::Tables, shown, *tables),
+    let (source, files) = match given {
+        Given::Tables(shown, tables) => return Side::tables(shown, *tables),
         Given::Linux(source) => {
             let files = import::numbers(&source, &facts)?;
-            (Kind::Linux, source, files)
+            (source, files)
         }
         Given::Headers(source, arch) => {
             let files = import::headers(&source, arch.as_deref(), &facts)?;
-            (Kind::Headers, source, files)
+            (source, files)
         }
     };
-    let shown = source.shown().to_owned();
-    let tables = in_memory(&shown, &files)?;
-    Side::new(kind, shown, tables)
+    let tables = in_memory(source.shown(), &files)?;
+    Side::imported(source, tables)
 }
 
 /// The sources of `diff`, in the order of the command line, whichever options they are given with.

@@ -2,22 +2,25 @@
 
 use super::*;
 
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
 /// Headers of sh, as a distribution installs them, of Linux 7.2.13.
 fn headers() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join("sh4-linux-gnu").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let root = TempDir::new().unwrap();
+    let folder = root.path().join("sh4-linux-gnu");
     write(
+        &folder,
         "asm/unistd.h",
         "#define __NR_mmap 90\n#define __NR_io_setup 245\n#define __NR_pidfd_send_signal 424\n\
          #define __NR_set_mempolicy_home_node 450\n#define __NR_rseq_slice_yield 471\n",
     );
-    write("asm/errno.h", "#define EPERM 1 /* Operation not permitted */\n");
-    write("linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
-    folder
+    write(&folder, "asm/errno.h", "#define EPERM 1 /* Operation not permitted */\n");
+    write(&folder, "linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
+    root
 }
 
 #[test]
@@ -78,6 +81,20 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
         status == Some(2) && stderr.ends_with("headers of sh, and --arch says vax\n"),
         "{stderr}"
     );
+}
+
+/// What the architectures share may be above the folder that was named.
+#[test]
+fn a_header_above_the_folder_is_named_as_it_is() {
+    let (tables, root) = (imported_folder(&Tree::new()), TempDir::new().unwrap());
+    let own = root.path().join("aarch64-linux-gnu");
+    write(&own, "asm/unistd.h", "#include <asm-generic/unistd.h>\n");
+    write(&own, "asm/errno.h", "#define EPERM 1\n");
+    write(root.path(), "asm-generic/unistd.h", "#define __NR_io_setup 91\n");
+    write(root.path(), "linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
+    let (_, text, _) = tool(&[&"check", &"--headers", &own, &"--tables", &tables.path()]);
+    let file = root.path().join("asm-generic/unistd.h");
+    assert!(text.contains(&format!(", and 91 in {}\n", file.display())), "{text}");
 }
 
 #[test]
