@@ -71,8 +71,9 @@ pub(super) struct Check {
     #[arg(long, value_name = "DIR", conflicts_with = "headers")]
     linux: Option<PathBuf>,
     /// Installed headers, as `import` takes them; only the ABIs that they are for are checked.
+    /// May be repeated where they are split.
     #[arg(long, value_name = "DIR")]
-    headers: Option<PathBuf>,
+    headers: Vec<PathBuf>,
     /// The kernel's name of the headers' architecture, where the path does not tell.
     #[arg(long, value_name = "ARCH", requires = "headers")]
     arch: Option<String>,
@@ -86,7 +87,13 @@ pub(super) struct Check {
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
     let Sources { first, second } = args.sources;
-    let side = |(kind, folder): (Kind, PathBuf)| given(kind, &folder, args.arch.as_deref());
+    let side = |(kind, folder): (Kind, PathBuf)| {
+        Ok(match kind {
+            Kind::Tables => tables(&folder)?,
+            Kind::Linux => Given::Linux(Source::open(folder)),
+            Kind::Headers => Given::Headers(Source::headers(&[folder])?, args.arch.clone()),
+        })
+    };
     let (old, new) = match second {
         Some(second) => (side(first)?, side(second)?),
         None => (committed_side()?, side(first)?),
@@ -95,13 +102,14 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
 }
 
 pub(super) fn check(args: Check) -> Result<Outcome, Error> {
-    let theirs = match (&args.linux, &args.headers) {
-        (Some(folder), _) => given(Kind::Linux, folder, None)?,
-        (None, Some(folder)) => given(Kind::Headers, folder, args.arch.as_deref())?,
-        (None, None) => return Err(Error::plain("give --linux DIR or --headers DIR")),
+    let theirs = match args.linux {
+        Some(folder) => Given::Linux(Source::open(folder)),
+        None if args.headers.is_empty() => {
+            return Err(Error::plain("give --linux DIR or --headers DIR"));
+        }
+        None => Given::Headers(Source::headers(&args.headers)?, args.arch),
     };
-    let ours =
-        args.tables.map_or_else(committed_side, |folder| given(Kind::Tables, &folder, None))?;
+    let ours = args.tables.map_or_else(committed_side, |folder| tables(&folder))?;
     told(checked(ours, theirs, &args.abi)?)
 }
 
@@ -175,12 +183,8 @@ fn committed_side() -> Result<Given, Error> {
     Ok(Given::Tables("tables/linux".to_owned(), committed()?.into()))
 }
 
-fn given(kind: Kind, directory: &Path, arch: Option<&str>) -> Result<Given, Error> {
-    Ok(match kind {
-        Kind::Tables => Given::Tables(directory.display().to_string(), whole(directory)?.into()),
-        Kind::Linux => Given::Linux(Source::open(directory)),
-        Kind::Headers => Given::Headers(Source::headers(directory)?, arch.map(str::to_owned)),
-    })
+fn tables(directory: &Path) -> Result<Given, Error> {
+    Ok(Given::Tables(directory.display().to_string(), whole(directory)?.into()))
 }
 
 fn side(given: Given) -> Result<Side, Error> {
@@ -210,7 +214,8 @@ const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
     (
         Kind::Headers,
-        "Installed headers, as `import` takes them; only the ABIs that they are for are compared",
+        "Installed headers, in one folder; only the ABIs that they are for are compared. Given \
+         twice, they are the two sides",
     ),
     (Kind::Tables, "A folder of imported tables"),
 ];

@@ -64,10 +64,11 @@ into another folder; the repository stays as it is
         )]
         linux: Option<PathBuf>,
         /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross
-        /// compiler's include folder, what `make headers_install` wrote. They have no
-        /// entry points, so --tables must name another folder.
+        /// compiler's include folder, what `make headers_install` wrote. May be repeated where
+        /// they are split, as Zig's x86-linux-any and any-linux-any are. They have no entry
+        /// points, so --tables must name another folder.
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
-        headers: Option<PathBuf>,
+        headers: Vec<PathBuf>,
         /// The kernel's name of the headers' architecture, where the path does not tell.
         #[arg(long, value_name = "ARCH", requires = "headers")]
         arch: Option<String>,
@@ -232,16 +233,16 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let facts = Tables::embedded()?;
             let (folder, committed) = match tables {
                 Some(folder) => (folder, false),
-                None if headers.is_some() => {
+                None if !headers.is_empty() => {
                     let what = "headers know no entry points, which the repository's tables \
                                 would lose; add --tables DIR";
                     return Err(Error::argument("--headers", what));
                 }
                 None => (store::writable("add --tables DIR")?, true),
             };
-            let source = match headers {
-                Some(headers) => Source::headers(&headers)?,
-                None => Source::open(linux.unwrap_or_default()),
+            let source = match linux {
+                Some(linux) => Source::open(linux),
+                None => Source::headers(&headers)?,
             };
             let imported = match source.is_installed() {
                 true => import::headers(&source, arch.as_deref(), &facts)?,

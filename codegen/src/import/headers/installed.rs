@@ -48,13 +48,13 @@ impl<'s> Installed<'s> {
         let arch = match (arch, told) {
             (Some(arch), Some(told)) if arch != told => {
                 return Err(wrong(format!(
-                    "its path says that these are headers of {told}, and --arch says {arch}"
+                    "the path says that these are headers of {told}, and --arch says {arch}"
                 )));
             }
             (Some(arch), _) => arch.to_owned(),
             (None, Some(told)) => told,
             (None, None) => {
-                let what = "its path does not say for which architecture these headers are; \
+                let what = "the path does not say for which architecture these headers are; \
                             add --arch ARCH";
                 return Err(wrong(what.to_owned()));
             }
@@ -189,6 +189,21 @@ mod tests {
             ("/usr/include/or1k-linux-gnu", "openrisc"),
             ("/usr/include/m68k-linux-gnu", "m68k"),
             ("/usr/lib/linux/uapi/loongarch", "loongarch"),
+            // The Zig distribution.
+            ("/zig/lib/libc/include/x86-linux-any", "x86"),
+            ("include/aarch64-linux-any", "arm64"),
+            ("include/arm-linux-any", "arm"),
+            ("include/arc-linux-any", "arc"),
+            ("include/csky-linux-any", "csky"),
+            ("include/hexagon-linux-any", "hexagon"),
+            ("include/loongarch-linux-any", "loongarch"),
+            ("include/m68k-linux-any", "m68k"),
+            ("include/mips-linux-any", "mips"),
+            ("include/powerpc-linux-any", "powerpc"),
+            ("include/riscv-linux-any", "riscv"),
+            ("include/s390x-linux-any", "s390"),
+            ("include/sparc-linux-any", "sparc"),
+            ("include/xtensa-linux-any", "xtensa"),
         ] {
             assert_eq!(arch(path).as_deref(), Some(expected), "{path}");
         }
@@ -198,6 +213,7 @@ mod tests {
             "/mnt/arch-linux/usr/include",
             "/src/linux-6.1/usr/include",
             "uapi/x",
+            "/zig/lib/libc/include/any-linux-any",
         ] {
             assert_eq!(arch(path), None, "{path}");
         }

@@ -97,6 +97,32 @@ fn a_header_above_the_folder_is_named_as_it_is() {
     assert!(text.contains(&format!(", and 91 in {}\n", file.display())), "{text}");
 }
 
+/// `import` and `check` join headers that are split; `diff` compares the one folder with the other.
+#[test]
+fn headers_in_two_folders() {
+    let (tables, headers) = (imported_folder(&Tree::new()), headers());
+    let (own, shared) = (headers.path().join("sh4-linux-gnu"), headers.path().join("shared"));
+    fs::create_dir(&shared).unwrap();
+    fs::rename(own.join("linux"), shared.join("linux")).unwrap();
+    let unistd = fs::read_to_string(own.join("asm/unistd.h")).unwrap();
+    fs::write(own.join("asm/unistd.h"), unistd.replace("mmap 90", "mmap 91")).unwrap();
+    let folder = tables.path().join("installed");
+    let split = |verb: &str, tables: &Path| {
+        tool(&[&verb, &"--headers", &shared, &"--headers", &own, &"--tables", &tables])
+    };
+    let (status, _, stderr) = split("import", &folder);
+    assert!(status == Some(0) && stderr.ends_with("2 of 2 files changed\n"), "{stderr}");
+    let (status, text, stderr) = split("check", tables.path());
+    assert_eq!((status, stderr.as_str()), (Some(1), ""));
+    let file = own.join("asm/unistd.h").display().to_string();
+    assert!(text.contains(&format!(", and 91 in {file}\n")), "{text}");
+    let both = format!("in common with {} and {}: 1 error,", shared.display(), own.display());
+    assert!(text.contains(&both), "{text}");
+    let (status, _, stderr) = tool(&[&"diff", &"--headers", &own, &"--headers", &shared]);
+    let place = format!("error: {}: there is no asm/unistd.h; ", shared.display());
+    assert!(status == Some(2) && stderr.starts_with(&place), "{stderr}");
+}
+
 #[test]
 fn what_cannot_be_read_is_status_2() {
     let (mut tree, empty) = (Tree::new(), TempDir::new().unwrap());

@@ -61,7 +61,12 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
 
 /// `import --headers FOLDER`, and perhaps `--arch ARCH`, in this process.
 fn import_headers(folder: &Path, more: &[&str]) -> Result<Files, Error> {
-    import::headers(&Source::headers(folder)?, more.get(1).copied(), &COMMITTED)
+    import_split(&[folder], more.get(1).copied())
+}
+
+/// `import --headers FOLDER …`, and perhaps `--arch ARCH`, in this process.
+fn import_split(folders: &[&Path], arch: Option<&str>) -> Result<Files, Error> {
+    import::headers(&Source::headers(folders)?, arch, &COMMITTED)
 }
 
 #[track_caller]
@@ -164,7 +169,7 @@ fn the_headers_that_make_installed() {
     headers_refused(
         &include,
         &[],
-        "{folder}: its path does not say for which architecture these headers are; add --arch ARCH",
+        "{folder}: the path does not say for which architecture these headers are; add --arch ARCH",
     );
     let tables = headers(&include, &["--arch", "x86"]);
     assert_eq!(listed(&tables, "x32"), "0 read -\n543 io_setup -\n");
@@ -237,15 +242,67 @@ fn arm_has_hyphens_and_private_calls() {
     assert_eq!(table.extras.len(), 1);
 }
 
+/// `asm/` is in one folder, as in the Zig distribution, and the rest in another, with generic
+/// headers in the place of those that an architecture lacks.
+#[test]
+fn headers_that_are_split() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("lib/libc/include");
+    let [own, shared, other] =
+        ["sparc-linux-any", "any-linux-any", "x86-linux-any"].map(|name| include.join(name));
+    let sparc = [
+        ("asm/unistd.h", "#define __NR_io_setup 268\n"),
+        ("asm/errno.h", "#define ENOSYS 90 /* Invalid */\n"),
+    ];
+    write(&own, &sparc);
+    write(&shared, SHARED);
+    write(&shared, &[("asm/errno.h", "#include <asm-generic/errno.h>\n")]);
+    write(&other, X86);
+    let good = |folders: &[&Path]| import_split(folders, None).unwrap_or_else(|e| panic!("{e}"));
+    let split = good(&[&own, &shared]);
+    let tables = store::in_memory("{tables}", &split).unwrap();
+    assert_eq!(tables.errnos("sparc").unwrap().last().unwrap().value, 90);
+    assert_eq!(tables.constants().unwrap().len(), 2);
+    let table = tables.table("sparc").unwrap();
+    assert_eq!((table.linux.as_str(), table.source.as_str()), ("6.1.187", "asm/unistd.h"));
+    assert_eq!(good(&[&shared, &own]), split);
+    // A link to it, and the folder above it.
+    let linked = root.path().join("linked");
+    fs::create_dir(&linked).unwrap();
+    symlink(own.join("asm"), linked.join("asm")).unwrap();
+    assert_eq!(good(&[&linked, &shared, &own]), split);
+    write(&include, SHARED);
+    assert_eq!(good(&[&include, &own]), good(&[&own, &include]));
+
+    let refused = |folders: &[&Path], sentence: &str| {
+        let names = [("{own}", &own), ("{shared}", &shared), ("{other}", &other)];
+        let sentence = names.iter().fold(sentence.to_owned(), |sentence, (name, folder)| {
+            sentence.replace(name, folder.to_str().unwrap())
+        });
+        let error = import_split(folders, None).map_err(|error| error.to_string());
+        assert_eq!(error, Err(sentence));
+    };
+    refused(
+        &[&other, &shared, &own],
+        "{other} and {own}: each holds asm/unistd.h; give one of them",
+    );
+    fs::remove_file(own.join("asm/unistd.h")).unwrap();
+    refused(&[&shared, &own], &format!("{{shared}} and {{own}}: {NO_UNISTD}"));
+    fs::remove_dir_all(&own).unwrap();
+    refused(&[&shared, &own], "{own}: is no folder");
+}
+
+/// What a folder is told that has no headers of an architecture.
+const NO_UNISTD: &str =
+    "there is no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
+
 #[test]
 fn what_is_no_folder_of_headers() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("x86_64-linux-gnu");
     headers_refused(&include, &[], "{folder}: is no folder");
     fs::create_dir(&include).unwrap();
-    let ends =
-        "holds no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
-    headers_refused(&include, &[], &format!("{{folder}}: {ends}"));
+    headers_refused(&include, &[], &format!("{{folder}}: {NO_UNISTD}"));
     write(&include, X86);
     headers_refused(
         &include,
@@ -257,7 +314,7 @@ fn what_is_no_folder_of_headers() {
     headers_refused(
         &include,
         &["--arch", "arm64"],
-        "{folder}: its path says that these are headers of x86, and --arch says arm64",
+        "{folder}: the path says that these are headers of x86, and --arch says arm64",
     );
     write(&include, &[("linux/version.h", "#define NOTHING 1\n")]);
     headers_refused(
