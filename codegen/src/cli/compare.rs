@@ -1,7 +1,8 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
 use super::print::print;
-use super::{Outcome, abi};
+use super::{Outcome, Told, abi};
+use crate::import::Claims;
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
 use crate::source::Source;
@@ -74,9 +75,8 @@ pub(super) struct Check {
     /// May be repeated where they are split.
     #[arg(long, value_name = "DIR")]
     headers: Vec<PathBuf>,
-    /// The kernel's name of the headers' architecture, where the path does not tell.
-    #[arg(long, value_name = "ARCH", requires = "headers")]
-    arch: Option<String>,
+    #[command(flatten)]
+    told: Told,
     /// Check the imported tables of this folder instead of the committed ones.
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
@@ -91,7 +91,10 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
         Ok(match kind {
             Kind::Tables => tables(&folder)?,
             Kind::Linux => Given::Linux(Source::open(folder)),
-            Kind::Headers => Given::Headers(Source::headers(&[folder])?, args.arch.clone()),
+            Kind::Headers => {
+                let claims = Claims { arch: args.arch.clone(), linux: None };
+                Given::Headers(Source::headers(&[folder])?, claims)
+            }
         })
     };
     let (old, new) = match second {
@@ -107,7 +110,7 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
         None if args.headers.is_empty() => {
             return Err(Error::plain("give --linux DIR or --headers DIR"));
         }
-        None => Given::Headers(Source::headers(&args.headers)?, args.arch),
+        None => Given::Headers(Source::headers(&args.headers)?, args.told.claims()),
     };
     let ours = args.tables.map_or_else(committed_side, |folder| tables(&folder))?;
     told(checked(ours, theirs, &args.abi)?)
@@ -124,9 +127,8 @@ pub enum Given {
     Tables(String, Box<Tables>),
     /// A kernel tree.
     Linux(Source),
-    /// Installed headers, and the kernel's name of their architecture where the path does not say
-    /// it.
-    Headers(Source, Option<String>),
+    /// Installed headers, and what the user says of them.
+    Headers(Source, Claims),
 }
 
 /// What a subcommand prints, in colour, and whether it found a difference.
@@ -195,8 +197,8 @@ fn side(given: Given) -> Result<Side, Error> {
             let files = import::numbers(&source, &facts)?;
             (source, files)
         }
-        Given::Headers(source, arch) => {
-            let files = import::headers(&source, arch.as_deref(), &facts)?;
+        Given::Headers(source, claims) => {
+            let files = import::headers(&source, &claims, &facts)?;
             (source, files)
         }
     };

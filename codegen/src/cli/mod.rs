@@ -8,12 +8,14 @@ mod print;
 
 pub use compare::{Given, Said, checked, compared};
 
+use crate::import::Claims;
 use crate::report::explain;
 use crate::source::Source;
 use crate::tables::Abi;
+use crate::version::Version;
 use crate::{Error, Tables, emit, export, import, lower, store};
 use clap::builder::{Resettable, StyledStr};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use print::{fail, print, printed, say};
 use std::path::{Path, PathBuf};
@@ -69,9 +71,8 @@ into another folder; the repository stays as it is
         /// points, so --tables must name another folder.
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
         headers: Vec<PathBuf>,
-        /// The kernel's name of the headers' architecture, where the path does not tell.
-        #[arg(long, value_name = "ARCH", requires = "headers")]
-        arch: Option<String>,
+        #[command(flatten)]
+        told: Told,
         /// Write into this folder instead of the repository's own tables.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -168,6 +169,24 @@ Examples:
     },
 }
 
+// What `import` and `check` are told of installed headers. Clap would print a doc comment, and what
+// is required is not if it conflicts with another argument, as --headers does with --linux.
+#[derive(Args)]
+struct Told {
+    /// The kernel's name of the headers' architecture, where the path does not tell.
+    #[arg(long, value_name = "ARCH", requires = "headers", conflicts_with = "linux")]
+    arch: Option<String>,
+    /// The version of the headers' kernel, as 6.12 or 7.2.13, where no linux/version.h tells.
+    #[arg(long, value_name = "VERSION", requires = "headers", conflicts_with = "linux")]
+    linux_version: Option<Version>,
+}
+
+impl Told {
+    fn claims(self) -> Claims {
+        Claims { arch: self.arch, linux: self.linux_version }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Language {
     /// A header with inline assembly, or with AIO_SYSCALL_EXTERN the declarations of what the .S
@@ -229,7 +248,7 @@ pub fn run() -> ExitCode {
 
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
-        Verb::Import { linux, headers, arch, tables, only } => {
+        Verb::Import { linux, headers, told, tables, only } => {
             let facts = Tables::embedded()?;
             let (folder, committed) = match tables {
                 Some(folder) => (folder, false),
@@ -245,7 +264,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 None => Source::headers(&headers)?,
             };
             let imported = match source.is_installed() {
-                true => import::headers(&source, arch.as_deref(), &facts)?,
+                true => import::headers(&source, &told.claims(), &facts)?,
                 false => import::tree(&source, &facts, &only)?,
             };
             // Nothing is written unless what is about to be written can be read.

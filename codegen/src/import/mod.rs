@@ -84,13 +84,23 @@ pub fn numbers(source: &Source, facts: &Tables) -> Result<Files, Error> {
         .collect())
 }
 
+/// What the user says of installed headers, which may say it themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The kernel's name of their architecture; without it, the path says it.
+    pub arch: Option<String>,
+    /// The kernel that they are of; without it, their `linux/version.h` says it.
+    pub linux: Option<Version>,
+}
+
 /// Imports installed headers: the tables of one architecture, without entry points, its error
-/// numbers and the constants. `arch` is the kernel's name of it; without one, the path says it.
+/// numbers and the constants.
 ///
 /// # Errors
-/// The first mistake that is found in the headers; nothing says of which architecture they are.
-pub fn headers(source: &Source, arch: Option<&str>, facts: &Tables) -> Result<Files, Error> {
-    let installed = Installed::new(source, arch, facts)?;
+/// The first mistake that is found in the headers; nothing says of which architecture or kernel
+/// they are, or they say something else than the user.
+pub fn headers(source: &Source, claims: &Claims, facts: &Tables) -> Result<Files, Error> {
+    let installed = Installed::new(source, claims, facts)?;
     let Installed { arch, linux, headers, .. } = &installed;
     let mut out = Files::new();
     for table in &facts.sources {

@@ -5,7 +5,7 @@ use super::names::aliases;
 use super::{SearchPath, predefined};
 use crate::Error;
 use crate::import::tree::exists;
-use crate::import::{add, merged, unistd};
+use crate::import::{Claims, add, merged, unistd};
 use crate::source::{Doubt, Source};
 use crate::tables::{Abi, KernelTable, TableSource, Tables};
 use crate::version::Version;
@@ -37,16 +37,16 @@ pub(in crate::import) struct Installed<'s> {
 }
 
 impl<'s> Installed<'s> {
-    /// Looks around. `arch` is what the user says, who need not.
+    /// Looks around.
     pub(in crate::import) fn new(
         source: &'s Source,
-        arch: Option<&str>,
+        claims: &Claims,
         facts: &Tables,
     ) -> Result<Installed<'s>, Error> {
         let wrong = |what: String| Error::in_file(source.shown(), what);
         let told = source.places().iter().find_map(|place| arch_of(place, facts));
-        let arch = match (arch, told) {
-            (Some(arch), Some(told)) if arch != told => {
+        let arch = match (&claims.arch, told) {
+            (Some(arch), Some(told)) if *arch != told => {
                 return Err(wrong(format!(
                     "the path says that these are headers of {told}, and --arch says {arch}"
                 )));
@@ -69,7 +69,7 @@ impl<'s> Installed<'s> {
             return Err(Error::argument("--arch", what));
         }
         let headers = SearchPath::installed(source);
-        let linux = version(&headers)?;
+        let linux = version(&headers, claims.linux.as_ref())?;
         Ok(Installed { source, arch, linux, headers })
     }
 
@@ -139,14 +139,31 @@ fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
     archs.into_iter().find(|arch| word.strip_prefix(arch).is_some_and(variant))
 }
 
+/// The kernel that the headers are of: `linux/version.h` names it, or the user.
+fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Version, Error> {
+    match (headers.find("linux/version.h"), claimed) {
+        (Some(path), claimed) => {
+            let told = version_in(headers, &path)?;
+            match claimed {
+                Some(claimed) if *claimed != told => {
+                    let what = format!("says Linux {told}, and --linux-version says {claimed}");
+                    Err(headers.source.wrong(&path, what))
+                }
+                _ => Ok(told),
+            }
+        }
+        (None, Some(claimed)) => Ok(claimed.clone()),
+        (None, None) => {
+            let what = "there is no linux/version.h here or above to say which kernel these \
+                        headers are of; import and check take --linux-version VERSION";
+            Err(headers.source.wrong("", what))
+        }
+    }
+}
+
 /// The kernel that `linux/version.h` names; before 5.18 it had one number for all.
-fn version(headers: &SearchPath<'_>) -> Result<Version, Error> {
-    let Some(path) = headers.find("linux/version.h") else {
-        let what =
-            "there is no linux/version.h at or above it to say which kernel these headers are of";
-        return Err(headers.source.wrong("", what));
-    };
-    let (unit, _) = headers.preprocess(&path, &[], None)?;
+fn version_in(headers: &SearchPath<'_>, path: &str) -> Result<Version, Error> {
+    let (unit, _) = headers.preprocess(path, &[], None)?;
     let value = |name: &str| unit.value(name).ok().flatten();
     let parts =
         ["MAJOR", "PATCHLEVEL", "SUBLEVEL"].map(|part| value(&format!("LINUX_VERSION_{part}")));
@@ -158,7 +175,7 @@ fn version(headers: &SearchPath<'_>) -> Result<Version, Error> {
         }
         _ => {
             let what = "defines no LINUX_VERSION_CODE";
-            Err(headers.source.incomplete(&path, Doubt::Damaged, what))
+            Err(headers.source.incomplete(path, Doubt::Damaged, what))
         }
     }
 }

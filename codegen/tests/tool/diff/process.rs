@@ -124,6 +124,39 @@ fn headers_in_two_folders() {
 }
 
 #[test]
+fn headers_without_a_version() {
+    let (tables, headers) = (imported_folder(&Tree::new()), headers());
+    let own = headers.path().join("sh4-linux-gnu");
+    let folder = tables.path().join("installed");
+    let verbs = [("import", &*folder), ("check", tables.path())];
+    let said = |(verb, tables): (&str, &Path), version: &str| {
+        let version: &dyn AsRef<OsStr> = &version;
+        tool(&[&verb, &"--headers", &own, &"--tables", &tables, &"--linux-version", version])
+    };
+    for verb in verbs {
+        let (status, _, stderr) = said(verb, "7.2.12");
+        let both = "/linux/version.h: says Linux 7.2.13, and --linux-version says 7.2.12\n";
+        assert!(status == Some(2) && stderr.ends_with(both), "{stderr}");
+    }
+    fs::remove_file(own.join("linux/version.h")).unwrap();
+    for verb in verbs {
+        assert_eq!(said(verb, "7.2.12").0, Some(0));
+        let (status, _, stderr) = said(verb, "abc");
+        let refused = "error: invalid value 'abc' for '--linux-version <VERSION>': a kernel's \
+                       version is like 6.12, ";
+        assert!(status == Some(2) && stderr.starts_with(refused), "{stderr}");
+        for (option, value) in [("--linux-version", "7.2"), ("--arch", "sh")] {
+            let (_, _, stderr) = tool(&[&verb.0, &"--linux", &own, &option, &value]);
+            assert!(stderr.starts_with("error: the argument '--linux <DIR>' cannot"), "{stderr}");
+            let (status, _, stderr) = tool(&[&verb.0, &option, &value]);
+            assert!(status == Some(2) && stderr.contains("  --headers <DIR>"), "{stderr}");
+        }
+    }
+    let linux = fs::read_to_string(folder.join("sh.toml")).unwrap();
+    assert!(linux.contains("linux  = \"7.2.12\"\n"), "{linux}");
+}
+
+#[test]
 fn what_cannot_be_read_is_status_2() {
     let (mut tree, empty) = (Tree::new(), TempDir::new().unwrap());
     let disk = tree.on_disk();

@@ -1,7 +1,9 @@
 //! Headers that are installed.
 
 use super::*;
+use aio_codegen::import::Claims;
 use aio_codegen::source::Source;
+use aio_codegen::version::Version;
 use aio_codegen::{Error, import, store};
 
 /// Headers of 64-bit and 32-bit x86 as packages have them.
@@ -61,12 +63,13 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
 
 /// `import --headers FOLDER`, and perhaps `--arch ARCH`, in this process.
 fn import_headers(folder: &Path, more: &[&str]) -> Result<Files, Error> {
-    import_split(&[folder], more.get(1).copied())
+    let arch = more.get(1).map(|&arch| arch.to_owned());
+    import_split(&[folder], &Claims { arch, linux: None })
 }
 
-/// `import --headers FOLDER …`, and perhaps `--arch ARCH`, in this process.
-fn import_split(folders: &[&Path], arch: Option<&str>) -> Result<Files, Error> {
-    import::headers(&Source::headers(folders)?, arch, &COMMITTED)
+/// `import --headers FOLDER …`, and perhaps more options, in this process.
+fn import_split(folders: &[&Path], claims: &Claims) -> Result<Files, Error> {
+    import::headers(&Source::headers(folders)?, claims, &COMMITTED)
 }
 
 #[track_caller]
@@ -258,7 +261,9 @@ fn headers_that_are_split() {
     write(&shared, SHARED);
     write(&shared, &[("asm/errno.h", "#include <asm-generic/errno.h>\n")]);
     write(&other, X86);
-    let good = |folders: &[&Path]| import_split(folders, None).unwrap_or_else(|e| panic!("{e}"));
+    let good = |folders: &[&Path]| {
+        import_split(folders, &Claims::default()).unwrap_or_else(|e| panic!("{e}"))
+    };
     let split = good(&[&own, &shared]);
     let tables = store::in_memory("{tables}", &split).unwrap();
     assert_eq!(tables.errnos("sparc").unwrap().last().unwrap().value, 90);
@@ -279,7 +284,7 @@ fn headers_that_are_split() {
         let sentence = names.iter().fold(sentence.to_owned(), |sentence, (name, folder)| {
             sentence.replace(name, folder.to_str().unwrap())
         });
-        let error = import_split(folders, None).map_err(|error| error.to_string());
+        let error = import_split(folders, &Claims::default()).map_err(|error| error.to_string());
         assert_eq!(error, Err(sentence));
     };
     refused(
@@ -290,6 +295,38 @@ fn headers_that_are_split() {
     refused(&[&shared, &own], &format!("{{shared}} and {{own}}: {NO_UNISTD}"));
     fs::remove_dir_all(&own).unwrap();
     refused(&[&shared, &own], "{own}: is no folder");
+}
+
+#[test]
+fn the_version_of_headers_that_do_not_say_it() {
+    let import = |version_h: Option<&str>, linux: Option<&str>| {
+        let shared = SHARED.iter().filter(|(name, _)| *name != "linux/version.h");
+        let files =
+            shared.chain(X86).copied().chain(version_h.map(|text| ("linux/version.h", text)));
+        let files = files.map(|(name, text)| (name.to_owned(), text.into())).collect();
+        let source = Source::headers_in_memory("x86_64-linux-any", files)?;
+        let claims = Claims { arch: None, linux: linux.map(Version::new) };
+        let files = import::headers(&source, &claims, &COMMITTED)?;
+        let tables = store::in_memory("{tables}", &files)?;
+        Ok::<_, Error>(tables.table("x86_64")?.linux.to_string())
+    };
+    let error = import(None, None).unwrap_err().to_string();
+    assert!(error.ends_with("; import and check take --linux-version VERSION"), "{error}");
+    assert_eq!(import(None, Some("6.1.0-rc3")).unwrap(), "6.1.0-rc3");
+    let version_h = Some("#define LINUX_VERSION_CODE 393659\n");
+    for same in ["6.1.187", "6.1.187-amd64"] {
+        assert_eq!(import(version_h, Some(same)).unwrap(), "6.1.187");
+    }
+    for other in ["7.2.13", "6.1", "6.1.187-rc1"] {
+        let error = import(version_h, Some(other)).unwrap_err().to_string();
+        let expected = format!(
+            "x86_64-linux-any/linux/version.h: says Linux 6.1.187, and --linux-version says {other}"
+        );
+        assert_eq!(error, expected);
+    }
+    // One that is damaged is not what is absent.
+    let error = import(Some("#define NOTHING 1\n"), Some("6.1.187")).unwrap_err().to_string();
+    assert!(error.contains("defines no LINUX_VERSION_CODE"), "{error}");
 }
 
 /// What a folder is told that has no headers of an architecture.
@@ -307,8 +344,8 @@ fn what_is_no_folder_of_headers() {
     headers_refused(
         &include,
         &[],
-        "{folder}: there is no linux/version.h at or above it to say which kernel these headers \
-         are of",
+        "{folder}: there is no linux/version.h here or above to say which kernel these headers are \
+         of; import and check take --linux-version VERSION",
     );
     write(&include, SHARED);
     headers_refused(
