@@ -1,7 +1,9 @@
 //! Versions of the kernel.
 
+use crate::Error;
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 
 /// A kernel's version, spelled as its source spells it. Versions compare as kernels follow one
 /// another: `7.3.0-rc4` comes before `7.3.0`.
@@ -39,6 +41,28 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What somebody types: two or three numbers, and perhaps more after a hyphen.
+impl FromStr for Version {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Version, Error> {
+        let (numbers, more) = match text.split_once('-') {
+            Some((numbers, more)) => (numbers, Some(more)),
+            None => (text, None),
+        };
+        let parts: Vec<&str> = numbers.split('.').collect();
+        // `parse` takes a sign, too.
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |part: &&str| digits(part) && part.parse::<u32>().is_ok();
+        let known = |c: char| c.is_ascii_alphanumeric() || "-._+~".contains(c);
+        let word = |more: &str| !more.is_empty() && more.chars().all(known);
+        if matches!(parts.len(), 2 | 3) && parts.iter().all(number) && more.is_none_or(word) {
+            return Ok(Version::new(text));
+        }
+        Err(Error::plain("a kernel's version is like 6.12, 7.2.13 or 7.3.0-rc4"))
     }
 }
 
@@ -81,6 +105,18 @@ mod tests {
         }
         assert_eq!(Version::new("7.2.0"), Version::new("7.2"));
         assert_eq!(Version::new("7.2.13-amd64"), Version::new("7.2.13"));
+    }
+
+    #[test]
+    fn what_somebody_types_is_a_version() {
+        for text in ["6.12", "7.2.13", "7.3.0-rc4", "7.3-rc4", "6.1.0-42-amd64"] {
+            let version = text.parse::<Version>().map(|version| version.to_string());
+            assert_eq!(version, Ok(text.to_owned()));
+        }
+        let words = "abc 7 7. .2 7.x v7.2 +7.2 -1.2 7.2- 7.2.1.3 7.4294967296 6.12.107+deb13 ７.2";
+        for text in words.split(' ').chain(["", "7.2 ", "7.2-a b", "7.2-\""]) {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
 use super::print::{print, say};
-use super::{Outcome, abi};
-use crate::import::Findings;
+use super::{Outcome, Told, abi};
+use crate::import::{Claims, Findings};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
 use crate::source::Source;
@@ -72,11 +72,11 @@ pub(super) struct Check {
     #[arg(long, value_name = "DIR", conflicts_with = "headers")]
     linux: Option<PathBuf>,
     /// Installed headers, as `import` takes them; only the ABIs that they are for are checked.
+    /// May be repeated where they are split.
     #[arg(long, value_name = "DIR")]
-    headers: Option<PathBuf>,
-    /// The kernel's name of the headers' architecture, where the path does not tell.
-    #[arg(long, value_name = "ARCH", requires = "headers")]
-    arch: Option<String>,
+    headers: Vec<PathBuf>,
+    #[command(flatten)]
+    told: Told,
     /// Check the imported tables of this folder instead of the committed ones.
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
@@ -87,7 +87,16 @@ pub(super) struct Check {
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
     let Sources { first, second } = args.sources;
-    let side = |(kind, folder): (Kind, PathBuf)| given(kind, &folder, args.arch.as_deref());
+    let side = |(kind, folder): (Kind, PathBuf)| {
+        Ok(match kind {
+            Kind::Tables => tables(&folder)?,
+            Kind::Linux => Given::Linux(Source::open(folder)),
+            Kind::Headers => {
+                let claims = Claims { arch: args.arch.clone(), linux: None };
+                Given::Headers(Source::headers(&[folder])?, claims)
+            }
+        })
+    };
     let (old, new) = match second {
         Some(second) => (side(first)?, side(second)?),
         None => (committed_side()?, side(first)?),
@@ -96,13 +105,14 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
 }
 
 pub(super) fn check(args: Check) -> Result<Outcome, Error> {
-    let theirs = match (&args.linux, &args.headers) {
-        (Some(folder), _) => given(Kind::Linux, folder, None)?,
-        (None, Some(folder)) => given(Kind::Headers, folder, args.arch.as_deref())?,
-        (None, None) => return Err(Error::plain("give --linux DIR or --headers DIR")),
+    let theirs = match args.linux {
+        Some(folder) => Given::Linux(Source::open(folder)),
+        None if args.headers.is_empty() => {
+            return Err(Error::plain("give --linux DIR or --headers DIR"));
+        }
+        None => Given::Headers(Source::headers(&args.headers)?, args.told.claims()),
     };
-    let ours =
-        args.tables.map_or_else(committed_side, |folder| given(Kind::Tables, &folder, None))?;
+    let ours = args.tables.map_or_else(committed_side, |folder| tables(&folder))?;
     told(checked(ours, theirs, &args.abi)?)
 }
 
@@ -118,9 +128,8 @@ pub enum Given {
     Tables(String, Box<Tables>),
     /// A kernel tree.
     Linux(Source),
-    /// Installed headers, and the kernel's name of their architecture where the path does not say
-    /// it.
-    Headers(Source, Option<String>),
+    /// Installed headers, and what the user says of them.
+    Headers(Source, Claims),
 }
 
 /// What a subcommand prints, in colour, and whether it found a difference.
@@ -182,33 +191,28 @@ fn committed_side() -> Result<Given, Error> {
     Ok(Given::Tables("tables/linux".to_owned(), committed()?.into()))
 }
 
-fn given(kind: Kind, directory: &Path, arch: Option<&str>) -> Result<Given, Error> {
-    Ok(match kind {
-        Kind::Tables => Given::Tables(directory.display().to_string(), whole(directory)?.into()),
-        Kind::Linux => Given::Linux(Source::open(directory)),
-        Kind::Headers => Given::Headers(Source::headers(directory)?, arch.map(str::to_owned)),
-    })
+fn tables(directory: &Path) -> Result<Given, Error> {
+    Ok(Given::Tables(directory.display().to_string(), whole(directory)?.into()))
 }
 
 /// Reads a side. A gap in it is for the comparison to show.
 fn side(given: Given, warnings: &mut Vec<String>) -> Result<Side, Error> {
     let (facts, findings) = (Tables::embedded()?, Findings::lenient());
-    let (kind, source, files) = match given {
-        Given::Tables(shown, tables) => return Side::new(Kind::Tables, shown, *tables),
+    let (source, files) = match given {
+        Given::Tables(shown, tables) => return Side::tables(shown, *tables),
         Given::Linux(source) => {
             let files = import::numbers(&source, &facts, &findings)?;
-            (Kind::Linux, source, files)
+            (source, files)
         }
-        Given::Headers(source, arch) => {
-            let files = import::headers(&source, arch.as_deref(), &facts, &findings)?;
-            (Kind::Headers, source, files)
+        Given::Headers(source, claims) => {
+            let files = import::headers(&source, &claims, &facts, &findings)?;
+            (source, files)
         }
     };
     warnings.extend(findings.lines());
     warnings.extend(findings.summary());
-    let shown = source.shown().to_owned();
-    let tables = in_memory(&shown, &files)?;
-    Side::new(kind, shown, tables)
+    let tables = in_memory(source.shown(), &files)?;
+    Side::imported(source, tables)
 }
 
 /// The sources of `diff`, in the order of the command line, whichever options they are given with.
@@ -221,7 +225,8 @@ const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
     (
         Kind::Headers,
-        "Installed headers, as `import` takes them; only the ABIs that they are for are compared",
+        "Installed headers, in one folder; only the ABIs that they are for are compared. Given \
+         twice, they are the two sides",
     ),
     (Kind::Tables, "A folder of imported tables"),
 ];

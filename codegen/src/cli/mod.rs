@@ -8,13 +8,14 @@ mod print;
 
 pub use compare::{Given, Said, checked, compared};
 
-use crate::import::Findings;
+use crate::import::{Claims, Findings};
 use crate::report::explain;
 use crate::source::Source;
 use crate::tables::Abi;
+use crate::version::Version;
 use crate::{Error, Tables, emit, export, import, lower, store};
 use clap::builder::{Resettable, StyledStr};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use print::{fail, print, printed, say};
 use std::path::{Path, PathBuf};
@@ -64,13 +65,13 @@ into another folder; the repository stays as it is
         )]
         linux: Option<PathBuf>,
         /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross
-        /// compiler's include folder, what `make headers_install` wrote. They have no
-        /// entry points, so --tables must name another folder.
+        /// compiler's include folder, what `make headers_install` wrote. May be repeated where
+        /// they are split, as Zig's x86-linux-any and any-linux-any are. They have no entry
+        /// points, so --tables must name another folder.
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
-        headers: Option<PathBuf>,
-        /// The kernel's name of the headers' architecture, where the path does not tell.
-        #[arg(long, value_name = "ARCH", requires = "headers")]
-        arch: Option<String>,
+        headers: Vec<PathBuf>,
+        #[command(flatten)]
+        told: Told,
         /// Write into this folder instead of the repository's own tables. What is doubtful in the
         /// tree, such as a private call or a gap, is then a warning. abis.toml, absent.toml and
         /// functions.toml are taken from this folder, if it has them.
@@ -172,6 +173,24 @@ Examples:
     },
 }
 
+// What `import` and `check` are told of installed headers. Clap would print a doc comment, and what
+// is required is not if it conflicts with another argument, as --headers does with --linux.
+#[derive(Args)]
+struct Told {
+    /// The kernel's name of the headers' architecture, where the path does not tell.
+    #[arg(long, value_name = "ARCH", requires = "headers", conflicts_with = "linux")]
+    arch: Option<String>,
+    /// The version of the headers' kernel, as 6.12 or 7.2.13, where no linux/version.h tells.
+    #[arg(long, value_name = "VERSION", requires = "headers", conflicts_with = "linux")]
+    linux_version: Option<Version>,
+}
+
+impl Told {
+    fn claims(self) -> Claims {
+        Claims { arch: self.arch, linux: self.linux_version }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Language {
     /// A header with inline assembly, or with AIO_SYSCALL_EXTERN the declarations of what the .S
@@ -233,19 +252,19 @@ pub fn run() -> ExitCode {
 
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
-        Verb::Import { linux, headers, arch, tables, strict, only } => {
+        Verb::Import { linux, headers, told, tables, strict, only } => {
             let (folder, committed) = match tables {
                 Some(folder) => (folder, false),
-                None if headers.is_some() => {
+                None if !headers.is_empty() => {
                     let what = "headers know no entry points, which the repository's tables \
                                 would lose; add --tables DIR";
                     return Err(Error::argument("--headers", what));
                 }
                 None => (store::writable("add --tables DIR")?, true),
             };
-            let source = match headers {
-                Some(headers) => Source::headers(&headers)?,
-                None => Source::open(linux.unwrap_or_default()),
+            let source = match linux {
+                Some(linux) => Source::open(linux),
+                None => Source::headers(&headers)?,
             };
             let facts = match committed {
                 true => store::facts(&store::by_hand_in(&folder))?,
@@ -253,7 +272,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             };
             let findings = if committed { Findings::strict() } else { Findings::lenient() };
             let imported = match source.is_installed() {
-                true => import::headers(&source, arch.as_deref(), &facts, &findings),
+                true => import::headers(&source, &told.claims(), &facts, &findings),
                 false => import::tree(&source, &facts, &only, &findings),
             };
             findings.lines().into_iter().for_each(say);

@@ -107,18 +107,28 @@ pub fn numbers(source: &Source, facts: &Tables, findings: &Findings) -> Result<F
         .collect())
 }
 
+/// What the user says of installed headers, which may say it themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The kernel's name of their architecture; without it, the path says it.
+    pub arch: Option<String>,
+    /// The kernel that they are of; without it, their `linux/version.h` says it.
+    pub linux: Option<Version>,
+}
+
 /// Imports installed headers: the tables of one architecture, without entry points, its error
-/// numbers and the constants. `arch` is the kernel's name of it; without one, the path says it.
+/// numbers and the constants.
 ///
 /// # Errors
-/// The first finding that stops this import; nothing says of which architecture the headers are.
+/// The first finding that stops this import; nothing says of which architecture or kernel the
+/// headers are, or they say something else than the user.
 pub fn headers(
     source: &Source,
-    arch: Option<&str>,
+    claims: &Claims,
     facts: &Tables,
     findings: &Findings,
 ) -> Result<Files, Error> {
-    let installed = Installed::new(source, arch, facts)?;
+    let installed = Installed::new(source, claims, facts)?;
     let Installed { arch, linux, headers, .. } = &installed;
     let mut out = Files::new();
     for table in &facts.sources {

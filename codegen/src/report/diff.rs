@@ -6,6 +6,7 @@
 //! ABI, as headers know none, entry points are not compared.
 
 use crate::Error;
+use crate::source::Source;
 use crate::tables::{Abi, Call, Extra, KernelTable, NO_CALL, Tables};
 use crate::term::{BOLD, GREEN, RED, YELLOW, counted, plain};
 use crate::version::Version;
@@ -38,16 +39,34 @@ impl Kind {
 /// One side of a comparison, read as a whole.
 pub(crate) struct Side {
     pub(crate) kind: Kind,
-    /// Its folder, as the user named it.
+    /// Its folders, as the user named them.
     pub(crate) shown: String,
+    /// What its tables were imported from, unless it is a folder of tables.
+    source: Option<Source>,
     pub(crate) facts: Tables,
 }
 
 impl Side {
+    /// A folder of tables.
+    pub(crate) fn tables(shown: String, facts: Tables) -> Result<Side, Error> {
+        Side::new(Kind::Tables, shown, None, facts)
+    }
+
+    /// A kernel tree or installed headers, and the tables that were imported from them.
+    pub(crate) fn imported(source: Source, facts: Tables) -> Result<Side, Error> {
+        let kind = if source.is_installed() { Kind::Headers } else { Kind::Linux };
+        Side::new(kind, source.shown().to_owned(), Some(source), facts)
+    }
+
     /// Reads every table of numbers that is there.
-    pub(crate) fn new(kind: Kind, shown: String, facts: Tables) -> Result<Side, Error> {
+    fn new(
+        kind: Kind,
+        shown: String,
+        source: Option<Source>,
+        facts: Tables,
+    ) -> Result<Side, Error> {
         facts.imported()?;
-        Ok(Side { kind, shown, facts })
+        Ok(Side { kind, shown, source, facts })
     }
 
     /// A table of numbers, if it is there; all that are there were read.
@@ -68,12 +87,12 @@ impl Side {
             let name = call.filter(|call| call.tag.is_none()).map(|call| call.name);
             extra.names.iter().any(|(_, other)| Some(other.as_str()) == name)
         };
-        match self.kind {
-            Kind::Tables => format!("{}/{}.toml", self.shown, abi.table),
-            Kind::Linux | Kind::Headers => {
-                let source =
+        match &self.source {
+            None => format!("{}/{}.toml", self.shown, abi.table),
+            Some(source) => {
+                let file =
                     table.extras_of(abi).find(defines).map_or(&table.source, |extra| &extra.source);
-                format!("{}/{source}", self.shown)
+                source.name(source.path(file))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Files on disk, read with limits.
 
+use super::UNISTD;
 use crate::Error;
 use std::fs;
 use std::io::Read as _;
@@ -43,11 +44,25 @@ pub(super) fn not_too_large(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// What messages call several directories.
+pub(super) fn joined<'p>(directories: impl Iterator<Item = &'p Path>) -> String {
+    let shown: Vec<String> = directories.map(|directory| directory.display().to_string()).collect();
+    shown.join(" and ")
+}
+
+/// Where the headers of a directory are: in it, or in its `include`.
+pub(super) fn include(directory: &Path) -> PathBuf {
+    let both = [directory.to_owned(), directory.join("include")];
+    let with = |name: &str| both.iter().find(|directory| directory.join(name).exists());
+    let found = [UNISTD, "linux", "asm-generic"].into_iter().find_map(with);
+    found.unwrap_or(&both[0]).clone()
+}
+
 /// The names of a directory of headers: its own, and those that links lead to.
 pub(super) fn places(directory: &Path) -> Vec<PathBuf> {
     let real = |path: &Path| path.canonicalize().ok().into_iter();
-    let unistd = real(&directory.join("asm/unistd.h"))
-        .filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
+    let unistd =
+        real(&directory.join(UNISTD)).filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
     [directory.to_owned()].into_iter().chain(unistd).chain(real(directory)).collect()
 }
 

@@ -32,13 +32,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// What a text that ends too early asks for.
 pub(crate) const CUT_OFF: &str = "it was cut off; fetch the tree again";
 
+/// What the headers of every architecture have.
+const UNISTD: &str = "asm/unistd.h";
+
 /// A kernel tree, or installed headers. See the [module](self).
 pub struct Source {
-    /// Its directory, as the user named it.
+    /// Its directories, as the user named them.
     shown: String,
     kind: Kind,
     /// A path is that of the first layer that has it. A tree has one layer.
     layers: Vec<Layer>,
+    /// How many of the layers, which are the first, the user named.
+    named: usize,
     /// Where the headers are, by all of the names that they have.
     places: Vec<PathBuf>,
     files: Mutex<HashMap<String, Arc<File>>>,
@@ -131,28 +136,41 @@ impl Source {
         Source::new(shown.to_owned(), Kind::Tree, vec![Layer::memory(shown.to_owned(), files)])
     }
 
-    /// Installed headers: a directory that holds `asm/`, or whose `include` does. The directories
-    /// above it that hold what the architectures share belong to them.
+    /// Installed headers: directories that hold them, or whose `include` does. One of them has
+    /// `asm/unistd.h`, wherever it stands in the list; what it lacks is in the others, in their
+    /// order, or in the directories above all of these.
     ///
     /// # Errors
-    /// There are no headers in the directory.
-    pub fn headers(directory: &Path) -> Result<Source, Error> {
-        let shown = directory.display().to_string();
-        if !directory.is_dir() {
-            return Err(Error::in_file(shown, "is no folder"));
+    /// There are no headers in the directories, or those of two architectures.
+    pub fn headers(directories: &[impl AsRef<Path>]) -> Result<Source, Error> {
+        let given = || directories.iter().map(AsRef::as_ref);
+        if let Some(other) = given().find(|directory| !directory.is_dir()) {
+            return Err(Error::in_file(other.display().to_string(), "is no folder"));
         }
-        let holds = |directory: &PathBuf| directory.join("asm/unistd.h").is_file();
-        let found = [directory.to_owned(), directory.join("include")].into_iter().find(holds);
-        let found = found.ok_or_else(|| no_headers(&shown))?;
-        let places = disk::places(&found);
-        let mut directories = vec![found];
+        let shown = disk::joined(given());
+        let unistd = |directory: &Path| directory.join(UNISTD);
+        let (own, shared): (Vec<PathBuf>, Vec<PathBuf>) =
+            given().map(disk::include).partition(|directory| unistd(directory).is_file());
+        let Some((first, others)) = own.split_first() else { return Err(no_headers(&shown)) };
+        // By a link, one may have what another has.
+        let real = |directory: &Path| unistd(directory).canonicalize().ok();
+        if others.iter().any(|other| real(other) != real(first)) {
+            let shown = disk::joined(own.iter().map(PathBuf::as_path));
+            return Err(Error::in_file(shown, format!("each holds {UNISTD}; give one of them")));
+        }
+        // What is shared may hold generic headers for architectures that lack their own.
+        let mut directories = [own, shared].concat();
+        let named = directories.len();
+        let places: Vec<PathBuf> =
+            directories.iter().flat_map(|directory| disk::places(directory)).collect();
         for file in ["asm-generic/unistd.h", "linux/version.h"] {
-            directories.extend(places.iter().find_map(|place| disk::above(place, file)));
+            if !directories.iter().any(|directory| directory.join(file).is_file()) {
+                directories.extend(places.iter().find_map(|place| disk::above(place, file)));
+            }
         }
-        directories.dedup();
         let layer = |directory: PathBuf| Layer::disk(directory.display().to_string(), directory);
         let layers = directories.into_iter().map(layer).collect();
-        Ok(Source { places, ..Source::new(shown, Kind::Headers, layers) })
+        Ok(Source { places, named, ..Source::new(shown, Kind::Headers, layers) })
     }
 
     /// Installed headers in memory: contents by path, as in `asm/unistd.h`. Messages call their
@@ -164,7 +182,7 @@ impl Source {
         shown: &str,
         files: BTreeMap<String, Vec<u8>>,
     ) -> Result<Source, Error> {
-        if !files.contains_key("asm/unistd.h") {
+        if !files.contains_key(UNISTD) {
             return Err(no_headers(shown));
         }
         let layers = vec![Layer::memory(shown.to_owned(), files)];
@@ -174,10 +192,11 @@ impl Source {
 
     fn new(shown: String, kind: Kind, layers: Vec<Layer>) -> Source {
         let (files, lists) = (Mutex::default(), Mutex::default());
-        Source { shown, kind, layers, places: Vec::new(), files, lists }
+        let named = layers.len();
+        Source { shown, kind, layers, named, places: Vec::new(), files, lists }
     }
 
-    /// Its directory, as the user named it.
+    /// Its directories, as the user named them.
     pub fn shown(&self) -> &str {
         &self.shown
     }
@@ -217,8 +236,8 @@ impl Source {
         Ok(Version::new(format!("{version}.{patchlevel}.{sublevel}{extra}")))
     }
 
-    /// The directory that headers are in, by all of the names that it has: a distribution may keep
-    /// the headers of all architectures elsewhere, with links to them.
+    /// The directories that headers are in, by all of the names that they have: a distribution may
+    /// keep the headers of all architectures elsewhere, with links to them.
     pub(crate) fn places(&self) -> &[PathBuf] {
         &self.places
     }
@@ -238,18 +257,22 @@ impl Source {
 
     /// What messages call a file or a directory.
     pub(crate) fn name(&self, path: &str) -> String {
+        if path.is_empty() {
+            return self.shown.clone();
+        }
         self.layer(path).name(path)
     }
 
-    /// The path of what messages call so.
+    /// The path of what messages call so. Of directories within each other it is in the inner one.
     pub(crate) fn path<'n>(&self, name: &'n str) -> &'n str {
-        self.layers.iter().find_map(|layer| layer.path(name)).unwrap_or(name)
+        let paths = self.layers.iter().filter_map(|layer| layer.path(name));
+        paths.min_by_key(|path| path.len()).unwrap_or(name)
     }
 
-    /// How tables spell the path of a file: relative to the directory that the user named, if it is
+    /// How tables spell the path of a file: relative to a directory that the user named, if it is
     /// there.
     pub(crate) fn spelled(&self, path: &str) -> String {
-        if std::ptr::eq(self.layer(path), &self.layers[0]) {
+        if self.layers[..self.named].iter().any(|layer| layer.exists(path)) {
             path.to_owned()
         } else {
             self.name(path)
@@ -379,8 +402,9 @@ pub(crate) fn ends(text: &str) -> Result<(), Fault> {
 }
 
 fn no_headers(shown: &str) -> Error {
-    let what = "holds no asm/unistd.h; give a folder of installed headers, as \
-                /usr/include/TRIPLET is";
+    let what = format!(
+        "there is no {UNISTD}; give a folder of installed headers, as /usr/include/TRIPLET is"
+    );
     Error::in_file(shown, what)
 }
 

@@ -103,7 +103,7 @@ fn what_is_missing_is_asked_for_in_one_way() {
     assert_eq!(error.to_string(), "include: holds nothing; are all of the headers installed?");
     assert!(installed.is_installed() && !memory().is_installed());
     let refused = headers(&["asm/errno.h"]).err().unwrap().to_string();
-    assert!(refused.starts_with("include: holds no asm/unistd.h; give a folder"), "{refused}");
+    assert!(refused.starts_with("include: there is no asm/unistd.h; give a folder"), "{refused}");
     let none = Source::in_memory("linux", BTreeMap::new()).version().unwrap_err().to_string();
     assert!(none.starts_with("linux: is no kernel source tree (it has no Makefile)"), "{none}");
 }
@@ -117,7 +117,8 @@ fn a_path_of_headers_is_that_of_the_first_directory_that_has_it() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
     }
-    let source = Source::headers(&include.join("x86_64-linux-gnu")).unwrap();
+    let own = include.join("x86_64-linux-gnu");
+    let source = Source::headers(&[&own]).unwrap();
     let shared = include.join("asm-generic/unistd.h").display().to_string();
     assert_eq!(source.name("asm-generic/unistd.h"), shared);
     assert_eq!(source.path(&shared), "asm-generic/unistd.h");
@@ -125,4 +126,20 @@ fn a_path_of_headers_is_that_of_the_first_directory_that_has_it() {
     assert_eq!(source.spelled("asm/unistd.h"), "asm/unistd.h");
     assert!(source.is_file("linux/version.h") && !source.exists("linux/types.h"));
     assert!(source.name("linux/types.h").ends_with("/x86_64-linux-gnu/linux/types.h"));
+    // Two that were named, in either order.
+    fs::create_dir(include.join("asm")).unwrap();
+    fs::write(include.join("asm/errno.h"), "").unwrap();
+    fs::write(own.join("asm/errno.h"), "own").unwrap();
+    for (first, second) in [(&own, &include), (&include, &own)] {
+        let source = Source::headers(&[first, second]).unwrap();
+        assert_eq!(source.shown(), format!("{} and {}", first.display(), second.display()));
+        assert_eq!(source.name(""), source.shown());
+        assert_eq!(source.spelled("asm-generic/unistd.h"), "asm-generic/unistd.h");
+        assert_eq!(&*source.text("asm/errno.h").unwrap(), "own");
+        let errno = own.join("asm/errno.h").display().to_string();
+        assert_eq!(
+            (source.name("asm/errno.h"), source.path(&errno)),
+            (errno.clone(), "asm/errno.h")
+        );
+    }
 }

@@ -6,7 +6,7 @@ use super::names::further;
 use crate::Error;
 use crate::import::findings::{Findings, Kind};
 use crate::import::tree::exists;
-use crate::import::{add, merged, unistd};
+use crate::import::{Claims, add, merged, unistd};
 use crate::source::{Doubt, Source};
 use crate::tables::{Abi, KernelTable, TableSource, Tables};
 use crate::version::Version;
@@ -38,24 +38,24 @@ pub(in crate::import) struct Installed<'s> {
 }
 
 impl<'s> Installed<'s> {
-    /// Looks around. `arch` is what the user says, who need not.
+    /// Looks around.
     pub(in crate::import) fn new(
         source: &'s Source,
-        arch: Option<&str>,
+        claims: &Claims,
         facts: &Tables,
     ) -> Result<Installed<'s>, Error> {
         let wrong = |what: String| Error::in_file(source.shown(), what);
         let told = source.places().iter().find_map(|place| arch_of(place, facts));
-        let arch = match (arch, told) {
-            (Some(arch), Some(told)) if arch != told => {
+        let arch = match (&claims.arch, told) {
+            (Some(arch), Some(told)) if *arch != told => {
                 return Err(wrong(format!(
-                    "its path says that these are headers of {told}, and --arch says {arch}"
+                    "the path says that these are headers of {told}, and --arch says {arch}"
                 )));
             }
             (Some(arch), _) => arch.to_owned(),
             (None, Some(told)) => told,
             (None, None) => {
-                let what = "its path does not say for which architecture these headers are; \
+                let what = "the path does not say for which architecture these headers are; \
                             add --arch ARCH";
                 return Err(wrong(what.to_owned()));
             }
@@ -70,7 +70,7 @@ impl<'s> Installed<'s> {
             return Err(Error::argument("--arch", what));
         }
         let headers = SearchPath::installed(source);
-        let linux = version(&headers)?;
+        let linux = version(&headers, claims.linux.as_ref())?;
         Ok(Installed { source, arch, linux, headers })
     }
 
@@ -145,14 +145,31 @@ fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
     archs.into_iter().find(|arch| word.strip_prefix(arch).is_some_and(variant))
 }
 
+/// The kernel that the headers are of: `linux/version.h` names it, or the user.
+fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Version, Error> {
+    match (headers.find("linux/version.h"), claimed) {
+        (Some(path), claimed) => {
+            let told = version_in(headers, &path)?;
+            match claimed {
+                Some(claimed) if *claimed != told => {
+                    let what = format!("says Linux {told}, and --linux-version says {claimed}");
+                    Err(headers.source.wrong(&path, what))
+                }
+                _ => Ok(told),
+            }
+        }
+        (None, Some(claimed)) => Ok(claimed.clone()),
+        (None, None) => {
+            let what = "there is no linux/version.h here or above to say which kernel these \
+                        headers are of; import and check take --linux-version VERSION";
+            Err(headers.source.wrong("", what))
+        }
+    }
+}
+
 /// The kernel that `linux/version.h` names; before 5.18 it had one number for all.
-fn version(headers: &SearchPath<'_>) -> Result<Version, Error> {
-    let Some(path) = headers.find("linux/version.h") else {
-        let what =
-            "there is no linux/version.h at or above it to say which kernel these headers are of";
-        return Err(headers.source.wrong("", what));
-    };
-    let (unit, _) = headers.preprocess(&path, &[], None)?;
+fn version_in(headers: &SearchPath<'_>, path: &str) -> Result<Version, Error> {
+    let (unit, _) = headers.preprocess(path, &[], None)?;
     let value = |name: &str| unit.value(name).ok().flatten();
     let parts =
         ["MAJOR", "PATCHLEVEL", "SUBLEVEL"].map(|part| value(&format!("LINUX_VERSION_{part}")));
@@ -164,7 +181,7 @@ fn version(headers: &SearchPath<'_>) -> Result<Version, Error> {
         }
         _ => {
             let what = "defines no LINUX_VERSION_CODE";
-            Err(headers.source.incomplete(&path, Doubt::Damaged, what))
+            Err(headers.source.incomplete(path, Doubt::Damaged, what))
         }
     }
 }
@@ -195,6 +212,21 @@ mod tests {
             ("/usr/include/or1k-linux-gnu", "openrisc"),
             ("/usr/include/m68k-linux-gnu", "m68k"),
             ("/usr/lib/linux/uapi/loongarch", "loongarch"),
+            // The Zig distribution.
+            ("/zig/lib/libc/include/x86-linux-any", "x86"),
+            ("include/aarch64-linux-any", "arm64"),
+            ("include/arm-linux-any", "arm"),
+            ("include/arc-linux-any", "arc"),
+            ("include/csky-linux-any", "csky"),
+            ("include/hexagon-linux-any", "hexagon"),
+            ("include/loongarch-linux-any", "loongarch"),
+            ("include/m68k-linux-any", "m68k"),
+            ("include/mips-linux-any", "mips"),
+            ("include/powerpc-linux-any", "powerpc"),
+            ("include/riscv-linux-any", "riscv"),
+            ("include/s390x-linux-any", "s390"),
+            ("include/sparc-linux-any", "sparc"),
+            ("include/xtensa-linux-any", "xtensa"),
         ] {
             assert_eq!(arch(path).as_deref(), Some(expected), "{path}");
         }
@@ -204,6 +236,7 @@ mod tests {
             "/mnt/arch-linux/usr/include",
             "/src/linux-6.1/usr/include",
             "uapi/x",
+            "/zig/lib/libc/include/any-linux-any",
         ] {
             assert_eq!(arch(path), None, "{path}");
         }

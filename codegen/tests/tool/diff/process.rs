@@ -2,22 +2,25 @@
 
 use super::*;
 
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
 /// Headers of sh, as a distribution installs them, of Linux 7.2.13.
 fn headers() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join("sh4-linux-gnu").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let root = TempDir::new().unwrap();
+    let folder = root.path().join("sh4-linux-gnu");
     write(
+        &folder,
         "asm/unistd.h",
         "#define __NR_mmap 90\n#define __NR_io_setup 245\n#define __NR_pidfd_send_signal 424\n\
          #define __NR_set_mempolicy_home_node 450\n#define __NR_rseq_slice_yield 471\n",
     );
-    write("asm/errno.h", "#define EPERM 1 /* Operation not permitted */\n");
-    write("linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
-    folder
+    write(&folder, "asm/errno.h", "#define EPERM 1 /* Operation not permitted */\n");
+    write(&folder, "linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
+    root
 }
 
 #[test]
@@ -78,6 +81,79 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
         status == Some(2) && stderr.ends_with("headers of sh, and --arch says vax\n"),
         "{stderr}"
     );
+}
+
+/// What the architectures share may be above the folder that was named.
+#[test]
+fn a_header_above_the_folder_is_named_as_it_is() {
+    let (tables, root) = (imported_folder(&Tree::new()), TempDir::new().unwrap());
+    let own = root.path().join("aarch64-linux-gnu");
+    write(&own, "asm/unistd.h", "#include <asm-generic/unistd.h>\n");
+    write(&own, "asm/errno.h", "#define EPERM 1\n");
+    write(root.path(), "asm-generic/unistd.h", "#define __NR_io_setup 91\n");
+    write(root.path(), "linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
+    let (_, text, _) = tool(&[&"check", &"--headers", &own, &"--tables", &tables.path()]);
+    let file = root.path().join("asm-generic/unistd.h");
+    assert!(text.contains(&format!(", and 91 in {}\n", file.display())), "{text}");
+}
+
+/// `import` and `check` join headers that are split; `diff` compares the one folder with the other.
+#[test]
+fn headers_in_two_folders() {
+    let (tables, headers) = (imported_folder(&Tree::new()), headers());
+    let (own, shared) = (headers.path().join("sh4-linux-gnu"), headers.path().join("shared"));
+    fs::create_dir(&shared).unwrap();
+    fs::rename(own.join("linux"), shared.join("linux")).unwrap();
+    let unistd = fs::read_to_string(own.join("asm/unistd.h")).unwrap();
+    fs::write(own.join("asm/unistd.h"), unistd.replace("mmap 90", "mmap 91")).unwrap();
+    let folder = tables.path().join("installed");
+    let split = |verb: &str, tables: &Path| {
+        tool(&[&verb, &"--headers", &shared, &"--headers", &own, &"--tables", &tables])
+    };
+    let (status, _, stderr) = split("import", &folder);
+    assert!(status == Some(0) && stderr.ends_with("2 of 2 files changed\n"), "{stderr}");
+    let (status, text, stderr) = split("check", tables.path());
+    assert_eq!((status, stderr.as_str()), (Some(1), ""));
+    let file = own.join("asm/unistd.h").display().to_string();
+    assert!(text.contains(&format!(", and 91 in {file}\n")), "{text}");
+    let both = format!("in common with {} and {}: 1 error,", shared.display(), own.display());
+    assert!(text.contains(&both), "{text}");
+    let (status, _, stderr) = tool(&[&"diff", &"--headers", &own, &"--headers", &shared]);
+    let place = format!("error: {}: there is no asm/unistd.h; ", shared.display());
+    assert!(status == Some(2) && stderr.starts_with(&place), "{stderr}");
+}
+
+#[test]
+fn headers_without_a_version() {
+    let (tables, headers) = (imported_folder(&Tree::new()), headers());
+    let own = headers.path().join("sh4-linux-gnu");
+    let folder = tables.path().join("installed");
+    let verbs = [("import", &*folder), ("check", tables.path())];
+    let said = |(verb, tables): (&str, &Path), version: &str| {
+        let version: &dyn AsRef<OsStr> = &version;
+        tool(&[&verb, &"--headers", &own, &"--tables", &tables, &"--linux-version", version])
+    };
+    for verb in verbs {
+        let (status, _, stderr) = said(verb, "7.2.12");
+        let both = "/linux/version.h: says Linux 7.2.13, and --linux-version says 7.2.12\n";
+        assert!(status == Some(2) && stderr.ends_with(both), "{stderr}");
+    }
+    fs::remove_file(own.join("linux/version.h")).unwrap();
+    for verb in verbs {
+        assert_eq!(said(verb, "7.2.12").0, Some(0));
+        let (status, _, stderr) = said(verb, "abc");
+        let refused = "error: invalid value 'abc' for '--linux-version <VERSION>': a kernel's \
+                       version is like 6.12, ";
+        assert!(status == Some(2) && stderr.starts_with(refused), "{stderr}");
+        for (option, value) in [("--linux-version", "7.2"), ("--arch", "sh")] {
+            let (_, _, stderr) = tool(&[&verb.0, &"--linux", &own, &option, &value]);
+            assert!(stderr.starts_with("error: the argument '--linux <DIR>' cannot"), "{stderr}");
+            let (status, _, stderr) = tool(&[&verb.0, &option, &value]);
+            assert!(status == Some(2) && stderr.contains("  --headers <DIR>"), "{stderr}");
+        }
+    }
+    let linux = fs::read_to_string(folder.join("sh.toml")).unwrap();
+    assert!(linux.contains("linux  = \"7.2.12\"\n"), "{linux}");
 }
 
 #[test]

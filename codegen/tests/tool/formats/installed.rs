@@ -1,8 +1,9 @@
 //! Headers that are installed.
 
 use super::*;
-use aio_codegen::import::Findings;
+use aio_codegen::import::{Claims, Findings};
 use aio_codegen::source::Source;
+use aio_codegen::version::Version;
 use aio_codegen::{Error, import, store};
 
 /// Headers of 64-bit and 32-bit x86 as packages have them.
@@ -62,12 +63,13 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
 
 /// `import --headers FOLDER`, and perhaps `--arch ARCH`, in this process.
 fn import_headers(folder: &Path, more: &[&str]) -> Result<Files, Error> {
-    import::headers(
-        &Source::headers(folder)?,
-        more.get(1).copied(),
-        &COMMITTED,
-        &Findings::strict(),
-    )
+    let arch = more.get(1).map(|&arch| arch.to_owned());
+    import_split(&[folder], &Claims { arch, linux: None })
+}
+
+/// `import --headers FOLDER …`, and perhaps more options, in this process.
+fn import_split(folders: &[&Path], claims: &Claims) -> Result<Files, Error> {
+    import::headers(&Source::headers(folders)?, claims, &COMMITTED, &Findings::strict())
 }
 
 #[track_caller]
@@ -170,7 +172,7 @@ fn the_headers_that_make_installed() {
     headers_refused(
         &include,
         &[],
-        "{folder}: its path does not say for which architecture these headers are; add --arch ARCH",
+        "{folder}: the path does not say for which architecture these headers are; add --arch ARCH",
     );
     let tables = headers(&include, &["--arch", "x86"]);
     assert_eq!(listed(&tables, "x32"), "0 read -\n543 io_setup -\n");
@@ -243,27 +245,113 @@ fn arm_has_hyphens_and_private_calls() {
     assert_eq!(table.extras.len(), 1);
 }
 
+/// `asm/` is in one folder, as in the Zig distribution, and the rest in another, with generic
+/// headers in the place of those that an architecture lacks.
+#[test]
+fn headers_that_are_split() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("lib/libc/include");
+    let [own, shared, other] =
+        ["sparc-linux-any", "any-linux-any", "x86-linux-any"].map(|name| include.join(name));
+    let sparc = [
+        ("asm/unistd.h", "#define __NR_io_setup 268\n"),
+        ("asm/errno.h", "#define ENOSYS 90 /* Invalid */\n"),
+    ];
+    write(&own, &sparc);
+    write(&shared, SHARED);
+    write(&shared, &[("asm/errno.h", "#include <asm-generic/errno.h>\n")]);
+    write(&other, X86);
+    let good = |folders: &[&Path]| {
+        import_split(folders, &Claims::default()).unwrap_or_else(|e| panic!("{e}"))
+    };
+    let split = good(&[&own, &shared]);
+    let tables = store::in_memory("{tables}", &split).unwrap();
+    assert_eq!(tables.errnos("sparc").unwrap().last().unwrap().value, 90);
+    assert_eq!(tables.constants().unwrap().len(), 2);
+    let table = tables.table("sparc").unwrap();
+    assert_eq!((table.linux.as_str(), table.source.as_str()), ("6.1.187", "asm/unistd.h"));
+    assert_eq!(good(&[&shared, &own]), split);
+    // A link to it, and the folder above it.
+    let linked = root.path().join("linked");
+    fs::create_dir(&linked).unwrap();
+    symlink(own.join("asm"), linked.join("asm")).unwrap();
+    assert_eq!(good(&[&linked, &shared, &own]), split);
+    write(&include, SHARED);
+    assert_eq!(good(&[&include, &own]), good(&[&own, &include]));
+
+    let refused = |folders: &[&Path], sentence: &str| {
+        let names = [("{own}", &own), ("{shared}", &shared), ("{other}", &other)];
+        let sentence = names.iter().fold(sentence.to_owned(), |sentence, (name, folder)| {
+            sentence.replace(name, folder.to_str().unwrap())
+        });
+        let error = import_split(folders, &Claims::default()).map_err(|error| error.to_string());
+        assert_eq!(error, Err(sentence));
+    };
+    refused(
+        &[&other, &shared, &own],
+        "{other} and {own}: each holds asm/unistd.h; give one of them",
+    );
+    fs::remove_file(own.join("asm/unistd.h")).unwrap();
+    refused(&[&shared, &own], &format!("{{shared}} and {{own}}: {NO_UNISTD}"));
+    fs::remove_dir_all(&own).unwrap();
+    refused(&[&shared, &own], "{own}: is no folder");
+}
+
+#[test]
+fn the_version_of_headers_that_do_not_say_it() {
+    let import = |version_h: Option<&str>, linux: Option<&str>| {
+        let shared = SHARED.iter().filter(|(name, _)| *name != "linux/version.h");
+        let files =
+            shared.chain(X86).copied().chain(version_h.map(|text| ("linux/version.h", text)));
+        let files = files.map(|(name, text)| (name.to_owned(), text.into())).collect();
+        let source = Source::headers_in_memory("x86_64-linux-any", files)?;
+        let claims = Claims { arch: None, linux: linux.map(Version::new) };
+        let files = import::headers(&source, &claims, &COMMITTED, &Findings::strict())?;
+        let tables = store::in_memory("{tables}", &files)?;
+        Ok::<_, Error>(tables.table("x86_64")?.linux.to_string())
+    };
+    let error = import(None, None).unwrap_err().to_string();
+    assert!(error.ends_with("; import and check take --linux-version VERSION"), "{error}");
+    assert_eq!(import(None, Some("6.1.0-rc3")).unwrap(), "6.1.0-rc3");
+    let version_h = Some("#define LINUX_VERSION_CODE 393659\n");
+    for same in ["6.1.187", "6.1.187-amd64"] {
+        assert_eq!(import(version_h, Some(same)).unwrap(), "6.1.187");
+    }
+    for other in ["7.2.13", "6.1", "6.1.187-rc1"] {
+        let error = import(version_h, Some(other)).unwrap_err().to_string();
+        let expected = format!(
+            "x86_64-linux-any/linux/version.h: says Linux 6.1.187, and --linux-version says {other}"
+        );
+        assert_eq!(error, expected);
+    }
+    // One that is damaged is not what is absent.
+    let error = import(Some("#define NOTHING 1\n"), Some("6.1.187")).unwrap_err().to_string();
+    assert!(error.contains("defines no LINUX_VERSION_CODE"), "{error}");
+}
+
+/// What a folder is told that has no headers of an architecture.
+const NO_UNISTD: &str =
+    "there is no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
+
 #[test]
 fn what_is_no_folder_of_headers() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("x86_64-linux-gnu");
     headers_refused(&include, &[], "{folder}: is no folder");
     fs::create_dir(&include).unwrap();
-    let ends =
-        "holds no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
-    headers_refused(&include, &[], &format!("{{folder}}: {ends}"));
+    headers_refused(&include, &[], &format!("{{folder}}: {NO_UNISTD}"));
     write(&include, X86);
     headers_refused(
         &include,
         &[],
-        "{folder}: there is no linux/version.h at or above it to say which kernel these headers \
-         are of",
+        "{folder}: there is no linux/version.h here or above to say which kernel these headers are \
+         of; import and check take --linux-version VERSION",
     );
     write(&include, SHARED);
     headers_refused(
         &include,
         &["--arch", "arm64"],
-        "{folder}: its path says that these are headers of x86, and --arch says arm64",
+        "{folder}: the path says that these are headers of x86, and --arch says arm64",
     );
     write(&include, &[("linux/version.h", "#define NOTHING 1\n")]);
     headers_refused(
