@@ -1,4 +1,6 @@
-"""The comparison of `releases`, which says what it prints. Usage: releases.py RECORD TOOL TREE…"""
+"""The comparison of `releases`, which says what it prints.
+
+Usage: releases.py RECORD TOOL [--own] TREE…"""
 
 import lzma, os, re, subprocess, sys, tempfile, time, tomllib
 from collections import Counter, defaultdict
@@ -10,11 +12,14 @@ MORE = {
     "later": "a later release has the row: a stable update, or a tree of the next merge window",
     "unseen": "the record does not see this ABI in this release",
     "private": "no release has a call of this name on any ABI",
+    "own": "a file of the tree has name and number in one line (--own)",
 }
 MISSING = {
     "cleaned": "not in the tree that the record was made of",
     "removed": "a later release does not have the row either, and this is a stable update",
     "not yet": "the tree is a release candidate, and the release before does not have the row",
+    "own": "no file of the tree has name and number in one line (--own)",
+    "left out": "the tree has no such ABI, or not all of it, and the import says so (--own)",
 }
 
 UNEXPLAINED = "WITHOUT EXPLANATION"
@@ -82,8 +87,8 @@ class Record:
 
 
 class Tree:
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, own, archs):
+        self.path, self.own, self.archs = path, own, archs
         with open(os.path.join(path, "Makefile"), errors="replace") as file:
             head = file.read(2000)
         version, patch, sub, extra = (
@@ -94,6 +99,7 @@ class Tree:
         directory = os.path.basename(path)
         named = self.version.startswith(directory)
         self.label = self.version if named else f"{self.version} ({directory})"
+        self.files = {}
         old = (version, patch) == ("2", "6")
         self.release = f"2.6.{sub}" if old else f"{version}.{patch}"
         self.candidate = extra.startswith("-rc")
@@ -114,7 +120,43 @@ class Tree:
             abi == unseen and bit < record.at[first] for unseen, first, _ in UNSEEN
         ):
             return "unseen"
-        return None if name in record.names else "private"
+        if name not in record.names:
+            return "private"
+        return "own" if self.own and self.has(row) else None
+
+    def without(self, ours, printed):
+        """The ABIs without a row, if the tree has not their architecture or the import says so."""
+        here = {abi for abi, _, _ in ours}
+        told = any("left-out ABI" in line for line in printed[-1:])
+        gone = [abi for abi in self.archs if abi not in here]
+        there = lambda abi: os.path.isdir(os.path.join(self.path, "arch", self.archs[abi]))
+        return {abi for abi in gone if told or not there(abi)}
+
+    def has(self, row):
+        """Whether a line of a table or a header of the row's architecture has name and number."""
+        abi, number, name = row
+        low = number & 0xFFFFF if abi in ("x32", "arm-oabi") else number
+        numbers = {low, number, low - 1024, low - 4000, low - 5000, low - 6000, low - 0x900000}
+        for line in self.lines(self.archs[abi]):
+            words = re.findall(r"\w+", line)
+            if {name, "__NR_" + name, "__NR3264_" + name} & set(words):
+                if numbers & {int(word) for word in words if word.isdecimal()}:
+                    return True
+        return False
+
+    def lines(self, arch):
+        """The lines of all files of numbers that the architecture can have."""
+        if arch not in self.files:
+            found = []
+            generic = ("include/uapi/asm-generic", "include/asm-generic", "scripts")
+            for top in (f"arch/{arch}", *generic):
+                for directory, _, files in os.walk(os.path.join(self.path, top)):
+                    for file in files:
+                        if re.fullmatch(r"unistd.*\.h|syscall.*\.(tbl|h)", file):
+                            with open(os.path.join(directory, file), errors="replace") as text:
+                                found += text.read().splitlines()
+            self.files[arch] = found
+        return self.files[arch]
 
     def explain_missing(self, record, row):
         """Why the record of the tree's release has a row that the tree does not have, or None."""
@@ -127,7 +169,9 @@ class Tree:
             return "removed"
         if self.candidate and not bits & (bit >> 1):
             return "not yet"
-        return None
+        if self.own and abi in self.left_out:
+            return "left out"
+        return "own" if self.own and not self.has(row) else None
 
 
 def imported(tool, tree, tables):
@@ -154,11 +198,12 @@ def compare(record, tool, tree):
         return True
     with tempfile.TemporaryDirectory() as tables:
         seconds, status, printed = imported(tool, tree, tables)
-        if status > 1 or not os.listdir(tables):
+        if status != 0 or not os.listdir(tables):
             print(f"{tree.label}: REFUSED: {printed[-1] if printed else status}")
             return False
         ours = exported(tool, tables)
     theirs = record.of(tree.release)
+    tree.left_out = tree.without(ours, printed)
     unexplained, explained = [], []
     for row in sorted(ours - theirs):
         reason = tree.explain_more(record, row)
@@ -173,7 +218,7 @@ def compare(record, tool, tree):
         f"{len(ours & theirs)} of {len(theirs)} rows right, "
         f"more: {counted(kind for side, kind, _ in differing if side == 'more')}, "
         f"missing: {counted(kind for side, kind, _ in differing if side == 'missing')}, "
-        f"warnings: {warnings(printed)}, {seconds:.1f} s",
+        f"{seconds:.1f} s, warnings: {warnings(printed)}",
     )
     if not os.environ.get("VERBOSE"):
         differing = [row for row in differing if row[1] in (None, "private")]
@@ -187,7 +232,9 @@ def counted(kinds):
 
 
 def warnings(printed):
-    return str(sum(line.startswith("warning: ") for line in printed))
+    """By kind, as the tool counts them in its last line."""
+    kinds = re.fullmatch(r"\d+ warnings?: (.*)", printed[-1])
+    return kinds[1] if kinds else "none"
 
 
 def show(differing, theirs):
@@ -204,10 +251,11 @@ def show(differing, theirs):
 
 def main():
     directory, tool, *trees = sys.argv[1:]
+    own = "--own" in trees
     with open("tables/abis.toml", "rb") as file:
-        abis = {abi["name"] for abi in tomllib.load(file)["abi"]}
-    record = Record(directory, abis)
-    good = [compare(record, tool, Tree(path)) for path in trees]
+        archs = {abi["name"]: abi["arch"] for abi in tomllib.load(file)["abi"]}
+    record = Record(directory, archs)
+    good = [compare(record, tool, Tree(path, own, archs)) for path in trees if path != "--own"]
     print(f"{sum(good)} of {len(good)} trees: every row is right, or has an explanation")
     for side, kind in sorted(EXPLAINED):
         print(f"{side}, {kind}: {(MORE if side == 'more' else MISSING)[kind]}")

@@ -4,7 +4,7 @@
 use super::findings::Kind;
 use super::tree::{Read, Tree};
 use crate::Error;
-use crate::tables::{Abi, KernelTable, NO_CALL, Row, Tables, Taker};
+use crate::tables::{Abi, Absent, KernelTable, NO_CALL, Row, Tables, Taker};
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,12 @@ impl<'r> Part<'r> {
         table.rows.iter().filter(|row| taker.takes(&row.tag)).filter(called)
     }
 
+    /// Whether its numbers from [`UNIFIED`] on are those of others: alpha's are higher, and x32 has
+    /// calls of its own among them.
+    fn shares(&self) -> bool {
+        !["alpha", "x32"].contains(&self.abi.name.as_str())
+    }
+
     /// Those with a number that all ABIs share.
     fn unified(&self) -> impl Iterator<Item = &'r Row> + use<'r> {
         self.calls().filter(|row| row.nr >= UNIFIED)
@@ -46,9 +52,10 @@ pub(super) fn report<'r>(
         Some(Part { abi, table, taker })
     };
     let parts: Vec<Part<'_>> = tree.facts.abis.iter().filter_map(part).collect();
-    let private = private(tree, &parts)?;
+    let mut few = private(tree, &parts)?;
+    few.extend(backports(tree, &parts, &few)?);
     for part in parts.iter().filter(|part| wanted(&part.abi.table)) {
-        gaps(tree, &parts, part, &private)?;
+        gaps(tree, &parts, part, &few)?;
     }
     Ok(())
 }
@@ -59,12 +66,9 @@ fn gaps(
     tree: &Tree<'_>,
     parts: &[Part<'_>],
     part: &Part<'_>,
-    private: &BTreeSet<&str>,
+    few: &BTreeSet<&str>,
 ) -> Result<(), Error> {
-    let absent = tree.facts.absent()?;
-    // Alpha's numbers are others, and x32 has calls of its own among them; what is left has every
-    // name.
-    let shared = parts.iter().filter(|part| !["alpha", "x32"].contains(&part.abi.name.as_str()));
+    let shared = parts.iter().filter(|part| part.shares());
     let mut expected: BTreeSet<&str> =
         shared.flat_map(Part::unified).map(|row| row.name.as_str()).collect();
     // x32's own numbers end its table. Whatever they stand for x86_64 has, too.
@@ -77,11 +81,9 @@ fn gaps(
     let further = part.table.extras_of(part.abi).flat_map(|extra| &extra.names);
     let here: BTreeSet<&str> =
         rows.map(|row| row.name.as_str()).chain(further.map(|(_, name)| name.as_str())).collect();
-    let known =
-        |name: &str| absent.iter().any(|a| a.name == name && a.holds(&part.abi.name, &tree.linux));
     let missing: Vec<&str> = expected
         .into_iter()
-        .filter(|name| !here.contains(name) && !private.contains(name) && !known(name))
+        .filter(|name| !here.contains(name) && !few.contains(name) && !absent(tree, name, part.abi))
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -94,6 +96,40 @@ fn gaps(
         tree.facts.path("absent.toml")
     );
     tree.findings.judge(Kind::Gap, tree.source.wrong(&part.table.source, what))
+}
+
+/// Reports the calls that few tables of a tree have, which are no gaps of the many others.
+fn backports<'r>(
+    tree: &Tree<'_>,
+    parts: &[Part<'r>],
+    private: &BTreeSet<&str>,
+) -> Result<BTreeSet<&'r str>, Error> {
+    if tree.findings.is_strict() {
+        return Ok(BTreeSet::new());
+    }
+    let mut found: BTreeMap<&str, Vec<&Part<'_>>> = BTreeMap::new();
+    for part in parts.iter().filter(|part| part.shares()) {
+        for row in part.unified().filter(|row| !private.contains(row.name.as_str())) {
+            found.entry(&row.name).or_default().push(part);
+        }
+    }
+    found.retain(|name, having| {
+        let absent = |part: &&Part<'_>| absent(tree, name, part.abi);
+        having.len() * 3 <= parts.len() && parts.iter().filter(absent).count() == 0
+    });
+    for (name, having) in &found {
+        let Some(first) = having.first() else { continue };
+        let abis: Vec<&str> = having.iter().map(|part| part.abi.name.as_str()).collect();
+        let what = format!("{} has {name}, which most of the tree's tables lack", abis.join(", "));
+        tree.findings.judge(Kind::Gap, tree.at(&first.table.source, name, what))?;
+    }
+    Ok(found.into_keys().collect())
+}
+
+/// Whether an ABI is known to lack a call in this kernel.
+fn absent(tree: &Tree<'_>, name: &str, abi: &Abi) -> bool {
+    let holds = |absent: &Absent| absent.name == name && absent.holds(&abi.name, &tree.linux);
+    tree.facts.absent().is_ok_and(|absent| absent.iter().any(holds))
 }
 
 /// Reports the calls that no committed table knows, unless all tables of a newer kernel have them.

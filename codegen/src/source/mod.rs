@@ -397,8 +397,7 @@ pub(crate) fn ends(text: &str) -> Result<(), Fault> {
     if text.is_empty() || text.ends_with('\n') {
         return Ok(());
     }
-    let what = format!("the file ends within a line: {CUT_OFF}");
-    Err(Fault::at(text.lines().count(), what))
+    Err(Fault::at(text.lines().count(), "the file ends within a line; was it cut off?"))
 }
 
 fn no_headers(shown: &str) -> Error {

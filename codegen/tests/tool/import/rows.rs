@@ -156,7 +156,7 @@ fn a_file_that_ends_within_a_line_was_cut_off() {
     let text = tree.read(X86_64);
     let last = text.lines().count();
     tree.write(X86_64, &text[..text.len() - 3]);
-    let sentence = "the file ends within a line: it was cut off; fetch the tree again";
+    let sentence = "the file ends within a line; was it cut off?";
     refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
     tree.write(X86_64, &text[..text.len() - "\tio_setup\t\tcompat_sys_io_setup\n".len()]);
     let sentence =
