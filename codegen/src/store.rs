@@ -102,7 +102,15 @@ pub(crate) fn facts(directory: &Path) -> Result<Tables, Error> {
     let imported = aio_tables::IMPORTED.iter().map(|&(name, text)| {
         (name.to_owned(), format!("{TABLES}/{LINUX}/{name}"), Cow::Borrowed(text))
     });
-    Tables::new(by_hand(directory)?.into_iter().chain(imported).collect())
+    let mut by_hand = by_hand(directory)?;
+    for (name, shown, _) in &mut by_hand {
+        // What is told to be corrected is the file that then counts.
+        let own = directory.join(&*name).display().to_string();
+        if *shown != own {
+            *shown = format!("{own}, a copy of {shown}");
+        }
+    }
+    Tables::new(by_hand.into_iter().chain(imported).collect())
 }
 
 /// The tables of a directory, with `newer` instead of those it has. Tables written by hand that it

@@ -151,12 +151,21 @@ fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>,
     let unified = parts.iter().filter(|part| part.unified().next().is_some()).count();
     unknown.retain(|_, places| !newer || places.len() * 2 <= unified);
     for (name, places) in &unknown {
-        let Some((first, number)) = places.first() else { continue };
-        let abis: Vec<&str> = places.iter().map(|(part, _)| part.abi.name.as_str()).collect();
+        let Some((first, _)) = places.first() else { continue };
+        let mut numbers: Vec<(u32, Vec<&str>)> = Vec::new();
+        for (part, number) in places {
+            match numbers.iter_mut().find(|(known, _)| known == number) {
+                Some((_, abis)) => abis.push(&part.abi.name),
+                None => numbers.push((*number, vec![&part.abi.name])),
+            }
+        }
+        let numbers: Vec<String> = numbers
+            .into_iter()
+            .map(|(number, abis)| format!("{number} on {}", abis.join(", ")))
+            .collect();
         let what = format!(
-            "{name} ({number} on {}) is in no table of Linux {}: a private call, or one of another \
-             kernel",
-            abis.join(", "),
+            "{name} ({}) is in no table of Linux {}: a private call, or one of another kernel",
+            numbers.join(", "),
             committed.linux,
         );
         findings.judge(Kind::Private, tree.at(&first.table.source, name, what))?;

@@ -51,7 +51,7 @@ pub(crate) fn parse(
             continue;
         }
         if indented {
-            let row = short(content);
+            let row = short(&content.split_whitespace().collect::<Vec<_>>().join(" "));
             let what = format!("`{row}` is behind blanks: the kernel's scripts skip such a row");
             found(Kind::Skipped, what)?;
             continue;

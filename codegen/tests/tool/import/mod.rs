@@ -3,6 +3,7 @@
 
 mod damaged;
 mod disk;
+mod doubts;
 mod facts;
 mod rows;
 mod written;

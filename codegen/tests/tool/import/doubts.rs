@@ -1,0 +1,405 @@
+//! What becomes of each kind of finding, in the repository and elsewhere: the table of
+//! `import/findings.rs`, row by row.
+
+use super::*;
+use aio_codegen::import::{Class, Findings, KINDS, Kind};
+use aio_codegen::tables::Call;
+use aio_codegen::{Error, import, store};
+use std::collections::BTreeSet;
+
+const LIB: &str = "lib/calls.c";
+const M68K: &str = "arch/m68k/kernel/syscalls/syscall.tbl";
+
+/// A tree with one thing wrong.
+struct Case {
+    kind: Kind,
+    harm: fn(&mut Tree),
+    /// What an import into another directory says, as an error or as a warning.
+    sentence: &'static str,
+    /// The rows of the harmed tree that the whole one has not, and those that it lacks:
+    /// `ABI number name`.
+    more: &'static [&'static str],
+    less: &'static [&'static str],
+}
+
+/// A harm after which all rows are as they were.
+const fn harmless(kind: Kind, harm: fn(&mut Tree), sentence: &'static str) -> Case {
+    Case { kind, harm, sentence, more: &[], less: &[] }
+}
+
+/// Puts text behind a file, and defines nothing.
+fn behind(tree: &mut Tree, path: &str, text: &str) {
+    let whole = tree.read(path) + text;
+    tree.put(path, whole);
+}
+
+const CASES: &[Case] = &[
+    harmless(
+        Kind::Conflict,
+        |tree| drop(tree.append(M68K, "<<<<<<< HEAD\n")),
+        "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: a merge conflict marker; resolve the \
+         conflict first",
+    ),
+    harmless(
+        Kind::Unreadable,
+        |tree| drop(tree.append(M68K, "500\tcommon\n")),
+        "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: `500 common` is no row: a number, a tag \
+         and a name are wanted; was the file cut off?",
+    ),
+    harmless(
+        Kind::Twice,
+        |tree| drop(tree.append(M68K, "471\tcommon\tmine\tsys_mine\n")),
+        "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: number 471 is used twice in m68k; the \
+         first is at line 6",
+    ),
+    harmless(
+        Kind::Tags,
+        |tree| drop(tree.edit(X86_64, "206\t64\tio_setup", "206\t64bit\tio_setup")),
+        "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: the tag `64bit` begins like `64`, and \
+         syscallhdr.sh, which compares prefixes, mixes them up",
+    ),
+    harmless(
+        Kind::Base,
+        |tree| drop(tree.edit(HEADER_X86, "0x40000000", "0x20000000")),
+        "{tree}/arch/x86/include/uapi/asm/unistd.h: says that the base of x32 is 0x20000000, \
+         abis.toml 0x40000000; correct `base` there",
+    ),
+    Case {
+        kind: Kind::Gap,
+        harm: |tree| drop(tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "")),
+        sentence: "{tree}/arch/m68k/kernel/syscalls/syscall.tbl: m68k lacks clone3, which the \
+                   tree's other tables have; if the file was not cut off, give the reason in \
+                   tables/absent.toml",
+        more: &[],
+        less: &["m68k 435 clone3"],
+    },
+    Case {
+        kind: Kind::Skipped,
+        harm: |tree| drop(tree.edit(X86_64, "206\t64\tio_setup", " 206\t64\tio_setup")),
+        sentence: "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: `206 64 io_setup \
+                   sys_io_setup` is behind blanks: the kernel's scripts skip such a row",
+        more: &[],
+        less: &["x86_64 206 io_setup"],
+    },
+    harmless(
+        Kind::Unsorted,
+        |tree| {
+            tree.edit(X86_64, "206\t64\tio_setup\t\tsys_io_setup\n", "");
+            tree.append(X86_64, "206\t64\tio_setup\t\tsys_io_setup\n");
+        },
+        "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:14: number 206 is out of order in x86_64: \
+         it comes after 471; sort the rows",
+    ),
+    harmless(
+        Kind::Column,
+        |tree| drop(tree.edit(X86_64, "\tsys_io_destroy\n", "\tsys_io_destroy # mine\n")),
+        "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:7: `# mine` behind a row is no column",
+    ),
+    harmless(
+        Kind::Unnumbered,
+        |tree| behind(tree, HEADER_X86, "#define __NR_gone __NR_nowhere\n"),
+        "{tree}/arch/x86/include/uapi/asm/unistd.h:9: `__NR_gone` has no number that can be \
+         worked out",
+    ),
+    Case {
+        kind: Kind::LeftOut,
+        harm: |tree| tree.remove("arch/nios2/kernel/Makefile.syscalls"),
+        sentence: "{tree}/arch/nios2/kernel/Makefile.syscalls: cannot be read: No such file or \
+                   directory (os error 2)",
+        more: &[],
+        less: &["nios2"],
+    },
+    harmless(
+        Kind::Names,
+        |tree| drop(tree.edit(HEADER_X86, "unistd_x32.h", "unistd_32.h")),
+        "{tree}/arch/x86/include/uapi/asm/unistd.h: does not include <asm/unistd_x32.h> for x32; \
+         correct `header` or `predefined` in tables/abis.toml",
+    ),
+    Case {
+        kind: Kind::LostName,
+        harm: |tree| tree.put(CSKY, "#include <asm/unistd_32.h>\n"),
+        sentence: "{tree}/arch/csky/include/uapi/asm/unistd.h: does not define \
+                   __NR_sync_file_range2, which it did in Linux {linux}; is it cut off?",
+        more: &["csky 84 sync_file_range"],
+        less: &["csky 84 sync_file_range2"],
+    },
+    harmless(
+        Kind::LastLine,
+        |tree| {
+            let text = tree.read(LIB);
+            tree.put(LIB, text.trim_end());
+        },
+        "{tree}/lib/calls.c:{last}: the file ends within a line; was it cut off?",
+    ),
+    harmless(
+        Kind::Undeclared,
+        |tree| {
+            let text = tree.read(LIB).replace("\nSYSCALL_DEFINE0(read)\n", "\n");
+            tree.put(LIB, text + "#ifdef CONFIG_NOWHERE\nSYSCALL_DEFINE0(read)\n#endif\n");
+        },
+        "{tree}/lib/calls.c:{last}: sys_read needs CONFIG_NOWHERE, which no Kconfig file \
+         declares; is the tree complete?",
+    ),
+    harmless(
+        Kind::Undefined,
+        |tree| {
+            let text = tree.read(LIB).replace("\nSYSCALL_DEFINE0(read)\n", "\n");
+            tree.put(LIB, text);
+        },
+        "{tree}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, nor does \
+         any other file; is the tree complete?",
+    ),
+    harmless(
+        Kind::Unbuilt,
+        |tree| tree.put("mm/orphan.c", "SYSCALL_DEFINE0(read)\n"),
+        "{tree}/mm: no makefile here builds orphan.c, which defines sys_read; is the tree \
+         complete?",
+    ),
+    harmless(
+        Kind::Code,
+        |tree| behind(tree, LIB, "SYSCALL_DEFINE1(bad)\n"),
+        "{tree}/lib/calls.c:{last}: SYSCALL_DEFINE1(bad): 0 words are not 1 pairs of type and \
+         name; repair it, or add a macro that stands for more to WIDE in prototypes.rs",
+    ),
+    harmless(
+        Kind::Kconfig,
+        |tree| behind(tree, "init/Kconfig", "endmenu\n"),
+        "{tree}/init/Kconfig:4: endmenu ends nothing; repair the file",
+    ),
+    harmless(
+        Kind::Makefile,
+        |tree| behind(tree, "lib/Makefile", "endif\n"),
+        "{tree}/lib/Makefile:2: endif without ifdef or ifeq; repair the file",
+    ),
+    harmless(
+        Kind::Errno,
+        |tree| tree.remove("arch/mips/include/uapi/asm/errno.h"),
+        "{tree}/arch/mips/include/uapi/asm/errno.h: cannot be read: No such file or directory (os \
+         error 2)",
+    ),
+    harmless(
+        Kind::Constant,
+        |tree| tree.remove("include/uapi/linux/aio_abi.h"),
+        "{tree}/include/uapi/linux/aio_abi.h: cannot be read: No such file or directory (os error \
+         2)",
+    ),
+    harmless(
+        Kind::Elsewhere,
+        |tree| {
+            tree.put("arch/um/kernel/bad.c", "SYSCALL_DEFINE1(bad)\n#if A");
+            tree.put("arch/x86/um/bad.c", "SYSCALL_DEFINE1(bad)\n");
+        },
+        "",
+    ),
+];
+
+const CSKY: &str = "arch/csky/include/uapi/asm/unistd.h";
+
+/// An import, and what it warned of.
+fn imported(tree: &Tree, findings: Findings) -> (Result<Files, Error>, Vec<(Kind, String)>) {
+    let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings);
+    let warnings = findings.warnings().into_iter();
+    (files, warnings.map(|(kind, error)| (kind, error.to_string())).collect())
+}
+
+/// Every row of the tables: `ABI number name`.
+fn rows(files: &Files) -> BTreeSet<String> {
+    let tables = store::in_memory("{tables}", files).unwrap();
+    let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
+    there
+        .flat_map(|abi| {
+            let calls = abi.calls(tables.table(&abi.table).unwrap());
+            let row = |call: &Call<'_>| format!("{} {} {}", abi.name, call.number, call.name);
+            calls.iter().map(row).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn every_kind_of_finding() {
+    let whole = imported(&Tree::new(), Findings::strict()).0.unwrap();
+    let whole = rows(&whole);
+    for &(kind, class, _) in KINDS.iter().filter(|(kind, ..)| *kind != Kind::Private) {
+        let Case { harm, sentence, more, less, .. } =
+            CASES.iter().find(|case| case.kind == kind).unwrap_or_else(|| panic!("{kind:?}"));
+        let mut tree = Tree::new();
+        harm(&mut tree);
+        let last = tree.read(LIB).lines().count() - usize::from(kind == Kind::Undeclared);
+        let linux = COMMITTED.table("asm-generic").unwrap().linux.to_string();
+        let sentence = sentence.replace("{last}", &last.to_string()).replace("{linux}", &linux);
+        let refused = |(result, _): (Result<Files, Error>, _)| {
+            assert_eq!(result.err().map(|error| error.to_string()), Some(sentence.clone()));
+        };
+        let (strict, lenient) =
+            (imported(&tree, Findings::strict()), imported(&tree, Findings::lenient()));
+        match class {
+            Class::WrongNumber => {
+                refused(strict);
+                refused(lenient);
+                continue;
+            }
+            Class::Doubtful => {
+                refused(strict);
+                assert_eq!(lenient.1[0], (kind, sentence));
+                // The rows of an ABI that is left out belong to nobody.
+                let follows = |kind: Kind| [Kind::LeftOut, Kind::Skipped].contains(&kind);
+                assert!(lenient.1[1..].iter().all(|(other, _)| follows(kind) && follows(*other)));
+            }
+            Class::NotOurs => {
+                assert!(strict.0.is_ok());
+                assert_eq!(lenient.1, []);
+            }
+        }
+        let found = rows(&lenient.0.unwrap_or_else(|error| panic!("{kind:?}: {error}")));
+        let more: Vec<&str> = more.to_vec();
+        assert_eq!(found.difference(&whole).collect::<Vec<_>>(), more, "{kind:?}");
+        let lost = |row: &&String| less.iter().any(|less| row.starts_with(less));
+        let less: Vec<_> = whole.iter().filter(lost).collect();
+        assert_eq!(whole.difference(&found).collect::<Vec<_>>(), less, "{kind:?}");
+    }
+}
+
+/// A private call: which rows it has, and where it is defined.
+#[test]
+fn private_calls_are_told_and_are_in_the_tables() {
+    type Harm = fn(&mut Tree);
+    let defined = |tree: &mut Tree, path: &str| {
+        tree.put(path, "SYSCALL_DEFINE1(mine, int, a)\n");
+        let text = tree.read(LIB).replace("SYSCALL_DEFINE0(mine)\n", "");
+        tree.put(LIB, text);
+    };
+    const I386: &str = "arch/x86/entry/syscalls/syscall_32.tbl";
+    let cases: &[(Harm, &str, &[&str])] = &[
+        (
+            |tree| drop(tree.edit(X86_64, "206\t64", "199\tcommon\tmine\tsys_mine\n206\t64")),
+            "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: mine (199 on x86_64, x32)",
+            &["x32 1073742023 mine", "x86_64 199 mine"],
+        ),
+        (
+            |tree| drop(tree.append(X86_64, "548\t64\tmine\tsys_mine\n")),
+            "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:15: mine (548 on x86_64)",
+            &["x86_64 548 mine"],
+        ),
+        (
+            |tree| {
+                drop(tree.edit(
+                    X86_64,
+                    "512\tx32",
+                    "472\tcommon\tmine\tsys_mine\n473\t64\tmine2\tsys_mine\n512\tx32",
+                ))
+            },
+            "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:13: mine (472 on x86_64, x32)",
+            &["x32 1073742296 mine", "x86_64 472 mine", "x86_64 473 mine2"],
+        ),
+        (
+            |tree| {
+                tree.append(X86_64, "548\tcommon\tmine\tsys_mine\n");
+                tree.append(I386, "472\ti386\tmine\tsys_mine\n");
+            },
+            "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:15: mine (548 on x86_64, x32, 472 on i386)",
+            &["i386 472 mine", "x32 1073742372 mine", "x86_64 548 mine"],
+        ),
+    ];
+    let whole = rows(&imported(&Tree::new(), Findings::strict()).0.unwrap());
+    for (harm, place, more) in cases {
+        for file in ["kernel/mine.c", "mine/mine.c", "drivers/misc/mine.c"] {
+            let mut tree = Tree::new();
+            harm(&mut tree);
+            defined(&mut tree, file);
+            tree.put("Kbuild", "obj-y += kernel/ mine/ drivers/ lib/\n");
+            let (folder, _) = file.rsplit_once('/').unwrap();
+            tree.put(&format!("{folder}/Makefile"), "obj-y += sys.o exit.o mine.o\n");
+            let (files, warnings) = imported(&tree, Findings::lenient());
+            let (kind, said) = &warnings[0];
+            let why = "is in no table of Linux 7.2.13: a private call, or one of another kernel";
+            assert_eq!((*kind, said), (Kind::Private, &format!("{place} {why}")), "{file}");
+            assert!(warnings[1..].iter().all(|(kind, _)| *kind == Kind::Private), "{warnings:?}");
+            let files = files.unwrap();
+            assert_eq!(rows(&files).difference(&whole).collect::<Vec<_>>(), *more, "{file}");
+            let tables = store::in_memory("{tables}", &files).unwrap();
+            let found = tables.prototypes().unwrap().iter().find(|found| found.entry == "sys_mine");
+            assert_eq!(found.map(|found| found.source.as_str()), Some(file));
+        }
+    }
+}
+
+/// What the tool itself says and returns.
+#[test]
+fn warnings_are_counted_and_status_1_with_strict() {
+    let mut tree = Tree::new();
+    tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "");
+    tree.append(M68K, "500\tcommon\tmine\tsys_mine\n");
+    let (disk, folder) = (tree.on_disk(), TempDir::new().unwrap());
+    let (status, out, said) = import(disk.path(), folder.path(), &[]);
+    assert_eq!((status, out.as_str()), (Some(0), ""));
+    let lines: Vec<&str> = said.lines().collect();
+    let warned = |at: usize, kind: &str| {
+        let place = format!("warning: {}/{M68K}:", disk.path().display());
+        assert!(lines[at].starts_with(&place) && lines[at].contains(kind), "{said}");
+    };
+    warned(0, "mine (500 on m68k) is in no table");
+    warned(1, "m68k lacks clone3");
+    assert_eq!(lines.last(), Some(&"2 warnings: 1 gap, 1 private call"));
+    let strictly = |more: &[&str]| {
+        let mut command = codegen();
+        command.arg("import").arg("--linux").arg(disk.path());
+        run(command.arg("--strict").args(more))
+    };
+    let other = TempDir::new().unwrap();
+    let (status, ..) = strictly(&["--tables", other.path().to_str().unwrap()]);
+    assert_eq!(status, Some(1));
+    assert!(contents(other.path()) == contents(folder.path()), "they are written all the same");
+    let (status, _, said) = strictly(&[]);
+    assert!(status == Some(2) && said.contains("--tables"), "{said}");
+}
+
+/// A gap that the user explains is none; `absent.toml` is taken from where the tables go.
+#[test]
+fn tables_by_hand_are_those_of_the_folder() {
+    let mut tree = Tree::new();
+    tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "");
+    let (disk, folder) = (tree.on_disk(), TempDir::new().unwrap());
+    let (_, _, said) = import(disk.path(), folder.path(), &[]);
+    let copy = format!("{}/absent.toml, a copy of tables/absent.toml\n", folder.path().display());
+    assert!(said.contains(&format!("give the reason in {copy}")), "{said}");
+    let by_hand = folder.path().join("absent.toml");
+    let committed = fs::read_to_string(committed().join("../absent.toml")).unwrap();
+    let known = "\n[[absent]]\nname = \"clone3\"\nabis = [\"m68k\"]\nentry = \"sys_clone3\"\n\
+                 why = \"it does not\"\ninstead = \"`clone`\"\n";
+    fs::write(&by_hand, committed.clone() + known).unwrap();
+    let (status, _, said) = import(disk.path(), folder.path(), &[]);
+    assert!(status == Some(0) && !said.contains("warning"), "{said}");
+    fs::write(&by_hand, &committed).unwrap();
+    let (_, _, said) = import(disk.path(), folder.path(), &[]);
+    assert!(said.contains(&format!("give the reason in {}\n", by_hand.display())), "{said}");
+    fs::write(&by_hand, "absent = 1\n").unwrap();
+    let (status, _, said) = import(disk.path(), folder.path(), &[]);
+    let place = format!("error: {}:1: ", by_hand.display());
+    assert!(status == Some(2) && said.starts_with(&place), "{said}");
+}
+
+/// What is frozen is the committed copy.
+#[test]
+fn an_abi_that_the_tree_has_is_given() {
+    let mut tree = Tree::linux_6_12();
+    tree.edit("Makefile", "PATCHLEVEL = 12", "PATCHLEVEL = 18");
+    let has = |findings| {
+        let files = imported(&tree, findings).0.unwrap();
+        files.iter().any(|(name, _)| name == "s390-31bit.toml")
+    };
+    assert_eq!((has(Findings::lenient()), has(Findings::strict())), (true, false));
+    let only = ["s390-31bit".to_owned()];
+    let found = import::tree(&source(&tree, "t"), &COMMITTED, &only, &Findings::lenient()).unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+/// A compiler that predefines another word would give the numbers of another ABI.
+#[test]
+fn a_long_has_the_width_of_the_abi() {
+    let mut tree = Tree::linux_6_1();
+    let header = "arch/riscv/include/uapi/asm/bitsperlong.h";
+    tree.put(header, "#define __BITS_PER_LONG 32\n");
+    let (files, _) = imported(&tree, Findings::lenient());
+    let said = files.unwrap_err().to_string();
+    assert!(said.contains("says that a long of riscv64 has 32 bits, and it has 64"), "{said}");
+}
