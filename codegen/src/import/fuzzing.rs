@@ -2,9 +2,10 @@
 //! the same.
 
 use super::c::Unit;
-use super::{prototypes as definitions, render, tbl, unistd};
+use super::{Findings, prototypes::parse as definitions, render, tbl, unistd};
 use crate::source::Source;
 use crate::tables::{KernelTable, Tables};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 /// The repository's own tables.
@@ -28,7 +29,9 @@ pub fn table(bytes: &[u8]) {
             .iter()
             .filter_map(|taker| Some((TABLES.abi(&taker.abi)?, taker.clone())))
             .collect();
-        let Ok(rows) = tbl::parse("hostile.tbl", &text(bytes), &taken) else { continue };
+        let findings = Findings::lenient();
+        let read = tbl::parse("hostile.tbl", &text(bytes), &taken, &findings);
+        let Ok((rows, _)) = read else { continue };
         let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
         let table = KernelTable {
             linux: known.linux.clone(),
@@ -61,7 +64,7 @@ pub fn header(bytes: &[u8]) {
     let _ = unit.enumerators();
     for abi in ["mips-o32", "aarch64", "arm-oabi"] {
         let abi = TABLES.abi(abi).expect("it is committed");
-        if let Ok(numbers) = unistd::numbers(&unit, abi, "hostile.h") {
+        if let Ok(numbers) = unistd::numbers(&unit, abi, "hostile.h", &Findings::lenient()) {
             unistd::merge(&[numbers]);
         }
     }
@@ -69,18 +72,19 @@ pub fn header(bytes: &[u8]) {
 
 /// A C file with system calls.
 pub fn prototypes(bytes: &[u8]) {
-    let _ = definitions::parse("arch/x86/hostile.c", &text(bytes));
+    let _ = definitions::parse("arch/x86/hostile.c", &text(bytes), &BTreeSet::from(["x"]));
 }
 
 /// What is known when the tree has been imported before: far less than the committed tables, which
 /// take longer to read than all the rest.
 pub fn known(source: &Source) -> Tables {
-    TABLES.with(super::tree(source, &TABLES, &[]).expect("the tree is good"))
+    TABLES.with(super::tree(source, &TABLES, &[], &Findings::strict()).expect("the tree is good"))
 }
 
 /// A kernel tree; whatever is made of it can be read.
 pub fn tree(source: &Source, known: &Tables) {
-    match super::tree(source, known, &[]) {
+    // The lenient way has all steps of the strict one, and goes on.
+    match super::tree(source, known, &[], &Findings::lenient()) {
         Ok(files) => {
             let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();
             let tables = TABLES.with(files);

@@ -4,10 +4,7 @@
 //! its arguments. One entry point may have several prototypes: another architecture's, another
 //! configuration's.
 
-mod parse;
-
-#[cfg(fuzzing)]
-pub(super) use parse::parse;
+pub(super) mod parse;
 
 use super::c::text::is_word;
 use super::findings::Kind;

@@ -31,7 +31,7 @@ type Defined = (String, Args, &'static str);
 
 /// The definitions in a file: of the macros, of `asmlinkage` functions in `arch`, and of all
 /// functions of the `wanted` names. What cannot be parsed is left out, and comes with why.
-pub(super) fn parse(
+pub(in crate::import) fn parse(
     source: &str,
     text: &str,
     wanted: &BTreeSet<&str>,

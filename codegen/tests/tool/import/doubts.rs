@@ -36,37 +36,49 @@ fn behind(tree: &mut Tree, path: &str, text: &str) {
 const CASES: &[Case] = &[
     harmless(
         Kind::Conflict,
-        |tree| drop(tree.append(M68K, "<<<<<<< HEAD\n")),
+        |tree| {
+            tree.append(M68K, "<<<<<<< HEAD\n");
+        },
         "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: a merge conflict marker; resolve the \
          conflict first",
     ),
     harmless(
         Kind::Unreadable,
-        |tree| drop(tree.append(M68K, "500\tcommon\n")),
+        |tree| {
+            tree.append(M68K, "500\tcommon\n");
+        },
         "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: `500 common` is no row: a number, a tag \
          and a name are wanted; was the file cut off?",
     ),
     harmless(
         Kind::Twice,
-        |tree| drop(tree.append(M68K, "471\tcommon\tmine\tsys_mine\n")),
+        |tree| {
+            tree.append(M68K, "471\tcommon\tmine\tsys_mine\n");
+        },
         "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: number 471 is used twice in m68k; the \
          first is at line 6",
     ),
     harmless(
         Kind::Tags,
-        |tree| drop(tree.edit(X86_64, "206\t64\tio_setup", "206\t64bit\tio_setup")),
+        |tree| {
+            tree.edit(X86_64, "206\t64\tio_setup", "206\t64bit\tio_setup");
+        },
         "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: the tag `64bit` begins like `64`, and \
          syscallhdr.sh, which compares prefixes, mixes them up",
     ),
     harmless(
         Kind::Base,
-        |tree| drop(tree.edit(HEADER_X86, "0x40000000", "0x20000000")),
+        |tree| {
+            tree.edit(HEADER_X86, "0x40000000", "0x20000000");
+        },
         "{tree}/arch/x86/include/uapi/asm/unistd.h: says that the base of x32 is 0x20000000, \
          abis.toml 0x40000000; correct `base` there",
     ),
     Case {
         kind: Kind::Gap,
-        harm: |tree| drop(tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "")),
+        harm: |tree| {
+            tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "");
+        },
         sentence: "{tree}/arch/m68k/kernel/syscalls/syscall.tbl: m68k lacks clone3, which the \
                    tree's other tables have; if the file was not cut off, give the reason in \
                    tables/absent.toml",
@@ -75,7 +87,9 @@ const CASES: &[Case] = &[
     },
     Case {
         kind: Kind::Skipped,
-        harm: |tree| drop(tree.edit(X86_64, "206\t64\tio_setup", " 206\t64\tio_setup")),
+        harm: |tree| {
+            tree.edit(X86_64, "206\t64\tio_setup", " 206\t64\tio_setup");
+        },
         sentence: "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: `206 64 io_setup \
                    sys_io_setup` is behind blanks: the kernel's scripts skip such a row",
         more: &[],
@@ -92,7 +106,9 @@ const CASES: &[Case] = &[
     ),
     harmless(
         Kind::Column,
-        |tree| drop(tree.edit(X86_64, "\tsys_io_destroy\n", "\tsys_io_destroy # mine\n")),
+        |tree| {
+            tree.edit(X86_64, "\tsys_io_destroy\n", "\tsys_io_destroy # mine\n");
+        },
         "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:7: `# mine` behind a row is no column",
     ),
     harmless(
@@ -111,7 +127,9 @@ const CASES: &[Case] = &[
     },
     harmless(
         Kind::Names,
-        |tree| drop(tree.edit(HEADER_X86, "unistd_x32.h", "unistd_32.h")),
+        |tree| {
+            tree.edit(HEADER_X86, "unistd_x32.h", "unistd_32.h");
+        },
         "{tree}/arch/x86/include/uapi/asm/unistd.h: does not include <asm/unistd_x32.h> for x32; \
          correct `header` or `predefined` in tables/abis.toml",
     ),
@@ -271,22 +289,26 @@ fn private_calls_are_told_and_are_in_the_tables() {
     const I386: &str = "arch/x86/entry/syscalls/syscall_32.tbl";
     let cases: &[(Harm, &str, &[&str])] = &[
         (
-            |tree| drop(tree.edit(X86_64, "206\t64", "199\tcommon\tmine\tsys_mine\n206\t64")),
+            |tree| {
+                tree.edit(X86_64, "206\t64", "199\tcommon\tmine\tsys_mine\n206\t64");
+            },
             "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: mine (199 on x86_64, x32)",
             &["x32 1073742023 mine", "x86_64 199 mine"],
         ),
         (
-            |tree| drop(tree.append(X86_64, "548\t64\tmine\tsys_mine\n")),
+            |tree| {
+                tree.append(X86_64, "548\t64\tmine\tsys_mine\n");
+            },
             "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:15: mine (548 on x86_64)",
             &["x86_64 548 mine"],
         ),
         (
             |tree| {
-                drop(tree.edit(
+                tree.edit(
                     X86_64,
                     "512\tx32",
                     "472\tcommon\tmine\tsys_mine\n473\t64\tmine2\tsys_mine\n512\tx32",
-                ))
+                );
             },
             "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:13: mine (472 on x86_64, x32)",
             &["x32 1073742296 mine", "x86_64 472 mine", "x86_64 473 mine2"],
