@@ -1,5 +1,6 @@
 //! From a kernel source to `tables/linux`: read everything, check everything, and only then hand
-//! over the files.
+//! over the files. What is wrong with a source is a finding, and `findings` says which ones stop
+//! an import.
 
 mod assembly;
 mod c;

@@ -318,7 +318,8 @@ fn private_calls_are_told_and_are_in_the_tables() {
                 tree.append(X86_64, "548\tcommon\tmine\tsys_mine\n");
                 tree.append(I386, "472\ti386\tmine\tsys_mine\n");
             },
-            "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:15: mine (548 on x86_64, x32, 472 on i386)",
+            "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:15: mine (548 on x86_64, x32, 472 on \
+             i386)",
             &["i386 472 mine", "x32 1073742372 mine", "x86_64 548 mine"],
         ),
     ];
