@@ -12,6 +12,36 @@ use std::collections::{BTreeMap, BTreeSet};
 /// call without a row is either a known absence or a damaged file.
 const UNIFIED: u32 = 424;
 
+/// Names of mainline kernels from 2.6.12 on that no committed table has any more.
+const FORMER: &[&str] = &[
+    "accept04",
+    "acl_get",
+    "acl_set",
+    "alloc_hugepages",
+    "aplib",
+    "attrctl",
+    "available115",
+    "available151",
+    "available171",
+    "available179",
+    "available275",
+    "available279",
+    "available62",
+    "free_hugepages",
+    "fstatat",
+    "paccept",
+    "perf_counter_open",
+    "reserved244",
+    "reserved286",
+    "set_zone_reclaim",
+    "streams1",
+    "streams2",
+    "sys_kexec_load",
+    "sys_setaltroot",
+    "sysdummy",
+    "sysxtensa",
+];
+
 /// An ABI's part of the table that was read.
 struct Part<'r> {
     abi: &'r Abi,
@@ -183,6 +213,7 @@ fn newest(facts: &Tables) -> Result<Option<Committed<'_>>, Error> {
     let tables = facts.imported()?;
     let mut names: BTreeSet<&str> =
         facts.absent()?.iter().map(|absent| absent.name.as_str()).collect();
+    names.extend(FORMER);
     for table in tables.values() {
         names.extend(table.rows.iter().map(|row| row.name.as_str()));
         let extras = table.extras.iter().flat_map(|extra| &extra.names);
