@@ -126,7 +126,7 @@ impl Abi {
         self.facts().base
     }
 
-    /// The kernel that its numbers were imported from, the last that had it: `7.2.13`.
+    /// The kernel that its numbers were imported from, the last that had it, such as `6.12.107`.
     pub const fn linux(self) -> &'static str {
         self.facts().linux
     }

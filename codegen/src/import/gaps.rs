@@ -31,6 +31,8 @@ const FORMER: &[&str] = &[
     "fstatat",
     "paccept",
     "perf_counter_open",
+    "pread",
+    "pwrite",
     "reserved244",
     "reserved286",
     "set_zone_reclaim",

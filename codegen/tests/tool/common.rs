@@ -88,6 +88,18 @@ pub fn import(tree: &Path, folder: &Path, only: &[&str]) -> (Option<i32>, String
 /// The committed tables, which are read once.
 pub static COMMITTED: LazyLock<Tables> = LazyLock::new(|| Tables::embedded().unwrap());
 
+/// Makes it a tree of this version, with three numbers.
+pub fn is_linux(tree: &mut Tree, version: &str) {
+    let (numbers, extra) = version.split_at(version.find('-').unwrap_or(version.len()));
+    let parts: Vec<&str> = numbers.split('.').collect();
+    let [version, patchlevel, sublevel] = parts[..] else { panic!("{numbers}") };
+    let text = format!(
+        "VERSION = {version}\nPATCHLEVEL = {patchlevel}\nSUBLEVEL = {sublevel}\n\
+         EXTRAVERSION = {extra}\n"
+    );
+    tree.write("Makefile", text);
+}
+
 /// What an import gives: names and texts.
 pub type Files = Vec<(String, String)>;
 

@@ -2,12 +2,16 @@
 //! symbol's value is known.
 
 use crate::import::c::text::{LONGEST, is_word, spaced, tokens};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// For each open `#if` the conditions of its branches so far, and whether they hold: only the last
 /// one can.
 #[derive(Default)]
-pub(in crate::import) struct Conditions(Vec<Vec<(bool, String)>>);
+pub(in crate::import) struct Conditions {
+    open: Vec<Vec<(bool, String)>>,
+    /// The macros that the file defines: the condition that each stands for, if it does.
+    own: BTreeMap<String, Option<String>>,
+}
 
 impl Conditions {
     /// Takes a directive in, without its `#`; one that is no conditional changes nothing.
@@ -16,18 +20,21 @@ impl Conditions {
         let (word, rest) =
             directive.split_at(directive.find(|c| !is_word(c)).unwrap_or(directive.len()));
         match word {
-            "if" | "ifdef" | "ifndef" => self.0.push(vec![(word != "ifndef", condition(rest))]),
+            "if" | "ifdef" | "ifndef" => {
+                self.open.push(vec![(word != "ifndef", self.condition(rest))])
+            }
             "elif" | "else" | "endif" => {
+                let more = self.condition(rest);
                 let open = self
-                    .0
+                    .open
                     .last_mut()
                     .ok_or_else(|| format!("#{word} without #if; repair the file"))?;
                 if let Some((holds, _)) = open.last_mut() {
                     *holds = !*holds;
                 }
                 match word {
-                    "elif" => open.push((true, condition(rest))),
-                    "endif" => drop(self.0.pop()),
+                    "elif" => open.push((true, more)),
+                    "endif" => drop(self.open.pop()),
                     _ => {}
                 }
             }
@@ -38,12 +45,54 @@ impl Conditions {
 
     /// Whether every `#if` has its `#endif`.
     pub(in crate::import) fn is_closed(&self) -> bool {
-        self.0.is_empty()
+        self.open.is_empty()
+    }
+
+    /// Takes in a directive of a C file, without its `#`: a macro that the file defines once, as
+    /// true and under a condition, stands for this condition from there on.
+    pub(in crate::import) fn define(&mut self, directive: &str) {
+        let words = tokens(directive.get(..LONGEST).unwrap_or(directive));
+        let (name, is_true) = match words[..] {
+            ["define", name] | ["define", name, "1"] => (name, true),
+            ["define" | "undef", name, ..] => (name, false),
+            _ => return,
+        };
+        let when = self.and("").ok().flatten().filter(|_| is_true);
+        // `#ifndef A`, `#define A` says nothing of A.
+        let when = when.filter(|when| !tokens(when).contains(&name));
+        self.own.entry(name.to_owned()).and_modify(|own| *own = None).or_insert(when);
+    }
+
+    /// `defined(A) && !defined(B)` as `A && !B`.
+    fn condition(&self, expression: &str) -> String {
+        let (words, mut kept) = (tokens(expression), Vec::new());
+        let mut rest = &words[..];
+        while let [first, tail @ ..] = rest {
+            let (token, tail) = match (*first, tail) {
+                ("defined", ["(", name, ")", tail @ ..] | [name, tail @ ..]) => (name, tail),
+                _ => (first, tail),
+            };
+            kept.push(*token);
+            rest = tail;
+        }
+        let own = |token: &str| self.own.get(token).and_then(Option::as_deref);
+        if let [name] = kept[..] {
+            return own(name).unwrap_or(name).to_owned();
+        }
+        let added: usize = kept.iter().filter_map(|token| own(token)).map(str::len).sum();
+        if added == 0 || added > LONGEST {
+            return spaced(&kept);
+        }
+        let in_full = kept.iter().flat_map(|token| match own(token) {
+            Some(whole) => [&["("], &tokens(whole)[..], &[")"]].concat(),
+            None => vec![*token],
+        });
+        spaced(&in_full.collect::<Vec<_>>())
     }
 
     /// The conditions in force and `more`, as one.
     pub(in crate::import) fn and(&self, more: &str) -> Result<Option<String>, String> {
-        let open = self.0.iter().flatten();
+        let open = self.open.iter().flatten();
         if open.clone().map(|(_, part)| part.len() + " && ".len()).sum::<usize>() > LONGEST {
             return Err(format!(
                 "the conditions around it have more than {LONGEST} characters; simplify them"
@@ -64,21 +113,6 @@ pub(in crate::import) fn all(parts: impl IntoIterator<Item = String>) -> Option<
         [part] => Some(part.clone()),
         _ => Some(parts.iter().map(|part| operand(part)).collect::<Vec<_>>().join(" && ")),
     }
-}
-
-/// `defined(A) && !defined(B)` as `A && !B`.
-fn condition(expression: &str) -> String {
-    let (words, mut kept) = (tokens(expression), Vec::new());
-    let mut rest = &words[..];
-    while let [first, tail @ ..] = rest {
-        let (token, tail) = match (*first, tail) {
-            ("defined", ["(", name, ")", tail @ ..] | [name, tail @ ..]) => (name, tail),
-            _ => (first, tail),
-        };
-        kept.push(*token);
-        rest = tail;
-    }
-    spaced(&kept)
 }
 
 fn negated(condition: &str) -> String {

@@ -53,6 +53,7 @@ pub(in crate::import) fn parse(
             if let Err(what) = conditions.apply(directive) {
                 faults.push(Fault::at(line, what));
             }
+            conditions.define(directive);
         }
         end += text.len();
         let start = text.trim_start();
@@ -267,6 +268,47 @@ unsigned long,len2)
             [
                 "1: sys_pread64(unsigned int, fd; char __user *, buf; loff_t, pos)",
                 "3: compat_sys_creat(const char __user *, pathname)"
+            ]
+        );
+    }
+
+    #[test]
+    fn macros_of_the_file_stand_for_their_conditions() {
+        let text = "
+#if defined(A) || B
+#define X 1
+#endif
+#ifndef C
+#define C
+#endif
+#if D
+#define Y
+#else
+#define Y
+#endif
+#if defined(W) && defined(X)
+SYSCALL_DEFINE0(a)
+#endif
+#ifdef X
+SYSCALL_DEFINE0(b)
+#else
+SYSCALL_DEFINE0(c)
+#endif
+#ifdef C
+SYSCALL_DEFINE0(d)
+#endif
+#ifdef Y
+SYSCALL_DEFINE0(e)
+#endif
+";
+        assert_eq!(
+            lines(text),
+            [
+                "14: sys_a() if W && (A || B)",
+                "17: sys_b() if A || B",
+                "19: sys_c() if !(A || B)",
+                "22: sys_d() if C",
+                "25: sys_e() if Y",
             ]
         );
     }

@@ -73,18 +73,6 @@ fn check(ours: &Files, tree: &Tree) -> (Option<i32>, Vec<String>) {
     (status, text.lines().map(str::to_owned).collect())
 }
 
-fn is_linux(tree: &mut Tree, version: &str) {
-    let mut parts = version.split('.');
-    let mut part = || parts.next().unwrap();
-    let text = format!(
-        "VERSION = {}\nPATCHLEVEL = {}\nSUBLEVEL = {}\nEXTRAVERSION =\n",
-        part(),
-        part(),
-        part()
-    );
-    tree.write("Makefile", text);
-}
-
 /// A tree in which something of every kind differs from [`Tree::new`].
 fn other() -> Tree {
     let mut tree = Tree::new();
