@@ -9,7 +9,6 @@ use crate::import::findings::Kind;
 use crate::import::prototypes::{DRIVERS, folders};
 use crate::import::tree::Tree;
 use crate::source::{CUT_OFF, Doubt, Fault};
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What Kconfig says of a symbol.
@@ -221,52 +220,8 @@ pub(in crate::import) struct Architecture<'g> {
 }
 
 /// Whether a file of this name declares symbols.
-fn is_kconfig(name: &str) -> bool {
+pub(super) fn is_kconfig(name: &str) -> bool {
     name.starts_with("Kconfig")
-}
-
-/// The symbols that anything in the tree declares: Kconfig files of drivers and of architectures
-/// without ABI here, and makefiles with `-DCONFIG_X`, as x86's had for x32 up to Linux 5.17.
-pub(in crate::import) struct Everywhere<'t> {
-    tree: &'t Tree<'t>,
-    /// They are read when they are first asked for, which is seldom.
-    symbols: OnceCell<BTreeSet<String>>,
-}
-
-impl<'t> Everywhere<'t> {
-    pub(in crate::import) fn new(tree: &'t Tree<'t>) -> Everywhere<'t> {
-        Everywhere { tree, symbols: OnceCell::new() }
-    }
-
-    pub(in crate::import) fn declares(&self, symbol: &str) -> Result<bool, Error> {
-        if let Some(symbols) = self.symbols.get() {
-            return Ok(symbols.contains(symbol));
-        }
-        let source = self.tree.source;
-        let top = source.list("")?;
-        let directories = top.iter().filter(|entry| entry.is_directory && entry.name != ".git");
-        let directories = directories.map(|entry| entry.name.clone());
-        let wanted = |name: &str| is_kconfig(name) || name.starts_with("Makefile");
-        let mut files = source.walk(directories, |_| true, wanted)?;
-        files.push("Makefile".to_owned());
-        let (mut symbols, mut buffer) = (BTreeSet::new(), Vec::new());
-        for file in files {
-            // One that cannot be read declares nothing.
-            let Ok(text) = source.skim(&file, &mut buffer) else { continue };
-            for line in text.lines() {
-                let mut words = line.split_whitespace();
-                if let Some("config" | "menuconfig") = words.next() {
-                    symbols.extend(words.next().map(str::to_owned));
-                }
-                let defined = line.split("-DCONFIG_").skip(1);
-                symbols.extend(
-                    defined
-                        .map(|rest| rest.chars().take_while(|c| is_word(*c)).collect::<String>()),
-                );
-            }
-        }
-        Ok(self.symbols.get_or_init(|| symbols).contains(symbol))
-    }
 }
 
 /// A kernel: an architecture and a word size. A 64-bit kernel also runs 32-bit programs where it

@@ -2,6 +2,7 @@
 //! preprocessor conditions say.
 
 pub(super) mod condition;
+pub(super) mod everywhere;
 pub(super) mod kbuild;
 pub(super) mod kconfig;
 pub(super) mod makefile;
