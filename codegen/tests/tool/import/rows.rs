@@ -16,6 +16,12 @@ const EXIT: &str = "60\tcommon\texit\t\t\tsys_exit\t\t\t-\t\t\tnoreturn\n";
 fn a_number_is_used_once_in_an_abi() {
     refused_row("60\tc", "13\tc", "number 13 is used twice in x86_64; the first is at line 3");
     refused_row("543\tx32", "512\tx32", "number 512 is used twice in x32; the first is at line 13");
+    // Linux 4.7 has preadv2 there, too; another call is a mistake.
+    let mut tree = Tree::new();
+    let twice = "534\tx32\tpreadv\tsys_preadv\n534\tx32\tmy_call\tsys_preadv\n543\tx32";
+    let line = tree.edit(X86_64, "543\tx32", twice);
+    let sentence = format!("number 534 is used twice in x32; the first is at line {line}");
+    refused(&tree, &format!("{{tree}}/{X86_64}:{}: {sentence}", line + 1));
 }
 
 #[test]
