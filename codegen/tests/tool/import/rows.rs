@@ -1,6 +1,8 @@
 //! What no row of a kernel table says.
 
 use super::*;
+use aio_codegen::import::{self, Findings};
+use aio_codegen::{Tables, store};
 
 /// Puts `to` in the place of `from` in the x86_64 table, whose line the sentence then names.
 #[track_caller]
@@ -22,6 +24,28 @@ fn a_number_is_used_once_in_an_abi() {
     let line = tree.edit(X86_64, "543\tx32", twice);
     let sentence = format!("number 534 is used twice in x32; the first is at line {line}");
     refused(&tree, &format!("{{tree}}/{X86_64}:{}: {sentence}", line + 1));
+}
+
+/// The findings of an import into another folder, and what it gives.
+fn lenient(tree: &Tree) -> (Tables, String) {
+    let findings = Findings::lenient();
+    let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
+    let warnings: Vec<String> =
+        findings.warnings().iter().map(|(_, error)| error.to_string()).collect();
+    (store::in_memory("{tables}", &files).unwrap(), warnings.join("\n"))
+}
+
+#[test]
+fn a_call_in_the_list_of_a_header_may_have_capitals() {
+    let mut tree = Tree::linux_6_1();
+    let header = "include/uapi/asm-generic/unistd.h";
+    let text = "#define __NR_myCall 500\n__SYSCALL(__NR_myCall, sys_read)\n#define __NR_BASE 501\n";
+    let text = format!("{}{text}", tree.read(header));
+    tree.put(header, &text);
+    let (tables, warnings) = lenient(&tree);
+    assert_eq!(call(&tables, "aarch64", "myCall"), Some((500, "sys_read")));
+    assert_eq!(call(&tables, "aarch64", "BASE"), None);
+    assert!(warnings.contains("myCall (500 on aarch64"), "{warnings}");
 }
 
 #[test]
