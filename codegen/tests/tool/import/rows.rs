@@ -36,6 +36,18 @@ fn lenient(tree: &Tree) -> (Tables, String) {
 }
 
 #[test]
+fn a_private_call_is_found_where_its_row_is() {
+    // Another line has its name before.
+    let mut tree = Tree::new();
+    let text = format!("# The entry vectors\n{}", tree.read(X86_64));
+    tree.put(X86_64, &text);
+    tree.append(X86_64, "600\tcommon\tentry\tsys_read\n");
+    let line = tree.read(X86_64).lines().count();
+    let (_, warnings) = lenient(&tree);
+    assert!(warnings.contains(&format!("{{tree}}/{X86_64}:{line}: entry (600 on")), "{warnings}");
+}
+
+#[test]
 fn a_call_in_the_list_of_a_header_may_have_capitals() {
     let mut tree = Tree::linux_6_1();
     let header = "include/uapi/asm-generic/unistd.h";
