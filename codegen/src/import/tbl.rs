@@ -211,18 +211,19 @@ pub(crate) fn short(word: &str) -> String {
     if word.chars().nth(40).is_some() { start + "…" } else { start }
 }
 
-/// Numbers that a mainline kernel gave to two calls: ABI, number, and the name whose entry point
-/// the later row takes away. Linux 4.7.
-const OVERRIDDEN: &[(&str, u32, &str)] = &[("x32", 534, "preadv"), ("x32", 535, "pwritev")];
+/// Numbers that a mainline kernel gave to two calls: ABI, number, the name whose entry point the
+/// later row takes away, and the name in that. Linux 4.7.
+const OVERRIDDEN: &[(&str, u32, &str, &str)] =
+    &[("x32", 534, "preadv", "preadv2"), ("x32", 535, "pwritev", "pwritev2")];
 
 /// Takes such rows out where the later row is there: what is left of them is a name.
 fn overridden(rows: &mut Rows) -> Names {
-    let here = |(abi, number, name): &(&str, u32, &str)| {
-        let same = rows.iter().filter(|(_, row)| row.nr == *number && row.tag == *abi);
-        let names: Vec<&str> = same.map(|(_, row)| row.name.as_str()).collect();
-        matches!(names[..], [first, second] if first == *name && second != *name)
+    let here = |&&(abi, number, name, later): &&(&str, u32, &str, &str)| {
+        let same = rows.iter().filter(|(_, row)| row.nr == number && row.tag == abi);
+        same.map(|(_, row)| row.name.as_str()).eq([name, later])
     };
-    let found: Names = OVERRIDDEN.iter().copied().filter(here).collect();
+    let found: Names =
+        OVERRIDDEN.iter().filter(here).map(|&(abi, number, name, _)| (abi, number, name)).collect();
     rows.retain(|(_, row)| !found.contains(&(&row.tag, row.nr, &row.name)));
     found
 }

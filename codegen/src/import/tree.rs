@@ -83,14 +83,18 @@ impl<'s> Tree<'s> {
         file.starts_with("arch/x86/um/") || arch.is_some_and(|arch| !ours(arch))
     }
 
-    /// An error about a table or header, at the first line that has a word.
+    /// An error about a table or header, at the first line that has a word; better one with a
+    /// number than a comment.
     pub(super) fn at(&self, file: &str, word: &str, what: String) -> Error {
         let text = self.source.text(file).unwrap_or_default();
         let has = |line: &str| {
             let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
             words.any(|found| found.strip_prefix("__NR_").unwrap_or(found) == word)
         };
-        match text.lines().position(has) {
+        let numbered =
+            |line: &str| line.starts_with(|c: char| c.is_ascii_digit()) || line.contains("__NR_");
+        let best = text.lines().position(|line| numbered(line) && has(line));
+        match best.or_else(|| text.lines().position(has)) {
             Some(at) => Error::at(self.source.name(file), at + 1, what),
             None => self.source.wrong(file, what),
         }

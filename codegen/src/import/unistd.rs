@@ -10,7 +10,7 @@ use super::findings::{Findings, Kind};
 use super::tbl::{CONFLICT, conflict, is_symbol};
 use crate::Error;
 use crate::tables::{Abi, Row, Taker};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// What the headers say of one ABI.
@@ -74,12 +74,20 @@ pub(crate) fn numbers<'f>(
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
     let entries = entries(unit, abi, findings)?;
     let macros = unit.macros();
-    let is_call =
-        |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
+    let listed: HashSet<&str> = listed(unit).collect();
+    let is_call = |name: &str| {
+        (called(name).is_some() || listed.contains(name))
+            && macros.iter().any(|found| found.name == name)
+    };
     let mut numbers = Numbers { abi, rows: Vec::new(), names: Vec::new(), file: file.into() };
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
-        let Some((name, private)) = called(&found.name) else { continue };
+        // Whatever its letters, what stands in the kernel's list is a call.
+        let in_list = || {
+            let name = found.name.strip_prefix("__NR_")?;
+            listed.contains(&*found.name).then_some((name, false))
+        };
+        let Some((name, private)) = called(&found.name).or_else(in_list) else { continue };
         let value = findings.accept(Kind::Unnumbered, unit.value(&found.name))?.flatten();
         let Some(value) = value else {
             findings.judge(Kind::Unnumbered, no_number(found))?;
@@ -161,7 +169,7 @@ fn entries(unit: &Unit, abi: &Abi, findings: &Findings) -> Result<HashMap<i64, S
     for line in &unit.lines {
         let Some((word, list)) = line.text.split_once('(') else { continue };
         let word = word.trim();
-        if word != "__SYSCALL" && !word.starts_with("__SC_") {
+        if !is_list(word) {
             continue;
         }
         let mut compat = None;
@@ -186,6 +194,19 @@ fn entries(unit: &Unit, abi: &Abi, findings: &Findings) -> Result<HashMap<i64, S
         }
     }
     Ok(found)
+}
+
+/// The macros that the lines of the kernel's list have as their number.
+fn listed(unit: &Unit) -> impl Iterator<Item = &str> {
+    let lines = unit.lines.iter().filter_map(|line| line.text.split_once('('));
+    let lines = lines.filter(|(word, _)| is_list(word.trim()));
+    let numbers = lines.map(|(_, list)| list.split(',').next().unwrap_or_default().trim());
+    numbers.filter(|number| number.starts_with("__NR_"))
+}
+
+/// Whether a macro makes an element of the kernel's array.
+fn is_list(word: &str) -> bool {
+    word == "__SYSCALL" || word.starts_with("__SC_")
 }
 
 /// First and second argument of each `__SYSCALL` among the tokens.

@@ -1,6 +1,8 @@
 //! What no row of a kernel table says.
 
 use super::*;
+use aio_codegen::import::{self, Findings};
+use aio_codegen::{Tables, store};
 
 /// Puts `to` in the place of `from` in the x86_64 table, whose line the sentence then names.
 #[track_caller]
@@ -16,6 +18,46 @@ const EXIT: &str = "60\tcommon\texit\t\t\tsys_exit\t\t\t-\t\t\tnoreturn\n";
 fn a_number_is_used_once_in_an_abi() {
     refused_row("60\tc", "13\tc", "number 13 is used twice in x86_64; the first is at line 3");
     refused_row("543\tx32", "512\tx32", "number 512 is used twice in x32; the first is at line 13");
+    // Linux 4.7 has preadv2 there, too; another call is a mistake.
+    let mut tree = Tree::new();
+    let twice = "534\tx32\tpreadv\tsys_preadv\n534\tx32\tmy_call\tsys_preadv\n543\tx32";
+    let line = tree.edit(X86_64, "543\tx32", twice);
+    let sentence = format!("number 534 is used twice in x32; the first is at line {line}");
+    refused(&tree, &format!("{{tree}}/{X86_64}:{}: {sentence}", line + 1));
+}
+
+/// The findings of an import into another folder, and what it gives.
+fn lenient(tree: &Tree) -> (Tables, String) {
+    let findings = Findings::lenient();
+    let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
+    let warnings: Vec<String> =
+        findings.warnings().iter().map(|(_, error)| error.to_string()).collect();
+    (store::in_memory("{tables}", &files).unwrap(), warnings.join("\n"))
+}
+
+#[test]
+fn a_private_call_is_found_where_its_row_is() {
+    // Another line has its name before.
+    let mut tree = Tree::new();
+    let text = format!("# The entry vectors\n{}", tree.read(X86_64));
+    tree.put(X86_64, &text);
+    tree.append(X86_64, "600\tcommon\tentry\tsys_read\n");
+    let line = tree.read(X86_64).lines().count();
+    let (_, warnings) = lenient(&tree);
+    assert!(warnings.contains(&format!("{{tree}}/{X86_64}:{line}: entry (600 on")), "{warnings}");
+}
+
+#[test]
+fn a_call_in_the_list_of_a_header_may_have_capitals() {
+    let mut tree = Tree::linux_6_1();
+    let header = "include/uapi/asm-generic/unistd.h";
+    let text = "#define __NR_myCall 500\n__SYSCALL(__NR_myCall, sys_read)\n#define __NR_BASE 501\n";
+    let text = format!("{}{text}", tree.read(header));
+    tree.put(header, &text);
+    let (tables, warnings) = lenient(&tree);
+    assert_eq!(call(&tables, "aarch64", "myCall"), Some((500, "sys_read")));
+    assert_eq!(call(&tables, "aarch64", "BASE"), None);
+    assert!(warnings.contains("myCall (500 on aarch64"), "{warnings}");
 }
 
 #[test]
