@@ -45,14 +45,15 @@ pub(crate) fn parse(
         if conflict(content) {
             found(Kind::Conflict, CONFLICT.into())?;
         }
-        let indented = content.starts_with([' ', '\t']);
-        let content = content.trim();
+        let indented = content.starts_with([' ', '\t', '\u{feff}']);
+        let content = content.trim_start_matches('\u{feff}').trim();
         if content.is_empty() || content.starts_with('#') {
             continue;
         }
         if indented {
             let row = short(&content.split_whitespace().collect::<Vec<_>>().join(" "));
-            let what = format!("`{row}` is behind blanks: the kernel's scripts skip such a row");
+            let what =
+                format!("`{row}` does not begin its line: the kernel's scripts skip such a row");
             found(Kind::Skipped, what)?;
             continue;
         }

@@ -9,7 +9,7 @@ use super::c::{Macro, Unit};
 use super::findings::{Findings, Kind};
 use super::tbl::{CONFLICT, conflict, is_symbol};
 use crate::Error;
-use crate::tables::{Abi, Row, Taker};
+use crate::tables::{Abi, NO_CALL, Row, Taker};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -26,13 +26,13 @@ pub(crate) struct Numbers<'f> {
 }
 
 /// The name of the call that a macro is the number of, and whether it is one of ARM's private ones.
-/// Names of calls have small letters; what has others is a base, a mask, or another system's.
+/// Names of calls begin with a small letter; what does not is a base, a mask, or another system's.
 pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     let (name, private) = match found.strip_prefix("__ARM_NR_") {
         Some(name) => (name, true),
         None => (found.strip_prefix("__NR_")?, false),
     };
-    let call = is_symbol(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
+    let call = is_symbol(name) && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     (call
         && !["syscalls", "compat_syscalls", "syscall_count", "arch_specific_syscall"]
             .contains(&name))
@@ -121,6 +121,7 @@ pub(crate) fn numbers<'f>(
         *files.entry(&found.file).or_default() += 1;
     }
     numbers.rows.sort_by_key(|row| row.nr);
+    unnamed(&numbers, base, &entries, file, findings)?;
     once(&mut numbers, file, findings)?;
     numbers.names.sort();
     if let Some((file, _)) =
@@ -129,6 +130,34 @@ pub(crate) fn numbers<'f>(
         numbers.file = file.clone();
     }
     Ok(numbers)
+}
+
+/// Reports the numbers that have an entry point and no name: user space cannot see such a call.
+fn unnamed(
+    numbers: &Numbers<'_>,
+    base: i64,
+    entries: &HashMap<i64, Symbols>,
+    file: &str,
+    findings: &Findings,
+) -> Result<(), Error> {
+    let named = numbers.rows.iter().map(|row| row.nr);
+    let named: HashSet<i64> = named
+        .chain(numbers.names.iter().map(|(nr, _)| *nr))
+        .map(|nr| i64::from(nr) + base)
+        .collect();
+    let mut found: Vec<(i64, &str)> = entries
+        .iter()
+        .filter_map(|(number, (entry, _))| Some((*number, entry.as_deref()?)))
+        .filter(|(number, entry)| *entry != NO_CALL && !named.contains(number))
+        .collect();
+    found.sort_unstable();
+    let Some((number, entry)) = found.first() else { return Ok(()) };
+    let others = match found.len() - 1 {
+        0 => String::new(),
+        others => format!(", and {others} others"),
+    };
+    let what = format!("has no name for the number {number} of {entry}{others}");
+    findings.judge(Kind::Unnumbered, Error::in_file(file, what))
 }
 
 /// Second names that mainline headers gave to a number: ABI and name. Linux up to 3.2, and 2.6.20

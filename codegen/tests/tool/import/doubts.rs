@@ -91,7 +91,7 @@ const CASES: &[Case] = &[
             tree.edit(X86_64, "206\t64\tio_setup", " 206\t64\tio_setup");
         },
         sentence: "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: `206 64 io_setup \
-                   sys_io_setup` is behind blanks: the kernel's scripts skip such a row",
+                   sys_io_setup` does not begin its line: the kernel's scripts skip such a row",
         more: &[],
         less: &["x86_64 206 io_setup"],
     },
@@ -432,4 +432,30 @@ fn a_long_has_the_width_of_the_abi() {
     let (files, _) = imported(&tree, Findings::lenient());
     let said = files.unwrap_err().to_string();
     assert!(said.contains("says that a long of riscv64 has 32 bits, and it has 64"), "{said}");
+}
+
+/// What a header of numbers says besides plain `#define`s of calls.
+#[test]
+fn calls_in_headers_of_numbers() {
+    let mut tree = Tree::linux_6_1();
+    let arm64 = "arch/arm64/include/asm/unistd32.h";
+    behind(&mut tree, arm64, "__SYSCALL(500, sys_mine)\n#define __NR_myCall 501\n");
+    let (files, warnings) = imported(&tree, Findings::lenient());
+    let said: Vec<&str> = warnings.iter().map(|(_, said)| said.as_str()).collect();
+    let unnamed = format!("{{tree}}/{arm64}: has no name for the number 500 of sys_mine");
+    assert!(said.contains(&&*unnamed), "{said:?}");
+    assert!(rows(&files.unwrap()).contains("arm64-compat 501 myCall"));
+}
+
+/// Editors of other systems put a mark before the first line.
+#[test]
+fn a_byte_order_mark_begins_no_row() {
+    let mut tree = Tree::new();
+    let text = tree.read(M68K);
+    tree.put(M68K, format!("\u{feff}{text}"));
+    assert!(imported(&tree, Findings::strict()).0.is_ok(), "the first line is a comment");
+    let rows: String = text.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    tree.put(M68K, format!("\u{feff}{rows}"));
+    let (_, warnings) = imported(&tree, Findings::lenient());
+    assert_eq!(warnings.first().map(|(kind, _)| *kind), Some(Kind::Skipped));
 }
