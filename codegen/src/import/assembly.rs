@@ -40,7 +40,7 @@ pub(super) fn stubs(
     let mut found = BTreeMap::new();
     let directories = ["kernel", "entry", "ia32"].map(|folder| format!("arch/{arch}/{folder}"));
     let named = |name: &str| name.ends_with(".S") || name.ends_with(".c");
-    for file in source.walk(directories, |_| true, named)? {
+    for file in source.walk(directories, |_| true, named, findings.unlisted())? {
         let text = findings.whole(source, &file);
         let Some(text) = findings.accept(Kind::Code, text)? else { continue };
         let symbols = if file.ends_with(".S") { labels(&text, wanted) } else { made(&text) };

@@ -49,6 +49,8 @@ pub enum Kind {
     Undefined,
     /// A file with a definition that no makefile builds.
     Unbuilt,
+    /// A directory that cannot be listed.
+    Unlisted,
     /// A C or assembly file that cannot be searched for definitions.
     Code,
     /// A Kconfig file that cannot be followed.
@@ -95,6 +97,7 @@ pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Undeclared, Class::Doubtful, "undeclared symbol"),
     (Kind::Undefined, Class::Doubtful, "undefined entry point"),
     (Kind::Unbuilt, Class::Doubtful, "unbuilt file"),
+    (Kind::Unlisted, Class::Doubtful, "unlisted directory"),
     (Kind::Code, Class::Doubtful, "unread definition"),
     (Kind::Kconfig, Class::Doubtful, "unread Kconfig file"),
     (Kind::Makefile, Class::Doubtful, "unread makefile"),
@@ -192,6 +195,11 @@ impl Findings {
             Ok(value) => Ok(Some(value)),
             Err(error) => self.judge(kind, error).map(|()| None),
         }
+    }
+
+    /// What becomes of a directory that cannot be listed.
+    pub(super) fn unlisted(&self) -> impl FnMut(Error) -> Result<(), Error> + use<'_> {
+        |error| self.judge(Kind::Unlisted, error)
     }
 
     /// The text of a file that should end with a newline.

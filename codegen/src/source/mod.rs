@@ -338,17 +338,26 @@ impl Source {
     }
 
     /// The files below some directories, sorted: of the names that are `wanted`, and in directories
-    /// that are `entered`. Links to directories are not followed.
+    /// that are `entered`. Links to directories are not followed. `failed` says whether a directory
+    /// that cannot be listed ends the walk.
     pub(crate) fn walk(
         &self,
         directories: impl IntoIterator<Item = impl Into<String>>,
         entered: impl Fn(&str) -> bool,
         wanted: impl Fn(&str) -> bool,
+        mut failed: impl FnMut(Error) -> Result<(), Error>,
     ) -> Result<Vec<String>, Error> {
         let mut directories: Vec<String> = directories.into_iter().map(Into::into).collect();
         let mut files = Vec::new();
         while let Some(directory) = directories.pop() {
-            for Entry { name, is_directory } in &*self.list(&directory)? {
+            let entries = match self.list(&directory) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    failed(error)?;
+                    continue;
+                }
+            };
+            for Entry { name, is_directory } in &*entries {
                 if *is_directory {
                     let path = format!("{directory}/{name}");
                     directories.extend(entered(&path).then_some(path));

@@ -41,10 +41,13 @@ fn a_map_is_read_as_a_directory_is() {
         let hash = source.sha256("fs/aio.c").unwrap();
         assert!(hash.starts_with("b3e9a748") && hash.len() == 64, "{hash}");
         let all = |_: &str| true;
-        let found = source.walk(["fs", "mm"], all, all).unwrap();
+        let found = source.walk(["fs", "mm"], all, all, Err).unwrap();
         assert_eq!(found, ["fs/aio.c", "fs/ext4/Kconfig", "fs/ext4/boot/a.c"]);
         let entered = |directory: &str| !directory.ends_with("/boot");
-        assert_eq!(source.walk(["fs"], entered, |name| name.ends_with(".c")).unwrap(), found[..1]);
+        assert_eq!(
+            source.walk(["fs"], entered, |name| name.ends_with(".c"), Err).unwrap(),
+            found[..1]
+        );
         let name = source.name("fs/aio.c");
         assert_eq!(name, format!("{}/fs/aio.c", source.shown()));
         assert_eq!(

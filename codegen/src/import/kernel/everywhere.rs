@@ -25,15 +25,15 @@ impl<'t> Everywhere<'t> {
             return Ok(symbols.contains(symbol));
         }
         let source = self.tree.source;
-        let top = source.list("")?;
+        let top = source.list("").unwrap_or_default();
         let directories = top.iter().filter(|entry| entry.is_directory && entry.name != ".git");
         let directories = directories.map(|entry| entry.name.clone());
         let wanted = |name: &str| is_kconfig(name) || name.starts_with("Makefile");
-        let mut files = source.walk(directories, |_| true, wanted)?;
+        // What cannot be read declares nothing.
+        let mut files = source.walk(directories, |_| true, wanted, |_| Ok(()))?;
         files.push("Makefile".to_owned());
         let (mut symbols, mut buffer) = (BTreeSet::new(), Vec::new());
         for file in files {
-            // One that cannot be read declares nothing.
             let Ok(text) = source.skim(&file, &mut buffer) else { continue };
             for line in text.lines() {
                 let mut words = line.split_whitespace();

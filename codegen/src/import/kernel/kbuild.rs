@@ -97,7 +97,7 @@ impl<'s> Kbuild<'s> {
             return self.item(folder, &object, depth);
         }
         if !self.included.contains_key(folder) {
-            let found = included(self.source, folder)?;
+            let found = included(self.source, folder);
             self.included.insert(folder.to_owned(), found);
         }
         let Some((by, when)) = self.included[folder].get(&format!("{stem}.c")).cloned() else {
@@ -196,15 +196,15 @@ impl<'s> Kbuild<'s> {
 }
 
 /// The `.c` files that `.c` files of a folder include: by which object, and under which condition.
-fn included(
-    source: &Source,
-    folder: &str,
-) -> Result<HashMap<String, (String, Option<String>)>, Error> {
+fn included(source: &Source, folder: &str) -> HashMap<String, (String, Option<String>)> {
     let mut found = HashMap::new();
     let mut buffer = Vec::new();
-    for entry in source.list(folder)?.iter().filter(|entry| !entry.is_directory) {
+    // What cannot be read is told by who looks for definitions there.
+    let entries = source.list(folder).unwrap_or_default();
+    for entry in entries.iter().filter(|entry| !entry.is_directory) {
         let Some(stem) = entry.name.strip_suffix(".c") else { continue };
-        let text = source.skim(&format!("{folder}/{}", entry.name), &mut buffer)?;
+        let path = format!("{folder}/{}", entry.name);
+        let Ok(text) = source.skim(&path, &mut buffer) else { continue };
         if !text.contains(".c\"") {
             continue;
         }
@@ -225,7 +225,7 @@ fn included(
             }
         }
     }
-    Ok(found)
+    found
 }
 
 /// `CONFIG_X` of `$(CONFIG_X)` or of a function of it.

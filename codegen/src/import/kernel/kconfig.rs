@@ -48,10 +48,12 @@ impl Symbols {
     /// Those of the files outside `arch`, in the directories that define system calls.
     pub(in crate::import) fn read(tree: &Tree<'_>) -> Result<Symbols, Error> {
         let drivers = DRIVERS.iter().filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned()));
-        let directories = folders(tree.source)?.into_iter().chain(drivers);
+        let directories = folders(tree.source).into_iter().chain(drivers);
         let directories = directories.filter(|directory| directory != "arch");
         let mut found = Symbols::default();
-        for kconfig in tree.source.walk(directories, |_| true, is_kconfig)? {
+        for kconfig in
+            tree.source.walk(directories, |_| true, is_kconfig, tree.findings.unlisted())?
+        {
             found.file(tree, &kconfig)?;
         }
         Ok(found)
@@ -277,7 +279,8 @@ impl<'g> Architecture<'g> {
         for header in ["include/asm/unistd.h", "include/uapi/asm/unistd.h"] {
             let path = format!("{directory}{header}");
             if source.is_file(&path) {
-                let text = findings.whole(source, &path)?;
+                let text = findings.whole(source, &path);
+                let text = findings.accept(Kind::Code, text)?.unwrap_or_default();
                 if let Err(fault) = found.header(&text) {
                     findings.judge(Kind::Code, source.fault(&path, fault))?;
                 }

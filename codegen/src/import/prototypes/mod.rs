@@ -47,7 +47,7 @@ pub(super) struct Definition {
 /// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are
 /// no system calls; only the tables know.
 pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
-    let mut files = files(tree.source, folders(tree.source)?)?;
+    let mut files = files(tree, folders(tree.source))?;
     let drivers = DRIVERS.iter().filter(|file| tree.source.is_file(file));
     files.extend(drivers.map(|&file| file.to_owned()));
     let found = search(tree, files, &BTreeSet::new())?;
@@ -62,7 +62,7 @@ pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
 /// in drivers.
 pub(super) fn plain(tree: &Tree<'_>, wanted: &BTreeSet<&str>) -> Result<Vec<Definition>, Error> {
     let drivers = ["drivers".to_owned(), "sound".to_owned()];
-    let files = files(tree.source, folders(tree.source)?.into_iter().chain(drivers))?;
+    let files = files(tree, folders(tree.source).into_iter().chain(drivers))?;
     let mut found = search(tree, files, wanted)?;
     found.retain(|definition| wanted.contains(definition.entry.as_str()));
     Ok(found)
@@ -70,7 +70,7 @@ pub(super) fn plain(tree: &Tree<'_>, wanted: &BTreeSet<&str>) -> Result<Vec<Defi
 
 /// The folders of a tree to search: those that mainline kernels have, and others that the top's
 /// makefiles name, as in `obj-y += mycall/`.
-pub(super) fn folders(source: &Source) -> Result<Vec<String>, Error> {
+pub(super) fn folders(source: &Source) -> Vec<String> {
     let mut found: Vec<String> = FOLDERS.iter().map(|&folder| folder.to_owned()).collect();
     for makefile in ["Kbuild", "Makefile"] {
         // One that cannot be read names none.
@@ -89,15 +89,16 @@ pub(super) fn folders(source: &Source) -> Result<Vec<String>, Error> {
             }
         }
     }
-    Ok(found)
+    found
 }
 
 /// The `.c` files of some folders.
-fn files(source: &Source, folders: impl IntoIterator<Item = String>) -> Result<Vec<String>, Error> {
+fn files(tree: &Tree<'_>, folders: impl IntoIterator<Item = String>) -> Result<Vec<String>, Error> {
     // arch/*/boot: programs that run before there is a kernel.
     let entered =
         |directory: &str| !(directory.ends_with("/boot") && directory.matches('/').count() == 2);
-    source.walk(folders, entered, |name| name.ends_with(".c"))
+    let named = |name: &str| name.ends_with(".c");
+    tree.source.walk(folders, entered, named, tree.findings.unlisted())
 }
 
 /// Searches files, several at a time.

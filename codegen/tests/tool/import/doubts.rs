@@ -178,6 +178,11 @@ const CASES: &[Case] = &[
          complete?",
     ),
     harmless(
+        Kind::Unlisted,
+        |tree| tree.put("virt", "a file in the place of a directory\n"),
+        "{tree}/virt: cannot be listed: not a directory",
+    ),
+    harmless(
         Kind::Code,
         |tree| behind(tree, LIB, "SYSCALL_DEFINE1(bad)\n"),
         "{tree}/lib/calls.c:{last}: SYSCALL_DEFINE1(bad): 0 words are not 1 pairs of type and \
