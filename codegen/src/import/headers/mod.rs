@@ -204,8 +204,11 @@ impl<'s> SearchPath<'s> {
 /// 4.20, whether it is one for Linux.
 fn predefined(abi: &Abi) -> Vec<(String, String)> {
     let bytes = (abi.bits / 8).to_string();
+    // GCC's word for the width on LoongArch, which headers before mainline's ask for.
+    let long = abi.bits.to_string();
     let words = [
         ("__linux__", "1"),
+        ("_LOONGARCH_SZLONG", &long),
         ("__CHAR_BIT__", "8"),
         ("__SIZEOF_LONG__", &bytes),
         ("__SIZEOF_POINTER__", &bytes),
