@@ -17,7 +17,8 @@ JSON: every key is always there; what a call or an ABI has not is null.
     calls                   by number, the names that only headers define last, each with
       number                as user space loads it, base included
       name
-      entry compat          entry points; an `entry` of null, or \"sys_ni_syscall\", is ENOSYS
+      entry compat          entry points; an `entry` of null, or \"sys_ni_syscall\", is ENOSYS;
+                            where no call of the ABI has one, entry points are not known
       tag                   the kernel's word for the ABIs of the row; null where only a header \
 defines the name
       noreturn

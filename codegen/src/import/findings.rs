@@ -35,6 +35,10 @@ pub enum Kind {
     Column,
     /// A name in a header whose number cannot be worked out.
     Unnumbered,
+    /// An entry point that another one replaces in the list of a header.
+    Replaced,
+    /// An architecture with a table of its own, where the others share one.
+    OwnTable,
     /// An ABI that is left out, since the tree says only in one of two places that it has it.
     LeftOut,
     /// A header whose further names and aliases cannot be told.
@@ -90,6 +94,8 @@ pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Unsorted, Class::Doubtful, "unsorted row"),
     (Kind::Column, Class::Doubtful, "unknown column"),
     (Kind::Unnumbered, Class::Doubtful, "unknown number"),
+    (Kind::Replaced, Class::Doubtful, "replaced entry point"),
+    (Kind::OwnTable, Class::Doubtful, "own table"),
     (Kind::LeftOut, Class::Doubtful, "left-out ABI"),
     (Kind::Names, Class::Doubtful, "unread header"),
     (Kind::LostName, Class::Doubtful, "lost name"),

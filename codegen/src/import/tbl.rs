@@ -96,6 +96,13 @@ fn row(
         found(Kind::Column, what)?;
         columns.truncate(at);
     }
+    // The kernel's scripts take a line that begins with a number, decimal or not.
+    if !content.starts_with(|c: char| c.is_ascii_hexdigit() || "xX+-".contains(c)) {
+        let row = short(&columns.join(" "));
+        let what = format!("`{row}` begins with no number: the kernel's scripts skip such a line");
+        found(Kind::Skipped, what)?;
+        return Ok(None);
+    }
     let [nr, tag, name, rest @ ..] = columns.as_slice() else {
         let row = short(&columns.join(" "));
         return unreadable(format!(

@@ -4,6 +4,7 @@ use super::findings::{Findings, Kind};
 use super::headers::{SearchPath, names};
 use super::kernel::makefile;
 use super::tbl::{self, Takers};
+use super::unistd::Numbers;
 use super::{c, gaps, unistd};
 use crate::Error;
 use crate::source::{Doubt, Source};
@@ -131,11 +132,11 @@ pub(super) fn tables<'s>(
             }
             continue;
         }
-        let file = place(source, &table.source);
+        let [file, makefile] = places(source, table);
         // A prototype is wanted if a table or a swap in a C file names its entry point.
         let checked = wanted(&table.name) || wanted("prototypes");
         let found = if source.exists(&file) {
-            from_tbl(tree, table, &file, checked)?
+            from_tbl(tree, table, &file, &makefile, checked)?
         } else if checked {
             from_headers(tree, table)?
         } else {
@@ -154,13 +155,17 @@ pub(super) fn tables<'s>(
     Ok(read)
 }
 
-/// The path of a file of the tree, in the directory that it had when the tree was made.
-fn place(source: &Source, file: &str) -> String {
-    let moved =
-        MOVED.iter().find_map(|(now, before)| Some(format!("{before}{}", file.strip_prefix(now)?)));
-    moved
-        .filter(|before| !source.exists(file) && source.is_file(before))
-        .unwrap_or_else(|| file.to_owned())
+/// Table and makefile, in the directory that they had when the tree was made: the one with the
+/// makefile, since what else is in the other was left over from another kernel.
+fn places(source: &Source, table: &TableSource) -> [String; 2] {
+    let now = [&table.source, &table.makefile].map(String::clone);
+    let moved = MOVED.iter().find_map(|(after, before)| {
+        let [file, makefile] = now.each_ref().map(|path| path.strip_prefix(after));
+        Some([format!("{before}{}", file?), format!("{before}{}", makefile?)])
+    });
+    let Some(before) = moved else { return now };
+    let there = |of: &[String; 2]| (source.is_file(&of[1]), source.exists(&of[0]));
+    if there(&before) > there(&now) { before } else { now }
 }
 
 /// A table file, and, when that is asked for, all that the tree's headers add to it. `None` if this
@@ -169,11 +174,11 @@ fn from_tbl(
     tree: &Tree<'_>,
     table: &TableSource,
     file: &str,
+    makefile: &str,
     checked: bool,
 ) -> Result<Option<KernelTable>, Error> {
     let Tree { source, linux, facts, findings, .. } = tree;
     let Some(text) = findings.accept(Kind::Unreadable, source.text(file))? else { return Ok(None) };
-    let makefile = place(source, &table.makefile);
     // A table that was frozen shares its file with the table that replaced it, rows of both in one.
     let same_file: Vec<&str> = facts
         .sources
@@ -185,25 +190,32 @@ fn from_tbl(
     let candidates = facts.abis.iter().filter(|abi| same_file.contains(&abi.table.as_str()));
     let mut headers = Vec::new();
     for abi in candidates.filter(|abi| tree.has(abi)) {
-        headers.push(abi.header.as_str());
-        if let Some(tags) = makefile::tags(tree, &makefile, abi)? {
+        if !headers.contains(&abi.header.as_str()) {
+            headers.push(&abi.header);
+        }
+        if let Some(tags) = makefile::tags(tree, makefile, abi)? {
             takers.push((abi, Taker { abi: abi.name.clone(), tags }));
         }
     }
     if takers.is_empty() {
         if !headers.is_empty() {
             let what = format!("makes no {} of {file}", headers.join(" and no "));
-            let error = source.incomplete(&makefile, Doubt::Damaged, what);
+            let error = source.incomplete(makefile, Doubt::Damaged, what);
             findings.judge(Kind::LeftOut, error)?;
         }
-        return Ok(None);
+        // The file may be left over from a newer kernel.
+        return if checked && in_headers(tree, table) {
+            from_headers(tree, table)
+        } else {
+            Ok(None)
+        };
     }
     // A taker without tags takes every row, which is wrong where another has its own.
     if let Some((abi, _)) =
         takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty())
     {
         let what = format!("gives no tags to {}, which is not alone in {file}", abi.header);
-        findings.judge(Kind::Tags, source.incomplete(&makefile, Doubt::CutOff, what))?;
+        findings.judge(Kind::Tags, source.incomplete(makefile, Doubt::CutOff, what))?;
     }
     let (rows, further) = tbl::parse(&source.name(file), &text, &takers, findings)?;
     let left = |abi: &&Abi| {
@@ -219,11 +231,12 @@ fn from_tbl(
                 headers.unistd(),
                 abi.name
             );
-            let error = source.incomplete(&makefile, Doubt::CutOff, what);
+            let error = source.incomplete(makefile, Doubt::CutOff, what);
             findings.judge(Kind::LeftOut, error)?;
         }
     }
     takers.retain(|(abi, _)| abi.table == table.name);
+    let own = own_tables(tree, makefile, file, &text, &mut takers)?;
     if takers.is_empty() {
         return Ok(None);
     }
@@ -233,12 +246,24 @@ fn from_tbl(
     } else {
         None
     };
-    for (abi, taker) in takers.iter().filter(|_| checked) {
+    let mut parts = Vec::new();
+    for (abi, taker) in &takers {
+        let rows = own.iter().find(|(name, _)| *name == abi.name).map_or(&rows, |(_, rows)| rows);
+        let part = rows.iter().filter(|(_, row)| taker.takes(&row.tag));
+        parts.push(Numbers {
+            abi,
+            rows: part.map(|(_, row)| row.clone()).collect(),
+            names: Vec::new(),
+            file: file.into(),
+        });
+        if !checked {
+            continue;
+        }
         let own = rows.iter().filter(|(_, row)| taker.takes(&row.tag));
         let listed: Vec<&str> = own.filter_map(|(_, row)| row.entry.as_deref()).collect();
-        let names = names::names(tree, abi, taker, &rows)?;
+        let names = names::names(tree, abi, taker, rows)?;
         if let Some(before) = &before {
-            let kept = names::kept(source, linux, before, abi, &rows, names.as_ref());
+            let kept = names::kept(source, linux, before, abi, rows, names.as_ref());
             findings.accept(Kind::LostName, kept)?;
         }
         let further: Vec<(u32, String)> = further
@@ -251,15 +276,76 @@ fn from_tbl(
             super::add(&mut extras, extra);
         }
     }
+    let (takes, rows) = match own.is_empty() {
+        true => {
+            let takes = takers.into_iter().map(|(_, taker)| taker).collect();
+            (takes, rows.into_iter().map(|(_, row)| row).collect())
+        }
+        false => unistd::merge(&parts),
+    };
     Ok(Some(KernelTable {
         linux: linux.clone(),
         source: file.to_owned(),
         sha256: source.sha256(file)?,
-        takes: takers.into_iter().map(|(_, taker)| taker).collect(),
+        takes,
         extras,
         errnos: Vec::new(),
-        rows: rows.into_iter().map(|(_, row)| row).collect(),
+        rows,
     }))
+}
+
+/// The rows of the ABIs whose architecture names a table of its own that is not the shared one:
+/// mainline's arm64 names a link to it. An ABI whose table cannot be read takes no rows.
+fn own_tables<'f>(
+    tree: &Tree<'f>,
+    makefile: &str,
+    file: &str,
+    text: &str,
+    takers: &mut Takers<'f>,
+) -> Result<Vec<(&'f str, tbl::Rows)>, Error> {
+    let Tree { source, findings, .. } = tree;
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for (abi, _) in takers.iter() {
+        let Some(own) = makefile::own_table(tree, makefile, abi).filter(|own| own != file) else {
+            continue;
+        };
+        let Some(theirs) = findings.accept(Kind::LeftOut, source.text(&own))? else {
+            missing.push(abi.name.as_str());
+            continue;
+        };
+        // A checkout without links has files that hold what they lead to.
+        let link = own.rsplit_once('/').map(|(directory, _)| format!("{directory}/{theirs}"));
+        if *theirs == *text || link.is_some_and(|link| same_path(&link, file)) {
+            continue;
+        }
+        let what = format!("is not {file}, which other architectures take their rows from");
+        findings.judge(Kind::OwnTable, source.wrong(&own, what))?;
+        let (rows, _) = tbl::parse(&source.name(&own), &theirs, takers, findings)?;
+        found.push((abi.name.as_str(), rows));
+    }
+    takers.retain(|(abi, _)| !missing.contains(&abi.name.as_str()));
+    Ok(found)
+}
+
+/// Whether a path with `..` in it is another path.
+fn same_path(path: &str, other: &str) -> bool {
+    let mut parts = Vec::new();
+    for part in path.trim().split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/") == other
+}
+
+/// Whether the headers of a table's ABIs hold the numbers themselves: they include no header that
+/// the kernel makes of a table.
+fn in_headers(tree: &Tree<'_>, table: &TableSource) -> bool {
+    let mut abis = tree.facts.abis.iter().filter(|abi| abi.table == table.name && abi.uapi);
+    let asks = |abi: &Abi| names::asks(tree.headers(abi), abi).unwrap_or(true);
+    abis.any(|abi| tree.has(abi) && !asks(abi))
 }
 
 /// The table from the headers that held the numbers before the tree had a file of rows. `None` if

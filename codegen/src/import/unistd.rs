@@ -5,7 +5,7 @@
 //! beside it, as in `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry
 //! point is known.
 
-use super::c::{Macro, Unit};
+use super::c::{Line, Macro, Unit};
 use super::findings::{Findings, Kind};
 use super::tbl::{CONFLICT, conflict, is_symbol};
 use crate::Error;
@@ -58,6 +58,20 @@ pub(crate) fn no_number(found: &Macro) -> Error {
     Error::at(&*found.file, found.line, what)
 }
 
+/// A call that a header defines twice has two numbers, of which a compiler takes the last.
+pub(crate) fn one_number(unit: &Unit, findings: &Findings) -> Result<(), Error> {
+    let macros = unit.macros();
+    for first in unit.redefined.iter().filter(|first| called(&first.text).is_some()) {
+        let Some(last) = macros.iter().find(|last| last.name == first.text) else { continue };
+        let what = format!(
+            "`{}` is defined again, as `{}`; the first is at {}:{}",
+            last.name, last.body, first.file, first.line
+        );
+        findings.judge(Kind::Twice, Error::at(&*last.file, last.line, what))?;
+    }
+    Ok(())
+}
+
 /// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`. There
 /// are entry points if `__SYSCALL` was predefined as itself.
 pub(crate) fn numbers<'f>(
@@ -72,6 +86,7 @@ pub(crate) fn numbers<'f>(
     // Some headers have the base in the numbers already.
     let base = base(unit, abi).map_err(|what| Error::in_file(file, what));
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
+    one_number(unit, findings)?;
     let entries = entries(unit, abi, findings)?;
     let macros = unit.macros();
     let listed: HashSet<&str> = listed(unit).collect();
@@ -109,7 +124,9 @@ pub(crate) fn numbers<'f>(
             numbers.names.push((nr, name.to_owned()));
             continue;
         }
-        let (entry, compat) = entries.get(&value).cloned().unwrap_or_default();
+        let listed = entries.get(&value);
+        let entry = listed.map(|listed| listed.entry.clone());
+        let compat = listed.and_then(|listed| listed.compat.clone());
         numbers.rows.push(Row {
             nr,
             tag: String::new(),
@@ -121,7 +138,7 @@ pub(crate) fn numbers<'f>(
         *files.entry(&found.file).or_default() += 1;
     }
     numbers.rows.sort_by_key(|row| row.nr);
-    unnamed(&numbers, base, &entries, file, findings)?;
+    unnamed(&numbers, base, &entries, findings)?;
     once(&mut numbers, file, findings)?;
     numbers.names.sort();
     if let Some((file, _)) =
@@ -136,8 +153,7 @@ pub(crate) fn numbers<'f>(
 fn unnamed(
     numbers: &Numbers<'_>,
     base: i64,
-    entries: &HashMap<i64, Symbols>,
-    file: &str,
+    entries: &HashMap<i64, Listed<'_>>,
     findings: &Findings,
 ) -> Result<(), Error> {
     let named = numbers.rows.iter().map(|row| row.nr);
@@ -145,19 +161,18 @@ fn unnamed(
         .chain(numbers.names.iter().map(|(nr, _)| *nr))
         .map(|nr| i64::from(nr) + base)
         .collect();
-    let mut found: Vec<(i64, &str)> = entries
+    let mut found: Vec<(&i64, &Listed<'_>)> = entries
         .iter()
-        .filter_map(|(number, (entry, _))| Some((*number, entry.as_deref()?)))
-        .filter(|(number, entry)| *entry != NO_CALL && !named.contains(number))
+        .filter(|(number, listed)| listed.entry != NO_CALL && !named.contains(number))
         .collect();
-    found.sort_unstable();
-    let Some((number, entry)) = found.first() else { return Ok(()) };
+    found.sort_unstable_by_key(|(number, _)| *number);
+    let Some((number, Listed { entry, line, .. })) = found.first() else { return Ok(()) };
     let others = match found.len() - 1 {
         0 => String::new(),
-        others => format!(", and {others} others"),
+        others => format!(", nor for {others} others"),
     };
-    let what = format!("has no name for the number {number} of {entry}{others}");
-    findings.judge(Kind::Unnumbered, Error::in_file(file, what))
+    let what = format!("no name is defined for the number {number} of {entry}{others}");
+    findings.judge(Kind::Unnumbered, Error::at(&*line.file, line.line, what))
 }
 
 /// Second names that mainline headers gave to a number: ABI and name. Linux up to 3.2, and 2.6.20
@@ -186,14 +201,23 @@ fn once(numbers: &mut Numbers<'_>, file: &str, findings: &Findings) -> Result<()
     Ok(())
 }
 
-type Symbols = (Option<String>, Option<String>);
+/// An element of the kernel's list: entry point, compat entry point, and its line.
+struct Listed<'u> {
+    entry: String,
+    compat: Option<String>,
+    line: &'u Line,
+}
 
 /// The entry points by number: what the lines `__SYSCALL(number, entry)` come to, or a macro that
 /// stands for one. Two such macros also name the compat entry point, last: of one, it holds for
 /// whoever has the number; of the other, only where `long` has 32 bits, since the number means
 /// another call elsewhere.
-fn entries(unit: &Unit, abi: &Abi, findings: &Findings) -> Result<HashMap<i64, Symbols>, Error> {
-    let mut found = HashMap::new();
+fn entries<'u>(
+    unit: &'u Unit,
+    abi: &Abi,
+    findings: &Findings,
+) -> Result<HashMap<i64, Listed<'u>>, Error> {
+    let mut found: HashMap<i64, Listed<'u>> = HashMap::new();
     let mut expanded = 0;
     for line in &unit.lines {
         let Some((word, list)) = line.text.split_once('(') else { continue };
@@ -218,8 +242,16 @@ fn entries(unit: &Unit, abi: &Abi, findings: &Findings) -> Result<HashMap<i64, S
                 findings.judge(Kind::Undefined, Error::at(&*line.file, line.line, what))?;
                 continue;
             }
-            // In the kernel's array, a later element takes the place of an earlier one.
-            found.insert(number, (Some(entry), compat.clone()));
+            let listed = Listed { entry, compat: compat.clone(), line };
+            // In the kernel's array, a later element replaces an earlier one.
+            if let Some(first) = found.get(&number).filter(|first| first.entry != listed.entry) {
+                let what = format!(
+                    "{} replaces {} at the number {number}, from {}:{}",
+                    listed.entry, first.entry, first.line.file, first.line.line
+                );
+                findings.judge(Kind::Replaced, Error::at(&*line.file, line.line, what))?;
+            }
+            found.insert(number, listed);
         }
     }
     Ok(found)

@@ -250,7 +250,7 @@ impl<'t> Facts<'t> {
         for way in &abi.entries {
             let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
             out.push('\n');
-            out.push_str(&self.way(abi, way, entry));
+            out.push_str(&self.way(room, way, entry));
             if let Some(entry) = entry.filter(|entry| !entries.contains(entry)) {
                 entries.push(entry);
             }
@@ -262,12 +262,16 @@ impl<'t> Facts<'t> {
     }
 
     /// A way into the kernel, and the function it ends in.
-    fn way(&self, abi: &Abi, way: &Entry, entry: Option<&str>) -> String {
-        let symbol = format!("{}{}", way.prefix, entry.unwrap_or(NO_CALL));
+    fn way(&self, room: &Room, way: &Entry, entry: Option<&str>) -> String {
+        // Headers of older kernels, and installed ones, have the numbers alone.
+        let known = room.calls.iter().any(|call| call.entry.is_some());
+        let none = if known { NO_CALL } else { "?" };
+        let symbol = format!("{}{}", way.prefix, entry.unwrap_or(none));
         let place = match entry {
+            None if !known => "the headers do not name the entry point".to_owned(),
             None => "answers ENOSYS: the number is only reserved".to_owned(),
             Some(NO_CALL) => "answers ENOSYS".to_owned(),
-            Some(entry) => self.place(entry, abi),
+            Some(entry) => self.place(entry, room.abi),
         };
         let mut steps: Vec<Vec<&str>> = Vec::new();
         for step in way.path.iter().chain([&way.table]) {

@@ -253,6 +253,8 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "syscall_abis_32 +=\nsyscall_abis_64 += renameat rlimit memfd_secret\n\
          syscalltbl = arch/arm64/tools/syscall_%.tbl\n",
     ),
+    // A link, as a checkout without links has it.
+    ("arch/arm64/tools/syscall_64.tbl", "../../../scripts/syscall.tbl\n"),
     ("arch/csky/kernel/Makefile.syscalls", "syscall_abis_32 += csky time32 stat64 rlimit\n"),
     (
         "arch/hexagon/kernel/Makefile.syscalls",

@@ -20,6 +20,8 @@ pub(in crate::import) struct Unit {
     /// Included files that were not found, in order, the name as text; one that a macro computes
     /// stands as it is spelled.
     pub(in crate::import) missing: Vec<Line>,
+    /// Definitions that another body has taken the place of, without an `#undef`: the name as text.
+    pub(in crate::import) redefined: Vec<Line>,
     /// Every live `#undef`, the name as text, whether or not it was defined.
     pub(in crate::import) undefined: Vec<Line>,
     macros: HashMap<String, Macro>,
@@ -301,8 +303,9 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
             let place = |text: &str| Line { file: path.clone(), line, text: text.to_owned() };
             let live = open.last().is_none_or(|condition| condition.live);
             let text = text.trim();
-            let Unit { lines, missing, undefined, macros } = &self.unit;
-            if lines.len() + missing.len() + undefined.len() + macros.len() > MAX_ITEMS {
+            let Unit { lines, missing, redefined, undefined, macros } = &self.unit;
+            let items = [lines, missing, redefined, undefined].map(Vec::len).iter().sum::<usize>();
+            if items + macros.len() > MAX_ITEMS {
                 return fail(&too_large("macros and lines", MAX_ITEMS));
             }
             let Some(directive) = text.strip_prefix('#') else {
@@ -446,9 +449,14 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
         self.definitions += 1;
         let (name, body, file, order) =
             (name.to_owned(), body.trim().to_owned(), file.clone(), self.definitions);
-        self.unit
-            .macros
-            .insert(name.clone(), Macro { name, body, comment, file, line, params, order });
+        let new = Macro { name, body, comment, file, line, params, order };
+        if let Some(old) = self.unit.macros.insert(new.name.clone(), new) {
+            // A definition that the caller predefines has no line.
+            if old.line > 0 && self.unit.macros[&old.name].body != old.body {
+                let Macro { file, line, name: text, .. } = old;
+                self.unit.redefined.push(Line { file, line, text });
+            }
+        }
         Ok(())
     }
 }

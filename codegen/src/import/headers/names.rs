@@ -54,6 +54,7 @@ pub(in crate::import) fn names(
         findings.judge(Kind::Names, wrong(to))?;
         return Ok(None);
     }
+    unistd::one_number(&unit, findings)?;
     let base = match unistd::base(&unit, abi) {
         Ok(Some(base)) => base,
         Ok(None) => {

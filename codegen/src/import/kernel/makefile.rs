@@ -46,6 +46,22 @@ pub(in crate::import) fn tags(
     }
 }
 
+/// The table that an architecture's `Makefile.syscalls` names instead of the shared one, as arm64's
+/// does: `syscalltbl = arch/arm64/tools/syscall_%.tbl`.
+pub(in crate::import) fn own_table(tree: &Tree<'_>, makefile: &str, abi: &Abi) -> Option<String> {
+    if !makefile.starts_with("scripts/") {
+        return None;
+    }
+    let own = format!("arch/{}/kernel/Makefile.syscalls", tree.arch(abi));
+    let text = tree.source.text(&own).ok()?;
+    let mut assigned = text.lines().filter_map(|line| line.split_once('='));
+    let named =
+        assigned.rfind(|(name, _)| name.trim_end_matches([' ', '\t', ':', '?']) == "syscalltbl");
+    let (_, path) = named?;
+    let path = path.trim().trim_start_matches("$(srctree)/");
+    Some(path.replace('%', stem(&abi.header)))
+}
+
 fn words(list: &str) -> Vec<String> {
     list.split([',', ' ', '\t']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

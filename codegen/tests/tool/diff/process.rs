@@ -209,11 +209,11 @@ fn what_cannot_be_read_is_status_2() {
         assert_eq!((status, stderr), (Some(2), sentence));
     }
     // A damaged tree, and a damaged table.
-    let line = tree.append(SH, "half\n");
+    let line = tree.append(SH, "1 half\n");
     let disk = tree.on_disk();
     refused(
         &[&"diff", &"--linux", &disk.path()],
-        &format!("{}/{SH}:{line}: `half` is no row", disk.path().display()),
+        &format!("{}/{SH}:{line}: `1 half` is no row", disk.path().display()),
     );
     fs::write(folder.path().join("sh.toml"), "linux = 7").unwrap();
     let place = format!("{}/sh.toml:1: ", folder.path().display());

@@ -118,6 +118,17 @@ const CASES: &[Case] = &[
          worked out",
     ),
     Case {
+        kind: Kind::OwnTable,
+        harm: |tree| {
+            let own = tree.read(GENERIC).replace("450\tcommon", "464\tcommon");
+            tree.put("arch/arm64/tools/syscall_64.tbl", own);
+        },
+        sentence: "{tree}/arch/arm64/tools/syscall_64.tbl: is not scripts/syscall.tbl, which other \
+                   architectures take their rows from",
+        more: &["aarch64 464 set_mempolicy_home_node"],
+        less: &["aarch64 450 set_mempolicy_home_node"],
+    },
+    Case {
         kind: Kind::LeftOut,
         harm: |tree| tree.remove("arch/nios2/kernel/Makefile.syscalls"),
         sentence: "{tree}/arch/nios2/kernel/Makefile.syscalls: cannot be read: No such file or \
@@ -246,7 +257,9 @@ fn rows(files: &Files) -> BTreeSet<String> {
 fn every_kind_of_finding() {
     let whole = imported(&Tree::new(), Findings::strict()).0.unwrap();
     let whole = rows(&whole);
-    for &(kind, class, _) in KINDS.iter().filter(|(kind, ..)| *kind != Kind::Private) {
+    // These two have tests of their own.
+    let others = [Kind::Private, Kind::Replaced];
+    for &(kind, class, _) in KINDS.iter().filter(|(kind, ..)| !others.contains(kind)) {
         let Case { harm, sentence, more, less, .. } =
             CASES.iter().find(|case| case.kind == kind).unwrap_or_else(|| panic!("{kind:?}"));
         let mut tree = Tree::new();
@@ -444,11 +457,22 @@ fn a_long_has_the_width_of_the_abi() {
 fn calls_in_headers_of_numbers() {
     let mut tree = Tree::linux_6_1();
     let arm64 = "arch/arm64/include/asm/unistd32.h";
+    let line = tree.read(arm64).lines().count();
     behind(&mut tree, arm64, "__SYSCALL(500, sys_mine)\n#define __NR_myCall 501\n");
+    behind(&mut tree, arm64, "__SYSCALL(500, sys_other)\n");
     let (files, warnings) = imported(&tree, Findings::lenient());
     let said: Vec<&str> = warnings.iter().map(|(_, said)| said.as_str()).collect();
-    let unnamed = format!("{{tree}}/{arm64}: has no name for the number 500 of sys_mine");
-    assert!(said.contains(&&*unnamed), "{said:?}");
+    let unnamed = format!(
+        "{{tree}}/{arm64}:{}: no name is defined for the number 500 of sys_other",
+        line + 3
+    );
+    let replaced = format!(
+        "{{tree}}/{arm64}:{}: sys_other replaces sys_mine at the number 500, from \
+         {{tree}}/{arm64}:{}",
+        line + 3,
+        line + 1
+    );
+    assert!(said.contains(&&*unnamed) && said.contains(&&*replaced), "{said:?}");
     assert!(rows(&files.unwrap()).contains("arm64-compat 501 myCall"));
 }
 
@@ -463,4 +487,60 @@ fn a_byte_order_mark_begins_no_row() {
     tree.put(M68K, format!("\u{feff}{rows}"));
     let (_, warnings) = imported(&tree, Findings::lenient());
     assert_eq!(warnings.first().map(|(kind, _)| *kind), Some(Kind::Skipped));
+}
+
+/// A block that was pasted twice: a compiler takes the last number.
+#[test]
+fn a_call_is_not_defined_twice_in_a_header() {
+    let mut tree = Tree::linux_6_1();
+    let arm64 = "arch/arm64/include/asm/unistd32.h";
+    let first = tree.read(arm64).lines().position(|line| line.contains("__NR_clone3 ")).unwrap();
+    let line = tree.read(arm64).lines().count() + 1;
+    behind(&mut tree, arm64, "#define __NR_clone3 500\n");
+    let said = imported(&tree, Findings::lenient()).0.unwrap_err().to_string();
+    let again = format!(
+        "{{tree}}/{arm64}:{line}: `__NR_clone3` is defined again, as `500`; the first is at \
+         {{tree}}/{arm64}:{}",
+        first + 1
+    );
+    assert_eq!(said, again);
+    let text = tree.read(arm64).replace("#define __NR_clone3 500\n", "");
+    tree.put(arm64, text + "#undef __NR_clone3\n#define __NR_clone3 500\n");
+    assert!(imported(&tree, Findings::lenient()).0.is_ok());
+}
+
+/// Files of a newer kernel that an unclean update left in an older tree, which does not read them.
+#[test]
+fn what_is_left_over_from_a_newer_kernel() {
+    let mut older = Tree::linux_4_19();
+    let texts: Vec<_> = older.files.clone().into_iter().collect();
+    for (path, text) in texts {
+        if let Some(name) = path.strip_prefix("arch/x86/entry/syscalls/") {
+            older.remove(&path);
+            older.put(&format!("arch/x86/syscalls/{name}"), text);
+        }
+    }
+    let clean = rows(&imported(&older, Findings::lenient()).0.unwrap());
+    assert!(clean.iter().any(|row| row.starts_with("x86_64 ")));
+    older.put(X86_64, Tree::new().read(X86_64) + "600\tcommon\tmine\tsys_mine\n");
+    let (files, _) = imported(&older, Findings::lenient());
+    assert_eq!(rows(&files.unwrap()), clean);
+
+    let mut older = Tree::linux_6_1();
+    let clean = rows(&imported(&older, Findings::lenient()).0.unwrap());
+    older.put(GENERIC, Tree::new().read(GENERIC));
+    let (files, warnings) = imported(&older, Findings::lenient());
+    assert_eq!(rows(&files.unwrap()), clean);
+    assert!(warnings.iter().any(|(kind, _)| *kind == Kind::LeftOut), "{warnings:?}");
+}
+
+/// Lines that the kernel's scripts skip.
+#[test]
+fn a_line_that_begins_with_no_number_is_no_row() {
+    let mut tree = Tree::new();
+    let whole = rows(&imported(&tree, Findings::strict()).0.unwrap());
+    tree.append(M68K, "// my calls\n/* mine */\n");
+    let (files, warnings) = imported(&tree, Findings::lenient());
+    assert_eq!(rows(&files.unwrap()), whole);
+    assert!(warnings.len() == 2 && warnings.iter().all(|(kind, _)| *kind == Kind::Skipped));
 }
