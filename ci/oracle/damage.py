@@ -47,12 +47,12 @@ DEFINITION = re.compile(rb"^(?:COMPAT_)?SYSCALL(?:32)?_DEFINE\d\((\w+)", re.M)
 class Tree:
     """Links to a kernel tree, of which files are replaced, and put back."""
 
-    def __init__(self, original, folder, facts):
-        self.original, self.path = original, os.path.join(folder, "linux")
+    def __init__(self, original, directory, facts):
+        self.original, self.path = original, os.path.join(directory, "linux")
         shutil.copytree(original, self.path, symlinks=True, copy_function=os.symlink)
         self.files, self.changed, self.made = [], set(), []
-        for directory, folders, files in os.walk(original):
-            folders.sort()
+        for directory, directories, files in os.walk(original):
+            directories.sort()
             at = os.path.relpath(directory, original)
             paths = (os.path.normpath(os.path.join(at, name)) for name in sorted(files))
             self.files += [path for path in paths if os.path.isfile(os.path.join(original, path))]
@@ -222,9 +222,9 @@ class Round:
         self.recode(path, ["CRLF", "BOM", "Latin-1", "NUL", "UTF-16"])
 
     def odd_file(self):
-        folder = os.path.dirname(self.pick())
+        directory = os.path.dirname(self.pick())
         name = self.random.choice(["mine.c", "mine.h", "Kconfig", "Makefile", "Kconfig.mine"])
-        path = os.path.join(folder, name)
+        path = os.path.join(directory, name)
         if self.tree.has(path) or path == "Makefile":
             return
         text = b"config MINE\n\tbool\n" if "Kconfig" in name else b"obj-y += mine.o\n"
@@ -280,7 +280,7 @@ class Round:
                 yield name, base
 
     def tag(self, table):
-        """A tag of a table that an ABI takes, the often used ones mostly; None if there is none."""
+        """A tag that an ABI of the table takes, mostly a common one; None without such a tag."""
         tags = [tag for _, _, tag, _ in self.tree.rows(table)]
         tags = sorted(set(tags)) if self.random.randrange(2) else tags
         for _ in range(20):
@@ -376,10 +376,10 @@ class Round:
             f"SYSCALL_DEFINE1({name}, int, pid",
         ])
         text = f"\n{head}\n{{\n\treturn 0;\n}}\n".encode()
-        place = self.random.choice(["none", "kernel/sys.c", "folder", "driver", "new file"])
+        place = self.random.choice(["none", "kernel/sys.c", "directory", "driver", "new file"])
         if place == "kernel/sys.c" and self.tree.has(place):
             self.tree.write(place, self.tree.read(place) + text)
-        elif place == "folder":
+        elif place == "directory":
             place = f"{name}/{name}.c"
             self.tree.write(place, b"#include <linux/kernel.h>\n" + text)
             self.tree.write(f"{name}/Makefile", f"obj-y := {name}.o\n".encode())
@@ -584,9 +584,9 @@ def check(tool, rounds, seed, original, facts):
     started, failed = time.monotonic(), 0
     # Links of that length have a block each on a disk, and take a minute to make.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="damage.", dir=memory) as folder:
-        tree = Tree(original, folder, facts)
-        tables = os.path.join(folder, "tables")
+    with tempfile.TemporaryDirectory(prefix="damage.", dir=memory) as directory:
+        tree = Tree(original, directory, facts)
+        tables = os.path.join(directory, "tables")
         status, printed = imported(tool, tree, tables)
         if status != 0:
             print(f"{original}: the unharmed tree: exit status {status}\n{printed}")

@@ -177,6 +177,14 @@ pub(crate) fn update(
     Ok(tables.chain(copies).collect())
 }
 
+/// The imported tables of a directory that an import of a whole tree does not write anew: they are
+/// of another kernel.
+pub(crate) fn left_over(directory: &Path, imported: &[(String, String)]) -> Vec<PathBuf> {
+    let names = aio_tables::IMPORTED.iter().map(|(name, _)| *name);
+    let left = names.filter(|name| imported.iter().all(|(new, _)| new != name));
+    left.map(|name| directory.join(name)).filter(|path| path.is_file()).collect()
+}
+
 /// Reads every file that is to be written into a directory.
 pub(crate) fn readable(directory: &Path, imported: &[(String, String)]) -> Result<(), Error> {
     let tables = load(directory, imported)?;

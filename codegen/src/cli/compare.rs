@@ -225,7 +225,7 @@ const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
     (
         Kind::Headers,
-        "Installed headers, in one folder; only the ABIs that they are for are compared. Given \
+        "Installed headers, in one directory; only the ABIs that they are for are compared. Given \
          twice, they are the two sides",
     ),
     (Kind::Tables, "A folder of imported tables"),

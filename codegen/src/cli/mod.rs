@@ -67,14 +67,14 @@ into another folder; the repository stays as it is
         /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross
         /// compiler's include folder, what `make headers_install` wrote. May be repeated where
         /// they are split, as Zig's x86-linux-any and any-linux-any are. They have no entry
-        /// points, so --tables must name another folder.
+        /// points, so --tables must name another directory.
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
         headers: Vec<PathBuf>,
         #[command(flatten)]
         told: Told,
-        /// Write into this folder instead of the repository's own tables. What is doubtful in the
-        /// tree, such as a private call or a gap, is then a warning. abis.toml, absent.toml and
-        /// functions.toml are taken from this folder, if it has them.
+        /// Write into this directory instead of the repository's own tables. What is doubtful in
+        /// the tree, such as a private call or a gap, is then a warning. abis.toml, absent.toml
+        /// and functions.toml are read from this directory if they are there.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
         /// Exit with status 1 if there are warnings.
@@ -290,6 +290,14 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 }
             };
             let written = report(&folder, &files)?;
+            if !committed && only.is_empty() && !source.is_installed() {
+                for left in store::left_over(&folder, &files) {
+                    let left = left.display();
+                    say(format_args!(
+                        "{left} is from an earlier import; this kernel does not have that table"
+                    ));
+                }
+            }
             if let Some(summary) = summary {
                 say(summary);
             }

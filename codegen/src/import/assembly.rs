@@ -38,7 +38,8 @@ pub(super) fn stubs(
 ) -> Result<BTreeMap<String, Stub>, Error> {
     let Tree { source, findings, .. } = tree;
     let mut found = BTreeMap::new();
-    let directories = ["kernel", "entry", "ia32"].map(|folder| format!("arch/{arch}/{folder}"));
+    let directories =
+        ["kernel", "entry", "ia32"].map(|directory| format!("arch/{arch}/{directory}"));
     let named = |name: &str| name.ends_with(".S") || name.ends_with(".c");
     for file in source.walk(directories, |_| true, named, findings.unlisted())? {
         let text = findings.whole(source, &file);

@@ -12,7 +12,7 @@ use crate::tables::{Abi, Extra, KernelTable, TableSource, Tables, Taker};
 use crate::version::Version;
 use std::collections::BTreeMap;
 
-/// Folders that have moved: their name now, and before Linux 4.2.
+/// Directories that have moved: their name now, and before Linux 4.2.
 const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls/")];
 
 /// Headers with numbers that user space never got, from before there was a table: ABI and file.
@@ -63,7 +63,7 @@ impl<'s> Tree<'s> {
         abis.find(|abi| self.has(abi)).map(|abi| self.headers(abi))
     }
 
-    /// The folder of `arch/` that an ABI has in this tree.
+    /// The directory of `arch/` that an ABI has in this tree.
     pub(super) fn arch(&self, abi: &Abi) -> &'s str {
         self.headers(abi).arch
     }

@@ -145,7 +145,7 @@ impl Source {
     pub fn headers(directories: &[impl AsRef<Path>]) -> Result<Source, Error> {
         let given = || directories.iter().map(AsRef::as_ref);
         if let Some(other) = given().find(|directory| !directory.is_dir()) {
-            return Err(Error::in_file(other.display().to_string(), "is no folder"));
+            return Err(Error::in_file(other.display().to_string(), "is not a directory"));
         }
         let shown = disk::joined(given());
         let unistd = |directory: &Path| directory.join(UNISTD);
@@ -208,12 +208,13 @@ impl Source {
     pub fn version(&self) -> Result<Version, Error> {
         let no_tree = |why: &str| {
             let what = format!(
-                "is no kernel source tree ({why}); give the folder that holds the kernel's Makefile"
+                "is no kernel source tree ({why}); give the directory that holds the kernel's \
+                 Makefile"
             );
             Error::in_file(&self.shown, what)
         };
         if !self.is_directory("") {
-            return Err(no_tree("it is no folder"));
+            return Err(no_tree("it is not a directory"));
         }
         if !self.is_file("Makefile") {
             return Err(no_tree("it has no Makefile"));
@@ -411,7 +412,7 @@ pub(crate) fn ends(text: &str) -> Result<(), Fault> {
 
 fn no_headers(shown: &str) -> Error {
     let what = format!(
-        "there is no {UNISTD}; give a folder of installed headers, as /usr/include/TRIPLET is"
+        "there is no {UNISTD}; give a directory of installed headers, as /usr/include/TRIPLET is"
     );
     Error::in_file(shown, what)
 }

@@ -106,7 +106,10 @@ fn what_is_missing_is_asked_for_in_one_way() {
     assert_eq!(error.to_string(), "include: holds nothing; are all of the headers installed?");
     assert!(installed.is_installed() && !memory().is_installed());
     let refused = headers(&["asm/errno.h"]).err().unwrap().to_string();
-    assert!(refused.starts_with("include: there is no asm/unistd.h; give a folder"), "{refused}");
+    assert!(
+        refused.starts_with("include: there is no asm/unistd.h; give a directory"),
+        "{refused}"
+    );
     let none = Source::in_memory("linux", BTreeMap::new()).version().unwrap_err().to_string();
     assert!(none.starts_with("linux: is no kernel source tree (it has no Makefile)"), "{none}");
 }

@@ -27,9 +27,9 @@ pub(super) fn understood(
         return Ok(());
     }
     if kbuild.built(source)? == Built::Unnamed {
-        let (folder, file) = source.rsplit_once('/').unwrap_or_default();
+        let (directory, file) = source.rsplit_once('/').unwrap_or_default();
         let what = format!("no makefile here builds {file}, which defines {entry}");
-        let error = tree.source.incomplete(folder, Doubt::Missing, what);
+        let error = tree.source.incomplete(directory, Doubt::Missing, what);
         tree.findings.judge(Kind::Unbuilt, error)?;
     }
     let when = condition(definition, kbuild)?.unwrap_or_default();

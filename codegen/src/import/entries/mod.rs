@@ -220,10 +220,10 @@ fn rows(
         *variants.entry(entry).or_default() += 1;
     }
     let mut rows = Vec::new();
-    // A folder that another has taken in since says less than its name.
+    // The name of a directory that was merged into another since does not tell the ABI.
     let former = |source: &str| {
-        let folder = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
-        folder.is_some_and(|folder| tree.facts.abis.iter().all(|abi| abi.arch != folder))
+        let directory = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
+        directory.is_some_and(|directory| tree.facts.abis.iter().all(|abi| abi.arch != directory))
     };
     for definition in found {
         let Definition { entry, args, source, line, .. } = definition;

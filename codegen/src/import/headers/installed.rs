@@ -29,7 +29,7 @@ const PROCESSORS: &[(&str, &str)] = &[
 /// Installed headers, understood.
 pub(in crate::import) struct Installed<'s> {
     pub(in crate::import) source: &'s Source,
-    /// The kernel's `arch/` folder that they are of.
+    /// The kernel's `arch/` directory that they are of.
     pub(in crate::import) arch: String,
     /// The kernel that they are of.
     pub(in crate::import) linux: Version,
@@ -64,7 +64,7 @@ impl<'s> Installed<'s> {
         known.dedup();
         if !known.contains(&arch.as_str()) {
             let what = format!(
-                "`{arch}` is no folder of the kernel's arch/ with an ABI here; there are {}",
+                "`{arch}` is not a directory of the kernel's arch/ with an ABI here; there are {}",
                 known.join(", ")
             );
             return Err(Error::argument("--arch", what));

@@ -15,13 +15,13 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct SearchPath<'s> {
     pub(super) source: &'s Source,
-    /// The folder of `arch/` that the headers are for; empty for installed ones.
+    /// The directory of `arch/` that the headers are for; empty for installed ones.
     pub(super) arch: &'s str,
     /// What a name begins with and the directory that has the rest of it, in order.
     places: Vec<(&'static str, String)>,
 }
 
-/// What the folders of `arch/` were called that others have taken in: ABI and folder. Linux up to
+/// Directories of `arch/` that were merged into others since: ABI and directory. Linux up to
 /// 2.6.28.
 const FORMERLY: &[(&str, &str)] = &[
     ("x86_64", "x86_64"),

@@ -6,7 +6,7 @@ use super::condition::{Conditions, Truth, all, and, evaluate, not, or};
 use crate::Error;
 use crate::import::c::text::{LONGEST, blank, is_word, splice};
 use crate::import::findings::Kind;
-use crate::import::prototypes::{DRIVERS, folders};
+use crate::import::prototypes::{DRIVERS, directories};
 use crate::import::tree::Tree;
 use crate::source::{CUT_OFF, Doubt, Fault};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -48,7 +48,7 @@ impl Symbols {
     /// Those of the files outside `arch`, in the directories that define system calls.
     pub(in crate::import) fn read(tree: &Tree<'_>) -> Result<Symbols, Error> {
         let drivers = DRIVERS.iter().filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned()));
-        let directories = folders(tree.source).into_iter().chain(drivers);
+        let directories = directories(tree.source).into_iter().chain(drivers);
         let directories = directories.filter(|directory| directory != "arch");
         let mut found = Symbols::default();
         for kconfig in

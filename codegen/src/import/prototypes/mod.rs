@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-/// The folders that can define a system call.
-const FOLDERS: &[&str] = &[
+/// The directories that can define a system call.
+const DIRECTORIES: &[&str] = &[
     "arch", "block", "certs", "crypto", "fs", "init", "io_uring", "ipc", "kernel", "lib", "mm",
     "net", "security", "virt",
 ];
-/// Folders that define none: programs, copies and bindings, and thousands of drivers.
+/// Directories that define none: programs, copies and bindings, and thousands of drivers.
 const OTHERS: &[&str] = &["drivers", "include", "rust", "samples", "sound", "tools", "usr"];
 /// The drivers that define one.
 pub(super) const DRIVERS: &[&str] = &["drivers/char/random.c", "drivers/pci/syscall.c"];
@@ -47,7 +47,7 @@ pub(super) struct Definition {
 /// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are
 /// no system calls; only the tables know.
 pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
-    let mut files = files(tree, folders(tree.source))?;
+    let mut files = files(tree, directories(tree.source))?;
     let drivers = DRIVERS.iter().filter(|file| tree.source.is_file(file));
     files.extend(drivers.map(|&file| file.to_owned()));
     let found = search(tree, files, &BTreeSet::new())?;
@@ -62,43 +62,47 @@ pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
 /// in drivers.
 pub(super) fn plain(tree: &Tree<'_>, wanted: &BTreeSet<&str>) -> Result<Vec<Definition>, Error> {
     let drivers = ["drivers".to_owned(), "sound".to_owned()];
-    let files = files(tree, folders(tree.source).into_iter().chain(drivers))?;
+    let files = files(tree, directories(tree.source).into_iter().chain(drivers))?;
     let mut found = search(tree, files, wanted)?;
     found.retain(|definition| wanted.contains(definition.entry.as_str()));
     Ok(found)
 }
 
-/// The folders of a tree to search: those that mainline kernels have, and others that the top's
+/// The directories of a tree to search: those that mainline kernels have, and others that the top's
 /// makefiles name, as in `obj-y += mycall/`.
-pub(super) fn folders(source: &Source) -> Vec<String> {
-    let mut found: Vec<String> = FOLDERS.iter().map(|&folder| folder.to_owned()).collect();
+pub(super) fn directories(source: &Source) -> Vec<String> {
+    let mut found: Vec<String> =
+        DIRECTORIES.iter().map(|&directory| directory.to_owned()).collect();
     for makefile in ["Kbuild", "Makefile"] {
         // One that cannot be read names none.
         let text = source.text(makefile).unwrap_or_default();
         for word in text.split_whitespace() {
-            let plain = |folder: &&str| {
-                folder.starts_with(is_word) && folder.chars().all(|c| is_word(c) || c == '-')
+            let plain = |directory: &&str| {
+                directory.starts_with(is_word) && directory.chars().all(|c| is_word(c) || c == '-')
             };
-            let Some(folder) = word.strip_suffix('/').filter(plain) else { continue };
-            let known = |list: &[&str]| list.contains(&folder);
+            let Some(directory) = word.strip_suffix('/').filter(plain) else { continue };
+            let known = |list: &[&str]| list.contains(&directory);
             if !known(OTHERS)
-                && !found.iter().any(|known| known == folder)
-                && source.is_directory(folder)
+                && !found.iter().any(|known| known == directory)
+                && source.is_directory(directory)
             {
-                found.push(folder.to_owned());
+                found.push(directory.to_owned());
             }
         }
     }
     found
 }
 
-/// The `.c` files of some folders.
-fn files(tree: &Tree<'_>, folders: impl IntoIterator<Item = String>) -> Result<Vec<String>, Error> {
+/// The `.c` files of some directories.
+fn files(
+    tree: &Tree<'_>,
+    directories: impl IntoIterator<Item = String>,
+) -> Result<Vec<String>, Error> {
     // arch/*/boot: programs that run before there is a kernel.
     let entered =
         |directory: &str| !(directory.ends_with("/boot") && directory.matches('/').count() == 2);
     let named = |name: &str| name.ends_with(".c");
-    tree.source.walk(folders, entered, named, tree.findings.unlisted())
+    tree.source.walk(directories, entered, named, tree.findings.unlisted())
 }
 
 /// Searches files, several at a time.

@@ -59,16 +59,15 @@ pub(in crate::import) fn parse(
         let start = text.trim_start();
         let word = &start[..start.find(|c| !is_word(c)).unwrap_or(start.len())];
         let rest = &code[end - start.len() + word.len()..];
-        let function_here = |rest| function(rest).into_iter().collect();
         let definitions = if word.contains("SYSCALL")
             && (word.contains("DEFINE") || word.starts_with("COMPAT_SYSCALL_WRAP"))
             && rest.trim_start().starts_with('(')
         {
             expand(word, rest)
-        } else if word == "asmlinkage" && text.starts_with(word) && source.starts_with("arch/") {
-            Ok(function_here(rest))
         } else if names(text, wanted) {
-            Ok(function_here(&code[end - text.len()..]))
+            Ok(function(&code[end - text.len()..], true).into_iter().collect())
+        } else if word == "asmlinkage" && text.starts_with(word) && source.starts_with("arch/") {
+            Ok(function(rest, false).into_iter().collect())
         } else {
             continue;
         };
@@ -169,18 +168,21 @@ fn wide(item: &str) -> Option<&str> {
 }
 
 /// The function whose head the text begins with, if it is defined and takes what a user can pass.
-fn function(rest: &str) -> Option<Defined> {
+/// Of an entry point by name, the saved registers are left out.
+fn function(rest: &str, by_name: bool) -> Option<Defined> {
     let (open, _) = rest.char_indices().take(LONGEST).find(|(_, c)| ['(', ';', '='].contains(c))?;
     let (head, list) = rest.split_at(open);
     let (list, body) = parentheses(list)?;
     let name =
         tokens(head).pop().filter(|name| is_name(name) && body.trim_start().starts_with('{'))?;
-    let args = match list.trim() {
+    let mut args = match list.trim() {
         "" | "void" => Vec::new(),
         list => split(list).into_iter().map(parameter).collect::<Option<Args>>()?,
     };
     // Registers as the entry code saved them: the entry point is that code.
-    let inner = args.iter().any(|(c, _)| c.contains("pt_regs"));
+    let registers = |(c, _): &(String, String)| c.contains("pt_regs");
+    let inner = args.iter().any(registers) && (!by_name || args.iter().all(registers));
+    args.retain(|arg| !registers(arg));
     (!inner).then(|| (name.to_owned(), args, ""))
 }
 
@@ -364,6 +366,8 @@ asmlinkage long unnamed(int) { }
 asmlinkage long variadic(int fd, ...) { }
  asmlinkage long indented(void) { }
 asmlinkage notrace long parisc_nothing(void) { }
+asmlinkage long entered(long a0, struct pt_regs *regs) { }
+asmlinkage long saved(struct pt_regs *regs) { }
 long plain(unsigned long personality)
 {
 	if (called(1)) { }
@@ -384,8 +388,9 @@ long plain(unsigned long personality)
             found.into_iter().map(|found| (found.entry, found.line)).collect::<Vec<_>>()
         };
         assert_eq!(elsewhere(&[]), []);
-        let wanted = ["declared", "plain", "parisc_nothing", "sys_mmap2", "called"];
-        let found = [("sys_mmap2", 3), ("parisc_nothing", 12), ("plain", 13)];
+        let wanted =
+            ["declared", "plain", "parisc_nothing", "sys_mmap2", "called", "entered", "saved"];
+        let found = [("sys_mmap2", 3), ("parisc_nothing", 12), ("entered", 13), ("plain", 15)];
         assert_eq!(elsewhere(&wanted), found.map(|(name, line)| (name.to_owned(), line)));
     }
 

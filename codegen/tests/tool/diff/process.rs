@@ -167,7 +167,7 @@ fn what_cannot_be_read_is_status_2() {
         let starts = format!("error: {}", starts.replace("{missing}", missing.to_str().unwrap()));
         assert!(stderr.starts_with(&starts) && !stderr.contains("panicked"), "{stderr}");
     };
-    let no_tree = "{missing}: is no kernel source tree (it is no folder); ";
+    let no_tree = "{missing}: is no kernel source tree (it is not a directory); ";
     refused(&[&"diff", &"--linux", &missing], no_tree);
     refused(&[&"diff", &"--linux", &disk.path(), &"--linux", &missing], no_tree);
     refused(&[&"check", &"--linux", &missing], no_tree);

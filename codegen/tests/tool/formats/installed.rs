@@ -294,7 +294,7 @@ fn headers_that_are_split() {
     fs::remove_file(own.join("asm/unistd.h")).unwrap();
     refused(&[&shared, &own], &format!("{{shared}} and {{own}}: {NO_UNISTD}"));
     fs::remove_dir_all(&own).unwrap();
-    refused(&[&shared, &own], "{own}: is no folder");
+    refused(&[&shared, &own], "{own}: is not a directory");
 }
 
 #[test]
@@ -331,13 +331,13 @@ fn the_version_of_headers_that_do_not_say_it() {
 
 /// What a folder is told that has no headers of an architecture.
 const NO_UNISTD: &str =
-    "there is no asm/unistd.h; give a folder of installed headers, as /usr/include/TRIPLET is";
+    "there is no asm/unistd.h; give a directory of installed headers, as /usr/include/TRIPLET is";
 
 #[test]
 fn what_is_no_folder_of_headers() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("x86_64-linux-gnu");
-    headers_refused(&include, &[], "{folder}: is no folder");
+    headers_refused(&include, &[], "{folder}: is not a directory");
     fs::create_dir(&include).unwrap();
     headers_refused(&include, &[], &format!("{{folder}}: {NO_UNISTD}"));
     write(&include, X86);
@@ -390,7 +390,7 @@ fn what_is_no_folder_of_headers() {
     write(&other, SHARED);
     write(&other, X86);
     let error = import_headers(&other, &["--arch", "x68"]).unwrap_err().to_string();
-    assert!(error.starts_with("--arch: `x68` is no folder of the kernel's arch/"), "{error}");
+    assert!(error.starts_with("--arch: `x68` is not a directory of the kernel's arch/"), "{error}");
 }
 
 const INSTALLED: &str = "which is not there; are all of the headers installed?";

@@ -15,7 +15,7 @@ struct Case {
     kind: Kind,
     harm: fn(&mut Tree),
     /// What an import into another directory says, as an error or as a warning.
-    sentence: &'static str,
+    message: &'static str,
     /// The rows of the harmed tree that the whole one has not, and those that it lacks:
     /// `ABI number name`.
     more: &'static [&'static str],
@@ -23,8 +23,8 @@ struct Case {
 }
 
 /// A harm after which all rows are as they were.
-const fn harmless(kind: Kind, harm: fn(&mut Tree), sentence: &'static str) -> Case {
-    Case { kind, harm, sentence, more: &[], less: &[] }
+const fn harmless(kind: Kind, harm: fn(&mut Tree), message: &'static str) -> Case {
+    Case { kind, harm, message, more: &[], less: &[] }
 }
 
 /// Puts text behind a file, and defines nothing.
@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
         harm: |tree| {
             tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "");
         },
-        sentence: "{tree}/arch/m68k/kernel/syscalls/syscall.tbl: m68k lacks clone3, which the \
+        message: "{tree}/arch/m68k/kernel/syscalls/syscall.tbl: m68k lacks clone3, which the \
                    tree's other tables have; if the file was not cut off, give the reason in \
                    tables/absent.toml",
         more: &[],
@@ -90,7 +90,7 @@ const CASES: &[Case] = &[
         harm: |tree| {
             tree.edit(X86_64, "206\t64\tio_setup", " 206\t64\tio_setup");
         },
-        sentence: "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: `206 64 io_setup \
+        message: "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: `206 64 io_setup \
                    sys_io_setup` does not begin its line: the kernel's scripts skip such a row",
         more: &[],
         less: &["x86_64 206 io_setup"],
@@ -123,7 +123,7 @@ const CASES: &[Case] = &[
             let own = tree.read(GENERIC).replace("450\tcommon", "464\tcommon");
             tree.put("arch/arm64/tools/syscall_64.tbl", own);
         },
-        sentence: "{tree}/arch/arm64/tools/syscall_64.tbl: is not scripts/syscall.tbl, which other \
+        message: "{tree}/arch/arm64/tools/syscall_64.tbl: is not scripts/syscall.tbl, which other \
                    architectures take their rows from",
         more: &["aarch64 464 set_mempolicy_home_node"],
         less: &["aarch64 450 set_mempolicy_home_node"],
@@ -131,7 +131,7 @@ const CASES: &[Case] = &[
     Case {
         kind: Kind::LeftOut,
         harm: |tree| tree.remove("arch/nios2/kernel/Makefile.syscalls"),
-        sentence: "{tree}/arch/nios2/kernel/Makefile.syscalls: cannot be read: No such file or \
+        message: "{tree}/arch/nios2/kernel/Makefile.syscalls: cannot be read: No such file or \
                    directory (os error 2)",
         more: &[],
         less: &["nios2"],
@@ -151,7 +151,7 @@ const CASES: &[Case] = &[
             is_linux(tree, COMMITTED.table("asm-generic").unwrap().linux.as_str());
             tree.put(CSKY, "#include <asm/unistd_32.h>\n");
         },
-        sentence: "{tree}/arch/csky/include/uapi/asm/unistd.h: does not define \
+        message: "{tree}/arch/csky/include/uapi/asm/unistd.h: does not define \
                    __NR_sync_file_range2, which it did in Linux {linux}; is it cut off?",
         more: &["csky 84 sync_file_range"],
         less: &["csky 84 sync_file_range2"],
@@ -260,15 +260,15 @@ fn every_kind_of_finding() {
     // These two have tests of their own.
     let others = [Kind::Private, Kind::Replaced];
     for &(kind, class, _) in KINDS.iter().filter(|(kind, ..)| !others.contains(kind)) {
-        let Case { harm, sentence, more, less, .. } =
+        let Case { harm, message, more, less, .. } =
             CASES.iter().find(|case| case.kind == kind).unwrap_or_else(|| panic!("{kind:?}"));
         let mut tree = Tree::new();
         harm(&mut tree);
         let last = tree.read(LIB).lines().count() - usize::from(kind == Kind::Undeclared);
         let linux = COMMITTED.table("asm-generic").unwrap().linux.to_string();
-        let sentence = sentence.replace("{last}", &last.to_string()).replace("{linux}", &linux);
+        let message = message.replace("{last}", &last.to_string()).replace("{linux}", &linux);
         let refused = |(result, _): (Result<Files, Error>, _)| {
-            assert_eq!(result.err().map(|error| error.to_string()), Some(sentence.clone()));
+            assert_eq!(result.err().map(|error| error.to_string()), Some(message.clone()));
         };
         let (strict, lenient) =
             (imported(&tree, Findings::strict()), imported(&tree, Findings::lenient()));
@@ -280,7 +280,7 @@ fn every_kind_of_finding() {
             }
             Class::Doubtful => {
                 refused(strict);
-                assert_eq!(lenient.1[0], (kind, sentence));
+                assert_eq!(lenient.1[0], (kind, message));
                 // The rows of an ABI that is left out belong to nobody.
                 let follows = |kind: Kind| [Kind::LeftOut, Kind::Skipped].contains(&kind);
                 assert!(lenient.1[1..].iter().all(|(other, _)| follows(kind) && follows(*other)));
@@ -352,8 +352,8 @@ fn private_calls_are_told_and_are_in_the_tables() {
             harm(&mut tree);
             defined(&mut tree, file);
             tree.put("Kbuild", "obj-y += kernel/ mine/ drivers/ lib/\n");
-            let (folder, _) = file.rsplit_once('/').unwrap();
-            tree.put(&format!("{folder}/Makefile"), "obj-y += sys.o exit.o mine.o\n");
+            let (directory, _) = file.rsplit_once('/').unwrap();
+            tree.put(&format!("{directory}/Makefile"), "obj-y += sys.o exit.o mine.o\n");
             let (files, warnings) = imported(&tree, Findings::lenient());
             let (kind, said) = &warnings[0];
             let linux = &COMMITTED.table("x86_64").unwrap().linux;
@@ -377,8 +377,8 @@ fn warnings_are_counted_and_status_1_with_strict() {
     let mut tree = Tree::new();
     tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "");
     tree.append(M68K, "500\tcommon\tmine\tsys_mine\n");
-    let (disk, folder) = (tree.on_disk(), TempDir::new().unwrap());
-    let (status, out, said) = import(disk.path(), folder.path(), &[]);
+    let (disk, directory) = (tree.on_disk(), TempDir::new().unwrap());
+    let (status, out, said) = import(disk.path(), directory.path(), &[]);
     assert_eq!((status, out.as_str()), (Some(0), ""));
     let lines: Vec<&str> = said.lines().collect();
     let warned = |at: usize, kind: &str| {
@@ -396,32 +396,33 @@ fn warnings_are_counted_and_status_1_with_strict() {
     let other = TempDir::new().unwrap();
     let (status, ..) = strictly(&["--tables", other.path().to_str().unwrap()]);
     assert_eq!(status, Some(1));
-    assert!(contents(other.path()) == contents(folder.path()), "they are written all the same");
+    assert!(contents(other.path()) == contents(directory.path()), "they are written all the same");
     let (status, _, said) = strictly(&[]);
     assert!(status == Some(2) && said.contains("--tables"), "{said}");
 }
 
-/// A gap that the user explains is none; `absent.toml` is taken from where the tables go.
+/// A gap that the user explains is not reported; `absent.toml` is read from the target directory.
 #[test]
-fn tables_by_hand_are_those_of_the_folder() {
+fn tables_by_hand_are_those_of_the_directory() {
     let mut tree = Tree::new();
     tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "");
-    let (disk, folder) = (tree.on_disk(), TempDir::new().unwrap());
-    let (_, _, said) = import(disk.path(), folder.path(), &[]);
-    let copy = format!("{}/absent.toml, a copy of tables/absent.toml\n", folder.path().display());
+    let (disk, directory) = (tree.on_disk(), TempDir::new().unwrap());
+    let (_, _, said) = import(disk.path(), directory.path(), &[]);
+    let copy =
+        format!("{}/absent.toml, a copy of tables/absent.toml\n", directory.path().display());
     assert!(said.contains(&format!("give the reason in {copy}")), "{said}");
-    let by_hand = folder.path().join("absent.toml");
+    let by_hand = directory.path().join("absent.toml");
     let committed = fs::read_to_string(committed().join("../absent.toml")).unwrap();
     let known = "\n[[absent]]\nname = \"clone3\"\nabis = [\"m68k\"]\nentry = \"sys_clone3\"\n\
                  why = \"it does not\"\ninstead = \"`clone`\"\n";
     fs::write(&by_hand, committed.clone() + known).unwrap();
-    let (status, _, said) = import(disk.path(), folder.path(), &[]);
+    let (status, _, said) = import(disk.path(), directory.path(), &[]);
     assert!(status == Some(0) && !said.contains("warning"), "{said}");
     fs::write(&by_hand, &committed).unwrap();
-    let (_, _, said) = import(disk.path(), folder.path(), &[]);
+    let (_, _, said) = import(disk.path(), directory.path(), &[]);
     assert!(said.contains(&format!("give the reason in {}\n", by_hand.display())), "{said}");
     fs::write(&by_hand, "absent = 1\n").unwrap();
-    let (status, _, said) = import(disk.path(), folder.path(), &[]);
+    let (status, _, said) = import(disk.path(), directory.path(), &[]);
     let place = format!("error: {}:1: ", by_hand.display());
     assert!(status == Some(2) && said.starts_with(&place), "{said}");
 }
@@ -543,4 +544,17 @@ fn a_line_that_begins_with_no_number_is_no_row() {
     let (files, warnings) = imported(&tree, Findings::lenient());
     assert_eq!(rows(&files.unwrap()), whole);
     assert!(warnings.len() == 2 && warnings.iter().all(|(kind, _)| *kind == Kind::Skipped));
+}
+
+/// Whoever exports the directory would get ABIs of two kernels.
+#[test]
+fn tables_of_an_earlier_import_are_named() {
+    let directory = TempDir::new().unwrap();
+    let left = directory.path().join("ia64.toml").display().to_string();
+    for (tree, told) in [(Tree::linux_6_1(), false), (Tree::new(), true)] {
+        let (status, _, said) = import(tree.on_disk().path(), directory.path(), &[]);
+        let line =
+            format!("{left} is from an earlier import; this kernel does not have that table");
+        assert_eq!((status, said.lines().any(|said| said == line)), (Some(0), told), "{said}");
+    }
 }

@@ -8,8 +8,8 @@ fn a_folder_that_is_no_kernel_tree() {
     let at = |name: &str| folder.path().join(name);
     fs::write(at("file"), "").unwrap();
     for (path, makefile, why) in [
-        ("missing", None, "it is no folder"),
-        ("file", None, "it is no folder"),
+        ("missing", None, "it is not a directory"),
+        ("file", None, "it is not a directory"),
         ("empty", None, "it has no Makefile"),
         ("other", Some("all:\n\tcc x.c\n"), NO_VERSION),
         ("half", Some("VERSION = 7\nPATCHLEVEL = 2\n"), NO_VERSION),
@@ -25,7 +25,7 @@ fn a_folder_that_is_no_kernel_tree() {
         }
         let (old, tables) = (stale(), at("tables"));
         let before = contents(old.path());
-        let ends = "give the folder that holds the kernel's Makefile";
+        let ends = "give the directory that holds the kernel's Makefile";
         let sentence =
             format!("error: {}: is no kernel source tree ({why}); {ends}\n", at(path).display());
         for to in [old.path(), &tables] {
