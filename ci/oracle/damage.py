@@ -264,6 +264,14 @@ class Round:
             self.tree.write(path, self.tree.read(path).rstrip(b"\n"))
             self.say(path, "without its last newline")
 
+    def table_comment(self):
+        path = self.random.choice(sorted(self.tree.tables))
+        lines = self.tree.read(path).split(b"\n")
+        at = self.random.randrange(len(lines))
+        lines.insert(at, self.random.choice([b"// calls of ours", b"/* ours */", b"-- ours --"]))
+        self.tree.write(path, b"\n".join(lines))
+        self.say(path, f"a comment of another language in line {at + 1}")
+
     # Private calls.
 
     def takers(self, table, tag):
@@ -487,6 +495,16 @@ class Round:
         self.tree.write(GENERIC, data[:at] + text + data[at:])
         self.say(GENERIC, f"__NR_mycall {number.decode()}, too")
 
+    def header_name_twice(self):
+        if not self.generic():
+            return
+        data = self.tree.read(GENERIC)
+        name = self.random.choice(sorted(name for _, name in GENERIC_CALLS)).encode()
+        at = data.index(b"#undef __NR_syscalls")
+        again = b"#define __NR_" + name + b" 999\n"
+        self.tree.write(GENERIC, data[:at] + again + data[at:])
+        self.say(GENERIC, f"__NR_{name.decode()} again, as 999")
+
     def header_conflict(self):
         if self.generic():
             lines = self.tree.read(GENERIC).split(b"\n")
@@ -500,11 +518,12 @@ R = Round
 HARMLESS = [
     R.delete, R.delete, R.empty, R.cut, R.cut, R.last_newline, R.symbol, R.symbol, R.definition,
     R.definition, R.endif, R.endif, R.odd_bytes, R.odd_file, R.table_bytes, R.table_end,
+    R.table_comment,
     *[R.private_call] * 6,
 ]
 DOUBTFUL = [
     R.number_twice, R.name_twice, R.conflict, R.half_row, R.longer_tag, R.header_twice,
-    R.header_conflict,
+    R.header_conflict, R.header_name_twice,
 ]
 
 

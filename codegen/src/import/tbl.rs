@@ -96,8 +96,10 @@ fn row(
         found(Kind::Column, what)?;
         columns.truncate(at);
     }
-    // The kernel's scripts take a line that begins with a number, decimal or not.
-    if !content.starts_with(|c: char| c.is_ascii_hexdigit() || "xX+-".contains(c)) {
+    // A sign before the number is a mistake in a row, and no remark.
+    let begins = content.trim_start_matches(['+', '-']);
+    let signed = content.len() - begins.len() < 2;
+    if !signed || !begins.starts_with(|c: char| c.is_ascii_digit()) {
         let row = short(&columns.join(" "));
         let what = format!("`{row}` begins with no number: the kernel's scripts skip such a line");
         found(Kind::Skipped, what)?;
