@@ -221,19 +221,22 @@ pub(crate) fn short(word: &str) -> String {
     if word.chars().nth(40).is_some() { start + "…" } else { start }
 }
 
-/// Numbers that a mainline kernel gave to two calls: ABI, number, the name whose entry point the
-/// later row takes away, and the name in that. Linux 4.7.
-const OVERRIDDEN: &[(&str, u32, &str, &str)] =
-    &[("x32", 534, "preadv", "preadv2"), ("x32", 535, "pwritev", "pwritev2")];
+/// Calls to which a mainline kernel gave one number: ABI, the name whose entry point the later row
+/// replaces, and the name in that. Linux 4.7.
+const OVERRIDDEN: &[(&str, &str, &str)] =
+    &[("x32", "preadv", "preadv2"), ("x32", "pwritev", "pwritev2")];
 
-/// Takes such rows out where the later row is there: what is left of them is a name.
+/// Removes such rows where the later row is there: what is left of them is a name.
 fn overridden(rows: &mut Rows) -> Names {
-    let here = |&&(abi, number, name, later): &&(&str, u32, &str, &str)| {
-        let same = rows.iter().filter(|(_, row)| row.nr == number && row.tag == abi);
-        same.map(|(_, row)| row.name.as_str()).eq([name, later])
-    };
-    let found: Names =
-        OVERRIDDEN.iter().filter(here).map(|&(abi, number, name, _)| (abi, number, name)).collect();
+    let mut found = Names::new();
+    for (abi, name, later) in OVERRIDDEN {
+        let of_abi = || rows.iter().map(|(_, row)| row).filter(|row| row.tag == *abi);
+        let Some(first) = of_abi().find(|row| row.name == *name) else { continue };
+        let same = of_abi().filter(|row| row.nr == first.nr).map(|row| row.name.as_str());
+        if same.eq([*name, *later]) {
+            found.push((abi, first.nr, name));
+        }
+    }
     rows.retain(|(_, row)| !found.contains(&(&row.tag, row.nr, &row.name)));
     found
 }

@@ -459,3 +459,20 @@ fn the_folder_that_was_asked_for_is_named() {
     );
     assert_eq!(there(&["export", "json"]), sentence);
 }
+
+/// Headers of older kernels have numbers alone: that is no reserved number.
+#[test]
+fn entry_points_that_are_not_known() {
+    let directory = TempDir::new().unwrap();
+    let (status, _, stderr) = import(Tree::linux_4_19().on_disk().path(), directory.path(), &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let answer = |abi: &str| {
+        let mut command = codegen();
+        command.args(["explain", "io_setup", "--abi", abi]).arg("--tables").arg(directory.path());
+        run(&mut command).1
+    };
+    let sparc = answer("sparc64");
+    assert!(sparc.contains("the headers do not name the entry point"), "{sparc}");
+    assert!(!sparc.contains("ENOSYS"), "{sparc}");
+    assert!(answer("x86_64").contains("sys_io_setup"), "this one has a table");
+}
