@@ -15,6 +15,6 @@ pub unsafe fn raw_io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut
 }
 
 #[unsafe(no_mangle)]
-pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Errno> {
+pub unsafe fn io_submit(ctx: ContextId, iocbs: &mut [&mut iocb]) -> Result<usize, Errno> {
     unsafe { aio_sys::io_submit(ctx, iocbs) }
 }

@@ -66,9 +66,9 @@ fn without_wipe_on_fork() {
             aio_buf: libc::POLLOUT as u64,
             ..iocb::default()
         };
-        let requests = [&mut request];
+        let mut requests = [&mut request];
         // SAFETY: a poll has no buffer.
-        let outcome = unsafe { context.submit(&requests) };
+        let outcome = unsafe { context.submit(&mut requests) };
         assert_eq!(outcome.all(), Ok(1));
         in_child(|| context.pending().is_none() && context.peek().is_none());
         context.getevents(1, &mut [io_event::default()], Some(Duration::from_secs(10))) == Ok(1)

@@ -236,9 +236,9 @@ fn a_context_without_its_ring_is_told() {
             let (context, at, bytes) = ring_of(|| Context::new(NonZeroU32::MIN).unwrap());
             take_away(at, bytes);
             let mut request = aio_sys::types::iocb::default();
-            let requests = [&mut request];
+            let mut requests = [&mut request];
             // SAFETY: it does nothing, and is refused.
-            let error = unsafe { context.submit(&requests) }.error.unwrap();
+            let error = unsafe { context.submit(&mut requests) }.error.unwrap();
             assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::NoContext));
             assert!(error.to_string().ends_with("the context does not exist any more"), "{error}");
             context.close() == Err(Errno::EINVAL)

@@ -66,9 +66,9 @@ use core::time::Duration;
 /// let mut last = poll(writer.as_raw_fd(), 3);
 ///
 /// let mut context = Context::new(NonZeroU32::new(8).unwrap())?;
-/// let requests = [&mut writable, &mut bad, &mut last];
+/// let mut requests = [&mut writable, &mut bad, &mut last];
 /// // SAFETY: a poll has no buffer.
-/// let outcome = unsafe { context.submit(&requests) };
+/// let outcome = unsafe { context.submit(&mut requests) };
 /// assert_eq!((outcome.accepted, outcome.rest.len()), (1, 2));
 /// let error = outcome.error.expect("not all were accepted");
 /// assert_eq!((error.index, error.errno, error.cause), (1, Errno::EBADF, Cause::Refused));
@@ -166,7 +166,7 @@ pub struct SubmitOutcome<'s, 'i> {
     pub accepted: usize,
     /// Those that are not in flight: the one that was refused, and all after it, which the kernel
     /// did not look at.
-    pub rest: &'s [&'i mut iocb],
+    pub rest: &'s mut [&'i mut iocb],
     /// Why there is a rest.
     pub error: Option<SubmitError>,
 }
@@ -359,7 +359,8 @@ impl Context {
     /// the first of a call: so after a short count what is left is submitted once more. A call
     /// that gets nowhere is the last one.
     ///
-    /// It blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
+    /// It blocks for as long as the file system does; see [`io_submit`](crate::io_submit). The
+    /// kernel writes `aio_key` of each request.
     ///
     /// # Errors
     ///
@@ -376,13 +377,14 @@ impl Context {
     ///
     /// Since 2.5; `fs/aio.c`, io_submit(2).
     #[inline]
-    pub unsafe fn submit<'s, 'i>(&self, requests: &'s [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
-        // SAFETY: a reference has the layout of a pointer.
-        let pointers = unsafe { slice::from_raw_parts(requests.as_ptr().cast(), requests.len()) };
+    pub unsafe fn submit<'s, 'i>(&self, requests: &'s mut [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
+        let first = requests.as_mut_ptr().cast::<*mut iocb>();
+        // SAFETY: a reference has the layout of a pointer, and `requests` is not used meanwhile.
+        let pointers = unsafe { slice::from_raw_parts(first, requests.len()) };
         // SAFETY: the caller vouches for the buffers; the context exists as long as `self`, and the
-        // requests are borrowed exclusively.
+        // requests are borrowed exclusively, as is the slice that they are reached through.
         let (accepted, error) = unsafe { self.submitter().submit(pointers) };
-        SubmitOutcome { accepted, rest: &requests[accepted..], error }
+        SubmitOutcome { accepted, rest: &mut requests[accepted..], error }
     }
 
     /// What submitting takes.

@@ -130,7 +130,8 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 /// An accepted request ends in exactly one [`io_event`], in any order, whose `res` is the result or
 /// `-errno`: what goes wrong later (a bad buffer address, misaligned direct I/O, no space,
 /// `RWF_NOWAIT` that would block) is told there. The kernel copies the `iocb`s and `iovec` arrays
-/// during the call.
+/// during the call. Before that it writes `aio_key` of each `iocb`, which is why the slice is
+/// borrowed exclusively.
 ///
 /// The call blocks for as long as the file system does: buffered reads of what is not cached, and
 /// writes that extend a file, are done before it returns.
@@ -184,10 +185,10 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 /// let mut bad = poll(-1, libc::POLLIN, 2);
 ///
 /// // SAFETY: a poll has no buffer.
-/// let taken = unsafe { io_submit(ctx, &[&mut writable, &mut bad])? };
+/// let taken = unsafe { io_submit(ctx, &mut [&mut writable, &mut bad])? };
 /// assert_eq!(taken, 1, "the second was refused");
 /// // SAFETY: a poll has no buffer.
-/// assert_eq!(unsafe { io_submit(ctx, &[&mut bad]) }, Err(Errno::EBADF), "and this is why");
+/// assert_eq!(unsafe { io_submit(ctx, &mut [&mut bad]) }, Err(Errno::EBADF), "and this is why");
 ///
 /// let mut events = [io_event::default(); 2];
 /// assert_eq!(io_getevents(ctx, 1, &mut events, None)?, 1);
@@ -199,11 +200,14 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 ///
 /// System call: `io_submit`.
 #[inline]
-pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Errno> {
+pub unsafe fn io_submit(
+    ctx: ContextId,
+    iocbs: &mut [&mut iocb],
+) -> Result<usize, Errno> {
     match (
         ::aio_sys::Arg::arg(ctx),
         ::aio_sys::Arg::arg(iocbs.len()),
-        ::aio_sys::Arg::arg(iocbs.as_ptr()),
+        ::aio_sys::Arg::arg(iocbs.as_mut_ptr()),
     ) {
         (a0, a1, a2) => {
             ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::io_submit(a0, a1, a2) })

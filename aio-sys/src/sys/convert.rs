@@ -65,11 +65,12 @@ impl<T> Arg<*const T> for *mut T {
     }
 }
 
-/// An array of exclusive references is one of pointers, and the kernel only reads it.
-impl<T> Arg<*mut *mut T> for *const &mut T {
+/// An array of exclusive references is one of pointers. The kernel writes through them, so the
+/// array has to be borrowed exclusively, too.
+impl<T> Arg<*mut *mut T> for *mut &mut T {
     #[inline(always)]
     fn arg(self) -> *mut *mut T {
-        self.cast::<*mut T>().cast_mut()
+        self.cast::<*mut T>()
     }
 }
 

@@ -69,7 +69,7 @@ fn the_ring_holds_the_events_that_the_call_returns() {
     let mut polls =
         [0x0123_4567_89ab_cdef, 2, u64::MAX].map(|data| poll(&writer, libc::POLLOUT, data));
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&polls.each_mut()) }, Ok(3));
+    assert_eq!(unsafe { context.submit(&mut polls.each_mut()) }, Ok(3));
     let ring = ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize);
     // SAFETY: the kernel has mapped the ring there, readable, and the context lives. It writes no
     // event while no request is in flight: a poll of what is ready is done when it has been

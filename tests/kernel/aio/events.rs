@@ -8,7 +8,7 @@ fn a_poll_is_cancelled_by_an_error_and_a_result_of_zero() {
     let (reader, _writer) = pair();
     let mut request = poll(&reader, libc::POLLIN, 9);
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&[&mut request]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut request]) }, Ok(1));
     let mut result = io_event { data: 77, ..io_event::default() };
     assert_eq!(io_cancel(context.0, &request, &mut result), Err(Errno::EINPROGRESS));
     assert_eq!(result.data, 77, "never written");
@@ -77,7 +77,7 @@ fn events_beyond_the_slice_stay_in_the_ring() {
     let (_reader, writer) = pair();
     let mut polls = [1, 2, 3].map(|data| poll(&writer, libc::POLLOUT, data));
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&polls.each_mut()) }, Ok(3));
+    assert_eq!(unsafe { context.submit(&mut polls.each_mut()) }, Ok(3));
     let mut events = [io_event::default(); 2];
     assert_eq!(io_getevents(context.0, 1, &mut events, None), Ok(2));
     assert_eq!(io_getevents(context.0, 1, &mut events, None), Ok(1));
@@ -174,7 +174,7 @@ fn time64_waits_for_what_its_upper_half_says() {
     let (reader, mut writer) = pair();
     let mut poll = poll(&reader, libc::POLLIN, 3);
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&[&mut poll]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut poll]) }, Ok(1));
     let wait = |seconds, nanoseconds| {
         let mut time = __kernel_timespec { tv_sec: seconds, tv_nsec: nanoseconds };
         let mut event = io_event::default();
@@ -224,7 +224,7 @@ fn an_eventfd_counts_completions() {
         request.aio_resfd = counter.as_raw_fd() as u32;
     }
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&polls.each_mut()) }, Ok(2));
+    assert_eq!(unsafe { context.submit(&mut polls.each_mut()) }, Ok(2));
     context.reap(2);
     let mut count = 0u64;
     // SAFETY: the eventfd gives 8 bytes.

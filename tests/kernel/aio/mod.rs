@@ -40,7 +40,7 @@ impl Context {
     /// # Safety
     ///
     /// As of [`io_submit`].
-    unsafe fn submit(&self, iocbs: &[&mut iocb]) -> Result<usize, Errno> {
+    unsafe fn submit(&self, iocbs: &mut [&mut iocb]) -> Result<usize, Errno> {
         // SAFETY: passed on.
         unsafe { io_submit(self.0, iocbs) }
     }
@@ -49,7 +49,7 @@ impl Context {
     /// one.
     fn refusal(&self, mut request: iocb) -> Errno {
         // SAFETY: the request is refused, and if it is not, the test fails.
-        match unsafe { self.submit(&[&mut request]) } {
+        match unsafe { self.submit(&mut [&mut request]) } {
             Err(error) => error,
             Ok(count) => panic!("{request:?} was accepted ({count})"),
         }

@@ -19,7 +19,7 @@ impl Context {
     /// As of [`io_submit`]; the request is done when this returns.
     pub(super) unsafe fn outcome(&self, mut request: iocb) -> Result<i64, Errno> {
         // SAFETY: passed on.
-        unsafe { self.submit(&[&mut request])? };
+        unsafe { self.submit(&mut [&mut request])? };
         let result = self.reap(1)[0].res;
         Errno::decode(result as isize).map(|_| result)
     }

@@ -38,7 +38,7 @@ fn einval_of_submit() {
         iocb { aio_lio_opcode: IOCB_CMD_POLL, aio_buf: 1 << 16, aio_nbytes: 0, ..good },
     );
     // SAFETY: there is no such context.
-    assert_eq!(unsafe { io_submit(ContextId::NONE, &[&mut { good }]) }, Err(Errno::EINVAL));
+    assert_eq!(unsafe { io_submit(ContextId::NONE, &mut [&mut { good }]) }, Err(Errno::EINVAL));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn eopnotsupp_of_submit() {
     // The same bits where the kernel does not look for them change nothing.
     let mut read = iocb { aio_rw_flags: 0, aio_flags: 1 << 30, ..read };
     // SAFETY: the buffer lives until the event is reaped.
-    assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut read]) }, Ok(1));
     assert_eq!(context.reap(1)[0].res, 1);
 }
 
@@ -142,7 +142,7 @@ fn eperm_of_submit() {
         // SAFETY: the child gives up its privileges, and with them the right to that class.
         unsafe { libc::setresuid(65534, 65534, 65534) };
         // SAFETY: the request is refused.
-        unsafe { context.submit(&[&mut read]) == Err(Errno::EPERM) }
+        unsafe { context.submit(&mut [&mut read]) == Err(Errno::EPERM) }
     });
 }
 
@@ -164,7 +164,7 @@ fn eperm_of_submit_on_an_append_only_file() {
     let mut write = request(IOCB_CMD_PWRITE, &file, b"x".as_ptr(), 1, 0);
     write.aio_rw_flags = RWF_NOAPPEND;
     // SAFETY: the byte is static.
-    let refused = unsafe { context.submit(&[&mut write]) };
+    let refused = unsafe { context.submit(&mut [&mut write]) };
     // The file could not be removed otherwise.
     set(0);
     if refused == Err(Errno::EOPNOTSUPP) {
@@ -189,7 +189,7 @@ fn enosys_of_every_call() {
         let none = Err(Errno::ENOSYS);
         // SAFETY: nothing happens; the kernel does not get the calls.
         let (submitted, destroyed) =
-            unsafe { (context.submit(&[&mut request]), io_destroy(context.0)) };
+            unsafe { (context.submit(&mut [&mut request]), io_destroy(context.0)) };
         io_setup(1, &mut { ContextId::NONE }) == Err(Errno::ENOSYS)
             && submitted == none
             && destroyed == Err(Errno::ENOSYS)
@@ -212,7 +212,7 @@ fn what_goes_wrong_later_is_told_in_the_event() {
         let mut write = request(IOCB_CMD_PWRITE, &speaker, b"x".as_ptr(), 1, 0);
         (read.aio_data, write.aio_data) = (1, 2);
         // SAFETY: nothing is mapped at the address of the read; the write's byte is static.
-        assert_eq!(unsafe { context.submit(&[&mut read, &mut write]) }, Ok(2));
+        assert_eq!(unsafe { context.submit(&mut [&mut read, &mut write]) }, Ok(2));
         let results: Vec<_> =
             context.reap(2).iter().map(|event| Errno::decode(event.res as isize)).collect();
         assert_eq!(results, [Err(Errno::EFAULT), Err(Errno::EPIPE)]);

@@ -11,7 +11,7 @@ fn two_requests_in_one_call_move_the_right_bytes() {
     let mut second = request(IOCB_CMD_PREAD, &file, high.as_mut_ptr(), high.len(), 90);
     (first.aio_data, second.aio_data) = (1, 2);
     // SAFETY: both buffers live, untouched, until the events are reaped below.
-    assert_eq!(unsafe { context.submit(&[&mut first, &mut second]) }, Ok(2));
+    assert_eq!(unsafe { context.submit(&mut [&mut first, &mut second]) }, Ok(2));
     let events = context.reap(2);
     assert_eq!(
         (events[0].res, events[1].res),
@@ -34,13 +34,13 @@ fn writes_and_syncs_reach_the_file() {
     let iovec = [libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: 32 }; 2];
     let mut vectored = request(IOCB_CMD_PWRITEV, &file, iovec.as_ptr().cast(), 2, 64);
     // SAFETY: `data` outlives the events.
-    assert_eq!(unsafe { context.submit(&[&mut write, &mut vectored]) }, Ok(2));
+    assert_eq!(unsafe { context.submit(&mut [&mut write, &mut vectored]) }, Ok(2));
     assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [64, 64]);
     let mut syncs =
         [IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC].map(|opcode| request(opcode, &file, ptr::null(), 0, 0));
     let [fsync, fdsync] = &mut syncs;
     // SAFETY: a sync has no buffer.
-    match unsafe { context.submit(&[fsync, fdsync]) } {
+    match unsafe { context.submit(&mut [fsync, fdsync]) } {
         Ok(2) => {
             assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [0, 0])
         }
@@ -52,7 +52,7 @@ fn writes_and_syncs_reach_the_file() {
         .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: 50 });
     let mut read = request(IOCB_CMD_PREADV, &file, iovec.as_ptr().cast(), 2, 28);
     // SAFETY: the buffers live until the event is reaped.
-    assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut read]) }, Ok(1));
     assert_eq!(context.reap(1)[0].res, 100);
     assert_eq!(buffers, [[7; 50]; 2]);
 }
@@ -71,7 +71,7 @@ fn the_kernel_writes_the_key_and_nothing_else() {
         |request: &iocb| unsafe { ptr::from_ref(request).cast::<[u8; size_of::<iocb>()]>().read() };
     let before = bytes(&read);
     // SAFETY: the buffer lives until the event is reaped.
-    assert_eq!(unsafe { context.submit(&[&mut read]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut read]) }, Ok(1));
     let after = bytes(&read);
     let written: Vec<_> = (0..before.len()).filter(|&at| before[at] != after[at]).collect();
     assert_eq!(written, (offset_of!(iocb, aio_key)..).take(4).collect::<Vec<_>>());
@@ -98,13 +98,13 @@ fn the_c_library_has_the_same_structures() {
 fn nothing_submitted_is_zero_and_needs_a_context() {
     let context = Context::new(1);
     // SAFETY: there is no request.
-    assert_eq!(unsafe { context.submit(&[]) }, Ok(0));
+    assert_eq!(unsafe { context.submit(&mut []) }, Ok(0));
     // SAFETY: there is no request, so the array is not looked at.
     let untouched =
         unsafe { raw::io_submit(context.0.as_raw(), 0, ptr::without_provenance_mut(1)) };
     assert_eq!(untouched, 0);
     // SAFETY: as above.
-    assert_eq!(unsafe { io_submit(ContextId::NONE, &[]) }, Err(Errno::EINVAL));
+    assert_eq!(unsafe { io_submit(ContextId::NONE, &mut []) }, Err(Errno::EINVAL));
     // SAFETY: as above.
     let negative = unsafe { raw::io_submit(context.0.as_raw(), -1, ptr::null_mut()) };
     assert_eq!(Errno::decode(negative), Err(Errno::EINVAL));
@@ -119,11 +119,11 @@ fn a_bad_request_in_the_middle_ends_the_call_and_tells_why_when_it_comes_first()
     bad.aio_fildes = u32::MAX;
     let mut third = poll(&writer, libc::POLLOUT, 3);
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&[&mut first, &mut bad, &mut third]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut first, &mut bad, &mut third]) }, Ok(1));
     // SAFETY: as above.
-    assert_eq!(unsafe { context.submit(&[&mut bad, &mut third]) }, Err(Errno::EBADF));
+    assert_eq!(unsafe { context.submit(&mut [&mut bad, &mut third]) }, Err(Errno::EBADF));
     // SAFETY: as above.
-    assert_eq!(unsafe { context.submit(&[&mut third]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut third]) }, Ok(1));
     assert_eq!(context.reap(2).iter().map(|event| event.data).collect::<Vec<_>>(), [1, 3]);
 }
 
@@ -148,7 +148,7 @@ fn slots_come_back_only_when_events_are_reaped() {
     let full = loop {
         let mut request = poll(&writer, libc::POLLOUT, 0);
         // SAFETY: a poll has no buffer.
-        match unsafe { context.submit(&[&mut request]) } {
+        match unsafe { context.submit(&mut [&mut request]) } {
             Ok(count) => taken += count,
             Err(error) => break error,
         }
@@ -164,6 +164,6 @@ fn slots_come_back_only_when_events_are_reaped() {
     context.reap(taken);
     let mut request = again;
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&[&mut request]) }, Ok(1));
+    assert_eq!(unsafe { context.submit(&mut [&mut request]) }, Ok(1));
     context.reap(1);
 }

@@ -10,7 +10,7 @@ fn filters_are_told() {
             let mut context = context(2);
             let (_reader, writer) = pair();
             let mut ready = poll(writer.as_raw_fd(), libc::POLLOUT, 1);
-            assert_eq!(submit(&context, &[&mut ready]).all(), Ok(1));
+            assert_eq!(submit(&context, &mut [&mut ready]).all(), Ok(1));
             let told = Errno::decode(-(errno as isize)).unwrap_err();
             assert!(refuse(AIO_CALLS, errno));
             let error = Context::new(NonZeroU32::MIN).unwrap_err();
@@ -19,7 +19,7 @@ fn filters_are_told() {
                 errno == libc::EINTR || error.to_string().contains("a seccomp filter"),
                 "{error}"
             );
-            let error = submit(&context, &[&mut ready]).error.unwrap();
+            let error = submit(&context, &mut [&mut ready]).error.unwrap();
             assert_eq!((error.index, error.errno), (0, told));
             assert_eq!(error.cause == Cause::Hidden, errno == libc::ENOSYS);
             assert_eq!(data(&mut context, 1), [1], "the ring needs no call");
@@ -39,7 +39,7 @@ fn a_filter_that_answers_0_does_not_make_it_spin() {
         let (_reader, writer) = pair();
         assert!(refuse(&[nr::SYS_io_submit], 0));
         let error =
-            submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).error.unwrap();
+            submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).error.unwrap();
         error.cause == Cause::Hidden
     });
 }
@@ -69,7 +69,7 @@ fn a_child_touches_nothing() {
     let mut context = context(4);
     let (_reader, writer) = pair();
     let mut polls = [1, 2, 3].map(|data| poll(writer.as_raw_fd(), libc::POLLOUT, data));
-    assert_eq!(submit(&context, &polls.each_mut()).all(), Ok(3));
+    assert_eq!(submit(&context, &mut polls.each_mut()).all(), Ok(3));
     in_child(|| {
         let mut events = [io_event::default(); 4];
         assert_eq!(context.pending(), None);
@@ -81,11 +81,11 @@ fn a_child_touches_nothing() {
             Err(Errno::EINVAL)
         );
         let mut again = poll(writer.as_raw_fd(), libc::POLLOUT, 4);
-        let error = submit(&context, &[&mut again]).error.unwrap();
+        let error = submit(&context, &mut [&mut again]).error.unwrap();
         assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::Forked));
         // One of its own is another, also when it has the same address.
         let mut own = Context::new(NonZeroU32::MIN).unwrap();
-        assert_eq!(submit(&own, &[&mut again]).all(), Ok(1));
+        assert_eq!(submit(&own, &mut [&mut again]).all(), Ok(1));
         assert_eq!(data(&mut own, 1), [4]);
         assert_eq!(
             context.pending(),
@@ -106,7 +106,7 @@ fn a_child_cannot_take_by_what_it_borrowed_before() {
     let mut context = context(4);
     let (_reader, writer) = pair();
     let mut polls = [1, 2, 3].map(|data| poll(writer.as_raw_fd(), libc::POLLOUT, data));
-    assert_eq!(submit(&context, &polls.each_mut()).all(), Ok(3));
+    assert_eq!(submit(&context, &mut polls.each_mut()).all(), Ok(3));
     // SAFETY: it takes no events.
     let id = unsafe { context.id() };
     let events = context.peek().unwrap();
@@ -134,7 +134,7 @@ fn a_child_of_a_visit_takes_nothing() {
             let mut context = context(8);
             let (_reader, writer) = pair();
             let poll = |data| poll(writer.as_raw_fd(), libc::POLLOUT, data);
-            assert_eq!(submit(&context, &[1, 2, 3].map(poll).each_mut()).all(), Ok(3));
+            assert_eq!(submit(&context, &mut [1, 2, 3].map(poll).each_mut()).all(), Ok(3));
             let (mut hold, mut release) = pair();
             let (mut child, mut seen) = (-1, Vec::new());
             let taken = context.reap(|event| {
@@ -152,7 +152,7 @@ fn a_child_of_a_visit_takes_nothing() {
                 leave(taken == Some(1) && seen == [1]);
             }
             assert_eq!(seen, [1, 2, 3]);
-            assert_eq!(submit(&context, &[4, 5].map(poll).each_mut()).all(), Ok(2));
+            assert_eq!(submit(&context, &mut [4, 5].map(poll).each_mut()).all(), Ok(2));
             assert_eq!(data(&mut context, 2), [4, 5]);
             if !child_first {
                 release.write_all(b"x").unwrap();
@@ -174,7 +174,10 @@ fn a_child_in_the_same_memory_may() {
         let taken = context.getevents(1, &mut [io_event::default()], Some(Duration::from_secs(10)));
         i32::from(taken != Ok(1))
     }
-    assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(), Ok(1));
+    assert_eq!(
+        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
+        Ok(1)
+    );
     let mut stack = vec![0u128; 1 << 14];
     let mut status = 0;
     // SAFETY: the child has a stack of its own, and ends before anything that it uses.
@@ -214,7 +217,7 @@ fn however_it_ends_the_quota_comes_back() {
     settles("into_background", limit);
     let (reader, _writer) = pair();
     let busy = large();
-    assert_eq!(submit(&busy, &[&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(), Ok(1));
+    assert_eq!(submit(&busy, &mut [&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(), Ok(1));
     drop(busy);
     settles("drop with a poll in flight", limit);
     if catches("a context that is unwound over") {

@@ -11,8 +11,8 @@ fn events_come_in_order_round_the_end_of_the_ring() {
     while seen < 10 * places {
         let mut polls: Vec<_> =
             (sent..sent + 7).map(|i| poll(writer.as_raw_fd(), libc::POLLOUT, i)).collect();
-        let requests: Vec<&mut iocb> = polls.iter_mut().collect();
-        sent += submit(&context, &requests).all().unwrap() as u64;
+        let mut requests: Vec<&mut iocb> = polls.iter_mut().collect();
+        sent += submit(&context, &mut requests).all().unwrap() as u64;
         match sent % 3 {
             0 => {
                 let taken = context.reap(|event| {
@@ -51,7 +51,10 @@ fn a_damaged_head_sends_the_reader_to_the_kernel() {
     let ring = unsafe {
         std::ptr::with_exposed_provenance_mut::<aio_ring>(context.id().as_raw() as usize)
     };
-    assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 5)]).all(), Ok(1));
+    assert_eq!(
+        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 5)]).all(),
+        Ok(1)
+    );
     // SAFETY: the ring is mapped, and nobody else writes the head.
     unsafe { (&raw mut (*ring).head).write_volatile(nr) };
     assert_eq!(context.pending(), None);
@@ -82,7 +85,10 @@ fn waiting_takes_as_long_as_it_was_told() {
     assert_eq!(context.getevents(3, &mut events, None), Err(Errno::EINVAL));
     assert_eq!(context.pgetevents(3, &mut events, None, &sigset_t::default()), Err(Errno::EINVAL));
     let (_reader, writer) = pair();
-    assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(), Ok(1));
+    assert_eq!(
+        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
+        Ok(1)
+    );
     assert_eq!(
         context.getevents(2, &mut events, Some(wait)),
         Ok(1),
@@ -94,7 +100,10 @@ fn waiting_takes_as_long_as_it_was_told() {
 fn a_time_too_long_for_the_kernel_is_not_over_at_once() {
     let mut context = context(1);
     let (reader, mut writer) = pair();
-    assert_eq!(submit(&context, &[&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(), Ok(1));
+    assert_eq!(
+        submit(&context, &mut [&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(),
+        Ok(1)
+    );
     std::thread::scope(|threads| {
         let waiter =
             threads.spawn(|| context.getevents(1, &mut [io_event::default()], Some(Duration::MAX)));
@@ -142,7 +151,10 @@ fn a_signal_ends_the_wait_and_loses_nothing() {
     let _signals = signals();
     assert_eq!(context.getevents(1, &mut events, None), Err(Errno::EINTR));
     assert_eq!(context.pgetevents(1, &mut events, None, &sigset_t::default()), Err(Errno::EINTR));
-    assert_eq!(submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(), Ok(1));
+    assert_eq!(
+        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
+        Ok(1)
+    );
     assert_eq!(
         context.getevents(2, &mut events, None),
         Ok(1),

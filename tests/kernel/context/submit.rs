@@ -12,8 +12,8 @@ fn a_refused_request_is_told_wherever_it_stands() {
             let fd = if i == bad { -1 } else { writer.as_raw_fd() };
             poll(fd, libc::POLLOUT, i)
         });
-        let requests = polls.each_mut();
-        let outcome = submit(&context, &requests);
+        let mut requests = polls.each_mut();
+        let outcome = submit(&context, &mut requests);
         assert_eq!((outcome.accepted, outcome.rest.len()), (bad as usize, 3 - bad as usize));
         assert_eq!(outcome.rest[0].aio_data, bad);
         let error = outcome.error.unwrap();
@@ -22,7 +22,7 @@ fn a_refused_request_is_told_wherever_it_stands() {
             (bad as usize, Errno::EBADF, Cause::Refused)
         );
         assert_eq!(error.to_string(), format!("request {bad} was not accepted: {}", Errno::EBADF));
-        let outcome = submit(&context, &outcome.rest[1..]);
+        let outcome = submit(&context, &mut outcome.rest[1..]);
         assert_eq!(outcome.all(), Ok(2 - bad as usize));
         assert_eq!(data(&mut context, 2), (0..3).filter(|&i| i != bad).collect::<Vec<_>>());
     }
@@ -66,9 +66,9 @@ fn refusals(file: &File) {
                 true => bad,
                 false => poll(writer.as_raw_fd(), libc::POLLOUT, i as u64),
             });
-            let requests = requests.each_mut();
+            let mut requests = requests.each_mut();
             // SAFETY: the request that is no poll is refused.
-            let outcome = unsafe { context.submit(&requests) };
+            let outcome = unsafe { context.submit(&mut requests) };
             let error = outcome.error.unwrap();
             assert_eq!(
                 (error.index, error.errno, error.cause),
@@ -86,8 +86,8 @@ fn a_full_ring_says_so_until_events_are_taken() {
     let capacity = context.capacity();
     let (_reader, writer) = pair();
     let mut polls = vec![poll(writer.as_raw_fd(), libc::POLLOUT, 0); capacity.events as usize + 1];
-    let requests: Vec<&mut iocb> = polls.iter_mut().collect();
-    let outcome = submit(&context, &requests);
+    let mut requests: Vec<&mut iocb> = polls.iter_mut().collect();
+    let outcome = submit(&context, &mut requests);
     assert!(
         outcome.accepted >= capacity.usable as usize,
         "{capacity:?}: {} taken",
@@ -99,11 +99,11 @@ fn a_full_ring_says_so_until_events_are_taken() {
         (outcome.accepted, Errno::EAGAIN, Cause::SlotsHeld)
     );
     assert!(error.to_string().contains("come back when their events are read"), "{error}");
-    let again = submit(&context, &outcome.rest[..1]);
+    let again = submit(&context, &mut outcome.rest[..1]);
     assert_eq!(again.error.unwrap().cause, Cause::SlotsHeld);
     assert_eq!(context.pending(), Some(outcome.accepted));
     assert_eq!(context.reap(|_| ()), Some(outcome.accepted));
-    assert_eq!(submit(&context, &outcome.rest[..1]).all(), Ok(1));
+    assert_eq!(submit(&context, &mut outcome.rest[..1]).all(), Ok(1));
 }
 
 /// What `Capacity::usable` promises, when the places were handed out on every processor before.
@@ -116,8 +116,8 @@ fn what_is_usable_can_be_used_from_any_processor() {
     for round in 0..200 {
         pin(round % cpus);
         let mut polls = vec![poll(writer.as_raw_fd(), libc::POLLOUT, 0); usable];
-        let requests: Vec<&mut iocb> = polls.iter_mut().collect();
-        assert_eq!(submit(&context, &requests).all(), Ok(usable), "round {round}");
+        let mut requests: Vec<&mut iocb> = polls.iter_mut().collect();
+        assert_eq!(submit(&context, &mut requests).all(), Ok(usable), "round {round}");
         pin((round + 1) % cpus);
         let mut left = usable;
         while left > 0 {
@@ -126,7 +126,7 @@ fn what_is_usable_can_be_used_from_any_processor() {
         // One by one, so that this processor takes a group of its own.
         for _ in 0..round % 7 {
             assert_eq!(
-                submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).all(),
+                submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).all(),
                 Ok(1)
             );
         }
@@ -144,7 +144,7 @@ fn a_context_that_was_taken_away_is_told_from_a_bad_request() {
         unsafe { aio_sys::io_destroy(context.id()) }.unwrap();
         let (_reader, writer) = pair();
         let error =
-            submit(&context, &[&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).error.unwrap();
+            submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).error.unwrap();
         assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::NoContext));
         context.close() == Err(Errno::EINVAL)
     });

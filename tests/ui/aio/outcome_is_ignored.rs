@@ -5,7 +5,7 @@ use aio_sys::{Context, types::iocb};
 /// # Safety
 ///
 /// As of `Context::submit`.
-unsafe fn submit(context: &Context, requests: &[&mut iocb]) {
+unsafe fn submit(context: &Context, requests: &mut [&mut iocb]) {
     unsafe { context.submit(requests) };
 }
 

@@ -21,8 +21,8 @@ pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
 /// # Safety
 ///
 /// Buffers have to outlive their requests.
-#[syscall(io_submit(ctx, iocbs.len(), iocbs.as_ptr()))]
-pub unsafe fn io_submit(ctx: ContextId, iocbs: &[&mut iocb]) -> Result<usize, Errno>;
+#[syscall(io_submit(ctx, iocbs.len(), iocbs.as_mut_ptr()))]
+pub unsafe fn io_submit(ctx: ContextId, iocbs: &mut [&mut iocb]) -> Result<usize, Errno>;
 
 /**
  * Closes `fd`, whose third part is not used.
