@@ -68,22 +68,44 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
             mistake(param.span(), &message);
         }
     }
-    match &call.reason {
-        Some(reason) if function.is_unsafe() => mistake(
-            reason.key.span(),
-            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under \
-             `# Safety` in the docs",
-        ),
-        Some(reason) if reason.text.value().trim().is_empty() => {
+    if let Some(reason) = &call.reason {
+        if function.is_unsafe() {
+            mistake(
+                reason.key.span(),
+                "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands \
+                 under `# Safety` in the docs",
+            );
+        } else if reason.text.value().trim().is_empty() {
             mistake(
                 reason.text.span(),
                 "the reason is empty: say why every argument that the types allow is safe",
             );
         }
+    }
+    let made = &call.name;
+    match &call.unsafety {
+        Some(unsafety) if function.is_unsafe() => mistake(
+            unsafety.span,
+            "`unsafe` twice: the function is `unsafe` already, so remove this one",
+        ),
+        Some(unsafety) if call.reason.is_none() => {
+            let message = format!(
+                "`unsafe` promises that `{name}` may be called from safe code: say why with \
+                 `, safe = \"...\"` after the call"
+            );
+            mistake(unsafety.span, &message);
+        }
+        None if !function.is_unsafe() && call.reason.is_some() => {
+            let message = format!(
+                "that `{name}` may be called from safe code is a promise that the compiler cannot \
+                 check: write `unsafe {made}(...)`"
+            );
+            mistake(made.span(), &message);
+        }
         None if !function.is_unsafe() => {
             let message = format!(
-                "`{name}` may be called from safe code: say why with `safe = \"...\"`, or make it \
-                 an `unsafe fn`"
+                "`{name}` may be called from safe code: write `unsafe {made}(...), \
+                 safe = \"...\"` with the reason, or make it an `unsafe fn`"
             );
             mistake(name.span(), &message);
         }

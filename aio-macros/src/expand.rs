@@ -31,10 +31,13 @@ pub(crate) fn syscall(attr: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn wrapper(call: &Call, function: &Function) -> TokenStream {
-    let Function { attrs, head, output, .. } = function;
+    let Function { attrs, head, output, end, .. } = function;
     let end_of_docs = attrs.iter().rposition(|attr| attr.is("doc")).map_or(0, |last| last + 1);
     let (above, below) = attrs.split_at(end_of_docs);
     let docs = docs(call).into_iter().skip(usize::from(above.is_empty()));
+    let documented = call.reason.is_some().then(
+        || quote!(#[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]),
+    );
     let inline = (!attrs.iter().any(|attr| attr.is("inline"))).then(|| quote!(#[inline]));
 
     let (binders, values): (Vec<_>, Vec<_>) =
@@ -42,21 +45,32 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     let name = &call.name;
     let at_name = hidden(name.span());
     let raw = quote_spanned!(at_name=> ::aio_sys::raw::#name);
-    let answer = quote_spanned!(at_name=> unsafe { #raw(#(#binders),*) });
-    let result =
-        calling(quote_spanned!(hidden(first(output))=> ::aio_sys::Ret::ret), answer, last(output));
+    let answer = quote_spanned!(at_name=> #raw(#(#binders),*));
+    let ret = quote_spanned!(hidden(first(output))=> ::aio_sys::Ret::ret);
+    let mut block = Group::new(Delimiter::Brace, calling(ret, answer, last(output)));
+    // Lints look at the promise where the user has made it.
+    let promise = call.unsafety.as_ref().map_or(at_name, |unsafety| unsafety.span);
+    block.set_span(promise);
+    let result = quote_spanned!(promise=> unsafe #block);
 
     // A `match`, because what the arguments borrow has to live until the call has returned.
+    let mut body = Group::new(
+        Delimiter::Brace,
+        quote! {
+            match (#(#values,)*) {
+                (#(#binders,)*) => #result,
+            }
+        },
+    );
+    // The function is the user's from its first token to its last, so that lints look at it.
+    body.set_span(*end);
     quote! {
         #(#above)*
         #(#[doc = #docs])*
         #(#below)*
+        #documented
         #inline
-        #head {
-            match (#(#values,)*) {
-                (#(#binders,)*) => #result,
-            }
-        }
+        #head #body
     }
 }
 

@@ -148,7 +148,7 @@ pub const MAX: usize = 1 << 3;
 #[inline]
 pub unsafe fn close(fd: i32) -> Result<(), Errno> {
     match (::aio_sys::Arg::arg(fd),) {
-        (a0,) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::close(a0) }),
+        (a0,) => unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::close(a0)) }
     }
 }
 "#;

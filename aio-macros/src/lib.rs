@@ -14,7 +14,7 @@
 //! pub unsafe fn close(fd: i32) -> Result<(), Errno>;
 //!
 //! /// The process that started this one.
-//! #[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+//! #[syscall(unsafe getppid(), safe = "it takes no argument and cannot fail")]
 //! pub fn getppid() -> i32;
 //! ```
 //!
@@ -26,8 +26,10 @@
 //! - `aio_sys::Ret` turns the kernel's answer into the return type.
 //! - The expressions stand outside of the `unsafe` block, and what they borrow lives until the call
 //!   has returned.
-//! - A safe function carries its reason, `safe = "..."`, which becomes the section "Why this is
-//!   safe" of its docs; an `unsafe fn` has a section "Safety", which its author writes.
+//! - A safe function needs a promise and its reason: `unsafe` before the call, and `safe = "..."`,
+//!   which becomes the section "Why this is safe" of its docs. The token is the one of the `unsafe`
+//!   block, so lints such as `unsafe_code` report it, and a search for `unsafe` finds it. An
+//!   `unsafe fn` needs neither; it has a section "Safety", which its author writes.
 //! - A call that the target lacks is an error that says what to use instead.
 //!
 //! Attributes, docs, visibility, generics and the signature pass through as they are.
@@ -46,13 +48,17 @@ use proc_macro::TokenStream;
 /// Gives the declaration below it a body that makes a system call.
 ///
 /// ```ignore (aio-sys, which the expansion names, depends on this crate)
-/// #[syscall(io_setup(nr_events, ctx), safe = "the kernel writes only through `ctx`")]
+/// #[syscall(unsafe io_setup(nr_events, ctx), safe = "the kernel writes only through `ctx`")]
 /// pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
 /// ```
 ///
 /// In the parentheses stand the call, by the name that the kernel gives it, and its arguments, at
-/// most six. A name that is a keyword of Rust is written raw, as in `r#break()`. `safe = "..."` is
-/// the reason why a function that is not `unsafe` may be called with anything its types allow.
+/// most six. A name that is a keyword of Rust is written raw, as in `r#break()`.
+///
+/// `unsafe` and `safe = "..."` go together, on a function that is not `unsafe`: the promise that it
+/// may be called with anything its types allow, and the reason. The promise includes what the types
+/// of the arguments convert to, which `aio_sys::Arg` says, and that the call's success is what the
+/// return type says, such as a new descriptor.
 ///
 /// Every parameter has to be used by an argument, unless its name starts with `_`. Closures as
 /// arguments go into parentheses.

@@ -8,8 +8,10 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Error, Ident, Lifetime, LitStr, Result, Token, parenthesized, token};
 
-/// `io_setup(nr_events, ctx), safe = "..."`
+/// `unsafe io_setup(nr_events, ctx), safe = "..."`
 pub(crate) struct Call {
+    /// The promise that goes with `safe`.
+    pub(crate) unsafety: Option<Token![unsafe]>,
     pub(crate) name: Ident,
     pub(crate) args: Vec<TokenStream>,
     pub(crate) reason: Option<Reason>,
@@ -34,6 +36,8 @@ pub(crate) struct Function {
     pub(crate) params: Vec<Ident>,
     /// Empty where there is no return type.
     pub(crate) output: TokenStream,
+    /// The `;`.
+    pub(crate) end: Span,
     pub(crate) body: Option<Group>,
 }
 
@@ -51,6 +55,7 @@ impl Parse for Call {
                 "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`",
             );
         }
+        let unsafety = input.parse()?;
         let Ok(name) = input.parse::<Ident>() else {
             return fail(
                 input.span(),
@@ -93,7 +98,7 @@ impl Parse for Call {
             }
             reason = Some(next);
         }
-        Ok(Call { name, args, reason })
+        Ok(Call { unsafety, name, args, reason })
     }
 }
 
@@ -124,7 +129,9 @@ impl Parse for Function {
         let attrs = attributes(input)?;
 
         let mut head: Vec<TokenTree> = input.fork().parse::<TokenStream>()?.into_iter().collect();
-        let body = match head.pop() {
+        let last = head.pop();
+        let end = last.as_ref().map_or_else(Span::call_site, TokenTree::span);
+        let body = match last {
             Some(TokenTree::Group(body)) => Some(body),
             _ => None,
         };
@@ -163,6 +170,7 @@ impl Parse for Function {
             parens,
             params,
             output,
+            end,
             body,
         })
     }

@@ -45,7 +45,7 @@ const CLOSE: &str = "/// # Safety\nunsafe fn close(fd: i32) -> Result<(), Errno>
 #[test]
 fn no_argument() {
     expands(
-        r#"getppid(), safe = "it cannot fail""#,
+        r#"unsafe getppid(), safe = "it cannot fail""#,
         GETPPID,
         r#"
         #[doc = " # Why this is safe"]
@@ -53,10 +53,11 @@ fn no_argument() {
         #[doc = " it cannot fail"]
         #[doc = ""]
         #[doc = " System call: `getppid`."]
+        #[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]
         #[inline]
         fn getppid() -> i32 {
             match () {
-                () => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::getppid() }),
+                () => unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::getppid()) },
             }
         }
         "#,
@@ -75,7 +76,7 @@ fn one_argument() {
         #[inline]
         unsafe fn close(fd: i32) -> Result<(), Errno> {
             match (::aio_sys::Arg::arg(fd),) {
-                (a0,) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::close(a0) }),
+                (a0,) => unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::close(a0)) },
             }
         }
         "#,
@@ -85,8 +86,8 @@ fn one_argument() {
 #[test]
 fn everything_passes_through() {
     expands(
-        "r#break(x.cast::<A, B>(), y as *const T<A, B>, <T as U<A, B>>::f(n < N), a << b, -> ,), \
-         safe = \"\n one,\n two\n\",",
+        "unsafe r#break(x.cast::<A, B>(), y as *const T<A, B>, <T as U<A, B>>::f(n < N), a << b, \
+         -> ,), safe = \"\n one,\n two\n\",",
         r#"
         #[cfg(unix)]
         /// Text.
@@ -111,6 +112,7 @@ fn everything_passes_through() {
         #[doc = ""]
         #[doc = " System call: `break`."]
         #[inline(always)]
+        #[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]
         pub(in crate::sys) fn wrapper<'a, F: Fn(&u8) -> Vec<Vec<u8>>, const N: usize>(
             mut x: F,
             #[cfg(unix)] y: &'a u8,
@@ -127,9 +129,9 @@ fn everything_passes_through() {
                 ::aio_sys::Arg::arg(a << b),
                 ::aio_sys::Arg::arg(->),
             ) {
-                (a0, a1, a2, a3, a4,) => ::aio_sys::Ret::ret(unsafe {
-                    ::aio_sys::raw::r#break(a0, a1, a2, a3, a4)
-                }),
+                (a0, a1, a2, a3, a4,) => unsafe {
+                    ::aio_sys::Ret::ret(::aio_sys::raw::r#break(a0, a1, a2, a3, a4))
+                },
             }
         }
         "#,
@@ -175,33 +177,43 @@ fn attribute_mistakes() {
         ("getppid() + 1", r#"expected nothing, or `, safe = "..."`, after the call"#),
         (r#"getppid(), "reason""#, r#"expected nothing, or `safe = "..."`, after the call"#),
         (
-            r#"getppid(), safe = "a" "b""#,
+            r#"unsafe getppid(), safe = "a" "b""#,
             r#"expected nothing, or `, safe = "..."`, after the call"#,
         ),
         (r#"getppid(), sfae = "a""#, r#"unknown key `sfae`: the only one is `safe = "..."`"#),
         (r#"getppid(), unsafe = "a""#, r#"unknown key `unsafe`: the only one is `safe = "..."`"#),
         (
-            r#"getppid(), safe = "a", safe = "b""#,
+            r#"unsafe getppid(), safe = "a", safe = "b""#,
             "`safe` is given twice: put the whole reason into one",
         ),
-        ("getppid(), safe", r#"`safe` needs a reason: write `safe = "..."`"#),
-        ("getppid(), safe =", r#"`safe` needs a reason: write `safe = "..."`"#),
-        (r#"getppid(), safe("a")"#, r#"`safe` needs a reason: write `safe = "..."`"#),
+        ("unsafe getppid(), safe", r#"`safe` needs a reason: write `safe = "..."`"#),
+        ("unsafe getppid(), safe =", r#"`safe` needs a reason: write `safe = "..."`"#),
+        (r#"unsafe getppid(), safe("a")"#, r#"`safe` needs a reason: write `safe = "..."`"#),
         (
-            "getppid(), safe = true",
+            "unsafe getppid(), safe = true",
             r#"the reason has to be a string literal: write `safe = "..."`"#,
         ),
         (
-            r#"getppid(), safe = " \n ""#,
+            r#"unsafe getppid(), safe = " \n ""#,
             "the reason is empty: say why every argument that the types allow is safe",
         ),
         (
             "getppid()",
-            "`getppid` may be called from safe code: say why with `safe = \"...\"`, or make it an \
-             `unsafe fn`",
+            "`getppid` may be called from safe code: write `unsafe getppid(...), safe = \"...\"` \
+             with the reason, or make it an `unsafe fn`",
         ),
         (
-            r#"getppid(0, 1, 2, 3, 4, 5, 6), safe = "a""#,
+            "unsafe getppid()",
+            "`unsafe` promises that `getppid` may be called from safe code: say why with `, safe = \
+             \"...\"` after the call",
+        ),
+        (
+            r#"getppid(), safe = "a""#,
+            "that `getppid` may be called from safe code is a promise that the compiler cannot \
+             check: write `unsafe getppid(...)`",
+        ),
+        (
+            r#"unsafe getppid(0, 1, 2, 3, 4, 5, 6), safe = "a""#,
             "no system call takes more than 6 arguments: this is the seventh",
         ),
     ] {
@@ -213,7 +225,7 @@ fn attribute_mistakes() {
 
 #[test]
 fn declaration_mistakes() {
-    let getppid = r#"getppid(), safe = "it cannot fail""#;
+    let getppid = r#"unsafe getppid(), safe = "it cannot fail""#;
     for (attr, item, sentence) in [
         (
             getppid,
@@ -242,6 +254,11 @@ fn declaration_mistakes() {
              `# Safety` in the docs",
         ),
         (
+            "unsafe close(fd)",
+            CLOSE,
+            "`unsafe` twice: the function is `unsafe` already, so remove this one",
+        ),
+        (
             getppid,
             "fn f(&'a mut self) -> R;",
             "a system call has no receiver: make `self` an ordinary parameter",
@@ -258,12 +275,12 @@ fn declaration_mistakes() {
              implements `aio_sys::Ret`",
         ),
         (
-            r#"io_setup(1, ctx), safe = "a""#,
+            r#"unsafe io_setup(1, ctx), safe = "a""#,
             IO_SETUP,
             "no argument of the call uses `nr`: pass it, or name it `_nr`",
         ),
         (
-            r#"io_setup(nr), safe = "a""#,
+            r#"unsafe io_setup(nr), safe = "a""#,
             "fn f(nr: u32, r#mut: u8) -> R;",
             "no argument of the call uses `mut`: pass it, or name it `_mut`",
         ),
@@ -288,7 +305,7 @@ fn what_is_no_declaration_stays_as_it_is() {
         ("macro_rules! getppid { () => { } }", no_fn),
         ("", no_fn),
     ] {
-        let rest = refuses(r#"getppid(), safe = "it cannot fail""#, item, sentence);
+        let rest = refuses(r#"unsafe getppid(), safe = "it cannot fail""#, item, sentence);
         assert_eq!(rest, item.parse::<TokenStream>().unwrap().to_string());
     }
 }
@@ -297,7 +314,7 @@ fn what_is_no_declaration_stays_as_it_is() {
 fn every_mistake_is_told() {
     let (sentences, _) =
         mistakes(expand("close(fd), safe = \"\"", "async const fn f(self, fd: u8, x: u8);"));
-    assert_eq!(sentences.len(), 6, "{sentences:#?}");
+    assert_eq!(sentences.len(), 7, "{sentences:#?}");
     let (sentences, _) = mistakes(expand("close", "async unsafe fn f() { }"));
     assert_eq!(sentences.len(), 5, "{sentences:#?}");
 }
@@ -362,8 +379,11 @@ impl Random {
 #[test]
 fn nothing_panics() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let attrs =
-        [r#"io_setup(nr, ctx), safe = "it cannot fail""#, "close(fd as T<A, B>, <A>::x)", ""];
+    let attrs = [
+        r#"unsafe io_setup(nr, ctx), safe = "it cannot fail""#,
+        "close(fd as T<A, B>, <A>::x)",
+        "",
+    ];
     let items = [
         GETPPID,
         IO_SETUP,

@@ -25,7 +25,7 @@
 //! use core::ffi::CStr;
 //!
 //! /// Makes a folder.
-//! #[syscall(mkdir(path, mode), safe = "the kernel only reads `path`")]
+//! #[syscall(unsafe mkdir(path, mode), safe = "the kernel only reads `path`")]
 //! pub fn mkdir(path: &CStr, mode: u16) -> Result<(), Errno>;
 //!
 //! assert_eq!(mkdir(c"/proc/1", 0o777), Err(Errno::EEXIST));

@@ -83,10 +83,11 @@ fn read_only<T>(value: Option<&T>) -> *mut T {
 /// the kernel writes nothing but `ctx`, and maps the ring where nothing is mapped
 ///
 /// System call: `io_setup`.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]
 #[inline]
 pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> {
     match (::aio_sys::Arg::arg(nr_events), ::aio_sys::Arg::arg(ctx)) {
-        (a0, a1) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::io_setup(a0, a1) }),
+        (a0, a1) => unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::io_setup(a0, a1)) }
     }
 }
 /// Destroys a context: cancels its polls, waits for every other request in flight, and unmaps the
@@ -115,7 +116,7 @@ pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> {
 #[inline]
 pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
     match (::aio_sys::Arg::arg(ctx),) {
-        (a0,) => ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::io_destroy(a0) }),
+        (a0,) => unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::io_destroy(a0)) }
     }
 }
 /// Submits requests, in order, and returns how many the kernel took.
@@ -210,7 +211,7 @@ pub unsafe fn io_submit(
         ::aio_sys::Arg::arg(iocbs.as_mut_ptr()),
     ) {
         (a0, a1, a2) => {
-            ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::io_submit(a0, a1, a2) })
+            unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::io_submit(a0, a1, a2)) }
         }
     }
 }
@@ -237,6 +238,7 @@ pub unsafe fn io_submit(
 /// the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a cancelled poll has no buffer
 ///
 /// System call: `io_cancel`.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]
 #[inline]
 pub fn io_cancel(
     ctx: ContextId,
@@ -249,7 +251,7 @@ pub fn io_cancel(
         ::aio_sys::Arg::arg(result),
     ) {
         (a0, a1, a2) => {
-            ::aio_sys::Ret::ret(unsafe { ::aio_sys::raw::io_cancel(a0, a1, a2) })
+            unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::io_cancel(a0, a1, a2)) }
         }
     }
 }
@@ -275,6 +277,7 @@ pub fn io_cancel(
 ///
 /// System call: `io_getevents`.
 #[cfg(not(target_arch = "riscv32"))]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]
 #[inline]
 pub fn io_getevents(
     ctx: ContextId,
@@ -290,9 +293,9 @@ pub fn io_getevents(
         ::aio_sys::Arg::arg(read_only(timeout)),
     ) {
         (a0, a1, a2, a3, a4) => {
-            ::aio_sys::Ret::ret(unsafe {
-                ::aio_sys::raw::io_getevents(a0, a1, a2, a3, a4)
-            })
+            unsafe {
+                ::aio_sys::Ret::ret(::aio_sys::raw::io_getevents(a0, a1, a2, a3, a4))
+            }
         }
     }
 }
@@ -315,6 +318,7 @@ pub fn io_getevents(
 ///
 /// System call: `io_pgetevents`.
 #[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]
 #[inline]
 pub fn io_pgetevents(
     ctx: ContextId,
@@ -332,9 +336,11 @@ pub fn io_pgetevents(
         ::aio_sys::Arg::arg(&__aio_sigset::new(sigmask.arg())),
     ) {
         (a0, a1, a2, a3, a4, a5) => {
-            ::aio_sys::Ret::ret(unsafe {
-                ::aio_sys::raw::io_pgetevents(a0, a1, a2, a3, a4, a5)
-            })
+            unsafe {
+                ::aio_sys::Ret::ret(
+                    ::aio_sys::raw::io_pgetevents(a0, a1, a2, a3, a4, a5),
+                )
+            }
         }
     }
 }

@@ -83,7 +83,7 @@ fn read_only<T>(value: Option<&T>) -> *mut T {
 /// # Ok::<(), Errno>(())
 /// ```
 #[syscall(
-    io_setup(nr_events, ctx),
+    unsafe io_setup(nr_events, ctx),
     safe = "the kernel writes nothing but `ctx`, and maps the ring where nothing is mapped"
 )]
 pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
@@ -212,7 +212,7 @@ pub unsafe fn io_submit(ctx: ContextId, iocbs: &mut [&mut iocb]) -> Result<usize
 ///
 /// Since 2.5; `fs/aio.c`, io_cancel(2).
 #[syscall(
-    io_cancel(ctx, ptr::from_ref(iocb).cast_mut(), result),
+    unsafe io_cancel(ctx, ptr::from_ref(iocb).cast_mut(), result),
     safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a \
             cancelled poll has no buffer"
 )]
@@ -235,7 +235,7 @@ pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(
 /// Since 2.5; `fs/aio.c`, io_getevents(2). riscv32 and loongarch32 never had it.
 #[cfg(not(target_arch = "riscv32"))]
 #[syscall(
-    io_getevents(
+    unsafe io_getevents(
         ctx,
         min_nr,
         events.len(),
@@ -266,7 +266,7 @@ pub fn io_getevents(
 /// Since 4.18; `fs/aio.c`, io_getevents(2). Absent on riscv32, loongarch32, m68k, sh and xtensa.
 #[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
 #[syscall(
-    io_pgetevents(
+    unsafe io_pgetevents(
         ctx,
         min_nr,
         events.len(),

@@ -12,6 +12,16 @@ use core::ffi::{CStr, c_char};
 /// for the argument list to say, in Rust (`slice.as_ptr()`, `.cast_mut()`).
 ///
 /// A crate may implement it for its own types.
+///
+/// # Who is responsible
+///
+/// The trait is safe to implement, because a pointer is: it breaks nothing before a call uses it.
+/// That call is made by `#[syscall]`, on a function that is `unsafe` or has `unsafe` in the
+/// attribute. Whoever writes this `unsafe` vouches for the pointers that the arguments' types
+/// convert to, as for those of any other safe function. The impls of this crate give a pointer to
+/// what is borrowed, valid as long as the borrow is, and a `*mut` only from what is borrowed
+/// exclusively. A type parameter (`impl Arg<K>`) may give any pointer at all, so a function that
+/// takes one has to be an `unsafe fn` where the call uses the pointer.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what the kernel takes here: its prototype says `{K}`",
     label = "the kernel's prototype says `{K}`",
@@ -124,19 +134,23 @@ integers! {
 )]
 pub trait Ret: Sized {
     /// Decodes the answer.
-    fn ret(result: isize) -> Self;
+    ///
+    /// # Safety
+    ///
+    /// `result` is what a system call has just returned, and its success is what `Self` says it is.
+    unsafe fn ret(result: isize) -> Self;
 }
 
 impl Ret for isize {
     #[inline(always)]
-    fn ret(result: isize) -> isize {
+    unsafe fn ret(result: isize) -> isize {
         result
     }
 }
 
 impl Ret for i32 {
     #[inline(always)]
-    fn ret(result: isize) -> i32 {
+    unsafe fn ret(result: isize) -> i32 {
         result as i32
     }
 }
@@ -145,7 +159,7 @@ macro_rules! results {
     ($($to:ty: |$value:ident| $convert:expr;)*) => {$(
         impl Ret for Result<$to, Errno> {
             #[inline(always)]
-            fn ret(result: isize) -> Result<$to, Errno> {
+            unsafe fn ret(result: isize) -> Result<$to, Errno> {
                 Errno::decode(result).map(|$value| $convert)
             }
         }

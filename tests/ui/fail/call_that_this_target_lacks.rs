@@ -2,7 +2,7 @@ use aio_sys::types::{__aio_sigset, __kernel_timespec, io_event};
 use aio_sys::{ContextId, Errno, syscall};
 
 #[syscall(
-    io_pgetevents_time64(ctx, min_nr, events.len(), events.as_mut_ptr(), timeout, sigmask),
+    unsafe io_pgetevents_time64(ctx, min_nr, events.len(), events.as_mut_ptr(), timeout, sigmask),
     safe = "it is never called"
 )]
 fn io_pgetevents_time64(

@@ -1,6 +1,6 @@
 use aio_sys::syscall;
 
-#[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+#[syscall(unsafe getppid(), safe = "it takes no argument and cannot fail")]
 extern "C" fn getppid() -> i32;
 
 fn main() {}

@@ -1,6 +1,6 @@
 use aio_sys::syscall;
 
-#[syscall(getppid(), safe = " ")]
+#[syscall(unsafe getppid(), safe = " ")]
 fn getppid() -> i32;
 
 fn main() {}

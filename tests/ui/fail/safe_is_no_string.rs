@@ -1,6 +1,6 @@
 use aio_sys::syscall;
 
-#[syscall(getppid(), safe = true)]
+#[syscall(unsafe getppid(), safe = true)]
 fn getppid() -> i32;
 
 fn main() {}

@@ -1,6 +1,6 @@
 use aio_sys::syscall;
 
-#[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+#[syscall(unsafe getppid(), safe = "it takes no argument and cannot fail")]
 pub trait Getppid {
     fn getppid() -> i32;
 }

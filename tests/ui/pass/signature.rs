@@ -8,12 +8,12 @@ use std::borrow::BorrowMut;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// The process that started this one.
-#[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+#[syscall(unsafe getppid(), safe = "it takes no argument and cannot fail")]
 #[must_use]
 pub fn getppid() -> i32;
 
 /// Makes a context for `nr_events` requests.
-#[syscall(io_setup(nr_events, ctx), safe = "the kernel writes only through `ctx`")]
+#[syscall(unsafe io_setup(nr_events, ctx), safe = "the kernel writes only through `ctx`")]
 pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
 
 /// Submits `iocbs`.
@@ -38,7 +38,7 @@ pub(crate) unsafe fn close_greater((low, high): (i32, i32), _unused: u8) -> Resu
 
 /// A context, made in place.
 #[syscall(
-    io_setup(u32::from(nr), <C as BorrowMut<ContextId>>::borrow_mut(&mut ctx)),
+    unsafe io_setup(u32::from(nr), <C as BorrowMut<ContextId>>::borrow_mut(&mut ctx)),
     safe = r"it writes to `ctx` alone",
 )]
 pub fn generic<'a, C: BorrowMut<ContextId> + 'a, const N: usize>(
@@ -69,7 +69,7 @@ macro_rules! declare {
             = $call:ident($($arg:expr),*);
     )*) => {$(
         $(#[$attr])*
-        #[syscall($call($($arg),*), safe = "its caller said so")]
+        #[syscall(unsafe $call($($arg),*), safe = "its caller said so")]
         $vis fn $name($($param: $ty),*) -> $ret;
     )*};
 }
@@ -84,7 +84,7 @@ declare! {
 
 pub(crate) fn main() {
     fn inside() {
-        #[syscall(getppid(), safe = "it takes no argument and cannot fail")]
+        #[syscall(unsafe getppid(), safe = "it takes no argument and cannot fail")]
         fn nested() -> i32;
         assert_eq!(nested(), getppid());
     }

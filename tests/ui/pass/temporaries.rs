@@ -3,11 +3,13 @@
 use aio_sys::{ContextId, Errno, syscall};
 use std::cell::RefCell;
 
-#[syscall(io_setup(nr_events, &mut *cell.borrow_mut()), safe = "the kernel writes only through the \
-                                                                borrow")]
+#[syscall(
+    unsafe io_setup(nr_events, &mut *cell.borrow_mut()),
+    safe = "the kernel writes only through the borrow"
+)]
 fn io_setup(nr_events: u32, cell: &RefCell<ContextId>) -> Result<(), Errno>;
 
-#[syscall(io_setup(parse(nr_events)?, ctx), safe = "the kernel writes only through `ctx`")]
+#[syscall(unsafe io_setup(parse(nr_events)?, ctx), safe = "the kernel writes only through `ctx`")]
 fn io_setup_parsed(nr_events: &str, ctx: &mut ContextId) -> Result<(), Errno>;
 
 fn parse(text: &str) -> Result<u32, Errno> {
