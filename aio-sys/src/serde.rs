@@ -43,7 +43,7 @@ impl Visitor<'_> for ErrnoVisitor {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Errno, E> {
-        let errno = u16::try_from(number).ok().and_then(Errno::new);
+        let errno = i32::try_from(number).ok().and_then(Errno::from_raw_os_error);
         errno.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
     }
 }

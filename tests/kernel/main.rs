@@ -9,6 +9,7 @@ mod common;
 
 mod aio;
 mod context;
+mod errors;
 mod queue;
 mod scope;
 mod stubs;

@@ -158,6 +158,16 @@ impl fmt::Display for SetupError {
 
 impl core::error::Error for SetupError {}
 
+/// The error number alone, so that `raw_os_error` and `kind` are those of the call. The text is
+/// lost: print the [`SetupError`] where a person reads it. `EAGAIN`, which is the quota here, has
+/// the kind `WouldBlock` as everywhere in `std`; waiting for a descriptor does not help.
+#[cfg(feature = "std")]
+impl From<SetupError> for std::io::Error {
+    fn from(error: SetupError) -> std::io::Error {
+        error.errno.into()
+    }
+}
+
 /// What became of the requests that were submitted.
 #[derive(Debug)]
 #[must_use = "the kernel may have accepted fewer requests than it was given"]
@@ -230,6 +240,14 @@ impl fmt::Display for SubmitError {
 }
 
 impl core::error::Error for SubmitError {}
+
+/// The error number alone, as for [`SetupError`].
+#[cfg(feature = "std")]
+impl From<SubmitError> for std::io::Error {
+    fn from(error: SubmitError) -> std::io::Error {
+        error.errno.into()
+    }
+}
 
 /// What it takes to submit. It is of use while somebody else has the context, to take events.
 #[derive(Clone, Copy, Debug)]

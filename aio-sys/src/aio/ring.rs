@@ -58,6 +58,14 @@ impl fmt::Display for RingError {
 
 impl core::error::Error for RingError {}
 
+/// Of the kind `Unsupported`, with the [`RingError`] as the inner error: no call has failed.
+#[cfg(feature = "std")]
+impl From<RingError> for std::io::Error {
+    fn from(error: RingError) -> std::io::Error {
+        std::io::Error::new(std::io::ErrorKind::Unsupported, error)
+    }
+}
+
 impl Ring {
     /// The ring of a context that was made by [`io_setup`](crate::io_setup).
     ///

@@ -273,6 +273,17 @@ impl fmt::Display for AlignedBufError {
 
 impl std::error::Error for AlignedBufError {}
 
+/// Of the kind `OutOfMemory` or `InvalidInput`, with the [`AlignedBufError`] as the inner error.
+impl From<AlignedBufError> for std::io::Error {
+    fn from(error: AlignedBufError) -> std::io::Error {
+        let kind = match error {
+            AlignedBufError::NoMemory(_) => std::io::ErrorKind::OutOfMemory,
+            _ => std::io::ErrorKind::InvalidInput,
+        };
+        std::io::Error::new(kind, error)
+    }
+}
+
 impl AlignedBuf {
     /// `len` zeros, aligned to `align`.
     ///

@@ -3,6 +3,8 @@
 use crate::sys::target::errno::NAMES;
 use core::fmt;
 use core::num::NonZeroU16;
+#[cfg(feature = "std")]
+use std::io;
 
 /// An error number of the target: the kernel's own word for why a call failed. Shows as `EINVAL
 /// (Invalid argument)`, in the words of the kernel's header.
@@ -30,16 +32,44 @@ impl Errno {
         }
     }
 
-    /// An error number in `1..=4095`, as the kernel returns them.
-    #[cfg(feature = "serde")]
-    pub(crate) fn new(value: u16) -> Option<Errno> {
-        NonZeroU16::new(value).filter(|value| value.get() <= Errno::MAX).map(Errno)
+    /// The error of a number in `1..=4095`, which are those that the kernel returns.
+    ///
+    /// ```
+    /// use aio_sys::Errno;
+    ///
+    /// assert_eq!(Errno::from_raw_os_error(libc::ENOSPC), Some(Errno::ENOSPC));
+    /// assert_eq!(Errno::from_raw_os_error(0), None);
+    /// ```
+    pub const fn from_raw_os_error(number: i32) -> Option<Errno> {
+        if number >= 1 && number <= Errno::MAX as i32 {
+            Some(Errno::known(number as u16))
+        } else {
+            None
+        }
     }
 
-    /// The number of a name.
-    #[cfg(feature = "serde")]
-    pub(crate) fn from_name(name: &str) -> Option<Errno> {
+    /// The error of a name, such as `"EINVAL"`, if the target's headers have it.
+    pub fn from_name(name: &str) -> Option<Errno> {
         NAMES.iter().find(|(_, known, _)| *known == name).map(|(value, ..)| Errno::known(*value))
+    }
+
+    /// The error that `error` has from the operating system, if any.
+    ///
+    /// ```
+    /// use aio_sys::Errno;
+    ///
+    /// let error = std::fs::File::open("/proc/none").unwrap_err();
+    /// assert_eq!(Errno::from_io_error(&error), Some(Errno::ENOENT));
+    /// ```
+    #[cfg(feature = "std")]
+    pub fn from_io_error(error: &io::Error) -> Option<Errno> {
+        Errno::from_raw_os_error(error.raw_os_error()?)
+    }
+
+    /// The kind that `std` has for the number.
+    #[cfg(feature = "std")]
+    pub fn kind(self) -> io::ErrorKind {
+        io::Error::from(self).kind()
     }
 
     /// The number.
@@ -92,3 +122,11 @@ impl fmt::Debug for Errno {
 }
 
 impl core::error::Error for Errno {}
+
+/// The same number.
+#[cfg(feature = "std")]
+impl From<Errno> for io::Error {
+    fn from(errno: Errno) -> io::Error {
+        io::Error::from_raw_os_error(errno.raw_os_error())
+    }
+}
