@@ -82,7 +82,7 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
             );
         }
     }
-    let made = &call.name;
+    let made = &call.callee;
     match &call.unsafety {
         Some(unsafety) if function.is_unsafe() => mistake(
             unsafety.span,

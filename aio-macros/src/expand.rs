@@ -1,8 +1,8 @@
 //! Writes the function.
 
 use crate::check;
-use crate::parse::{Call, Function};
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use crate::parse::{Call, Callee, Function};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Error;
 use syn::ext::IdentExt;
@@ -40,16 +40,31 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     );
     let inline = (!attrs.iter().any(|attr| attr.is("inline"))).then(|| quote!(#[inline]));
 
-    let (binders, values): (Vec<_>, Vec<_>) =
-        call.args.iter().enumerate().map(|(i, arg)| argument(i, arg)).unzip();
-    let name = &call.name;
-    let at_name = hidden(name.span());
-    let raw = quote_spanned!(at_name=> ::aio_sys::raw::#name);
-    let answer = quote_spanned!(at_name=> #raw(#(#binders),*));
-    let ret = quote_spanned!(hidden(first(output))=> ::aio_sys::Ret::ret);
+    let root = call.root.clone().unwrap_or_else(|| quote_spanned!(Span::mixed_site()=> ::aio_sys));
+    let path = |place: Span, rest: TokenStream| at(place, quote!(#root::#rest));
+    let at_callee = hidden(call.callee.span());
+    let (convert, raw, number) = match &call.callee {
+        Callee::Name(name) => (quote!(Arg::arg), quote!(raw::#name), None),
+        // Without a prototype there is nothing to convert to.
+        Callee::Number(number) => {
+            let raw = format_ident!("syscall{}", call.args.len());
+            let number = number.token();
+            (quote!(abi::Word::from), quote!(abi::#raw), Some(quote!(#number,)))
+        }
+    };
+    let raw = path(at_callee, raw);
+    let argument = |(i, expr): (usize, &TokenStream)| {
+        let place = hidden(first(expr));
+        let convert = path(place, convert.clone());
+        (format_ident!("a{i}", span = place), calling(convert, expr.clone(), last(expr)))
+    };
+    let (binders, values): (Vec<Ident>, Vec<_>) =
+        call.args.iter().enumerate().map(argument).unzip();
+    let answer = quote_spanned!(at_callee=> #raw(#number #(#binders),*));
+    let ret = path(hidden(first(output)), quote!(Ret::ret));
     let mut block = Group::new(Delimiter::Brace, calling(ret, answer, last(output)));
     // Lints look at the promise where the user has made it.
-    let promise = call.unsafety.as_ref().map_or(at_name, |unsafety| unsafety.span);
+    let promise = call.unsafety.as_ref().map_or(at_callee, |unsafety| unsafety.span);
     block.set_span(promise);
     let result = quote_spanned!(promise=> unsafe #block);
 
@@ -74,11 +89,13 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     }
 }
 
-/// `a0` and `Arg::arg(expr)`, placed at the expression for the sake of rustc's errors.
-fn argument(i: usize, expr: &TokenStream) -> (Ident, TokenStream) {
-    let binder = format_ident!("a{i}", span = hidden(first(expr)));
-    let convert = quote_spanned!(hidden(first(expr))=> ::aio_sys::Arg::arg);
-    (binder, calling(convert, expr.clone(), last(expr)))
+/// Tokens that mean what they did, at another place, for the sake of rustc's errors.
+fn at(place: Span, tokens: TokenStream) -> TokenStream {
+    let moved = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    tokens.into_iter().map(moved).collect()
 }
 
 fn calling(function: TokenStream, argument: TokenStream, end: Span) -> TokenStream {
@@ -91,7 +108,10 @@ fn calling(function: TokenStream, argument: TokenStream, end: Span) -> TokenStre
 fn docs(call: &Call) -> Vec<String> {
     let reason = call.reason.as_ref().map(|reason| reason.text.value()).unwrap_or_default();
     let heading = if reason.is_empty() { "" } else { "# Why this is safe" };
-    let kernel = format!("System call: `{}`.", call.name.unraw());
+    let kernel = match &call.callee {
+        Callee::Name(name) => format!("System call: `{}`.", name.unraw()),
+        Callee::Number(number) => format!("System call: number {number}."),
+    };
     let mut lines = Vec::new();
     for paragraph in
         [heading, reason.trim(), &kernel].into_iter().filter(|paragraph| !paragraph.is_empty())

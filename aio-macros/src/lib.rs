@@ -60,6 +60,13 @@ use proc_macro::TokenStream;
 /// of the arguments convert to, which `aio_sys::Arg` says, and that the call's success is what the
 /// return type says, such as a new descriptor.
 ///
+/// A call that is newer than the tables is declared by its number on the target's ABI, as in
+/// `unsafe 471(a, b)`. It has no prototype: its arguments are integers and pointers, which
+/// `aio_sys::abi::Word` is made from.
+///
+/// `crate = path` before the call says where `aio_sys` is, if the dependency has another name or is
+/// re-exported: `#[syscall(crate = other_name, close(fd))]`.
+///
 /// Every parameter has to be used by an argument, unless its name starts with `_`. Closures as
 /// arguments go into parentheses.
 #[proc_macro_attribute]

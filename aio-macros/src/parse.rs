@@ -4,17 +4,26 @@
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use std::fmt::{self, Display};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Error, Ident, Lifetime, LitStr, Result, Token, parenthesized, token};
+use syn::{Error, Ident, Lifetime, LitInt, LitStr, Result, Token, parenthesized, token};
 
-/// `unsafe io_setup(nr_events, ctx), safe = "..."`
+/// `crate = path, unsafe io_setup(nr_events, ctx), safe = "..."`
 pub(crate) struct Call {
+    /// Where `aio_sys` is, if not under its own name.
+    pub(crate) root: Option<TokenStream>,
     /// The promise that goes with `safe`.
     pub(crate) unsafety: Option<Token![unsafe]>,
-    pub(crate) name: Ident,
+    pub(crate) callee: Callee,
     pub(crate) args: Vec<TokenStream>,
     pub(crate) reason: Option<Reason>,
+}
+
+/// A call that the kernel's prototypes have, or that only its number is known of.
+pub(crate) enum Callee {
+    Name(Ident),
+    Number(LitInt),
 }
 
 /// `safe = "..."`
@@ -49,6 +58,7 @@ pub(crate) struct Attribute {
 
 impl Parse for Call {
     fn parse(input: ParseStream) -> Result<Self> {
+        let root = root(input)?;
         if input.is_empty() {
             return fail(
                 Span::call_site(),
@@ -56,22 +66,22 @@ impl Parse for Call {
             );
         }
         let unsafety = input.parse()?;
-        let Ok(name) = input.parse::<Ident>() else {
+        let Ok(callee) = input.parse::<Callee>() else {
             return fail(
                 input.span(),
-                "expected the name of a system call, as in `#[syscall(close(fd))]`",
+                "expected the name or the number of a system call, as in `#[syscall(close(fd))]`",
             );
         };
         if input.peek(Token![::]) {
             return fail(
-                name.span(),
-                format!("`{name}` begins a path: write the name that the kernel uses, alone"),
+                callee.span(),
+                format!("`{callee}` begins a path: write the name that the kernel uses, alone"),
             );
         }
         if !input.peek(token::Paren) {
             return fail(
-                name.span(),
-                format!("`{name}` needs parentheses, even without arguments: write `{name}()`"),
+                callee.span(),
+                format!("`{callee}` needs parentheses, even without arguments: write `{callee}()`"),
             );
         }
         let inside;
@@ -98,7 +108,51 @@ impl Parse for Call {
             }
             reason = Some(next);
         }
-        Ok(Call { unsafety, name, args, reason })
+        Ok(Call { root, unsafety, callee, args, reason })
+    }
+}
+
+/// `crate = path,`
+fn root(input: ParseStream) -> Result<Option<TokenStream>> {
+    let Some(key) = input.parse::<Option<Token![crate]>>()? else {
+        return Ok(None);
+    };
+    let path = match input.parse::<Option<Token![=]>>()? {
+        Some(_) => until(input, |input| input.peek(Token![,]), anywhere)?,
+        None => TokenStream::new(),
+    };
+    if path.is_empty() {
+        return fail(key.span, "`crate` needs the path of `aio_sys`: write `crate = path`");
+    }
+    input.parse::<Option<Token![,]>>()?;
+    Ok(Some(path))
+}
+
+impl Parse for Callee {
+    fn parse(input: ParseStream) -> Result<Self> {
+        if input.peek(LitInt) {
+            input.parse().map(Callee::Number)
+        } else {
+            input.parse().map(Callee::Name)
+        }
+    }
+}
+
+impl Callee {
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Callee::Name(name) => name.span(),
+            Callee::Number(number) => number.span(),
+        }
+    }
+}
+
+impl Display for Callee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Callee::Name(name) => name.fmt(f),
+            Callee::Number(number) => number.token().fmt(f),
+        }
     }
 }
 
@@ -107,6 +161,9 @@ impl Parse for Reason {
         let Ok(key) = input.call(Ident::parse_any) else {
             return fail(input.span(), "expected nothing, or `safe = \"...\"`, after the call");
         };
+        if key == "crate" {
+            return fail(key.span(), "`crate = path` stands before the call");
+        }
         if key != "safe" {
             return fail(
                 key.span(),
@@ -293,6 +350,6 @@ fn is_sign(token: &TokenTree, signs: &str) -> bool {
     matches!(token, TokenTree::Punct(punct) if signs.contains(punct.as_char()))
 }
 
-fn fail<T>(span: Span, message: impl std::fmt::Display) -> Result<T> {
+fn fail<T>(span: Span, message: impl Display) -> Result<T> {
     Err(Error::new(span, message))
 }

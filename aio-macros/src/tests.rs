@@ -84,6 +84,46 @@ fn one_argument() {
 }
 
 #[test]
+fn another_name_of_the_crate() {
+    expands(
+        "crate = a::b, close(fd)",
+        CLOSE,
+        r#"
+        #[doc = " # Safety"]
+        #[doc = ""]
+        #[doc = " System call: `close`."]
+        #[inline]
+        unsafe fn close(fd: i32) -> Result<(), Errno> {
+            match (a::b::Arg::arg(fd),) {
+                (a0,) => unsafe { a::b::Ret::ret(a::b::raw::close(a0)) },
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
+fn a_call_by_number() {
+    expands(
+        "0x1d7(fd, p)",
+        "/// # Safety\nunsafe fn f(fd: i32, p: *mut u8) -> R;",
+        r#"
+        #[doc = " # Safety"]
+        #[doc = ""]
+        #[doc = " System call: number 0x1d7."]
+        #[inline]
+        unsafe fn f(fd: i32, p: *mut u8) -> R {
+            match (::aio_sys::abi::Word::from(fd), ::aio_sys::abi::Word::from(p),) {
+                (a0, a1,) => unsafe {
+                    ::aio_sys::Ret::ret(::aio_sys::abi::syscall2(0x1d7, a0, a1))
+                },
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
 fn everything_passes_through() {
     expands(
         "unsafe r#break(x.cast::<A, B>(), y as *const T<A, B>, <T as U<A, B>>::f(n < N), a << b, \
@@ -167,8 +207,22 @@ fn safety_sections() {
 fn attribute_mistakes() {
     for (attr, sentence) in [
         ("", "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`"),
-        ("110", "expected the name of a system call, as in `#[syscall(close(fd))]`"),
-        ("break()", "expected the name of a system call, as in `#[syscall(close(fd))]`"),
+        ("110", "`110` needs parentheses, even without arguments: write `110()`"),
+        (
+            "\"getppid\"()",
+            "expected the name or the number of a system call, as in `#[syscall(close(fd))]`",
+        ),
+        (
+            "break()",
+            "expected the name or the number of a system call, as in `#[syscall(close(fd))]`",
+        ),
+        ("crate", "`crate` needs the path of `aio_sys`: write `crate = path`"),
+        ("crate = , getppid()", "`crate` needs the path of `aio_sys`: write `crate = path`"),
+        (
+            "crate = a::b",
+            "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`",
+        ),
+        (r#"unsafe getppid(), safe = "a", crate = b"#, "`crate = path` stands before the call"),
         ("libc::getppid()", "`libc` begins a path: write the name that the kernel uses, alone"),
         ("getppid", "`getppid` needs parentheses, even without arguments: write `getppid()`"),
         ("getppid = 110", "`getppid` needs parentheses, even without arguments: write `getppid()`"),
@@ -331,7 +385,7 @@ impl Random {
     }
 
     fn token(&mut self, depth: usize) -> TokenTree {
-        const WORDS: &str = "pub crate fn unsafe const async extern self mut where as safe \
+        const WORDS: &str = "pub crate = 7 fn unsafe const async extern self mut where as safe \
             r#break x f struct impl # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \" \" \
             \"# Safety\" 1 doc inline";
         if depth > 0 && self.below(4) == 0 {
@@ -399,7 +453,7 @@ fn nothing_panics() {
         };
         let expansion = expand::syscall(attr, item).to_string();
         assert!(
-            expansion.contains("compile_error") || expansion.contains(":: raw ::"),
+            ["compile_error", ":: raw ::", ":: abi ::"].iter().any(|part| expansion.contains(part)),
             "{expansion}"
         );
     }

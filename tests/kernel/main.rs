@@ -9,7 +9,9 @@ mod common;
 
 mod aio;
 mod context;
+mod declared;
 mod errors;
+mod names;
 mod queue;
 mod scope;
 mod stubs;

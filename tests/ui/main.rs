@@ -4,6 +4,8 @@
 use aio_tests::skip;
 use std::process::Command;
 
+#[path = "pass/another_name.rs"]
+mod another_name;
 #[path = "pass/shadowed_names.rs"]
 mod shadowed_names;
 #[allow(clippy::multiple_bound_locations, reason = "what the attribute has to keep")]
@@ -34,6 +36,7 @@ fn mistakes_are_sentences_at_one_token() {
 
 #[test]
 fn what_is_no_mistake_compiles_and_runs() {
+    another_name::main();
     shadowed_names::main();
     signature::main();
     temporaries::main();

@@ -6,10 +6,9 @@
     allow(dead_code, unused_imports)
 )]
 #![allow(clippy::match_single_binding, clippy::undocumented_unsafe_blocks)]
-use crate::sys::convert::Arg;
+use crate::sys::convert::{Arg, ReadOnly};
 use crate::sys::errno::Errno;
 use crate::sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
-use core::ptr;
 /// Which AIO context: what [`io_setup`] fills in and the other calls take.
 ///
 /// A plain value, as the kernel has it: it may be copied, and says nothing about whether the
@@ -35,18 +34,14 @@ impl ContextId {
     }
 }
 impl Arg<aio_context_t> for ContextId {
-    fn arg(self) -> aio_context_t {
-        self.0
+    fn arg(value: ContextId) -> aio_context_t {
+        value.0
     }
 }
 impl Arg<*mut aio_context_t> for &mut ContextId {
-    fn arg(self) -> *mut aio_context_t {
-        &raw mut self.0
+    fn arg(value: &mut ContextId) -> *mut aio_context_t {
+        &raw mut value.0
     }
-}
-/// The kernel's prototypes say `*mut` for what it only reads.
-fn read_only<T>(value: Option<&T>) -> *mut T {
-    value.map_or(ptr::null_mut(), |value| ptr::from_ref(value).cast_mut())
 }
 /// Makes an AIO context for at least `nr_events` requests in flight, and puts its id into `ctx`.
 ///
@@ -247,7 +242,7 @@ pub fn io_cancel(
 ) -> Result<(), Errno> {
     match (
         ::aio_sys::Arg::arg(ctx),
-        ::aio_sys::Arg::arg(ptr::from_ref(iocb).cast_mut()),
+        ::aio_sys::Arg::arg(ReadOnly(iocb)),
         ::aio_sys::Arg::arg(result),
     ) {
         (a0, a1, a2) => {
@@ -289,8 +284,8 @@ pub fn io_getevents(
         ::aio_sys::Arg::arg(ctx),
         ::aio_sys::Arg::arg(min_nr),
         ::aio_sys::Arg::arg(events.len()),
-        ::aio_sys::Arg::arg(events.as_mut_ptr()),
-        ::aio_sys::Arg::arg(read_only(timeout)),
+        ::aio_sys::Arg::arg(events),
+        ::aio_sys::Arg::arg(ReadOnly(timeout)),
     ) {
         (a0, a1, a2, a3, a4) => {
             unsafe {
@@ -331,9 +326,9 @@ pub fn io_pgetevents(
         ::aio_sys::Arg::arg(ctx),
         ::aio_sys::Arg::arg(min_nr),
         ::aio_sys::Arg::arg(events.len()),
-        ::aio_sys::Arg::arg(events.as_mut_ptr()),
-        ::aio_sys::Arg::arg(read_only(timeout)),
-        ::aio_sys::Arg::arg(&__aio_sigset::new(sigmask.arg())),
+        ::aio_sys::Arg::arg(events),
+        ::aio_sys::Arg::arg(ReadOnly(timeout)),
+        ::aio_sys::Arg::arg(&__aio_sigset::new(Arg::arg(sigmask))),
     ) {
         (a0, a1, a2, a3, a4, a5) => {
             unsafe {

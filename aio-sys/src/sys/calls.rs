@@ -2,11 +2,10 @@
 
 #![cfg_attr(any(target_arch = "riscv32", target_arch = "m68k"), allow(dead_code, unused_imports))]
 
-use crate::sys::convert::Arg;
+use crate::sys::convert::{Arg, ReadOnly};
 use crate::sys::errno::Errno;
 use crate::sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
 use aio_macros::syscall;
-use core::ptr;
 
 /// Which AIO context: what [`io_setup`] fills in and the other calls take.
 ///
@@ -37,20 +36,15 @@ impl ContextId {
 }
 
 impl Arg<aio_context_t> for ContextId {
-    fn arg(self) -> aio_context_t {
-        self.0
+    fn arg(value: ContextId) -> aio_context_t {
+        value.0
     }
 }
 
 impl Arg<*mut aio_context_t> for &mut ContextId {
-    fn arg(self) -> *mut aio_context_t {
-        &raw mut self.0
+    fn arg(value: &mut ContextId) -> *mut aio_context_t {
+        &raw mut value.0
     }
-}
-
-/// The kernel's prototypes say `*mut` for what it only reads.
-fn read_only<T>(value: Option<&T>) -> *mut T {
-    value.map_or(ptr::null_mut(), |value| ptr::from_ref(value).cast_mut())
 }
 
 /// Makes an AIO context for at least `nr_events` requests in flight, and puts its id into `ctx`.
@@ -212,7 +206,7 @@ pub unsafe fn io_submit(ctx: ContextId, iocbs: &mut [&mut iocb]) -> Result<usize
 ///
 /// Since 2.5; `fs/aio.c`, io_cancel(2).
 #[syscall(
-    unsafe io_cancel(ctx, ptr::from_ref(iocb).cast_mut(), result),
+    unsafe io_cancel(ctx, ReadOnly(iocb), result),
     safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a \
             cancelled poll has no buffer"
 )]
@@ -239,8 +233,8 @@ pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(
         ctx,
         min_nr,
         events.len(),
-        events.as_mut_ptr(),
-        read_only(timeout)
+        events,
+        ReadOnly(timeout)
     ),
     safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
             `timeout`"
@@ -270,9 +264,9 @@ pub fn io_getevents(
         ctx,
         min_nr,
         events.len(),
-        events.as_mut_ptr(),
-        read_only(timeout),
-        &__aio_sigset::new(sigmask.arg())
+        events,
+        ReadOnly(timeout),
+        &__aio_sigset::new(Arg::arg(sigmask))
     ),
     safe = "the kernel writes only `events`, at most `events.len()` of them, and only reads \
             `timeout` and `sigmask`"

@@ -2,16 +2,35 @@
 //! the result.
 
 use crate::sys::errno::Errno;
-use core::ffi::{CStr, c_char};
+use core::convert::Infallible;
+use core::ffi::{CStr, c_char, c_void};
+#[cfg(feature = "std")]
+use core::ffi::{c_int, c_uint};
+use core::ptr;
+#[cfg(feature = "std")]
+use std::io;
+#[cfg(feature = "std")]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A Rust value where the kernel's prototype says `K`.
 ///
-/// Integers convert to those of the same width, whatever the sign, and to wider ones, sign- or
-/// zero-extended as their own type is; never to narrower ones. References convert to pointers that
-/// allow no more than they do, and `Option` of one to a pointer that may be null. Anything else is
-/// for the argument list to say, in Rust (`slice.as_ptr()`, `.cast_mut()`).
+/// | Rust | kernel |
+/// |---|---|
+/// | an integer | one of the same width, whatever the sign, or a wider one: sign- or zero-extended as its own type is; never a narrower one |
+/// | `&T`, `Option<&T>`, `&[T]` | `*const T` |
+/// | `&mut T`, `Option<&mut T>`, `&mut [T]` | `*mut T` |
+/// | the same, for a `T` that is `Copy + 'static` | `*const c_void`, `*mut c_void`: a structure that [`types`](crate::types) does not have |
+/// | `&[u8]`, `&mut [u8]` | `*const c_char`, `*mut c_char` |
+/// | `&CStr` | `*const c_char` |
+/// | [`ReadOnly`] of what becomes a `*const` | `*mut` |
+/// | `BorrowedFd`, `&F` of a type that is `AsFd`, such as `&File` | `int`, `unsigned int` |
 ///
-/// A crate may implement it for its own types.
+/// An `Option` that is `None` is a null pointer. Anything else is for the argument list to say, in
+/// Rust (`atomic.as_ptr()`, `ptr::null()`). The kernel's size of a structure is not in the tables,
+/// so none is compared: calls whose structures may grow take the size as an argument,
+/// `size_of::<T>()`.
+///
+/// A crate may implement it for its own types. `M` keeps impls apart; it is inferred.
 ///
 /// # Who is responsible
 ///
@@ -20,58 +39,75 @@ use core::ffi::{CStr, c_char};
 /// attribute. Whoever writes this `unsafe` vouches for the pointers that the arguments' types
 /// convert to, as for those of any other safe function. The impls of this crate give a pointer to
 /// what is borrowed, valid as long as the borrow is, and a `*mut` only from what is borrowed
-/// exclusively. A type parameter (`impl Arg<K>`) may give any pointer at all, so a function that
-/// takes one has to be an `unsafe fn` where the call uses the pointer.
+/// exclusively or wrapped in [`ReadOnly`]. A type parameter (`impl Arg<K>`) may give any pointer at
+/// all, so a function that takes one has to be an `unsafe fn` where the call uses the pointer.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what the kernel takes here: its prototype says `{K}`",
     label = "the kernel's prototype says `{K}`",
-    note = "integers may widen but not narrow; `&mut T` and `Option<&mut T>` become `*mut T`; see \
-            `aio_sys::Arg`"
+    note = "integers may widen but not narrow; `&mut T` becomes `*mut T`, and `ReadOnly(&t)` where \
+            the kernel only reads; see `aio_sys::Arg`"
 )]
-pub trait Arg<K> {
-    /// The value as the raw function takes it.
-    fn arg(self) -> K;
+pub trait Arg<K, M = ()> {
+    /// The value as the raw function takes it. Not a method, so that it is in the way of no other.
+    fn arg(value: Self) -> K;
+}
+
+/// What the kernel only reads, where its prototype says `*mut`.
+///
+/// ```
+/// # #[cfg(feature = "macros")] {
+/// use aio_sys::{ReadOnly, syscall};
+/// use std::os::fd::{BorrowedFd, OwnedFd};
+/// use std::{ffi::CStr, fs::File, io};
+///
+/// #[repr(C)]
+/// #[derive(Clone, Copy, Default)]
+/// pub struct open_how {
+///     flags: u64,
+///     mode: u64,
+///     resolve: u64,
+/// }
+///
+/// /// Opens `path` below `dir`.
+/// #[syscall(
+///     unsafe openat2(dir, path, ReadOnly(how), size_of::<open_how>()),
+///     safe = "the kernel reads `path` and `how`, and returns a new descriptor"
+/// )]
+/// pub fn openat2(dir: BorrowedFd<'_>, path: &CStr, how: &open_how) -> io::Result<OwnedFd>;
+///
+/// # use std::os::fd::AsFd;
+/// let proc = File::open("/proc")?;
+/// # if !matches!(openat2(proc.as_fd(), c"self/exe", &open_how::default()),
+/// #     Err(error) if error.raw_os_error() == Some(libc::ENOSYS)) {
+/// openat2(proc.as_fd(), c"self/exe", &open_how::default())?;
+/// # }
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ReadOnly<T>(
+    /// What becomes a `*const`.
+    pub T,
+);
+
+impl<T: Arg<*const K, M>, K, M> Arg<*mut K, M> for ReadOnly<T> {
+    #[inline(always)]
+    fn arg(value: Self) -> *mut K {
+        T::arg(value.0).cast_mut()
+    }
 }
 
 impl<T> Arg<T> for T {
     #[inline(always)]
-    fn arg(self) -> T {
-        self
-    }
-}
-
-impl<T> Arg<*const T> for &T {
-    #[inline(always)]
-    fn arg(self) -> *const T {
-        self
-    }
-}
-
-impl<T> Arg<*mut T> for &mut T {
-    #[inline(always)]
-    fn arg(self) -> *mut T {
-        self
-    }
-}
-
-impl<T> Arg<*const T> for Option<&T> {
-    #[inline(always)]
-    fn arg(self) -> *const T {
-        self.map_or(core::ptr::null(), core::ptr::from_ref)
-    }
-}
-
-impl<T> Arg<*mut T> for Option<&mut T> {
-    #[inline(always)]
-    fn arg(self) -> *mut T {
-        self.map_or(core::ptr::null_mut(), core::ptr::from_mut)
+    fn arg(value: T) -> T {
+        value
     }
 }
 
 impl<T> Arg<*const T> for *mut T {
     #[inline(always)]
-    fn arg(self) -> *const T {
-        self
+    fn arg(value: *mut T) -> *const T {
+        value
     }
 }
 
@@ -79,24 +115,95 @@ impl<T> Arg<*const T> for *mut T {
 /// array has to be borrowed exclusively, too.
 impl<T> Arg<*mut *mut T> for *mut &mut T {
     #[inline(always)]
-    fn arg(self) -> *mut *mut T {
-        self.cast::<*mut T>()
+    fn arg(value: *mut &mut T) -> *mut *mut T {
+        value.cast()
     }
 }
 
 impl Arg<*const c_char> for &CStr {
     #[inline(always)]
-    fn arg(self) -> *const c_char {
-        self.as_ptr()
+    fn arg(value: &CStr) -> *const c_char {
+        value.as_ptr()
     }
 }
+
+/// Of the impls for a pointer to `c_void`: that of `&c_void` would be there twice.
+pub struct Untyped;
+
+/// Each for the type itself, and for `c_void`. There the bound keeps out what is no plain
+/// structure: a `Vec`, or a reference to a reference.
+macro_rules! references {
+    ($($from:ty => $to:ident: |$value:ident| $pointer:expr;)*) => {$(
+        impl<T> Arg<*$to T> for $from {
+            #[inline(always)]
+            fn arg($value: $from) -> *$to T {
+                $pointer
+            }
+        }
+
+        impl<T: Copy + 'static> Arg<*$to c_void, Untyped> for $from {
+            #[inline(always)]
+            fn arg($value: $from) -> *$to c_void {
+                let pointer: *$to T = $pointer;
+                pointer.cast()
+            }
+        }
+    )*};
+}
+
+references! {
+    &T => const: |value| value;
+    &[T] => const: |value| value.as_ptr();
+    Option<&T> => const: |value| value.map_or(ptr::null(), ptr::from_ref);
+    &mut T => mut: |value| value;
+    &mut [T] => mut: |value| value.as_mut_ptr();
+    Option<&mut T> => mut: |value| value.map_or(ptr::null_mut(), ptr::from_mut);
+}
+
+/// Where `c_char` has a sign; elsewhere it is `u8`.
+impl Arg<*const i8> for &[u8] {
+    #[inline(always)]
+    fn arg(value: &[u8]) -> *const i8 {
+        value.as_ptr().cast()
+    }
+}
+
+/// Where `c_char` has a sign; elsewhere it is `u8`.
+impl Arg<*mut i8> for &mut [u8] {
+    #[inline(always)]
+    fn arg(value: &mut [u8]) -> *mut i8 {
+        value.as_mut_ptr().cast()
+    }
+}
+
+#[cfg(feature = "std")]
+macro_rules! descriptors {
+    ($($to:ty)*) => {$(
+        impl Arg<$to> for BorrowedFd<'_> {
+            #[inline(always)]
+            fn arg(value: Self) -> $to {
+                value.as_raw_fd() as $to
+            }
+        }
+
+        impl<F: AsFd> Arg<$to> for &F {
+            #[inline(always)]
+            fn arg(value: Self) -> $to {
+                value.as_fd().as_raw_fd() as $to
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "std")]
+descriptors!(c_int c_uint);
 
 macro_rules! integers {
     ($($from:ident: $($to:ident)*;)*) => {$($(
         impl Arg<$to> for $from {
             #[inline(always)]
-            fn arg(self) -> $to {
-                self as $to
+            fn arg(value: $from) -> $to {
+                value as $to
             }
         }
     )*)*};
@@ -126,8 +233,18 @@ integers! {
 
 /// A Rust result from the register that the kernel answers in.
 ///
-/// `Result<T, Errno>` for the `T` that a call's success is: nothing, a count, a descriptor or id,
-/// an address. `isize`, and `i32` for a call that cannot fail, are the kernel's answer as it is.
+/// `Result<T, Errno>` and `io::Result<T>` for the `T` that a call's success is:
+///
+/// - `()`, where it is always 0, or does not matter;
+/// - `usize`, `u32`, `i32`, `u64`, `i64`, `u16`: a count or an id, cut to the type or extended;
+/// - `*mut c_void`: an address;
+/// - `OwnedFd`: that the call returns a new descriptor, which nobody else owns, is a promise of the
+///   declaration, and belongs into the reason of `safe`. What is no descriptor is `EBADF`. A filter
+///   (seccomp) that answers 0 without making the call cannot be told from descriptor 0;
+/// - `Infallible`: a call that returns only when it fails, such as execve(2).
+///
+/// `isize`, and `i32` for a call that cannot fail, are the kernel's answer as it is. `!` is for a
+/// call that does not return, such as exit(2); if it does, the function panics.
 #[diagnostic::on_unimplemented(
     message = "the kernel's answer cannot become `{Self}`",
     label = "return `Result<usize, Errno>` or another type that implements `aio_sys::Ret`"
@@ -155,21 +272,64 @@ impl Ret for i32 {
     }
 }
 
+/// Gives `!` a name: it is a type of its own only as the result of a function.
+pub trait Returns {
+    /// Of the function.
+    type Type;
+}
+
+impl<T> Returns for fn() -> T {
+    type Type = T;
+}
+
+#[diagnostic::do_not_recommend]
+impl Ret for <fn() -> ! as Returns>::Type {
+    #[inline(always)]
+    unsafe fn ret(result: isize) -> Self {
+        match returned(result) {}
+    }
+}
+
+#[cold]
+fn returned(result: isize) -> Infallible {
+    panic!("a system call that does not return has returned {result}")
+}
+
 macro_rules! results {
-    ($($to:ty: |$value:ident| $convert:expr;)*) => {$(
+    ($($(#[$attr:meta])* $to:ty: |$value:ident| $convert:expr;)*) => {$(
+        $(#[$attr])*
         impl Ret for Result<$to, Errno> {
             #[inline(always)]
             unsafe fn ret(result: isize) -> Result<$to, Errno> {
-                Errno::decode(result).map(|$value| $convert)
+                Errno::decode(result).and_then(|$value| $convert)
+            }
+        }
+
+        #[cfg(feature = "std")]
+        impl Ret for io::Result<$to> {
+            #[inline(always)]
+            unsafe fn ret(result: isize) -> io::Result<$to> {
+                // SAFETY: passed on.
+                Ok(unsafe { Result::<$to, Errno>::ret(result) }?)
             }
         }
     )*};
 }
 
 results! {
-    (): |_value| ();
-    usize: |value| value;
-    u32: |value| value as u32;
-    i32: |value| value as i32;
-    *mut core::ffi::c_void: |value| core::ptr::with_exposed_provenance_mut(value);
+    (): |_value| Ok(());
+    usize: |value| Ok(value);
+    u32: |value| Ok(value as u32);
+    i32: |value| Ok(value as i32);
+    u64: |value| Ok(value as u64);
+    i64: |value| Ok(value as isize as i64);
+    u16: |value| Ok(value as u16);
+    *mut c_void: |value| Ok(ptr::with_exposed_provenance_mut(value));
+    Infallible: |value| match returned(value as isize) {};
+    #[cfg(feature = "std")]
+    OwnedFd: |value| {
+        let descriptor = i32::try_from(value).map_err(|_| Errno::EBADF)?;
+        // SAFETY: it is not -1. That the call returns a new descriptor, the caller promises.
+        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    };
 }

@@ -1,0 +1,191 @@
+//! Calls that `#[syscall]` declares with types of the standard library, which is the oracle, as is
+//! libc.
+
+use crate::common::{await_child, file, fork, in_child, pipe};
+use aio_sys::{Errno, Ret, syscall};
+use std::convert::Infallible;
+use std::ffi::{CStr, c_char};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr;
+
+/// A file in memory.
+#[syscall(
+    unsafe memfd_create(name, flags),
+    safe = "the kernel reads `name`, and returns a new descriptor"
+)]
+fn memfd_create(name: &CStr, flags: u32) -> io::Result<OwnedFd>;
+
+/// Reads at the file's position.
+#[syscall(
+    unsafe read(file, buffer.as_mut_ptr(), buffer.len()),
+    safe = "the kernel writes `buffer.len()` bytes at most"
+)]
+fn read(file: &File, buffer: &mut [c_char]) -> io::Result<usize>;
+
+/// Reads at the file's position.
+#[syscall(
+    unsafe read(file, &mut *buffer, buffer.len()),
+    safe = "the kernel writes `buffer.len()` bytes at most"
+)]
+fn read_bytes(file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<u64, Errno>;
+
+/// Writes at the file's position.
+#[syscall(
+    unsafe write(file, bytes, bytes.len()),
+    safe = "the kernel reads `bytes`"
+)]
+fn write<F: AsFd>(file: &F, bytes: &[u8]) -> Result<i64, Errno>;
+
+/// Sets the bits that new files do not get.
+#[syscall(unsafe umask(mask), safe = "it touches no memory")]
+fn umask(mask: u16) -> io::Result<u16>;
+
+/// Ends the process.
+#[syscall(unsafe exit_group(code), safe = "there is nobody left to notice")]
+fn exit_group(code: i32) -> !;
+
+/// Becomes another program.
+///
+/// # Safety
+///
+/// The arrays end with null, and what they point to can be read.
+#[syscall(execve(path, argv, envp))]
+unsafe fn execve(
+    path: &CStr,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> io::Result<Infallible>;
+
+#[test]
+fn a_new_descriptor_is_owned() {
+    let owned = match memfd_create(c"declared", libc::MFD_CLOEXEC) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            return aio_tests::skip("memfd_create", "the kernel does not have it");
+        }
+        result => result.unwrap(),
+    };
+    let mut file = File::from(owned);
+    file.write_all(b"abc").unwrap();
+    file.rewind().unwrap();
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "abc");
+    let error = memfd_create(c"declared", u32::MAX).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+}
+
+#[test]
+fn borrowed_descriptors_and_bytes_are_arguments() {
+    let (reader, writer) = pipe();
+    assert_eq!(write(&writer, b"four"), Ok(4));
+    assert_eq!(write(&OwnedFd::from(writer), b" bytes more"), Ok(11));
+    let mut bytes = [0; 32];
+    assert_eq!(read_bytes(reader.as_fd(), &mut bytes[..7]), Ok(7));
+    assert_eq!(&bytes[..7], b"four by");
+    assert_eq!(read_bytes(reader.as_fd(), &mut bytes), Ok(8));
+    assert_eq!(&bytes[..8], b"tes more");
+    assert_eq!(read_bytes(reader.as_fd(), &mut bytes), Ok(0), "the other end is closed");
+
+    let mut source = file(10);
+    source.seek(SeekFrom::Start(8)).unwrap();
+    let mut chars = [0; 4];
+    assert_eq!(read(&source, &mut chars).unwrap(), 2);
+    assert_eq!(chars, [8, 9, 0, 0]);
+    assert_eq!(write(&reader, b"x"), Err(Errno::EBADF));
+}
+
+#[test]
+fn small_answers_are_numbers_of_their_own_width() {
+    in_child(|| {
+        // SAFETY: the child's own mask.
+        unsafe { libc::umask(0o027) };
+        umask(0o777).unwrap() == 0o027 && umask(0).unwrap() == 0o777
+    });
+}
+
+#[test]
+fn a_call_that_does_not_return_has_no_result() {
+    let child = fork();
+    if child == 0 {
+        exit_group(7);
+    }
+    let mut status = 0;
+    // SAFETY: `status` is written.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status:#x}");
+
+    let null = [ptr::null()];
+    // SAFETY: both arrays are empty.
+    let error = unsafe { execve(c"/proc/none", null.as_ptr(), null.as_ptr()) }.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+
+    let child = fork();
+    if child == 0 {
+        // SAFETY: nothing more than a number.
+        let returned = std::panic::catch_unwind(|| unsafe { Result::<Infallible, Errno>::ret(0) });
+        crate::common::leave(returned.is_err());
+    }
+    await_child(child);
+}
+
+/// What a filter or an emulator may answer.
+#[test]
+fn what_is_no_descriptor_is_not_owned() {
+    for answer in [isize::MIN, -4096, isize::MAX] {
+        // SAFETY: what is no descriptor is refused; on 32-bit targets the last could be one.
+        let result = unsafe { Result::<OwnedFd, Errno>::ret(answer) };
+        match result.map(|owned| std::mem::ManuallyDrop::new(owned).as_raw_fd()) {
+            Ok(fd) => assert_eq!(fd as isize, answer),
+            Err(errno) => assert_eq!(errno, Errno::EBADF),
+        }
+    }
+    // SAFETY: an error.
+    let error = unsafe { io::Result::<OwnedFd>::ret(-(libc::EMFILE as isize)) }.unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+}
+
+/// The numbers from 424 on are the same on all ABIs but those whose numbers begin elsewhere.
+#[cfg(not(any(
+    target_arch = "mips",
+    target_arch = "mips64",
+    all(target_arch = "x86_64", target_pointer_width = "32")
+)))]
+mod by_number {
+    use super::*;
+
+    #[syscall(
+        unsafe 434(pid, flags),
+        safe = "the kernel returns a new descriptor"
+    )]
+    fn pidfd_open(pid: u32, flags: u32) -> io::Result<OwnedFd>;
+
+    /// `info` is null.
+    #[syscall(
+        unsafe 424(pidfd.as_raw_fd(), signal, ptr::null::<u8>(), 0),
+        safe = "the kernel reads nothing"
+    )]
+    fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<(), Errno>;
+
+    #[syscall(unsafe 100_000(1, 2, 3, 4, 5, 6), safe = "there is no such call")]
+    fn none() -> Result<(), Errno>;
+
+    #[test]
+    fn a_call_can_be_declared_by_its_number() {
+        assert_eq!(none(), Err(Errno::ENOSYS));
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pidfd = pidfd_open(child.id(), 0);
+        let sent = pidfd.as_ref().map(|pidfd| pidfd_send_signal(pidfd.as_fd(), libc::SIGTERM));
+        let sent = sent.map_err(io::Error::raw_os_error);
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        if sent == Err(Some(libc::ENOSYS)) {
+            return aio_tests::skip("pidfd_open", "the kernel does not have it");
+        }
+        assert_eq!(sent, Ok(Ok(())));
+        use std::os::unix::process::ExitStatusExt as _;
+        assert!(matches!(status.signal(), Some(libc::SIGTERM | libc::SIGKILL)), "{status}");
+        drop(pidfd);
+    }
+}
