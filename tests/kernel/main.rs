@@ -22,6 +22,8 @@ mod by_libc;
 #[cfg(not(guest))]
 mod faults;
 #[cfg(not(guest))]
+mod flags;
+#[cfg(not(guest))]
 mod hostile;
 #[cfg(not(guest))]
 mod mio;

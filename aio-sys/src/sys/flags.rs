@@ -1,10 +1,28 @@
 //! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the
-//! write that was to be durable is not.
+//! write that was to be durable is not. Methods and operators are those of the crate `bitflags`.
 
 use crate::sys::target::uapi_of_arch::*;
 use crate::sys::types::*;
 use core::fmt;
-use core::ops::{BitOr, BitOrAssign};
+use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not, Sub, SubAssign};
+
+macro_rules! operators {
+    ($($name:ident: $op:ident $call:ident $assign:ident $call_assign:ident $method:ident;)*) => {$(
+        impl $op for $name {
+            type Output = $name;
+
+            fn $call(self, other: $name) -> $name {
+                self.$method(other)
+            }
+        }
+
+        impl $assign for $name {
+            fn $call_assign(&mut self, other: $name) {
+                *self = self.$method(other);
+            }
+        }
+    )*};
+}
 
 macro_rules! flags {
     ($(#[$doc:meta])* $name:ident: $bits:ty {
@@ -20,8 +38,23 @@ macro_rules! flags {
             pub const NONE: $name = $name(0);
             $($(#[$flag_doc])* pub const $flag: $name = $name($value);)*
 
-            /// Any bits, those included that have no name here.
-            pub const fn from_bits(bits: $bits) -> $name {
+            /// Every flag that has a name here.
+            pub const fn all() -> $name {
+                $name(0 $(| $value)*)
+            }
+
+            /// These bits, if each of them has a name here.
+            pub const fn from_bits(bits: $bits) -> Option<$name> {
+                if bits & !$name::all().0 == 0 { Some($name(bits)) } else { None }
+            }
+
+            /// Of these bits, those that have a name here.
+            pub const fn from_bits_truncate(bits: $bits) -> $name {
+                $name(bits & $name::all().0)
+            }
+
+            /// These bits, including those that have no name here.
+            pub const fn from_bits_retain(bits: $bits) -> $name {
                 $name(bits)
             }
 
@@ -30,28 +63,53 @@ macro_rules! flags {
                 self.0
             }
 
+            /// Whether none is set.
+            pub const fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
             /// Whether all of `other` are set.
             pub const fn contains(self, other: $name) -> bool {
                 self.0 & other.0 == other.0
             }
 
-            /// Both sets in one; `|`, where a constant is wanted.
+            /// Whether any of `other` is set.
+            pub const fn intersects(self, other: $name) -> bool {
+                self.0 & other.0 != 0
+            }
+
+            /// `self | other`, in a constant.
             pub const fn union(self, other: $name) -> $name {
                 $name(self.0 | other.0)
             }
-        }
 
-        impl BitOr for $name {
-            type Output = $name;
+            /// `self & other`, in a constant.
+            pub const fn intersection(self, other: $name) -> $name {
+                $name(self.0 & other.0)
+            }
 
-            fn bitor(self, other: $name) -> $name {
-                self.union(other)
+            /// `self - other`, in a constant: what is set in `self` alone.
+            pub const fn difference(self, other: $name) -> $name {
+                $name(self.0 & !other.0)
+            }
+
+            /// `!self`, in a constant: the flags with a name here that are not set.
+            pub const fn complement(self) -> $name {
+                $name::from_bits_truncate(!self.0)
             }
         }
 
-        impl BitOrAssign for $name {
-            fn bitor_assign(&mut self, other: $name) {
-                *self = self.union(other);
+        operators! {
+            $name: BitOr bitor BitOrAssign bitor_assign union;
+            $name: BitAnd bitand BitAndAssign bitand_assign intersection;
+            $name: Sub sub SubAssign sub_assign difference;
+        }
+
+        impl Not for $name {
+            type Output = $name;
+
+            fn not(self) -> $name {
+                self.complement()
             }
         }
 
@@ -90,6 +148,7 @@ flags! {
     /// let flags = RwFlags::DSYNC | RwFlags::NOWAIT;
     /// assert_eq!(flags.bits(), libc::RWF_DSYNC | libc::RWF_NOWAIT);
     /// assert_eq!(format!("{flags:?}"), "DSYNC | NOWAIT");
+    /// assert_eq!(flags - RwFlags::NOWAIT, RwFlags::DSYNC);
     /// ```
     RwFlags: i32 {
         /// High priority. Accepted and without effect: nobody polls for native AIO. Since 4.6.

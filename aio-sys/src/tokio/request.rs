@@ -104,5 +104,5 @@ pub(super) fn nothing<B>(completion: Completion<B>) -> Result<(), Errno> {
 }
 
 pub(super) fn events<B>(completion: Completion<B>) -> Result<PollEvents, Errno> {
-    completion.result.map(|bits| PollEvents::from_bits(bits as u16))
+    completion.result.map(|bits| PollEvents::from_bits_retain(bits as u16))
 }
