@@ -3,9 +3,8 @@
 
 use crate::sys::errno::Errno;
 use core::convert::Infallible;
-use core::ffi::{CStr, c_char, c_void};
-#[cfg(feature = "std")]
-use core::ffi::{c_int, c_uint};
+use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use core::num::Saturating;
 use core::ptr;
 #[cfg(feature = "std")]
 use std::io;
@@ -17,6 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// | Rust | kernel |
 /// |---|---|
 /// | an integer | one of the same width, whatever the sign, or a wider one: sign- or zero-extended as its own type is; never a narrower one |
+/// | `Saturating<usize>` | `int`, `unsigned int`: a length, or the largest value that there is |
 /// | `&T`, `Option<&T>`, `&[T]` | `*const T` |
 /// | `&mut T`, `Option<&mut T>`, `&mut [T]` | `*mut T` |
 /// | the same, for a `T` that is `Copy + 'static` | `*const c_void`, `*mut c_void`: a structure that [`types`](crate::types) does not have |
@@ -175,6 +175,19 @@ impl Arg<*mut i8> for &mut [u8] {
         value.as_mut_ptr().cast()
     }
 }
+
+macro_rules! lengths {
+    ($($to:ty)*) => {$(
+        impl Arg<$to> for Saturating<usize> {
+            #[inline(always)]
+            fn arg(value: Saturating<usize>) -> $to {
+                value.0.try_into().unwrap_or(<$to>::MAX)
+            }
+        }
+    )*};
+}
+
+lengths!(c_int c_uint);
 
 #[cfg(feature = "std")]
 macro_rules! descriptors {
