@@ -1,5 +1,6 @@
 //! Says what is wrong, each mistake in one sentence at one token.
 
+use crate::expand::{first, is_return};
 use crate::parse::{Attribute, Call, Function};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::Error;
@@ -56,6 +57,12 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
 
     if let Some(seventh) = call.args.get(6).and_then(|arg| arg.clone().into_iter().next()) {
         mistake(seventh.span(), "no system call takes more than 6 arguments: this is the seventh");
+    }
+    if let Some(second) = call.args.iter().filter(|arg| is_return(arg)).nth(1) {
+        mistake(
+            first(second),
+            "`return` stands for one argument: the structure that the function returns",
+        );
     }
     for param in &function.params {
         if !param.to_string().starts_with('_')

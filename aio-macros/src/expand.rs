@@ -43,25 +43,36 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     let root = call.root.clone().unwrap_or_else(|| quote_spanned!(Span::mixed_site()=> ::aio_sys));
     let path = |place: Span, rest: TokenStream| at(place, quote!(#root::#rest));
     let at_callee = hidden(call.callee.span());
-    let (convert, raw, number) = match &call.callee {
-        Callee::Name(name) => (quote!(Arg::arg), quote!(raw::#name), None),
+    let filled = Ident::new("filled", Span::mixed_site());
+    let (convert, raw, number, pointer) = match &call.callee {
+        Callee::Name(name) => (quote!(Arg::arg), quote!(raw::#name), None, quote!(&mut #filled)),
         // Without a prototype there is nothing to convert to.
         Callee::Number(number) => {
             let raw = format_ident!("syscall{}", call.args.len());
             let number = number.token();
-            (quote!(abi::Word::from), quote!(abi::#raw), Some(quote!(#number,)))
+            let pointer = quote!(&raw mut #filled);
+            (quote!(abi::Word::from), quote!(abi::#raw), Some(quote!(#number,)), pointer)
         }
     };
     let raw = path(at_callee, raw);
     let argument = |(i, expr): (usize, &TokenStream)| {
         let place = hidden(first(expr));
         let convert = path(place, convert.clone());
-        (format_ident!("a{i}", span = place), calling(convert, expr.clone(), last(expr)))
+        let value = if is_return(expr) { at(place, pointer.clone()) } else { expr.clone() };
+        (format_ident!("a{i}", span = place), calling(convert, value, last(expr)))
     };
     let (binders, values): (Vec<Ident>, Vec<_>) =
         call.args.iter().enumerate().map(argument).unzip();
     let answer = quote_spanned!(at_callee=> #raw(#number #(#binders),*));
-    let ret = path(hidden(first(output)), quote!(Ret::ret));
+    let at_output = hidden(first(output));
+    let (structure, ret, answer) = if call.args.iter().any(is_return) {
+        let structure = quote!(let mut #filled = ::core::mem::MaybeUninit::zeroed(););
+        let filled = at(at_output, quote!(#filled));
+        (Some(structure), quote!(Filled::filled), quote!(#answer, #filled))
+    } else {
+        (None, quote!(Ret::ret), answer)
+    };
+    let ret = path(at_output, ret);
     let mut block = Group::new(Delimiter::Brace, calling(ret, answer, last(output)));
     // Lints look at the promise where the user has made it.
     let promise = call.unsafety.as_ref().map_or(at_callee, |unsafety| unsafety.span);
@@ -72,6 +83,7 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     let mut body = Group::new(
         Delimiter::Brace,
         quote! {
+            #structure
             match (#(#values,)*) {
                 (#(#binders,)*) => #result,
             }
@@ -87,6 +99,11 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
         #inline
         #head #body
     }
+}
+
+/// Whether the argument is what the function returns.
+pub(crate) fn is_return(expr: &TokenStream) -> bool {
+    expr.to_string() == "return"
 }
 
 /// Tokens that mean what they did, at another place, for the sake of rustc's errors.
@@ -144,7 +161,7 @@ fn hidden(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }
 
-fn first(tokens: &TokenStream) -> Span {
+pub(crate) fn first(tokens: &TokenStream) -> Span {
     tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }
 

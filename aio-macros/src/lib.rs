@@ -67,6 +67,9 @@ use proc_macro::TokenStream;
 /// `crate = path` before the call says where `aio_sys` is, if the dependency has another name or is
 /// re-exported: `#[syscall(crate = other_name, close(fd))]`.
 ///
+/// `return` as an argument is a structure that the kernel fills and the function returns, as in
+/// `unsafe clock_gettime(clock, return)`: the promise includes that a call which succeeds fills it.
+///
 /// Every parameter has to be used by an argument, unless its name starts with `_`. Closures as
 /// arguments go into parentheses.
 #[proc_macro_attribute]

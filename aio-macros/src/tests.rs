@@ -103,6 +103,28 @@ fn another_name_of_the_crate() {
 }
 
 #[test]
+fn a_structure_that_is_filled() {
+    expands(
+        "clock_gettime(clock, return)",
+        "/// # Safety\nunsafe fn f(clock: i32) -> R;",
+        r#"
+        #[doc = " # Safety"]
+        #[doc = ""]
+        #[doc = " System call: `clock_gettime`."]
+        #[inline]
+        unsafe fn f(clock: i32) -> R {
+            let mut filled = ::core::mem::MaybeUninit::zeroed();
+            match (::aio_sys::Arg::arg(clock), ::aio_sys::Arg::arg(&mut filled),) {
+                (a0, a1,) => unsafe {
+                    ::aio_sys::Filled::filled(::aio_sys::raw::clock_gettime(a0, a1), filled)
+                },
+            }
+        }
+        "#,
+    );
+}
+
+#[test]
 fn a_call_by_number() {
     expands(
         "0x1d7(fd, p)",
@@ -267,6 +289,10 @@ fn attribute_mistakes() {
              check: write `unsafe getppid(...)`",
         ),
         (
+            r#"unsafe getppid(return, return), safe = "a""#,
+            "`return` stands for one argument: the structure that the function returns",
+        ),
+        (
             r#"unsafe getppid(0, 1, 2, 3, 4, 5, 6), safe = "a""#,
             "no system call takes more than 6 arguments: this is the seventh",
         ),
@@ -385,7 +411,7 @@ impl Random {
     }
 
     fn token(&mut self, depth: usize) -> TokenTree {
-        const WORDS: &str = "pub crate = 7 fn unsafe const async extern self mut where as safe \
+        const WORDS: &str = "pub crate = 7 return fn unsafe const async extern self mut where as safe \
             r#break x f struct impl # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \" \" \
             \"# Safety\" 1 doc inline";
         if depth > 0 && self.below(4) == 0 {

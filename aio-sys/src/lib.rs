@@ -110,7 +110,7 @@ pub use queue::request::{Completion, Full, PollToken, Token};
 #[cfg(feature = "std")]
 pub use queue::scope::{Borrowed, Scope, ScopeBatch, scope};
 pub use sys::calls::*;
-pub use sys::convert::{Arg, ReadOnly, Ret};
+pub use sys::convert::{Arg, Filled, ReadOnly, Ret};
 pub use sys::errno::Errno;
 pub use sys::flags::{IocbFlags, PollEvents, RwFlags};
 pub use sys::{abi, nr, raw, types};

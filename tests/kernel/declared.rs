@@ -58,6 +58,22 @@ unsafe fn execve(
     envp: *const *const c_char,
 ) -> io::Result<Infallible>;
 
+/// What the process may use.
+#[syscall(
+    unsafe prlimit64(0, resource, None::<&[u64; 2]>, return),
+    safe = "the kernel fills the structure"
+)]
+fn limits(resource: u32) -> io::Result<[u64; 2]>;
+
+#[test]
+fn a_structure_is_returned() {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is written.
+    assert_eq!(unsafe { libc::getrlimit64(libc::RLIMIT_NOFILE, &mut limit) }, 0);
+    assert_eq!(limits(libc::RLIMIT_NOFILE).unwrap(), [limit.rlim_cur, limit.rlim_max]);
+    assert_eq!(limits(u32::MAX).unwrap_err().raw_os_error(), Some(libc::EINVAL));
+}
+
 #[test]
 fn a_new_descriptor_is_owned() {
     let owned = match memfd_create(c"declared", libc::MFD_CLOEXEC) {
@@ -168,6 +184,13 @@ mod by_number {
     )]
     fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<(), Errno>;
 
+    /// How many pages of the range are in the page cache, and in which state.
+    #[syscall(
+        unsafe 451(file.as_raw_fd(), range.as_ptr(), return, 0),
+        safe = "the kernel reads `range`, and fills the array"
+    )]
+    fn cachestat(file: &File, range: &[u64; 2]) -> io::Result<[u64; 5]>;
+
     #[syscall(unsafe 100_000(1, 2, 3, 4, 5, 6), safe = "there is no such call")]
     fn none() -> Result<(), Errno>;
 
@@ -187,5 +210,23 @@ mod by_number {
         use std::os::unix::process::ExitStatusExt as _;
         assert!(matches!(status.signal(), Some(libc::SIGTERM | libc::SIGKILL)), "{status}");
         drop(pidfd);
+    }
+
+    #[test]
+    fn a_structure_is_returned_by_number() {
+        let file = file(1 << 20);
+        let range = [0, 1 << 19];
+        let ours = match cachestat(&file, &range) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                return aio_tests::skip("cachestat", "the kernel does not have it");
+            }
+            result => result.unwrap(),
+        };
+        let mut theirs = [0; 5];
+        // SAFETY: the kernel reads `range`, and writes `theirs`.
+        let result =
+            unsafe { libc::syscall(451, file.as_raw_fd(), range.as_ptr(), theirs.as_mut_ptr(), 0) };
+        assert_eq!(result, 0);
+        assert_eq!(ours[0], theirs[0], "pages in the cache");
     }
 }

@@ -6,7 +6,6 @@ use linux_raw_sys::general::*;
 use linux_raw_sys::landlock::landlock_ruleset_attr;
 use std::ffi::CStr;
 use std::io;
-use std::mem::MaybeUninit;
 use std::num::Saturating;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::{null, null_mut};
@@ -20,8 +19,11 @@ use std::sync::atomic::AtomicU32;
 )]
 pub fn openat2(dir: BorrowedFd<'_>, path: &CStr, flags: u64, resolve: u64) -> io::Result<OwnedFd>;
 
-#[syscall(unsafe statx(dir, path, 0, STATX_BASIC_STATS, buf), safe = "the kernel only fills `buf`")]
-pub fn statx(dir: BorrowedFd<'_>, path: &CStr, buf: &mut MaybeUninit<statx>) -> io::Result<()>;
+#[syscall(
+    unsafe statx(dir, path, 0, STATX_BASIC_STATS, return),
+    safe = "the kernel fills the structure"
+)]
+pub fn statx(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<statx>;
 
 #[syscall(unsafe copy_file_range(from, null_mut(), to, null_mut(), len, 0), safe = "no pointer")]
 pub fn copy_file_range(from: BorrowedFd<'_>, to: BorrowedFd<'_>, len: usize) -> io::Result<usize>;

@@ -4,6 +4,7 @@
 use crate::sys::errno::Errno;
 use core::convert::Infallible;
 use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use core::mem::MaybeUninit;
 use core::num::Saturating;
 use core::ptr;
 #[cfg(feature = "std")]
@@ -20,6 +21,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// | `&T`, `Option<&T>`, `&[T]` | `*const T` |
 /// | `&mut T`, `Option<&mut T>`, `&mut [T]` | `*mut T` |
 /// | the same, for a `T` that is `Copy + 'static` | `*const c_void`, `*mut c_void`: a structure that [`types`](crate::types) does not have |
+/// | `&mut MaybeUninit<T>` | `*mut T` |
 /// | `&[u8]`, `&mut [u8]` | `*const c_char`, `*mut c_char` |
 /// | `&CStr` | `*const c_char` |
 /// | [`ReadOnly`] of what becomes a `*const` | `*mut` |
@@ -176,6 +178,14 @@ impl Arg<*mut i8> for &mut [u8] {
     }
 }
 
+/// A structure that the kernel fills.
+impl<T> Arg<*mut T> for &mut MaybeUninit<T> {
+    #[inline(always)]
+    fn arg(value: &mut MaybeUninit<T>) -> *mut T {
+        value.as_mut_ptr()
+    }
+}
+
 macro_rules! lengths {
     ($($to:ty)*) => {$(
         impl Arg<$to> for Saturating<usize> {
@@ -282,6 +292,56 @@ impl Ret for i32 {
     #[inline(always)]
     unsafe fn ret(result: isize) -> i32 {
         result as i32
+    }
+}
+
+/// A Rust result of a call that fills a structure, which `return` stands for among the arguments of
+/// `#[syscall]`: `Result<T, Errno>` or `io::Result<T>`.
+///
+/// ```
+/// # #[cfg(feature = "macros")] {
+/// use aio_sys::{Errno, syscall, types::__kernel_timespec};
+///
+/// /// The time since the machine was started.
+/// #[syscall(
+///     unsafe clock_gettime(libc::CLOCK_MONOTONIC, return),
+///     safe = "the kernel fills the structure if it succeeds"
+/// )]
+/// pub fn monotonic() -> Result<__kernel_timespec, Errno>;
+///
+/// # #[cfg(target_pointer_width = "64")]
+/// assert!(monotonic()?.tv_sec >= 0);
+/// # }
+/// # Ok::<(), aio_sys::Errno>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the structure that the kernel fills cannot become `{Self}`",
+    label = "return `Result<T, Errno>` or `io::Result<T>`"
+)]
+pub trait Filled<T>: Sized {
+    /// The structure, or the error.
+    ///
+    /// # Safety
+    ///
+    /// `result` is what a system call has just returned, which fills `value`, zeros before, when it
+    /// succeeds.
+    unsafe fn filled(result: isize, value: MaybeUninit<T>) -> Self;
+}
+
+impl<T> Filled<T> for Result<T, Errno> {
+    #[inline(always)]
+    unsafe fn filled(result: isize, value: MaybeUninit<T>) -> Result<T, Errno> {
+        // SAFETY: the call has succeeded, so the value is filled.
+        Errno::decode(result).map(|_| unsafe { value.assume_init() })
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T> Filled<T> for io::Result<T> {
+    #[inline(always)]
+    unsafe fn filled(result: isize, value: MaybeUninit<T>) -> io::Result<T> {
+        // SAFETY: passed on.
+        Ok(unsafe { Result::<T, Errno>::filled(result, value) }?)
     }
 }
 
