@@ -33,7 +33,7 @@ pub(crate) fn function(function: &Function) -> Vec<Error> {
             mistake(qualifier.span(), &message);
         }
     }
-    for param in function.params.iter().filter(|param| *param == "self") {
+    for param in function.params.iter().map(|param| &param.name).filter(|name| *name == "self") {
         mistake(param.span(), "a system call has no receiver: make `self` an ordinary parameter");
     }
     if function.output.is_empty() {
@@ -64,7 +64,7 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
             "`return` stands for one argument: the structure that the function returns",
         );
     }
-    for param in &function.params {
+    for param in function.params.iter().map(|param| &param.name) {
         if !param.to_string().starts_with('_')
             && param != "self"
             && !call.args.iter().any(|arg| mentions(arg, param))

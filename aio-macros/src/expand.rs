@@ -58,7 +58,14 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     let argument = |(i, expr): (usize, &TokenStream)| {
         let place = hidden(first(expr));
         let convert = path(place, convert.clone());
-        let value = if is_return(expr) { at(place, pointer.clone()) } else { expr.clone() };
+        let value = if is_return(expr) {
+            at(place, pointer.clone())
+        } else if function.params.iter().any(|param| param.is_exclusive && is(expr, &param.name)) {
+            // Lent, so that a later argument can be its length.
+            quote_spanned!(place=> &mut *#expr)
+        } else {
+            expr.clone()
+        };
         (format_ident!("a{i}", span = place), calling(convert, value, last(expr)))
     };
     let (binders, values): (Vec<Ident>, Vec<_>) =
@@ -104,6 +111,10 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
 /// Whether the argument is what the function returns.
 pub(crate) fn is_return(expr: &TokenStream) -> bool {
     expr.to_string() == "return"
+}
+
+fn is(expr: &TokenStream, name: &Ident) -> bool {
+    *name == expr.to_string()
 }
 
 /// Tokens that mean what they did, at another place, for the sake of rustc's errors.

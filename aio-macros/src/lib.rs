@@ -70,8 +70,9 @@ use proc_macro::TokenStream;
 /// `return` as an argument is a structure that the kernel fills and the function returns, as in
 /// `unsafe clock_gettime(clock, return)`: the promise includes that a call which succeeds fills it.
 ///
-/// Every parameter has to be used by an argument, unless its name starts with `_`. Closures as
-/// arguments go into parentheses.
+/// Every parameter has to be used by an argument, unless its name starts with `_`. One that is a
+/// `&mut` reference is borrowed again where it is an argument by itself, so a later argument can be
+/// its length: `unsafe read(fd, buffer, buffer.len())`. Closures as arguments go into parentheses.
 #[proc_macro_attribute]
 pub fn syscall(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::syscall(attr.into(), item.into()).into()

@@ -42,12 +42,18 @@ pub(crate) struct Function {
     pub(crate) name: Ident,
     pub(crate) parens: token::Paren,
     /// The parameters that are plain names; patterns are rustc's business.
-    pub(crate) params: Vec<Ident>,
+    pub(crate) params: Vec<Param>,
     /// Empty where there is no return type.
     pub(crate) output: TokenStream,
     /// The `;`.
     pub(crate) end: Span,
     pub(crate) body: Option<Group>,
+}
+
+pub(crate) struct Param {
+    pub(crate) name: Ident,
+    /// Whether its type begins with `&mut`.
+    pub(crate) is_exclusive: bool,
 }
 
 /// `#[...]`
@@ -286,8 +292,8 @@ fn arguments(input: ParseStream) -> Result<Vec<TokenStream>> {
     Ok(args)
 }
 
-fn parameters(input: ParseStream) -> Result<Vec<Ident>> {
-    let mut names = Vec::new();
+fn parameters(input: ParseStream) -> Result<Vec<Param>> {
+    let mut params = Vec::new();
     while !input.is_empty() {
         attributes(input)?;
         input.parse::<Option<Token![&]>>()?;
@@ -296,12 +302,21 @@ fn parameters(input: ParseStream) -> Result<Vec<Ident>> {
         let receiver = input.peek(Token![self]);
         let plain = input.peek(Ident) && input.peek2(Token![:]);
         if (receiver || plain) && !input.peek2(Token![::]) {
-            names.push(input.call(Ident::parse_any)?);
+            let name = input.call(Ident::parse_any)?;
+            params.push(Param { name, is_exclusive: begins_exclusive(&input.fork())? });
         }
         until(input, |input| input.peek(Token![,]), anywhere)?;
         input.parse::<Option<Token![,]>>()?;
     }
-    Ok(names)
+    Ok(params)
+}
+
+/// Whether `: &'a mut` follows.
+fn begins_exclusive(input: ParseStream) -> Result<bool> {
+    input.parse::<Option<Token![:]>>()?;
+    let is_reference = input.parse::<Option<Token![&]>>()?.is_some();
+    input.parse::<Option<Lifetime>>()?;
+    Ok(is_reference && input.peek(Token![mut]))
 }
 
 /// Takes tokens as far as `stop`, which does not count between angle brackets. `opens` tells

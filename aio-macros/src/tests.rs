@@ -124,6 +124,33 @@ fn a_structure_that_is_filled() {
     );
 }
 
+/// Else `buffer.len()` would be of what has moved.
+#[test]
+fn an_exclusive_reference_is_borrowed_again() {
+    expands(
+        "read(x, buffer, buffer.len(), other)",
+        "/// # Safety\nunsafe fn f(x: &T, mut buffer: &'a mut [u8], other: T<&mut U>) -> R;",
+        r#"
+        #[doc = " # Safety"]
+        #[doc = ""]
+        #[doc = " System call: `read`."]
+        #[inline]
+        unsafe fn f(x: &T, mut buffer: &'a mut [u8], other: T<&mut U>) -> R {
+            match (
+                ::aio_sys::Arg::arg(x),
+                ::aio_sys::Arg::arg(&mut *buffer),
+                ::aio_sys::Arg::arg(buffer.len()),
+                ::aio_sys::Arg::arg(other),
+            ) {
+                (a0, a1, a2, a3,) => unsafe {
+                    ::aio_sys::Ret::ret(::aio_sys::raw::read(a0, a1, a2, a3))
+                },
+            }
+        }
+        "#,
+    );
+}
+
 #[test]
 fn a_call_by_number() {
     expands(
@@ -411,9 +438,9 @@ impl Random {
     }
 
     fn token(&mut self, depth: usize) -> TokenTree {
-        const WORDS: &str = "pub crate = 7 return fn unsafe const async extern self mut where as safe \
-            r#break x f struct impl # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \" \" \
-            \"# Safety\" 1 doc inline";
+        const WORDS: &str = "pub crate = 7 return fn unsafe const async extern self mut where \
+            as safe r#break x f struct impl # ! , ; : :: < > << >> -> => = & * | ? . .. 'a \"C\" \
+            \" \" \"# Safety\" 1 doc inline";
         if depth > 0 && self.below(4) == 0 {
             let delimiter =
                 [Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None];

@@ -26,7 +26,7 @@ fn read(file: &File, buffer: &mut [c_char]) -> io::Result<usize>;
 
 /// Reads at the file's position.
 #[syscall(
-    unsafe read(file, &mut *buffer, buffer.len()),
+    unsafe read(file, buffer, buffer.len()),
     safe = "the kernel writes `buffer.len()` bytes at most"
 )]
 fn read_bytes(file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<u64, Errno>;

@@ -38,7 +38,7 @@ pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd>;
 pub fn futex(word: &AtomicU32, count: u32) -> io::Result<usize>;
 
 #[syscall(
-    unsafe getdents64(dir, &mut *buffer, Saturating(buffer.len())),
+    unsafe getdents64(dir, buffer, Saturating(buffer.len())),
     safe = "the kernel writes only `buffer`"
 )]
 pub fn getdents64(dir: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize>;
@@ -47,7 +47,7 @@ pub fn getdents64(dir: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize>;
 pub fn memfd_create(name: &CStr) -> io::Result<OwnedFd>;
 
 #[syscall(
-    unsafe epoll_pwait2(epoll, &mut *events, Saturating(events.len()), timeout, null(), 0),
+    unsafe epoll_pwait2(epoll, events, Saturating(events.len()), timeout, null(), 0),
     safe = "the kernel writes only `events`"
 )]
 pub fn epoll_pwait2(

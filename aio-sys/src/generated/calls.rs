@@ -81,7 +81,7 @@ impl Arg<*mut aio_context_t> for &mut ContextId {
 #[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]
 #[inline]
 pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> {
-    match (::aio_sys::Arg::arg(nr_events), ::aio_sys::Arg::arg(ctx)) {
+    match (::aio_sys::Arg::arg(nr_events), ::aio_sys::Arg::arg(&mut *ctx)) {
         (a0, a1) => unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::io_setup(a0, a1)) }
     }
 }
@@ -243,7 +243,7 @@ pub fn io_cancel(
     match (
         ::aio_sys::Arg::arg(ctx),
         ::aio_sys::Arg::arg(ReadOnly(iocb)),
-        ::aio_sys::Arg::arg(result),
+        ::aio_sys::Arg::arg(&mut *result),
     ) {
         (a0, a1, a2) => {
             unsafe { ::aio_sys::Ret::ret(::aio_sys::raw::io_cancel(a0, a1, a2)) }
@@ -284,7 +284,7 @@ pub fn io_getevents(
         ::aio_sys::Arg::arg(ctx),
         ::aio_sys::Arg::arg(min_nr),
         ::aio_sys::Arg::arg(events.len()),
-        ::aio_sys::Arg::arg(events),
+        ::aio_sys::Arg::arg(&mut *events),
         ::aio_sys::Arg::arg(ReadOnly(timeout)),
     ) {
         (a0, a1, a2, a3, a4) => {
@@ -326,7 +326,7 @@ pub fn io_pgetevents(
         ::aio_sys::Arg::arg(ctx),
         ::aio_sys::Arg::arg(min_nr),
         ::aio_sys::Arg::arg(events.len()),
-        ::aio_sys::Arg::arg(events),
+        ::aio_sys::Arg::arg(&mut *events),
         ::aio_sys::Arg::arg(ReadOnly(timeout)),
         ::aio_sys::Arg::arg(&__aio_sigset::new(Arg::arg(sigmask))),
     ) {

@@ -49,6 +49,19 @@ pub fn generic<'a, C: BorrowMut<ContextId> + 'a, const N: usize>(
 where
     C: Send;
 
+/// Ends the process.
+#[syscall(unsafe exit_group(code), safe = "there is nobody left to notice")]
+pub fn exit(code: i32) -> !;
+
+/// Code without `unsafe`, but for one declaration.
+#[deny(unsafe_code)]
+pub mod mostly_safe {
+    /// The process.
+    #[allow(unsafe_code)]
+    #[aio_sys::syscall(unsafe getpid(), safe = "it takes no argument and cannot fail")]
+    pub fn getpid() -> i32;
+}
+
 /// A descriptor.
 pub struct Fd(i32);
 
@@ -90,6 +103,15 @@ pub(crate) fn main() {
     }
     inside();
     assert_eq!(parent(), getppid());
-    let _ =
-        (setup, generic::<ContextId, 1>, io_setup, io_submit, close_greater, Fd::close, Fd(0).0);
+    let _ = (
+        exit,
+        mostly_safe::getpid,
+        setup,
+        generic::<ContextId, 1>,
+        io_setup,
+        io_submit,
+        close_greater,
+        Fd::close,
+        Fd(0).0,
+    );
 }
