@@ -41,8 +41,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// attribute. Whoever writes this `unsafe` vouches for the pointers that the arguments' types
 /// convert to, as for those of any other safe function. The impls of this crate give a pointer to
 /// what is borrowed, valid as long as the borrow is, and a `*mut` only from what is borrowed
-/// exclusively or wrapped in [`ReadOnly`]. A type parameter (`impl Arg<K>`) may give any pointer at
-/// all, so a function that takes one has to be an `unsafe fn` where the call uses the pointer.
+/// exclusively or wrapped in [`ReadOnly`]. Nothing checks that what the kernel writes is a value of
+/// the type: any bytes are one of a structure of integers, but not of one with a `bool`. A type
+/// parameter (`impl Arg<K>`) may give any pointer at all, so a function that takes one has to be an
+/// `unsafe fn` where the call uses the pointer.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what the kernel takes here: its prototype says `{K}`",
     label = "the kernel's prototype says `{K}`",
@@ -359,12 +361,12 @@ impl<T> Returns for fn() -> T {
 impl Ret for <fn() -> ! as Returns>::Type {
     #[inline(always)]
     unsafe fn ret(result: isize) -> Self {
-        match returned(result) {}
+        returned(result)
     }
 }
 
 #[cold]
-fn returned(result: isize) -> Infallible {
+fn returned<T>(result: isize) -> T {
     panic!("a system call that does not return has returned {result}")
 }
 
@@ -398,7 +400,7 @@ results! {
     i64: |value| Ok(value as isize as i64);
     u16: |value| Ok(value as u16);
     *mut c_void: |value| Ok(ptr::with_exposed_provenance_mut(value));
-    Infallible: |value| match returned(value as isize) {};
+    Infallible: |value| returned(value as isize);
     #[cfg(feature = "std")]
     OwnedFd: |value| {
         let descriptor = i32::try_from(value).map_err(|_| Errno::EBADF)?;
