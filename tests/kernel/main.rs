@@ -20,6 +20,8 @@ mod wide;
 #[cfg(not(guest))]
 mod by_libc;
 #[cfg(not(guest))]
+mod contracts;
+#[cfg(not(guest))]
 mod faults;
 #[cfg(not(guest))]
 mod flags;

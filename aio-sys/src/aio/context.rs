@@ -327,17 +327,17 @@ impl Context {
     ///
     /// Since 2.5; `fs/aio.c`, io_setup(2).
     pub fn new(requests: NonZeroU32) -> Result<Context, SetupError> {
-        let owner = Owner::current();
+        let error = |errno| SetupError { call: "io_setup", errno, requested: requests.get() };
         let mut id = ContextId::NONE;
-        io_setup(requests.get(), &mut id).map_err(|errno| SetupError {
-            call: "io_setup",
-            errno,
-            requested: requests.get(),
-        })?;
+        io_setup(requests.get(), &mut id).map_err(error)?;
+        if id == ContextId::NONE {
+            // A filter has answered without making the call.
+            return Err(error(Errno::ENOSYS));
+        }
         // SAFETY: the ring is used through `&mut self` alone, as is io_getevents, and not after
         // `destroy`.
         let ring = unsafe { Ring::new(id) }.ok();
-        Ok(Context { id, owner, ring, requested: requests })
+        Ok(Context { id, owner: Owner::of(id), ring, requested: requests })
     }
 
     /// What the calls know it by.
@@ -537,7 +537,7 @@ impl Context {
     /// # Errors
     ///
     /// Those of [`io_destroy`]: nothing was waited for, and the kernel may still use the requests'
-    /// buffers. In a child, `EINVAL`.
+    /// buffers. `ENOSYS` also if a filter answers 0 without making the call. In a child, `EINVAL`.
     pub fn close(mut self) -> Result<(), Errno> {
         self.destroy()
     }
@@ -564,7 +564,15 @@ impl Context {
         }
         self.ring = None;
         // SAFETY: the ring is not read any more.
-        unsafe { io_destroy(mem::take(&mut self.id)) }
+        unsafe { io_destroy(mem::take(&mut self.id))? };
+        // A filter may answer 0 without making the call: then it does so here as well, and the
+        // kernel does not. (Whether a context has this id proves nothing: the next one of another
+        // thread may be at the same address already.)
+        // SAFETY: there is no such context.
+        match unsafe { io_destroy(ContextId::NONE) } {
+            Err(Errno::EINVAL) => Ok(()),
+            _ => Err(Errno::ENOSYS),
+        }
     }
 
     /// The ring is not read any more: the kernel has said that it is not there.

@@ -5,15 +5,20 @@
 //! parent. What tells the two apart is a page that the kernel fills with zeros in a child
 //! (`MADV_WIPEONFORK`): a load and a compare, no call. Threads, and children that share the address
 //! space (`vfork`, `CLONE_VM`), share the page as they share the contexts.
+//!
+//! Where there is no such page, each check is two calls: getpid(2), and io_submit(2) of nothing,
+//! which succeeds only where the context exists. Neither is enough alone: a child in a new PID
+//! namespace may have its parent's number, and a context of its own may be at the same address.
 
 use crate::sys::abi::{self, Word};
+use crate::sys::calls::ContextId;
 use crate::sys::errno::Errno;
 use crate::sys::target::uapi_of_arch::*;
 use crate::sys::{nr, raw};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-/// The page, once there is one: `UNSUPPORTED` on kernels before 4.14, which cannot wipe it.
+/// The page, once there is one: `UNSUPPORTED` where none can be wiped, as on kernels before 4.14.
 static PAGE: AtomicPtr<AtomicUsize> = AtomicPtr::new(ptr::null_mut());
 const UNSUPPORTED: *mut AtomicUsize = ptr::dangling_mut();
 
@@ -21,11 +26,13 @@ const UNSUPPORTED: *mut AtomicUsize = ptr::dangling_mut();
 /// that they inherit.
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
-/// The address space in which something was made.
+/// The address space that a context belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
     page: *const AtomicUsize,
+    /// What the page holds there; without a page, the process's id.
     cookie: usize,
+    ctx: ContextId,
 }
 
 // SAFETY: the page is never unmapped, and holds an atomic.
@@ -34,37 +41,44 @@ unsafe impl Send for Owner {}
 unsafe impl Sync for Owner {}
 
 impl Owner {
-    /// This one.
-    pub(crate) fn current() -> Owner {
+    /// Of a context that exists here.
+    pub(crate) fn of(ctx: ContextId) -> Owner {
         let page = page();
-        let mut owner = Owner { page, cookie: 0 };
-        owner.cookie = owner.present();
-        if owner.cookie == 0 {
-            let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
-            // SAFETY: only a page holds 0, the process's id never is; it is mapped, zeroed at
-            // first, and for good.
-            let set =
-                unsafe { (*page).compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) };
-            owner.cookie = set.map_or_else(|other| other, |_| fresh);
+        if page == UNSUPPORTED {
+            return Owner { page, cookie: process_id(), ctx };
         }
-        owner
+        // SAFETY: it is mapped, zeroed at first, and for good.
+        let present = unsafe { &*page };
+        let mut cookie = present.load(Ordering::Relaxed);
+        if cookie == 0 {
+            let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
+            let set = present.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
+            cookie = set.map_or_else(|other| other, |_| fresh);
+        }
+        Owner { page, cookie, ctx }
     }
 
     /// Whether the caller is in it.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
-        self.present() == self.cookie
-    }
-
-    #[inline]
-    fn present(self) -> usize {
         if ptr::eq(self.page, UNSUPPORTED) {
-            // SAFETY: getpid takes nothing and cannot fail.
-            return unsafe { raw::getpid() } as usize;
+            return self.is_current_by_calls();
         }
         // SAFETY: it is mapped, and for good.
-        unsafe { (*self.page).load(Ordering::Relaxed) }
+        unsafe { (*self.page).load(Ordering::Relaxed) == self.cookie }
     }
+
+    #[cold]
+    fn is_current_by_calls(self) -> bool {
+        process_id() == self.cookie
+            // SAFETY: there is no request.
+            && unsafe { raw::io_submit(self.ctx.as_raw(), 0, ptr::null_mut()) } == 0
+    }
+}
+
+fn process_id() -> usize {
+    // SAFETY: getpid takes nothing and cannot fail.
+    unsafe { raw::getpid() as usize }
 }
 
 fn page() -> *mut AtomicUsize {
@@ -89,35 +103,34 @@ fn page() -> *mut AtomicUsize {
 const BYTES: usize = size_of::<AtomicUsize>();
 
 /// A private page that forks wipe.
-fn map() -> Result<*mut AtomicUsize, Errno> {
+fn map() -> Option<*mut AtomicUsize> {
     if cfg!(miri) {
         // There are no calls, and no forks.
         static NO_PAGE: AtomicUsize = AtomicUsize::new(0);
-        return Ok((&raw const NO_PAGE).cast_mut());
+        return Some((&raw const NO_PAGE).cast_mut());
     }
     let (protection, flags) =
         ((PROT_READ | PROT_WRITE) as usize, (MAP_PRIVATE | MAP_ANONYMOUS) as usize);
     let arguments = [0, BYTES, protection, flags, usize::MAX, 0];
     // SAFETY: an anonymous mapping where nothing is mapped.
-    let page = Errno::decode(unsafe { mmap(arguments) })?;
-    let page = ptr::with_exposed_provenance_mut::<AtomicUsize>(page);
+    let page = Errno::decode(unsafe { mmap(arguments) }).ok()?;
     // SAFETY: the page is ours, and what it holds is not needed in children.
-    let advised = unsafe {
-        abi::syscall3(
-            nr::SYS_madvise,
-            Word::from(page),
-            Word::from(BYTES),
-            Word::from(MADV_WIPEONFORK),
-        )
+    let advise = |start: usize, advice: i32| unsafe {
+        let (start, bytes) = (Word::from(start), Word::from(BYTES));
+        Errno::decode(abi::syscall3(nr::SYS_madvise, start, bytes, Word::from(advice)))
     };
-    match Errno::decode(advised) {
-        Ok(_) => Ok(page),
-        Err(errno) => {
-            // SAFETY: mapped above, and known to nobody else.
-            unsafe { abi::syscall2(nr::SYS_munmap, Word::from(page), Word::from(BYTES)) };
-            Err(errno)
-        }
+    // A filter or an emulator may answer 0 and do nothing. The kernel refuses advice that it does
+    // not know, and an address that is not a page's.
+    if page != 0
+        && advise(page, MADV_WIPEONFORK).is_ok()
+        && advise(page, -1) == Err(Errno::EINVAL)
+        && advise(page + 1, MADV_WIPEONFORK) == Err(Errno::EINVAL)
+    {
+        return Some(ptr::with_exposed_provenance_mut(page));
     }
+    // SAFETY: mapped above, and known to nobody else.
+    unsafe { abi::syscall2(nr::SYS_munmap, Word::from(page), Word::from(BYTES)) };
+    None
 }
 
 /// # Safety

@@ -99,7 +99,9 @@ impl Ring {
         // SAFETY: a context's id is the address of its ring, mapped readable and writable
         // (`aio_setup_ring` in fs/aio.c); it stays there as long as the context exists,
         // which the caller vouches for.
-        let mapped = unsafe { Mapped::new(NonNull::new(header).ok_or(RingError::NotARing)?)? };
+        let mapped = unsafe {
+            Mapped::new(NonNull::new(header).ok_or(RingError::NotARing)?, Owner::of(ctx))?
+        };
         Ok(Ring { mapped })
     }
 
@@ -209,7 +211,7 @@ impl Mapped {
     /// A header is there, and if it is one of a ring, the ring follows it; all of it can be read,
     /// and the head written, as long as the result exists. Others write it by atomics and in
     /// the kernel's order alone.
-    unsafe fn new(header: NonNull<aio_ring>) -> Result<Mapped, RingError> {
+    unsafe fn new(header: NonNull<aio_ring>, owner: Owner) -> Result<Mapped, RingError> {
         let field = header.as_ptr();
         // SAFETY: inside of the header. These do not change, so there is no race.
         let (magic, incompat, length, nr) = unsafe {
@@ -224,7 +226,7 @@ impl Mapped {
             _ if magic != AIO_RING_MAGIC => Err(RingError::NotARing),
             _ if incompat != AIO_RING_INCOMPAT_FEATURES => Err(RingError::Incompatible),
             _ if length != size_of::<aio_ring>() || nr < 2 => Err(RingError::Layout),
-            _ => Ok(Mapped { header, nr, owner: Owner::current() }),
+            _ => Ok(Mapped { header, nr, owner }),
         }
     }
 
@@ -320,7 +322,8 @@ mod tests {
         fn new(head: u32, tail: u32) -> Room {
             let fake = Box::into_raw(fake(head, tail));
             // SAFETY: a ring, which lives until the room is dropped.
-            let mapped = unsafe { Mapped::new(NonNull::new(fake).unwrap().cast()) }.unwrap();
+            let mapped =
+                unsafe { Mapped::new(NonNull::new(fake).unwrap().cast(), here()) }.unwrap();
             Room { fake, ring: Ring { mapped } }
         }
 
@@ -357,11 +360,15 @@ mod tests {
         })
     }
 
+    fn here() -> Owner {
+        Owner::of(ContextId::NONE)
+    }
+
     fn refusal(change: impl FnOnce(&mut aio_ring)) -> RingError {
         let mut fake = fake(0, 0);
         change(&mut fake.header);
         // SAFETY: a header that lives on; the result is not used.
-        unsafe { Mapped::new(NonNull::from(&mut *fake).cast()) }.unwrap_err()
+        unsafe { Mapped::new(NonNull::from(&mut *fake).cast(), here()) }.unwrap_err()
     }
 
     #[test]

@@ -441,6 +441,11 @@ fn eventfd() -> Result<OwnedFd, Errno> {
     // EFD_NONBLOCK and EFD_CLOEXEC are these (include/uapi/linux/eventfd.h).
     // SAFETY: it makes a descriptor and touches no memory.
     let fd = Errno::decode(unsafe { raw::eventfd2(0, O_NONBLOCK | O_CLOEXEC) })?;
+    // A filter may answer a number without making the call. The kernel refuses unknown flags: who
+    // does not has not asked it, and the descriptor is somebody else's.
+    // SAFETY: the kernel does nothing.
+    let refused = Errno::decode(unsafe { raw::eventfd2(0, -1) }).is_err();
+    let fd = i32::try_from(fd).ok().filter(|_| refused).ok_or(Errno::ENOSYS)?;
     // SAFETY: new, and ours.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

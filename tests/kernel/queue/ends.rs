@@ -221,5 +221,6 @@ fn one_call_per_batch() {
     let counts =
         ["io_setup(", "io_submit(", "io_getevents(", "io_pgetevents", "io_cancel(", "io_destroy("]
             .map(count);
-    assert_eq!(counts, [1, 100, 0, 0, 0, 1], "{trace}");
+    // The last is the question whether io_destroy gets to the kernel.
+    assert_eq!(counts, [1, 100, 0, 0, 0, 2], "{trace}");
 }
