@@ -134,22 +134,28 @@ fn refuse_advice(advice: i32, errno: i32) {
     assert!(installed);
 }
 
-/// A context with an event, of which a child gets nothing; `before_the_fork` is called before each
-/// of the two forks.
+/// A context that has an event.
+fn with_an_event() -> Context {
+    let context = Context::new(capacity(2)).unwrap();
+    let (_reader, writer) = pair();
+    let mut request = iocb {
+        aio_fildes: writer.as_raw_fd() as u32,
+        aio_lio_opcode: IOCB_CMD_POLL,
+        aio_buf: libc::POLLOUT as u64,
+        ..iocb::default()
+    };
+    let requests = [&mut request];
+    // SAFETY: a poll has no buffer.
+    assert_eq!(unsafe { context.submit(&requests) }.all(), Ok(1));
+    context
+}
+
+/// A child gets nothing of a context that has an event; `before_the_fork` is called before the
+/// forks of its parent and of itself.
 fn a_child_gets_nothing(before_the_fork: &dyn Fn()) {
     before_the_fork();
     in_child(|| {
-        let mut context = Context::new(capacity(2)).unwrap();
-        let (_reader, writer) = pair();
-        let mut request = iocb {
-            aio_fildes: writer.as_raw_fd() as u32,
-            aio_lio_opcode: IOCB_CMD_POLL,
-            aio_buf: libc::POLLOUT as u64,
-            ..iocb::default()
-        };
-        let requests = [&mut request];
-        // SAFETY: a poll has no buffer.
-        assert_eq!(unsafe { context.submit(&requests) }.all(), Ok(1));
+        let mut context = with_an_event();
         assert_eq!(context.pending(), Some(1));
         before_the_fork();
         in_child(|| {
@@ -166,6 +172,16 @@ fn a_child_gets_nothing(before_the_fork: &dyn Fn()) {
         });
         context.getevents(1, &mut [io_event::default()], LONG) == Ok(1)
     });
+}
+
+/// The child may share the memory with its parent, whose next event would change what it has seen.
+#[test]
+fn events_that_were_shown_are_not_those_of_a_child() {
+    let mut context = with_an_event();
+    let events = context.peek().unwrap();
+    assert_eq!((events.len(), events.iter().count()), (1, 1));
+    in_child(|| events.get(0).is_none() && events.iter().next().is_none());
+    assert_eq!(events.get(0).map(|event| event.res), Some(libc::POLLOUT.into()));
 }
 
 /// A filter or an emulator that says of any advice, or of this one, that it was taken.

@@ -59,16 +59,18 @@ impl Ready {
         (self.head, end - self.head)
     }
 
+    /// Where the one is that comes after `count` others.
+    #[inline]
+    pub fn index(self, count: u32) -> u32 {
+        let to_the_end = self.nr - self.head;
+        if count < to_the_end { self.head + count } else { count - to_the_end }
+    }
+
     /// Gives the first `count` of them back to the kernel, if the ring is still ours.
     #[inline]
     pub fn commit(self, memory: &impl Memory, count: u32) {
         if memory.is_ours() {
-            let to_the_end = self.nr - self.head;
-            memory.set_head(if count < to_the_end {
-                self.head + count
-            } else {
-                count - to_the_end
-            });
+            memory.set_head(self.index(count));
         }
     }
 }

@@ -10,9 +10,7 @@ use crate::aio::fork::Owner;
 use crate::sys::calls::ContextId;
 use crate::sys::types::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_ring, io_event};
 use core::fmt;
-use core::ops::Deref;
 use core::ptr::{self, NonNull};
-use core::slice;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// The right to read a context's events where the kernel writes them, without a call.
@@ -116,15 +114,10 @@ impl Ring {
         Some(self.ready()?.len() as usize)
     }
 
-    /// The events that are ready and lie next to one another, as the kernel wrote them: not copied,
-    /// and not yet taken.
-    ///
-    /// There may be more round the end of the ring, which the next `peek` after a full
-    /// [`commit`](Events::commit) shows. `None` if the ring cannot be read.
+    /// The events that are ready, in order, and not yet taken. `None` if the ring cannot be read.
     #[inline]
     pub fn peek(&mut self) -> Option<Events<'_>> {
-        let ready = self.ready()?;
-        Some(Events { events: self.mapped.run(ready), ready, ring: self })
+        Some(Events { ready: self.ready()?, ring: self })
     }
 
     /// Takes the events that are ready, and returns how many. `None` if the ring cannot be read.
@@ -156,15 +149,44 @@ impl Ring {
     }
 }
 
-/// Events in the ring, lent by [`Ring::peek`]: a slice.
+/// Events in the ring that are not yet taken: what [`Ring::peek`] shows.
+///
+/// They are read where the kernel wrote them, each when it is asked for, and not lent as a slice: a
+/// child may share this memory with its parent, which goes on to take events, or not have it at
+/// all. In a child that was forked meanwhile there are none.
 #[derive(Debug)]
 pub struct Events<'r> {
-    events: &'r [io_event],
     ready: Ready,
     ring: &'r Ring,
 }
 
 impl Events<'_> {
+    /// How many there were when they were looked for.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.ready.len() as usize
+    }
+
+    /// Whether there were none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A copy of one, counted from the oldest. `None` if there are not so many, and in a child.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<io_event> {
+        let mapped = &self.ring.mapped;
+        let is_there = index < self.len() && mapped.is_ours();
+        is_there.then(|| mapped.event(self.ready.index(index as u32)))
+    }
+
+    /// Copies of all, from the oldest on.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = io_event> {
+        (0..self.len()).map_while(|index| self.get(index))
+    }
+
     /// Takes the first `count` of them: the kernel may write there from now on. What is not
     /// committed comes again. In a child that was forked meanwhile nothing happens.
     ///
@@ -173,21 +195,9 @@ impl Events<'_> {
     /// If there are fewer.
     #[inline]
     pub fn commit(self, count: usize) {
-        assert!(
-            count <= self.events.len(),
-            "{count} events are more than the {} that were shown",
-            self.events.len()
-        );
+        let shown = self.len();
+        assert!(count <= shown, "{count} events are more than the {shown} that were shown");
         self.ready.commit(&self.ring.mapped, count as u32);
-    }
-}
-
-impl Deref for Events<'_> {
-    type Target = [io_event];
-
-    #[inline]
-    fn deref(&self) -> &[io_event] {
-        self.events
     }
 }
 
@@ -246,15 +256,6 @@ impl Mapped {
     fn events(&self) -> *const io_event {
         // SAFETY: they follow the header, whose length was checked.
         unsafe { self.header.as_ptr().add(1).cast() }
-    }
-
-    #[inline]
-    fn run(&self, ready: Ready) -> &[io_event] {
-        let (first, count) = ready.run();
-        // SAFETY: both are inside of the ring. The kernel does not write there before it sees a
-        // head beyond them, and only `set_head` makes one, which takes the slice's owner or
-        // a new `&mut Ring`.
-        unsafe { slice::from_raw_parts(self.events().add(first as usize), count as usize) }
     }
 }
 
@@ -400,16 +401,11 @@ mod tests {
                     assert_eq!(room.head() as usize, (head + taken.len()) % NR);
                 }
                 let mut room = Room::new(head as u32, tail as u32);
-                let mut seen: Vec<u64> = Vec::new();
-                loop {
-                    let events = room.ring.peek().unwrap();
-                    if events.is_empty() {
-                        break;
-                    }
-                    seen.extend(events.iter().map(|event| event.data));
-                    let count = events.len();
-                    events.commit(count);
-                }
+                let events = room.ring.peek().unwrap();
+                let seen: Vec<u64> = events.iter().map(|event| event.data).collect();
+                assert_eq!((events.len(), events.get(expected.len())), (seen.len(), None));
+                events.commit(seen.len());
+                assert_eq!(room.head() as usize, tail);
                 assert_eq!(seen, expected, "peeked from {head} to {tail}");
             }
         }
@@ -433,7 +429,7 @@ mod tests {
         let mut room = Room::new(3, 2);
         assert_eq!(
             room.ring.peek().unwrap().iter().map(|event| event.data).collect::<Vec<_>>(),
-            [3, 4]
+            [3, 4, 0, 1]
         );
         room.ring.peek().unwrap().commit(1);
         room.ring.peek().unwrap().commit(0);
@@ -441,9 +437,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "3 events are more than the 2 that were shown")]
+    #[should_panic(expected = "5 events are more than the 4 that were shown")]
     fn more_than_was_shown_is_not_committed() {
-        Room::new(3, 2).ring.peek().unwrap().commit(3);
+        Room::new(3, 2).ring.peek().unwrap().commit(5);
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn events_come_in_order_round_the_end_of_the_ring() {
             1 => {
                 let events = context.peek().unwrap();
                 let count = events.len() / 2 + 1;
-                for event in &events[..count] {
+                for event in events.iter().take(count) {
                     assert_eq!(event.data, seen);
                     seen += 1;
                 }
