@@ -23,17 +23,22 @@ pub(crate) struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// Waits, and returns how many events were written.
-    #[cfg(not(all(target_pointer_width = "32", not(target_arch = "x86_64"))))]
+    /// Waits, and returns how many events were written. `ENOSYS` also if a filter answers a count
+    /// that cannot be.
     pub(crate) fn call(self) -> Result<usize, Errno> {
+        let most = self.events.len();
+        self.answer().and_then(|count| (count <= most).then_some(count).ok_or(Errno::ENOSYS))
+    }
+
+    #[cfg(not(all(target_pointer_width = "32", not(target_arch = "x86_64"))))]
+    fn answer(self) -> Result<usize, Errno> {
         self.plain()
     }
 
-    /// Waits, by io_pgetevents_time64, and returns how many events were written. Kernels before 5.1
-    /// do not have that call; then the one with 32-bit seconds is used, and the answer is
-    /// remembered.
+    /// By io_pgetevents_time64. Kernels before 5.1 do not have that call; then the one with 32-bit
+    /// seconds is used, and the answer is remembered.
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
-    pub(crate) fn call(self) -> Result<usize, Errno> {
+    fn answer(self) -> Result<usize, Errno> {
         use crate::sys::raw;
         use crate::sys::types::{__aio_sigset, __kernel_timespec};
         use core::ptr;

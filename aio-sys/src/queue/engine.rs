@@ -230,7 +230,7 @@ impl<B> Engine<B> {
         let held = Asked(unsafe { &mut (*slot).bufs });
         *held.0 = bufs;
         // The kernel takes no more than `UIO_MAXIOV`: if there are more, it refuses the request
-        // without a look at them.
+        // without a look at them. It counts in 32 bits, so it is told of one too many.
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
             let (start, len) = address(buf);
             self.iovecs.push(Iovec { base: start.expose_provenance(), len });
@@ -238,7 +238,7 @@ impl<B> Engine<B> {
         mem::forget(held);
         // It has all of its capacity since `new`, so what is in it stays where it is.
         let start = self.iovecs[first..].as_ptr().expose_provenance();
-        Ok(self.queue_transfer(token, wanted, start, count))
+        Ok(self.queue_transfer(token, wanted, start, count.min(UIO_MAXIOV + 1)))
     }
 
     #[inline]
@@ -338,8 +338,10 @@ impl<B> Engine<B> {
         // SAFETY: the kernel reads the request's key, compares its address, and may write to the
         // event; a poll has no buffer.
         match Errno::decode(unsafe { raw::io_cancel(id.as_raw(), slot.cast(), &mut event) }) {
-            Ok(_) | Err(Errno::EINPROGRESS) => Ok(true),
+            Err(Errno::EINPROGRESS) => Ok(true),
             Err(Errno::EINVAL) => Ok(false),
+            // The kernel never says so; a filter may.
+            Ok(_) => Err(Errno::ENOSYS),
             Err(errno) => Err(errno),
         }
     }

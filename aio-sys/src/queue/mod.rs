@@ -46,6 +46,8 @@ use std::time::Duration;
 /// A descriptor has to be open until its request is submitted, and no longer: the kernel holds the
 /// file.
 ///
+/// Linux 3.16 or later: see [`Context`](crate::Context#minimum-kernel).
+///
 /// # Example: two reads, one call
 ///
 /// ```
@@ -186,13 +188,14 @@ impl<B> Queue<B> {
         self.batch(|batch| batch.poll(fd, events))
     }
 
-    /// Cancels a poll. `true` if it was in time; then it completes with 0. `false` if it has ended,
-    /// or is about to.
+    /// Cancels a poll. `true` if the kernel has begun to: the completion follows, with 0, or with
+    /// events if the file became ready at the same time. `false` if the poll has completed or is
+    /// about to.
     ///
     /// # Errors
     ///
     /// - `EINVAL`: in a child, the queue being its parent's.
-    /// - `ENOSYS`, `EPERM`: a filter forbids the call.
+    /// - `ENOSYS`, `EPERM`: a filter forbids the call, or answers without making it.
     ///
     /// # Kernel
     ///

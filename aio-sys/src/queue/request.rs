@@ -40,8 +40,9 @@ pub struct Completion<B> {
     /// Which request.
     pub token: Token,
     /// The bytes that were transferred, which may be fewer than the buffer has; for a poll,
-    /// [`PollEvents`](crate::PollEvents) as bits, 0 if it was cancelled; 0 for a sync. The error
-    /// may be of the submission or of the transfer: there is no difference here.
+    /// [`PollEvents`](crate::PollEvents) as bits, 0 if it was cancelled before there were any; 0
+    /// for a sync. The error may be of the submission or of the transfer: there is no difference
+    /// here.
     pub result: Result<usize, Errno>,
     /// The buffer of a read or a write.
     pub buf: Option<B>,
