@@ -1,13 +1,14 @@
 //! What the AIO layer promises where an answer of the kernel cannot be taken at its word: filters
 //! that answer without making the call, forks, counts, old kernels.
 
-use crate::common::{in_child, itself, pair, refuse};
+use crate::common::{file, in_child, itself, pair, refuse};
 use aio_sys::types::*;
-use aio_sys::{Context, Errno, PollEvents, Queue, SetupError, nr};
+use aio_sys::{Cause, Completion, Context, Errno, IoBuf, PollEvents, Queue, SetupError, nr};
 use core::ffi::c_long;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
+use std::ptr::NonNull;
 use std::time::Duration;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(10));
@@ -227,4 +228,212 @@ fn two_processes_are_number_1() {
         a_child_gets_nothing(&|| assert!(next_is_1()));
         true
     });
+}
+
+// --- answers of a supervisor
+// -----------------------------------------------------------------------------
+
+/// Has another thread answer `calls` of this one, which the kernel does not get (seccomp user
+/// notification). `false` where the kernel cannot do that.
+fn supervise(
+    calls: &[c_long],
+    mut answer: impl FnMut(&libc::seccomp_data) -> i64 + Send + 'static,
+) -> bool {
+    let (give, take) = std::sync::mpsc::channel::<OwnedFd>();
+    std::thread::spawn(move || {
+        let listener = take.recv().unwrap();
+        loop {
+            // SAFETY: all zeros is a notification.
+            let mut question: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+            let recv = libc::_IOWR::<libc::seccomp_notif>(b'!'.into(), 0);
+            let send = libc::_IOWR::<libc::seccomp_notif_resp>(b'!'.into(), 1);
+            // SAFETY: the kernel writes a notification.
+            if unsafe { libc::ioctl(listener.as_raw_fd(), recv, &mut question) } != 0 {
+                continue;
+            }
+            let val = answer(&question.data);
+            let answer = libc::seccomp_notif_resp { id: question.id, val, error: 0, flags: 0 };
+            // SAFETY: the kernel reads the response.
+            unsafe { libc::ioctl(listener.as_raw_fd(), send, &answer) };
+        }
+    });
+    let statement = |code: u32, jt, k| libc::sock_filter { code: code as u16, jt, jf: 0, k };
+    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
+    for (at, number) in calls.iter().enumerate() {
+        program.push(statement(equal, (calls.len() - at) as u8, *number as u32));
+    }
+    for answer in [libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_USER_NOTIF] {
+        program.push(statement(libc::BPF_RET | libc::BPF_K, 0, answer));
+    }
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the program lives until the kernel has copied it.
+    let listener = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+    };
+    if listener < 0 {
+        aio_tests::skip("made-up answers", "the kernel has no seccomp user notification");
+        return false;
+    }
+    // SAFETY: a new descriptor, owned by nobody else.
+    give.send(unsafe { OwnedFd::from_raw_fd(listener as i32) }).unwrap();
+    true
+}
+
+/// What is no error, and no count that can be.
+const LIES: [i64; 5] = [-4096, -5000, 2, 1 << 40, i64::MIN];
+
+#[test]
+fn a_made_up_count_is_not_believed() {
+    in_process("counts_are_made_up");
+}
+
+#[test]
+#[ignore = "a part of a_made_up_count_is_not_believed"]
+fn counts_are_made_up() {
+    let (reader, writer) = pair();
+    let mut context = Context::new(capacity(1)).unwrap();
+    let mut queue = Queue::<Vec<u8>>::new(capacity(2)).unwrap();
+    let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    let mut lies = LIES.iter().cycle();
+    let calls = [nr::SYS_io_submit, nr::SYS_io_getevents, nr::SYS_io_pgetevents];
+    if !supervise(&calls, move |_| *lies.next().unwrap()) {
+        return;
+    }
+    let mut request = iocb::default();
+    for lie in LIES {
+        let requests = [&mut request];
+        // SAFETY: the kernel does not get it.
+        let outcome = unsafe { context.submit(&requests) };
+        assert_eq!((outcome.accepted, outcome.rest.len()), (0, 1), "{lie}");
+        assert_eq!(outcome.error.unwrap().cause, Cause::Hidden, "{lie}");
+    }
+    for lie in LIES {
+        let mut event = [io_event::default()];
+        assert_eq!(context.getevents(1, &mut event, LONG), Err(Errno::ENOSYS), "{lie}");
+    }
+    for lie in LIES {
+        let mut event = [io_event::default()];
+        let mask = sigset_t::default();
+        assert_eq!(context.pgetevents(1, &mut event, LONG, &mask), Err(Errno::ENOSYS), "{lie}");
+    }
+    for lie in LIES {
+        let poll = queue.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+        let refused = |done: Completion<Vec<u8>>| {
+            assert!(done.token == poll && done.result == Err(Errno::ENOSYS), "{lie}");
+        };
+        assert_eq!(queue.reap(refused), 1);
+    }
+    // A queue asks for as many as it has room for.
+    assert_eq!(queue.wait(1, LONG, |_| ()), Err(Errno::ENOSYS));
+    assert_eq!(queue.cancel(poll), Ok(true));
+}
+
+// --- old kernels
+// -----------------------------------------------------------------------------
+
+#[test]
+fn a_kernel_that_does_not_wait_is_refused() {
+    in_process("the_kernel_is_too_old");
+}
+
+#[test]
+#[ignore = "a part of a_kernel_that_does_not_wait_is_refused"]
+fn the_kernel_is_too_old() {
+    let old = |data: &libc::seccomp_data| {
+        let name = std::ptr::with_exposed_provenance_mut::<libc::utsname>(data.args[0] as usize);
+        // SAFETY: the caller's structure, in this process; it waits.
+        unsafe { (&raw mut (*name).release).cast::<[u8; 7]>().write(*b"3.13.0\0") };
+        0
+    };
+    if !supervise(&[nr::SYS_uname], old) {
+        return;
+    }
+    let error = Context::new(capacity(8)).unwrap_err();
+    assert_eq!((error.call, error.errno), ("io_destroy", Errno::ENOSYS));
+    assert_eq!(
+        error.to_string(),
+        "no AIO context for 8 requests: Linux 3.16 or later is needed, since io_destroy does not \
+         wait for requests in flight before; this is Linux 3.13"
+    );
+    assert_eq!(Queue::<Vec<u8>>::new(capacity(8)).unwrap_err(), error);
+}
+
+/// A kernel of today says then that it is 2.6.60 or later.
+#[test]
+fn a_kernel_under_its_old_name_is_not_refused() {
+    in_process("the_kernel_has_its_old_name");
+}
+
+#[test]
+#[ignore = "a part of a_kernel_under_its_old_name_is_not_refused"]
+fn the_kernel_has_its_old_name() {
+    // SAFETY: it changes what uname reports to this process; the structure is written.
+    let release = unsafe {
+        assert_ne!(libc::personality(libc::UNAME26 as libc::c_ulong), -1);
+        let mut name: libc::utsname = std::mem::zeroed();
+        assert_eq!(libc::uname(&mut name), 0);
+        std::ffi::CStr::from_ptr(name.release.as_ptr()).to_owned()
+    };
+    assert!(release.to_bytes().starts_with(b"2.6."), "{release:?}");
+    assert!(Context::new(capacity(1)).is_ok());
+}
+
+/// A kernel that does not report its release is likelier to be behind a filter than to be old.
+#[test]
+fn a_kernel_without_a_name_is_not_refused() {
+    in_process("the_kernel_has_no_name");
+}
+
+#[test]
+#[ignore = "a part of a_kernel_without_a_name_is_not_refused"]
+fn the_kernel_has_no_name() {
+    assert!(refuse(&[nr::SYS_uname], 0));
+    assert!(Context::new(capacity(1)).is_ok());
+}
+
+// --- counts
+// -----------------------------------------------------------------------------
+
+#[test]
+fn a_made_up_success_of_io_cancel_is_a_failure() {
+    in_child(|| {
+        let (reader, _writer) = pair();
+        let mut queue = Queue::<Vec<u8>>::new(capacity(1)).unwrap();
+        let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        assert!(refuse(&[nr::SYS_io_cancel], 0));
+        assert_eq!(queue.cancel(poll), Err(Errno::ENOSYS));
+        queue.close() == Ok(())
+    });
+}
+
+/// The kernel counts buffers in 32 bits, which wrap.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn more_buffers_than_32_bits_can_count_are_refused() {
+    struct Abc;
+    // SAFETY: a static, which nobody writes to.
+    unsafe impl IoBuf for Abc {
+        fn byte_ptr(&self) -> *const u8 {
+            b"abc".as_ptr()
+        }
+        fn byte_len(&self) -> usize {
+            3
+        }
+    }
+    for count in [1025, (1 << 32) + 5] {
+        let file = file(0);
+        let nowhere = NonNull::<Abc>::dangling().as_ptr();
+        // SAFETY: they have no bytes of their own, so that nothing is allocated.
+        let bufs = unsafe { Vec::from_raw_parts(nowhere, count, count) };
+        let mut queue = Queue::<Abc>::new(capacity(1)).unwrap();
+        assert!(queue.batch(|batch| batch.writev(file.as_fd(), bufs, 0)).is_ok());
+        let refused = |done: Completion<Abc>| {
+            assert_eq!((done.result, done.bufs.len()), (Err(Errno::EINVAL), count));
+        };
+        assert_eq!(queue.wait(1, LONG, refused), Ok(1));
+        assert_eq!(file.metadata().unwrap().len(), 0);
+    }
 }

@@ -5,6 +5,7 @@ use crate::aio::background;
 #[cfg(feature = "std")]
 use crate::aio::consumer::{Memory, Reading};
 use crate::aio::fork::Owner;
+use crate::aio::release::Release;
 use crate::aio::ring::{Events, Ring};
 use crate::aio::wait::Wait;
 use crate::sys::calls::{ContextId, io_destroy, io_setup};
@@ -34,6 +35,13 @@ use core::time::Duration;
 /// To fork while direct transfers (`O_DIRECT`) are in flight is not to be done at all: open(2) says
 /// so, for all memory that the child gets a copy of. Whoever of the two writes to such a page first
 /// has it copied, and the transfer may be into the other's.
+///
+/// # Minimum kernel
+///
+/// Linux 3.16: from 3.11 on, io_destroy(2) returned before the requests in flight had completed.
+/// Older kernels are refused, by the release that uname(2) reports, a distribution's with the fix
+/// as well. The release under the personality `UNAME26` is understood; a kernel that reports none
+/// is taken for a new one.
 ///
 /// # Time
 ///
@@ -121,9 +129,11 @@ pub struct Capacity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetupError {
-    /// The call that failed: `io_setup`, or `eventfd2` for a queue with an eventfd.
+    /// The call that failed: `io_setup`, or `eventfd2` for a queue with an eventfd; `io_destroy` if
+    /// the kernel is older than Linux 3.16, whose io_destroy may return before all requests have
+    /// completed.
     pub call: &'static str,
-    /// What the kernel said.
+    /// The kernel's error; `ENOSYS` if it is too old.
     pub errno: Errno,
     /// How many requests were asked for.
     pub requested: u32,
@@ -131,14 +141,20 @@ pub struct SetupError {
 
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.call != "io_setup" {
-            return write!(
-                f,
-                "no queue for {} requests: {} fails: {}",
-                self.requested, self.call, self.errno
-            );
+        let SetupError { call, errno, requested } = self;
+        match *call {
+            "io_setup" => write!(f, "no AIO context for {requested} requests: {errno}")?,
+            "io_destroy" => {
+                return write!(
+                    f,
+                    "no AIO context for {requested} requests: Linux {} or later is needed, since \
+                     io_destroy does not wait for requests in flight before; this is Linux {}",
+                    Release::WAITS,
+                    Release::running()
+                );
+            }
+            _ => return write!(f, "no queue for {requested} requests: {call} fails: {errno}"),
         }
-        write!(f, "no AIO context for {} requests: {}", self.requested, self.errno)?;
         f.write_str(match self.errno {
             Errno::EAGAIN => {
                 ": the system's quota is used up: compare /proc/sys/fs/aio-nr with \
@@ -220,7 +236,8 @@ pub enum Cause {
     NoContext,
     /// The context belongs to the process that forked this one; the kernel was not asked.
     Forked,
-    /// `ENOSYS`: a filter hides the call, since there is a context.
+    /// `ENOSYS`: a filter hides the call, since there is a context; or it answers a count that
+    /// cannot be.
     Hidden,
 }
 
@@ -276,14 +293,16 @@ impl Submitter {
             }
             // SAFETY: the caller vouches for the context and for the requests.
             match unsafe { self.call(&requests[index..]) } {
+                Ok(accepted) if (1..=requests.len() - index).contains(&accepted) => {
+                    index += accepted;
+                }
                 // The kernel never says so; a filter may.
-                Ok(0) => {
+                Ok(_) => {
                     return (
                         index,
                         Some(SubmitError { index, errno: Errno::ENOSYS, cause: Cause::Hidden }),
                     );
                 }
-                Ok(accepted) => index += accepted,
                 Err(errno) => {
                     return (index, Some(SubmitError { index, errno, cause: self.cause(errno) }));
                 }
@@ -325,9 +344,12 @@ impl Context {
     ///
     /// # Kernel
     ///
-    /// Since 2.5; `fs/aio.c`, io_setup(2).
+    /// Since 3.16; `fs/aio.c`, io_setup(2).
     pub fn new(requests: NonZeroU32) -> Result<Context, SetupError> {
         let error = |errno| SetupError { call: "io_setup", errno, requested: requests.get() };
+        if Release::running() < Release::WAITS {
+            return Err(SetupError { call: "io_destroy", ..error(Errno::ENOSYS) });
+        }
         let mut id = ContextId::NONE;
         io_setup(requests.get(), &mut id).map_err(error)?;
         if id == ContextId::NONE {

@@ -5,5 +5,6 @@ pub(crate) mod background;
 pub(crate) mod consumer;
 pub(crate) mod context;
 pub(crate) mod fork;
+pub(crate) mod release;
 pub(crate) mod ring;
 pub(crate) mod wait;

@@ -105,7 +105,7 @@ pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno> {
 ///
 /// # Kernel
 ///
-/// Since 2.5; waits for requests in flight since 3.11; `fs/aio.c`, io_destroy(2).
+/// Since 2.5; from 3.11 to 3.15 it does not wait for requests in flight; `fs/aio.c`, io_destroy(2).
 ///
 /// System call: `io_destroy`.
 #[inline]
@@ -122,6 +122,9 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno> {
 ///
 /// 0 is returned for an empty slice, after the context was checked. At most as many are looked at
 /// as the ring has events (`aio_ring::nr`); a longer slice is cut to that.
+///
+/// A read or a write of more than 2,147,479,552 bytes (0x7ffff000, `MAX_RW_COUNT`) is cut to that
+/// many: its result is short.
 ///
 /// An accepted request ends in exactly one [`io_event`], in any order, whose `res` is the result or
 /// `-errno`: what goes wrong later (a bad buffer address, misaligned direct I/O, no space,
@@ -212,13 +215,14 @@ pub unsafe fn io_submit(
 }
 /// Tries to cancel a request, which the kernel finds by the address of its `iocb`.
 ///
-/// Success is an error: [`EINPROGRESS`](Errno::EINPROGRESS) says that the request was cancelled and
-/// that its event, with `res` 0, arrives like any other. Only polls can be cancelled. `result` is
-/// never written.
+/// Success is an error: [`EINPROGRESS`](Errno::EINPROGRESS) reports that the request is being
+/// cancelled and that its event arrives like any other. Its `res` is 0, or the events of the poll
+/// if the file became ready at the same time. Only polls can be cancelled. `result` is never
+/// written.
 ///
 /// # Errors
 ///
-/// - `EINPROGRESS`: cancelled.
+/// - `EINPROGRESS`: the cancellation is under way.
 /// - `EINVAL`: no such context, or no such request that could be cancelled: completed, never
 ///   submitted, or no poll.
 /// - `EFAULT`: not reachable through this type.
