@@ -1,7 +1,7 @@
 //! What the AIO layer promises where an answer of the kernel cannot be taken at its word: filters
 //! that answer without making the call, forks, counts, old kernels.
 
-use crate::common::{file, in_child, itself, pair, refuse};
+use crate::common::{catches, file, in_child, itself, pair, refuse};
 use aio_sys::types::*;
 use aio_sys::{Cause, Completion, Context, Errno, IoBuf, PollEvents, Queue, SetupError, nr};
 use core::ffi::c_long;
@@ -436,4 +436,147 @@ fn more_buffers_than_32_bits_can_count_are_refused() {
         assert_eq!(queue.wait(1, LONG, refused), Ok(1));
         assert_eq!(file.metadata().unwrap().len(), 0);
     }
+}
+
+// --- in the background
+// -----------------------------------------------------------------------------
+
+/// The names of this process's threads.
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // One may end meanwhile.
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok())
+        .collect()
+}
+
+fn destroyers() -> usize {
+    threads().iter().filter(|name| name.trim() == "aio-destroy").count()
+}
+
+/// Whether the context's ring is mapped.
+fn exists(id: usize) -> bool {
+    std::fs::read_to_string("/proc/self/maps").unwrap().contains(&format!("{id:x}-"))
+}
+
+fn address(context: &Context) -> usize {
+    // SAFETY: it takes no events.
+    unsafe { context.id() }.as_raw() as usize
+}
+
+/// Until it is so.
+fn settles(what: &str, is_so: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what} does not come to pass");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_few_threads_destroy_any_number() {
+    in_process("many_are_destroyed");
+}
+
+#[test]
+#[ignore = "a part of a_few_threads_destroy_any_number"]
+fn many_are_destroyed() {
+    for _ in 0..2 {
+        let mut most = 0;
+        let contexts: Vec<_> = (0..100).map(|_| Context::new(capacity(1)).unwrap()).collect();
+        let addresses: Vec<_> = contexts.iter().map(address).collect();
+        for context in contexts {
+            context.into_background();
+            most = most.max(destroyers());
+        }
+        assert!((1..=8).contains(&most), "{most} threads");
+        settles("the end of the contexts", || !addresses.iter().any(|&id| exists(id)));
+        settles("the end of the threads", || destroyers() == 0);
+    }
+}
+
+/// Its parent's threads are not in the child.
+#[test]
+fn a_child_has_threads_of_its_own() {
+    in_process("a_child_destroys");
+}
+
+#[test]
+#[ignore = "a part of a_child_has_threads_of_its_own"]
+fn a_child_destroys() {
+    (0..50).for_each(|_| Context::new(capacity(1)).unwrap().into_background());
+    in_child(|| {
+        let own = Context::new(capacity(1)).unwrap();
+        let id = address(&own);
+        assert!(exists(id));
+        own.into_background();
+        settles("the end of the context", || !exists(id));
+        true
+    });
+}
+
+/// A buffer that panics when it is dropped takes no thread with it.
+#[test]
+fn a_panic_in_the_background_is_isolated() {
+    in_process("buffers_panic");
+}
+
+#[test]
+#[ignore = "a part of a_panic_in_the_background_is_isolated"]
+fn buffers_panic() {
+    struct Bad(Vec<u8>);
+    // SAFETY: the vector's, which stays where it is.
+    unsafe impl IoBuf for Bad {
+        fn byte_ptr(&self) -> *const u8 {
+            self.0.as_ptr()
+        }
+        fn byte_len(&self) -> usize {
+            self.0.len()
+        }
+    }
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    if !catches("a panic in the background") {
+        return;
+    }
+    let file = file(0);
+    for _ in 0..10 {
+        let mut queue = Queue::<Bad>::new(capacity(1)).unwrap();
+        assert!(queue.write(file.as_fd(), Bad(vec![0]), 0).is_ok());
+        queue.into_background();
+    }
+    let context = Context::new(capacity(1)).unwrap();
+    let id = address(&context);
+    context.into_background();
+    settles("the end of the context", || !exists(id));
+}
+
+#[test]
+fn why_there_is_no_context_names_the_limit() {
+    in_child(|| {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: it takes memory and a privilege from the child, which soon ends.
+        let locked = unsafe {
+            libc::mlockall(libc::MCL_FUTURE) == 0
+                && libc::setrlimit(libc::RLIMIT_MEMLOCK, &none) == 0
+                && libc::setresuid(65534, 65534, 65534) == 0
+        };
+        if !locked {
+            aio_tests::skip("a ring without RLIMIT_MEMLOCK", "it takes root to go without");
+            return true;
+        }
+        let error = Context::new(capacity(1)).unwrap_err();
+        assert_eq!(error.errno, Errno::ENOMEM);
+        assert!(error.to_string().contains("RLIMIT_MEMLOCK"), "{error}");
+        true
+    });
+    in_child(|| {
+        assert!(refuse(&[nr::SYS_io_setup], libc::EAGAIN));
+        let error = Context::new(capacity(1)).unwrap_err().to_string();
+        assert!(error.contains("still being destroyed"), "{error}");
+        true
+    });
 }

@@ -48,6 +48,17 @@ use core::time::Duration;
 /// To drop one takes the kernel some tens of milliseconds, even when nothing is in flight; see
 /// [`into_background`](Context::into_background).
 ///
+/// # Blocking
+///
+/// Submitting blocks for as long as the file system does. On btrfs with checksums a direct write is
+/// done inside io_submit(2). On a frozen file system a write blocks until it is thawed, even with
+/// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT).
+///
+/// # Open files
+///
+/// A request in flight keeps its file open, a poll as well: the peer of a socket that was dropped
+/// sees no end of file before the poll has completed or was cancelled.
+///
 /// # The ring
 ///
 /// It is memory of the process, as a thread's stack is. Whoever unmaps it, which takes `unsafe`
@@ -159,14 +170,17 @@ impl fmt::Display for SetupError {
             Errno::EAGAIN => {
                 ": the system's quota is used up: compare /proc/sys/fs/aio-nr with \
                  /proc/sys/fs/aio-max-nr, and raise the latter (sysctl fs.aio-max-nr) or ask for \
-                 less"
+                 less; contexts that are still being destroyed count as well"
             }
             Errno::EINVAL => ": it is more than the kernel allows one context",
             Errno::ENOSYS => {
                 ": the kernel was built without CONFIG_AIO, or a seccomp filter hides it"
             }
             Errno::EPERM => ": the kernel never says so: a seccomp filter forbids io_setup",
-            Errno::ENOMEM => ": there is no memory, or no address space, for the ring",
+            Errno::ENOMEM => {
+                ": there is no memory, or no address space, for the ring; after mlockall(2) it \
+                 counts against RLIMIT_MEMLOCK (ulimit -l)"
+            }
             _ => "",
         })
     }
@@ -564,8 +578,11 @@ impl Context {
         self.destroy()
     }
 
-    /// Destroys it on a thread of its own, and returns at once. If there can be no thread, it waits
+    /// Destroys it on another thread, and returns at once. If there can be no thread, it waits
     /// here.
+    ///
+    /// There are at most eight such threads, and they end when nothing is left to destroy. The
+    /// quota (`fs.aio-max-nr`) comes back only when the context is destroyed.
     ///
     /// ```
     /// use aio_sys::Context;

@@ -26,7 +26,7 @@ const UNSUPPORTED: *mut AtomicUsize = ptr::dangling_mut();
 /// that they inherit.
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
-/// The address space that a context belongs to.
+/// The address space that something belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
     page: *const AtomicUsize,
@@ -41,7 +41,8 @@ unsafe impl Send for Owner {}
 unsafe impl Sync for Owner {}
 
 impl Owner {
-    /// Of a context that exists here.
+    /// Of a context that exists here; with `NONE`, of anything else here, for which the process's
+    /// id has to be enough where there is no page.
     pub(crate) fn of(ctx: ContextId) -> Owner {
         let page = page();
         if page == UNSUPPORTED {
@@ -70,9 +71,9 @@ impl Owner {
 
     #[cold]
     fn is_current_by_calls(self) -> bool {
-        process_id() == self.cookie
-            // SAFETY: there is no request.
-            && unsafe { raw::io_submit(self.ctx.as_raw(), 0, ptr::null_mut()) } == 0
+        // SAFETY: there is no request.
+        let exists = || unsafe { raw::io_submit(self.ctx.as_raw(), 0, ptr::null_mut()) } == 0;
+        process_id() == self.cookie && (self.ctx == ContextId::NONE || exists())
     }
 }
 

@@ -46,7 +46,8 @@ use std::time::Duration;
 /// A descriptor has to be open until its request is submitted, and no longer: the kernel holds the
 /// file.
 ///
-/// Linux 3.16 or later: see [`Context`](crate::Context#minimum-kernel).
+/// Linux 3.16 or later: see [`Context`](crate::Context#minimum-kernel), also for
+/// [when a submission blocks](crate::Context#blocking).
 ///
 /// # Example: two reads, one call
 ///
@@ -260,8 +261,11 @@ impl<B> Queue<B> {
         self.0.close()
     }
 
-    /// Ends it on a thread of its own, and returns at once. If there can be no thread, it waits
-    /// here.
+    /// Ends it on another thread, and returns at once. If there can be no thread, it waits here.
+    ///
+    /// There are at most eight such threads, and they end when nothing is left to do. Buffers, and
+    /// the quota (`fs.aio-max-nr`), come back only then. A request that takes long holds up its
+    /// thread.
     pub fn into_background(self)
     where
         B: Send + 'static,

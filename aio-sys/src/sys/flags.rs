@@ -159,9 +159,14 @@ flags! {
         /// `O_SYNC`. Since 4.7.
         SYNC = RWF_SYNC;
         /// Rather than block, the request ends in `EAGAIN`; `EOPNOTSUPP` where the file cannot do
-        /// so. Since 4.13.
+        /// so, as on overlayfs and FUSE, always. A write to a frozen file system blocks all the
+        /// same. Since 4.13.
         NOWAIT = RWF_NOWAIT;
         /// At the end of the file, whatever the offset, as with `O_APPEND`. Since 4.16.
+        ///
+        /// With `O_DIRECT` have one append in flight at a time, or write at offsets of your own: on
+        /// XFS, direct appends that are in flight together overwrite each other, and all of them
+        /// report success.
         APPEND = RWF_APPEND;
         /// At the offset, although the descriptor has `O_APPEND`. Since 6.9.
         NOAPPEND = RWF_NOAPPEND;
