@@ -1253,6 +1253,10 @@ pub mod uapi {
     pub const RWF_NOSIGNAL: i32 = 0x100;
     /// `include/uapi/linux/fs.h`.
     pub const RWF_SUPPORTED: i32 = 0x1ff;
+    /// `include/uapi/linux/fcntl.h`.
+    pub const AT_EMPTY_PATH: u32 = 0x1000;
+    /// `include/uapi/linux/stat.h`.
+    pub const STATX_DIOALIGN: u32 = 0x2000;
     /// `include/uapi/linux/auxvec.h`.
     pub const AT_HWCAP2: usize = 0x1a;
     /// `include/uapi/linux/uio.h`.
@@ -1281,6 +1285,8 @@ pub mod uapi_of_arch {
     pub const MADV_WIPEONFORK: i32 = 0x12;
     /// `include/uapi/linux/mman.h`.
     pub const MAP_PRIVATE: i32 = 2;
+    /// `include/uapi/linux/fs.h`.
+    pub const BLKSSZGET: u32 = 0x1268;
     /// `include/uapi/asm-generic/poll.h`.
     pub const POLLIN: u16 = 1;
     /// `include/uapi/asm-generic/poll.h`.

@@ -294,7 +294,8 @@ fn errnos(tree: &Tree<'_>) -> Result<Vec<ErrnoSet>, Error> {
     let mut sets = Vec::<ErrnoSet>::new();
     for arch in archs(tree) {
         let Some(found) = errno_set(tree, arch, before)? else { continue };
-        match sets.iter_mut().find(|set| set.source == found.source) {
+        let same = |set: &&mut ErrnoSet| set.source == found.source && set.errnos == found.errnos;
+        match sets.iter_mut().find(same) {
             Some(set) => set.archs.extend(found.archs),
             None => sets.push(found),
         }
@@ -324,7 +325,7 @@ fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
 }
 
 /// The constants of one header, which architectures have values of their own for; those that share
-/// the header are one set.
+/// the header and the values, which may depend on what it includes, are one set.
 fn constants_of_arch(
     tree: &Tree<'_>,
     group: &OfArch,
@@ -340,7 +341,9 @@ fn constants_of_arch(
         };
         let found = constants::of_arch(&tree.linux, headers, arch, group, &header, header.clone());
         let Some(found) = tree.findings.accept(Kind::Constant, found)?.flatten() else { continue };
-        match sets.iter_mut().find(|set| set.source == found.source) {
+        let same =
+            |set: &&mut Constants| set.source == found.source && set.constants == found.constants;
+        match sets.iter_mut().find(same) {
             Some(set) => set.archs.extend(found.archs),
             None => sets.push(found),
         }

@@ -357,8 +357,11 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "include/uapi/linux/fs.h",
         "#define RWF_HIPRI ((__kernel_rwf_t)0x00000001)\n\
          #define RWF_NOWAIT ((__kernel_rwf_t)0x00000008)\n\
-         #define RWF_SUPPORTED (RWF_HIPRI | RWF_NOWAIT)\n",
+         #define RWF_SUPPORTED (RWF_HIPRI | RWF_NOWAIT)\n\
+         #define BLKSSZGET 0x1268\n",
     ),
+    ("include/uapi/linux/fcntl.h", "#define AT_EMPTY_PATH 0x1000\n"),
+    ("include/uapi/linux/stat.h", "#define STATX_DIOALIGN 0x00002000U\n"),
     ("include/uapi/linux/uio.h", "#define UIO_MAXIOV 1024\n"),
     ("include/uapi/linux/auxvec.h", "#define AT_HWCAP2 26\n"),
     (

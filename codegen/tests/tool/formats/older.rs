@@ -203,7 +203,7 @@ fn x86_had_another_folder() {
     tree.remove("arch/x86/entry/syscalls");
     tree.files.extend(moved);
     // Linux 3.9 had no RWF_ and kept the ring's constants elsewhere.
-    tree.write("include/uapi/linux/fs.h", "#define BLKROSET 1\n");
+    tree.write("include/uapi/linux/fs.h", "#define BLKSSZGET 0x1268\n");
     tree.write(
         "fs/aio.c",
         "SYSCALL_DEFINE2(io_setup, unsigned, nr_events, aio_context_t __user *, ctxp)\n{\n}\n",

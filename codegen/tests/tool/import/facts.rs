@@ -230,6 +230,7 @@ fn headers_define_what_they_are_read_for() {
         ("arch/mips/include/uapi/asm/errno.h", "defines no error number; is the tree complete?"),
         ("arch/mips/include/uapi/asm/fcntl.h", "defines no O_NONBLOCK; is the tree complete?"),
         ("include/uapi/linux/mman.h", "defines no MAP_PRIVATE; is the tree complete?"),
+        ("include/uapi/linux/stat.h", "defines no STATX_DIOALIGN; is the tree complete?"),
     ] {
         let mut tree = Tree::new();
         tree.write(path, "#define SOMETHING 1\n");
@@ -248,6 +249,24 @@ fn headers_define_what_they_are_read_for() {
          AIO_RING_INCOMPAT_; is the tree \
          complete?",
     );
+}
+
+/// Its values may depend on what it includes.
+#[test]
+fn architectures_that_share_a_header_may_differ() {
+    let mut tree = Tree::new();
+    let value = "#include <asm/fcntl.h>\n#define BLKSSZGET O_NONBLOCK\n";
+    tree.edit("include/uapi/linux/fs.h", "#define BLKSSZGET 0x1268\n", value);
+    let tables = imported(&tree, &[]);
+    let constants = tables.constants().unwrap().iter();
+    let sets = constants.filter(|set| set.constants.iter().any(|one| one.name == "BLKSSZGET"));
+    let of = |arch: &str| {
+        let mut own = sets.clone().filter(|set| set.archs.iter().any(|own| own == arch));
+        let found = own.next().unwrap();
+        assert!(own.next().is_none(), "{arch} has two");
+        found.constants[0].value
+    };
+    assert_eq!((of("x86"), of("mips"), of("arm64")), (0o4000, 0x80, 0o4000));
 }
 
 #[test]
