@@ -78,6 +78,8 @@ compile_error!("aio-sys is for Linux: the target has another kernel");
 
 mod aio;
 #[cfg(feature = "std")]
+mod direct;
+#[cfg(feature = "std")]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 #[cfg(feature = "all-abis")]
@@ -97,6 +99,8 @@ pub use aio::context::{Capacity, Cause, Context, SetupError, SubmitError, Submit
 pub use aio::ring::{Events, Ring, RingError};
 #[cfg(feature = "macros")]
 pub use aio_macros::syscall;
+#[cfg(feature = "std")]
+pub use direct::{AlignmentSource, DirectAlignment};
 #[cfg(feature = "all-abis")]
 pub use lookup::{Abi, Absent, Argument, Call, Calls, Prototype, UnknownAbi};
 #[cfg(feature = "std")]

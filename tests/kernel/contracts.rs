@@ -298,7 +298,13 @@ fn counts_are_made_up() {
     let mut queue = Queue::<Vec<u8>>::new(capacity(2)).unwrap();
     let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
     let mut lies = LIES.iter().cycle();
-    let calls = [nr::SYS_io_submit, nr::SYS_io_getevents, nr::SYS_io_pgetevents];
+    let calls = [
+        nr::SYS_io_submit,
+        nr::SYS_io_getevents,
+        nr::SYS_io_pgetevents,
+        #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
+        nr::SYS_io_pgetevents_time64,
+    ];
     if !supervise(&calls, move |_| *lies.next().unwrap()) {
         return;
     }

@@ -22,6 +22,8 @@ mod by_libc;
 #[cfg(not(guest))]
 mod contracts;
 #[cfg(not(guest))]
+mod direct;
+#[cfg(not(guest))]
 mod faults;
 #[cfg(not(guest))]
 mod flags;

@@ -4,11 +4,11 @@ use crate::common::reason;
 use crate::histogram::Histogram;
 use crate::options::Options;
 use crate::{Result, STOP, cannot_read};
-use aio_sys::{AlignedBuf, Errno, Queue};
+use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Errno, Queue};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
@@ -57,7 +57,10 @@ impl Input {
                 }
                 Err(error) => return Err(cannot_read(path, reason(&error))),
             };
-            if let Some(wanted) = direct_alignment(&file).filter(|wanted| block % wanted != 0) {
+            let known = DirectAlignment::of(&file)
+                .filter(|align| align.source != AlignmentSource::Guess)
+                .map(|align| align.offset);
+            if let Some(wanted) = known.filter(|wanted| block % wanted != 0) {
                 return Err(format!(
                     "O_DIRECT reads {path:?} in multiples of {wanted} bytes: take them for \
                      --block, or --buffered"
@@ -92,8 +95,9 @@ pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcom
     let (block, fd) = (options.block, input.file.as_fd());
     let slots = depth.get() as usize;
     let mut queue = Queue::new(depth).map_err(|error| error.to_string())?;
-    // Aligned to a page, or as far as a block allows: O_DIRECT may want that.
-    let align = 4096.min(1 << block.trailing_zeros());
+    // Aligned to a page, or to what O_DIRECT wants if that is more; as far as a block allows.
+    let wanted = DirectAlignment::of(fd).map_or(0, |align| align.memory);
+    let align = wanted.max(4096).min(1 << block.trailing_zeros());
     let spare: std::result::Result<Vec<_>, _> =
         (0..slots).map(|_| AlignedBuf::new(block, align)).collect();
     let mut spare = spare.map_err(|error| format!("{error}, {slots} of which are needed"))?;
@@ -204,24 +208,4 @@ impl Drop for Progress {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
-}
-
-/// The multiple that direct offsets and lengths must have. Kernels before 6.1, and some file
-/// systems, do not tell.
-fn direct_alignment(file: &File) -> Option<usize> {
-    // SAFETY: zeros are a valid `statx`, which is made of integers.
-    let mut stat: libc::statx = unsafe { std::mem::zeroed() };
-    // SAFETY: the path is a string, and the kernel writes nothing but `stat`.
-    let result = unsafe {
-        libc::statx(
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            libc::STATX_DIOALIGN,
-            &mut stat,
-        )
-    };
-    (result == 0 && stat.stx_mask & libc::STATX_DIOALIGN != 0)
-        .then_some(stat.stx_dio_offset_align as usize)
-        .filter(|&align| align > 0)
 }

@@ -3,10 +3,9 @@
 use crate::common::reason;
 use crate::progress::Progress;
 use crate::{Result, cannot, cannot_at};
-use aio_sys::{AlignedBuf, AlignedBufError, Completion, Errno, Part, Queue};
+use aio_sys::{AlignedBuf, AlignedBufError, Completion, DirectAlignment, Errno, Part, Queue};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::mem;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
@@ -46,7 +45,8 @@ impl<'a> End<'a> {
         // By descriptor, not by path: it is the same file, whatever became of its name.
         let again = format!("/proc/self/fd/{}", file.as_raw_fd());
         let open = |align| Some((options.custom_flags(libc::O_DIRECT).open(again).ok()?, align));
-        let direct = direct_alignment(file).filter(|align| CHUNK % align == 0).and_then(open);
+        let wanted = DirectAlignment::of(file).map(|align| align.memory.max(align.offset));
+        let direct = wanted.filter(|align| CHUNK % align == 0).and_then(open);
         End { path, file, try_direct: direct.is_some(), direct, was_direct: false }
     }
 
@@ -305,26 +305,4 @@ pub fn stream(src: Named<'_>, dst: Named<'_>, progress: &mut Progress) -> Result
 pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
         .or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
-}
-
-/// The alignment that the file wants of direct requests, or `None` if it takes none. Kernels before
-/// 6.1, and some file systems, do not tell.
-fn direct_alignment(file: &File) -> Option<usize> {
-    const SAFE: usize = 4096;
-    // SAFETY: zeros are a valid `statx`, which is made of integers.
-    let mut stat: libc::statx = unsafe { mem::zeroed() };
-    // SAFETY: the path is a string, and the kernel writes nothing but `stat`.
-    let result = unsafe {
-        libc::statx(
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            libc::STATX_DIOALIGN,
-            &mut stat,
-        )
-    };
-    if result != 0 || stat.stx_mask & libc::STATX_DIOALIGN == 0 {
-        return Some(SAFE);
-    }
-    Some(stat.stx_dio_mem_align.max(stat.stx_dio_offset_align) as usize).filter(|&align| align > 0)
 }

@@ -4,7 +4,10 @@ use crate::common::reason;
 use crate::format::{self, BLOCK, Found, GROUP, Reader};
 use crate::input::Input;
 use crate::{Result, cannot};
-use aio_sys::{AlignedBuf, Completion, Errno, Part, PollEvents, Queue, RwFlags, Token};
+use aio_sys::{
+    AlignedBuf, AlignmentSource, Completion, DirectAlignment, Errno, Part, PollEvents, Queue,
+    RwFlags, Token,
+};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -307,8 +310,14 @@ fn sync_name(path: &Path) -> io::Result<()> {
     File::open(path.parent().expect("a file is in a folder"))?.sync_all()
 }
 
-/// The same file past the page cache, if it takes that.
+/// The same file past the page cache, if it takes that in blocks.
 fn direct(file: &File) -> io::Result<Option<File>> {
+    let fits = |align: DirectAlignment| {
+        align.source == AlignmentSource::Guess || BLOCK % align.memory.max(align.offset) == 0
+    };
+    if !DirectAlignment::of(file).is_some_and(fits) {
+        return Ok(None);
+    }
     // By descriptor, not by path: it is the same file, whatever became of its name.
     let again = format!("/proc/self/fd/{}", file.as_raw_fd());
     match OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(again) {

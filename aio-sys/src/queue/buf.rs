@@ -1,9 +1,11 @@
 //! Memory that may be lent to the kernel.
 
+use crate::direct::DirectAlignment;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::boxed::Box;
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
+use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::slice;
 use std::vec::Vec;
@@ -301,6 +303,20 @@ impl AlignedBuf {
         let start =
             NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(AlignedBufError::NoMemory(len))?;
         Ok(AlignedBuf { start, layout })
+    }
+
+    /// At least `len` zeros for direct I/O (`O_DIRECT`) on this file: aligned as
+    /// [`DirectAlignment::of`] reports, and `len` rounded up to a multiple of that. For a file that
+    /// takes none, aligned to 512.
+    ///
+    /// # Errors
+    ///
+    /// See [`AlignedBufError`].
+    pub fn for_file(file: impl AsFd, len: usize) -> Result<AlignedBuf, AlignedBufError> {
+        let wanted = DirectAlignment::of(file);
+        let align = wanted.map_or(0, |align| align.memory.max(align.offset)).max(512);
+        let rounded = len.checked_next_multiple_of(align);
+        AlignedBuf::new(rounded.ok_or(AlignedBufError::Length { len, align })?, align)
     }
 
     /// What it is aligned to.

@@ -1,0 +1,158 @@
+//! What `O_DIRECT` wants of a file's requests.
+
+use crate::sys::errno::Errno;
+use crate::sys::raw;
+use crate::sys::target::uapi::{AT_EMPTY_PATH, STATX_DIOALIGN};
+use crate::sys::target::uapi_of_arch::BLKSSZGET;
+use core::ffi::c_int;
+use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+/// The alignment that direct I/O (`O_DIRECT`) on a file wants: what else than a multiple of it ends
+/// in `EINVAL`, or goes through the page cache.
+///
+/// # Example: a direct read, where the file system can
+///
+/// ```
+/// use aio_sys::{AlignedBuf, DirectAlignment, Queue};
+/// use std::num::NonZeroU32;
+/// use std::os::fd::AsFd;
+/// use std::os::unix::fs::OpenOptionsExt;
+///
+/// let path = std::env::current_exe()?;
+/// if let Ok(file) = std::fs::File::options().read(true).custom_flags(libc::O_DIRECT).open(path) {
+///     let buf = AlignedBuf::for_file(&file, 4)?;
+///     assert!(buf.len() >= DirectAlignment::of(&file).map_or(4, |align| align.offset));
+///     let mut queue = Queue::new(NonZeroU32::MIN)?;
+///     queue.read(file.as_fd(), buf, 0).unwrap();
+///     queue.wait(1, None, |done| assert_eq!(done.buf.unwrap()[..4], *b"\x7fELF"))?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct DirectAlignment {
+    /// Of a buffer's address, in bytes: a power of two.
+    pub memory: usize,
+    /// Of an offset in the file and of a length, in bytes: a power of two. On a disk, the size of
+    /// its logical sectors.
+    pub offset: usize,
+    /// Where that is from.
+    pub source: AlignmentSource,
+}
+
+/// Where a [`DirectAlignment`] is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AlignmentSource {
+    /// The kernel has reported it for the file: statx(2) with `STATX_DIOALIGN`, since 6.1 on ext4,
+    /// F2FS, XFS and block devices, later on others.
+    Statx,
+    /// The size of a block device's logical sectors, by ioctl(2) with `BLKSSZGET`. It is enough,
+    /// and memory may do with less.
+    Sector,
+    /// Nobody has reported any. It is the file system's preferred size of a transfer
+    /// (`st_blksize`), but not less than 4096 bytes and not more than 64 KiB, which is enough for
+    /// disks with sectors of up to 4096 bytes. Whether the file takes direct I/O at all is unknown.
+    Guess,
+}
+
+impl DirectAlignment {
+    /// The alignment that a file wants, which need not be open with `O_DIRECT`. `None` if the
+    /// kernel reports that it takes no direct I/O.
+    ///
+    /// # Kernel
+    ///
+    /// statx(2) since 4.11, `STATX_DIOALIGN` since 6.1. Where there is neither, or a filter forbids
+    /// them, see [`AlignmentSource`].
+    pub fn of(fd: impl AsFd) -> Option<DirectAlignment> {
+        let fd = fd.as_fd();
+        let (memory, offset, source) = match statx(fd) {
+            Ok(stat) if stat.mask & STATX_DIOALIGN != 0 => {
+                (stat.dio_mem_align, stat.dio_offset_align, AlignmentSource::Statx)
+            }
+            _ => {
+                // SAFETY: the descriptor is borrowed, and never closed by this.
+                let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+                let meta = file.metadata().ok();
+                let is_device =
+                    meta.as_ref().is_some_and(|meta| meta.file_type().is_block_device());
+                match is_device.then(|| sector(fd)).flatten() {
+                    Some(size) => (size, size, AlignmentSource::Sector),
+                    None => {
+                        let preferred = meta.map_or(0, |meta| meta.blksize());
+                        let size = preferred.clamp(4096, 64 << 10).next_power_of_two() as u32;
+                        (size, size, AlignmentSource::Guess)
+                    }
+                }
+            }
+        };
+        let (memory, offset) = (memory as usize, offset as usize);
+        (memory > 0 && offset > 0).then_some(DirectAlignment { memory, offset, source })
+    }
+}
+
+/// `struct statx` of `include/uapi/linux/stat.h`: what is read here, and room for the rest.
+#[repr(C)]
+struct Statx {
+    mask: u32,
+    other: [u32; 37],
+    dio_mem_align: u32,
+    dio_offset_align: u32,
+    more: [u32; 24],
+}
+
+fn statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
+    let mut stat =
+        Statx { mask: 0, other: [0; 37], dio_mem_align: 0, dio_offset_align: 0, more: [0; 24] };
+    // SAFETY: the path is a string, which the kernel reads, and it writes nothing but `stat`.
+    let result = unsafe {
+        raw::statx(
+            fd.as_raw_fd(),
+            c"".as_ptr(),
+            AT_EMPTY_PATH,
+            STATX_DIOALIGN,
+            (&raw mut stat).cast(),
+        )
+    };
+    Errno::decode(result).map(|_| stat)
+}
+
+/// The size of a block device's logical sectors.
+fn sector(fd: BorrowedFd<'_>) -> Option<u32> {
+    let mut size: c_int = 0;
+    let size_at = (&raw mut size).expose_provenance();
+    // SAFETY: the kernel writes an `int`, since it is a block device.
+    let result = unsafe { raw::ioctl(fd.as_raw_fd() as _, BLKSSZGET, size_at as _) };
+    let size = Errno::decode(result).ok().map(|_| size)?;
+    u32::try_from(size).ok().filter(|size| size.is_power_of_two())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::mem::offset_of;
+
+    #[test]
+    fn the_structure_is_that_of_the_c_library() {
+        assert_eq!(size_of::<Statx>(), size_of::<libc::statx>());
+        assert_eq!(
+            [
+                offset_of!(Statx, mask),
+                offset_of!(Statx, dio_mem_align),
+                offset_of!(Statx, dio_offset_align),
+            ],
+            [
+                offset_of!(libc::statx, stx_mask),
+                offset_of!(libc::statx, stx_dio_mem_align),
+                offset_of!(libc::statx, stx_dio_offset_align),
+            ]
+        );
+        assert_eq!(
+            (AT_EMPTY_PATH, STATX_DIOALIGN, BLKSSZGET as libc::Ioctl),
+            (libc::AT_EMPTY_PATH as u32, libc::STATX_DIOALIGN, libc::BLKSSZGET)
+        );
+    }
+}
