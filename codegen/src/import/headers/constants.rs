@@ -20,7 +20,7 @@ const CONSTANTS: &[(&str, &[Group])] = &[
         &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6.22")],
     ),
     ("include/uapi/linux/fs.h", &[(&["RWF_"], "i32", "4.6")]),
-    ("include/uapi/linux/fcntl.h", &[(&["AT_EMPTY_PATH"], "u32", "2.6.39")]),
+    ("include/uapi/linux/fcntl.h", &[(&["AT_EMPTY_PATH"], "u32", "3.7")]),
     ("include/uapi/linux/stat.h", &[(&["STATX_DIOALIGN"], "u32", "6.1")]),
     ("include/uapi/linux/auxvec.h", &[(&["AT_HWCAP2"], "usize", "3.10")]),
     ("arch/x86/include/uapi/asm/auxvec.h", &[(&["AT_SYSINFO"], "usize", "2.6.24")]),
@@ -55,7 +55,7 @@ pub(in crate::import) const OF_ARCH: &[OfArch] = &[
         since: "4.14",
     },
     OfArch { header: "linux/mman.h", names: &["MAP_PRIVATE"], rust: "i32", since: "5.1" },
-    OfArch { header: "linux/fs.h", names: &["BLKSSZGET"], rust: "u32", since: "2.6" },
+    OfArch { header: "linux/fs.h", names: &["BLKSSZGET"], rust: "u32", since: "3.7" },
     OfArch {
         header: "asm/poll.h",
         names: &["POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLRDHUP"],
