@@ -53,7 +53,7 @@ pub enum AlignmentSource {
     /// The size of a block device's logical sectors, by ioctl(2) with `BLKSSZGET`. It is enough,
     /// and memory may do with less.
     Sector,
-    /// Nobody has reported any. It is the file system's preferred size of a transfer
+    /// None was reported. It is the file system's preferred size of a transfer
     /// (`st_blksize`), but not less than 4096 bytes and not more than 64 KiB, which is enough for
     /// disks with sectors of up to 4096 bytes. Whether the file takes direct I/O at all is unknown.
     Guess,

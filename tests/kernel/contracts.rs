@@ -92,7 +92,7 @@ fn a_made_up_success_of_io_setup_is_no_context() {
     });
 }
 
-/// What is answered is somebody else's descriptor: it is not closed.
+/// The number is a descriptor that the queue does not own: it is not closed.
 #[test]
 fn a_made_up_eventfd_is_not_owned() {
     in_child(|| {

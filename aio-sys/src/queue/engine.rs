@@ -230,7 +230,8 @@ impl<B> Engine<B> {
         let held = Asked(unsafe { &mut (*slot).bufs });
         *held.0 = bufs;
         // The kernel takes no more than `UIO_MAXIOV`: if there are more, it refuses the request
-        // without a look at them. It counts in 32 bits, so it is told of one too many.
+        // without a look at them. It counts in 32 bits: one too many is
+        // passed, not the whole count.
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
             let (start, len) = address(buf);
             self.iovecs.push(Iovec { base: start.expose_provenance(), len });
@@ -443,8 +444,8 @@ fn eventfd() -> Result<OwnedFd, Errno> {
     // EFD_NONBLOCK and EFD_CLOEXEC are these (include/uapi/linux/eventfd.h).
     // SAFETY: it makes a descriptor and touches no memory.
     let fd = Errno::decode(unsafe { raw::eventfd2(0, O_NONBLOCK | O_CLOEXEC) })?;
-    // A filter may answer a number without making the call. The kernel refuses unknown flags: who
-    // does not has not asked it, and the descriptor is somebody else's.
+    // A filter may answer a number without making the call. The kernel refuses unknown flags: if
+    // they are accepted, it was not called, and the descriptor is owned by other code.
     // SAFETY: the kernel does nothing.
     let refused = Errno::decode(unsafe { raw::eventfd2(0, -1) }).is_err();
     let fd = i32::try_from(fd).ok().filter(|_| refused).ok_or(Errno::ENOSYS)?;
