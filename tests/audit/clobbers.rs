@@ -3,7 +3,7 @@
 //! a register, and what the target's flags are, the compiler is asked, so that no name is known
 //! here.
 
-use crate::shim::{self, MOST_ARGUMENTS, Way, has_asm, ways, with_option, without};
+use crate::shim::{self, Stub, Way, has_asm, ways, with_option, without};
 use aio_codegen::tables::{ClobberKind as How, Tables};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,19 +89,22 @@ fn compile(target: &str, program: &str) -> Result<BTreeMap<String, Vec<Told>>, S
     Ok(told(&String::from_utf8(module).expect("LLVM's assembly is ASCII")))
 }
 
-/// A function `MODULE_N` for each stub of a way, which stands in the module `MODULE`.
+/// A function `MODULE_STUB` for each stub of a way, which stands in the module `MODULE`.
 fn callers(way: &Way<'_>, module: &str) -> String {
     let mut callers = String::new();
-    for count in 0..=MOST_ARGUMENTS {
-        let parameters = way.parameters(count);
+    for stub in way.each() {
+        let (name, parameters) = (&stub.name, way.parameters(&stub));
         let list: Vec<_> = parameters.iter().map(|(name, of)| format!("{name}: {of}")).collect();
         let arguments: Vec<_> = parameters.into_iter().map(|(name, _)| name).collect();
+        let call = format!("{module}::{name}({})", arguments.join(", "));
+        let result = match stub.both {
+            true => format!("let (result, second) = {call}; result + second"),
+            false => call,
+        };
         callers += &format!(
-            "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {module}_{count}({}) -> isize \
-             {{\n    \
-             unsafe {{ {module}::syscall{count}({}) }}\n}}\n",
+            "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {module}_{name}({}) -> isize \
+             {{\n    unsafe {{ {result} }}\n}}\n",
             list.join(", "),
-            arguments.join(", ")
         );
     }
     callers
@@ -210,9 +213,9 @@ impl Contract {
         &self,
         told: &'t BTreeMap<String, Vec<Told>>,
         module: &str,
-        count: usize,
+        Stub { name, .. }: &Stub,
     ) -> Result<&'t Told, String> {
-        let mut stub = &told[&format!("{module}_{count}")];
+        let mut stub = &told[&format!("{module}_{name}")];
         if self.called {
             // What a function destroys that is called, its caller knows.
             if !stub.is_empty() {
@@ -220,7 +223,7 @@ impl Contract {
                     "it is inlined, and LLVM is not told of registers without a name: {stub:?}"
                 ));
             }
-            let symbol = format!("{}{module}8syscall{count}", module.len());
+            let symbol = format!("{}{module}{}{name}", module.len(), name.len());
             stub = told
                 .iter()
                 .find(|(name, _)| name.contains(&symbol))
@@ -276,24 +279,30 @@ struct Mutant {
     text: String,
     /// It is a mistake only in stubs that use the stack.
     on_the_stack: bool,
+    /// The register that is not declared.
+    undeclared: Option<String>,
 }
 
 fn mutants(stubs: &str, contract: &Contract) -> Vec<Mutant> {
     let mut mutants = Vec::new();
-    let mut add =
-        |what: String, text, on_the_stack| mutants.push(Mutant { what, text, on_the_stack });
+    let mut add = |what: String, text, on_the_stack, undeclared: Option<&String>| {
+        let undeclared = undeclared.cloned();
+        mutants.push(Mutant { what, text, on_the_stack, undeclared });
+    };
     for register in contract.destroyed.keys() {
-        add(format!("`{register}` not declared"), without(stubs, register), false);
+        let text = without(stubs, register);
+        add(format!("`{register}` not declared"), text, false, Some(register));
     }
     for option in ["readonly", "nomem"] {
-        add(format!("declared `{option}`"), with_option(stubs, option), false);
+        add(format!("declared `{option}`"), with_option(stubs, option), false, None);
     }
     if !contract.flags.is_empty() {
-        add("declared `preserves_flags`".to_owned(), with_option(stubs, "preserves_flags"), false);
+        let text = with_option(stubs, "preserves_flags");
+        add("declared `preserves_flags`".to_owned(), text, false, None);
     }
-    add("declared `nostack`".to_owned(), with_option(stubs, "nostack"), true);
+    add("declared `nostack`".to_owned(), with_option(stubs, "nostack"), true, None);
     if contract.called {
-        add("inlined".to_owned(), stubs.replace("inline(never)", "inline(always)"), false);
+        add("inlined".to_owned(), stubs.replace("inline(never)", "inline(always)"), false, None);
     }
     mutants
 }
@@ -307,24 +316,24 @@ fn what_is_destroyed_is_declared() {
     for way in ways(&tables) {
         let name = &way.name;
         assert!(!way.targets.is_empty(), "no Rust target has {name}");
-        let mut registers = Vec::new();
+        let (each, mut registers) = (way.each(), Vec::new());
         for target in &way.targets {
             let contract = Contract::ask(target, &way);
             let told = compile(target, &(way.stubs.clone() + &callers(&way, "stub")));
             let told =
                 told.unwrap_or_else(|error| panic!("the stubs of {name} for {target}: {error}"));
-            for count in 0..=MOST_ARGUMENTS {
+            for stub in &each {
                 if let Err(error) =
-                    contract.stub(&told, "stub", count).and_then(|told| contract.audit(told))
+                    contract.stub(&told, "stub", stub).and_then(|told| contract.audit(told))
                 {
-                    panic!("syscall{count} of {name} for {target}: {error}");
+                    panic!("{} of {name} for {target}: {error}", stub.name);
                 }
             }
             registers.push(contract.destroyed.len());
         }
         println!(
             "{name}: {} stubs, {registers:?} registers declared, for {}",
-            MOST_ARGUMENTS + 1,
+            each.len(),
             way.targets.join(" ")
         );
     }
@@ -338,7 +347,7 @@ fn a_declaration_that_is_missing_or_false_is_found() {
     }
     for way in ways(&tables) {
         let (name, target) = (&way.name, way.targets.first().unwrap());
-        let contract = Contract::ask(target, &way);
+        let (contract, each) = (Contract::ask(target, &way), way.each());
         let mutants = mutants(&way.stubs, &contract);
         let mut program = String::new();
         for (at, mutant) in mutants.iter().enumerate() {
@@ -349,14 +358,18 @@ fn a_declaration_that_is_missing_or_false_is_found() {
         let told = compile(target, &program)
             .unwrap_or_else(|error| panic!("mutants of {name} for {target}: {error}"));
         for (at, mutant) in mutants.iter().enumerate() {
-            for count in 0..=MOST_ARGUMENTS {
-                let mutated = contract.stub(&told, &format!("mutant{at}"), count);
+            // What is returned is declared, too.
+            let second = way.convention.second.as_ref();
+            let returned = mutant.undeclared.is_some() && mutant.undeclared.as_ref() == second;
+            for stub in each.iter().filter(|stub| !(returned && stub.both)) {
+                let mutated = contract.stub(&told, &format!("mutant{at}"), stub);
                 let harmless = mutant.on_the_stack
                     && mutated.as_ref().is_ok_and(|told| !contract.uses_stack(told));
                 let verdict = mutated.and_then(|told| contract.audit(told));
                 assert!(
                     harmless || verdict.is_err(),
-                    "syscall{count} of {name}: {} is not noticed",
+                    "{} of {name}: {} is not noticed",
+                    stub.name,
                     mutant.what
                 );
             }

@@ -2,7 +2,7 @@
 //! the compiler keeps across a system call is there afterwards. `ci/oracle/poison` has the
 //! emulator, and runs this.
 
-use crate::shim::{self, MOST_ARGUMENTS, Way, ways, with_option, without};
+use crate::shim::{self, MOST_ARGUMENTS, Stub, Way, ways, with_option, with_wrong_second, without};
 use aio_codegen::tables::{ClobberKind, Failure, Tables};
 use aio_tests::skip;
 use serde_json::{Value, json};
@@ -41,8 +41,8 @@ impl Function {
         self.frame.push(Word { name: name.to_owned(), before, after });
     }
 
-    /// A function with calls of so many arguments: one in a straight line, and one in a loop.
-    fn new(way: &Way<'_>, count: usize) -> Function {
+    /// A function with calls by a stub: one in a straight line, and one in a loop.
+    fn new(way: &Way<'_>, stub: &Stub) -> Function {
         let mask = u64::MAX >> (64 - way.bits);
         let mut function = Function { frame: Vec::new(), program: String::new() };
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
@@ -65,7 +65,7 @@ impl Function {
         };
         function.word("done", 0, 1);
         function.word("times", TIMES, TIMES);
-        let parameters = way.parameters(count);
+        let parameters = way.parameters(stub);
         for (name, of) in &parameters {
             // A number is small, and an argument of 32 bits has no more.
             let kind = if of == "c_long" {
@@ -171,8 +171,11 @@ impl Function {
                     writeln!(after, "        *(&raw mut (*frame).{kept} as *mut {of}) = {name};");
             }
         }
-        function.word("result_once", 0, 0);
-        function.word("result", 0, 0);
+        for name in ["result_once", "result", "second_once", "second"] {
+            if stub.both || name.starts_with("result") {
+                function.word(name, 0, 0);
+            }
+        }
         let fields: String =
             function.frame.iter().map(|word| format!("    {}: usize,\n", word.name)).collect();
         let argument = |(name, of): (String, String)| match of.as_str() {
@@ -180,18 +183,28 @@ impl Function {
             of => format!("{name} as {of}"),
         };
         let arguments: Vec<_> = parameters.into_iter().map(argument).collect();
-        let call = format!("stub::syscall{count}({})", arguments.join(", "));
+        let (name, suffix) = (&stub.name, stub.name.trim_start_matches("syscall"));
+        let call = format!("stub::{name}({})", arguments.join(", "));
+        let store = |result: &str, second: &str, value: &str| match stub.both {
+            true => format!(
+                "{{ let (result, second) = {value}; (*frame).{result} = result as usize; \
+                 (*frame).{second} = second as usize; }}"
+            ),
+            false => format!("(*frame).{result} = {value} as usize;"),
+        };
+        let once = store("result_once", "second_once", &call);
+        let last = store("result", "second", "result");
         let instruction = &way.convention.instruction;
         function.program = format!(
-            "#[repr(C)]\npub struct Frame{count} {{\n{fields}}}\n\
-             #[unsafe(no_mangle)]\n#[unsafe(link_section = \".text.run{count}\")]\n\
-             pub unsafe extern \"C\" fn run{count}() -> ! {{\n    unsafe {{\n        \
-             let frame = {FRAME:#x} as *mut Frame{count};\n{before}{product}        \
-             (*frame).result_once = {call} as usize;\n{sum}        \
+            "#[repr(C)]\npub struct Frame{suffix} {{\n{fields}}}\n\
+             #[unsafe(no_mangle)]\n#[unsafe(link_section = \".text.run{suffix}\")]\n\
+             pub unsafe extern \"C\" fn run{suffix}() -> ! {{\n    unsafe {{\n        \
+             let frame = {FRAME:#x} as *mut Frame{suffix};\n{before}{product}        \
+             {once}\n{sum}        \
              let mut left = (*frame).times;\n        \
              let mut result;\n        \
              while {{ result = {call}; left -= 1; left != 0 }} {{}}\n        \
-             (*frame).result = result as usize;\n{after}        \
+             {last}\n{after}        \
              (*frame).done = 1;\n        \
              arch::asm!({instruction:?}, options(noreturn{}));\n    }}\n}}\n",
             syntax(way, ", "),
@@ -203,12 +216,12 @@ impl Function {
     fn jobs(
         &self,
         way: &Way<'_>,
-        count: usize,
+        stub: &Stub,
         object: &Path,
         target: &str,
         only: Option<&[String]>,
     ) -> [Value; 2] {
-        let convention = way.convention;
+        let (convention, count) = (way.convention, stub.count);
         let value = |name: &str| self.frame.iter().find(|word| word.name == name).unwrap().before;
         let mut destroyed = way.destroyed();
         let may = |register: &str| only.is_none_or(|only| only.iter().any(|one| one == register));
@@ -222,13 +235,16 @@ impl Function {
             |(answer, failed, poison)| {
                 let after = if failed { -answer } else { answer };
                 let mask = u64::MAX >> (64 - way.bits);
-                let expected = |word: &Word| match word.name.starts_with("result") {
-                    true => after as u64 & mask,
-                    false => word.after,
+                let expected = |word: &Word| match word.name.split('_').next() {
+                    Some("result") => after as u64 & mask,
+                    Some("second") => SECOND as u64,
+                    _ => word.after,
                 };
                 let expected: Vec<_> =
                     self.frame.iter().map(|word| (&word.name, expected(word))).collect();
                 let mut results = vec![(convention.result.clone(), answer)];
+                results
+                    .extend(convention.second.clone().filter(|_| stub.both).map(|r| (r, SECOND)));
                 let mut condition = None;
                 match &convention.failure {
                     Failure::Negative => results[0].1 = after,
@@ -237,7 +253,7 @@ impl Function {
                 }
                 json!({
                     "object": object,
-                    "section": format!(".text.run{count}"),
+                    "section": format!(".text.run{}", stub.name.trim_start_matches("syscall")),
                     "thumb": target.starts_with("thumb"),
                     "frame": self.frame.iter().map(|word| word.before).collect::<Vec<_>>(),
                     "expected": expected,
@@ -266,6 +282,8 @@ fn syntax(way: &Way<'_>, comma: &str) -> String {
 const FLAGS: &str = "flags";
 /// Where emulate.py puts the frame.
 const FRAME: usize = 0x20000;
+/// The second result of a call that has one.
+const SECOND: i64 = 0x2B;
 /// What the emulator says of a job.
 #[derive(Clone, Debug)]
 struct Verdict {
@@ -293,18 +311,17 @@ impl Emulator {
         Some(Emulator { command, folder: tempfile::tempdir().unwrap(), jobs: Vec::new() })
     }
 
-    /// Adds jobs for calls by these stubs, of each of these counts of arguments; the kernel
-    /// destroys all that it may, or only some registers.
+    /// Adds jobs for calls by some of these stubs; the kernel destroys all that it may, or only
+    /// some registers.
     fn add(
         &mut self,
         target: &str,
         way: &Way<'_>,
         stubs: &str,
-        counts: &[usize],
+        each: &[Stub],
         only: Option<&[String]>,
     ) {
-        let functions: Vec<_> =
-            counts.iter().map(|&count| (count, Function::new(way, count))).collect();
+        let functions: Vec<_> = each.iter().map(|stub| (stub, Function::new(way, stub))).collect();
         let (instruction, syntax) = (&way.convention.instruction, syntax(way, ""));
         let mut program = format!(
             "{stubs}arch::global_asm!(\".section .insn\", {instruction:?}, \".text\", \
@@ -315,12 +332,12 @@ impl Emulator {
             .unwrap_or_else(|error| panic!("{target}: {error}"));
         let file = self.folder.path().join(format!("{}.o", self.jobs.len()));
         std::fs::write(&file, object).unwrap();
-        for (count, function) in &functions {
-            self.jobs.extend(function.jobs(way, *count, &file, target, only));
+        for (stub, function) in &functions {
+            self.jobs.extend(function.jobs(way, stub, &file, target, only));
         }
     }
 
-    /// The verdicts, in the order in which the jobs came: one for each count of arguments.
+    /// The verdicts, in the order in which the jobs came: one for each stub.
     fn run(&mut self) -> Vec<Verdict> {
         let program = aio_tests::root().join("tests/audit/shim/emulate.py");
         let mut command = Command::new(&self.command);
@@ -429,23 +446,25 @@ fn what_is_live_across_a_call_survives() {
     let Some(mut emulator) = Emulator::new() else { return };
     let tables = Tables::embedded().unwrap();
     let ways = ways(&tables);
-    let counts: Vec<_> = (0..=MOST_ARGUMENTS).collect();
     let jobs = ways
         .iter()
         .flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target)));
     let jobs: Vec<_> = jobs.collect();
     for (way, target) in &jobs {
-        emulator.add(target, way, &way.stubs, &counts, None);
+        emulator.add(target, way, &way.stubs, &way.each(), None);
     }
     let mut seen: BTreeMap<&str, (&Way<'_>, &str, BTreeSet<String>)> = BTreeMap::new();
-    for ((way, target), verdicts) in jobs.into_iter().zip(emulator.run().chunks(counts.len())) {
+    let mut all = emulator.run();
+    for (way, target) in jobs {
+        let each = way.each();
+        let verdicts: Vec<_> = all.drain(..each.len()).collect();
         let (name, Verdict { unknown, poisoned, skipped, .. }) = (&way.name, &verdicts[0]);
         if let Some(why) = unknown {
             skip(&format!("{name} with poisoned registers on {target}"), why);
             continue;
         }
-        for (count, Verdict { wrong, .. }) in verdicts.iter().enumerate() {
-            assert!(wrong.is_empty(), "syscall{count} of {name} for {target}: {wrong:?}");
+        for (stub, Verdict { wrong, .. }) in each.iter().zip(&verdicts) {
+            assert!(wrong.is_empty(), "{} of {name} for {target}: {wrong:?}", stub.name);
         }
         println!("{name} on {target}: {} registers poisoned {poisoned:?}", poisoned.len());
         let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -460,12 +479,36 @@ fn what_is_live_across_a_call_survives() {
         }
     }
 
+    // Now a stub that returns both results takes one from another register.
+    let mut jobs = Vec::new();
+    for (way, target, _) in seen.values() {
+        let Some(wrong) = with_wrong_second(way) else { continue };
+        let both: Vec<_> =
+            way.each().into_iter().filter(|stub| stub.both && stub.count == 0).collect();
+        emulator.add(target, way, &wrong, &both, None);
+        jobs.push((way, target));
+    }
+    assert!(!jobs.is_empty(), "no call has two results");
+    for ((way, target), verdict) in jobs.into_iter().zip(emulator.run()) {
+        let names = ["second_once", "second"].map(|name| format!("{name} is "));
+        let found =
+            |name: &String| verdict.wrong.iter().any(|wrong| wrong.starts_with(name.as_str()));
+        assert!(
+            verdict.unknown.is_some() || names.iter().all(found),
+            "{} for {target}: the second result is from another register, and only {:?} is wrong",
+            way.name,
+            verdict.wrong
+        );
+    }
+
     // Now the compiler is not told of something, and the kernel destroys only that.
     let counts = [0, MOST_ARGUMENTS];
     let mut jobs = Vec::new();
     for (way, target, poisoned) in seen.into_values() {
         for registers in can_be_left_out(way, &poisoned) {
-            emulator.add(target, way, &mutant(way, &registers), &counts, Some(&registers));
+            let mut each = way.each();
+            each.retain(|stub| !stub.both && counts.contains(&stub.count));
+            emulator.add(target, way, &mutant(way, &registers), &each, Some(&registers));
             jobs.push((way, target, registers.join(" ")));
         }
     }

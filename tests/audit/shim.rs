@@ -129,13 +129,38 @@ fn module(text: &str, indent: &str, name: &str) -> String {
     text[from..from + length + end.len()].to_owned()
 }
 
+/// A function of the emitted module.
+#[derive(Clone, Debug)]
+pub struct Stub {
+    pub name: String,
+    /// How many arguments the call has.
+    pub count: usize,
+    /// It returns the call's second result, too.
+    pub both: bool,
+}
+
 impl Way<'_> {
+    /// The stubs, but for those of more arguments than any call has.
+    pub fn each(&self) -> Vec<Stub> {
+        let mut stubs = Vec::new();
+        for rest in self.stubs.split(" fn syscall").skip(1) {
+            let (digits, rest) = rest.split_at(1);
+            let count = digits.parse().expect("a count follows");
+            let both = rest.starts_with("_both(");
+            let suffix = if both { "_both" } else { "" };
+            if count <= MOST_ARGUMENTS {
+                stubs.push(Stub { name: format!("syscall{count}{suffix}"), count, both });
+            }
+        }
+        let plain = stubs.iter().filter(|stub| !stub.both).map(|stub| stub.count);
+        assert!(plain.eq(0..=MOST_ARGUMENTS), "{stubs:?}");
+        stubs
+    }
+
     /// Name and type of each parameter of a stub, as it is declared.
-    pub fn parameters(&self, count: usize) -> Vec<(String, String)> {
-        let (_, rest) = self
-            .stubs
-            .split_once(&format!(" fn syscall{count}("))
-            .expect("there is a stub for each count");
+    pub fn parameters(&self, stub: &Stub) -> Vec<(String, String)> {
+        let (_, rest) =
+            self.stubs.split_once(&format!(" fn {}(", stub.name)).expect("it is one of them");
         let (list, _) = rest.split_once(')').expect("a list of parameters ends");
         let pair = |parameter: &str| {
             parameter.split_once(": ").map(|(name, of)| (name.to_owned(), of.to_owned()))
@@ -154,6 +179,17 @@ impl Way<'_> {
         );
         registers
     }
+}
+
+/// The stubs that take the second result from another register; `None` where no stub has one.
+pub fn with_wrong_second(way: &Way<'_>) -> Option<String> {
+    let second = way.convention.second.as_deref()?;
+    let taken = format!("lateout({second:?}) second");
+    let other = way.convention.arguments.iter().find(|argument| {
+        **argument != way.convention.result && way.destroyed().iter().all(|one| one != argument)
+    })?;
+    let wrong = format!("lateout({other:?}) second, lateout({second:?}) _");
+    way.stubs.contains(&taken).then(|| way.stubs.replace(&taken, &wrong))
 }
 
 /// The stubs without the word that a register is destroyed.

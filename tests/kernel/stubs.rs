@@ -96,3 +96,67 @@ fn six_arguments() {
     });
     assert_eq!(refused, Err(Errno::EINVAL));
 }
+
+/// Calls that have a second result on some ABIs do here what they do on all.
+#[cfg(not(any(
+    target_arch = "aarch64",
+    target_arch = "riscv32",
+    target_arch = "riscv64",
+    target_arch = "loongarch64",
+    target_arch = "csky",
+    target_arch = "hexagon"
+)))]
+mod two_results {
+    use super::surrounded;
+    use aio_sys::{Errno, raw};
+    use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+
+    #[test]
+    fn pipe_stores_both_ends() {
+        let mut ends = [-1; 3];
+        // SAFETY: there is room for two.
+        assert_eq!(surrounded(|| unsafe { raw::pipe(ends.as_mut_ptr()) }), Ok(0));
+        assert_eq!(ends[2], -1);
+        // SAFETY: both have just been opened, and nobody else knows them.
+        let (from, to) = unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
+        let mut bytes = *b"there and back";
+        // SAFETY: the buffer has that many bytes.
+        unsafe {
+            assert_eq!(libc::write(to.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()), 14);
+            bytes.fill(0);
+            assert_eq!(libc::read(from.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()), 14);
+        }
+        assert_eq!(&bytes, b"there and back");
+    }
+
+    /// A child gets 0, and ends with 7; the parent gets its number, and waits.
+    fn child(call: impl FnOnce() -> isize) {
+        let result = call();
+        if result == 0 {
+            // SAFETY: it ends the child, which has done nothing since the call.
+            unsafe { libc::_exit(7) };
+        }
+        let number = Errno::decode(result).unwrap() as libc::pid_t;
+        let mut status = 0;
+        // SAFETY: the status is there to be written.
+        assert_eq!(unsafe { libc::waitpid(number, &raw mut status, 0) }, number);
+        assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 7));
+    }
+
+    #[test]
+    fn a_forked_child_gets_0() {
+        // SAFETY: the child only ends.
+        child(|| unsafe { raw::fork() });
+        // The order of the arguments is the ABI's own, and all but the flags are 0.
+        #[cfg(not(target_arch = "s390x"))]
+        {
+            let (flags, none) = (libc::SIGCHLD as _, std::ptr::null_mut());
+            #[cfg(any(target_arch = "x86_64", target_arch = "m68k"))]
+            // SAFETY: the child only ends.
+            child(|| unsafe { raw::clone(flags, 0, none, none, 0) });
+            #[cfg(not(any(target_arch = "x86_64", target_arch = "m68k")))]
+            // SAFETY: the child only ends.
+            child(|| unsafe { raw::clone(flags, 0, none, 0, none) });
+        }
+    }
+}

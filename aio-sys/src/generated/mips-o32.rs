@@ -1430,7 +1430,7 @@ pub mod stub {
     /// The calling convention, for the curious.
     ///
     /// instruction `syscall`; number in `$2`; arguments in `$4`, `$5`, `$6`, `$7`, memory; result in `$2`, which is errno if `$7` is not
-    /// 0.
+    /// 0; second result in `$3`.
     ///
     /// The flags survive. Destroyed besides the result:
     ///
@@ -1456,8 +1456,8 @@ pub mod stub {
             asm!(
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1493,8 +1493,8 @@ pub mod stub {
             asm!(
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1531,8 +1531,8 @@ pub mod stub {
             asm!(
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1570,8 +1570,8 @@ pub mod stub {
             asm!(
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1610,8 +1610,8 @@ pub mod stub {
             asm!(
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1652,8 +1652,8 @@ pub mod stub {
                 "sw {a4}, 16($29)",
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1697,8 +1697,8 @@ pub mod stub {
                 "sw {a5}, 20($29)",
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1745,8 +1745,8 @@ pub mod stub {
                 "sw {a6}, 24($29)",
                 "syscall",
                 "sltu $7, $0, $7",
-                "slt $3, $0, $2",
-                "and $7, $7, $3",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
                 "subu $7, $0, $7",
                 "xor $2, $2, $7",
                 "subu $2, $2, $7",
@@ -1774,6 +1774,45 @@ pub mod stub {
             );
         }
         result
+    }
+
+    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
+    /// of the calls that have one, and anything after a failure.
+    ///
+    /// # Safety
+    ///
+    /// Whatever the kernel does for this number with these arguments must be sound here.
+    #[inline(never)]
+    pub unsafe fn syscall0_both(nr: c_long) -> (isize, isize) {
+        let result: isize;
+        let second: isize;
+        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        unsafe {
+            asm!(
+                "syscall",
+                "sltu $7, $0, $7",
+                "slt $24, $0, $2",
+                "and $7, $7, $24",
+                "subu $7, $0, $7",
+                "xor $2, $2, $7",
+                "subu $2, $2, $7",
+                inlateout("$2") nr as isize => result,
+                lateout("$3") second,
+                lateout("$7") _,
+                lateout("$8") _,
+                lateout("$9") _,
+                lateout("$10") _,
+                lateout("$11") _,
+                lateout("$12") _,
+                lateout("$13") _,
+                lateout("$14") _,
+                lateout("$15") _,
+                lateout("$24") _,
+                lateout("$25") _,
+                options(nostack, preserves_flags),
+            );
+        }
+        (result, second)
     }
 }
 
@@ -2031,11 +2070,17 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_dup, Word::from(fildes)) }
     }
 
-    /// `pipe()`, defined in `arch/mips/kernel/syscall.c`.
+    /// `pipe(int __user * fildes)`, defined in `arch/mips/kernel/syscall.c`.
+    ///
+    /// Its two results are stored here, and the result is 0 (`arch/mips/kernel/syscall.c`).
     #[inline]
-    pub unsafe fn pipe() -> isize {
+    pub unsafe fn pipe(fildes: *mut c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall0(nr::SYS_pipe) }
+        #[cfg(feature = "nightly")]
+        return unsafe { crate::results::array(stub::syscall0_both(nr::SYS_pipe), fildes) };
+        // SAFETY: passed on; the caller's promise is about this call.
+        #[cfg(not(feature = "nightly"))]
+        return unsafe { crate::by_libc::pipe(fildes) };
     }
 
     /// `times(struct tms __user * tbuf)`, defined in `kernel/sys.c`.

@@ -1422,11 +1422,13 @@ pub mod stub {
     /// The calling convention, for the curious.
     ///
     /// instruction `ta 0x10`; number in `g1`; arguments in `o0`, `o1`, `o2`, `o3`, `o4`, `o5`; result in `o0`, which is errno if
-    /// `icc.c` is set.
+    /// `icc.c` is set; second result in `o1`.
     ///
     /// The flags are destroyed. Destroyed besides the result:
     ///
     /// - `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9`, `f10`, `f11`, `f12`, `f13`, `f14`, `f15`, `f16`, `f17`, `f18`, `f19`, `f20`, `f21`, `f22`, `f23`, `f24`, `f25`, `f26`, `f27`, `f28`, `f29`, `f30`, `f31`: the kernel's copying uses them; VISenter saves what it finds in use (`arch/sparc/lib/VISsave.S`); `asm!` cannot name it, so that the stub is not inlined: every call may change it
+    ///
+    /// clone3 has one result, 0 in the child (arch/sparc/kernel/process_32.c).
     ///
     /// nolibc keeps the FP registers across a call, and VISenter of Linux 7.2 bears it out; glibc and strace give them up, and are followed, for kernels of all ages and as it costs a function call.
     ///
@@ -1617,6 +1619,63 @@ pub mod stub {
         }
         result
     }
+
+    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
+    /// of the calls that have one, and anything after a failure.
+    ///
+    /// # Safety
+    ///
+    /// Whatever the kernel does for this number with these arguments must be sound here.
+    #[inline(never)]
+    pub unsafe fn syscall0_both(nr: c_long) -> (isize, isize) {
+        let result: isize;
+        let second: isize;
+        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        unsafe {
+            asm!(
+                "mov {nr}, %g1",
+                "ta 0x10",
+                "subx %g0, %g0, %g1",
+                "xor %o0, %g1, %o0",
+                "sub %o0, %g1, %o0",
+                nr = in(reg) nr as isize,
+                lateout("o0") result,
+                lateout("o1") second,
+                options(nostack),
+            );
+        }
+        (result, second)
+    }
+
+    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
+    /// of the calls that have one, and anything after a failure.
+    ///
+    /// # Safety
+    ///
+    /// Whatever the kernel does for this number with these arguments must be sound here.
+    #[inline(never)]
+    pub unsafe fn syscall5_both(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> (isize, isize) {
+        let result: isize;
+        let second: isize;
+        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        unsafe {
+            asm!(
+                "mov {nr}, %g1",
+                "ta 0x10",
+                "subx %g0, %g0, %g1",
+                "xor %o0, %g1, %o0",
+                "sub %o0, %g1, %o0",
+                nr = in(reg) nr as isize,
+                inlateout("o0") a0.register() => result,
+                inlateout("o1") a1.register() => second,
+                in("o2") a2.register(),
+                in("o3") a3.register(),
+                in("o4") a4.register(),
+                options(nostack),
+            );
+        }
+        (result, second)
+    }
 }
 
 #[allow(clippy::missing_safety_doc, clippy::too_many_arguments, non_camel_case_types)]
@@ -1643,10 +1702,16 @@ pub mod raw {
     }
 
     /// `fork()`, defined in `kernel/fork.c`.
+    ///
+    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
     #[inline]
     pub unsafe fn fork() -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall0(nr::SYS_fork) }
+        #[cfg(feature = "nightly")]
+        return crate::results::child(unsafe { stub::syscall0_both(nr::SYS_fork) });
+        // SAFETY: passed on; the caller's promise is about this call.
+        #[cfg(not(feature = "nightly"))]
+        return unsafe { crate::by_libc::fork() };
     }
 
     /// `read(unsigned int fd, char __user * buf, size_t count)`, defined in `fs/read_write.c`.
@@ -1915,11 +1980,17 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_dup, Word::from(fildes)) }
     }
 
-    /// `pipe()`, defined in `arch/sparc/kernel/sys_sparc_32.c`.
+    /// `pipe(int __user * fildes)`, defined in `arch/sparc/kernel/sys_sparc_32.c`.
+    ///
+    /// Its two results are stored here, and the result is 0 (`arch/sparc/kernel/sys_sparc_32.c`).
     #[inline]
-    pub unsafe fn pipe() -> isize {
+    pub unsafe fn pipe(fildes: *mut c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall0(nr::SYS_pipe) }
+        #[cfg(feature = "nightly")]
+        return unsafe { crate::results::array(stub::syscall0_both(nr::SYS_pipe), fildes) };
+        // SAFETY: passed on; the caller's promise is about this call.
+        #[cfg(not(feature = "nightly"))]
+        return unsafe { crate::by_libc::pipe(fildes) };
     }
 
     /// `times(struct tms __user * tbuf)`, defined in `kernel/sys.c`.
@@ -2077,10 +2148,16 @@ pub mod raw {
     }
 
     /// `vfork()`, defined in `kernel/fork.c`.
+    ///
+    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
     #[inline]
     pub unsafe fn vfork() -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
-        unsafe { stub::syscall0(nr::SYS_vfork) }
+        #[cfg(feature = "nightly")]
+        return crate::results::child(unsafe { stub::syscall0_both(nr::SYS_vfork) });
+        // SAFETY: passed on; the caller's promise is about this call.
+        #[cfg(not(feature = "nightly"))]
+        return unsafe { crate::by_libc::vfork() };
     }
 
     /// `pread64(unsigned int fd, char __user * buf, size_t count, loff_t pos)`, defined in `fs/read_write.c`.
@@ -3089,6 +3166,19 @@ pub mod raw {
     pub unsafe fn ipc(call: c_uint, first: c_int, second: c_ulong, third: c_ulong, ptr: *mut c_void, fifth: c_long) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
         unsafe { stub::syscall6(nr::SYS_ipc, Word::from(call), Word::from(first), Word::from(second), Word::from(third), Word::from(ptr), Word::from(fifth)) }
+    }
+
+    /// `clone(unsigned long clone_flags, unsigned long newsp, int __user * parent_tidptr, unsigned long tls, int __user * child_tidptr)`, defined in `arch/sparc/kernel/process.c`.
+    ///
+    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
+    #[inline]
+    pub unsafe fn clone(clone_flags: c_ulong, newsp: c_ulong, parent_tidptr: *mut c_int, tls: c_ulong, child_tidptr: *mut c_int) -> isize {
+        // SAFETY: passed on; the caller's promise is about this call.
+        #[cfg(feature = "nightly")]
+        return crate::results::child(unsafe { stub::syscall5_both(nr::SYS_clone, Word::from(clone_flags), Word::from(newsp), Word::from(parent_tidptr), Word::from(tls), Word::from(child_tidptr)) });
+        // SAFETY: passed on; the caller's promise is about this call.
+        #[cfg(not(feature = "nightly"))]
+        return unsafe { crate::by_libc::clone(clone_flags, newsp, parent_tidptr, tls, child_tidptr) };
     }
 
     /// `ioprio_get(int which, int who)`, defined in `block/ioprio.c`.

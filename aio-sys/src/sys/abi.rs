@@ -1,6 +1,9 @@
 //! The system-call instruction: `syscall0` to `syscall6`, any number, one register-wide [`Word`] an
 //! argument; `syscall7` on mips-o32, where 64-bit arguments may leave a hole.
 //!
+//! A few calls have a second result, in a register of its own: on mips and sparc, with the feature
+//! `nightly`, `syscall0_both` and the like return both. [`raw`](crate::raw) says which calls.
+//!
 //! Other ways into the kernel are modules, each of which says when it may be used: `int80` on
 //! x86_64, `sysinfo` on i386, `scv` on powerpc64.
 //!

@@ -23,12 +23,15 @@ pub mod abi;
         target_arch = "hexagon"
     )
 ))]
+#[allow(dead_code, reason = "only some ABIs have calls with two results")]
 pub(crate) mod by_libc;
 pub(crate) mod convert;
 pub(crate) mod errno;
 pub(crate) mod flags;
 pub mod nr;
 pub mod raw;
+#[allow(dead_code, reason = "only some ABIs have calls with two results")]
+pub(crate) mod results;
 pub mod types;
 
 #[cfg(feature = "macros")]

@@ -9,6 +9,13 @@
 //! order of the arguments where an architecture has its own (`clone`, `fadvise64_64`), and
 //! `preadv`'s halves, which come low before high.
 //!
+//! Some calls have two results: `pipe` on mips and sparc, and `fork`, `vfork` and `clone` on sparc.
+//! Their functions return and store what those of other targets do: `pipe(fds)` stores both
+//! descriptors, and a child gets 0. Without the feature `nightly`, the C library makes these calls:
+//! `fork` and `clone` by the call `clone` with `CLONE_CHILD_SETTID`. Where the child shares the
+//! parent's memory, nothing tells the two apart, so `vfork`, and `clone` with `CLONE_VM`,
+//! `CLONE_CHILD_SETTID` or `CLONE_CHILD_CLEARTID`, fail with `ENOSYS` there.
+//!
 //! # Safety
 //!
 //! Each function is what the kernel makes of it: pointers must be valid for what the call reads and

@@ -332,7 +332,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let abi = abi(&tables, &name)?;
             print(&match language {
                 None => emit::target(&lower::target(&tables, abi)?),
-                Some(Language::C) => emit::c(&lower::c(abi)?),
+                Some(Language::C) => emit::c(&lower::c(&tables, abi)?),
                 Some(Language::Asm) => emit::asm(&lower::assembly(&tables, abi)?),
             })?;
         }

@@ -11,11 +11,10 @@ pub(crate) fn asm(assembly: &Assembly<'_>) -> String {
         let _ = writeln!(out, "{}{line}", if line.starts_with('#') { "" } else { "\t" });
     }
     out += "\t.text\n";
-    for (count, lines) in assembly.functions.iter().enumerate() {
-        let name = format!("aio_syscall{count}");
+    for (name, lines) in &assembly.functions {
         let _ = writeln!(out, "\n\t.globl {name}\n\t.type {name}, STT_FUNC");
         for (at, line) in lines.iter().enumerate() {
-            let line = line.replace("{name}", &name);
+            let line = line.replace("{name}", name);
             let _ = writeln!(out, "{}{line}", if line.ends_with(':') { "" } else { "\t" });
             // Where a function has a descriptor, its name is not where its code begins.
             if at == 0 {

@@ -1,7 +1,7 @@
 //! The stubs of an ABI for C: a header with inline assembly.
 
-use crate::lower::{After, Input, Language, Output, Piece, Stub};
-use crate::tables::{Clobber, Convention, Failure, MOST_ARGUMENTS, Widen};
+use crate::lower::{After, Input, Language, Output, Piece, Stub, name};
+use crate::tables::{BothKind, Clobber, Convention, Failure, MOST_ARGUMENTS, Widen};
 use std::fmt::Write as _;
 
 /// The header.
@@ -18,13 +18,19 @@ pub(crate) fn c(stub: &Stub<'_>) -> String {
         "/* What one argument register holds, and how a pointer gets there. */\n\
          typedef {word} aio_word;"
     );
-    let _ = writeln!(
-        out,
-        "#define AIO_POINTER(p) ((aio_word){through}(p))\n\n#ifdef AIO_SYSCALL_EXTERN"
-    );
+    let _ = writeln!(out, "#define AIO_POINTER(p) ((aio_word){through}(p))");
+    let mut kinds: Vec<_> = stub.convention.both.iter().map(|both| meaning(both.kind).0).collect();
+    kinds.dedup();
+    if !kinds.is_empty() {
+        out += "\n/* Which kinds of calls with two results there are. */\n";
+    }
+    for kind in kinds {
+        let _ = writeln!(out, "#define {kind} 1");
+    }
+    out += "\n#ifdef AIO_SYSCALL_EXTERN\n";
     out += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
-    for count in 0..=MOST_ARGUMENTS {
-        let _ = writeln!(out, "{};", signature(count));
+    for (count, both) in stub.each(MOST_ARGUMENTS) {
+        let _ = writeln!(out, "{};", signature(count, both));
     }
     out += "#ifdef __cplusplus\n}\n#endif\n#else\n";
     // Registers that a compiler has names for on a condition.
@@ -40,8 +46,8 @@ pub(crate) fn c(stub: &Stub<'_>) -> String {
         let _ = writeln!(out, "#else\n#define AIO_ALSO_{at}\n#endif");
     }
     let also: String = (0..conditional.len()).map(|at| format!(" AIO_ALSO_{at}")).collect();
-    for count in 0..=MOST_ARGUMENTS {
-        inline(&mut out, stub, count, &also);
+    for (count, both) in stub.each(MOST_ARGUMENTS) {
+        inline(&mut out, stub, count, both, &also);
     }
     out += "\n#endif /* AIO_SYSCALL_EXTERN */\n\n#endif /* AIO_SYSCALL_H */\n";
     out
@@ -87,6 +93,20 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
         Failure::Flag(flag) => format!("result in {result}, which is errno if {flag} is not 0."),
         Failure::Condition(flag) => format!("result in {result}, which is errno if {flag} is set."),
     });
+    for both in &convention.both {
+        let second = convention.second.as_deref().unwrap_or_default();
+        let calls = both.calls.join(", ");
+        let (kind, what) = meaning(both.kind);
+        lines.push(format!(
+            "Second result in {second}, of {calls} ({kind}): {what} ({}).",
+            both.source
+        ));
+    }
+    if !convention.both.is_empty() {
+        lines.push(
+            "aio_syscallN_both stores it in *second; after a failure it is anything.".to_owned(),
+        );
+    }
     for clobbers in &stub.clobbers {
         let Some(Clobber { why, source, only, .. }) = clobbers.row else { continue };
         let only = only.as_ref().map_or(String::new(), |only| format!(" (if {})", only.c));
@@ -101,9 +121,23 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
     format!("/*\n{} */\n", text.replace("*/", "* /").replace("`", ""))
 }
 
-pub(crate) fn signature(count: usize) -> String {
+/// The macro of calls with two results, and what the results mean.
+fn meaning(kind: BothKind) -> (&'static str, &'static str) {
+    match kind {
+        BothKind::Child => {
+            ("AIO_BOTH_CHILD", "not 0 in the child, where the result is the parent's number")
+        }
+        BothKind::Array => {
+            ("AIO_BOTH_ARRAY", "the two are what other ABIs store in an array of int")
+        }
+        BothKind::Own => ("AIO_BOTH_OWN", "a value of its own"),
+    }
+}
+
+pub(crate) fn signature(count: usize, both: bool) -> String {
     let parameters: String = (0..count).map(|at| format!(", aio_word a{at}")).collect();
-    format!("aio_word aio_syscall{count}(aio_word nr{parameters})")
+    let second = if both { ", aio_word *second" } else { "" };
+    format!("aio_word {}(aio_word nr{parameters}{second})", name(count, both))
 }
 
 /// A string literal.
@@ -117,25 +151,29 @@ fn list(names: &[&str]) -> String {
 
 /// One function of the header. Each register that the call takes something in is a variable of its
 /// own; what a compiler refuses as a variable travels in memory, or in a register of its choice.
-fn inline(out: &mut String, stub: &Stub<'_>, count: usize, also: &str) {
-    let plan = stub.plan(count, Language::C);
+fn inline(out: &mut String, stub: &Stub<'_>, count: usize, both: bool, also: &str) {
+    let plan = stub.plan(count, both, Language::C);
     let result = quoted(plan.result);
-    let _ = writeln!(out, "\nstatic inline {}\n{{", signature(count));
+    let _ = writeln!(out, "\nstatic inline {}\n{{", signature(count, both));
     if !plan.block.is_empty() {
         let words: Vec<_> = plan.block.iter().map(|word| word.name()).collect();
         let _ = writeln!(out, "\taio_word block[] = {{ {} }};", words.join(", "));
     }
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-    let mut answer = "result".to_owned();
+    let (mut answer, mut second) = ("result".to_owned(), "other".to_owned());
     for Input { register, word, after } in &plan.inputs {
         let (register, word) = (quoted(register), word.name());
         let _ = writeln!(out, "\tregister aio_word in_{word} __asm__({register}) = {word};");
         match after {
             After::Same => inputs.push(format!("\"r\"(in_{word})")),
-            After::Result | After::Anything => outputs.push(format!("\"+r\"(in_{word})")),
+            After::Result | After::Second | After::Anything => {
+                outputs.push(format!("\"+r\"(in_{word})"))
+            }
         }
-        if *after == After::Result {
-            answer = format!("in_{word}");
+        match after {
+            After::Result => answer = format!("in_{word}"),
+            After::Second => second = format!("in_{word}"),
+            After::Same | After::Anything => {}
         }
     }
     match plan.output {
@@ -149,6 +187,10 @@ fn inline(out: &mut String, stub: &Stub<'_>, count: usize, also: &str) {
             let _ = writeln!(out, "\tregister aio_word result __asm__({result});");
             outputs.push("\"=r\"(result)".to_owned());
         }
+    }
+    if let Some(register) = plan.second {
+        let _ = writeln!(out, "\tregister aio_word other __asm__({});", quoted(register));
+        outputs.push("\"=r\"(other)".to_owned());
     }
     inputs.extend(plan.named.iter().map(|word| {
         let word = word.name();
@@ -172,5 +214,9 @@ fn inline(out: &mut String, stub: &Stub<'_>, count: usize, also: &str) {
         let _ = writeln!(out, "\t\t{}\\n\\t\"", text.strip_suffix('"').unwrap_or(&text));
     }
     let _ = writeln!(out, "\t\t: {}\n\t\t: {}", outputs.join(", "), inputs.join(", "));
-    let _ = writeln!(out, "\t\t: {}{also});\n\treturn {answer};\n}}", list(&clobbers));
+    let _ = writeln!(out, "\t\t: {}{also});", list(&clobbers));
+    if both {
+        let _ = writeln!(out, "\t*second = {second};");
+    }
+    let _ = writeln!(out, "\treturn {answer};\n}}");
 }

@@ -1,9 +1,9 @@
 //! The module of one ABI in Rust: numbers, error numbers, constants, stubs, and the calls by name.
 
 use super::{header, stub};
-use crate::lower::{Function, Slot, Target, identifier};
-use crate::tables::{Absent, Call, Constants, ErrnoValue, NO_CALL};
-use crate::text::quoted;
+use crate::lower::{Function, Slot, Stub, Target, identifier};
+use crate::tables::{Absent, Asm, Both, BothKind, Call, Constants, ErrnoValue, NO_CALL};
+use crate::text::{joined, quoted};
 use std::fmt::Write as _;
 
 /// Everything that one ABI needs.
@@ -86,7 +86,7 @@ fn raw(out: &mut String, target: &Target<'_>) {
          use core::ffi::*;\n",
     );
     for (name, made) in &target.functions {
-        function(out, made, name, "", "", &body(made, name));
+        function(out, made, name, "", "", &body(made, name, &target.stub));
     }
     for (Absent { name, why, instead, .. }, made) in &target.absent {
         let message = quoted(&format!("{} has no `{name}`: {why}; use {instead}", target.abi.name));
@@ -118,17 +118,38 @@ pub(crate) fn registers(function: &Function<'_>) -> Vec<String> {
     registers
 }
 
-fn body(function: &Function<'_>, name: &str) -> String {
+fn body(function: &Function<'_>, name: &str, stub: &Stub<'_>) -> String {
+    const SAFETY: &str = "// SAFETY: passed on; the caller's promise is about this call.\n        ";
     let registers = registers(function);
     let mut arguments = String::new();
     for register in &registers {
         arguments.push_str(", ");
         arguments.push_str(register);
     }
+    let call = |suffix: &str| {
+        format!("stub::syscall{}{suffix}(nr::SYS_{name}{arguments})", registers.len())
+    };
+    let kind = function.both.map(|both| both.kind);
+    let one = match kind {
+        None | Some(BothKind::Own) => return format!("{SAFETY}unsafe {{ {} }}", call("")),
+        Some(BothKind::Child) => {
+            format!("crate::results::child(unsafe {{ {} }})", call("_both"))
+        }
+        Some(BothKind::Array) => {
+            let array = function.parameters.first().map_or("", |parameter| &parameter.name);
+            format!("unsafe {{ crate::results::array({}, {array}) }}", call("_both"))
+        }
+    };
+    if stub.convention.asm != Asm::Nightly {
+        return format!("{SAFETY}{one}");
+    }
+    // The C library's `syscall` loses the second result.
+    let names: Vec<_> = function.parameters.iter().map(|parameter| &*parameter.name).collect();
     format!(
-        "// SAFETY: passed on; the caller's promise is about this call.\n        \
-         unsafe {{ stub::syscall{}(nr::SYS_{name}{arguments}) }}",
-        registers.len()
+        "{SAFETY}#[cfg(feature = \"nightly\")]\n        return {one};\n        \
+         {SAFETY}#[cfg(not(feature = \"nightly\"))]\n        \
+         return unsafe {{ crate::by_libc::{name}({}) }};",
+        joined(&names, ", ")
     )
 }
 
@@ -145,7 +166,21 @@ fn function(
         let comma = if c.is_empty() { "" } else { ", " };
         let _ = write!(c, "{comma}{ctype} {name}");
     }
-    let source = &function.prototype.source;
+    let source = match function.both {
+        Some(Both { kind: BothKind::Array, source, .. }) => source,
+        _ => &function.prototype.source,
+    };
+    let results = match function.both {
+        None => String::new(),
+        Some(Both { kind, source, .. }) => {
+            let what = match kind {
+                BothKind::Child => "The second of its two results tells the child, which gets 0",
+                BothKind::Array => "Its two results are stored here, and the result is 0",
+                BothKind::Own => "It has a second result, which is dropped",
+            };
+            format!("\n    ///\n    /// {what} (`{source}`).")
+        }
+    };
     let splits = match (function.splits, &function.prototype.calls) {
         (Some(own), _) => format!("; `{}` in `{}` joins the halves", own.entry, own.source),
         (None, Some(function)) => format!(" in assembly, which calls `{function}`"),
@@ -158,7 +193,8 @@ fn function(
     }
     let _ = writeln!(
         out,
-        "\n    /// `{name}({c})`, defined in `{source}`{splits}.\n    {attributes}#[inline]\n    \
+        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{results}\n    {attributes}\
+         #[inline]\n    \
          pub unsafe fn {}({parameters}) -> isize{bound} {{\n        {body}\n    }}",
         identifier(name),
     );

@@ -56,11 +56,15 @@ fn stubs(out: &mut String, stub: &Stub<'_>) {
         }
     };
     let memory = if stub.convention.stack.is_some() { ", memory" } else { "" };
+    let second = match &stub.convention.second {
+        Some(second) => format!("; second result in `{second}`"),
+        None => String::new(),
+    };
     let _ = writeln!(
         out,
         "\n    /// The calling convention, for the curious.\n    ///\n    \
          /// instruction `{instruction}`; number in `{number}`; arguments in {}{memory}; \
-         result in `{result}`, {told}.",
+         result in `{result}`, {told}{second}.",
         ticked(arguments)
     );
     let flags = match stub.convention.flags_kept {
@@ -93,14 +97,14 @@ fn stubs(out: &mut String, stub: &Stub<'_>) {
         let _ = writeln!(out, "    ///\n    /// {quirk}");
     }
     let _ = writeln!(out, "    pub const INSTRUCTION: &str = {};", quoted(instruction));
-    for count in 0..=stub.convention.most_arguments() {
-        function(out, stub, count);
+    for (count, both) in stub.each(stub.convention.most_arguments()) {
+        function(out, stub, count, both);
     }
 }
 
-/// One `syscallN`.
-fn function(out: &mut String, stub: &Stub<'_>, count: usize) {
-    let plan = stub.plan(count, Language::Rust);
+/// One `syscallN`, or `syscallN_both`.
+fn function(out: &mut String, stub: &Stub<'_>, count: usize, both: bool) {
+    let plan = stub.plan(count, both, Language::Rust);
     let word = if stub.narrow { "u32" } else { "Word" };
     let (mut parameters, mut safety) = (
         "nr: c_long".to_owned(),
@@ -119,19 +123,30 @@ fn function(out: &mut String, stub: &Stub<'_>, count: usize) {
     if count >= 7 {
         attributes.push_str("    #[allow(clippy::too_many_arguments)]\n");
     }
-    let (of, result) = match stub.widen().is_some() {
-        true => ("u64", "result as i32 as isize"),
-        false => ("isize", "result"),
+    let (of, extend) = match stub.widen().is_some() {
+        true => ("u64", " as i32 as isize"),
+        false => ("isize", ""),
+    };
+    let (suffix, returns, results, second) = match both {
+        true => ("_both", "(isize, isize)", format!("(result{extend}, second{extend})"), {
+            " The second one is that\n    /// of the calls that have one, and anything after a \
+             failure."
+        }),
+        false => ("", "isize", format!("result{extend}"), ""),
     };
     let _ = writeln!(
         out,
         "\n    /// A system call with {count} {plural}. The result is the kernel's own: \
-         `-4095..=-1` is `-errno`.\n    ///\n    /// # Safety\n    ///\n    /// {safety}\n\
-         {attributes}    pub unsafe fn syscall{count}({parameters}) -> isize {{\n        \
+         `-4095..=-1` is `-errno`.{second}\n    ///\n    /// # Safety\n    ///\n    /// {safety}\n\
+         {attributes}    pub unsafe fn syscall{count}{suffix}({parameters}) -> {returns} \
+         {{\n        \
          let result: {of};"
     );
+    if both {
+        let _ = writeln!(out, "        let second: {of};");
+    }
     assembly(out, stub, &plan);
-    let _ = writeln!(out, "        {result}\n    }}");
+    let _ = writeln!(out, "        {results}\n    }}");
 }
 
 /// The attribute that lets the compiler inline a stub, or not.
@@ -189,12 +204,16 @@ fn assembly(out: &mut String, stub: &Stub<'_>, plan: &StubPlan<'_>) {
         let (register, value) = (quoted(input.register), in_register(stub, input.word));
         add(&match input.after {
             After::Result => format!("inlateout({register}) {value} => result"),
+            After::Second => format!("inlateout({register}) {value} => second"),
             After::Anything => format!("inlateout({register}) {value} => _"),
             After::Same => format!("in({register}) {value}"),
         });
     }
     if plan.output == Output::Alone {
         add(&format!("lateout({result}) result"));
+    }
+    if let Some(register) = plan.second {
+        add(&format!("lateout({}) second", quoted(register)));
     }
     for register in &plan.clobbers {
         add(&format!("lateout({}) _", quoted(register)));

@@ -2,7 +2,7 @@
 //! function, which move the arguments from where a C function finds them to where a call wants
 //! them.
 
-use super::Stub;
+use super::{Stub, own};
 use crate::Error;
 use crate::tables::{Abi, CFunction, MOST_ARGUMENTS, Tables};
 
@@ -11,24 +11,24 @@ pub(crate) struct Assembly<'t> {
     pub(crate) stub: Stub<'t>,
     /// Lines at the head of the file.
     pub(crate) file: &'t [String],
-    /// The lines of each function, by the count of its arguments.
-    pub(crate) functions: Vec<Vec<String>>,
+    /// Name and lines of each function.
+    pub(crate) functions: Vec<(String, Vec<String>)>,
 }
 
 /// Lowers an ABI for the header.
-pub(crate) fn c(abi: &Abi) -> Result<Stub<'_>, Error> {
+pub(crate) fn c<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Stub<'t>, Error> {
     let why = || abi.entries.first().map_or("", |entry| entry.note.as_str());
     let what =
         || format!("`{}` has no [abi.call], so there is no stub to emit. {}", abi.name, why());
     let convention = abi.call.as_ref();
     let convention =
         convention.ok_or_else(|| Error::in_file("tables/abis.toml", what().trim_end()))?;
-    Ok(Stub::new(abi, convention, false))
+    own(tables, abi, convention)
 }
 
 /// Lowers an ABI for the `.S` file.
 pub(crate) fn assembly<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Assembly<'t>, Error> {
-    let (stub, functions) = (c(abi)?, tables.functions()?);
+    let (stub, functions) = (c(tables, abi)?, tables.functions()?);
     let Some(how) = functions.iter().find(|function| function.abis.contains(&abi.name)) else {
         let what = format!(
             "no [[function]] says how a C function of `{}` gets its arguments; add one",
@@ -36,8 +36,16 @@ pub(crate) fn assembly<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Assembly<
         );
         return Err(Error::in_file("tables/functions.toml", what));
     };
-    let functions = (0..=MOST_ARGUMENTS).map(|count| function(&stub, how, count));
-    Ok(Assembly { functions: functions.collect::<Result<_, _>>()?, stub, file: &how.file })
+    let mut functions = Vec::new();
+    for (count, both) in stub.each(MOST_ARGUMENTS) {
+        functions.push((name(count, both), function(&stub, how, count, both)?));
+    }
+    Ok(Assembly { functions, stub, file: &how.file })
+}
+
+/// The name of a function in C.
+pub(crate) fn name(count: usize, both: bool) -> String {
+    format!("aio_syscall{count}{}", if both { "_both" } else { "" })
 }
 
 /// Where a function finds a word.
@@ -48,11 +56,22 @@ enum Source {
 }
 
 /// The lines of one function of the `.S` file.
-fn function(stub: &Stub<'_>, function: &CFunction, count: usize) -> Result<Vec<String>, Error> {
+fn function(
+    stub: &Stub<'_>,
+    function: &CFunction,
+    count: usize,
+    both: bool,
+) -> Result<Vec<String>, Error> {
     let (abi, convention) = (stub.abi, stub.convention);
-    let no_spare = || {
-        let what = format!("the [[function]] of `{}` needs a register in `spare`", abi.name);
+    let missing = |what| {
+        let what = format!("the [[function]] of `{}` needs {what}", abi.name);
         Error::in_file("tables/functions.toml", what)
+    };
+    let no_spare = || missing("a register in `spare`");
+    let second = match (&convention.second, &function.second) {
+        (Some(second), Some(kept)) if both => Some((second, kept)),
+        _ if both => return Err(missing("`second`")),
+        _ => None,
     };
     let stack = |word: usize| {
         Source::Stack(function.stack + function.step * (word - function.arguments.len()) as i64)
@@ -70,6 +89,7 @@ fn function(stub: &Stub<'_>, function: &CFunction, count: usize) -> Result<Vec<S
     let mut lines = function.enter.clone();
     let mut moves: Vec<(&str, Source)> =
         given.iter().enumerate().map(|(word, (to, _))| (*to, source(word))).collect();
+    moves.extend(second.map(|(_, kept)| (kept.keep.as_str(), source(count + 1))));
     moves.retain(|(to, from)| *from != Source::Register((*to).to_owned()));
     while !moves.is_empty() {
         let needed =
@@ -113,6 +133,9 @@ fn function(stub: &Stub<'_>, function: &CFunction, count: usize) -> Result<Vec<S
     lines.push(convention.instruction.clone());
     lines.extend(convention.after.iter().cloned());
     lines.extend(memory.iter().flat_map(|memory| memory.release.iter().cloned()));
+    lines.extend(
+        second.map(|(from, kept)| kept.store.replace("{from}", from).replace("{to}", &kept.keep)),
+    );
     lines.extend(function.leave.iter().cloned());
     Ok(lines)
 }
@@ -135,17 +158,19 @@ mod tests {
                 continue;
             }
             let (header, file) =
-                (emit::c(&c(abi).unwrap()), emit::asm(&assembly(&tables, abi).unwrap()));
-            for count in 0..=MOST_ARGUMENTS {
-                let declared = format!("\n{};\n", emit::signature(count));
+                (emit::c(&c(&tables, abi).unwrap()), emit::asm(&assembly(&tables, abi).unwrap()));
+            let each = c(&tables, abi).unwrap().each(MOST_ARGUMENTS);
+            for &(count, both) in &each {
+                let declared = format!("\n{};\n", emit::signature(count, both));
                 assert_eq!(header.matches(&declared).count(), 1, "{}: {declared}", abi.name);
-                let defined = format!("\nstatic inline {}\n{{", emit::signature(count));
+                let defined = format!("\nstatic inline {}\n{{", emit::signature(count, both));
                 assert_eq!(header.matches(&defined).count(), 1, "{}: {defined}", abi.name);
-                assert!(file.contains(&format!("\t.globl aio_syscall{count}\n")), "{}", abi.name);
+                let name = name(count, both);
+                assert!(file.contains(&format!("\t.globl {name}\n")), "{}: {name}", abi.name);
             }
             let call =
                 format!("\t\t\"{}\\n", abi.call.as_ref().unwrap().instruction.replace('%', "%%"));
-            assert_eq!(header.matches(&call).count(), 1 + MOST_ARGUMENTS, "{}", abi.name);
+            assert_eq!(header.matches(&call).count(), each.len(), "{}", abi.name);
             for text in [header, file] {
                 for placeholder in
                     ["{register}", "{from}", "{to}", "{offset}", "{block}", "{name}", "{number}"]
@@ -159,7 +184,8 @@ mod tests {
     #[test]
     fn an_abi_without_registers_says_why_it_has_no_stub() {
         let tables = Tables::embedded().unwrap();
-        let error = c(tables.abi("powerpc-spu").unwrap()).map(drop).unwrap_err().to_string();
+        let error =
+            c(&tables, tables.abi("powerpc-spu").unwrap()).map(drop).unwrap_err().to_string();
         assert!(
             error.starts_with(
                 "tables/abis.toml: `powerpc-spu` has no [abi.call], so there is no stub to emit. \

@@ -1,7 +1,7 @@
 //! A kernel prototype as a function of `raw`: Rust types, and what each argument register holds.
 
 use crate::ctype::{self, Width};
-use crate::tables::{Abi, Call, Pairs, Prototype};
+use crate::tables::{Abi, Both, BothKind, Call, Pairs, Prototype};
 
 /// The definitions of an entry point.
 fn definitions<'p>(prototypes: &'p [Prototype], entry: &str) -> &'p [Prototype] {
@@ -54,6 +54,8 @@ pub(crate) struct Function<'p> {
     /// The definition that the number ends in, where it takes the halves of what `prototype`
     /// declares.
     pub(crate) splits: Option<&'p Prototype>,
+    /// What the call's second result is, if it has one.
+    pub(crate) both: Option<&'p Both>,
     pub(crate) parameters: Vec<Parameter>,
 }
 
@@ -88,12 +90,25 @@ pub(crate) fn identifier(name: &str) -> String {
 impl<'p> Function<'p> {
     /// The function for a call. An entry point that takes the halves of 64-bit arguments by hand,
     /// as the ABI lays them out, has the signature that the call has elsewhere, so that
-    /// programs need not know; so has a compat entry point.
+    /// programs need not know; so has a compat entry point, and one that returns what others store.
     pub(crate) fn of(
-        abi: &Abi,
+        abi: &'p Abi,
         prototypes: &'p [Prototype],
         call: &Call<'_>,
     ) -> Option<Function<'p>> {
+        let both = abi.both(call.name);
+        let function = match both {
+            Some(Both { takes: Some(takes), .. }) => Function::new(abi, takes),
+            Some(Both { kind: BothKind::Array, .. }) => {
+                let stores = definitions(prototypes, &format!("sys_{}", call.name)).first()?;
+                Function::new(abi, stores)
+            }
+            _ => Function::of_one(abi, prototypes, call),
+        };
+        Some(Function { both, ..function? })
+    }
+
+    fn of_one(abi: &Abi, prototypes: &'p [Prototype], call: &Call<'_>) -> Option<Function<'p>> {
         let mut entries = [call.entry, call.compat].into_iter().flatten();
         let own =
             entries.find_map(|entry| Function::new(abi, prototype(prototypes, abi, entry)?))?;
@@ -142,11 +157,15 @@ impl<'p> Function<'p> {
             let wide = rust.width == Width::Wide;
             parameters.push(Parameter { name: identifier(name), rust: rust.name, pairs, wide });
         }
-        Some(Function { prototype, splits: None, parameters })
+        Some(Function { prototype, splits: None, both: None, parameters })
     }
 
     pub(crate) fn slots(&self) -> Vec<Slot<'_>> {
         let mut slots = Vec::new();
+        if self.both.is_some_and(|both| both.kind == BothKind::Array) {
+            // The function stores the array itself.
+            return slots;
+        }
         for parameter in &self.parameters {
             match parameter.pairs {
                 Pairs::Whole => {

@@ -11,7 +11,7 @@ mod lookup;
 mod stub;
 
 #[cfg(feature = "cli")]
-pub(crate) use assembly::{Assembly, assembly, c};
+pub(crate) use assembly::{Assembly, assembly, c, name};
 pub use function::prototype;
 #[cfg(feature = "cli")]
 pub use function::registers;
@@ -81,7 +81,7 @@ pub fn target<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Target<'t>, Error>
         errnos: tables.errnos(&abi.arch)?,
         constants: Vec::new(),
         constants_of_arch: Vec::new(),
-        stub: Stub::new(abi, convention, false),
+        stub: own(tables, abi, convention)?,
         others: Vec::new(),
         functions: Vec::new(),
         absent: Vec::new(),
@@ -104,6 +104,28 @@ pub fn target<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Target<'t>, Error>
     }
     target.raw(tables, convention)?;
     Ok(target)
+}
+
+/// The stubs of an ABI's own convention.
+fn own<'t>(
+    tables: &'t Tables,
+    abi: &'t Abi,
+    convention: &'t Convention,
+) -> Result<Stub<'t>, Error> {
+    let mut stub = Stub::new(abi, convention, false);
+    if convention.both.is_empty() {
+        return Ok(stub);
+    }
+    let (calls, prototypes) = (abi.calls(tables.table(&abi.table)?), tables.prototypes()?);
+    // A kernel may not have all of them.
+    for call in calls.iter().filter(|call| abi.both(call.name).is_some()) {
+        if let Some(function) = Function::of(abi, prototypes, call) {
+            stub.both.push(function.slots().len());
+        }
+    }
+    stub.both.sort_unstable();
+    stub.both.dedup();
+    Ok(stub)
 }
 
 impl<'t> Target<'t> {
@@ -140,12 +162,34 @@ mod tests {
     /// its convention leaves.
     fn printed(tables: &Tables, abi: &Abi, mistake: fn(&mut Stub<'_>)) -> [String; 3] {
         let mut rust = target(tables, abi).unwrap();
-        let mut header = c(abi).unwrap();
+        let mut header = c(tables, abi).unwrap();
         let mut file = assembly(tables, abi).unwrap();
         for stub in [&mut rust.stub, &mut header, &mut file.stub] {
             mistake(stub);
         }
         [emit::target(&rust), emit::c(&header), emit::asm(&file)]
+    }
+
+    #[test]
+    fn every_call_with_two_results_has_a_stub_that_returns_both() {
+        let tables = Tables::embedded().unwrap();
+        let mut named = 0;
+        for abi in &tables.abis {
+            let Some(convention) = &abi.call else { continue };
+            let stub = c(&tables, abi).unwrap();
+            let calls = abi.calls(tables.table(&abi.table).unwrap());
+            for name in convention.both.iter().flat_map(|both| &both.calls) {
+                let call = calls.iter().find(|call| call.name == name);
+                let call = call.unwrap_or_else(|| panic!("{} has no {name}", abi.name));
+                let function = Function::of(abi, tables.prototypes().unwrap(), call);
+                let function = function.unwrap_or_else(|| panic!("{} {name}", abi.name));
+                assert!(stub.both.contains(&function.slots().len()), "{} {name}", abi.name);
+                named += 1;
+            }
+        }
+        assert!(named > 10, "{named}");
+        let sparc = c(&tables, tables.abi("sparc64").unwrap()).unwrap();
+        assert_eq!(sparc.both, [0, 5], "fork, vfork and pipe; clone");
     }
 
     #[test]

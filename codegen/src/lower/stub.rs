@@ -24,6 +24,8 @@ pub struct Stub<'t> {
     pub(crate) att: bool,
     /// Bytes of an argument register.
     pub(crate) bytes: usize,
+    /// The counts of arguments of the calls with a second result, in order.
+    pub(crate) both: Vec<usize>,
 }
 
 /// Registers that a call changes.
@@ -46,6 +48,8 @@ pub(crate) struct StubPlan<'t> {
     pub(crate) result: &'t str,
     /// Where the result is.
     pub(crate) output: Output,
+    /// The register of the second result, where the stub returns it and nothing goes into it.
+    pub(crate) second: Option<&'t str>,
     /// Registers that the call changes and nothing goes into.
     pub(crate) clobbers: Vec<&'t str>,
     /// Registers that the lines load, and do not restore; `asm!` has no name for them.
@@ -90,6 +94,7 @@ pub(crate) struct Input<'t> {
 pub(crate) enum After {
     Same,
     Result,
+    Second,
     Anything,
 }
 
@@ -136,6 +141,7 @@ impl<'t> Stub<'t> {
             narrow,
             att: abi.arch == "x86",
             bytes,
+            both: Vec::new(),
         }
     }
 
@@ -170,8 +176,15 @@ impl<'t> Stub<'t> {
         changed
     }
 
-    /// What the stub of a call with so many arguments is made of.
-    pub(crate) fn plan(&self, count: usize, language: Language) -> StubPlan<'t> {
+    /// Each stub: how many arguments it takes, and whether it returns both results.
+    pub(crate) fn each(&self, most: usize) -> Vec<(usize, bool)> {
+        let one = (0..=most).map(|count| (count, false));
+        one.chain(self.both.iter().map(|&count| (count, true))).collect()
+    }
+
+    /// What the stub of a call with so many arguments is made of, one that returns `both` results
+    /// or one.
+    pub(crate) fn plan(&self, count: usize, both: bool, language: Language) -> StubPlan<'t> {
         let Convention { unnameable, save, address, stack, .. } = self.convention;
         let result = self.convention.result.as_str();
         let is_unnameable = |register: &str| unnameable.iter().any(|name| name == register);
@@ -252,6 +265,7 @@ impl<'t> Stub<'t> {
         }
 
         let changed = self.changed(language);
+        let mut second = self.convention.second.as_deref().filter(|_| both);
         let (mut inputs, mut output) = (Vec::new(), Output::Alone);
         for &(register, word) in &given {
             if is_unnameable(register) || block.iter().any(|(other, _)| *other == register) {
@@ -260,6 +274,8 @@ impl<'t> Stub<'t> {
             let after = if register == result {
                 output = Output::Input;
                 After::Result
+            } else if second == Some(register) {
+                After::Second
             } else if changed.contains(&register) {
                 After::Anything
             } else {
@@ -273,10 +289,12 @@ impl<'t> Stub<'t> {
         let mut clobbers = Vec::new();
         for register in changed {
             let is_input = inputs.iter().any(|input| input.register == register);
-            if register != result && !is_input && !clobbers.contains(&register) {
+            let is_result = register == result || second == Some(register);
+            if !is_result && !is_input && !clobbers.contains(&register) {
                 clobbers.push(register);
             }
         }
+        second.take_if(|register| inputs.iter().any(|input| input.register == *register));
         #[cfg(feature = "cli")]
         let kept = in_memory || !save.is_empty();
         StubPlan {
@@ -289,6 +307,7 @@ impl<'t> Stub<'t> {
             inputs,
             result,
             output,
+            second,
             clobbers,
             flags_kept: self.convention.flags_kept,
             entry: !address.is_empty(),

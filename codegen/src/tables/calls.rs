@@ -50,6 +50,11 @@ impl Abi {
         self.call.as_ref().filter(|call| call.in_rust())
     }
 
+    /// What the second result of a call is, if it has one.
+    pub(crate) fn both(&self, call: &str) -> Option<&Both> {
+        self.call.as_ref()?.both.iter().find(|both| both.calls.iter().any(|name| name == call))
+    }
+
     /// Whether a way into the kernel takes that column of the table: the native entry points or the
     /// compat ones.
     #[cfg(feature = "cli")]

@@ -86,6 +86,8 @@ pub struct Convention {
     pub result: String,
     /// Register of the second result that a few calls have.
     pub second: Option<String>,
+    /// These calls.
+    pub both: Vec<Both>,
     /// How a failure is told before the lines in `after` have made it negative.
     pub failure: Failure,
     /// What fills the rest of a 64-bit register that holds a 32-bit pointer.
@@ -142,6 +144,30 @@ pub enum Failure {
     Flag(String),
     /// This condition holds, and the result is errno.
     Condition(String),
+}
+
+/// Calls with a second result.
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
+pub struct Both {
+    /// Their names.
+    pub calls: Vec<String>,
+    /// What the two results mean.
+    pub kind: BothKind,
+    /// The kernel file that sets the second one.
+    pub source: String,
+    /// The arguments, where no prototype has them.
+    pub takes: Option<Prototype>,
+}
+
+/// What two results mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BothKind {
+    /// The second one is not 0 in a child, where the first is the parent's number.
+    Child,
+    /// They are what the call stores in an array of `int` on other ABIs.
+    Array,
+    /// Each is a value of its own.
+    Own,
 }
 
 /// What fills a register beyond a 32-bit pointer.
@@ -260,6 +286,16 @@ pub(crate) struct CFunction {
     pub(crate) leave: Vec<String>,
     pub(crate) copy: String,
     pub(crate) load: String,
+    pub(crate) second: Option<KeptAddress>,
+}
+
+/// How a C function stores a second result.
+#[cfg(feature = "cli")]
+pub(crate) struct KeptAddress {
+    /// The register that keeps the address across the call.
+    pub(crate) keep: String,
+    /// The line that stores.
+    pub(crate) store: String,
 }
 
 /// How a 64-bit argument travels.

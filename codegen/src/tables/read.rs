@@ -143,6 +143,7 @@ pub(super) const CALL_KEYS: &[&str] = &[
     "stack",
     "result",
     "second",
+    "both",
     "failure",
     "flag",
     "widen",
@@ -270,6 +271,7 @@ fn convention(block: &Block<'_>, keys: &[&str]) -> Convention {
         stack: block.block("stack", stack).flatten(),
         result: block.string("result"),
         second: non_empty(block.string("second")),
+        both: block.list("both", both),
         failure,
         widen: [None, Some(Widen::Zero), Some(Widen::Sign)]
             [word(block, "widen", &["", "zero", "sign"])],
@@ -323,6 +325,10 @@ impl Convention {
                 "`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`"
                     .to_owned(),
             )
+        } else if self.second.is_none() != self.both.is_empty() {
+            Some("`both` lists the calls that have `second`, and one of them is empty".to_owned())
+        } else if let Some(line) = self.second.as_deref().and_then(|second| self.uses(second)) {
+            Some(format!("`{line}` of `after` uses the register in `second`"))
         } else if self.save.is_empty() != self.restore.is_empty() {
             Some("what `save` saves `restore` restores, and one of them is empty".to_owned())
         } else {
@@ -331,6 +337,41 @@ impl Convention {
                 format!("`{register}` is `result` or unnameable, and cannot be `destroyed`, too")
             })
         }
+    }
+}
+
+impl Convention {
+    /// The line behind the instruction that uses a register.
+    fn uses(&self, register: &str) -> Option<&String> {
+        let part = |c: char| c.is_ascii_alphanumeric() || c == '$';
+        self.after.iter().find(|line| line.split(|c| !part(c)).any(|word| word == register))
+    }
+}
+
+fn both(block: &Block<'_>) -> Both {
+    block.only(&["calls", "kind", "source", "shows", "takes"]);
+    // For ci/oracle/paths alone.
+    block.string("shows");
+    Both {
+        calls: block.strings("calls"),
+        kind: [BothKind::Child, BothKind::Array, BothKind::Own]
+            [word(block, "kind", &["child", "array", "own"])],
+        source: block.string("source"),
+        takes: block.block("takes", takes),
+    }
+}
+
+fn takes(block: &Block<'_>) -> Prototype {
+    block.only(&["args", "source"]);
+    Prototype {
+        entry: String::new(),
+        args: arguments(block),
+        abis: None,
+        source: block.string("source"),
+        line: 0,
+        calls: None,
+        condition: None,
+        optional: None,
     }
 }
 
@@ -416,6 +457,7 @@ pub(super) const FUNCTION_KEYS: &[&str] = &[
     "leave",
     "copy",
     "load",
+    "second",
 ];
 
 #[cfg(feature = "cli")]
@@ -433,7 +475,18 @@ fn c_function(block: &Block<'_>) -> CFunction {
         leave: block.strings("leave"),
         copy: block.string("copy"),
         load: block.string("load"),
+        second: block.block("second", kept_address).flatten(),
     }
+}
+
+#[cfg(feature = "cli")]
+fn kept_address(block: &Block<'_>) -> Option<KeptAddress> {
+    if !block.has("keep") {
+        block.only(&[]);
+        return None;
+    }
+    block.only(&["keep", "store"]);
+    Some(KeptAddress { keep: block.string("keep"), store: block.string("store") })
 }
 
 fn taker(block: &Block<'_>) -> Taker {
@@ -473,6 +526,20 @@ fn extra(block: &Block<'_>) -> Extra {
 
 fn prototype(block: &Block<'_>) -> Prototype {
     block.only(&["entry", "args", "abis", "source", "line", "calls", "condition", "optional"]);
+    Prototype {
+        entry: block.string("entry"),
+        args: arguments(block),
+        abis: if block.has("abis") { Some(block.strings("abis")) } else { None },
+        source: block.string("source"),
+        line: block.number("line"),
+        calls: block.optional_string("calls"),
+        condition: block.optional_string("condition"),
+        optional: block.optional_string("optional"),
+    }
+}
+
+/// C type and name of each argument.
+fn arguments(block: &Block<'_>) -> Vec<(String, String)> {
     let mut args = Vec::new();
     for arg in block.strings("args") {
         match arg.rsplit_once(' ') {
@@ -481,16 +548,7 @@ fn prototype(block: &Block<'_>) -> Prototype {
                 .refuse(format!("`{arg}` is no argument: a C type, a blank and a name are wanted")),
         }
     }
-    Prototype {
-        entry: block.string("entry"),
-        args,
-        abis: if block.has("abis") { Some(block.strings("abis")) } else { None },
-        source: block.string("source"),
-        line: block.number("line"),
-        calls: block.optional_string("calls"),
-        condition: block.optional_string("condition"),
-        optional: block.optional_string("optional"),
-    }
+    args
 }
 
 #[cfg(feature = "cli")]

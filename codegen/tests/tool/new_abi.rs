@@ -54,6 +54,9 @@ arguments   = ["rdi", "rsi", "rdx", "r10"]
     "store = [\"mov {from}, {offset}(%rsp)\"], release = [\"lea 160(%rsp), %rsp\"], first = 16 }\n",
     r#"result      = "rax"
 second      = "r14"
+both        = [
+  { calls = ["getppid"], kind = "own", source = "arch/made-up/sys.c", shows = "regs->r14 = 1" },
+]
 failure     = "flag"
 flag        = "r12"
 widen       = ""
@@ -225,6 +228,13 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
             "mov {from}, %{register}",
             "mov {block}, %{register}",
             "`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`",
+        ),
+        ("\"r14\"", "\"\"", "`both` lists the calls that have `second`, and one of them is empty"),
+        ("\"r14\"", "\"r12\"", "`neg %r12` of `after` uses the register in `second`"),
+        (
+            "\"own\"",
+            "\"two\"",
+            "`kind` is \"two\", and can only be one of [\"child\", \"array\", \"own\"]",
         ),
         (
             "[\"pop %{register}\"]",
