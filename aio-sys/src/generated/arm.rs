@@ -1357,6 +1357,10 @@ pub mod uapi_of_arch {
     pub const O_NONBLOCK: i32 = 0x800;
     /// `arch/arm/include/uapi/asm/fcntl.h`.
     pub const O_CLOEXEC: i32 = 0x80000;
+    /// `arch/arm/include/uapi/asm/fcntl.h`.
+    pub const O_APPEND: i32 = 0x400;
+    /// `arch/arm/include/uapi/asm/fcntl.h`.
+    pub const F_GETFL: i32 = 3;
     /// `arch/arm/include/uapi/asm/mman.h`.
     pub const PROT_READ: i32 = 1;
     /// `arch/arm/include/uapi/asm/mman.h`.

@@ -1391,6 +1391,10 @@ pub mod uapi_of_arch {
     pub const O_NONBLOCK: i32 = 0x80;
     /// `arch/mips/include/uapi/asm/fcntl.h`.
     pub const O_CLOEXEC: i32 = 0x80000;
+    /// `arch/mips/include/uapi/asm/fcntl.h`.
+    pub const O_APPEND: i32 = 8;
+    /// `arch/mips/include/uapi/asm/fcntl.h`.
+    pub const F_GETFL: i32 = 3;
     /// `arch/mips/include/uapi/asm/mman.h`.
     pub const PROT_READ: i32 = 1;
     /// `arch/mips/include/uapi/asm/mman.h`.

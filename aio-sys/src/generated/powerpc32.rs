@@ -1401,6 +1401,10 @@ pub mod uapi_of_arch {
     pub const O_NONBLOCK: i32 = 0x800;
     /// `arch/powerpc/include/uapi/asm/fcntl.h`.
     pub const O_CLOEXEC: i32 = 0x80000;
+    /// `arch/powerpc/include/uapi/asm/fcntl.h`.
+    pub const O_APPEND: i32 = 0x400;
+    /// `arch/powerpc/include/uapi/asm/fcntl.h`.
+    pub const F_GETFL: i32 = 3;
     /// `arch/powerpc/include/uapi/asm/mman.h`.
     pub const PROT_READ: i32 = 1;
     /// `arch/powerpc/include/uapi/asm/mman.h`.

@@ -1383,6 +1383,10 @@ pub mod uapi_of_arch {
     pub const O_NONBLOCK: i32 = 0x4000;
     /// `arch/sparc/include/uapi/asm/fcntl.h`.
     pub const O_CLOEXEC: i32 = 0x400000;
+    /// `arch/sparc/include/uapi/asm/fcntl.h`.
+    pub const O_APPEND: i32 = 8;
+    /// `arch/sparc/include/uapi/asm/fcntl.h`.
+    pub const F_GETFL: i32 = 3;
     /// `arch/sparc/include/uapi/asm/mman.h`.
     pub const PROT_READ: i32 = 1;
     /// `arch/sparc/include/uapi/asm/mman.h`.

@@ -1247,6 +1247,10 @@ pub mod uapi_of_arch {
     pub const O_NONBLOCK: i32 = 0x800;
     /// `include/uapi/asm-generic/fcntl.h`.
     pub const O_CLOEXEC: i32 = 0x80000;
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const O_APPEND: i32 = 0x400;
+    /// `include/uapi/asm-generic/fcntl.h`.
+    pub const F_GETFL: i32 = 3;
     /// `arch/x86/include/uapi/asm/mman.h`.
     pub const PROT_READ: i32 = 1;
     /// `arch/x86/include/uapi/asm/mman.h`.

@@ -375,11 +375,13 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("include/uapi/linux/mman.h", "#include <asm/mman.h>\n#define MAP_PRIVATE 0x02\n"),
     (
         "include/uapi/asm-generic/fcntl.h",
-        "#define O_NONBLOCK 00004000\n#define O_CLOEXEC 02000000\n",
+        "#define O_NONBLOCK 00004000\n#define O_CLOEXEC 02000000\n\
+         #define O_APPEND 00002000\n#define F_GETFL 3\n",
     ),
     (
         "arch/mips/include/uapi/asm/fcntl.h",
-        "#define O_NONBLOCK 0x0080\n#define O_CLOEXEC 02000000\n",
+        "#define O_NONBLOCK 0x0080\n#define O_CLOEXEC 02000000\n\
+         #define O_APPEND 0x0008\n#define F_GETFL 3\n",
     ),
     (
         "include/uapi/asm-generic/mman.h",

@@ -44,7 +44,7 @@ pub(in crate::import) struct OfArch {
 pub(in crate::import) const OF_ARCH: &[OfArch] = &[
     OfArch {
         header: "asm/fcntl.h",
-        names: &["O_NONBLOCK", "O_CLOEXEC"],
+        names: &["O_NONBLOCK", "O_CLOEXEC", "O_APPEND", "F_GETFL"],
         rust: "i32",
         since: "2.6.25",
     },
