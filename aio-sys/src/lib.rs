@@ -9,7 +9,7 @@
 //! | [`raw`] | calls by name, as the kernel declares them | `raw::close(fd)` |
 //! | this module | typed calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
 //! | [`Context`], [`Ring`] | an AIO context that has an owner, and its events without a call | [`Context::submit`] |
-//! | [`Queue`], [`scope`](scope()) | asynchronous I/O that is safe | [`Queue::read`] |
+//! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
 //!
 //! The numbers, the registers and the prototypes are imported from the kernel's sources; none is
 //! typed by hand. The crate never touches the C library's `errno`: errors are [`Errno`] values.
@@ -108,11 +108,17 @@ pub use queue::Queue;
 #[cfg(feature = "std")]
 pub use queue::batch::Batch;
 #[cfg(feature = "std")]
-pub use queue::buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut, Part};
+pub use queue::buf::{AlignedBuf, AlignedBufError, IoBuf, IoBufMut, SpareBuf};
+#[cfg(feature = "std")]
+pub use queue::engine::Completions;
+#[cfg(feature = "std")]
+pub use queue::op;
 #[cfg(feature = "std")]
 pub use queue::request::{Completion, Full, PollToken, Token};
 #[cfg(feature = "std")]
-pub use queue::scope::{Borrowed, Scope, ScopeBatch, scope};
+pub use queue::scope::{Borrowed, Scope, scope};
+#[cfg(feature = "std")]
+pub use queue::shared::{Reaped, Reaper, Submitter};
 pub use sys::calls::*;
 pub use sys::convert::{Arg, Filled, ReadOnly, Ret};
 pub use sys::errno::Errno;

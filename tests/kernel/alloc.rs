@@ -3,11 +3,11 @@
 
 mod common;
 
-use aio_sys::{Full, PollEvents, Queue, RwFlags};
+use aio_sys::{Full, PollEvents, Queue, RwFlags, op};
 use aio_tests::Counting;
 use common::{file, pair};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -27,33 +27,33 @@ fn nothing_is_allocated_once_it_is_made() {
     for _ in 0..50 {
         queue.batch(|batch| {
             for at in 0..6 {
-                batch.read(file.as_fd(), bufs.pop().unwrap(), at).unwrap();
-                batch.write_with(file.as_fd(), bufs.pop().unwrap(), at, RwFlags::DSYNC).unwrap();
-                batch.read(none, bufs.pop().unwrap(), at).unwrap();
+                batch.push(op::read_at(&file, bufs.pop().unwrap(), at)).unwrap();
+                batch
+                    .push(op::write_at(&file, bufs.pop().unwrap(), at).flags(RwFlags::DSYNC))
+                    .unwrap();
+                batch.push(op::read_at(none, bufs.pop().unwrap(), at)).unwrap();
             }
             while let Some(vector) = vectors.pop() {
-                batch.readv(file.as_fd(), vector, 0).unwrap();
+                batch.push(op::readv_at(&file, vector, 0)).unwrap();
             }
-            batch.fdsync(file.as_fd()).unwrap();
-            batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+            batch.push(op::fdsync(&file)).unwrap();
+            batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
             while batch.free() > 0 {
-                batch.fsync(none).unwrap();
+                batch.push(op::fsync(none)).unwrap();
             }
-            let Err(Full(back)) = batch.read(file.as_fd(), bufs.pop().unwrap(), 0) else {
+            let Err(Full(back)) = batch.push(op::read_at(&file, bufs.pop().unwrap(), 0)) else {
                 panic!("one too many")
             };
             bufs.push(back);
         });
         queue.clear_eventfd();
         while queue.outstanding() > 0 {
-            queue
-                .wait(1, None, |done| {
-                    bufs.extend(done.buf);
-                    if !done.bufs.is_empty() {
-                        vectors.push(done.bufs);
-                    }
-                })
-                .unwrap();
+            for done in queue.wait(1, None).unwrap() {
+                bufs.extend(done.buf);
+                if !done.bufs.is_empty() {
+                    vectors.push(done.bufs);
+                }
+            }
         }
     }
     assert_eq!((bufs.len(), vectors.len()), (64, 8));

@@ -3,10 +3,10 @@
 
 use crate::common::{catches, file, in_child, itself, pair, refuse};
 use aio_sys::types::*;
-use aio_sys::{Cause, Completion, Context, Errno, IoBuf, PollEvents, Queue, SetupError, nr};
+use aio_sys::{Cause, Completion, Context, Errno, IoBuf, PollEvents, Queue, SetupError, nr, op};
 use core::ffi::c_long;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn a_made_up_success_of_io_destroy_is_a_failure() {
         in_child(|| {
             let context = Context::new(capacity(1)).unwrap();
             let mut queue = Queue::<Vec<u8>>::new(capacity(1)).unwrap();
-            queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+            queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
             assert!(refuse(filtered, 0));
             assert_eq!(context.close(), Err(Errno::ENOSYS));
             queue.close() == Err(Errno::ENOSYS)
@@ -57,7 +57,7 @@ fn dropped_where_io_destroy_is_made_up_it_aborts_rather_than_free() {
 fn drops_where_io_destroy_is_made_up() {
     let (reader, _writer) = pair();
     let mut queue = Queue::<Vec<u8>>::new(capacity(1)).unwrap();
-    queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     assert!(refuse(&[nr::SYS_io_destroy], 0));
 }
 
@@ -72,7 +72,7 @@ fn addresses_that_are_taken_again_are_no_failure() {
                 threads.spawn(|| {
                     for _ in 0..40 {
                         let mut queue = Queue::<Vec<u8>>::new(capacity(1)).unwrap();
-                        queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+                        queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
                         assert_eq!(queue.close(), Ok(()));
                     }
                 });
@@ -145,9 +145,9 @@ fn with_an_event() -> Context {
         aio_buf: libc::POLLOUT as u64,
         ..iocb::default()
     };
-    let requests = [&mut request];
+    let mut requests = [&mut request];
     // SAFETY: a poll has no buffer.
-    assert_eq!(unsafe { context.submit(&requests) }.all(), Ok(1));
+    assert_eq!(unsafe { context.submit(&mut requests) }.all(), Ok(1));
     context
 }
 
@@ -296,7 +296,7 @@ fn counts_are_made_up() {
     let (reader, writer) = pair();
     let mut context = Context::new(capacity(1)).unwrap();
     let mut queue = Queue::<Vec<u8>>::new(capacity(2)).unwrap();
-    let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     let mut lies = LIES.iter().cycle();
     let calls = [
         nr::SYS_io_submit,
@@ -310,9 +310,9 @@ fn counts_are_made_up() {
     }
     let mut request = iocb::default();
     for lie in LIES {
-        let requests = [&mut request];
+        let mut requests = [&mut request];
         // SAFETY: the kernel does not get it.
-        let outcome = unsafe { context.submit(&requests) };
+        let outcome = unsafe { context.submit(&mut requests) };
         assert_eq!((outcome.accepted, outcome.rest.len()), (0, 1), "{lie}");
         assert_eq!(outcome.error.unwrap().cause, Cause::Hidden, "{lie}");
     }
@@ -326,14 +326,14 @@ fn counts_are_made_up() {
         assert_eq!(context.pgetevents(1, &mut event, LONG, &mask), Err(Errno::ENOSYS), "{lie}");
     }
     for lie in LIES {
-        let poll = queue.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+        let poll = queue.submit(op::poll(&writer, PollEvents::OUT)).unwrap();
         let refused = |done: Completion<Vec<u8>>| {
             assert!(done.token == poll && done.result == Err(Errno::ENOSYS), "{lie}");
         };
-        assert_eq!(queue.reap(refused), 1);
+        assert_eq!(queue.reap().map(refused).count(), 1);
     }
     // A queue asks for as many as it has room for.
-    assert_eq!(queue.wait(1, LONG, |_| ()), Err(Errno::ENOSYS));
+    assert_eq!(queue.wait(1, LONG).map(Iterator::count), Err(Errno::ENOSYS));
     assert_eq!(queue.cancel(poll), Ok(true));
 }
 
@@ -408,7 +408,7 @@ fn a_made_up_success_of_io_cancel_is_a_failure() {
     in_child(|| {
         let (reader, _writer) = pair();
         let mut queue = Queue::<Vec<u8>>::new(capacity(1)).unwrap();
-        let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert!(refuse(&[nr::SYS_io_cancel], 0));
         assert_eq!(queue.cancel(poll), Err(Errno::ENOSYS));
         queue.close() == Ok(())
@@ -435,11 +435,11 @@ fn more_buffers_than_32_bits_can_count_are_refused() {
         // SAFETY: they have no bytes of their own, so that nothing is allocated.
         let bufs = unsafe { Vec::from_raw_parts(nowhere, count, count) };
         let mut queue = Queue::<Abc>::new(capacity(1)).unwrap();
-        assert!(queue.batch(|batch| batch.writev(file.as_fd(), bufs, 0)).is_ok());
+        assert!(queue.batch(|batch| batch.push(op::writev_at(&file, bufs, 0))).is_ok());
         let refused = |done: Completion<Abc>| {
             assert_eq!((done.result, done.bufs.len()), (Err(Errno::EINVAL), count));
         };
-        assert_eq!(queue.wait(1, LONG, refused), Ok(1));
+        assert_eq!(queue.wait(1, LONG).map(|ready| ready.map(refused).count()), Ok(1));
         assert_eq!(file.metadata().unwrap().len(), 0);
     }
 }
@@ -551,7 +551,7 @@ fn buffers_panic() {
     let file = file(0);
     for _ in 0..10 {
         let mut queue = Queue::<Bad>::new(capacity(1)).unwrap();
-        assert!(queue.write(file.as_fd(), Bad(vec![0]), 0).is_ok());
+        assert!(queue.submit(op::write_at(&file, Bad(vec![0]), 0)).is_ok());
         queue.into_background();
     }
     let context = Context::new(capacity(1)).unwrap();

@@ -1,12 +1,12 @@
 //! What `O_DIRECT` wants, against what the kernel then takes and refuses.
 
 use crate::common::{in_child, refuse};
-use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Queue, nr};
+use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Queue, nr, op};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Error, Result};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -147,12 +147,10 @@ fn a_disk_with_large_sectors() {
     let buf = AlignedBuf::for_file(&file, 5000).unwrap();
     assert_eq!((buf.len(), buf.align()), (8192, 4096));
     let mut queue = Queue::new(NonZeroU32::MIN).unwrap();
-    assert!(queue.read(file.as_fd(), buf, 4096).is_ok());
-    let read = |done: aio_sys::Completion<AlignedBuf>| {
-        assert_eq!(done.result, Ok(8192));
-        assert!(done.buf.unwrap().iter().all(|&byte| byte == 7));
-    };
-    assert_eq!(queue.wait(1, None, read), Ok(1));
+    assert!(queue.submit(op::read_at(&file, buf, 4096)).is_ok());
+    let done = queue.wait(1, None).unwrap().next().unwrap();
+    assert_eq!(done.result, Ok(8192));
+    assert!(done.buf.unwrap().iter().all(|&byte| byte == 7));
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! What others do to a queue: filters, one call at a time, and memory that is taken away.
 
 use crate::common::{file, in_child, itself, pair, refuse};
-use aio_sys::{Cause, Completion, Context, Errno, PollEvents, Queue, nr};
+use aio_sys::{Cause, Completion, Context, Errno, PollEvents, Queue, nr, op};
 use core::ffi::c_long;
 use std::io::Write;
 use std::num::NonZeroU32;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(10));
@@ -24,19 +23,24 @@ fn filtered(
     in_child(|| {
         let (reader, mut writer) = pair();
         let mut queue = queue(8);
-        queue.read(file.as_fd(), vec![0; 3], 2).unwrap();
-        let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        queue.submit(op::read_at(&file, vec![0; 3], 2)).unwrap();
+        let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert!(refuse(calls, errno));
         let told = Errno::decode(-(errno as isize)).unwrap_err();
         // Whatever is refused, what was in flight before is handed out.
         let read = |done: Completion<Vec<u8>>| {
             assert_eq!((done.result, done.buf), (Ok(3), Some(vec![2, 3, 4])))
         };
-        assert_eq!(queue.reap(read), 1);
+        assert_eq!(queue.reap().map(read).count(), 1);
         let fine = check(&mut queue, poll, told);
         if queue.outstanding() > 0 {
             writer.write_all(b"x").unwrap();
-            while queue.reap(|done| assert!(done.token == poll && done.result.is_ok())) == 0 {
+            while queue
+                .reap()
+                .map(|done| assert!(done.token == poll && done.result.is_ok()))
+                .count()
+                == 0
+            {
                 std::thread::yield_now();
             }
         }
@@ -59,7 +63,10 @@ fn without_io_setup_there_is_no_queue() {
             );
             // One that is there goes on.
             queue.cancel(poll) == Ok(true)
-                && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
+                && queue
+                    .wait(1, LONG)
+                    .map(|ready| ready.map(|done| assert_eq!(done.result, Ok(0))).count())
+                    == Ok(1)
         });
     }
 }
@@ -71,15 +78,18 @@ fn without_io_submit_requests_end_at_once() {
         filtered(&[nr::SYS_io_submit], errno, |queue, poll, told| {
             queue.batch(|batch| {
                 for _ in 0..3 {
-                    batch.read(file.as_fd(), vec![7; 2], 0).unwrap();
+                    batch.push(op::read_at(&file, vec![7; 2], 0)).unwrap();
                 }
             });
             let refused = |done: Completion<Vec<u8>>| {
                 assert_eq!((done.result, done.buf), (Err(told), Some(vec![7; 2])))
             };
-            assert_eq!(queue.wait(3, None, refused), Ok(3));
+            assert_eq!(queue.wait(3, None).map(|ready| ready.map(refused).count()), Ok(3));
             queue.cancel(poll) == Ok(true)
-                && queue.wait(1, LONG, |done| assert_eq!(done.result, Ok(0))) == Ok(1)
+                && queue
+                    .wait(1, LONG)
+                    .map(|ready| ready.map(|done| assert_eq!(done.result, Ok(0))).count())
+                    == Ok(1)
         });
     }
 }
@@ -102,9 +112,12 @@ fn without_io_getevents_only_what_is_ready_can_be_had() {
     let file = file(10);
     for errno in ERRORS {
         filtered(&calls, errno, |queue, _, told| {
-            assert_eq!(queue.wait(1, None, |_| ()), Err(told));
-            queue.read(file.as_fd(), vec![0; 1], 9).unwrap();
-            queue.wait(1, None, |done| assert_eq!(done.result, Ok(1))) == Ok(1)
+            assert_eq!(queue.wait_interruptible(1, None).map(Iterator::count), Err(told));
+            queue.submit(op::read_at(&file, vec![0; 1], 9)).unwrap();
+            queue
+                .wait(1, None)
+                .map(|ready| ready.map(|done| assert_eq!(done.result, Ok(1))).count())
+                == Ok(1)
         });
     }
 }
@@ -116,7 +129,7 @@ fn without_io_destroy_the_end_is_an_error() {
     for errno in ERRORS {
         filtered(&[nr::SYS_io_destroy], errno, |queue, _, told| {
             let mut busy = self::queue(1);
-            busy.poll(reader.as_fd(), PollEvents::IN).unwrap();
+            busy.submit(op::poll(&reader, PollEvents::IN)).unwrap();
             assert_eq!(busy.close(), Err(told));
             drop(self::queue(1));
             std::mem::replace(queue, self::queue(1)).close() == Err(told)
@@ -138,18 +151,25 @@ fn each_refusal_wherever_it_stands() {
     let no_fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(i32::MAX) };
     type Bad<'f> = &'f dyn Fn(&mut aio_sys::Batch<'_, 'f, Vec<u8>>) -> aio_sys::Token;
     let refusals: [(&str, Errno, Bad<'_>); 6] = [
-        ("no such descriptor", Errno::EBADF, &|batch| batch.read(no_fd, vec![0; 4], 0).unwrap()),
-        ("only readable", Errno::EBADF, &|batch| {
-            batch.write(readable.as_fd(), vec![0; 4], 0).unwrap()
+        ("no such descriptor", Errno::EBADF, &|batch| {
+            batch.push(op::read_at(no_fd, vec![0; 4], 0)).unwrap()
         }),
-        ("offset", Errno::EINVAL, &|batch| batch.read(file.as_fd(), vec![0; 4], 1 << 63).unwrap()),
-        ("nothing to sync", Errno::EINVAL, &|batch| batch.fsync(socket.as_fd()).unwrap()),
+        ("only readable", Errno::EBADF, &|batch| {
+            batch.push(op::write_at(&readable, vec![0; 4], 0)).unwrap()
+        }),
+        ("offset", Errno::EINVAL, &|batch| {
+            batch.push(op::read_at(&file, vec![0; 4], 1 << 63)).unwrap()
+        }),
+        ("nothing to sync", Errno::EINVAL, &|batch| batch.push(op::fsync(&socket)).unwrap()),
         ("too many buffers", Errno::EINVAL, &|batch| {
-            batch.readv(file.as_fd(), vec![Vec::new(); 1025], 0).unwrap()
+            batch.push(op::readv_at(&file, vec![Vec::new(); 1025], 0)).unwrap()
         }),
         ("unknown flag", Errno::EOPNOTSUPP, &|batch| {
             batch
-                .read_with(file.as_fd(), vec![0; 4], 0, aio_sys::RwFlags::from_bits_retain(1 << 30))
+                .push(
+                    op::read_at(&file, vec![0; 4], 0)
+                        .flags(aio_sys::RwFlags::from_bits_retain(1 << 30)),
+                )
                 .unwrap()
         }),
     ];
@@ -159,24 +179,29 @@ fn each_refusal_wherever_it_stands() {
             let tokens = queue.batch(|batch| {
                 [0, 1, 2].map(|i| match i == at {
                     true => bad(batch),
-                    false => batch.read(file.as_fd(), vec![0; 4], i * 4).unwrap(),
+                    false => batch.push(op::read_at(&file, vec![0; 4], i * 4)).unwrap(),
                 })
             });
             let mut seen = 0;
             while queue.outstanding() > 0 {
-                let handed_out = queue.wait(1, LONG, |done| {
-                    let i = tokens.iter().position(|&token| token == done.token).unwrap() as u64;
-                    match i == at {
-                        true => assert_eq!(done.result, Err(errno), "{what} at {at}"),
-                        false => {
-                            let expected: Vec<u8> = (i as u8 * 4..).take(4).collect();
-                            assert_eq!(
-                                (done.result, done.buf),
-                                (Ok(4), Some(expected)),
-                                "{what} at {at}"
-                            );
-                        }
-                    }
+                let handed_out = queue.wait(1, LONG).map(|ready| {
+                    ready
+                        .map(|done| {
+                            let i = tokens.iter().position(|&token| token == done.token).unwrap()
+                                as u64;
+                            match i == at {
+                                true => assert_eq!(done.result, Err(errno), "{what} at {at}"),
+                                false => {
+                                    let expected: Vec<u8> = (i as u8 * 4..).take(4).collect();
+                                    assert_eq!(
+                                        (done.result, done.buf),
+                                        (Ok(4), Some(expected)),
+                                        "{what} at {at}"
+                                    );
+                                }
+                            }
+                        })
+                        .count()
                 });
                 seen += handed_out.unwrap();
             }
@@ -255,20 +280,23 @@ fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
     for take_away in [unmap, remap] {
         in_child(|| {
             let (mut queue, at, bytes) = ring_of(|| queue(4));
-            let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+            let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
             take_away(at, bytes);
             queue.batch(|batch| {
                 for _ in 0..3 {
-                    batch.read(file.as_fd(), vec![0; 3], 0).unwrap();
+                    batch.push(op::read_at(&file, vec![0; 3], 0)).unwrap();
                 }
             });
             let mut refused = 0;
-            let handed_out = queue.reap(|done| {
-                assert_eq!((done.result, done.buf.is_some()), (Err(Errno::EINVAL), true));
-                refused += 1;
-            });
+            let handed_out = queue
+                .reap()
+                .map(|done| {
+                    assert_eq!((done.result, done.buf.is_some()), (Err(Errno::EINVAL), true));
+                    refused += 1;
+                })
+                .count();
             assert_eq!((handed_out, refused, queue.pending(), queue.outstanding()), (3, 3, 0, 1));
-            assert_eq!(queue.wait(1, None, |_| ()), Err(Errno::EINVAL));
+            assert_eq!(queue.wait(1, None).map(Iterator::count), Err(Errno::EINVAL));
             assert_eq!(queue.cancel(poll), Ok(false));
             // The poll is in flight and cannot be waited for: to drop it would abort.
             queue.close() == Err(Errno::EINVAL)
@@ -296,6 +324,6 @@ fn dropped_without_its_ring_it_aborts_rather_than_free() {
 fn aborts() {
     let (reader, _writer) = pair();
     let (mut queue, at, bytes) = ring_of(|| queue(1));
-    queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     unmap(at, bytes);
 }

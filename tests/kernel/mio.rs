@@ -1,7 +1,7 @@
 //! A queue in an event loop of `mio`.
 
 use crate::common::{Graveyard, Mortal, Random, direct_file, file, seeds};
-use aio_sys::{Errno, Queue};
+use aio_sys::{Errno, Queue, op};
 use mio::{Events, Interest, Poll, Token};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,20 +24,24 @@ fn every_completion_is_found_by_clearing_and_then_draining() {
         queue.batch(|batch| {
             for at in 0..8 {
                 let fd = if at == wave % 8 { no_fd } else { file.as_fd() };
-                batch.read(fd, vec![0; 16], 16 * at as u64).unwrap();
+                batch.push(op::read_at(fd, vec![0; 16], 16 * at as u64)).unwrap();
             }
         });
         while queue.outstanding() > 0 {
             poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
             assert!(events.iter().all(|event| event.token() == Token(3)) && !events.is_empty());
             queue.clear_eventfd();
-            while queue.reap(|done| match done.result {
-                Ok(16) => read += 1,
-                other => {
-                    assert_eq!(other, Err(Errno::EBADF));
-                    refused += 1;
-                }
-            }) > 0
+            while queue
+                .reap()
+                .map(|done| match done.result {
+                    Ok(16) => read += 1,
+                    other => {
+                        assert_eq!(other, Err(Errno::EBADF));
+                        refused += 1;
+                    }
+                })
+                .count()
+                > 0
             {}
         }
     }
@@ -66,7 +70,7 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
             queues[at].batch(|batch| {
                 while batch.free() > 0 && random.below(6) > 0 {
                     let offset = random.below(BLOCKS) * Mortal::BYTES as u64;
-                    assert!(batch.read(file.as_fd(), graveyard.buffer(), offset).is_ok());
+                    assert!(batch.push(op::read_at(&file, graveyard.buffer(), offset)).is_ok());
                 }
             });
             if random.below(4) == 0 {
@@ -81,9 +85,13 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
             for event in &events {
                 let queue = &mut queues[event.token().0];
                 queue.clear_eventfd();
-                while queue.reap(|done| {
-                    assert!(done.result == Ok(Mortal::BYTES) && done.buf.unwrap().is_read())
-                }) > 0
+                while queue
+                    .reap()
+                    .map(|done| {
+                        assert!(done.result == Ok(Mortal::BYTES) && done.buf.unwrap().is_read())
+                    })
+                    .count()
+                    > 0
                 {}
             }
         }
@@ -95,7 +103,7 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
             for event in &events {
                 let queue = &mut queues[event.token().0];
                 queue.clear_eventfd();
-                while queue.reap(drop) > 0 {}
+                while queue.reap().count() > 0 {}
             }
         }
         while graveyard.alive() > 0 {
@@ -115,7 +123,7 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
 fn a_child_does_not_clear_its_parent_s_counter() {
     let file = file(16);
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::MIN).unwrap();
-    queue.read(file.as_fd(), vec![0; 4], 0).unwrap();
+    queue.submit(op::read_at(&file, vec![0; 4], 0)).unwrap();
     crate::common::in_child(|| queue.clear_eventfd() == 0);
-    assert_eq!((queue.clear_eventfd(), queue.reap(drop)), (1, 1));
+    assert_eq!((queue.clear_eventfd(), queue.reap().count()), (1, 1));
 }

@@ -3,10 +3,9 @@
 use crate::common::{
     AIO_CALLS, Random, aio_nr, catches, file, in_child, itself, pair, quota, refuse,
 };
-use aio_sys::{Borrowed, Errno, Full, PollEvents, RwFlags, Scope, scope};
+use aio_sys::{Borrowed, Errno, Full, PollEvents, RwFlags, Scope, op, scope};
 use std::fs::File;
 use std::num::NonZeroU32;
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -23,34 +22,41 @@ fn it_reads_and_writes_what_is_borrowed() {
     let (mut low, mut high, text) = ([0; 10], vec![0; 20], String::from("text"));
     scope(capacity(4), |scope| {
         let (first, second, write) = scope.batch(|batch| {
-            let first = batch.read(file.as_fd(), &mut low, 5).unwrap();
-            let second = batch.read(file.as_fd(), &mut high, 90).unwrap();
+            let first = batch.push(op::read_at(&file, &mut low, 5)).unwrap();
+            let second = batch.push(op::read_at(&file, &mut high, 90)).unwrap();
             (
                 first,
                 second,
-                batch.write_with(file.as_fd(), text.as_bytes(), 50, RwFlags::DSYNC).unwrap(),
+                batch.push(op::write_at(&file, text.as_bytes(), 50).flags(RwFlags::DSYNC)).unwrap(),
             )
         });
         let mut count = 0;
         while scope.outstanding() > 0 {
-            let more = scope.wait(1, LONG, |done| match (done.token, done.buf.unwrap()) {
-                (token, Borrowed::Exclusive(bytes)) if token == first => {
-                    assert_eq!((done.result, bytes.len()), (Ok(10), 10));
-                }
-                (token, bytes @ Borrowed::Exclusive(_)) => {
-                    assert_eq!((token, done.result, bytes.len()), (second, Ok(10), 20));
-                }
-                (token, Borrowed::Shared(bytes)) => {
-                    assert_eq!((token, done.result, bytes), (write, Ok(4), b"text".as_slice()));
-                }
+            let more = scope.wait(1, LONG).map(|ready| {
+                ready
+                    .map(|done| match (done.token, done.buf.unwrap()) {
+                        (token, Borrowed::Exclusive(bytes)) if token == first => {
+                            assert_eq!((done.result, bytes.len()), (Ok(10), 10));
+                        }
+                        (token, bytes @ Borrowed::Exclusive(_)) => {
+                            assert_eq!((token, done.result, bytes.len()), (second, Ok(10), 20));
+                        }
+                        (token, Borrowed::Shared(bytes)) => {
+                            assert_eq!(
+                                (token, done.result, bytes),
+                                (write, Ok(4), b"text".as_slice())
+                            );
+                        }
+                    })
+                    .count()
             });
             count += more.unwrap();
         }
         assert_eq!(count, 3);
-        scope.fsync(file.as_fd()).unwrap();
-        scope
-            .wait(1, LONG, |done| assert_eq!((done.result, done.buf.is_none()), (Ok(0), true)))
-            .unwrap();
+        scope.submit(op::fsync(&file)).unwrap();
+        for done in scope.wait(1, LONG).unwrap() {
+            assert_eq!((done.result, done.buf.is_none()), (Ok(0), true));
+        }
     })
     .unwrap();
     assert_eq!(low.to_vec(), (5..15).collect::<Vec<u8>>());
@@ -67,16 +73,17 @@ fn vectors_of_what_is_borrowed() {
     let (one, two) = (b"one".as_slice(), String::from("two"));
     scope(capacity(3), |scope| {
         let (read, write) = scope.batch(|batch| {
-            let read = batch.readv(file.as_fd(), vec![&mut low, &mut [], &mut high], 5).unwrap();
+            let read =
+                batch.push(op::readv_at(&file, vec![&mut low[..], &mut [], &mut high], 5)).unwrap();
             let write = batch
-                .writev_with(file.as_fd(), vec![one, two.as_bytes()], 60, RwFlags::DSYNC)
+                .push(op::writev_at(&file, vec![one, two.as_bytes()], 60).flags(RwFlags::DSYNC))
                 .unwrap();
-            batch.readv(file.as_fd(), Vec::new(), 0).unwrap();
-            let Err(Full(back)) = batch.readv(file.as_fd(), vec![&mut other], 0) else {
+            batch.push(op::readv_at(&file, Vec::<&mut [u8]>::new(), 0)).unwrap();
+            let Err(Full(back)) = batch.push(op::readv_at(&file, vec![&mut other], 0)) else {
                 panic!("three of two")
             };
-            assert_eq!(back, [[1; 3]]);
-            let Err(Full(back)) = batch.writev(file.as_fd(), vec![one], 0) else {
+            assert_eq!(back, [&mut [1; 3]]);
+            let Err(Full(back)) = batch.push(op::writev_at(&file, vec![one], 0)) else {
                 panic!("three of two")
             };
             assert_eq!(back, [one]);
@@ -84,19 +91,30 @@ fn vectors_of_what_is_borrowed() {
         });
         let mut seen = 0;
         while scope.outstanding() > 0 {
-            let more = scope.wait(1, LONG, |done| {
-                assert!(done.buf.is_none());
-                let lengths: Vec<usize> = done.bufs.iter().map(|buf| buf.len()).collect();
-                let exclusive = done.bufs.into_iter().filter_map(Borrowed::exclusive).count();
-                match done.token {
-                    token if token == read => {
-                        assert_eq!((done.result, lengths, exclusive), (Ok(30), vec![10, 0, 20], 3));
-                    }
-                    token if token == write => {
-                        assert_eq!((done.result, lengths, exclusive), (Ok(6), vec![3, 3], 0));
-                    }
-                    _ => assert_eq!((done.result, lengths.len()), (Ok(0), 0)),
-                }
+            let more = scope.wait(1, LONG).map(|ready| {
+                ready
+                    .map(|done| {
+                        assert!(done.buf.is_none());
+                        let lengths: Vec<usize> = done.bufs.iter().map(|buf| buf.len()).collect();
+                        let exclusive =
+                            done.bufs.into_iter().filter_map(Borrowed::exclusive).count();
+                        match done.token {
+                            token if token == read => {
+                                assert_eq!(
+                                    (done.result, lengths, exclusive),
+                                    (Ok(30), vec![10, 0, 20], 3)
+                                );
+                            }
+                            token if token == write => {
+                                assert_eq!(
+                                    (done.result, lengths, exclusive),
+                                    (Ok(6), vec![3, 3], 0)
+                                );
+                            }
+                            _ => assert_eq!((done.result, lengths.len()), (Ok(0), 0)),
+                        }
+                    })
+                    .count()
             });
             seen += more.unwrap();
         }
@@ -118,16 +136,19 @@ fn a_buffer_goes_round() {
     scope(capacity(1), |scope| {
         let mut lent = Some(buf.as_mut_slice());
         for offset in 0..20 {
-            scope.read(file.as_fd(), lent.take().unwrap(), offset).unwrap();
-            scope.wait(1, LONG, |done| lent = done.buf.and_then(Borrowed::exclusive)).unwrap();
+            scope.submit(op::read_at(&file, lent.take().unwrap(), offset)).unwrap();
+            for done in scope.wait(1, LONG).unwrap() {
+                lent = done.buf.and_then(Borrowed::exclusive);
+            }
             sum += u32::from(lent.as_ref().unwrap()[0]);
         }
-        let Err(Full(_)) = scope.poll(file.as_fd(), PollEvents::OUT).and_then(|_| {
+        let Err(Full(_)) = scope.submit(op::poll(&file, PollEvents::OUT)).and_then(|_| {
             let lent = lent.take().unwrap();
-            scope.read(file.as_fd(), lent, 0).map(drop).map_err(|Full(back)| {
-                assert_eq!(back, [19, 20, 21, 22]);
-                Full(())
-            })
+            let Err(Full(back)) = scope.submit(op::read_at(&file, lent, 0)) else {
+                panic!("two of one")
+            };
+            assert_eq!(back, [19, 20, 21, 22]);
+            scope.submit(op::poll(&file, PollEvents::OUT))
         }) else {
             panic!("two of one")
         };
@@ -159,9 +180,9 @@ fn the_end_waits_for_what_is_in_flight() {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             scope(capacity(300), |scope| {
                 scope.batch(|batch| {
-                    batch.poll(never.as_fd(), PollEvents::IN).unwrap();
+                    batch.push(op::poll(&never, PollEvents::IN)).unwrap();
                     for (part, bytes) in buf.chunks_exact_mut(4096).enumerate() {
-                        batch.read(file.as_fd(), bytes, (part * 4096) as u64).unwrap();
+                        batch.push(op::read_at(&file, bytes, (part * 4096) as u64)).unwrap();
                     }
                 });
                 assert!(!panics, "on purpose");
@@ -182,13 +203,15 @@ fn two_scopes_may_change_places() {
         std::mem::swap(a, b);
     }
     scope(capacity(3000), |outer| {
-        outer.read(file.as_fd(), &mut one, 0).unwrap();
+        outer.submit(op::read_at(&file, &mut one, 0)).unwrap();
         scope(capacity(3000), |inner| {
-            inner.read(file.as_fd(), &mut two, 50).unwrap();
+            inner.submit(op::read_at(&file, &mut two, 50)).unwrap();
             swapped(outer, inner);
         })
         .unwrap();
-        outer.wait(1, LONG, |done| assert_eq!(done.buf.unwrap()[0], 50)).unwrap();
+        for done in outer.wait(1, LONG).unwrap() {
+            assert_eq!(done.buf.unwrap()[0], 50);
+        }
     })
     .unwrap();
     assert_eq!((one[9], two[9]), (9, 59));
@@ -200,9 +223,12 @@ fn a_child_leaves_it_without_touching_anything() {
     let file = file(10);
     let mut buf = [0; 4];
     scope(capacity(2), |scope| {
-        scope.read(file.as_fd(), &mut buf, 2).unwrap();
-        in_child(|| scope.reap(|_| ()) == 0 && scope.wait(1, LONG, |_| ()) == Err(Errno::EINVAL));
-        assert_eq!(scope.reap(|done| assert_eq!(done.result, Ok(4))), 1);
+        scope.submit(op::read_at(&file, &mut buf, 2)).unwrap();
+        in_child(|| {
+            scope.reap().count() == 0
+                && scope.wait(1, LONG).map(Iterator::count) == Err(Errno::EINVAL)
+        });
+        assert_eq!(scope.reap().map(|done| assert_eq!(done.result, Ok(4))).count(), 1);
     })
     .unwrap();
     assert_eq!(buf, [2, 3, 4, 5]);
@@ -222,7 +248,7 @@ fn under_a_filter_it_aborts_rather_than_return() {
 fn aborts() {
     let (never, _quiet) = pair();
     let _ = scope(capacity(1), |scope| {
-        scope.poll(never.as_fd(), PollEvents::IN).unwrap();
+        scope.submit(op::poll(&never, PollEvents::IN)).unwrap();
         assert!(refuse(AIO_CALLS, libc::EPERM));
     });
 }
@@ -246,17 +272,19 @@ fn anything_at_any_time() {
                         rest.split_at_mut(1 + random.below(rest.len() as u64) as usize);
                     let len = piece.len() as u64;
                     match random.below(2) {
-                        0 => scope.read(file.as_fd(), piece, at).unwrap(),
+                        0 => scope.submit(op::read_at(&file, piece, at)).unwrap(),
                         _ => {
                             let (left, right) = piece.split_at_mut(random.below(len) as usize);
                             scope
-                                .batch(|batch| batch.readv(file.as_fd(), vec![left, right], at))
+                                .batch(|batch| {
+                                    batch.push(op::readv_at(&file, vec![left, right], at))
+                                })
                                 .unwrap()
                         }
                     };
                     (rest, at) = (other, at + len);
                     if random.below(3) == 0 {
-                        scope.reap(|done| assert!(done.result.is_ok()));
+                        scope.reap().map(|done| assert!(done.result.is_ok())).count();
                     }
                 }
                 assert!(random.below(3) > 0, "on purpose");

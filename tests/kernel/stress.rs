@@ -3,11 +3,10 @@
 //! Each takes a second, or as many as `AIO_SECONDS` says.
 
 use crate::common::{Random, pair};
-use aio_sys::{Queue, RwFlags};
+use aio_sys::{Queue, RwFlags, op};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
-use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
@@ -75,32 +74,30 @@ fn checksums_on_64_queues() {
                         let token = if write {
                             versions[block] += 1;
                             fill(&mut buf, block as u64, versions[block]);
-                            batch.write(file.as_fd(), buf, offset)
+                            batch.push(op::write_at(&file, buf, offset)).unwrap()
                         } else {
-                            batch.read(file.as_fd(), buf, offset)
+                            batch.push(op::read_at(&file, buf, offset)).unwrap()
                         };
-                        asked[token.unwrap().index()] = Some(block);
+                        asked[token.index()] = Some(block);
                     }
                 });
                 let min = random.below(queue.outstanding() as u64 + 1) as usize;
-                queue
-                    .wait(min, None, |done| {
-                        let block = asked[done.token.index()].take().expect("each once");
-                        let buf = done.buf.unwrap();
-                        assert_eq!(done.result, Ok(BLOCK));
-                        assert_eq!(
-                            version(&buf),
-                            Some(versions[block]),
-                            "thread {thread}, block {block}"
-                        );
-                        let mut expected = vec![0; BLOCK];
-                        fill(&mut expected, block as u64, versions[block]);
-                        assert!(buf == expected);
-                        busy[block] = false;
-                        spare.push(buf);
-                        transfers += 1;
-                    })
-                    .unwrap();
+                for done in queue.wait(min, None).unwrap() {
+                    let block = asked[done.token.index()].take().expect("each once");
+                    let buf = done.buf.unwrap();
+                    assert_eq!(done.result, Ok(BLOCK));
+                    assert_eq!(
+                        version(&buf),
+                        Some(versions[block]),
+                        "thread {thread}, block {block}"
+                    );
+                    let mut expected = vec![0; BLOCK];
+                    fill(&mut expected, block as u64, versions[block]);
+                    assert!(buf == expected);
+                    busy[block] = false;
+                    spare.push(buf);
+                    transfers += 1;
+                }
             }
             transfers
         };
@@ -180,20 +177,24 @@ fn write_for_good(file: &File, mut writer: impl Write, blocks: u64) -> ! {
                 count += 1;
                 fill(&mut buf, block, version);
                 let token = batch
-                    .write_with(file.as_fd(), buf, block * BLOCK as u64, RwFlags::DSYNC)
+                    .push(op::write_at(file, buf, block * BLOCK as u64).flags(RwFlags::DSYNC))
                     .unwrap();
                 asked[token.index()] = (block, version);
             }
         });
         // All of them, so that no block is written twice at a time.
-        let waited = queue.wait(16, None, |done| {
-            assert_eq!(done.result, Ok(BLOCK));
-            let (block, version) = asked[done.token.index()];
-            let mut pair = [0; 16];
-            pair[..8].copy_from_slice(&block.to_le_bytes());
-            pair[8..].copy_from_slice(&version.to_le_bytes());
-            writer.write_all(&pair).unwrap();
-            spare.extend(done.buf);
+        let waited = queue.wait(16, None).map(|ready| {
+            ready
+                .map(|done| {
+                    assert_eq!(done.result, Ok(BLOCK));
+                    let (block, version) = asked[done.token.index()];
+                    let mut pair = [0; 16];
+                    pair[..8].copy_from_slice(&block.to_le_bytes());
+                    pair[8..].copy_from_slice(&version.to_le_bytes());
+                    writer.write_all(&pair).unwrap();
+                    spare.extend(done.buf);
+                })
+                .count()
         });
         assert!(waited.is_ok());
     }

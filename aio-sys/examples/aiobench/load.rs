@@ -4,7 +4,7 @@ use crate::common::reason;
 use crate::histogram::Histogram;
 use crate::options::Options;
 use crate::{Result, STOP, cannot_read};
-use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Errno, Queue};
+use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Errno, Queue, op};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
 use std::num::NonZeroU32;
@@ -120,13 +120,14 @@ pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcom
             for buf in spare.drain(spare.len().saturating_sub(at_once)..) {
                 let offset = random.below(input.blocks) * block as u64;
                 let token = batch
-                    .read(fd, buf, offset)
+                    .push(op::read_at(fd, buf, offset))
                     .expect("no more buffers than the queue has room for");
                 asked[token.index()] = (offset, now);
             }
         });
         let mut seen = None;
-        let waited = queue.wait(usize::from(spare.is_empty()), None, |done| {
+        let ready = queue.wait(usize::from(spare.is_empty()), None);
+        for done in ready.map_err(|errno| format!("cannot wait for AIO: {errno}"))? {
             let now = *seen.get_or_insert_with(Instant::now);
             let (offset, then) = asked[done.token.index()];
             match done.result {
@@ -142,10 +143,6 @@ pub fn run(input: &Input, options: &Options, depth: NonZeroU32) -> Result<Outcom
                 Err(errno) => failure = Some((offset, errno.to_string())),
             }
             spare.extend(done.buf);
-        });
-        match waited {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(format!("cannot wait for AIO: {errno}")),
         }
         if let Some((offset, reason)) = failure {
             return Err(format!("cannot read {:?} at offset {offset}: {reason}", input.path));

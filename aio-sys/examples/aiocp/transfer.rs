@@ -3,12 +3,12 @@
 use crate::common::reason;
 use crate::progress::Progress;
 use crate::{Result, cannot, cannot_at};
-use aio_sys::{AlignedBuf, AlignedBufError, Completion, DirectAlignment, Errno, Part, Queue};
+use aio_sys::{AlignedBuf, AlignedBufError, Completion, DirectAlignment, Errno, Queue, op};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::num::NonZeroU32;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -110,12 +110,12 @@ enum Task {
 }
 
 /// What has ended, and how.
-type Ended = Completion<Part<AlignedBuf>>;
+type Ended = Completion<AlignedBuf>;
 
 /// A copy under way, `REQUESTS` chunks at a time.
 pub struct Copy<'a> {
     /// Dropped first: buffers in flight are its own, and it waits for them.
-    queue: Queue<Part<AlignedBuf>>,
+    queue: Queue<AlignedBuf>,
     src: End<'a>,
     dst: End<'a>,
     /// Those that are in flight, by their requests' indexes.
@@ -174,12 +174,11 @@ impl<'a> Copy<'a> {
                 let (file, range, direct) = end.request(task, range);
                 chunk.direct = direct;
                 let offset = chunk.offset + range.start as u64;
-                let part = Part::new(buffer, range);
-                let queued = match task {
-                    Task::Read => batch.read(file.as_fd(), part, offset),
-                    Task::Write => batch.write(file.as_fd(), part, offset),
+                let token = match task {
+                    Task::Read => batch.push(op::read_at(file, buffer, offset).range(range)).ok(),
+                    Task::Write => batch.push(op::write_at(file, buffer, offset).range(range)).ok(),
                 };
-                let token = queued.expect("no more buffers than the queue has room for");
+                let token = token.expect("no more buffers than the queue has room for");
                 self.chunks[token.index()] = chunk;
             }
         });
@@ -191,10 +190,8 @@ impl<'a> Copy<'a> {
     fn wait(&mut self, all: &mut Vec<Ended>) -> Result<()> {
         let no_place = |ended: &Ended| ended.result == Err(Errno::EAGAIN);
         while all.iter().all(no_place) && self.queue.outstanding() > 0 {
-            match self.queue.wait(BATCH, None, |ended| all.push(ended)) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(format!("cannot wait for AIO: {errno}")),
-            }
+            let ready = self.queue.wait(BATCH, None);
+            all.extend(ready.map_err(|errno| format!("cannot wait for AIO: {errno}"))?);
         }
         match all.iter().all(no_place) {
             true => Err(self.failure(&self.chunks[all[0].token.index()], Errno::EAGAIN)),
@@ -205,7 +202,7 @@ impl<'a> Copy<'a> {
     /// Takes in how a chunk's request ended.
     fn advance(&mut self, ended: Ended) -> Result<()> {
         let mut chunk = self.chunks[ended.token.index()];
-        let part = ended.buf.expect("a read or a write");
+        let buffer = ended.buf.expect("a read or a write");
         let (task, range) = chunk.task().expect("a chunk in flight has something to do");
         let end = if task == Task::Read { &mut self.src } else { &mut self.dst };
         end.was_direct |= chunk.direct && ended.result.is_ok();
@@ -230,7 +227,7 @@ impl<'a> Copy<'a> {
             (_, Err(Errno::EINVAL)) if chunk.direct => end.try_direct = false,
             (_, Err(errno)) => return Err(self.failure(&chunk, errno)),
         }
-        self.waiting.push((chunk, part.into_inner()));
+        self.waiting.push((chunk, buffer));
         Ok(())
     }
 
@@ -245,15 +242,10 @@ impl<'a> Copy<'a> {
 
     /// Waits until what was written is on disk.
     pub fn flush(&mut self) -> Result<()> {
-        let mut result = Err(Errno::EINTR);
-        self.queue.fsync(self.dst.file.as_fd()).expect("nothing else is in flight");
-        while self.queue.outstanding() > 0 {
-            match self.queue.wait(1, None, |ended| result = ended.result) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(format!("cannot wait for AIO: {errno}")),
-            }
-        }
-        match result {
+        self.queue.submit(op::fsync(self.dst.file)).expect("nothing else is in flight");
+        let mut ready =
+            self.queue.wait(1, None).map_err(|errno| format!("cannot wait for AIO: {errno}"))?;
+        match ready.next().expect("it waits until there is one").result {
             Ok(_) => {
                 self.requests += 1;
                 Ok(())

@@ -20,6 +20,7 @@
 
 mod http;
 
+use aio_sys::op;
 use aio_sys::tokio::{Builder, Queue};
 use http::{Head, Request};
 use std::ffi::OsString;
@@ -188,7 +189,7 @@ async fn send(
     let read = |mut buf: Vec<u8>, at: u64| {
         buf.resize(PIECE.min(range.end - at) as usize, 0);
         let (reads, file) = (reads.clone(), file.clone());
-        tokio::spawn(async move { reads.read_at(file, buf, at).await })
+        tokio::spawn(async move { reads.submit(op::read_at(file, buf, at)).await })
     };
     let mut coming = (offset < range.end).then(|| read(Vec::new(), offset));
     while let Some(piece) = coming.take() {

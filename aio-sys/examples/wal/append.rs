@@ -5,15 +5,15 @@ use crate::format::{self, BLOCK, Found, GROUP, Reader};
 use crate::input::Input;
 use crate::{Result, cannot};
 use aio_sys::{
-    AlignedBuf, AlignmentSource, Completion, DirectAlignment, Errno, Part, PollEvents, Queue,
-    RwFlags, Token,
+    AlignedBuf, AlignmentSource, Completion, DirectAlignment, Errno, PollEvents, Queue, RwFlags,
+    Token, op,
 };
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
-use std::os::fd::{AsFd, AsRawFd};
+use std::ops::{Range, RangeInclusive};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ const STEP: u64 = 64 * GROUP as u64;
 
 pub struct Log {
     /// Dropped first: buffers in flight are its own, and it waits for them.
-    queue: Queue<Part<AlignedBuf>>,
+    queue: Queue<AlignedBuf>,
     path: PathBuf,
     /// It has the lock.
     file: File,
@@ -51,6 +51,8 @@ pub struct Log {
 struct Group {
     token: Token,
     offset: u64,
+    /// The part of the buffer that is being written.
+    range: Range<usize>,
     last: u64,
     state: State,
 }
@@ -158,7 +160,7 @@ impl Log {
                 if can_poll {
                     poll = Some(
                         self.queue
-                            .poll(input.fd(), PollEvents::IN)
+                            .submit(op::poll(input.fd(), PollEvents::IN))
                             .expect("a place is kept for it"),
                     );
                 } else if !in_flight {
@@ -167,10 +169,8 @@ impl Log {
                     continue;
                 }
             }
-            match self.queue.wait(1, None, |done| ended.push(done)) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(format!("cannot wait for AIO: {errno}")),
-            }
+            let ready = self.queue.wait(1, None);
+            ended.extend(ready.map_err(|errno| format!("cannot wait for AIO: {errno}"))?);
             for done in ended.drain(..) {
                 if poll.is_none_or(|poll| done.token != poll) {
                     self.written(done);
@@ -221,35 +221,36 @@ impl Log {
             }
             buf[len..whole].fill(0);
             let offset = self.end;
-            let token = self.write(Part::new(buf, 0..whole), offset);
-            self.groups.push_back(Group { token, offset, last, state: State::InFlight });
+            let range = 0..whole;
+            let token = self.write(buf, range.clone(), offset);
+            self.groups.push_back(Group { token, offset, range, last, state: State::InFlight });
             self.end += whole as u64;
             self.last = last;
         }
     }
 
     /// Durable when it is complete.
-    fn write(&mut self, part: Part<AlignedBuf>, offset: u64) -> Token {
-        let fd = self.direct.as_ref().unwrap_or(&self.file).as_fd();
-        let queued = self.queue.batch(|batch| batch.write_with(fd, part, offset, RwFlags::DSYNC));
-        queued.expect("no more buffers than the queue has room for")
+    fn write(&mut self, buf: AlignedBuf, range: Range<usize>, offset: u64) -> Token {
+        let file = self.direct.as_ref().unwrap_or(&self.file);
+        let write = op::write_at(file, buf, offset).range(range).flags(RwFlags::DSYNC);
+        self.queue.submit(write).expect("no more buffers than the queue has room for")
     }
 
     /// Takes in how a write ended.
-    fn written(&mut self, done: Completion<Part<AlignedBuf>>) {
+    fn written(&mut self, done: Completion<AlignedBuf>) {
         let group = self
             .groups
             .iter()
             .position(|group| group.token == done.token)
             .expect("a write of ours");
-        let part = done.buf.expect("a write");
-        let range = part.range();
+        let buf = done.buf.expect("a write");
+        let range = self.groups[group].range.clone();
         let at = self.groups[group].offset + range.start as u64;
         // After a short write the rest of it follows, from a whole block on.
         let rest = match done.result {
             Ok(bytes) if bytes == range.len() => {
                 self.groups[group].state = State::Durable;
-                self.spare.push(part.into_inner());
+                self.spare.push(buf);
                 return;
             }
             Ok(bytes) => range.start + bytes / BLOCK * BLOCK,
@@ -257,8 +258,9 @@ impl Log {
         };
         if rest > range.start || done.result == Err(Errno::EINTR) {
             let offset = self.groups[group].offset + rest as u64;
-            self.groups[group].token =
-                self.write(Part::new(part.into_inner(), rest..range.end), offset);
+            let range = rest..range.end;
+            self.groups[group].token = self.write(buf, range.clone(), offset);
+            self.groups[group].range = range;
             return;
         }
         self.groups[group].state = State::Failed;

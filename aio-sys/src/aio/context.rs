@@ -2,12 +2,12 @@
 
 #[cfg(feature = "std")]
 use crate::aio::background;
-#[cfg(feature = "std")]
-use crate::aio::consumer::{Memory, Reading};
 use crate::aio::fork::Owner;
 use crate::aio::release::Release;
+#[cfg(feature = "std")]
+use crate::aio::ring::Unread;
 use crate::aio::ring::{Events, Ring};
-use crate::aio::wait::Wait;
+use crate::aio::wait::{OnSignal, Wait};
 use crate::sys::calls::{ContextId, io_destroy, io_setup};
 use crate::sys::errno::Errno;
 use crate::sys::raw;
@@ -280,14 +280,36 @@ impl From<SubmitError> for std::io::Error {
     }
 }
 
-/// What it takes to submit. It is of use while somebody else has the context, to take events.
+/// What it takes to make calls on a context while somebody else has it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Submitter {
+pub(crate) struct Handle {
     id: ContextId,
     owner: Owner,
 }
 
-impl Submitter {
+impl Handle {
+    /// Waits for events, which includes those in the ring, by a call.
+    ///
+    /// # Safety
+    ///
+    /// The context exists, and nobody else takes events from it meanwhile.
+    pub(crate) unsafe fn wait(
+        self,
+        min_nr: usize,
+        events: &mut [io_event],
+        timeout: Option<Duration>,
+        on_signal: OnSignal,
+    ) -> Result<usize, Errno> {
+        if !self.owner.is_current() {
+            return Err(Errno::EINVAL);
+        }
+        let wait = Wait { ctx: self.id, min_nr, events, timeout, sigmask: None };
+        match on_signal {
+            OnSignal::Continue => wait.uninterrupted(),
+            OnSignal::Return => wait.call(),
+        }
+    }
+
     /// [`Context::submit`]: how many were accepted, and why not more. Nothing refers to the
     /// requests but these pointers.
     ///
@@ -327,7 +349,7 @@ impl Submitter {
 
     /// # Safety
     ///
-    /// Same as [`submit`](Submitter::submit).
+    /// Same as [`submit`](Handle::submit).
     #[inline]
     unsafe fn call(self, requests: &[*mut iocb]) -> Result<usize, Errno> {
         let first = requests.as_ptr().cast_mut();
@@ -437,14 +459,14 @@ impl Context {
         let pointers = unsafe { slice::from_raw_parts(first, requests.len()) };
         // SAFETY: the caller vouches for the buffers; the context exists as long as `self`, and the
         // requests are borrowed exclusively, as is the slice that they are reached through.
-        let (accepted, error) = unsafe { self.submitter().submit(pointers) };
+        let (accepted, error) = unsafe { self.handle().submit(pointers) };
         SubmitOutcome { accepted, rest: &mut requests[accepted..], error }
     }
 
     /// What submitting takes.
     #[inline]
-    pub(crate) fn submitter(&self) -> Submitter {
-        Submitter { id: self.id, owner: self.owner }
+    pub(crate) fn handle(&self) -> Handle {
+        Handle { id: self.id, owner: self.owner }
     }
 
     /// The events that are ready, in the ring: see [`Ring::peek`]. `None` if it cannot be read,
@@ -465,7 +487,7 @@ impl Context {
     /// The same, one after the other.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn read(&mut self) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
+    pub(crate) fn read(&mut self) -> Option<Unread<'_>> {
         self.ring.as_mut()?.read(usize::MAX)
     }
 
@@ -475,26 +497,30 @@ impl Context {
         self.ring.as_ref()?.pending()
     }
 
-    /// Takes events: what is ready, and if that is less than `min`, it waits for the rest.
+    /// Takes events: those that are ready, and if these are fewer than `min`, it waits for the
+    /// rest.
     ///
-    /// Events are taken from the ring; the kernel is called only to wait, or if the ring cannot be
-    /// read. Fewer than `min` come back when `timeout` has passed, and when something went
-    /// wrong after some had been taken, so that these are not lost: the next call will tell.
-    /// Without a timeout it waits forever.
+    /// Events are read from the ring; the kernel is called only to wait, or if the ring cannot be
+    /// read. Fewer than `min` are returned when `timeout` has passed, and when an error occurs
+    /// after some were taken; the next call returns that error. Without a timeout it waits forever.
+    ///
+    /// The kernel ends a wait with `EINTR` for much that is no signal of the program's: SIGSTOP and
+    /// SIGCONT, a frozen cgroup (`docker pause`), a tracer that attaches, io_uring's completions on
+    /// the same thread. So the wait continues after an interruption, with what is left of its time.
+    /// [`getevents_interruptible`](Context::getevents_interruptible) returns.
     ///
     /// # Errors
     ///
-    /// - `EINVAL`: `min` is larger than `events.len()`; the context is of the process that forked
-    ///   this one, or was taken away.
-    /// - `EINTR`: a signal arrived before any event.
-    /// - `ENOSYS`, `EPERM`: a filter forbids the call.
+    /// - `EINVAL`: `min` is larger than `events.len()`; the context belongs to the process that
+    ///   forked this one, or does not exist any more.
+    /// - `ENOSYS`, `EPERM`: a seccomp filter forbids the call.
     ///
     /// # Kernel
     ///
-    /// Since 2.5; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since 5.1, and
-    /// the former where there is none.
+    /// Since Linux 2.5; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since
+    /// 5.1, and the former where there is none.
     ///
-    /// # Example: not longer than that
+    /// # Example: with a timeout
     ///
     /// ```
     /// use aio_sys::{Context, Errno, types::io_event};
@@ -513,6 +539,38 @@ impl Context {
         events: &mut [io_event],
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
+        self.take(min, events, timeout, OnSignal::Continue)
+    }
+
+    /// [`getevents`](Context::getevents), but returns when a signal interrupts it.
+    ///
+    /// Fewer than `min` are returned if the signal arrived after some events were taken.
+    ///
+    /// # Errors
+    ///
+    /// - `EINTR`: a signal arrived before any event, or one of the other causes that
+    ///   [`getevents`](Context::getevents) lists.
+    /// - Same as [`getevents`](Context::getevents).
+    ///
+    /// # Kernel
+    ///
+    /// Same as [`getevents`](Context::getevents).
+    pub fn getevents_interruptible(
+        &mut self,
+        min: usize,
+        events: &mut [io_event],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        self.take(min, events, timeout, OnSignal::Return)
+    }
+
+    fn take(
+        &mut self,
+        min: usize,
+        events: &mut [io_event],
+        timeout: Option<Duration>,
+        on_signal: OnSignal,
+    ) -> Result<usize, Errno> {
         if !self.owner.is_current() || min > events.len() {
             return Err(Errno::EINVAL);
         }
@@ -526,18 +584,25 @@ impl Context {
         if read.is_some() && (taken >= min || timeout == Some(Duration::ZERO)) {
             return Ok(taken);
         }
-        let wait = Wait {
-            ctx: self.id,
-            min_nr: min - taken,
-            events: &mut events[taken..],
-            timeout,
-            sigmask: None,
-        };
-        match wait.call() {
+        // Without a ring there may be `min` already, and more to take.
+        let min_nr = min.saturating_sub(taken);
+        match self.wait(min_nr, &mut events[taken..], timeout, on_signal) {
             Ok(more) => Ok(taken + more),
             Err(_) if taken > 0 => Ok(taken),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// The same by a call, which takes the events in the ring, too.
+    pub(crate) fn wait(
+        &mut self,
+        min_nr: usize,
+        events: &mut [io_event],
+        timeout: Option<Duration>,
+        on_signal: OnSignal,
+    ) -> Result<usize, Errno> {
+        // SAFETY: the context is borrowed exclusively.
+        unsafe { self.handle().wait(min_nr, events, timeout, on_signal) }
     }
 
     /// Like [`getevents`](Context::getevents), with another signal mask while it waits; always by a

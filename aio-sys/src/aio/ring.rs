@@ -136,10 +136,7 @@ impl Ring {
 
     /// Takes at most `max` events, one after the other.
     #[inline]
-    pub(crate) fn read(
-        &mut self,
-        max: usize,
-    ) -> Option<Reading<'_, impl Memory<Event = io_event>>> {
+    pub(crate) fn read(&mut self, max: usize) -> Option<Unread<'_>> {
         Reading::new(&self.mapped, max)
     }
 
@@ -201,9 +198,12 @@ impl Events<'_> {
     }
 }
 
+/// Events of a ring, one after the other.
+pub(crate) type Unread<'r> = Reading<'r, Mapped>;
+
 /// A ring in memory: what the kernel maps, or a test makes.
 #[derive(Debug)]
-struct Mapped {
+pub(crate) struct Mapped {
     header: NonNull<aio_ring>,
     /// As the header said at first. The kernel never changes it, and somebody else might.
     nr: u32,

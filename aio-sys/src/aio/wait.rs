@@ -22,7 +22,49 @@ pub(crate) struct Wait<'a> {
     pub(crate) sigmask: Option<&'a sigset_t>,
 }
 
+/// What becomes of a wait that a signal interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnSignal {
+    /// It goes on with what is left of its time.
+    Continue,
+    /// It returns, with `EINTR` if there was no event.
+    Return,
+}
+
 impl Wait<'_> {
+    /// Waits, goes on after each interruption with what is left of the time, and returns how many
+    /// events were written.
+    pub(crate) fn uninterrupted(self) -> Result<usize, Errno> {
+        let Wait { ctx, min_nr, events, timeout, sigmask } = self;
+        let clock =
+            timeout.filter(|timeout| min_nr > 0 && !timeout.is_zero()).map(|_| Clock::start());
+        let mut count = 0;
+        loop {
+            let elapsed = clock.as_ref().map_or(Duration::ZERO, Clock::elapsed);
+            let result = Wait {
+                ctx,
+                min_nr: min_nr - count,
+                events: &mut events[count..],
+                timeout: timeout.map(|timeout| timeout.saturating_sub(elapsed)),
+                sigmask,
+            }
+            .call();
+            match result {
+                Ok(more) => {
+                    count += more;
+                    // With fewer than were asked for, either the time has passed, and the next call
+                    // brings none, or a signal came after the first.
+                    if more == 0 || count >= min_nr {
+                        return Ok(count);
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(_) if count > 0 => return Ok(count),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
     /// Waits, and returns how many events were written. `ENOSYS` also if a filter answers a count
     /// that cannot be.
     pub(crate) fn call(self) -> Result<usize, Errno> {
@@ -90,6 +132,37 @@ impl Wait<'_> {
     #[cfg(target_arch = "riscv32")]
     fn plain(self) -> Result<usize, Errno> {
         Err(Errno::ENOSYS)
+    }
+}
+
+/// How long a wait has taken.
+#[cfg(feature = "std")]
+pub(crate) struct Clock(std::time::Instant);
+
+#[cfg(feature = "std")]
+impl Clock {
+    pub(crate) fn start() -> Clock {
+        Clock(std::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// How long a wait has taken. Without the standard library nothing reads a clock: the time of a
+/// wait starts again with each interruption.
+#[cfg(not(feature = "std"))]
+struct Clock;
+
+#[cfg(not(feature = "std"))]
+impl Clock {
+    fn start() -> Clock {
+        Clock
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

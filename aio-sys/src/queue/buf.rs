@@ -4,10 +4,13 @@ use crate::direct::DirectAlignment;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::boxed::Box;
 use std::fmt;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::slice;
+use std::string::String;
+use std::sync::Arc;
 use std::vec::Vec;
 
 /// Memory that stays where it is while its owner is moved, so that the kernel can read it: what a
@@ -53,14 +56,52 @@ pub unsafe trait IoBufMut: IoBuf {
     fn byte_mut_ptr(&mut self) -> *mut u8;
 }
 
-/// Where the kernel writes, and how much.
-pub(crate) fn target<B: IoBufMut>(buf: &mut B) -> (*mut u8, usize) {
-    (buf.byte_mut_ptr(), buf.byte_len())
+/// Memory with room for more bytes: what [`op::read_spare_at`](crate::op::read_spare_at) reads
+/// into.
+///
+/// # Safety
+///
+/// Same as [`IoBufMut`] for the bytes that [`spare`](SpareBuf::spare) returns, but that they need
+/// not be initialised.
+pub unsafe trait SpareBuf: IoBufMut {
+    /// The bytes behind those that it has: where they are, and how many.
+    fn spare(&mut self) -> (*mut u8, usize);
+    /// Counts the first `count` spare bytes, but no more than there are, as bytes that it has.
+    ///
+    /// # Safety
+    ///
+    /// They are initialised.
+    unsafe fn add_len(&mut self, count: usize);
 }
 
-/// Where the kernel reads, and how much. It does not write there: the opcode is that of a write.
-pub(crate) fn source<B: IoBuf>(buf: &mut B) -> (*mut u8, usize) {
-    (buf.byte_ptr().cast_mut(), buf.byte_len())
+// SAFETY: the spare capacity is behind the bytes, in the same allocation, which the vector owns.
+unsafe impl SpareBuf for Vec<u8> {
+    fn spare(&mut self) -> (*mut u8, usize) {
+        let spare = self.spare_capacity_mut();
+        (spare.as_mut_ptr().cast(), spare.len())
+    }
+
+    unsafe fn add_len(&mut self, count: usize) {
+        let count = count.min(self.capacity() - self.len());
+        // SAFETY: within the capacity, and the caller vouches that they are initialised.
+        unsafe { self.set_len(self.len() + count) }
+    }
+}
+
+#[cfg(feature = "bytes")]
+// SAFETY: the spare capacity is behind the bytes, in the same allocation, and no other handle
+// reaches it.
+unsafe impl SpareBuf for bytes::BytesMut {
+    fn spare(&mut self) -> (*mut u8, usize) {
+        let spare = self.spare_capacity_mut();
+        (spare.as_mut_ptr().cast(), spare.len())
+    }
+
+    unsafe fn add_len(&mut self, count: usize) {
+        let count = count.min(self.capacity() - self.len());
+        // SAFETY: within the capacity, and the caller vouches that they are initialised.
+        unsafe { self.set_len(self.len() + count) }
+    }
 }
 
 macro_rules! owned {
@@ -120,96 +161,36 @@ macro_rules! shared {
 
 shared! {
     &'static [u8];
+    &'static str;
+    String;
+    Box<str>;
+    Arc<[u8]>;
+    Arc<str>;
+    Rc<[u8]>;
+    Rc<str>;
     #[cfg(feature = "bytes")]
     bytes::Bytes;
 }
 
-/// A part of a buffer: for the rest of a transfer that was short, without copying.
-///
-/// # Example: until all is written
-///
-/// ```
-/// use aio_sys::{Part, Queue};
-/// use std::num::NonZeroU32;
-/// use std::os::fd::AsFd;
-///
-/// # let path = std::env::temp_dir().join(format!("aio-sys-part-{}", std::process::id()));
-/// let file = std::fs::File::create(&path)?;
-/// let mut queue = Queue::new(NonZeroU32::MIN)?;
-/// let mut rest = Part::new(b"all of it".to_vec(), 0..9);
-/// while !rest.range().is_empty() {
-///     let start = rest.range().start;
-///     queue.write(file.as_fd(), rest, start as u64).expect("a free slot");
-///     let mut ended = None;
-///     queue.wait(1, None, |completion| ended = Some(completion))?;
-///     let ended = ended.expect("no signal, no timeout");
-///     rest = Part::new(ended.buf.unwrap().into_inner(), start + ended.result?..9);
-/// }
-/// assert_eq!(std::fs::read(&path)?, b"all of it");
-/// # std::fs::remove_file(&path)?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-pub struct Part<B> {
-    buf: B,
-    range: Range<usize>,
-}
-
-impl<B: IoBuf> Part<B> {
-    /// The bytes of `buf` in `range`.
-    ///
-    /// # Panics
-    ///
-    /// If the range ends before it starts, or outside of the buffer.
-    pub fn new(buf: B, range: Range<usize>) -> Part<B> {
-        let len = buf.byte_len();
-        assert!(
-            range.start <= range.end && range.end <= len,
-            "{range:?} is no part of a buffer of {len} bytes"
-        );
-        Part { buf, range }
-    }
-
-    /// Which bytes.
-    pub fn range(&self) -> Range<usize> {
-        self.range.clone()
-    }
-
-    /// All of the buffer.
-    pub fn into_inner(self) -> B {
-        self.buf
-    }
-}
-
-/// What the clone of a buffer is like is its own affair: a shorter one is refused, as by
-/// [`Part::new`].
-impl<B: IoBuf + Clone> Clone for Part<B> {
-    fn clone(&self) -> Part<B> {
-        Part::new(self.buf.clone(), self.range())
-    }
-}
-
-// SAFETY: inside of the buffer, as `new` has made sure: its length is what it was, since nobody
-// else can reach it.
-unsafe impl<B: IoBuf> IoBuf for Part<B> {
+// SAFETY: the buffer in the box stays where it is, and so does what it refers to; the box is its
+// only owner.
+unsafe impl<B: IoBuf + ?Sized> IoBuf for Box<B> {
     #[inline]
     fn byte_ptr(&self) -> *const u8 {
-        // SAFETY: `new` has checked that the range is inside of the buffer.
-        unsafe { self.buf.byte_ptr().add(self.range.start) }
+        (**self).byte_ptr()
     }
 
     #[inline]
     fn byte_len(&self) -> usize {
-        self.range.len()
+        (**self).byte_len()
     }
 }
 
-// SAFETY: inside of the buffer, as `new` has made sure, and what the buffer's own type vouches for.
-unsafe impl<B: IoBufMut> IoBufMut for Part<B> {
+// SAFETY: the same, and what the buffer's own type vouches for.
+unsafe impl<B: IoBufMut + ?Sized> IoBufMut for Box<B> {
     #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {
-        // SAFETY: `new` has checked that the range is inside of the buffer.
-        unsafe { self.buf.byte_mut_ptr().add(self.range.start) }
+        (**self).byte_mut_ptr()
     }
 }
 

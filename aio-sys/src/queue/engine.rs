@@ -7,70 +7,75 @@
 //! generation, never an address: an event that is not expected finds nothing. All memory is
 //! allocated at first.
 
-use crate::aio::context::{Cause, Context, SetupError, SubmitError, Submitter};
-use crate::queue::request::{Completion, Full, PollToken, Token};
-use crate::queue::slots::{Asked, Table};
+use crate::aio::context::{Cause, Context, Handle, SetupError, SubmitError};
+use crate::aio::ring::Unread;
+use crate::aio::wait::OnSignal;
+use crate::queue::op::{KeptOpen, segments};
+use crate::queue::request::{Completion, PollToken, Token};
+use crate::queue::slots::{Asked, Slot, Table, Vacant};
 use crate::sys::errno::Errno;
-use crate::sys::flags::{PollEvents, RwFlags};
 use crate::sys::raw;
-use crate::sys::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK};
+use crate::sys::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK, POLLOUT};
 use crate::sys::types::*;
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 use std::vec::Vec;
-use std::{iter, mem, process};
+use std::{fmt, iter, mem, process};
 
-/// As the kernel reads it (`include/uapi/linux/uio.h`).
-#[repr(C)]
-pub(crate) struct Iovec {
-    pub(crate) base: usize,
-    pub(crate) len: usize,
-}
-
-/// A read or a write, without its buffers.
-pub(crate) struct Transfer<'fd> {
-    pub(crate) opcode: u16,
-    pub(crate) fd: BorrowedFd<'fd>,
-    pub(crate) offset: u64,
-    pub(crate) flags: RwFlags,
+/// An operation without its buffers.
+pub struct Request {
+    pub(crate) iocb: iocb,
+    pub(crate) user_data: u64,
+    /// What keeps the descriptor open.
+    pub(crate) file: Option<KeptOpen>,
 }
 
 /// What owns the buffers. To forget it is to leak them.
-pub(crate) struct Engine<B> {
+pub struct Engine<B> {
     context: Context,
     table: Table<B>,
-    /// Scratch of queued requests, which the kernel copies in `flush`.
-    iovecs: Vec<Iovec>,
+    /// Those of requests in the outbox, which the kernel copies in `flush`.
+    iovecs: Vec<iovec>,
     /// Events of our own, for requests that the kernel has not accepted.
     refused: VecDeque<io_event>,
-    /// Events that a call has brought, and that are not handed out yet.
+    /// Events that a call has brought, and that are not delivered yet.
     unread: VecDeque<io_event>,
     /// Scratch of a call.
     events: Box<[io_event]>,
     /// Signalled by the kernel for each event.
     eventfd: Option<OwnedFd>,
+    /// Nothing is in flight any more, whatever the table says.
+    closed: bool,
+    /// As many as submissions were under way at a time without the engine.
+    spares: Vec<Outgoing>,
 }
 
 // SAFETY: the table's pointers are to its own slots, which stay where they are on the heap.
 unsafe impl<B: Send> Send for Engine<B> {}
+
+/// What the kernel signals when a request completes.
+pub(crate) enum Signal<'fd> {
+    Nothing,
+    /// An eventfd of the queue's own.
+    Own,
+    /// An eventfd of the caller's.
+    Shared(BorrowedFd<'fd>),
+}
 
 /// Submits requests, and has those that the kernel refuses end by events of our own. Whether there
 /// is such a context.
 ///
 /// # Safety
 ///
-/// They are in slots of a table, and queued; the submitter is of the same engine's context, which
+/// They are in slots of a table, and queued; the handle is of the same engine's context, which
 /// exists. The descriptors are open.
 #[inline]
-unsafe fn submit(
-    submitter: Submitter,
-    mut rest: &[*mut iocb],
-    refused: &mut VecDeque<io_event>,
-) -> bool {
+unsafe fn submit(handle: Handle, mut rest: &[*mut iocb], refused: &mut VecDeque<io_event>) -> bool {
     let mut exists = true;
     while !rest.is_empty() {
         // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is
@@ -79,7 +84,7 @@ unsafe fn submit(
         // freed. The addresses are those that the buffers' types vouch for. Nobody else writes to
         // an iocb before its request has ended, and the kernel reads it no more once it has
         // accepted it.
-        let (accepted, error) = unsafe { submitter.submit(rest) };
+        let (accepted, error) = unsafe { handle.submit(rest) };
         let Some(error) = error else { break };
         // SAFETY: the requests are in slots of a table, which exists for as long as the engine.
         rest = unsafe { refuse(refused, &rest[accepted..], error) };
@@ -111,23 +116,20 @@ unsafe fn refuse<'s>(
 
 /// Requests on their way to the kernel without the engine, which others may use meanwhile. Their
 /// slots are taken, and they count as in flight.
-#[cfg(feature = "tokio")]
 pub(crate) struct Outgoing {
     requests: Vec<*mut iocb>,
     /// The kernel copies them when it accepts the request.
-    iovecs: Vec<Iovec>,
+    iovecs: Vec<iovec>,
     refused: VecDeque<io_event>,
     context_exists: bool,
 }
 
 // SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are
 // accepted.
-#[cfg(feature = "tokio")]
 unsafe impl Send for Outgoing {}
 
-#[cfg(feature = "tokio")]
 impl Outgoing {
-    pub(crate) fn new(capacity: usize) -> Outgoing {
+    fn new(capacity: usize) -> Outgoing {
         Outgoing {
             requests: Vec::with_capacity(capacity),
             iovecs: Vec::with_capacity(UIO_MAXIOV),
@@ -140,34 +142,60 @@ impl Outgoing {
     ///
     /// # Safety
     ///
-    /// The submitter came with them from `Engine::depart`; the engine exists at least until they
+    /// The handle came with them from `Engine::depart`; the engine exists at least until they
     /// are settled there. The descriptors are open.
-    pub(crate) unsafe fn submit(&mut self, submitter: Submitter) {
-        // SAFETY: `Engine::depart` took the requests from the table's queue, and the submitter from
+    pub(crate) unsafe fn submit(&mut self, handle: Handle) {
+        // SAFETY: `Engine::depart` took the requests from the table's queue, and the handle from
         // the same engine, which the caller keeps until they are settled; the caller vouches for
         // the descriptors.
-        self.context_exists = unsafe { submit(submitter, &self.requests, &mut self.refused) };
+        self.context_exists = unsafe { submit(handle, &self.requests, &mut self.refused) };
     }
 }
 
 impl<B> Engine<B> {
-    pub(crate) fn new(capacity: NonZeroU32, with_eventfd: bool) -> Result<Engine<B>, SetupError> {
-        let context = Context::new(capacity)?;
-        let eventfd = with_eventfd.then(eventfd).transpose();
-        let eventfd = eventfd.map_err(|errno| SetupError {
-            call: "eventfd2",
-            errno,
-            requested: capacity.get(),
-        })?;
-        let capacity = capacity.get() as usize;
+    pub(crate) fn new(capacity: NonZeroU32, signal: Signal<'_>) -> Result<Engine<B>, SetupError> {
+        Engine::of(Context::new(capacity)?, capacity, signal)
+    }
+
+    /// With what wakes who waits for its events. That is one request more.
+    pub(crate) fn with_waker(capacity: NonZeroU32) -> Result<(Engine<B>, Waker), SetupError> {
+        let requested = capacity.get();
+        let context = Context::new(capacity.saturating_add(1))?;
+        let eventfd = eventfd();
+        let eventfd = eventfd.map_err(|errno| SetupError { call: "eventfd2", errno, requested })?;
+        let waker = Waker { handle: context.handle(), eventfd };
+        Ok((Engine::of(context, capacity, Signal::Nothing)?, waker))
+    }
+
+    fn of(
+        context: Context,
+        capacity: NonZeroU32,
+        signal: Signal<'_>,
+    ) -> Result<Engine<B>, SetupError> {
+        let eventfd = match signal {
+            Signal::Nothing => None,
+            Signal::Own => Some(eventfd().map_err(|errno| ("eventfd2", errno))),
+            Signal::Shared(fd) => {
+                let copy = fd.try_clone_to_owned();
+                let errno = |error: std::io::Error| error.raw_os_error().expect("of a call");
+                Some(copy.map_err(|error| ("fcntl", Errno::known(errno(error) as u16))))
+            }
+        };
+        let requested = capacity.get();
+        let error = |(call, errno)| SetupError { call, errno, requested };
+        let eventfd = eventfd.transpose().map_err(error)?;
+        let capacity = requested as usize;
         Ok(Engine {
             context,
             table: Table::new(capacity, eventfd.as_ref().map(AsFd::as_fd)),
             iovecs: Vec::with_capacity(UIO_MAXIOV),
             refused: VecDeque::with_capacity(capacity),
-            unread: VecDeque::with_capacity(capacity),
+            // The waker's, too.
+            unread: VecDeque::with_capacity(capacity + 1),
             events: iter::repeat_n(io_event::default(), capacity).collect(),
             eventfd,
+            closed: false,
+            spares: Vec::new(),
         })
     }
 
@@ -179,47 +207,72 @@ impl<B> Engine<B> {
         self.eventfd.as_ref()
     }
 
-    /// Requests that have not been handed out as completions.
+    /// Requests whose completions were not delivered.
     pub(crate) fn outstanding(&self) -> usize {
-        self.table.taken
+        self.table.taken()
     }
 
-    /// Requests that the kernel has accepted, and whose events were not handed out.
+    /// Requests that the kernel has accepted, and whose completions were not delivered.
     #[inline]
     fn in_flight(&self) -> usize {
-        self.table.taken - self.table.queued - self.refused.len()
+        self.table.taken() - self.table.outbox.len() - self.refused.len()
     }
 
     pub(crate) fn free(&self) -> usize {
-        self.table.order.len() - self.table.taken
+        self.table.free()
     }
 
-    /// Queues a transfer. `address` is where the kernel may read, or write if `wanted` is a read,
-    /// for as long as `buf` stays in its slot.
+    /// Requests that the kernel has not accepted, and whose completions were not delivered.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused.len()
+    }
+
+    /// Takes in events that a call has brought.
+    pub(crate) fn receive(&mut self, events: &[io_event]) {
+        self.unread.extend(events);
+    }
+
+    /// The slot that the next request takes.
+    #[inline]
+    pub(crate) fn vacant(&self) -> Option<Vacant<B>> {
+        self.table.vacant()
+    }
+
+    /// Queues a transfer of these bytes of a buffer. `address` returns where the kernel may read,
+    /// or write if that is what the request asks for, for as long as `buf` stays in its slot.
     #[inline]
     pub(crate) fn transfer(
         &mut self,
-        wanted: Transfer<'_>,
+        vacant: Vacant<B>,
+        mut request: Request,
         buf: B,
+        range: Range<usize>,
         address: impl FnOnce(&mut B) -> (*mut u8, usize),
-    ) -> Result<Token, Full<B>> {
-        let Some((token, slot)) = self.table.vacant() else { return Err(Full(buf)) };
-        // In its place first: to move some owners is to claim what they own.
+    ) -> Token {
+        // In its slot first: to move some owners is to claim what they own.
         // SAFETY: a free slot, to which nobody else refers.
-        let held = Asked(unsafe { &mut (*slot).buf });
+        let held = Asked(unsafe { &mut (*vacant.slot).buf });
         let (start, len) = address(held.0.insert(buf));
         mem::forget(held);
-        Ok(self.queue_transfer(token, wanted, start.expose_provenance(), len))
+        let end = range.end.min(len);
+        let skipped = range.start.min(end);
+        request.iocb.aio_buf = (start.expose_provenance() + skipped) as u64;
+        request.iocb.aio_nbytes = (end - skipped) as u64;
+        if skipped == end && request.iocb.aio_lio_opcode == IOCB_CMD_PREAD {
+            // The kernel would return 0, as at the end of the file.
+            return self.complete(vacant, request, Err(Errno::EINVAL));
+        }
+        self.without_buffer(vacant, request)
     }
 
-    /// The same with several buffers.
+    /// Queues a transfer of several buffers, one after the other.
     pub(crate) fn vectored(
         &mut self,
-        wanted: Transfer<'_>,
+        vacant: Vacant<B>,
+        mut request: Request,
         bufs: Vec<B>,
         mut address: impl FnMut(&mut B) -> (*mut u8, usize),
-    ) -> Result<Token, Full<Vec<B>>> {
-        let Some((token, slot)) = self.table.vacant() else { return Err(Full(bufs)) };
+    ) -> Token {
         let count = bufs.len();
         if count > UIO_MAXIOV - self.iovecs.len() {
             // The kernel copies the elements in that call, and then there is room for others.
@@ -227,91 +280,111 @@ impl<B> Engine<B> {
         }
         let first = self.iovecs.len();
         // SAFETY: a free slot, to which nobody else refers.
-        let held = Asked(unsafe { &mut (*slot).bufs });
+        let held = Asked(unsafe { &mut (*vacant.slot).bufs });
         *held.0 = bufs;
-        // The kernel takes no more than `UIO_MAXIOV`: if there are more, it refuses the request
-        // without a look at them. It counts in 32 bits: one too many is
-        // passed, not the whole count.
+        // The kernel refuses a request with more, and looks at none.
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
             let (start, len) = address(buf);
-            self.iovecs.push(Iovec { base: start.expose_provenance(), len });
+            self.iovecs.push(iovec { iov_base: start.cast(), iov_len: len });
         }
         mem::forget(held);
         // It has all of its capacity since `new`, so what is in it stays where it is.
         let start = self.iovecs[first..].as_ptr().expose_provenance();
-        Ok(self.queue_transfer(token, wanted, start, count.min(UIO_MAXIOV + 1)))
+        request.iocb.aio_buf = start as u64;
+        request.iocb.aio_nbytes = segments(count);
+        self.without_buffer(vacant, request)
     }
 
+    /// Queues a request that has no buffer, or whose buffer is in the slot already.
     #[inline]
-    fn queue_transfer(
+    pub(crate) fn without_buffer(&mut self, vacant: Vacant<B>, request: Request) -> Token {
+        let token = self.table.take(vacant, request);
+        self.table.send(vacant.slot);
+        token
+    }
+
+    /// Completes a request that the kernel is not given.
+    #[cold]
+    pub(crate) fn complete(
         &mut self,
-        token: Token,
-        wanted: Transfer<'_>,
-        start: usize,
-        count: usize,
+        vacant: Vacant<B>,
+        request: Request,
+        result: Result<usize, Errno>,
     ) -> Token {
-        let request = iocb {
-            aio_lio_opcode: wanted.opcode,
-            aio_buf: start as u64,
-            aio_nbytes: count as u64,
-            // The kernel refuses what becomes negative by this.
-            aio_offset: wanted.offset as i64,
-            ..iocb::default()
+        let token = self.table.take(vacant, request);
+        let res = match result {
+            Ok(count) => count as i64,
+            Err(errno) => -i64::from(errno.raw_os_error()),
         };
-        self.table.queue(token, request.with_rw_flags(wanted.flags), wanted.fd)
+        self.refused.push_back(io_event { data: token.0, res, ..io_event::default() });
+        token
     }
 
-    /// Queues a sync.
-    pub(crate) fn sync(&mut self, opcode: u16, fd: BorrowedFd<'_>) -> Result<Token, Full<()>> {
-        let (token, _) = self.table.vacant().ok_or(Full(()))?;
-        Ok(self.table.queue(token, iocb { aio_lio_opcode: opcode, ..iocb::default() }, fd))
+    /// Has `filled` called when the request that took the slot has completed.
+    pub(crate) fn when_filled(&mut self, vacant: Vacant<B>, filled: fn(&mut B, usize)) {
+        let slot: *mut Slot<B> = vacant.slot;
+        // SAFETY: one of the table's slots; the kernel uses its iocb only.
+        unsafe { (*slot).filled = Some(filled) };
     }
 
-    /// Queues a poll.
-    #[inline]
-    pub(crate) fn poll(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        events: PollEvents,
-    ) -> Result<PollToken, Full<()>> {
-        let (token, _) = self.table.vacant().ok_or(Full(()))?;
-        let request = iocb {
-            aio_lio_opcode: IOCB_CMD_POLL,
-            aio_buf: events.bits().into(),
-            ..iocb::default()
-        };
-        Ok(PollToken(self.table.queue(token, request, fd)))
-    }
-
-    /// Submits what is queued. What the kernel refuses is handed out with its error.
+    /// Submits the outbox. What the kernel refuses completes with its error.
     ///
-    /// The descriptors that were queued must still be open: whoever queues them sees to that.
+    /// The descriptors of these requests must still be open: whoever queues them sees to that.
     #[inline]
     pub(crate) fn flush(&mut self) {
-        // SAFETY: they are queued, and the context is this one's, which is borrowed.
+        let refused = self.refused.len();
+        // SAFETY: they are in the outbox, and the context is this one's, which is borrowed.
         let exists =
-            unsafe { submit(self.context.submitter(), self.table.queued(), &mut self.refused) };
+            unsafe { submit(self.context.handle(), &self.table.outbox, &mut self.refused) };
+        self.table.outbox.clear();
         self.iovecs.clear();
         self.without_context(!exists);
+        if self.refused.len() > refused {
+            self.signal();
+        }
     }
 
-    /// What is queued, and what submits it. To be given back to `settle`, at the latest before the
-    /// engine is dropped.
+    /// Signals the eventfd, if there is one, as the kernel does for each event.
+    #[cold]
+    pub(crate) fn signal(&self) {
+        let Some(eventfd) = self.eventfd.as_ref().filter(|_| self.context.is_ours()) else {
+            return;
+        };
+        let one = 1u64;
+        // SAFETY: the kernel reads 8 bytes. If the counter is full, it is signalled as it is.
+        unsafe { raw::write(eventfd.as_raw_fd() as _, (&raw const one).cast(), size_of::<u64>()) };
+    }
+
+    /// Requests in the outbox.
     #[cfg(feature = "tokio")]
-    pub(crate) fn depart(&mut self, mut spare: Outgoing) -> (Outgoing, Submitter) {
-        // Which is empty.
+    pub(crate) fn queued(&self) -> usize {
+        self.table.outbox.len()
+    }
+
+    /// Whether the kernel has requests.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight() > 0
+    }
+
+    /// The outbox, and what submits it. To be given back to `settle`, at the latest before the
+    /// engine is dropped.
+    pub(crate) fn depart(&mut self) -> (Outgoing, Handle) {
+        let capacity = self.table.slots.len();
+        let mut spare = self.spares.pop().unwrap_or_else(|| Outgoing::new(capacity));
+        // Both of which are empty.
         mem::swap(&mut self.iovecs, &mut spare.iovecs);
-        spare.requests.extend_from_slice(self.table.queued());
-        (spare, self.context.submitter())
+        mem::swap(&mut self.table.outbox, &mut spare.requests);
+        (spare, self.context.handle())
     }
 
     /// Takes note of what was refused.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn settle(&mut self, outgoing: &mut Outgoing) {
+    pub(crate) fn settle(&mut self, mut outgoing: Outgoing) {
         self.refused.append(&mut outgoing.refused);
         outgoing.requests.clear();
         outgoing.iovecs.clear();
         self.without_context(!outgoing.context_exists);
+        self.spares.push(outgoing);
     }
 
     /// If it is gone, there may be no ring to read.
@@ -329,7 +402,18 @@ impl<B> Engine<B> {
     }
 
     pub(crate) fn cancel(&mut self, poll: PollToken) -> Result<bool, Errno> {
-        let Some(slot) = self.table.find(poll.into()) else { return Ok(false) };
+        match self.table.find(poll.into()) {
+            Some(slot) => self.cancel_slot(slot),
+            None => Ok(false),
+        }
+    }
+
+    /// Cancels all polls.
+    pub(crate) fn cancel_polls(&mut self) -> Result<(), Errno> {
+        self.table.polls().try_for_each(|slot| self.cancel_slot(slot).map(drop))
+    }
+
+    fn cancel_slot(&self, slot: *mut Slot<B>) -> Result<bool, Errno> {
         if !self.context.is_ours() {
             return Err(Errno::EINVAL);
         }
@@ -351,62 +435,59 @@ impl<B> Engine<B> {
         self.refused.len() + self.unread.len() + self.context.pending().unwrap_or(0)
     }
 
+    /// The completions that are there.
     #[inline]
-    pub(crate) fn reap(&mut self, visit: impl FnMut(Completion<B>)) -> usize {
-        // An error will be told to who waits.
-        self.wait(0, Some(Duration::ZERO), visit).unwrap_or(0)
+    pub(crate) fn reap(&mut self) -> Completions<'_, B> {
+        if self.context.pending().is_none() && self.in_flight() > self.unread.len() {
+            // An error will be returned to who waits.
+            let _ = self.fetch(0, Some(Duration::ZERO), OnSignal::Continue);
+        }
+        Completions {
+            table: &mut self.table,
+            refused: &mut self.refused,
+            unread: &mut self.unread,
+            ring: self.context.read(),
+        }
     }
 
-    /// Hands out what is there. If that is less than `min`, it waits, and hands out what is there
-    /// then.
-    ///
-    /// `visit` is called in one place, so that it is compiled into the loop.
+    /// The completions that are there, after waiting until they are at least `min`, or until
+    /// nothing is in flight that could complete.
     #[inline]
     pub(crate) fn wait(
         &mut self,
         min: usize,
         timeout: Option<Duration>,
-        mut visit: impl FnMut(Completion<B>),
-    ) -> Result<usize, Errno> {
-        let (mut count, mut called) = (0, false);
-        loop {
-            let mut ring = self.context.read();
-            let mut next = || {
-                self.refused
-                    .pop_front()
-                    .or_else(|| self.unread.pop_front())
-                    .or_else(|| ring.as_mut()?.next())
-            };
-            while let Some(event) = next() {
-                let Some(slot) = self.table.find(Token(event.data)) else { continue };
-                count += 1;
-                // SAFETY: `find` has found the slot, and the event says that the request has
-                // completed, or that the kernel has refused it.
-                visit(unsafe { self.table.end(slot, Errno::decode(event.res as isize)) });
-            }
-            let unread = ring.is_none();
-            drop(ring);
-            let in_flight = self.in_flight();
-            let more = min.saturating_sub(count).min(in_flight);
-            if called || more == 0 && !(unread && in_flight > 0) {
-                return Ok(count);
-            }
-            called = true;
-            // There are no more events than there is room for.
-            match self.context.getevents(more, &mut self.events, timeout) {
-                Ok(events) => self.unread.extend(&self.events[..events]),
-                Err(_) if count > 0 => return Ok(count),
-                Err(errno) => return Err(errno),
-            }
+        on_signal: OnSignal,
+    ) -> Result<Completions<'_, B>, Errno> {
+        let wanted = min.saturating_sub(self.refused.len()).min(self.in_flight());
+        let more = wanted.saturating_sub(self.unread.len());
+        if more > 0 && self.context.pending().is_none_or(|ready| ready < more) {
+            self.fetch(more, timeout, on_signal)?;
         }
+        Ok(self.reap())
+    }
+
+    /// Has a call bring at least `more` events; fewer if there is something else to deliver.
+    fn fetch(
+        &mut self,
+        more: usize,
+        timeout: Option<Duration>,
+        on_signal: OnSignal,
+    ) -> Result<(), Errno> {
+        // There are no more events than there is room for.
+        match self.context.wait(more, &mut self.events, timeout, on_signal) {
+            Ok(count) => self.unread.extend(&self.events[..count]),
+            Err(_) if self.refused.len() + self.unread.len() > 0 => {}
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
     }
 
     /// Waits for the kernel. If that fails with requests in flight, their buffers are leaked.
     pub(crate) fn close(mut self) -> Result<(), Errno> {
         let closed = self.context.destroy();
         match closed {
-            // What is left was refused.
-            Ok(()) => self.table.taken = self.refused.len(),
+            Ok(()) => self.closed = true,
             // `drop` has the word for a child.
             Err(_) if !self.context.is_ours() => {}
             Err(_) if self.in_flight() > 0 => mem::forget(self),
@@ -418,7 +499,7 @@ impl<B> Engine<B> {
 
 impl<B> Drop for Engine<B> {
     fn drop(&mut self) {
-        if self.in_flight() == 0 {
+        if self.closed || self.in_flight() == 0 {
             return;
         }
         if !self.context.is_ours() {
@@ -437,6 +518,69 @@ impl<B> Drop for Engine<B> {
             );
             process::abort();
         }
+    }
+}
+
+/// Completions that are ready, each delivered when it is asked for; see
+/// [`Queue::wait`](crate::Queue::wait). Those that are left when it is dropped come the next time.
+#[must_use = "completions are delivered one by one, to who iterates"]
+pub struct Completions<'q, B> {
+    table: &'q mut Table<B>,
+    refused: &'q mut VecDeque<io_event>,
+    unread: &'q mut VecDeque<io_event>,
+    ring: Option<Unread<'q>>,
+}
+
+impl<B> Iterator for Completions<'_, B> {
+    type Item = Completion<B>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Completion<B>> {
+        loop {
+            let event = match self.refused.pop_front().or_else(|| self.unread.pop_front()) {
+                Some(event) => event,
+                None => self.ring.as_mut()?.next()?,
+            };
+            if let Some(slot) = self.table.find(Token(event.data)) {
+                // SAFETY: `find` has found the slot, and the event says that the request has
+                // completed, or that the kernel has refused it.
+                return Some(unsafe { self.table.end(slot, Errno::decode(event.res as isize)) });
+            }
+        }
+    }
+}
+
+impl<B> fmt::Debug for Completions<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completions").finish_non_exhaustive()
+    }
+}
+
+/// Wakes who waits for a context's events, by one of its own, that fits no request.
+pub(crate) struct Waker {
+    handle: Handle,
+    /// Always writable.
+    eventfd: OwnedFd,
+}
+
+impl Waker {
+    /// If there is no room for one more event, who waits for events has some to read.
+    ///
+    /// # Safety
+    ///
+    /// The context exists.
+    #[cold]
+    pub(crate) unsafe fn wake(&self) {
+        let mut request = iocb {
+            aio_data: u64::MAX,
+            aio_lio_opcode: IOCB_CMD_POLL,
+            aio_fildes: self.eventfd.as_raw_fd() as u32,
+            aio_buf: POLLOUT.into(),
+            ..iocb::default()
+        };
+        // SAFETY: a poll has no buffer, and the kernel keeps no address of this one: it completes
+        // before the call returns.
+        let _ = unsafe { self.handle.submit(&[&raw mut request]) };
     }
 }
 

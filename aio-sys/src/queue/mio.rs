@@ -11,9 +11,8 @@ use std::os::fd::AsRawFd;
 /// [`with_eventfd`](Queue::with_eventfd). (Feature `mio`.)
 ///
 /// `mio` tells of an edge, once. So whoever is told reads the eventfd first and then takes all
-/// completions there are: [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap) until
-/// it finds none. In the other order, the signal of a completion that arrives between the two is
-/// lost. After submitting, reap as well: a request that was refused signals nothing.
+/// completions there are: [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap). In
+/// the other order, the signal of a completion that arrives between the two is lost.
 ///
 /// Deregister it before it is dropped, as any source.
 ///
@@ -25,25 +24,23 @@ use std::os::fd::AsRawFd;
 /// # Example: one turn of a loop
 ///
 /// ```
-/// use aio_sys::{Completion, Queue};
+/// use aio_sys::{Queue, op};
 /// use mio::{Events, Interest, Poll, Token};
 /// use std::num::NonZeroU32;
-/// use std::os::fd::AsFd;
 ///
 /// let file = std::fs::File::open("/proc/self/exe")?;
 /// let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(8).unwrap())?;
 /// let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(8));
 /// poll.registry().register(&mut queue, Token(0), Interest::READABLE)?;
 ///
-/// queue.read(file.as_fd(), vec![0; 4], 0).unwrap();
+/// queue.submit(op::read_at(&file, vec![0; 4], 0)).unwrap();
 /// let mut read = Vec::new();
 /// while read.is_empty() {
 ///     if queue.pending() == 0 {
 ///         poll.poll(&mut events, None)?;
 ///     }
 ///     queue.clear_eventfd();
-///     let mut take = |done: Completion<_>| read.push((done.result, done.buf.unwrap()));
-///     while queue.reap(&mut take) > 0 {}
+///     read.extend(queue.reap().map(|done| (done.result, done.buf.unwrap())));
 /// }
 /// assert_eq!(read, [(Ok(4), b"\x7fELF".to_vec())]);
 ///

@@ -5,72 +5,84 @@ pub(crate) mod buf;
 pub(crate) mod engine;
 #[cfg(feature = "mio")]
 mod mio;
+pub mod op;
 pub(crate) mod request;
 pub(crate) mod scope;
+pub(crate) mod shared;
 mod slots;
 
 use crate::aio::background;
 use crate::aio::context::{Capacity, SetupError};
+use crate::aio::wait::OnSignal;
 use crate::queue::batch::Batch;
-use crate::queue::buf::{IoBuf, IoBufMut};
-use crate::queue::engine::Engine;
-use crate::queue::request::{Completion, Full, PollToken, Token};
+use crate::queue::engine::{Completions, Engine, Signal};
+use crate::queue::op::Operation;
+use crate::queue::request::{Full, PollToken};
+use crate::queue::shared::{Reaper, Submitter};
 use crate::sys::errno::Errno;
-use crate::sys::flags::PollEvents;
 use crate::sys::raw;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// Asynchronous reads, writes, syncs and polls, with buffers that are moved in and come back with
-/// the completion.
+/// Asynchronous reads, writes, syncs and polls, with buffers that are moved into the queue and come
+/// back with the completion. What it can do is in the module [`op`](crate::op).
 ///
-/// - Every request that was taken in ends in exactly one [`Completion`], whether the kernel refuses
-///   it at submission or it fails later. [`Full`] gives back what was not taken in.
-/// - As many requests can be in flight as the queue was made for; it never runs out of the kernel's
-///   places before.
-/// - [`batch`](Queue::batch) submits any number of requests by one call. Completions are read from
-///   the ring, without a call, unless it is necessary to wait.
-/// - Nothing is allocated once the queue is made.
-/// - To drop it at any time is to wait until the kernel has let go of the buffers, which takes some
-///   tens of milliseconds even when nothing is in flight
-///   ([`into_background`](Queue::into_background) waits elsewhere). To forget it is to leak them.
-///   Should the kernel refuse to be waited for, which only a filter can cause, the process is
-///   aborted rather than memory freed that the kernel writes to.
-/// - After a fork, the child's copy is dead: requests end in `EINVAL`, nothing is waited for,
-///   buffers in flight are leaked, and the parent's requests and events are not touched. What
-///   open(2) asks of those who fork while direct transfers are in flight is not lifted: see
-///   [`Context`](crate::Context#after-a-fork).
+/// - Every accepted request yields exactly one [`Completion`](crate::Completion), whether the
+///   kernel refuses it at submission or it fails later. [`Full`] gives back what was not accepted.
+/// - Up to `capacity` requests can be in flight. Below that, submission never fails with `EAGAIN`.
+/// - [`batch`](Queue::batch) submits any number of requests by one system call. Completions are
+///   read from the ring in user space: waiting makes a system call only if fewer are ready.
+/// - Nothing is allocated after the queue was created.
 ///
-/// A descriptor has to be open until its request is submitted, and no longer: the kernel holds the
-/// file.
+/// # Shutdown
 ///
-/// Linux 3.16 or later: see [`Context`](crate::Context#minimum-kernel), also for
-/// [when a submission blocks](crate::Context#blocking).
+/// Dropping the queue cancels its polls and blocks until all other requests have completed: some
+/// tens of milliseconds even when nothing is in flight. [`into_background`](Queue::into_background)
+/// waits on another thread; [`drain`](Queue::drain) and then [`close`](Queue::close) deliver the
+/// completions and return errors. Forgetting the queue (`mem::forget`) leaks its buffers. If the
+/// kernel refuses to be waited for, which only a seccomp filter can cause, the process aborts:
+/// memory that the kernel may write to is never freed.
 ///
-/// # Example: two reads, one call
+/// # After a fork
+///
+/// In a forked child the queue is inert: requests end in `EINVAL`, nothing is waited for, buffers
+/// in flight are leaked, and the parent's requests and events are not touched. Do not fork while
+/// `O_DIRECT` requests are in flight: see [`Context`](crate::Context#after-a-fork).
+///
+/// # System calls
+///
+/// For seccomp filters. To create a queue: `io_setup`; once per process `mmap`, `madvise`,
+/// `munmap` and `uname`; with an eventfd `eventfd2`, or `fcntl` for a shared one. To use it:
+/// `io_submit`, `io_getevents` (on 32-bit ABIs `io_pgetevents_time64`, and the former where there
+/// is none), `io_cancel` for polls, `read` and `write` of the eventfd, and `clock_gettime` where
+/// the vDSO does not have it. To drop it: `io_destroy`, `io_submit`, `close` of the eventfd.
+///
+/// # Kernel
+///
+/// Linux 3.16 or later: see [`Context`](crate::Context#minimum-kernel), also for [when a submission
+/// blocks](crate::Context#blocking).
+///
+/// # Example: two reads, one system call
 ///
 /// ```
-/// use aio_sys::Queue;
+/// use aio_sys::{Queue, op};
 /// use std::num::NonZeroU32;
-/// use std::os::fd::AsFd;
 ///
 /// let file = std::fs::File::open("/proc/self/exe")?;
-/// let mut queue = Queue::<Vec<u8>>::new(NonZeroU32::new(8).unwrap())?;
-/// let (head, more) = queue.batch(|batch| {
-///     let head = batch.read(file.as_fd(), vec![0; 4], 0).unwrap();
-///     let more = batch.read(file.as_fd(), vec![0; 64], 4).unwrap();
-///     (head, more)
+/// let mut queue = Queue::new(NonZeroU32::new(8).unwrap())?;
+/// let (head, _) = queue.batch(|batch| {
+///     let head = batch.push(op::read_at(&file, vec![0; 4], 0)).unwrap();
+///     (head, batch.push(op::read_at(&file, vec![0; 64], 4)).unwrap())
 /// });
-/// assert_ne!(head, more);
-/// queue.wait(2, None, |completion| {
-///     let (bytes, buf) = (completion.result.unwrap(), completion.buf.unwrap());
+/// for completion in queue.wait(2, None)? {
+///     let (bytes, buf) = (completion.result?, completion.buf.unwrap());
 ///     assert_eq!(bytes, buf.len());
 ///     if completion.token == head {
 ///         assert_eq!(buf, b"\x7fELF");
 ///     }
-/// })?;
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Queue<B>(pub(crate) Engine<B>);
@@ -81,45 +93,106 @@ impl<B> Queue<B> {
     /// # Errors
     ///
     /// See [`SetupError`].
-    pub fn new(capacity: NonZeroU32) -> Result<Queue<B>, SetupError>
-    where
-        B: IoBuf,
-    {
-        Engine::new(capacity, false).map(Queue)
+    pub fn new(capacity: NonZeroU32) -> Result<Queue<B>, SetupError> {
+        Engine::new(capacity, Signal::Nothing).map(Queue)
     }
 
-    /// A queue that has an eventfd, which the kernel signals for each completion.
+    /// A queue with an eventfd of its own, which is signalled for each completion: what an event
+    /// loop waits for.
     ///
-    /// It is what an event loop waits for. When it is readable:
-    /// [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap), in this order. The
-    /// counter may be higher than the number of completions that are found, or lower, and says
-    /// nothing but that it is worth while to look. A request that the kernel refuses does not
-    /// signal it: look at [`pending`](Queue::pending) after submitting.
+    /// When it is readable: first [`clear_eventfd`](Queue::clear_eventfd), then
+    /// [`reap`](Queue::reap). The counter is only a hint: it may be higher than the number of
+    /// completions that are found, or lower.
     ///
     /// # Errors
     ///
-    /// See [`SetupError`]; those of eventfd2(2), of which `EMFILE` and `ENFILE` are usual.
+    /// See [`SetupError`]; those of eventfd2(2), such as `EMFILE` and `ENFILE`.
     ///
     /// # Kernel
     ///
-    /// Since 2.6.22; `fs/aio.c`, io_submit(2), eventfd2(2).
-    pub fn with_eventfd(capacity: NonZeroU32) -> Result<Queue<B>, SetupError>
-    where
-        B: IoBuf,
-    {
-        Engine::new(capacity, true).map(Queue)
+    /// Since Linux 2.6.27; `fs/aio.c`, io_submit(2), eventfd2(2).
+    pub fn with_eventfd(capacity: NonZeroU32) -> Result<Queue<B>, SetupError> {
+        Engine::new(capacity, Signal::Own).map(Queue)
     }
 
-    /// The eventfd, if the queue was made with one. It does not block.
+    /// A queue that signals an eventfd of the caller's for each completion; several queues may
+    /// signal the same. The queue keeps a duplicate of the descriptor.
+    ///
+    /// # Errors
+    ///
+    /// See [`SetupError`]; those of fcntl(2), such as `EMFILE`. A descriptor that is not an
+    /// eventfd has every request end in `EINVAL`.
+    ///
+    /// # Kernel
+    ///
+    /// Since Linux 2.6.22; `fs/aio.c`, io_submit(2).
+    pub fn with_shared_eventfd(
+        capacity: NonZeroU32,
+        eventfd: impl AsFd,
+    ) -> Result<Queue<B>, SetupError> {
+        Engine::new(capacity, Signal::Shared(eventfd.as_fd())).map(Queue)
+    }
+
+    /// A queue in two halves: any number of threads submit, and one takes completions, and may
+    /// sleep meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// See [`SetupError`]; those of eventfd2(2).
+    ///
+    /// # Kernel
+    ///
+    /// Since Linux 4.19, whose polls wake the thread that waits; `fs/aio.c`.
+    ///
+    /// # Example: writers, and one thread that takes the results
+    ///
+    /// ```
+    /// use aio_sys::{Queue, op};
+    /// use std::num::NonZeroU32;
+    /// use std::thread;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("aio-sys-split-{}", std::process::id()));
+    /// let file = std::fs::File::create(&path)?;
+    /// let (submitter, mut reaper) = Queue::split(NonZeroU32::new(8).unwrap())?;
+    /// let written = thread::scope(|threads| {
+    ///     for thread in 0..4u8 {
+    ///         let (submitter, file) = (submitter.clone(), &file);
+    ///         threads.spawn(move || {
+    ///             let record = op::write_at(file, vec![thread; 16], u64::from(thread) * 16);
+    ///             submitter.submit(record).unwrap();
+    ///         });
+    ///     }
+    ///     // When the last one is dropped, the wait below ends.
+    ///     drop(submitter);
+    ///     let mut written = 0;
+    ///     loop {
+    ///         let completions = reaper.wait(1, None)?;
+    ///         if completions.len() == 0 {
+    ///             return Ok::<_, std::io::Error>(written);
+    ///         }
+    ///         for completion in completions {
+    ///             written += completion.result?;
+    ///         }
+    ///     }
+    /// })?;
+    /// assert_eq!(written, 64);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn split(capacity: NonZeroU32) -> Result<(Submitter<B>, Reaper<B>), SetupError> {
+        shared::split(capacity)
+    }
+
+    /// The eventfd, if the queue has one. Its own is non-blocking.
     pub fn eventfd(&self) -> Option<BorrowedFd<'_>> {
         self.0.eventfd().map(AsFd::as_fd)
     }
 
-    /// Reads the eventfd, so that it signals anew; what it counted. 0 if there is none, and in a
-    /// child, which shares the counter with its parent.
+    /// Reads the eventfd, so that it is readable again only with the next completion, and returns
+    /// its counter. 0 if there is none, and in a forked child, which shares the counter with its
+    /// parent. It blocks if the descriptor was made blocking and the counter is 0.
     ///
-    /// Nothing else should read it: whoever does takes the signals of completions, which are then
-    /// found by the next `reap` that is made for another reason.
+    /// If somebody else reads it, the completions that were signalled are found by the next `reap`.
     pub fn clear_eventfd(&self) -> u64 {
         let mut count = 0u64;
         if let Some(fd) = self.0.eventfd().filter(|_| self.0.context().is_ours()) {
@@ -130,92 +203,75 @@ impl<B> Queue<B> {
         count
     }
 
-    /// What the context under the queue has room for. The queue uses `requested` of it.
+    /// The capacity of the kernel's context. The queue uses `requested` of it.
     pub fn capacity(&self) -> Capacity {
         self.0.context().capacity()
     }
 
-    /// Requests whose completions were not handed out yet.
+    /// The number of requests whose completions were not delivered.
     pub fn outstanding(&self) -> usize {
         self.0.outstanding()
     }
 
-    /// How many more requests it would take in.
+    /// How many more requests it accepts.
     pub fn free(&self) -> usize {
         self.0.free()
     }
 
-    /// Completions that can be handed out without waiting; no call.
+    /// The number of completions that are ready. Makes no system call.
     pub fn pending(&self) -> usize {
         self.0.pending()
     }
 
-    /// Submits what `fill` puts into the batch, by one call of io_submit(2).
-    ///
-    /// There are more calls if the kernel refuses a request: one that tells why, and one for what
-    /// comes after. A vectored request may be submitted early, when those of one batch have
-    /// more than 1024 buffers together. If `fill` panics, what it had put in is submitted all
-    /// the same.
+    /// Submits an operation.
     ///
     /// The call blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], which gives the buffers back. An operation that the kernel refuses yields a
+    /// [`Completion`](crate::Completion) with the error.
+    #[inline]
+    pub fn submit<O: Operation<B>>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
+        Batch::new(&mut self.0).push(op)
+    }
+
+    /// Submits what `fill` puts into the batch by one call of io_submit(2).
+    ///
+    /// There are more calls if the kernel refuses a request: one that returns the reason, and one
+    /// for what comes after. A vectored request may be submitted early, when those of one batch
+    /// have more than 1024 buffers together. If `fill` panics, what is in the batch is submitted.
+    ///
+    /// The call blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
+    #[inline]
     pub fn batch<'fd, R>(&mut self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
         fill(&mut Batch::new(&mut self.0))
     }
 
-    /// [`Batch::fsync`], alone.
+    /// Cancels a poll. `true` if the kernel has cancelled it: then it completes with 0, or with
+    /// the events that it found just before. `false` if it has completed, or is about to.
     ///
     /// # Errors
     ///
-    /// [`Full`].
-    pub fn fsync(&mut self, fd: BorrowedFd<'_>) -> Result<Token, Full<()>> {
-        self.batch(|batch| batch.fsync(fd))
-    }
-
-    /// [`Batch::fdsync`], alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`].
-    pub fn fdsync(&mut self, fd: BorrowedFd<'_>) -> Result<Token, Full<()>> {
-        self.batch(|batch| batch.fdsync(fd))
-    }
-
-    /// [`Batch::poll`], alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`].
-    pub fn poll(&mut self, fd: BorrowedFd<'_>, events: PollEvents) -> Result<PollToken, Full<()>> {
-        self.batch(|batch| batch.poll(fd, events))
-    }
-
-    /// Cancels a poll. `true` if the kernel has begun to: the completion follows, with 0, or with
-    /// events if the file became ready at the same time. `false` if the poll has completed or is
-    /// about to.
-    ///
-    /// # Errors
-    ///
-    /// - `EINVAL`: in a child, the queue being its parent's.
-    /// - `ENOSYS`, `EPERM`: a filter forbids the call, or answers without making it.
+    /// - `EINVAL`: the caller is a forked child, and the queue its parent's.
+    /// - `ENOSYS`, `EPERM`: a seccomp filter forbids the call, or answers without making it.
     ///
     /// # Kernel
     ///
-    /// Since 4.19; `fs/aio.c`, io_cancel(2).
+    /// Since Linux 4.19; `fs/aio.c`, io_cancel(2).
     ///
-    /// # Example: waiting no longer
+    /// # Example
     ///
     /// ```
-    /// use aio_sys::{PollEvents, Queue};
+    /// use aio_sys::{PollEvents, Queue, op};
     /// use std::num::NonZeroU32;
-    /// use std::os::fd::AsFd;
     ///
     /// let (reader, _writer) = std::os::unix::net::UnixStream::pair()?;
     /// let mut queue = Queue::<Vec<u8>>::new(NonZeroU32::MIN)?;
-    /// let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    /// let poll = queue.submit(op::poll(&reader, PollEvents::IN))?;
     /// assert!(queue.cancel(poll)?);
-    /// queue.wait(1, None, |completion| {
-    ///     assert!(completion.token == poll && completion.result == Ok(0));
-    /// })?;
+    /// let completion = queue.wait(1, None)?.next().unwrap();
+    /// assert!(completion.token == poll && completion.result == Ok(0));
     /// assert!(!queue.cancel(poll)?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -223,35 +279,78 @@ impl<B> Queue<B> {
         self.0.cancel(poll)
     }
 
-    /// Hands out the completions that are there, and returns how many. It does not wait, and makes
-    /// no call unless the ring cannot be read.
+    /// Delivers the completions that are ready. It does not wait, and makes no system call unless
+    /// the ring cannot be read.
     ///
-    /// If `visit` panics, what it has been given is gone, and the rest is handed out the next time.
-    pub fn reap(&mut self, visit: impl FnMut(Completion<B>)) -> usize {
-        self.0.reap(visit)
+    /// A completion is taken when the iterator yields it; those that are left when the iterator is
+    /// dropped are delivered by the next call.
+    #[inline]
+    pub fn reap(&mut self) -> Completions<'_, B> {
+        self.0.reap()
     }
 
-    /// Hands out completions, at least `min`: it waits if fewer are there.
+    /// Waits until at least `min` completions are ready, and delivers all that are.
     ///
-    /// It waits for no more than are in flight, so that it comes back. Fewer than `min` are handed
-    /// out if the timeout passes, or a signal arrives after some were.
+    /// It waits for no more than are in flight, so it always returns. There are fewer than `min` if
+    /// the timeout passes. After an interruption by a signal it goes on waiting, for what is left
+    /// of the time; see [`Context::getevents`](crate::Context::getevents).
     ///
     /// # Errors
     ///
-    /// - `EINTR`: a signal arrived before any completion.
-    /// - `EINVAL`: in a child, the queue being its parent's.
-    /// - `ENOSYS`, `EPERM`: a filter forbids the call.
+    /// - `EINVAL`: the caller is a forked child, and the queue its parent's.
+    /// - `ENOSYS`, `EPERM`: a seccomp filter forbids the call.
+    ///
+    /// # Example: until an error
+    ///
+    /// ```
+    /// # use aio_sys::{Queue, op};
+    /// # use std::num::NonZeroU32;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let file = std::fs::File::open("/proc/self/exe")?;
+    /// # let mut queue = Queue::new(NonZeroU32::new(8).unwrap())?;
+    /// # queue.submit(op::read_at(&file, vec![0; 4], 0)).unwrap();
+    /// for completion in queue.wait(1, None)? {
+    ///     println!("{} bytes", completion.result?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
     pub fn wait(
         &mut self,
         min: usize,
         timeout: Option<Duration>,
-        visit: impl FnMut(Completion<B>),
-    ) -> Result<usize, Errno> {
-        self.0.wait(min, timeout, visit)
+    ) -> Result<Completions<'_, B>, Errno> {
+        self.0.wait(min, timeout, OnSignal::Continue)
     }
 
-    /// Ends it: polls are cancelled, all else is waited for, and buffers that did not come back are
-    /// freed.
+    /// [`wait`](Queue::wait), but returns when a signal interrupts it.
+    ///
+    /// # Errors
+    ///
+    /// - `EINTR`: a signal arrived before any completion.
+    /// - Same as [`wait`](Queue::wait).
+    #[inline]
+    pub fn wait_interruptible(
+        &mut self,
+        min: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Completions<'_, B>, Errno> {
+        self.0.wait(min, timeout, OnSignal::Return)
+    }
+
+    /// Cancels all polls, waits for all other requests, and delivers their completions.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`wait`](Queue::wait).
+    pub fn drain(&mut self) -> Result<Completions<'_, B>, Errno> {
+        self.0.cancel_polls()?;
+        self.0.wait(usize::MAX, None, OnSignal::Continue)
+    }
+
+    /// Closes it: polls are cancelled, all other requests are waited for, and buffers whose
+    /// completions were not delivered are freed.
     ///
     /// # Errors
     ///
@@ -261,7 +360,7 @@ impl<B> Queue<B> {
         self.0.close()
     }
 
-    /// Ends it on another thread, and returns at once. If there can be no thread, it waits here.
+    /// Closes it on another thread, and returns at once. If there can be no thread, it waits here.
     ///
     /// There are at most eight such threads, and they end when nothing is left to do. Buffers, and
     /// the quota (`fs.aio-max-nr`), come back only then. A request that takes long holds up its
@@ -271,30 +370,6 @@ impl<B> Queue<B> {
         B: Send + 'static,
     {
         background::drop(self);
-    }
-
-    /// [`Batch::read`], alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffer back.
-    pub fn read(&mut self, fd: BorrowedFd<'_>, buf: B, offset: u64) -> Result<Token, Full<B>>
-    where
-        B: IoBufMut,
-    {
-        self.batch(|batch| batch.read(fd, buf, offset))
-    }
-
-    /// [`Batch::write`], alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffer back.
-    pub fn write(&mut self, fd: BorrowedFd<'_>, buf: B, offset: u64) -> Result<Token, Full<B>>
-    where
-        B: IoBuf,
-    {
-        self.batch(|batch| batch.write(fd, buf, offset))
     }
 }
 

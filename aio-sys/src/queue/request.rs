@@ -1,22 +1,24 @@
 //! What names a request, and what it ends in.
 
 use crate::sys::errno::Errno;
-use std::fmt;
+use crate::sys::flags::PollEvents;
+use std::string::ToString;
 use std::vec::Vec;
+use std::{fmt, io};
 
-/// A request: what [`Completion::token`] says again when it has ended.
+/// Names a request: its [`Completion`] has the same token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub(super) u64);
 
 impl Token {
-    /// A number below what the queue was made for, which no other request has until this one's
-    /// completion was handed out: an index for tables of one's own.
+    /// A number less than the queue's capacity, which no other request has until this one's
+    /// completion was delivered: an index for tables of one's own.
     pub const fn index(self) -> usize {
         self.0 as u32 as usize
     }
 }
 
-/// A poll, the one kind of request that can be cancelled.
+/// Names a poll, the one kind of request that can be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PollToken(pub(super) Token);
 
@@ -32,17 +34,17 @@ impl PartialEq<PollToken> for Token {
     }
 }
 
-/// The end of a request, and its buffer.
-#[derive(Debug)]
+/// The result of a request, and its buffer.
 #[must_use = "a request may have failed"]
 #[non_exhaustive]
 pub struct Completion<B> {
     /// Which request.
     pub token: Token,
-    /// The bytes that were transferred, which may be fewer than the buffer has; for a poll,
-    /// [`PollEvents`](crate::PollEvents) as bits, 0 if it was cancelled before there were any; 0
-    /// for a sync. The error may be of the submission or of the transfer: there is no difference
-    /// here.
+    /// What [`Op::user_data`](crate::op::Op::user_data) has set.
+    pub user_data: u64,
+    /// The number of bytes that were transferred, which may be less than the buffer's; for a poll,
+    /// [`PollEvents`] as bits (a poll that was cancelled has 0, or what it found just before); 0
+    /// for a sync. The error is that of the submission or of the transfer.
     pub result: Result<usize, Errno>,
     /// The buffer of a read or a write.
     pub buf: Option<B>,
@@ -50,17 +52,52 @@ pub struct Completion<B> {
     pub bufs: Vec<B>,
 }
 
-/// There is no free slot: here is what was not submitted. Slots come back with completions.
-#[derive(Debug)]
+impl<B> Completion<B> {
+    /// The result of a poll.
+    ///
+    /// # Errors
+    ///
+    /// That of the request.
+    pub fn poll_events(&self) -> Result<PollEvents, Errno> {
+        self.result.map(|bits| PollEvents::from_bits_retain(bits as u16))
+    }
+}
+
+impl<B> fmt::Debug for Completion<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the buffers: they may be long, and secret.
+        f.debug_struct("Completion")
+            .field("token", &self.token)
+            .field("user_data", &self.user_data)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
+    }
+}
+
+/// There is no free slot: here are the buffers of the operation that was not accepted. A slot is
+/// free again when its request's completion is delivered.
 pub struct Full<T>(pub T);
+
+impl<T> fmt::Debug for Full<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Full").finish_non_exhaustive()
+    }
+}
 
 impl<T> fmt::Display for Full<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "as many requests are in flight as the queue was made for; slots come back with \
-             completions",
+            "the queue is full: as many requests are in flight as its capacity; take completions \
+             first",
         )
     }
 }
 
-impl<T: fmt::Debug> std::error::Error for Full<T> {}
+impl<T> std::error::Error for Full<T> {}
+
+/// Of the kind [`ResourceBusy`](io::ErrorKind::ResourceBusy).
+impl<T> From<Full<T>> for io::Error {
+    fn from(full: Full<T>) -> io::Error {
+        io::Error::new(io::ErrorKind::ResourceBusy, full.to_string())
+    }
+}

@@ -27,26 +27,24 @@
 //!   then nothing unwinds.
 
 use crate::aio::context::SetupError;
+use crate::aio::wait::OnSignal;
 use crate::queue::batch::Batch;
-use crate::queue::engine::{Engine, Transfer};
-use crate::queue::request::{Completion, Full, PollToken, Token};
+use crate::queue::engine::{Completions, Engine, Signal};
+use crate::queue::op::Operation;
+use crate::queue::request::{Full, PollToken};
 use crate::sys::errno::Errno;
-use crate::sys::flags::{PollEvents, RwFlags};
-use crate::sys::types::*;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
-use std::ops::{Deref, DerefMut};
-use std::os::fd::BorrowedFd;
+use std::ops::Deref;
 use std::time::Duration;
-use std::vec::Vec;
 
 /// Runs `run` with a [`Scope`], through which it may submit requests on buffers that are borrowed
-/// for `'env`; then waits until none is in flight, also if it panics.
+/// for `'env`; then waits until none is in flight, also if `run` panics.
 ///
-/// What `run` does not wait for itself is waited for at the end, as [`Queue`](crate::Queue) does
-/// when it is dropped, and its result is not told. To make and to end a scope takes some tens of
-/// milliseconds, even when nothing is in flight.
+/// What `run` does not wait for itself is waited for at the end, as a dropped
+/// [`Queue`](crate::Queue#shutdown) does, and its result is lost. Creating and ending a scope takes
+/// some tens of milliseconds, even when nothing is in flight.
 ///
 /// # Errors
 ///
@@ -55,19 +53,21 @@ use std::vec::Vec;
 /// # Example: two halves of one buffer
 ///
 /// ```
-/// use aio_sys::{Borrowed, scope};
+/// use aio_sys::{op, scope};
 /// use std::num::NonZeroU32;
-/// use std::os::fd::AsFd;
 ///
 /// let file = std::fs::File::open("/proc/self/exe")?;
 /// let mut bytes = [0; 64];
 /// let (head, more) = bytes.split_at_mut(4);
-/// scope(NonZeroU32::new(2).unwrap(), |scope| {
+/// scope(NonZeroU32::new(2).unwrap(), |scope| -> std::io::Result<()> {
 ///     scope.batch(|batch| {
-///         batch.read(file.as_fd(), head, 0).unwrap();
-///         batch.read(file.as_fd(), more, 4).unwrap();
+///         batch.push(op::read_at(&file, head, 0)).unwrap();
+///         batch.push(op::read_at(&file, more, 4)).unwrap();
 ///     });
-///     scope.wait(2, None, |completion| assert!(completion.result.is_ok()))
+///     for completion in scope.wait(2, None)? {
+///         completion.result?;
+///     }
+///     Ok(())
 /// })??;
 /// assert_eq!(&bytes[..4], b"\x7fELF");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -76,23 +76,21 @@ pub fn scope<'env, R>(
     capacity: NonZeroU32,
     run: impl FnOnce(&mut Scope<'env>) -> R,
 ) -> Result<R, SetupError> {
-    let mut scope = Scope { engine: Engine::new(capacity, false)?, invariant: PhantomData };
+    let engine = Engine::new(capacity, Signal::Nothing)?;
+    let mut scope = Scope { engine, invariant: PhantomData };
     Ok(run(&mut scope))
 }
 
 /// Asynchronous I/O on buffers that are borrowed for `'env`: see [`scope`].
 ///
-/// It does what [`Queue`](crate::Queue) does, under the same names.
+/// It takes the same [operations](crate::op) as [`Queue`](crate::Queue), and its methods do the
+/// same under the same names. Buffers are `&'env [u8]` for writes and `&'env mut [u8]` for reads.
 pub struct Scope<'env> {
     engine: Engine<Borrowed<'env>>,
     invariant: PhantomData<fn(&'env ()) -> &'env ()>,
 }
 
-/// Requests that go to the kernel together: a [`Batch`] with operations on borrowed buffers.
-pub struct ScopeBatch<'s, 'fd, 'env>(Batch<'s, 'fd, Borrowed<'env>>);
-
-/// A buffer that was lent to the kernel, as its [`Completion`] gives it back.
-#[derive(Debug)]
+/// A buffer that was lent to the kernel, as its [`Completion`](crate::Completion) gives it back.
 pub enum Borrowed<'env> {
     /// Of a write.
     Shared(&'env [u8]),
@@ -108,14 +106,6 @@ impl<'env> Borrowed<'env> {
             Borrowed::Shared(_) => None,
         }
     }
-
-    /// Where the kernel reads, or writes if it is exclusive, and how much.
-    fn address(&mut self) -> (*mut u8, usize) {
-        match self {
-            Borrowed::Shared(bytes) => (bytes.as_ptr().cast_mut(), bytes.len()),
-            Borrowed::Exclusive(bytes) => (bytes.as_mut_ptr(), bytes.len()),
-        }
-    }
 }
 
 impl Deref for Borrowed<'_> {
@@ -129,108 +119,102 @@ impl Deref for Borrowed<'_> {
     }
 }
 
+impl fmt::Debug for Borrowed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Borrowed::Shared(_) => "Shared",
+            Borrowed::Exclusive(_) => "Exclusive",
+        };
+        f.debug_struct(name).field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl<'env> Scope<'env> {
-    /// Requests whose completions were not handed out yet.
+    /// Same as [`Queue::outstanding`](crate::Queue::outstanding).
     pub fn outstanding(&self) -> usize {
         self.engine.outstanding()
     }
 
-    /// How many more requests it would take in.
+    /// Same as [`Queue::free`](crate::Queue::free).
     pub fn free(&self) -> usize {
         self.engine.free()
     }
 
-    /// Completions that can be handed out without waiting; no call.
+    /// Same as [`Queue::pending`](crate::Queue::pending).
     pub fn pending(&self) -> usize {
         self.engine.pending()
     }
 
-    /// Submits what `fill` puts into the batch, as [`Queue::batch`](crate::Queue::batch) does.
-    pub fn batch<'fd, R>(&mut self, fill: impl FnOnce(&mut ScopeBatch<'_, 'fd, 'env>) -> R) -> R {
-        fill(&mut ScopeBatch(Batch::new(&mut self.engine)))
-    }
-
-    /// [`ScopeBatch::read`], alone.
+    /// Submits an operation: same as [`Queue::submit`](crate::Queue::submit).
     ///
     /// # Errors
     ///
-    /// [`Full`], which gives the buffer back.
-    pub fn read(
+    /// [`Full`], which gives the buffers back.
+    pub fn submit<O: Operation<Borrowed<'env>>>(
         &mut self,
-        fd: BorrowedFd<'_>,
-        buf: &'env mut [u8],
-        offset: u64,
-    ) -> Result<Token, Full<&'env mut [u8]>> {
-        self.batch(|batch| batch.read(fd, buf, offset))
+        op: O,
+    ) -> Result<O::Token, Full<O::Buffers>> {
+        Batch::new(&mut self.engine).push(op)
     }
 
-    /// [`ScopeBatch::write`], alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffer back.
-    pub fn write(
+    /// Submits what `fill` puts into the batch by one system call: same as
+    /// [`Queue::batch`](crate::Queue::batch).
+    pub fn batch<'fd, R>(
         &mut self,
-        fd: BorrowedFd<'_>,
-        buf: &'env [u8],
-        offset: u64,
-    ) -> Result<Token, Full<&'env [u8]>> {
-        self.batch(|batch| batch.write(fd, buf, offset))
+        fill: impl FnOnce(&mut Batch<'_, 'fd, Borrowed<'env>>) -> R,
+    ) -> R {
+        fill(&mut Batch::new(&mut self.engine))
     }
 
-    /// [`Batch::fsync`], alone.
+    /// Cancels a poll: same as [`Queue::cancel`](crate::Queue::cancel).
     ///
     /// # Errors
     ///
-    /// [`Full`].
-    pub fn fsync(&mut self, fd: BorrowedFd<'_>) -> Result<Token, Full<()>> {
-        self.batch(|batch| batch.fsync(fd))
-    }
-
-    /// [`Batch::fdsync`], alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`].
-    pub fn fdsync(&mut self, fd: BorrowedFd<'_>) -> Result<Token, Full<()>> {
-        self.batch(|batch| batch.fdsync(fd))
-    }
-
-    /// [`Batch::poll`], alone.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`].
-    pub fn poll(&mut self, fd: BorrowedFd<'_>, events: PollEvents) -> Result<PollToken, Full<()>> {
-        self.batch(|batch| batch.poll(fd, events))
-    }
-
-    /// Cancels a poll, as [`Queue::cancel`](crate::Queue::cancel) does.
-    ///
-    /// # Errors
-    ///
-    /// As there.
+    /// Same as [`Queue::cancel`](crate::Queue::cancel).
     pub fn cancel(&mut self, poll: PollToken) -> Result<bool, Errno> {
         self.engine.cancel(poll)
     }
 
-    /// Hands out the completions that are there, as [`Queue::reap`](crate::Queue::reap) does.
-    pub fn reap(&mut self, visit: impl FnMut(Completion<Borrowed<'env>>)) -> usize {
-        self.engine.reap(visit)
+    /// Delivers the completions that are ready: same as [`Queue::reap`](crate::Queue::reap).
+    pub fn reap(&mut self) -> Completions<'_, Borrowed<'env>> {
+        self.engine.reap()
     }
 
-    /// Hands out completions, at least `min`, as [`Queue::wait`](crate::Queue::wait) does.
+    /// Waits until at least `min` completions are ready, and delivers all that are: same as
+    /// [`Queue::wait`](crate::Queue::wait).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Queue::wait`](crate::Queue::wait).
     pub fn wait(
         &mut self,
         min: usize,
         timeout: Option<Duration>,
-        visit: impl FnMut(Completion<Borrowed<'env>>),
-    ) -> Result<usize, Errno> {
-        self.engine.wait(min, timeout, visit)
+    ) -> Result<Completions<'_, Borrowed<'env>>, Errno> {
+        self.engine.wait(min, timeout, OnSignal::Continue)
+    }
+
+    /// [`wait`](Scope::wait), but returns when a signal interrupts it.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Queue::wait_interruptible`](crate::Queue::wait_interruptible).
+    pub fn wait_interruptible(
+        &mut self,
+        min: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Completions<'_, Borrowed<'env>>, Errno> {
+        self.engine.wait(min, timeout, OnSignal::Return)
+    }
+
+    /// Cancels all polls, waits for all other requests, and delivers their completions.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Queue::wait`](crate::Queue::wait).
+    pub fn drain(&mut self) -> Result<Completions<'_, Borrowed<'env>>, Errno> {
+        self.engine.cancel_polls()?;
+        self.engine.wait(usize::MAX, None, OnSignal::Continue)
     }
 }
 
@@ -241,190 +225,5 @@ impl fmt::Debug for Scope<'_> {
             .field("outstanding", &outstanding)
             .field("free", &free)
             .finish_non_exhaustive()
-    }
-}
-
-impl<'fd, 'env> ScopeBatch<'_, 'fd, 'env> {
-    /// Reads at `offset` into all of `buf`; see [`Batch::read`].
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffer back.
-    pub fn read(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        buf: &'env mut [u8],
-        offset: u64,
-    ) -> Result<Token, Full<&'env mut [u8]>> {
-        self.read_with(fd, buf, offset, RwFlags::NONE)
-    }
-
-    /// [`read`](ScopeBatch::read), with flags: since 4.13.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffer back.
-    pub fn read_with(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        buf: &'env mut [u8],
-        offset: u64,
-        flags: RwFlags,
-    ) -> Result<Token, Full<&'env mut [u8]>> {
-        let buf = Borrowed::Exclusive(buf);
-        let wanted = Transfer { opcode: IOCB_CMD_PREAD, fd, offset, flags };
-        let queued = self.0.engine().transfer(wanted, buf, Borrowed::address);
-        queued.map_err(|Full(buf)| match buf {
-            Borrowed::Exclusive(buf) => Full(buf),
-            Borrowed::Shared(_) => unreachable!("the buffer that was given"),
-        })
-    }
-
-    /// Reads into one buffer after the other; see [`Batch::readv`]. The completion gives them back
-    /// in [`bufs`](Completion::bufs).
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffers back.
-    ///
-    /// # Example: a header and what follows it, by one request
-    ///
-    /// ```
-    /// use aio_sys::scope;
-    /// use std::num::NonZeroU32;
-    /// use std::os::fd::AsFd;
-    ///
-    /// let file = std::fs::File::open("/proc/self/exe")?;
-    /// let (mut magic, mut rest) = ([0; 4], [0; 60]);
-    /// scope(NonZeroU32::MIN, |scope| {
-    ///     scope.batch(|batch| batch.readv(file.as_fd(), vec![&mut magic, &mut rest], 0)).unwrap();
-    ///     scope.wait(1, None, |completion| assert_eq!(completion.result, Ok(64)))
-    /// })??;
-    /// assert_eq!(&magic, b"\x7fELF");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn readv(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        bufs: Vec<&'env mut [u8]>,
-        offset: u64,
-    ) -> Result<Token, Full<Vec<&'env mut [u8]>>> {
-        self.readv_with(fd, bufs, offset, RwFlags::NONE)
-    }
-
-    /// [`readv`](ScopeBatch::readv), with flags: since 4.13.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffers back.
-    pub fn readv_with(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        bufs: Vec<&'env mut [u8]>,
-        offset: u64,
-        flags: RwFlags,
-    ) -> Result<Token, Full<Vec<&'env mut [u8]>>> {
-        if self.free() == 0 {
-            return Err(Full(bufs));
-        }
-        let wanted = Transfer { opcode: IOCB_CMD_PREADV, fd, offset, flags };
-        self.vectored(wanted, bufs.into_iter().map(Borrowed::Exclusive))
-    }
-
-    /// Writes one buffer after the other; see [`Batch::writev`]. The completion gives them back in
-    /// [`bufs`](Completion::bufs).
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffers back.
-    pub fn writev(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        bufs: Vec<&'env [u8]>,
-        offset: u64,
-    ) -> Result<Token, Full<Vec<&'env [u8]>>> {
-        self.writev_with(fd, bufs, offset, RwFlags::NONE)
-    }
-
-    /// [`writev`](ScopeBatch::writev), with flags: since 4.13.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffers back.
-    pub fn writev_with(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        bufs: Vec<&'env [u8]>,
-        offset: u64,
-        flags: RwFlags,
-    ) -> Result<Token, Full<Vec<&'env [u8]>>> {
-        if self.free() == 0 {
-            return Err(Full(bufs));
-        }
-        let wanted = Transfer { opcode: IOCB_CMD_PWRITEV, fd, offset, flags };
-        self.vectored(wanted, bufs.into_iter().map(Borrowed::Shared))
-    }
-
-    /// There is a free slot. `lent` are exclusive if `wanted` is a read.
-    fn vectored<T>(
-        &mut self,
-        wanted: Transfer<'fd>,
-        lent: impl Iterator<Item = Borrowed<'env>>,
-    ) -> Result<Token, Full<T>> {
-        let queued = self.0.engine().vectored(wanted, lent.collect(), Borrowed::address);
-        queued.map_err(|Full(_)| unreachable!("there is a free slot"))
-    }
-
-    /// Writes all of `buf` at `offset`; see [`Batch::write`].
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffer back.
-    pub fn write(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        buf: &'env [u8],
-        offset: u64,
-    ) -> Result<Token, Full<&'env [u8]>> {
-        self.write_with(fd, buf, offset, RwFlags::NONE)
-    }
-
-    /// [`write`](ScopeBatch::write), with flags: since 4.13.
-    ///
-    /// # Errors
-    ///
-    /// [`Full`], which gives the buffer back.
-    pub fn write_with(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        buf: &'env [u8],
-        offset: u64,
-        flags: RwFlags,
-    ) -> Result<Token, Full<&'env [u8]>> {
-        let lent = Borrowed::Shared(buf);
-        let wanted = Transfer { opcode: IOCB_CMD_PWRITE, fd, offset, flags };
-        let queued = self.0.engine().transfer(wanted, lent, Borrowed::address);
-        queued.map_err(|_| Full(buf))
-    }
-}
-
-/// Syncs and polls, which have no buffer.
-impl<'s, 'fd, 'env> Deref for ScopeBatch<'s, 'fd, 'env> {
-    type Target = Batch<'s, 'fd, Borrowed<'env>>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl DerefMut for ScopeBatch<'_, '_, '_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
-
-impl fmt::Debug for ScopeBatch<'_, '_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }

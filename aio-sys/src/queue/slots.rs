@@ -1,105 +1,134 @@
 //! The slots: a request's iocb and its buffers, from submission to completion.
 
+use crate::queue::engine::Request;
+use crate::queue::op::KeptOpen;
 use crate::queue::request::{Completion, Token};
 use crate::sys::errno::Errno;
 use crate::sys::types::*;
-use std::boxed::Box;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::slice;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::vec::Vec;
 
-/// The slots. A request that is taken in is written where the kernel reads it, and queued by
-/// counting it: nothing is copied or looked up between there and io_submit(2). The slot that came
-/// back last is the next to be taken, since it is in the cache.
+/// The slots. A request is written where the kernel reads it, and nothing but its address is copied
+/// between there and io_submit(2).
 pub(super) struct Table<B> {
-    /// They stay where they are, and are accessed by raw pointers alone, so that those in `order`
-    /// remain valid.
+    /// They stay where they are, and are accessed by raw pointers alone, so that those in `free`
+    /// and `outbox` remain valid.
     pub(super) slots: Vec<Slot<B>>,
-    /// Each slot's place is here once. The `queued` ones before `taken` have the requests that go
-    /// out with the next `flush`, in order; those from `taken` on are free; what is before is
-    /// as much as is in flight, in no order.
-    pub(super) order: Box<[*mut Slot<B>]>,
-    pub(super) taken: usize,
-    pub(super) queued: usize,
+    /// The slots that no request has. The one that came back last is taken first: it is in the
+    /// processor's cache.
+    free: Vec<*mut Slot<B>>,
+    /// The requests that go out with the next flush, in order.
+    pub(super) outbox: Vec<*mut iocb>,
 }
 
 /// The pointer to a slot is one to its iocb.
 #[repr(C)]
 pub(super) struct Slot<B> {
     /// The kernel finds a poll by the address. `aio_data` is the token of the request that has the
-    /// slot; in between, it is the last one's and `FREE`, which no token is. The flags and the
-    /// eventfd stay as they are.
+    /// slot; in between, it is the last one's and `FREE`, which no token is. The eventfd stays as
+    /// it is.
     request: iocb,
     /// What is transferred.
     pub(super) buf: Option<B>,
     pub(super) bufs: Vec<B>,
+    /// Called when bytes were read into the buffer's spare capacity.
+    pub(super) filled: Option<fn(&mut B, usize)>,
+    user_data: u64,
+    /// What keeps the descriptor open.
+    file: Option<KeptOpen>,
 }
 
 /// A token is a slot's number, and above it how often that slot was taken: an event that is not
 /// expected fits no request.
 const ONCE_MORE: u64 = 1 << 32;
-/// In place of a number: larger than that of any slot.
+/// Instead of a number: larger than that of any slot.
 const FREE: u64 = 1 << 31;
 
+/// A slot that is free, and the token of the request that takes it.
+pub struct Vacant<B> {
+    pub(super) token: Token,
+    pub(super) slot: *mut Slot<B>,
+}
+
+impl<B> Clone for Vacant<B> {
+    fn clone(&self) -> Vacant<B> {
+        *self
+    }
+}
+
+impl<B> Copy for Vacant<B> {}
+
 impl<B> Table<B> {
-    /// Slots whose requests are signalled by `eventfd`.
+    /// Slots whose requests signal `eventfd`.
     pub(super) fn new(capacity: usize, eventfd: Option<BorrowedFd<'_>>) -> Table<B> {
+        // Far from those of other queues, so that a token of one fits no request of another.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let times = u64::from(NEXT.fetch_add(0x9e37_79b9, Ordering::Relaxed)) * ONCE_MORE;
         let slot = |number| {
             let aio_flags = eventfd.map_or(0, |_| IOCB_FLAG_RESFD);
             let aio_resfd = eventfd.map_or(0, |eventfd| eventfd.as_raw_fd() as u32);
-            let request = iocb { aio_data: number | FREE, aio_flags, aio_resfd, ..iocb::default() };
-            Slot { request, buf: None, bufs: Vec::new() }
+            let request =
+                iocb { aio_data: times | number | FREE, aio_flags, aio_resfd, ..iocb::default() };
+            Slot { request, buf: None, bufs: Vec::new(), filled: None, user_data: 0, file: None }
         };
         assert!(capacity as u64 <= FREE, "no context is that large");
         let mut slots: Vec<_> = (0..capacity as u64).map(slot).collect();
         let first = slots.as_mut_ptr();
         Table {
-            order: (0..capacity).map(|number| first.wrapping_add(number)).collect(),
+            free: (0..capacity).rev().map(|number| first.wrapping_add(number)).collect(),
+            outbox: Vec::with_capacity(capacity),
             slots,
-            taken: 0,
-            queued: 0,
         }
     }
 
-    /// The slot that is taken next, and the token that its request will have.
+    pub(super) fn free(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Slots that a request has.
     #[inline]
-    pub(super) fn vacant(&self) -> Option<(Token, *mut Slot<B>)> {
-        let &slot = self.order.get(self.taken)?;
+    pub(super) fn taken(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// The slot that is taken next.
+    #[inline]
+    pub(super) fn vacant(&self) -> Option<Vacant<B>> {
+        let &slot = self.free.last()?;
         // SAFETY: one of `slots`. It is free, so the kernel does not write to it.
         let last = unsafe { (*slot).request.aio_data };
-        Some((Token((last ^ FREE).wrapping_add(ONCE_MORE)), slot))
+        Some(Vacant { token: Token((last ^ FREE).wrapping_add(ONCE_MORE)), slot })
     }
 
-    /// Takes the slot that `vacant` told of, and queues its request: `wanted`, and what the slot
-    /// adds.
+    /// Takes the slot, which `vacant` has just returned, for the request `wanted`.
     #[inline]
-    pub(super) fn queue(&mut self, token: Token, wanted: iocb, fd: BorrowedFd<'_>) -> Token {
+    pub(super) fn take(&mut self, vacant: Vacant<B>, wanted: Request) -> Token {
+        let taken = self.free.pop();
+        debug_assert_eq!(taken, Some(vacant.slot));
         // SAFETY: one of `slots`. It is free, so the kernel does not write to it, and nobody else
         // refers to it.
-        let request = unsafe { &mut (*self.order[self.taken]).request };
-        *request = iocb {
-            aio_data: token.0,
-            aio_fildes: fd.as_raw_fd() as u32,
-            aio_flags: request.aio_flags,
-            aio_resfd: request.aio_resfd,
-            ..wanted
+        let slot = unsafe { &mut *vacant.slot };
+        slot.user_data = wanted.user_data;
+        slot.file = wanted.file;
+        slot.request = iocb {
+            aio_data: vacant.token.0,
+            aio_flags: slot.request.aio_flags & IOCB_FLAG_RESFD | wanted.iocb.aio_flags,
+            aio_resfd: slot.request.aio_resfd,
+            ..wanted.iocb
         };
-        self.taken += 1;
-        self.queued += 1;
-        token
+        vacant.token
     }
 
-    /// The requests that are queued, which they are no more.
+    /// Has the request of a slot that was taken go out with the next flush.
     #[inline]
-    pub(super) fn queued(&mut self) -> &[*mut iocb] {
-        let first = self.taken - mem::take(&mut self.queued);
-        let slots = &self.order[first..self.taken];
-        // SAFETY: a slot begins with its iocb, so that the pointer to the one is one to the other.
-        unsafe { slice::from_raw_parts(slots.as_ptr().cast(), slots.len()) }
+    pub(super) fn send(&mut self, slot: *mut Slot<B>) {
+        // A slot begins with its iocb, so the pointer to the one is one to the other.
+        self.outbox.push(slot.cast());
     }
 
-    /// The slot of a request that has not ended.
+    /// The slot of a request that has not completed.
     #[inline]
     pub(super) fn find(&mut self, token: Token) -> Option<*mut Slot<B>> {
         if token.index() >= self.slots.len() {
@@ -111,27 +140,46 @@ impl<B> Table<B> {
         (unsafe { (*slot).request.aio_data } == token.0).then_some(slot)
     }
 
-    /// The end of the request whose slot that is.
+    /// The polls that have not completed.
+    pub(super) fn polls(&mut self) -> impl Iterator<Item = *mut Slot<B>> + use<B> {
+        let first = self.slots.as_mut_ptr();
+        let slots = (0..self.slots.len()).map(move |number| first.wrapping_add(number));
+        slots.filter(|&slot| {
+            // SAFETY: one of the slots. The kernel may read the iocb, too.
+            let (data, opcode) =
+                unsafe { ((*slot).request.aio_data, (*slot).request.aio_lio_opcode) };
+            data & FREE == 0 && opcode == IOCB_CMD_POLL
+        })
+    }
+
+    /// The completion of the request whose slot that is.
     ///
     /// # Safety
     ///
-    /// `find` has found the slot, and the kernel has let go of the request.
+    /// `find` has found the slot, and the kernel does not use the request any more. If `result` is
+    /// a number, so many bytes were transferred.
     #[inline]
     pub(super) unsafe fn end(
         &mut self,
         slot: *mut Slot<B>,
         result: Result<usize, Errno>,
     ) -> Completion<B> {
-        debug_assert_eq!(self.queued, 0, "a batch ends by submitting what is queued");
-        self.taken -= 1;
-        self.order[self.taken] = slot;
+        self.free.push(slot);
         // SAFETY: one of `slots`, to which nobody else refers now.
-        let Slot { request, buf, bufs } = unsafe { &mut *slot };
+        let Slot { request, buf, bufs, filled, user_data, file } = unsafe { &mut *slot };
         let token = Token(request.aio_data);
         request.aio_data |= FREE;
-        let mut completion = Completion { token, result, buf: None, bufs: Vec::new() };
+        let mut completion =
+            Completion { token, user_data: *user_data, result, buf: None, bufs: Vec::new() };
         mem::swap(&mut completion.buf, buf);
         mem::swap(&mut completion.bufs, bufs);
+        if let (Some(filled), Some(buf), Ok(count)) =
+            (filled.take(), &mut completion.buf, completion.result)
+        {
+            filled(buf, count);
+        }
+        // Last, since to drop it may panic: then nothing but this completion is lost.
+        *file = None;
         completion
     }
 }
@@ -150,27 +198,25 @@ mod tests {
     use super::*;
     use crate::queue::buf::{AlignedBuf, IoBufMut};
 
-    /// A slot is reached by its token, by the table's order and by the kernel's pointer to its
+    /// A slot is reached by its token, by the list of free ones and by the kernel's pointer to its
     /// iocb, and its buffer by its address, each while the others are to remain valid: what
     /// Miri looks at.
     #[test]
     fn slots_and_buffers_by_every_pointer() {
         let mut table = Table::<AlignedBuf>::new(3, None);
-        // SAFETY: nothing is asked of the descriptor.
-        let fd = unsafe { BorrowedFd::borrow_raw(0) };
         for round in 0..3 {
             let mut taken = Vec::new();
-            while let Some((token, slot)) = table.vacant() {
+            while let Some(vacant) = table.vacant() {
                 // SAFETY: a free slot, to which nobody else refers.
-                let buf = unsafe { (*slot).buf.insert(AlignedBuf::new(512, 512).unwrap()) };
+                let buf = unsafe { (*vacant.slot).buf.insert(AlignedBuf::new(512, 512).unwrap()) };
                 let address = buf.byte_mut_ptr().expose_provenance();
-                taken.push((
-                    table.queue(token, iocb { aio_buf: address as u64, ..iocb::default() }, fd),
-                    address,
-                ));
+                let iocb = iocb { aio_buf: address as u64, ..iocb::default() };
+                let token = table.take(vacant, Request { iocb, user_data: 7, file: None });
+                table.send(vacant.slot);
+                taken.push((token, address));
             }
-            assert_eq!(taken.len(), 3);
-            let requests = table.queued().to_vec();
+            assert_eq!((taken.len(), table.taken()), (3, 3));
+            let requests = mem::take(&mut table.outbox);
             for (request, &(token, address)) in requests.iter().zip(&taken) {
                 // SAFETY: a slot's iocb; nobody writes to it.
                 let found = unsafe { ((**request).aio_data, (**request).aio_buf) };
@@ -184,6 +230,7 @@ mod tests {
                 // SAFETY: `find` has found the slot, and the kernel never got its request.
                 let done = unsafe { table.end(slot, Ok(512)) };
                 assert!(done.token == token && done.buf.unwrap()[..2] == [7, 0]);
+                assert_eq!(done.user_data, 7);
                 assert!(table.find(token).is_none());
             }
         }

@@ -58,6 +58,16 @@ pub struct iocb {
     pub aio_resfd: u32,
 }
 
+/// A part of a vectored read or write (`include/uapi/linux/uio.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct iovec {
+    /// Where it begins.
+    pub iov_base: *mut core::ffi::c_void,
+    /// Its length in bytes.
+    pub iov_len: usize,
+}
+
 /// One completion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]

@@ -1,28 +1,34 @@
-//! What the handles of a queue share, and the task that takes its completions.
+//! What the handles of a queue share, and the tasks that submit requests and take completions.
 
+use crate::aio::context;
 use crate::queue::Queue;
 use crate::queue::buf::IoBuf;
 use crate::queue::engine::Outgoing;
 use crate::queue::request::{Completion, PollToken};
 use crate::sys::raw;
+use crate::tokio::blocking::Blocking;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::Handle;
-use ::tokio::sync::Semaphore;
+use ::tokio::sync::{Notify, Semaphore};
 use ::tokio::task::AbortHandle;
 use std::boxed::Box;
+use std::future::poll_fn;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::{Poll, Waker};
 use std::vec::Vec;
-use std::{mem, panic};
+use std::{iter, mem, panic};
 
 pub(super) const SHUT_DOWN: &str =
-    "the tokio runtime in which the queue was made has been shut down";
-pub(super) const UNTIL_DROPPED: &str = "there until the last handle is dropped";
+    "the tokio runtime in which the queue was created has been shut down";
 
-/// `driven` is locked before `entries`, and neither while code runs that is not of here: a waker, a
+/// As many requests are sent by the task that brings the last of them, without waiting for others:
+/// the disk should not be idle until all tasks have had their turn.
+const TOGETHER: usize = 16;
+
+/// `driven` is locked before `entries`, and neither while code runs that is not ours: a waker, a
 /// buffer's `drop`; nor while something is submitted, which may block. The one exception is the
 /// function of a batch, under `driven`; so what it could do by dropping a request needs `entries`
 /// alone.
@@ -31,23 +37,32 @@ pub(super) struct Shared<B: IoBuf + Send> {
     pub(super) entries: Mutex<Entries<B>>,
     /// A permit is a free slot of the queue.
     pub(super) places: Semaphore,
+    /// There are requests to be sent.
+    pub(super) outbox: Arc<Notify>,
+    /// Nothing is outstanding.
+    pub(super) idle: Notify,
     /// The queue's, under another number, so that it can be signalled without a lock.
     pub(super) eventfd: Arc<OwnedFd>,
     pub(super) runtime: Handle,
-    pub(super) driver: AbortHandle,
+    /// The two tasks, once there are.
+    pub(super) tasks: OnceLock<[AbortHandle; 2]>,
     pub(super) capacity: usize,
     pub(super) nowait: bool,
     // Not every target has 64-bit atomics.
     pub(super) fallbacks: AtomicUsize,
+    /// Transfers that helper threads do now.
+    pub(super) helping: AtomicUsize,
 }
 
 pub(super) struct Driven<B: IoBuf + Send> {
-    /// Until it is dropped.
+    /// Until it is closed.
     pub(super) queue: Option<Queue<B>>,
-    /// By [`Token::index`].
+    /// By [`Token::index`](crate::Token::index).
     pub(super) entry_of: Box<[usize]>,
-    /// As many as submissions were under way at a time.
-    pub(super) spares: Vec<Outgoing>,
+    /// Submissions that are under way.
+    departed: usize,
+    /// The task that sends requests was told that there are some.
+    notified: bool,
 }
 
 /// A request has an entry until its future has taken the result: longer than its slot, so that a
@@ -55,9 +70,11 @@ pub(super) struct Driven<B: IoBuf + Send> {
 pub(super) struct Entries<B> {
     pub(super) list: Vec<Entry<B>>,
     pub(super) free: Vec<usize>,
+    /// Results that futures have not taken yet: as many tasks are about to run.
+    pub(super) ended: usize,
     /// Polls whose futures were dropped.
     pub(super) cancelled: Vec<PollToken>,
-    /// Nobody is waiting for the eventfd any more.
+    /// Nobody waits for the eventfd any more.
     pub(super) closed: bool,
 }
 
@@ -65,8 +82,8 @@ pub(super) enum Entry<B> {
     Free,
     /// In flight.
     Waiting(Option<Waker>),
-    /// In flight, and the future is gone.
-    Detached,
+    /// In flight, and the future is gone. What is left of a write is done all the same.
+    Detached(Option<Box<Blocking<B>>>),
     Ended(Completion<B>),
 }
 
@@ -87,13 +104,16 @@ impl<B> Entries<B> {
 
     pub(super) fn free(&mut self, entry: usize) -> Entry<B> {
         self.free.push(entry);
-        mem::replace(&mut self.list[entry], Entry::Free)
+        let was = mem::replace(&mut self.list[entry], Entry::Free);
+        self.ended -= usize::from(matches!(was, Entry::Ended(_)));
+        was
     }
 }
 
-/// What ends with the task.
+/// What ends with the task that takes completions.
 pub(super) struct Driver<B: IoBuf + Send>(pub(super) Weak<Shared<B>>);
 
+/// The task that takes completions.
 pub(super) async fn drive<B: IoBuf + Send>(eventfd: AsyncFd<Arc<OwnedFd>>, driver: Driver<B>) {
     // An error says that the runtime is being shut down.
     while let Ok(mut ready) = eventfd.readable().await {
@@ -101,8 +121,47 @@ pub(super) async fn drive<B: IoBuf + Send>(eventfd: AsyncFd<Arc<OwnedFd>>, drive
         // ring.
         ready.clear_ready();
         let Some(shared) = driver.0.upgrade() else { return };
-        shared.hold(0).driven.queue().clear_eventfd();
+        let held = shared.hold(0);
+        if let Some(queue) = &held.driven.queue {
+            queue.clear_eventfd();
+        }
     }
+}
+
+/// The task that sends the requests that others have queued, when those that are ready to run have
+/// had their turn.
+pub(super) async fn send<B: IoBuf + Send>(
+    outbox: Arc<Notify>,
+    shared: Weak<Shared<B>>,
+    several_threads: bool,
+) {
+    loop {
+        outbox.notified().await;
+        if several_threads {
+            // Who is woken runs next there, on one thread only, and those ready to run after it.
+            one_turn().await;
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        let departing = lock(&shared.driven).depart();
+        if let Some((outgoing, handle)) = departing {
+            // SAFETY: the descriptors of requests that were left in the outbox stay open until they
+            // complete.
+            unsafe { shared.submit(outgoing, handle) };
+        }
+    }
+}
+
+/// Lets the other tasks run that are ready to.
+async fn one_turn() {
+    let mut first = true;
+    poll_fn(|context| {
+        if mem::replace(&mut first, false) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 impl<B: IoBuf + Send> Drop for Driver<B> {
@@ -121,8 +180,8 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
     }
 }
 
-/// Runs code that is not of here: a waker, a buffer's `drop`. If it panics, the hook has told, and
-/// nobody else is to suffer.
+/// Runs code that is not ours: a waker, a buffer's `drop`. If it panics, the hook has reported it,
+/// and nobody else is to suffer.
 fn isolated(code: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(code)) {
         // To drop it may panic as well.
@@ -134,30 +193,53 @@ fn wake(waker: Waker) {
     isolated(|| waker.wake());
 }
 
-/// The queue, locked. When it is let go of, what has ended is taken from it.
+/// The queue, locked. When it is let go of, what has completed is taken from it.
 pub(super) struct Held<'s, B: IoBuf + Send> {
     // Fields are dropped in this order: what follows the lock is done without it.
     pub(super) driven: MutexGuard<'s, Driven<B>>,
     pub(super) ended: Ended<'s, B>,
 }
 
-/// What is to be done about requests that have ended.
+/// What is to be done about requests that have completed.
 pub(super) struct Ended<'s, B: IoBuf + Send> {
     shared: &'s Arc<Shared<B>>,
     /// Slots that others may have.
     pub(super) places: usize,
+    is_idle: bool,
     wakers: Vec<Waker>,
-    detached: Vec<Completion<B>>,
+    detached: Vec<Detached<B>>,
 }
+
+/// A request whose future is gone, and what is left of it.
+type Detached<B> = (Completion<B>, Option<Box<Blocking<B>>>);
 
 impl<B: IoBuf + Send> Shared<B> {
     /// `places` come back, but for those that are taken while it is held.
     pub(super) fn hold(self: &Arc<Self>, places: usize) -> Held<'_, B> {
-        let ended = Ended { shared: self, places, wakers: Vec::new(), detached: Vec::new() };
+        let ended = Ended {
+            shared: self,
+            places,
+            is_idle: false,
+            wakers: Vec::new(),
+            detached: Vec::new(),
+        };
         Held { driven: lock(&self.driven), ended }
     }
 
-    /// Has the task look at the queue.
+    /// Submits requests. The queue is not locked meanwhile: it may block.
+    ///
+    /// # Safety
+    ///
+    /// They are from `Driven::depart` of this queue. Their descriptors are open.
+    pub(super) unsafe fn submit(self: &Arc<Self>, mut outgoing: Outgoing, handle: context::Handle) {
+        // SAFETY: what is shared, the engine within, is dropped after this; the caller vouches for
+        // the descriptors.
+        unsafe { outgoing.submit(handle) };
+        let mut held = self.hold(0);
+        held.driven.settle(outgoing);
+    }
+
+    /// Has the task take completions.
     pub(super) fn kick(&self) {
         let one = 1u64;
         // SAFETY: the kernel reads 8 bytes. If the counter is full, it is signalled as it is.
@@ -168,8 +250,49 @@ impl<B: IoBuf + Send> Shared<B> {
 }
 
 impl<B: IoBuf + Send> Driven<B> {
-    pub(super) fn queue(&mut self) -> &mut Queue<B> {
-        self.queue.as_mut().expect(UNTIL_DROPPED)
+    pub(super) fn new(queue: Queue<B>, capacity: usize) -> Driven<B> {
+        Driven {
+            queue: Some(queue),
+            entry_of: iter::repeat_n(0, capacity).collect(),
+            departed: 0,
+            notified: false,
+        }
+    }
+
+    /// Whether the requests in the outbox wait for those of other tasks. Not if the kernel has
+    /// nothing to do meanwhile, unless other tasks are `about_to_run`.
+    pub(super) fn waits(&self, about_to_run: usize) -> bool {
+        let Some(queue) = &self.queue else { return false };
+        self.departed == 0 && (queue.0.is_busy() || about_to_run > 0) && queue.0.queued() < TOGETHER
+    }
+
+    /// Whether the task that sends requests has to be notified; then it is.
+    pub(super) fn notify(&mut self) -> bool {
+        !mem::replace(&mut self.notified, true)
+    }
+
+    /// The requests that are to be sent, to be given back to `settle`.
+    pub(super) fn depart(&mut self) -> Option<(Outgoing, context::Handle)> {
+        self.notified = false;
+        let engine = &mut self.queue.as_mut()?.0;
+        if engine.queued() == 0 {
+            return None;
+        }
+        self.departed += 1;
+        Some(engine.depart())
+    }
+
+    fn settle(&mut self, outgoing: Outgoing) {
+        self.departed -= 1;
+        // It is closed only when nothing is outstanding.
+        if let Some(queue) = &mut self.queue {
+            queue.0.settle(outgoing);
+        }
+    }
+
+    /// Whether every request has completed, and was delivered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.departed == 0 && self.queue.as_ref().is_none_or(|queue| queue.outstanding() == 0)
     }
 }
 
@@ -178,26 +301,36 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
         let Driven { queue, entry_of, .. } = &mut *self.driven;
         let (Some(queue), ended) = (queue, &mut self.ended) else { return };
         let mut entries = lock(&ended.shared.entries);
-        // One that has just ended, or is still on its way to the kernel, is looked for again. If a
-        // filter forbids the call, it ends by itself, or not at all: its slot is lost.
+        // One that has just completed, or is still on its way to the kernel, is looked for again.
+        // If a filter forbids the call, it ends by itself, or not at all: its slot is lost.
         entries
             .cancelled
             .retain(|&poll| queue.cancel(poll) == Ok(false) && queue.0.has(poll.into()));
-        let mut visit = |completion: Completion<B>| {
-            ended.places += 1;
-            let entry = entry_of[completion.token.index()];
-            match &mut entries.list[entry] {
-                Entry::Waiting(waker) => {
-                    ended.wakers.extend(waker.take());
-                    entries.list[entry] = Entry::Ended(completion);
-                }
-                _ => {
-                    entries.free(entry);
-                    ended.detached.push(completion);
+        loop {
+            let before = ended.places;
+            for completion in queue.reap() {
+                ended.places += 1;
+                let entry = entry_of[completion.token.index()];
+                match &mut entries.list[entry] {
+                    Entry::Waiting(waker) => {
+                        ended.wakers.extend(waker.take());
+                        entries.list[entry] = Entry::Ended(completion);
+                        entries.ended += 1;
+                    }
+                    _ => {
+                        let Entry::Detached(rest) = entries.free(entry) else {
+                            unreachable!("a request in flight has its entry")
+                        };
+                        ended.detached.push((completion, rest));
+                    }
                 }
             }
-        };
-        while queue.reap(&mut visit) > 0 {}
+            if ended.places == before {
+                break;
+            }
+        }
+        drop(entries);
+        ended.is_idle = self.driven.is_idle();
     }
 }
 
@@ -206,16 +339,28 @@ impl<B: IoBuf + Send> Drop for Ended<'_, B> {
         // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
         (0..self.places).for_each(|_| isolated(|| self.shared.places.add_permits(1)));
         self.wakers.drain(..).for_each(wake);
-        let bufs = self.detached.drain(..).flat_map(|done| done.buf.into_iter().chain(done.bufs));
-        bufs.for_each(|buf| isolated(|| drop(buf)));
+        for (mut completion, rest) in self.detached.drain(..) {
+            let left = rest.as_ref().and_then(|rest| rest.is_left(&mut completion));
+            if let (Some(rest), Some(done)) = (rest, left) {
+                drop(self.shared.finish(*rest, completion, done));
+                continue;
+            }
+            let bufs = completion.buf.into_iter().chain(completion.bufs);
+            bufs.for_each(|buf| isolated(|| drop(buf)));
+        }
+        if self.is_idle {
+            isolated(|| self.shared.idle.notify_waiters());
+        }
     }
 }
 
 impl<B: IoBuf + Send> Drop for Shared<B> {
     fn drop(&mut self) {
-        self.driver.abort();
+        self.tasks.get().into_iter().flatten().for_each(AbortHandle::abort);
         let driven = self.driven.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = driven.queue.take() {
+        if let Some(mut queue) = driven.queue.take() {
+            // What was queued is done, although nobody waits for its result.
+            queue.0.flush();
             queue.into_background();
         }
     }

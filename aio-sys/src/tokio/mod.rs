@@ -1,106 +1,110 @@
 //! Asynchronous I/O for tasks of tokio. (Feature `tokio`.)
 //!
 //! A [`Queue`] here is a handle that tasks share; what is read or written goes through one
-//! [`crate::Queue`] under it.
+//! [`crate::Queue`] under it. The [operations](crate::op) are the same.
 //!
 //! # Why the buffers are owned
 //!
-//! A future can be dropped at any time, and forgotten. The kernel does not know: it goes on reading
-//! into the buffer. So the buffer is moved into the request, and comes back with the result.
+//! A future can be dropped at any time, and forgotten. The kernel goes on reading into the buffer.
+//! So the buffer is moved into the request, and comes back with the result.
 //!
-//! # What a dropped future means
+//! # Why the descriptor should be in an `Arc`
+//!
+//! Requests whose descriptors are `Arc`s go to the kernel together, by one system call, when the
+//! tasks that are ready to run have had their turn; a request goes out at once while the kernel has
+//! nothing to do. A request whose descriptor is borrowed goes out at once, by a system call of its
+//! own: its future may be dropped, and the descriptor closed, before the turn is over.
+//!
+//! # Cancellation
 //!
 //! - A future that still waits for a slot has submitted nothing, and never will.
-//! - A request that is submitted is not undone: native AIO cannot cancel a read or a write. It is
-//!   *detached*: the buffer stays in its slot until the request's event has come, and is dropped
-//!   then. Whether a dropped write was done is not told.
+//! - A read or a write that is queued or submitted is not undone: native AIO cannot cancel it. It
+//!   is *detached*: the buffer stays in its slot until the request has completed, and is dropped
+//!   then. The outcome of a detached write is not reported.
 //! - A poll is cancelled.
-//!
-//! If the `drop` of a detached buffer panics, or a waker does, the panic hook is told, and the
-//! queue goes on.
 //!
 //! So `select!` and timeouts lose nothing but the buffer, and the slot is free again when the
 //! kernel is done. A future that is *forgotten* (`mem::forget`, which no executor does) keeps what
-//! it has: its place in a table, its buffer when the result is there, and if it still waited for a
+//! it has: its entry in a table, its buffer when the result is there, and if it still waited for a
 //! slot, the slot that it gets.
 //!
-//! # How it works
+//! If the `drop` of a detached buffer panics, or a waker does, the panic hook is called, and the
+//! queue goes on.
+//!
+//! # Shutdown
+//!
+//! [`Queue::close`] refuses new requests, cancels polls, waits for everything else, and destroys
+//! the context. [`Queue::drain`] only waits. Without them, when the last handle and the last
+//! request are dropped, the kernel is waited for on a thread of its own, not here. A future that is
+//! polled after its queue's runtime was shut down panics, as tokio's own do. In a forked child,
+//! requests end in `EINVAL`, and the parent's are not touched.
+//!
+//! # Implementation
 //!
 //! Each request has the queue's eventfd signalled. A task, which [`Builder::build`] spawns, waits
-//! for it, reads it, takes all completions from the ring, and wakes whom they belong to. What the
-//! kernel has done within the submission, such as a read from the page cache, and what it has
-//! refused, is taken at once, without the task. The counter of the eventfd has no meaning.
-//! Nobody else is given the eventfd; should somebody get hold of it all the same, through `/proc`
-//! or by its number, and read the counter, then what has ended meanwhile is found with the next
-//! completion, or the next request that is submitted.
+//! for it, reads it, takes all completions from the ring, and wakes whom they belong to. A second
+//! task submits what others have queued. What the kernel has done within the submission, such as a
+//! read from the page cache, and what it has refused, is taken at once. If somebody else gets hold
+//! of the eventfd, through `/proc` or by its number, and reads its counter, then what has completed
+//! meanwhile is found with the next completion, or the next request that is submitted.
 //!
 //! Submitting blocks the thread for as long as the file system does: see [`crate::io_submit`].
 //! Direct I/O hardly does; for files in the page cache there is [`Builder::nowait`]. Only the
-//! thread is blocked, and not the queue: on other threads of the runtime, tasks go on to submit,
-//! and are told what has ended.
-//!
-//! # The end
-//!
-//! When the last handle and the last request are dropped, the kernel is waited for on a thread of
-//! its own, not here. A future that is polled after its queue's runtime was shut down panics, as
-//! tokio's own do. After a fork, requests of the child end in `EINVAL`, and the parent's are not
-//! touched.
+//! thread is blocked, and not the queue: on other threads of the runtime, tasks go on to submit.
 //!
 //! # Example: two reads at a time
 //!
 //! ```
-//! use aio_sys::tokio::Queue;
+//! use aio_sys::{op, tokio::Queue};
 //! use std::fs::File;
 //! use std::num::NonZeroU32;
+//! use std::sync::Arc;
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
 //! # runtime.block_on(async {
 //! let queue = Queue::new(NonZeroU32::new(8).unwrap())?;
-//! let file = File::open("/proc/self/exe")?;
+//! let file = Arc::new(File::open("/proc/self/exe")?);
 //!
 //! let other = tokio::spawn({
-//!     let (queue, file) = (queue.clone(), file.try_clone()?);
-//!     async move { queue.read_at(file, vec![0; 64], 4).await }
+//!     let (queue, file) = (queue.clone(), file.clone());
+//!     async move { queue.submit(op::read_at(file, vec![0; 64], 4)).await }
 //! });
-//! let (result, head) = queue.read_at(&file, vec![0; 4], 0).await;
+//! let (result, head) = queue.submit(op::read_at(file, vec![0; 4], 0)).await;
 //! assert_eq!((result, head.as_slice()), (Ok(4), b"\x7fELF".as_slice()));
 //! let (result, _) = other.await?;
 //! assert_eq!(result, Ok(64));
+//! queue.close().await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod batch;
+mod blocking;
 mod driver;
-mod fallback;
 mod request;
 
 use crate::aio::context::SetupError;
 use crate::queue;
-use crate::queue::buf::{IoBuf, IoBufMut, source, target};
-use crate::queue::engine::Outgoing;
-use crate::queue::request::Full;
+use crate::queue::buf::{IoBuf, IoBufMut};
+use crate::queue::op::{self, Operation, Transferred};
 use crate::sys::errno::Errno;
-use crate::sys::flags::{PollEvents, RwFlags};
-use crate::tokio::driver::{
-    Driven, Driver, Entries, Held, SHUT_DOWN, Shared, UNTIL_DROPPED, drive,
-};
-use crate::tokio::fallback::Fallback;
-use crate::tokio::request::{several, single};
+use crate::tokio::driver::{Driven, Driver, Entries, Held, SHUT_DOWN, Shared, drive, lock, send};
+use crate::tokio::request::Helped;
 use ::tokio::io::Interest;
 use ::tokio::io::unix::AsyncFd;
-use ::tokio::runtime::Handle;
-use ::tokio::sync::Semaphore;
+use ::tokio::runtime::{Handle, RuntimeFlavor};
+use ::tokio::sync::{Notify, Semaphore};
 use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::vec::Vec;
-use std::{fmt, io, iter, mem};
+use std::{fmt, io, mem, panic};
 
-pub use batch::{Batch, Begun};
-pub use request::{Request, Transferred};
+pub use batch::Batch;
+pub(crate) use blocking::Blocking;
+pub use request::Request;
 
 /// Asynchronous reads, writes, syncs and polls, for any number of tasks; see [the module](self).
 ///
@@ -110,7 +114,7 @@ pub struct Queue<B: IoBuf + Send> {
     shared: Arc<Shared<B>>,
 }
 
-/// How a [`Queue`] is to be.
+/// Builder for a [`Queue`].
 #[derive(Clone, Copy, Debug)]
 pub struct Builder {
     capacity: NonZeroU32,
@@ -124,65 +128,83 @@ impl Builder {
     }
 
     /// Keeps transfers from blocking the thread that submits them: each is tried with
-    /// [`RwFlags::NOWAIT`] first, and what would block, or stops short, is done by a helper
-    /// thread (tokio's `spawn_blocking`), through a duplicate of the descriptor. Off unless
-    /// asked for; [`Queue::fallbacks`] counts how often the helper was needed.
+    /// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT) first, and what would block, or is short, is
+    /// done by a helper thread (tokio's `spawn_blocking`). Off by default; [`Queue::fallbacks`]
+    /// counts how often the helper was needed.
     ///
     /// It pays where most of what is read is in the page cache. What a file system cannot do
-    /// without blocking, it does not even try: ext4 for buffered writes, tmpfs for all. Then
-    /// each transfer costs a submission more. A read that ends at the end of the file goes to
-    /// the helper too, since it looks like one that ends where the page cache does. It is meant for
-    /// files and block devices; where no offsets are, `EAGAIN` stays the result.
+    /// without blocking, it does not even try: ext4 for buffered writes, tmpfs, overlayfs and FUSE
+    /// for all. Then each transfer costs one submission more. On a frozen file system even this
+    /// blocks. A read that ends at the end of the file goes to the helper, too, since it looks like
+    /// one that ends where the page cache does. It is meant for files and block devices; where no
+    /// offsets are, `EAGAIN` stays the result.
     ///
-    /// It does not concern a [batch](Queue::batch), nor a transfer whose own flags have `NOWAIT`,
-    /// or whose offset no file has.
+    /// It does not apply to a [batch](Queue::batch), to a transfer whose own flags have `NOWAIT`,
+    /// or to a write with `APPEND` or to a descriptor with `O_APPEND`, which is never done in two
+    /// parts. A write whose future is dropped between the two parts is completed all the same.
     pub fn nowait(self, nowait: bool) -> Builder {
         Builder { nowait, ..self }
     }
 
-    /// Makes the queue, and spawns the task that takes its completions.
+    /// Creates the queue, and spawns its two tasks.
     ///
     /// # Errors
     ///
-    /// [`SetupError`], as the inner error; those of epoll_ctl(2); `EMFILE`.
+    /// See [`SetupError`], whose `call` is also `fcntl` and `epoll_ctl`; the latter is `ESHUTDOWN`
+    /// if the runtime is being shut down.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime, or if that has no I/O driver (`enable_io`).
-    pub fn build<B: IoBuf + Send>(self) -> io::Result<Queue<B>> {
-        let setup = |error: SetupError| {
-            io::Error::new(io::Error::from_raw_os_error(error.errno.raw_os_error()).kind(), error)
-        };
+    pub fn build<B: IoBuf + Send>(self) -> Result<Queue<B>, SetupError> {
         let runtime = Handle::current();
-        let queue = queue::Queue::with_eventfd(self.capacity).map_err(setup)?;
-        let eventfd =
-            Arc::new(queue.eventfd().expect("it was made with one").try_clone_to_owned()?);
+        let queue = queue::Queue::with_eventfd(self.capacity)?;
+        let requested = self.capacity.get();
+        let failed = |call| {
+            move |error: io::Error| {
+                // tokio's own say that it is being shut down.
+                let errno = Errno::from_io_error(&error).unwrap_or(Errno::ESHUTDOWN);
+                SetupError { call, errno, requested }
+            }
+        };
+        let eventfd = queue.eventfd().expect("it was created with one").try_clone_to_owned();
+        let eventfd = Arc::new(eventfd.map_err(failed("fcntl"))?);
         // SAFETY: an owned descriptor, which is neither closed nor changed as long as somebody has
         // it, as the result does.
         let readable =
-            unsafe { AsyncFd::register_with_interest(eventfd.clone(), Interest::READABLE)? };
+            unsafe { AsyncFd::register_with_interest(eventfd.clone(), Interest::READABLE) };
+        let readable = readable.map_err(|error| failed("epoll_ctl")(error.into()))?;
         let capacity = self.capacity.get() as usize;
         let entries = Entries {
             list: Vec::with_capacity(capacity),
             free: Vec::with_capacity(capacity),
+            ended: 0,
             cancelled: Vec::new(),
             closed: false,
         };
-        let shared = Arc::new_cyclic(|shared: &Weak<Shared<B>>| Shared {
-            driven: Mutex::new(Driven {
-                queue: Some(queue),
-                entry_of: iter::repeat_n(0, capacity).collect(),
-                spares: Vec::new(),
-            }),
+        let several_threads = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        let shared = Arc::new(Shared {
+            driven: Mutex::new(Driven::new(queue, capacity)),
             entries: Mutex::new(entries),
             places: Semaphore::new(capacity),
+            outbox: Arc::new(Notify::new()),
+            idle: Notify::new(),
             eventfd,
-            driver: runtime.spawn(drive(readable, Driver(shared.clone()))).abort_handle(),
             runtime,
+            tasks: OnceLock::new(),
             capacity,
             nowait: self.nowait,
             fallbacks: AtomicUsize::new(0),
+            helping: AtomicUsize::new(0),
         });
+        // A runtime that is being shut down drops the tasks here, and the first one says so to
+        // what is shared: that must exist already.
+        let (outbox, weak) = (shared.outbox.clone(), Arc::downgrade(&shared));
+        let tasks = [
+            shared.runtime.spawn(drive(readable, Driver(weak.clone()))).abort_handle(),
+            shared.runtime.spawn(send(outbox, weak, several_threads)).abort_handle(),
+        ];
+        let _ = shared.tasks.set(tasks);
         Ok(Queue { shared })
     }
 }
@@ -192,16 +214,21 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Same as [`Builder::build`].
     ///
     /// # Panics
     ///
-    /// As there.
-    pub fn new(capacity: NonZeroU32) -> io::Result<Queue<B>> {
+    /// Same as [`Builder::build`].
+    pub fn new(capacity: NonZeroU32) -> Result<Queue<B>, SetupError> {
         Builder::new(capacity).build()
     }
 
-    /// How many more requests it would take in.
+    /// How many requests can be in flight.
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
+    }
+
+    /// How many more requests it accepts without waiting.
     pub fn free(&self) -> usize {
         self.shared.places.available_permits()
     }
@@ -229,171 +256,158 @@ impl<B: IoBuf + Send> fmt::Debug for Queue<B> {
 }
 
 impl<B: IoBuf + Send> Queue<B> {
-    /// Reads at `offset` into all of `buf`. The result may be short: at the end of the file, and
-    /// after a signal.
+    /// Submits an operation, once there is a slot for it, and returns its result: for a transfer
+    /// the number of bytes and the buffer ([`Transferred`]), for a poll its events.
+    ///
+    /// When it goes to the kernel depends on the descriptor: see [the
+    /// module](self#why-the-descriptor-should-be-in-an-arc).
     ///
     /// # Errors
     ///
-    /// Those of [`crate::Batch::read`], in the result.
-    pub async fn read_at(&self, fd: impl AsFd, buf: B, offset: u64) -> Transferred<B>
+    /// In the result: those of the operation; `ESHUTDOWN` after [`close`](Queue::close).
+    ///
+    /// # Panics
+    ///
+    /// If the runtime in which the queue was created has been shut down.
+    pub async fn submit<O: Operation<B>>(&self, mut op: O) -> O::Output {
+        if !self.place(1).await {
+            return op.refused(Errno::ESHUTDOWN);
+        }
+        match self.shared.nowait.then(|| op.nowait()).flatten() {
+            None => match self.begin(op, O::output) {
+                Ok(request) => request.await,
+                Err(op) => op.refused(Errno::ESHUTDOWN),
+            },
+            Some(blocking) => match self.begin(op, |completion| completion) {
+                Ok(request) => {
+                    let helped = Helped { request, blocking: Some(blocking) };
+                    O::output(helped.completed().await)
+                }
+                Err(op) => op.refused(Errno::ESHUTDOWN),
+            },
+        }
+    }
+
+    /// Waits for `places` free slots; `false` if the queue is closed.
+    async fn place(&self, places: u32) -> bool {
+        if let Ok(permit) = self.shared.places.try_acquire_many(places) {
+            permit.forget();
+            return true;
+        }
+        match self.shared.places.acquire_many(places).await {
+            Ok(permit) => permit.forget(),
+            Err(_) if lock(&self.shared.entries).closed => panic!("{SHUT_DOWN}"),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Queues an operation, for which there is a slot, and sends it if it does not wait for
+    /// others. Gives it back if the queue is closed.
+    fn begin<O: Operation<B>, T>(
+        &self,
+        op: O,
+        output: fn(queue::request::Completion<B>) -> T,
+    ) -> Result<Request<B, T>, O> {
+        let keeps_open = op.keeps_open();
+        let mut driven = lock(&self.shared.driven);
+        let Driven { queue: Some(queue), entry_of, .. } = &mut *driven else { return Err(op) };
+        let Ok(token) = op.queue(&mut queue.0) else {
+            unreachable!("there is a slot for each place")
+        };
+        let poll = O::poll_token(token);
+        let request = Request::new(&self.shared, entry_of, token.into(), poll, output);
+        if keeps_open && driven.waits(lock(&self.shared.entries).ended) {
+            let notify = driven.notify();
+            drop(driven);
+            if notify {
+                self.shared.outbox.notify_one();
+            }
+            return Ok(request);
+        }
+        let departing = driven.depart();
+        drop(driven);
+        match departing {
+            // SAFETY: the caller's future has the operation, and so borrows its descriptor; those
+            // of requests that were left in the outbox stay open until they complete.
+            Some((outgoing, handle)) => unsafe { self.shared.submit(outgoing, handle) },
+            // It has completed without the kernel.
+            None => drop(self.shared.hold(0)),
+        }
+        Ok(request)
+    }
+
+    /// Reads at `offset` until `buf` is full or the file ends, and returns how many bytes were
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// In the result: those of [`op::read_at`], except that what was read before an error counts.
+    pub async fn read_exact_at(&self, fd: impl AsFd, mut buf: B, offset: u64) -> Transferred<B>
     where
         B: IoBufMut,
     {
-        self.read_at_with(fd, buf, offset, RwFlags::NONE).await
+        let (mut done, len) = (0, buf.byte_len());
+        loop {
+            let at = offset.saturating_add(done as u64);
+            let read = op::read_at(fd.as_fd(), buf, at).range(done..len);
+            let result;
+            (result, buf) = self.submit(read).await;
+            match result {
+                Ok(0) => return (Ok(done), buf),
+                Ok(more) if done + more < len => done += more,
+                Ok(more) => return (Ok(done + more), buf),
+                Err(_) if done > 0 => return (Ok(done), buf),
+                Err(errno) => return (Err(errno), buf),
+            }
+        }
     }
 
-    /// [`read_at`](Queue::read_at), with flags.
+    /// Writes all of `buf` at `offset`, and returns its length.
     ///
     /// # Errors
     ///
-    /// As there.
-    pub async fn read_at_with(
-        &self,
-        fd: impl AsFd,
-        buf: B,
-        offset: u64,
-        flags: RwFlags,
-    ) -> Transferred<B>
-    where
-        B: IoBufMut,
-    {
-        let how = Fallback { write: false, offset, flags, address: target };
-        single(
-            self.transfer(fd, buf, how, |batch, fd, buf, flags| {
-                batch.read_with(fd, buf, offset, flags)
-            })
-            .await,
-        )
-    }
-
-    /// Reads into one buffer after the other; at most 1024 of them, or it ends in `EINVAL`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`crate::Batch::readv`], in the result.
-    pub async fn readv_at(
-        &self,
-        fd: impl AsFd,
-        bufs: Vec<B>,
-        offset: u64,
-        flags: RwFlags,
-    ) -> Transferred<Vec<B>>
-    where
-        B: IoBufMut,
-    {
-        let how = Fallback { write: false, offset, flags, address: target };
-        several(
-            self.transfer(fd, bufs, how, |batch, fd, bufs, flags| {
-                batch.readv_with(fd, bufs, offset, flags)
-            })
-            .await,
-        )
-    }
-
-    /// Writes all of `buf` at `offset`. The result may be short: where there is no space left, and
-    /// after a signal.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`crate::Batch::write`], in the result.
-    pub async fn write_at(&self, fd: impl AsFd, buf: B, offset: u64) -> Transferred<B> {
-        self.write_at_with(fd, buf, offset, RwFlags::NONE).await
-    }
-
-    /// [`write_at`](Queue::write_at), with flags.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn write_at_with(
-        &self,
-        fd: impl AsFd,
-        buf: B,
-        offset: u64,
-        flags: RwFlags,
-    ) -> Transferred<B> {
-        let how = Fallback { write: true, offset, flags, address: source };
-        single(
-            self.transfer(fd, buf, how, |batch, fd, buf, flags| {
-                batch.write_with(fd, buf, offset, flags)
-            })
-            .await,
-        )
-    }
-
-    /// Writes one buffer after the other; at most 1024 of them, or it ends in `EINVAL`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`crate::Batch::writev`], in the result.
-    pub async fn writev_at(
-        &self,
-        fd: impl AsFd,
-        bufs: Vec<B>,
-        offset: u64,
-        flags: RwFlags,
-    ) -> Transferred<Vec<B>> {
-        let how = Fallback { write: true, offset, flags, address: source };
-        several(
-            self.transfer(fd, bufs, how, |batch, fd, bufs, flags| {
-                batch.writev_with(fd, bufs, offset, flags)
-            })
-            .await,
-        )
-    }
-
-    /// Waits until what was written to the file before is on disk, and its metadata. It is not
-    /// ordered against writes that have not ended: await them first.
-    ///
-    /// # Errors
-    ///
-    /// Those of fsync(2); `EINVAL` for what has nothing to sync.
-    pub async fn fsync(&self, fd: impl AsFd) -> Result<(), Errno> {
-        let borrowed = fd.as_fd();
-        self.one((), move |batch, ()| batch.fsync(borrowed)).await
-    }
-
-    /// [`fsync`](Queue::fsync), without the metadata that are not necessary to read the data again.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn fdsync(&self, fd: impl AsFd) -> Result<(), Errno> {
-        let borrowed = fd.as_fd();
-        self.one((), move |batch, ()| batch.fdsync(borrowed)).await
-    }
-
-    /// Waits until one of `wanted` is the case, once, and tells what is. To drop it is to cancel
-    /// it.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`crate::Batch::poll`].
-    pub async fn poll(&self, fd: impl AsFd, wanted: PollEvents) -> Result<PollEvents, Errno> {
-        let borrowed = fd.as_fd();
-        self.one((), move |batch, ()| batch.poll(borrowed, wanted)).await
+    /// In the result: those of [`op::write_at`]; a part may have been written.
+    pub async fn write_all_at(&self, fd: impl AsFd, mut buf: B, offset: u64) -> Transferred<B> {
+        let (mut done, len) = (0, buf.byte_len());
+        loop {
+            let at = offset.saturating_add(done as u64);
+            let write = op::write_at(fd.as_fd(), buf, at).range(done..len);
+            let result;
+            (result, buf) = self.submit(write).await;
+            match result {
+                Ok(more) if more > 0 && done + more < len => done += more,
+                // A kernel that writes nothing would be asked for ever.
+                Ok(more) => return (Ok(done + more), buf),
+                Err(errno) => return (Err(errno), buf),
+            }
+        }
     }
 
     /// Submits what `fill` puts into the batch by one call of io_submit(2), once there are slots
-    /// for so many requests; if the queue has fewer, for as many as it has.
+    /// for so many requests; if the queue has fewer, for as many as it has. After
+    /// [`close`](Queue::close) the batch accepts none.
     ///
     /// While `fill` runs, the queue is locked: it must not poll another future of this queue, which
-    /// would wait for good. It is locked for submitting, too, if `fill` panics, and for what is
+    /// would wait forever. It is locked while submitting, too, if `fill` panics, and for what is
     /// submitted early; see [`crate::Queue::batch`].
     ///
-    /// # Example: two reads, one call
+    /// # Panics
+    ///
+    /// Same as [`submit`](Queue::submit).
+    ///
+    /// # Example: two reads, one system call
     ///
     /// ```
-    /// use aio_sys::tokio::Queue;
+    /// use aio_sys::{op, tokio::Queue};
     /// use std::num::NonZeroU32;
-    /// use std::os::fd::AsFd;
     ///
     /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     /// # runtime.block_on(async {
     /// let queue = Queue::<Vec<u8>>::new(NonZeroU32::new(8).unwrap())?;
     /// let file = std::fs::File::open("/proc/self/exe")?;
     /// let reads = queue.batch(2, |batch| {
-    ///     [0, 2].map(|offset| batch.read_at(file.as_fd(), vec![0; 2], offset).unwrap())
+    ///     [0, 2].map(|offset| batch.push(op::read_at(&file, vec![0; 2], offset)).unwrap())
     /// });
     /// let mut bytes = Vec::new();
     /// for read in reads.await {
@@ -411,43 +425,85 @@ impl<B: IoBuf + Send> Queue<B> {
         requests: usize,
         fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R,
     ) -> R {
-        let capacity = self.shared.capacity;
-        let places = requests.min(capacity);
-        self.shared.places.acquire_many(places as u32).await.expect(SHUT_DOWN).forget();
-        let (result, mut outgoing, submitter) = {
+        let wanted = requests.min(self.shared.capacity);
+        let places = if self.place(wanted as u32).await { wanted } else { 0 };
+        let (result, departing) = {
             let mut held = self.shared.hold(places);
             let Held { driven, ended } = &mut held;
-            let Driven { queue, entry_of, spares } = &mut **driven;
-            let engine = &mut queue.as_mut().expect(UNTIL_DROPPED).0;
-            let batch = queue::batch::Batch::new(engine);
+            let Driven { queue, entry_of, .. } = &mut **driven;
+            let batch = queue.as_mut().map(|queue| queue::batch::Batch::new(&mut queue.0));
             let mut batch =
                 Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
             let result = fill(&mut batch);
             // To drop it, as it is if `fill` panics, is to submit it here.
             mem::forget(batch);
-            let (outgoing, submitter) =
-                engine.depart(spares.pop().unwrap_or_else(|| Outgoing::new(capacity)));
-            (result, outgoing, submitter)
+            (result, driven.depart())
         };
-        // The queue is not locked: this may block.
-        // SAFETY: what is shared, the engine within, is dropped after this; descriptors are
-        // borrowed for 'fd, which is longer.
-        unsafe { outgoing.submit(submitter) };
-        let mut held = self.shared.hold(0);
-        held.driven.queue().0.settle(&mut outgoing);
-        held.driven.spares.push(outgoing);
+        if let Some((outgoing, handle)) = departing {
+            // SAFETY: descriptors are borrowed for 'fd, which is longer; those of requests that
+            // were left in the outbox stay open until they complete.
+            unsafe { self.shared.submit(outgoing, handle) };
+        }
         result
     }
 
-    /// A batch of one request, and its result.
-    async fn one<'fd, A, T>(
-        &self,
-        argument: A,
-        start: impl FnOnce(&mut Batch<'_, 'fd, B>, A) -> Result<Request<B, T>, Full<A>>,
-    ) -> T {
-        match self.batch(1, |batch| start(batch, argument)).await {
-            Ok(request) => request.await,
-            Err(Full(_)) => unreachable!("there is a slot for each place"),
+    /// Waits until no request is in flight, whoever submitted it. Requests that are submitted
+    /// meanwhile wait for this. Polls are not cancelled.
+    ///
+    /// # Panics
+    ///
+    /// Same as [`submit`](Queue::submit).
+    pub async fn drain(&self) {
+        let capacity = self.shared.capacity as u32;
+        loop {
+            let idle = self.shared.idle.notified();
+            match self.shared.places.acquire_many(capacity).await {
+                Ok(all) => drop(all),
+                Err(_) if lock(&self.shared.entries).closed => panic!("{SHUT_DOWN}"),
+                Err(_) => return,
+            }
+            if self.shared.helping.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Closes the queue, for all of its handles: new requests end in `ESHUTDOWN`, polls are
+    /// cancelled, all other requests are waited for, and the context is destroyed, on a thread of
+    /// tokio's `spawn_blocking`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`io_destroy`](crate::io_destroy), and of [`crate::Queue::cancel`].
+    ///
+    /// # Panics
+    ///
+    /// Same as [`submit`](Queue::submit).
+    pub async fn close(&self) -> Result<(), Errno> {
+        self.shared.places.close();
+        loop {
+            let idle = self.shared.idle.notified();
+            let mut held = self.shared.hold(0);
+            if lock(&self.shared.entries).closed {
+                drop(held);
+                panic!("{SHUT_DOWN}");
+            }
+            if held.driven.is_idle() && self.shared.helping.load(Ordering::Acquire) == 0 {
+                let queue = held.driven.queue.take();
+                drop(held);
+                let Some(queue) = queue else { return Ok(()) };
+                let closing = self.shared.runtime.spawn_blocking(|| queue.close());
+                return closing.await.unwrap_or_else(|error| match error.try_into_panic() {
+                    Ok(panic) => panic::resume_unwind(panic),
+                    Err(_) => panic!("{SHUT_DOWN}"),
+                });
+            }
+            if let Some(queue) = &mut held.driven.queue {
+                queue.0.cancel_polls()?;
+            }
+            drop(held);
+            idle.await;
         }
     }
 }

@@ -1,31 +1,44 @@
 //! A request as a future.
 
 use crate::queue::buf::IoBuf;
-use crate::queue::request::{Completion, PollToken};
-use crate::sys::errno::Errno;
-use crate::sys::flags::PollEvents;
+use crate::queue::request::{Completion, PollToken, Token};
+use crate::tokio::blocking::Blocking;
 use crate::tokio::driver::{Entry, SHUT_DOWN, Shared, lock};
+use std::boxed::Box;
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::panic;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::vec::Vec;
 
-/// What a transfer with one buffer ends in.
-pub type Transferred<B> = (Result<usize, Errno>, B);
-
-/// A request that is submitted, as a future. What it means to drop it: see
-/// [the module](crate::tokio).
-#[must_use = "without awaiting it, nobody knows how the request has ended"]
+/// A request that was submitted, as a future. For dropping it, see
+/// [Cancellation](crate::tokio#cancellation).
+#[must_use = "only awaiting the request returns its result"]
 pub struct Request<B: IoBuf + Send, T> {
-    pub(super) shared: Arc<Shared<B>>,
+    shared: Arc<Shared<B>>,
     /// Until it is taken.
-    pub(super) entry: Option<usize>,
+    entry: Option<usize>,
     /// If it can be cancelled.
-    pub(super) poll: Option<PollToken>,
-    pub(super) output: fn(Completion<B>) -> T,
+    poll: Option<PollToken>,
+    output: fn(Completion<B>) -> T,
+}
+
+impl<B: IoBuf + Send, T> Request<B, T> {
+    /// The request that has just been queued under `token`.
+    pub(super) fn new(
+        shared: &Arc<Shared<B>>,
+        entry_of: &mut [usize],
+        token: Token,
+        poll: Option<PollToken>,
+        output: fn(Completion<B>) -> T,
+    ) -> Request<B, T> {
+        let entry = lock(&shared.entries).take();
+        entry_of[token.index()] = entry;
+        Request { shared: shared.clone(), entry: Some(entry), poll, output }
+    }
 }
 
 impl<B: IoBuf + Send, T> Future for Request<B, T> {
@@ -33,7 +46,7 @@ impl<B: IoBuf + Send, T> Future for Request<B, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let entry = self.entry.expect("not polled after it has ended");
-        // To clone a waker is to run code that is not of here.
+        // To clone a waker is to run code that is not ours.
         let mut fresh = None;
         let mut entries = loop {
             let mut entries = lock(&self.shared.entries);
@@ -71,7 +84,7 @@ impl<B: IoBuf + Send, T> Drop for Request<B, T> {
         let mut entries = lock(&self.shared.entries);
         let in_flight = matches!(entries.list[entry], Entry::Waiting(_));
         let left = match in_flight {
-            true => mem::replace(&mut entries.list[entry], Entry::Detached),
+            true => mem::replace(&mut entries.list[entry], Entry::Detached(None)),
             false => entries.free(entry),
         };
         let cancel = self.poll.filter(|_| in_flight);
@@ -91,18 +104,87 @@ impl<B: IoBuf + Send, T> fmt::Debug for Request<B, T> {
     }
 }
 
-pub(super) fn single<B>(completion: Completion<B>) -> Transferred<B> {
-    (completion.result, completion.buf.expect("a transfer's buffer comes back"))
+/// A transfer that must not block, and what is left of it. To drop it is to have a write completed
+/// all the same: no part of it alone.
+pub(super) struct Helped<B: IoBuf + Send> {
+    pub(super) request: Request<B, Completion<B>>,
+    /// Until the request has completed.
+    pub(super) blocking: Option<Blocking<B>>,
 }
 
-pub(super) fn several<B>(completion: Completion<B>) -> Transferred<Vec<B>> {
-    (completion.result, completion.bufs)
+impl<B: IoBuf + Send> Helped<B> {
+    /// The result, when all of it was tried. The descriptor is open until then.
+    pub(super) async fn completed(mut self) -> Completion<B> {
+        let mut completion = (&mut self.request).await;
+        let blocking = self.blocking.take().expect("taken here only");
+        let Some(done) = blocking.is_left(&mut completion) else { return completion };
+        // SAFETY: open, since the caller's future is here.
+        let Some(blocking) = (unsafe { blocking.detached() }) else { return completion };
+        let helper = self.request.shared.finish(blocking, completion, done);
+        helper.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => panic::resume_unwind(panic),
+            Err(_) => panic!("{SHUT_DOWN}"),
+        })
+    }
 }
 
-pub(super) fn nothing<B>(completion: Completion<B>) -> Result<(), Errno> {
-    completion.result.map(drop)
+impl<B: IoBuf + Send> Drop for Helped<B> {
+    fn drop(&mut self) {
+        let (Some(blocking), Some(entry)) = (self.blocking.take(), self.request.entry) else {
+            return;
+        };
+        if !blocking.is_write() {
+            return;
+        }
+        // SAFETY: open, since the future that borrows it is being dropped here.
+        let Some(blocking) = (unsafe { blocking.detached() }) else { return };
+        let shared = self.request.shared.clone();
+        let mut entries = lock(&shared.entries);
+        if let Entry::Waiting(_) = &entries.list[entry] {
+            let detached = Entry::Detached(Some(Box::new(blocking)));
+            let waiting = mem::replace(&mut entries.list[entry], detached);
+            self.request.entry = None;
+            drop(entries);
+            drop(waiting);
+        } else if let Entry::Ended(mut completion) = entries.free(entry) {
+            self.request.entry = None;
+            drop(entries);
+            if let Some(done) = blocking.is_left(&mut completion) {
+                drop(shared.finish(blocking, completion, done));
+            }
+        }
+    }
 }
 
-pub(super) fn events<B>(completion: Completion<B>) -> Result<PollEvents, Errno> {
-    completion.result.map(|bits| PollEvents::from_bits_retain(bits as u16))
+/// A transfer that a helper thread does.
+struct Helping<B: IoBuf + Send>(Arc<Shared<B>>);
+
+impl<B: IoBuf + Send> Drop for Helping<B> {
+    fn drop(&mut self) {
+        // The last one, and nothing else is in flight, as far as who waits for that can see.
+        if self.0.helping.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
+impl<B: IoBuf + Send> Shared<B> {
+    /// Has a helper thread do what is left of a transfer. It owns the buffer until then, whatever
+    /// becomes of the result.
+    pub(super) fn finish(
+        self: &Arc<Self>,
+        blocking: Blocking<B>,
+        mut completion: Completion<B>,
+        done: usize,
+    ) -> ::tokio::task::JoinHandle<Completion<B>> {
+        self.fallbacks.fetch_add(1, Ordering::Relaxed);
+        self.helping.fetch_add(1, Ordering::AcqRel);
+        let helping = Helping(self.clone());
+        self.runtime.spawn_blocking(move || {
+            let _helping = helping;
+            // SAFETY: `blocking` is detached, and keeps the descriptor open.
+            unsafe { blocking.finish(&mut completion, done) };
+            completion
+        })
+    }
 }

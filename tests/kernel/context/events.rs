@@ -149,18 +149,42 @@ fn a_signal_ends_the_wait_and_loses_nothing() {
     let (_reader, writer) = pair();
     let mut events = [io_event::default(); 2];
     let _signals = signals();
-    assert_eq!(context.getevents(1, &mut events, None), Err(Errno::EINTR));
+    assert_eq!(context.getevents_interruptible(1, &mut events, None), Err(Errno::EINTR));
     assert_eq!(context.pgetevents(1, &mut events, None, &sigset_t::default()), Err(Errno::EINTR));
     assert_eq!(
         submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
         Ok(1)
     );
     assert_eq!(
-        context.getevents(2, &mut events, None),
+        context.getevents_interruptible(2, &mut events, None),
         Ok(1),
         "taken before the signal, so there is no error"
     );
     assert_eq!(events[0].data, 1);
+}
+
+#[test]
+fn a_wait_goes_on_after_signals() {
+    let mut context = context(2);
+    let ((reader, mut late), (_reader, writer)) = (pair(), pair());
+    let mut events = [io_event::default(); 2];
+    let _signals = signals();
+    let (start, time) = (Instant::now(), Duration::from_millis(60));
+    assert_eq!(context.getevents(1, &mut events, Some(time)), Ok(0));
+    assert!(start.elapsed() >= time);
+    let mut ready = poll(writer.as_raw_fd(), libc::POLLOUT, 1);
+    assert_eq!(submit(&context, &mut [&mut ready]).all(), Ok(1));
+    assert_eq!(context.getevents(2, &mut events, Some(time)), Ok(1), "what there is");
+    let mut waiting = poll(reader.as_raw_fd(), libc::POLLIN, 2);
+    assert_eq!(submit(&context, &mut [&mut waiting]).all(), Ok(1));
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(time);
+        late.write_all(b"x").unwrap();
+        late
+    });
+    assert_eq!(context.getevents(1, &mut events, None), Ok(1));
+    assert_eq!(events[0].data, 2);
+    drop(writer.join());
 }
 
 /// The signal is pending when the call begins: without the mask that the call installs it would

@@ -12,7 +12,7 @@ fn a_descriptor_may_be_closed_once_it_is_submitted() {
         fds.map(|fd| File::from(unsafe { OwnedFd::from_raw_fd(fd) })).into()
     };
     let mut queue = queue(1);
-    queue.write(writer.as_fd(), b"late".to_vec(), 0).unwrap();
+    queue.submit(op::write_at(&writer, b"late".to_vec(), 0)).unwrap();
     drop(writer);
     assert_eq!(only(&mut queue).result, Ok(4));
     let mut text = String::new();
@@ -49,19 +49,23 @@ fn anything_at_any_time() {
                         let busy = in_flight.iter().any(|&(_, other, _)| other == part);
                         let (fd, at) = (file.as_fd(), (part * PART) as u64);
                         match random.below(6) {
-                            0 => polls.push(batch.poll(never.as_fd(), PollEvents::IN).unwrap()),
+                            0 => polls.push(batch.push(op::poll(&never, PollEvents::IN)).unwrap()),
                             1 => in_flight.push((
-                                batch.write(no_fd(), vec![0; PART], at).unwrap(),
+                                batch.push(op::write_at(no_fd(), vec![0; PART], at)).unwrap(),
                                 usize::MAX,
                                 None,
                             )),
                             2 if !busy => {
                                 let halves = vec![vec![0; PART / 2]; 2];
-                                in_flight.push((batch.readv(fd, halves, at).unwrap(), part, None));
+                                in_flight.push((
+                                    batch.push(op::readv_at(fd, halves, at)).unwrap(),
+                                    part,
+                                    None,
+                                ));
                             }
                             3 if !busy => {
                                 in_flight.push((
-                                    batch.read(fd, vec![0; PART], at).unwrap(),
+                                    batch.push(op::read_at(fd, vec![0; PART], at)).unwrap(),
                                     part,
                                     None,
                                 ));
@@ -69,7 +73,7 @@ fn anything_at_any_time() {
                             _ if !busy => {
                                 let byte = random.next() as u8;
                                 in_flight.push((
-                                    batch.write(fd, vec![byte; PART], at).unwrap(),
+                                    batch.push(op::write_at(fd, vec![byte; PART], at)).unwrap(),
                                     part,
                                     Some(byte),
                                 ));
@@ -91,23 +95,31 @@ fn anything_at_any_time() {
                 }),
                 _ => {
                     let min = random.below(in_flight.len() as u64 + 1) as usize;
-                    let took = queue.wait(min, LONG, |done| {
-                        let at = in_flight.iter().position(|&(token, ..)| token == done.token);
-                        let (_, part, byte) = in_flight
-                            .swap_remove(at.expect("each once, and none that was not asked for"));
-                        match part {
-                            usize::MAX => assert_eq!(done.result, Err(Errno::EBADF)),
-                            part if part == usize::MAX - 1 => assert_eq!(done.result, Ok(0)),
-                            part => {
-                                assert_eq!(done.result, Ok(PART));
-                                let expected = &mut model[part * PART..][..PART];
-                                if let Some(byte) = byte {
-                                    expected.fill(byte);
+                    let took = queue.wait(min, LONG).map(|ready| {
+                        ready
+                            .map(|done| {
+                                let at =
+                                    in_flight.iter().position(|&(token, ..)| token == done.token);
+                                let (_, part, byte) = in_flight.swap_remove(
+                                    at.expect("each once, and none that was not asked for"),
+                                );
+                                match part {
+                                    usize::MAX => assert_eq!(done.result, Err(Errno::EBADF)),
+                                    part if part == usize::MAX - 1 => {
+                                        assert_eq!(done.result, Ok(0))
+                                    }
+                                    part => {
+                                        assert_eq!(done.result, Ok(PART));
+                                        let expected = &mut model[part * PART..][..PART];
+                                        if let Some(byte) = byte {
+                                            expected.fill(byte);
+                                        }
+                                        let bytes = done.buf.unwrap_or_else(|| done.bufs.concat());
+                                        assert_eq!(bytes, *expected);
+                                    }
                                 }
-                                let bytes = done.buf.unwrap_or_else(|| done.bufs.concat());
-                                assert_eq!(bytes, *expected);
-                            }
-                        }
+                            })
+                            .count()
                     });
                     assert!(took.unwrap() >= min);
                 }
@@ -146,7 +158,7 @@ fn however_it_ends_the_quota_comes_back() {
     let limit = aio_nr() + 4000;
     let large = || {
         let mut queue = queue(5000);
-        queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert!(aio_nr() >= 5000);
         queue
     };
@@ -168,14 +180,14 @@ fn however_it_ends_the_quota_comes_back() {
 fn it_can_be_sent_to_another_thread() {
     let file = file(10);
     let mut queue = queue(1);
-    queue.read(file.as_fd(), vec![0; 2], 3).unwrap();
+    queue.submit(op::read_at(&file, vec![0; 2], 3)).unwrap();
     let mut queue = std::thread::spawn(move || {
         assert_eq!(only(&mut queue).buf.unwrap(), [3, 4]);
         queue
     })
     .join()
     .unwrap();
-    queue.read(file.as_fd(), vec![0; 2], 5).unwrap();
+    queue.submit(op::read_at(&file, vec![0; 2], 5)).unwrap();
     assert_eq!(only(&mut queue).buf.unwrap(), [5, 6]);
 }
 
@@ -188,11 +200,11 @@ fn counted() {
     for round in 0..100 {
         queue.batch(|batch| {
             for _ in 0..1 + round % 32 {
-                batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+                batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
             }
         });
-        assert_eq!(queue.wait(usize::MAX, LONG, |_| ()), Ok(1 + round % 32));
-        queue.reap(|_| ());
+        assert_eq!(queue.wait(usize::MAX, LONG).map(Iterator::count), Ok(1 + round % 32));
+        queue.reap().count();
     }
 }
 

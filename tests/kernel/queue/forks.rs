@@ -11,11 +11,16 @@ fn a_fork_at_every_stage() {
     let mut queue = queue(8);
     let child = |queue: &mut Queue<Vec<u8>>, poll: Option<PollToken>| {
         let in_flight = queue.outstanding();
-        queue.read(file.as_fd(), vec![0; 3], 0).unwrap();
-        assert_eq!(queue.wait(1, LONG, |done| assert_eq!(done.result, Err(Errno::EINVAL))), Ok(1));
-        assert_eq!((queue.reap(|_| ()), queue.outstanding()), (0, in_flight));
+        queue.submit(op::read_at(&file, vec![0; 3], 0)).unwrap();
+        assert_eq!(
+            queue
+                .wait(1, LONG)
+                .map(|ready| ready.map(|done| assert_eq!(done.result, Err(Errno::EINVAL))).count()),
+            Ok(1)
+        );
+        assert_eq!((queue.reap().count(), queue.outstanding()), (0, in_flight));
         if in_flight > 0 {
-            assert_eq!(queue.wait(1, LONG, |_| ()), Err(Errno::EINVAL));
+            assert_eq!(queue.wait(1, LONG).map(Iterator::count), Err(Errno::EINVAL));
         }
         if let Some(poll) = poll {
             assert_eq!(queue.cancel(poll), Err(Errno::EINVAL));
@@ -28,17 +33,17 @@ fn a_fork_at_every_stage() {
         start.elapsed() < Duration::from_secs(1)
     };
     in_child(|| child(&mut queue, None));
-    queue.read(file.as_fd(), vec![0; 3], 1).unwrap();
+    queue.submit(op::read_at(&file, vec![0; 3], 1)).unwrap();
     assert_eq!(queue.pending(), 1);
     in_child(|| child(&mut queue, None));
     assert_eq!(only(&mut queue).buf.unwrap(), [1, 2, 3]);
-    let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     in_child(|| child(&mut queue, Some(poll)));
     queue.batch(|batch| {
-        batch.read(file.as_fd(), vec![0; 3], 7).unwrap();
+        batch.push(op::read_at(&file, vec![0; 3], 7)).unwrap();
         in_child(|| {
             // In the child the batch goes nowhere, and ends.
-            batch.read(file.as_fd(), vec![0; 3], 8).is_ok()
+            batch.push(op::read_at(&file, vec![0; 3], 8)).is_ok()
         });
     });
     writer.write_all(b"x").unwrap();
@@ -56,18 +61,22 @@ fn a_child_of_a_visit_has_no_other_completion() {
         let mut queue = queue(3);
         queue.batch(|batch| {
             while batch.free() > 0 {
-                batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+                batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
             }
         });
         let (mut child, mut count) = (-1, 0);
-        let taken = queue.wait(3, LONG, |_| {
-            count += 1;
-            if count == 1 {
-                child = fork();
-                if child > 0 {
-                    await_child(child);
-                }
-            }
+        let taken = queue.wait(3, LONG).map(|ready| {
+            ready
+                .map(|_| {
+                    count += 1;
+                    if count == 1 {
+                        child = fork();
+                        if child > 0 {
+                            await_child(child);
+                        }
+                    }
+                })
+                .count()
         });
         if child == 0 {
             leave(taken == Ok(1) && count == 1 && queue.outstanding() == 2);
@@ -93,15 +102,15 @@ fn an_eventfd_is_readable_when_there_is_a_completion() {
     assert!(!readable(&queue));
     assert_eq!(queue.clear_eventfd(), 0, "it does not block");
     queue.batch(|batch| {
-        batch.poll(reader.as_fd(), PollEvents::IN).unwrap();
-        batch.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        batch.push(op::poll(&reader, PollEvents::IN)).unwrap();
+        batch.push(op::poll(&reader, PollEvents::IN)).unwrap();
     });
     assert!(!readable(&queue));
     writer.write_all(b"x").unwrap();
     assert!(readable(&queue));
     assert_eq!(queue.clear_eventfd(), 2);
     assert!(!readable(&queue));
-    assert_eq!(queue.reap(|done| assert!(done.result.is_ok())), 2);
+    assert_eq!(queue.reap().map(|done| assert!(done.result.is_ok())).count(), 2);
     let fd = queue.eventfd().unwrap().as_raw_fd();
     // SAFETY: it only asks for the flags.
     let flags = unsafe {

@@ -5,6 +5,7 @@ mod ends;
 mod forks;
 mod operations;
 mod refusals;
+mod split;
 mod transfers;
 mod waiting;
 
@@ -12,10 +13,10 @@ use crate::common::{
     AIO_CALLS, Random, aio_nr, await_child, catches, file, fork, in_child, itself, leave, pair,
     quota, refuse, seeds,
 };
-use aio_sys::types::aio_ring;
+use aio_sys::types::{aio_ring, iovec};
 use aio_sys::{
-    AlignedBuf, AlignedBufError, Completion, Errno, Full, Part, PollEvents, PollToken, Queue,
-    RwFlags, Token,
+    AlignedBuf, AlignedBufError, Completion, Errno, Full, IoBufMut, PollEvents, PollToken, Queue,
+    RwFlags, Token, op,
 };
 use std::fs::File;
 use std::io::{Read, Write};
@@ -36,7 +37,9 @@ fn queue(capacity: u32) -> Queue<Vec<u8>> {
 fn drain<B>(queue: &mut Queue<B>) -> Vec<Completion<B>> {
     let mut all = Vec::new();
     while queue.outstanding() > 0 {
-        queue.wait(usize::MAX, LONG, |completion| all.push(completion)).unwrap();
+        for completion in queue.wait(usize::MAX, LONG).unwrap() {
+            all.push(completion);
+        }
     }
     all
 }

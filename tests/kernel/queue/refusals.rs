@@ -11,7 +11,7 @@ fn a_refused_request_completes_with_its_error() {
         let tokens = queue.batch(|batch| {
             [0, 1, 2].map(|i| {
                 let fd = if i == bad { no_fd() } else { file.as_fd() };
-                batch.read(fd, vec![0; 5], 10 * i).unwrap()
+                batch.push(op::read_at(fd, vec![0; 5], 10 * i)).unwrap()
             })
         });
         let mut seen = [false; 3];
@@ -34,15 +34,24 @@ fn a_batch_of_mistakes() {
         let mut expected = Vec::new();
         for i in 0..8 {
             let (fd, none) = (file.as_fd(), no_fd());
-            expected.push((batch.read(none, vec![0; 1], 0).unwrap(), Err(Errno::EBADF)));
-            expected.push((batch.read(fd, vec![0; 1], i).unwrap(), Ok(1)));
-            expected.push((batch.read(fd, vec![0; 1], u64::MAX).unwrap(), Err(Errno::EINVAL)));
             expected
-                .push((batch.read(fd, vec![0; 1], i64::MAX as u64).unwrap(), Err(Errno::EINVAL)));
+                .push((batch.push(op::read_at(none, vec![0; 1], 0)).unwrap(), Err(Errno::EBADF)));
+            expected.push((batch.push(op::read_at(fd, vec![0; 1], i)).unwrap(), Ok(1)));
+            expected.push((
+                batch.push(op::read_at(fd, vec![0; 1], u64::MAX)).unwrap(),
+                Err(Errno::EINVAL),
+            ));
+            expected.push((
+                batch.push(op::read_at(fd, vec![0; 1], i64::MAX as u64)).unwrap(),
+                Err(Errno::EINVAL),
+            ));
+            expected.push((
+                batch.push(op::readv_at(fd, vec![vec![0; 1]; 1025], 0)).unwrap(),
+                Err(Errno::EINVAL),
+            ));
             expected
-                .push((batch.readv(fd, vec![vec![0; 1]; 1025], 0).unwrap(), Err(Errno::EINVAL)));
-            expected.push((batch.readv(fd, vec![vec![0; 1]; 100], 0).unwrap(), Ok(100)));
-            expected.push((batch.fsync(none).unwrap(), Err(Errno::EBADF)));
+                .push((batch.push(op::readv_at(fd, vec![vec![0; 1]; 100], 0)).unwrap(), Ok(100)));
+            expected.push((batch.push(op::fsync(none)).unwrap(), Err(Errno::EBADF)));
         }
         expected
     });
@@ -60,7 +69,9 @@ fn vectors_that_do_not_fit_together() {
     let file = file(4096);
     let mut queue = queue(16);
     let tokens: Vec<Token> = queue.batch(|batch| {
-        (0..10).map(|i| batch.readv(file.as_fd(), vec![vec![0; 1]; 300], i * 16).unwrap()).collect()
+        (0..10)
+            .map(|i| batch.push(op::readv_at(&file, vec![vec![0; 1]; 300], i * 16)).unwrap())
+            .collect()
     });
     for done in drain(&mut queue) {
         let i = tokens.iter().position(|&token| token == done.token).unwrap();
@@ -68,7 +79,7 @@ fn vectors_that_do_not_fit_together() {
         let bytes: Vec<u8> = done.bufs.concat();
         assert_eq!(bytes, (i * 16..i * 16 + 300).map(|byte| byte as u8).collect::<Vec<_>>());
     }
-    queue.batch(|batch| batch.readv(file.as_fd(), vec![vec![0; 1]; 1024], 0)).unwrap();
+    queue.batch(|batch| batch.push(op::readv_at(&file, vec![vec![0; 1]; 1024], 0))).unwrap();
     assert_eq!(only(&mut queue).result, Ok(1024), "as many as there may be");
 }
 
@@ -79,29 +90,31 @@ fn when_it_is_full_the_buffer_comes_back() {
     let mut queue = queue(3);
     let before = queue.capacity();
     queue.batch(|batch| {
-        batch.poll(reader.as_fd(), PollEvents::IN).unwrap();
-        batch.read(file.as_fd(), vec![0; 1], 0).unwrap();
+        batch.push(op::poll(&reader, PollEvents::IN)).unwrap();
+        batch.push(op::read_at(&file, vec![0; 1], 0)).unwrap();
         assert_eq!(batch.free(), 1);
-        batch.read(no_fd(), vec![0; 1], 0).unwrap();
-        let Err(Full(buf)) = batch.read(file.as_fd(), vec![1, 2], 0) else {
+        batch.push(op::read_at(no_fd(), vec![0; 1], 0)).unwrap();
+        let Err(Full(buf)) = batch.push(op::read_at(&file, vec![1, 2], 0)) else {
             panic!("a fourth of three")
         };
         assert_eq!(buf, [1, 2]);
-        let Err(Full(bufs)) = batch.readv(file.as_fd(), vec![vec![3]], 0) else {
+        let Err(Full(bufs)) = batch.push(op::readv_at(&file, vec![vec![3]], 0)) else {
             panic!("a fourth of three")
         };
         assert_eq!(bufs, [[3]]);
     });
-    let Err(full) = queue.fsync(file.as_fd()) else { panic!("a fourth of three") };
-    assert!(full.to_string().contains("slots come back with completions"));
-    assert!(queue.poll(file.as_fd(), PollEvents::IN).is_err());
+    let Err(full) = queue.submit(op::fsync(&file)) else { panic!("a fourth of three") };
+    assert!(full.to_string().contains("take completions first"));
+    assert!(queue.submit(op::poll(&file, PollEvents::IN)).is_err());
     assert_eq!((queue.outstanding(), queue.free()), (3, 0));
     let mut results = Vec::new();
-    queue.wait(2, LONG, |done| results.push(done.result)).unwrap();
+    for done in queue.wait(2, LONG).unwrap() {
+        results.push(done.result);
+    }
     results.sort();
     assert_eq!(results, [Ok(1), Err(Errno::EBADF)]);
     assert_eq!((queue.outstanding(), queue.free(), queue.capacity()), (1, 2, before));
-    queue.fsync(file.as_fd()).unwrap();
+    queue.submit(op::fsync(&file)).unwrap();
 }
 
 /// The kernel has more places than the queue uses, whatever came before: it never runs out of them.
@@ -114,11 +127,13 @@ fn filled_again_and_again_without_eagain() {
         for _ in 0..300 {
             queue.batch(|batch| {
                 while batch.free() > 0 {
-                    batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+                    batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
                 }
             });
             let min = random.below(u64::from(capacity) + 1) as usize;
-            queue.wait(min, LONG, |done| assert!(done.result.is_ok(), "{done:?}")).unwrap();
+            for done in queue.wait(min, LONG).unwrap() {
+                assert!(done.result.is_ok(), "{done:?}");
+            }
         }
     }
 }

@@ -14,8 +14,8 @@ fn a_file_too_large_is_told_in_the_completion() {
         }
         let mut queue = queue(2);
         let (short, none) = queue.batch(|batch| {
-            let short = batch.write(file.as_fd(), vec![1; 100], 4090).unwrap();
-            (short, batch.write(file.as_fd(), vec![1; 100], 4096).unwrap())
+            let short = batch.push(op::write_at(&file, vec![1; 100], 4090)).unwrap();
+            (short, batch.push(op::write_at(&file, vec![1; 100], 4096)).unwrap())
         });
         let done = drain(&mut queue);
         done.iter().all(|done| match done.token {
@@ -58,7 +58,9 @@ fn no_space_is_told_in_the_completion() {
         let file = File::create(dir.path().join("file")).unwrap();
         let mut queue = queue(3);
         let tokens = queue.batch(|batch| {
-            [0, 1, 2].map(|i| batch.write(file.as_fd(), vec![1; 48 << 10], i * (48 << 10)).unwrap())
+            [0, 1, 2].map(|i| {
+                batch.push(op::write_at(&file, vec![1; 48 << 10], i * (48 << 10))).unwrap()
+            })
         });
         let mut done = drain(&mut queue);
         done.sort_by_key(|done| tokens.iter().position(|&token| done.token == token));
@@ -77,23 +79,26 @@ fn under_a_filter_every_request_still_ends() {
             let told = Errno::decode(-(errno as isize));
             let (reader, _writer) = pair();
             let mut queue = queue(8);
-            let early = queue.read(file.as_fd(), vec![0; 1], 0).unwrap();
-            let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+            let early = queue.submit(op::read_at(&file, vec![0; 1], 0)).unwrap();
+            let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
             assert!(refuse(AIO_CALLS, errno));
             queue.batch(|batch| {
                 for _ in 0..5 {
-                    batch.read(file.as_fd(), vec![0; 1], 0).unwrap();
+                    batch.push(op::read_at(&file, vec![0; 1], 0)).unwrap();
                 }
             });
             let mut count = 0;
-            queue.reap(|done| {
-                count += 1;
-                assert_eq!(done.result, if done.token == early { Ok(1) } else { told });
-                assert!(done.buf.is_some());
-            });
+            queue
+                .reap()
+                .map(|done| {
+                    count += 1;
+                    assert_eq!(done.result, if done.token == early { Ok(1) } else { told });
+                    assert!(done.buf.is_some());
+                })
+                .count();
             assert_eq!(count, 6);
             assert_eq!(queue.cancel(poll).map(usize::from), told);
-            assert_eq!(queue.wait(1, None, |_| ()), told);
+            assert_eq!(queue.wait_interruptible(1, None).map(Iterator::count), told);
             assert!(Queue::<Vec<u8>>::new(NonZeroU32::MIN).is_err());
             // The poll is in flight, and nothing can be waited for: this would abort if it were
             // dropped.
@@ -112,7 +117,7 @@ fn dropped_under_a_filter_it_aborts_rather_than_free() {
     // With nothing in flight there is no reason to.
     in_child(|| {
         let mut queue = queue(1);
-        let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+        let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert_eq!(queue.cancel(poll), Ok(true));
         assert_eq!(only(&mut queue).result, Ok(0));
         refuse(AIO_CALLS, libc::ENOSYS)
@@ -124,6 +129,6 @@ fn dropped_under_a_filter_it_aborts_rather_than_free() {
 fn aborts() {
     let (reader, _writer) = pair();
     let mut queue = queue(1);
-    queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     assert!(refuse(AIO_CALLS, libc::ENOSYS));
 }

@@ -6,17 +6,17 @@ use super::*;
 fn it_waits_for_no_more_than_can_come() {
     let (reader, writer) = pair();
     let mut queue = queue(4);
-    assert_eq!(queue.wait(1, None, |_| panic!("nothing was submitted")), Ok(0));
-    queue.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+    assert_eq!(queue.wait(1, None).map(Iterator::count), Ok(0), "nothing was submitted");
+    queue.submit(op::poll(&writer, PollEvents::OUT)).unwrap();
     let mut count = 0;
-    assert_eq!(queue.wait(100, None, |_| count += 1), Ok(1));
+    assert_eq!(queue.wait(100, None).map(|ready| ready.map(|_| count += 1).count()), Ok(1));
     assert_eq!(count, 1);
-    queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
+    queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     let (start, time) = (Instant::now(), Duration::from_millis(30));
-    assert_eq!(queue.wait(1, Some(time), |_| ()), Ok(0));
+    assert_eq!(queue.wait(1, Some(time)).map(Iterator::count), Ok(0));
     assert!(start.elapsed() >= time);
-    queue.poll(writer.as_fd(), PollEvents::OUT).unwrap();
-    assert_eq!(queue.wait(2, Some(time), |_| ()), Ok(1), "what there is");
+    queue.submit(op::poll(&writer, PollEvents::OUT)).unwrap();
+    assert_eq!(queue.wait(2, Some(time)).map(Iterator::count), Ok(1), "what there is");
 }
 
 #[test]
@@ -41,12 +41,12 @@ fn without_the_ring_calls_serve() {
         for min in [0, 8] {
             queue.batch(|batch| {
                 while batch.free() > 0 {
-                    batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+                    batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
                 }
             });
             damage();
             let mut count = 0;
-            assert_eq!(queue.wait(min, LONG, |_| count += 1), Ok(8));
+            assert_eq!(queue.wait(min, LONG).map(|ready| ready.map(|_| count += 1).count()), Ok(8));
             assert_eq!(count, 8);
         }
         drop(queue);
@@ -87,19 +87,19 @@ fn panics(before: impl Fn()) {
     let mut queue = queue(8);
     queue.batch(|batch| {
         for _ in 0..3 {
-            batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
-            batch.poll(no_fd(), PollEvents::OUT).unwrap();
+            batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
+            batch.push(op::poll(no_fd(), PollEvents::OUT)).unwrap();
         }
     });
     for left in (0..6).rev() {
         before();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            queue.reap(|_| resume_unwind(Box::new("on purpose")))
+            let _taken = queue.reap().map(|_| resume_unwind(Box::new("on purpose"))).next();
         }));
         assert!(panicked.is_err());
         assert_eq!(queue.outstanding(), left);
     }
-    assert_eq!(queue.reap(|_| ()), 0);
+    assert_eq!(queue.reap().count(), 0);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_panic_in_a_batch_submits_what_was_put_in() {
     let mut queue = queue(4);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         queue.batch(|batch| {
-            batch.poll(writer.as_fd(), PollEvents::OUT).unwrap();
+            batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
             panic!("on purpose");
         })
     }));
@@ -121,25 +121,85 @@ fn a_panic_in_a_batch_submits_what_was_put_in() {
 
 extern "C" fn nothing(_: i32) {}
 
+/// Has SIGALRM come every few milliseconds.
+fn ticks() {
+    let every = libc::timeval { tv_sec: 0, tv_usec: 5000 };
+    // SAFETY: the handler does nothing; the timer's values are read in the call.
+    unsafe {
+        libc::signal(libc::SIGALRM, nothing as extern "C" fn(i32) as libc::sighandler_t);
+        let timer = libc::itimerval { it_interval: every, it_value: every };
+        libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
+    }
+}
+
 #[test]
-fn a_signal_ends_the_wait_and_loses_nothing() {
+fn an_interruptible_wait_ends_with_a_signal_and_loses_nothing() {
     in_child(|| {
         let (reader, mut writer) = pair();
         let mut queue = queue(2);
-        let poll = queue.poll(reader.as_fd(), PollEvents::IN).unwrap();
-        let every = libc::timeval { tv_sec: 0, tv_usec: 5000 };
-        // SAFETY: the handler does nothing; the timer's values are read in the call.
-        unsafe {
-            libc::signal(libc::SIGALRM, nothing as extern "C" fn(i32) as libc::sighandler_t);
-            let timer = libc::itimerval { it_interval: every, it_value: every };
-            libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
-        }
+        let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
+        ticks();
         for _ in 0..10 {
-            assert_eq!(queue.wait(1, None, |_| ()), Err(Errno::EINTR));
+            assert_eq!(queue.wait_interruptible(1, None).map(Iterator::count), Err(Errno::EINTR));
         }
-        queue.poll(no_fd(), PollEvents::IN).unwrap();
-        assert_eq!(queue.wait(2, None, |done| assert_eq!(done.result, Err(Errno::EBADF))), Ok(1));
+        queue.submit(op::poll(no_fd(), PollEvents::IN)).unwrap();
+        for done in queue.wait_interruptible(2, None).unwrap() {
+            assert_eq!(done.result, Err(Errno::EBADF));
+        }
+        assert_eq!(queue.outstanding(), 1);
         writer.write_all(b"x").unwrap();
         only(&mut queue).token == poll
+    });
+}
+
+#[test]
+fn a_wait_goes_on_after_signals() {
+    in_child(|| {
+        let (reader, mut writer) = pair();
+        let mut queue = queue(2);
+        let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
+        ticks();
+        let (start, time) = (Instant::now(), Duration::from_millis(50));
+        assert_eq!(queue.wait(1, Some(time)).map(Iterator::count), Ok(0));
+        assert!(start.elapsed() >= time);
+        let late = std::thread::spawn(move || {
+            std::thread::sleep(time);
+            writer.write_all(b"x").unwrap();
+            writer
+        });
+        let completion = queue.wait(1, None).unwrap().next().unwrap();
+        drop(late.join());
+        completion.token == poll
+    });
+}
+
+/// Stopped and continued, as by a debugger or a job control shell: without a signal handler.
+#[test]
+fn a_wait_goes_on_after_a_stop() {
+    in_child(|| {
+        let (reader, _writer) = pair();
+        let mut queue = queue(1);
+        queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
+        // SAFETY: it cannot fail.
+        let me = unsafe { libc::getpid() };
+        match crate::common::fork() {
+            0 => {
+                std::thread::sleep(Duration::from_millis(20));
+                // SAFETY: it stops and continues the process that waits.
+                let stopped = unsafe {
+                    libc::kill(me, libc::SIGSTOP) == 0
+                        && libc::usleep(20_000) == 0
+                        && libc::kill(me, libc::SIGCONT) == 0
+                };
+                crate::common::leave(stopped)
+            }
+            child => {
+                let (start, time) = (Instant::now(), Duration::from_millis(100));
+                assert_eq!(queue.wait(1, Some(time)).map(Iterator::count), Ok(0));
+                assert!(start.elapsed() >= time);
+                crate::common::await_child(child);
+            }
+        }
+        true
     });
 }

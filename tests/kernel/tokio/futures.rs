@@ -16,11 +16,11 @@ fn what_was_written_is_read() {
                         let bytes: Vec<u8> = (0..512).map(|_| random.next() as u8).collect();
                         let offset = (round % 4 * 32 + task) * 512;
                         assert_eq!(
-                            queue.write_at(&*file, bytes.clone(), offset).await,
+                            queue.submit(op::write_at(&*file, bytes.clone(), offset)).await,
                             (Ok(512), bytes.clone())
                         );
                         assert_eq!(
-                            queue.read_at(&*file, vec![0; 512], offset).await,
+                            queue.submit(op::read_at(&*file, vec![0; 512], offset)).await,
                             (Ok(512), bytes)
                         );
                     }
@@ -30,15 +30,15 @@ fn what_was_written_is_read() {
         for task in tasks {
             task.await.unwrap();
         }
-        assert_eq!(queue.fsync(&*file).await, Ok(()));
-        assert_eq!(queue.fdsync(&*file).await, Ok(()));
+        assert_eq!(queue.submit(op::fsync(&*file)).await, Ok(()));
+        assert_eq!(queue.submit(op::fdsync(&*file)).await, Ok(()));
         let bufs = vec![vec![1; 3], vec![2; 4]];
         assert_eq!(
-            queue.writev_at(&*file, bufs.clone(), 9, RwFlags::DSYNC).await,
+            queue.submit(op::writev_at(&*file, bufs.clone(), 9).flags(RwFlags::DSYNC)).await,
             (Ok(7), bufs.clone())
         );
         let zeros = vec![vec![0; 3], vec![0; 4]];
-        assert_eq!(queue.readv_at(&*file, zeros, 9, RwFlags::NONE).await, (Ok(7), bufs));
+        assert_eq!(queue.submit(op::readv_at(&*file, zeros, 9)).await, (Ok(7), bufs));
         assert_eq!(queue.free(), 4);
     });
 }
@@ -52,13 +52,13 @@ fn what_is_refused_ends_and_the_others_are_done() {
         let fds = [file.as_fd(), no_fd, file.as_fd()];
         let reads = queue.batch(9, |batch| {
             assert_eq!(batch.free(), 4, "as many as there are");
-            fds.map(|fd| batch.read_at(fd, vec![0; 8], 8).unwrap())
+            fds.map(|fd| batch.push(op::read_at(fd, vec![0; 8], 8)).unwrap())
         });
         let [first, refused, last] = reads.await;
         assert_eq!(refused.await, (Err(Errno::EBADF), vec![0; 8]));
         assert_eq!(last.await.0, Ok(8));
         assert_eq!(first.await.1, (8..16).collect::<Vec<u8>>());
-        let (result, _) = queue.read_at(no_fd, Vec::new(), 0).await;
+        let (result, _) = queue.submit(op::read_at(no_fd, vec![0; 1], 0)).await;
         assert_eq!((result, queue.free()), (Err(Errno::EBADF), 4));
     });
 }
@@ -70,16 +70,22 @@ fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
         let (queue, file) = (queue::<Vec<u8>>(2), file(8));
         let (reader, _writer) = pair();
         let polls = queue.batch(2, |batch| {
-            [(); 2].map(|()| batch.poll(reader.as_fd(), PollEvents::IN).unwrap())
+            [(); 2].map(|()| batch.push(op::poll(&reader, PollEvents::IN)).unwrap())
         });
         let [first, second] = polls.await;
-        let mut read = Box::pin(queue.read_at(&file, vec![0; 8], 0));
+        let mut read = Box::pin(queue.submit(op::read_at(&file, vec![0; 8], 0)));
         assert!(poll_once(read.as_mut()).is_pending() && queue.free() == 0);
         drop(first);
         assert_eq!(read.await.0, Ok(8));
         drop(second);
         until(|| queue.free() == 2).await;
-        assert!(queue.poll(&_writer, PollEvents::OUT).await.unwrap().contains(PollEvents::OUT));
+        assert!(
+            queue
+                .submit(op::poll(&_writer, PollEvents::OUT))
+                .await
+                .unwrap()
+                .contains(PollEvents::OUT)
+        );
     });
 }
 
@@ -100,7 +106,7 @@ fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
                 let (at, buf) = (random.below(BLOCKS) * Mortal::BYTES as u64, graveyard.buffer());
                 let (queue, file) = (queue.clone(), file.clone());
                 let mut read = Box::pin(async move {
-                    let (result, buf) = queue.read_at(&*file, buf, at).await;
+                    let (result, buf) = queue.submit(op::read_at(&*file, buf, at)).await;
                     assert!(result == Ok(Mortal::BYTES) && buf.is_read());
                 });
                 match random.below(4) {
@@ -138,7 +144,7 @@ fn a_future_that_is_forgotten() {
         let (queue, graveyard, file) =
             (queue::<Mortal>(2), Arc::<Graveyard>::default(), direct_file(1));
         for count in 1..=10 {
-            let mut read = Box::pin(queue.read_at(&file, graveyard.buffer(), 0));
+            let mut read = Box::pin(queue.submit(op::read_at(&file, graveyard.buffer(), 0)));
             let pending = poll_once(read.as_mut()).is_pending();
             std::mem::forget(read);
             until(|| queue.free() == 2).await;
@@ -146,14 +152,16 @@ fn a_future_that_is_forgotten() {
         }
         let (never, _quiet) = pair();
         let polls = queue
-            .batch(2, |batch| [(); 2].map(|()| batch.poll(never.as_fd(), PollEvents::IN).unwrap()))
+            .batch(2, |batch| {
+                [(); 2].map(|()| batch.push(op::poll(&never, PollEvents::IN)).unwrap())
+            })
             .await;
-        let mut read = Box::pin(queue.read_at(&file, graveyard.buffer(), 0));
+        let mut read = Box::pin(queue.submit(op::read_at(&file, graveyard.buffer(), 0)));
         assert!(poll_once(read.as_mut()).is_pending());
         std::mem::forget(read);
         drop(polls);
         until(|| queue.free() == 1).await;
-        let (result, buf) = queue.read_at(&file, graveyard.buffer(), 0).await;
+        let (result, buf) = queue.submit(op::read_at(&file, graveyard.buffer(), 0)).await;
         assert!(result == Ok(Mortal::BYTES) && buf.is_read() && graveyard.in_peace());
     });
 }
@@ -169,7 +177,7 @@ fn a_runtime_that_ends_first() {
             let mut reads: Vec<_> = (0..24)
                 .map(|_| {
                     let (queue, file, buf) = (queue.clone(), file.clone(), graveyard.buffer());
-                    Box::pin(async move { queue.read_at(&*file, buf, 0).await.0 })
+                    Box::pin(async move { queue.submit(op::read_at(&*file, buf, 0)).await.0 })
                 })
                 .collect();
             reads.retain_mut(|read| poll_once(read.as_mut()).is_pending());
@@ -217,7 +225,7 @@ fn a_submission_that_blocks_holds_up_nobody_else() {
             let queue = queue.clone();
             async move {
                 started.send(()).unwrap();
-                queue.read_at(&socket, vec![0; 4], 0).await
+                queue.submit(op::read_at(&socket, vec![0; 4], 0)).await
             }
         });
         submits.recv_timeout(LONG).unwrap();
@@ -228,17 +236,17 @@ fn a_submission_that_blocks_holds_up_nobody_else() {
             async move {
                 for at in 0..32 {
                     assert_eq!(
-                        queue.read_at(&*file, vec![0; 1], at).await,
+                        queue.submit(op::read_at(&*file, vec![0; 1], at)).await,
                         (Ok(1), vec![at as u8])
                     );
                 }
                 let (reader, mut writer) = pair();
-                let mut poll = Box::pin(queue.poll(&reader, PollEvents::IN));
+                let mut poll = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
                 assert!(poll_once(poll.as_mut()).is_pending());
-                drop(Box::pin(queue.poll(&reader, PollEvents::IN)));
+                drop(Box::pin(queue.submit(op::poll(&reader, PollEvents::IN))));
                 writer.write_all(b"x").unwrap();
                 assert!(poll.await.unwrap().contains(PollEvents::IN));
-                let mut cancelled = Box::pin(queue.poll(&writer, PollEvents::IN));
+                let mut cancelled = Box::pin(queue.submit(op::poll(&writer, PollEvents::IN)));
                 assert!(poll_once(cancelled.as_mut()).is_pending());
                 drop(cancelled);
                 until(|| queue.free() == 7).await;
@@ -269,8 +277,8 @@ fn a_request_that_is_dropped_in_its_own_batch() {
         for _ in 0..100 {
             queue
                 .batch(2, |batch| {
-                    drop(batch.poll(reader.as_fd(), PollEvents::IN).unwrap());
-                    drop(batch.poll(reader.as_fd(), PollEvents::IN).unwrap());
+                    drop(batch.push(op::poll(&reader, PollEvents::IN)).unwrap());
+                    drop(batch.push(op::poll(&reader, PollEvents::IN)).unwrap());
                 })
                 .await;
         }

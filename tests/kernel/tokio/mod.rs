@@ -3,13 +3,15 @@
 
 mod futures;
 mod helper;
+mod shutdown;
+mod together;
 mod wakers;
 
 use crate::common::{
     Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, refuse, seeds,
 };
 use aio_sys::tokio::{Builder, Queue};
-use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags};
+use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags, op};
 use std::fs::File;
 use std::future::Future;
 use std::io::Write;

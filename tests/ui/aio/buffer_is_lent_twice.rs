@@ -1,12 +1,11 @@
-use aio_sys::scope;
+use aio_sys::{op, scope};
 use std::fs::File;
 use std::num::NonZeroU32;
-use std::os::fd::AsFd;
 
 fn read(file: &File, buf: &mut [u8]) {
     scope(NonZeroU32::MIN, |scope| {
-        scope.read(file.as_fd(), &mut *buf, 0).unwrap();
-        scope.read(file.as_fd(), &mut *buf, 0).unwrap();
+        scope.submit(op::read_at(&file, &mut *buf, 0)).unwrap();
+        scope.submit(op::read_at(&file, &mut *buf, 0)).unwrap();
     })
     .unwrap();
 }

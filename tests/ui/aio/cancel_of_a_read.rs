@@ -1,9 +1,8 @@
-use aio_sys::Queue;
+use aio_sys::{Queue, op};
 use std::fs::File;
-use std::os::fd::AsFd;
 
 fn impatient(queue: &mut Queue<Vec<u8>>, file: &File) {
-    let read = queue.read(file.as_fd(), vec![0], 0).unwrap();
+    let read = queue.submit(op::read_at(&file, vec![0], 0)).unwrap();
     queue.cancel(read).unwrap();
 }
 

@@ -1,7 +1,7 @@
-use aio_sys::Queue;
+use aio_sys::{Queue, op};
 
 fn read(queue: &mut Queue<Vec<u8>>) {
-    queue.read(3, vec![0], 0).unwrap();
+    queue.submit(op::read_at(3, vec![0], 0)).unwrap();
 }
 
 fn main() {}

@@ -1,11 +1,10 @@
-use aio_sys::tokio::Queue;
+use aio_sys::{op, tokio::Queue};
 use std::fs::File;
-use std::os::fd::AsFd;
 
 async fn read(queue: &Queue<Vec<u8>>) {
     let request = queue.batch(1, |batch| {
         let file = File::open("/proc/self/exe").unwrap();
-        batch.read_at(file.as_fd(), vec![0; 4], 0).unwrap()
+        batch.push(op::read_at(&file, vec![0; 4], 0)).unwrap()
     });
     request.await.await.0.unwrap();
 }

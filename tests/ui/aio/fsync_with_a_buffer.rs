@@ -1,9 +1,8 @@
-use aio_sys::Queue;
+use aio_sys::{Queue, op};
 use std::fs::File;
-use std::os::fd::AsFd;
 
 fn sync(queue: &mut Queue<Vec<u8>>, file: &File) {
-    queue.fsync(file.as_fd(), vec![0], 0).unwrap();
+    queue.submit(op::fsync(file, vec![0], 0)).unwrap();
 }
 
 fn main() {}

@@ -1,10 +1,9 @@
-use aio_sys::{Scope, scope};
+use aio_sys::{Scope, op, scope};
 use std::fs::File;
 use std::num::NonZeroU32;
-use std::os::fd::AsFd;
 
 async fn read<'env>(scope: &mut Scope<'env>, file: &File, buf: &'env mut [u8]) {
-    scope.read(file.as_fd(), buf, 0).unwrap();
+    scope.submit(op::read_at(&file, buf, 0)).unwrap();
     std::future::ready(()).await;
 }
 

@@ -1,0 +1,935 @@
+//! Operations as values: what a request asks of the kernel.
+//!
+//! A function of this module makes an [`Op`], methods of it set options, and every kind of queue
+//! takes it:
+//!
+//! | submit it by | it is sent | its result |
+//! |---|---|---|
+//! | [`Queue::submit`](crate::Queue::submit) | at once | a [`Completion`](crate::Completion) |
+//! | [`Batch::push`](crate::Batch::push) | when the batch ends | a [`Completion`](crate::Completion) |
+//! | [`Scope::submit`](crate::Scope::submit) | at once | a [`Completion`](crate::Completion) |
+//! | `tokio::Queue::submit` | with others of the same turn of the scheduler | awaited |
+//! | `tokio::Batch::push` | when the batch ends | a future |
+//!
+//! A [`Queue`](crate::Queue) takes buffers that own their memory ([`IoBuf`], [`IoBufMut`]); a
+//! [`Scope`](crate::Scope) takes borrowed bytes: `&[u8]`, `&Vec<u8>`, `&[u8; N]` and the like for
+//! writes, the same with `&mut` for reads.
+//!
+//! A descriptor is given as `&impl AsFd`, as `BorrowedFd`, or as `Arc<impl AsFd>`. It is borrowed
+//! until the request has been submitted, and no longer: the kernel keeps its own reference to the
+//! file. An `Arc` is kept until the completion is delivered; `tokio::Queue` needs one to send
+//! requests of several tasks together.
+//!
+//! # Errors
+//!
+//! Whatever goes wrong with a request is its result, whether the kernel refuses it at submission
+//! or the transfer fails later. For every operation: `EBADF`, `EINVAL` (the file does not support
+//! it), `EAGAIN` (the kernel has no memory for the request).
+//!
+//! # Example: one operation, with options
+//!
+//! ```
+//! use aio_sys::{Queue, RwFlags, op};
+//! use std::num::NonZeroU32;
+//!
+//! # let path = std::env::temp_dir().join(format!("aio-sys-{}", std::process::id()));
+//! let file = std::fs::File::create(&path)?;
+//! let mut queue = Queue::new(NonZeroU32::MIN)?;
+//! let write = op::write_at(&file, b"record".to_vec(), 0).flags(RwFlags::DSYNC).user_data(7);
+//! queue.submit(write)?;
+//! for completion in queue.wait(1, None)? {
+//!     assert_eq!((completion.user_data, completion.result), (7, Ok(6)));
+//! }
+//! # std::fs::remove_file(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crate::queue::buf::{IoBuf, IoBufMut, SpareBuf};
+use crate::queue::engine::{Engine, Request};
+use crate::queue::request::{Completion, Full, PollToken, Token};
+use crate::queue::scope::Borrowed;
+use crate::sys::errno::Errno;
+use crate::sys::flags::{IocbFlags, PollEvents, RwFlags};
+use crate::sys::types::*;
+#[cfg(feature = "tokio")]
+use crate::tokio::Blocking;
+use std::fmt;
+use std::marker::{self, PhantomData};
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::vec::Vec;
+
+/// An operation on a descriptor that is borrowed for `'fd`; `K` says which, and holds the buffers.
+/// See [the module](self).
+#[must_use = "an operation does nothing before it is submitted"]
+pub struct Op<'fd, K> {
+    request: Request,
+    kind: K,
+    fd: PhantomData<BorrowedFd<'fd>>,
+}
+
+/// A descriptor, or what owns one: `&impl AsFd`, `BorrowedFd`, `Arc<impl AsFd>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a descriptor that an operation can use",
+    label = "expected `&impl AsFd`, `BorrowedFd` or `Arc<impl AsFd>`"
+)]
+pub trait Descriptor<'fd>: Sealed {
+    #[doc(hidden)]
+    fn into_parts(self) -> (RawFd, Option<KeptOpen>);
+}
+
+/// What keeps a descriptor open.
+pub type KeptOpen = Arc<dyn Send + marker::Sync>;
+
+impl<'fd, F: AsFd + ?Sized> Descriptor<'fd> for &'fd F {
+    #[inline]
+    fn into_parts(self) -> (RawFd, Option<KeptOpen>) {
+        (self.as_fd().as_raw_fd(), None)
+    }
+}
+
+impl<'fd> Descriptor<'fd> for BorrowedFd<'fd> {
+    #[inline]
+    fn into_parts(self) -> (RawFd, Option<KeptOpen>) {
+        (self.as_raw_fd(), None)
+    }
+}
+
+impl<F: AsFd + Send + marker::Sync + 'static> Descriptor<'static> for Arc<F> {
+    #[inline]
+    fn into_parts(self) -> (RawFd, Option<KeptOpen>) {
+        (self.as_fd().as_raw_fd(), Some(self))
+    }
+}
+
+/// [`read_at`]: the kind of operation, and its buffer.
+pub struct Read<B>(Part<B>);
+/// [`read_spare_at`]: the kind of operation, and its buffer.
+pub struct ReadSpare<B>(B);
+/// [`write_at`]: the kind of operation, and its buffer.
+pub struct Write<B>(Part<B>);
+/// [`readv_at`]: the kind of operation, and its buffers.
+pub struct ReadVectored<B>(Vec<B>);
+/// [`writev_at`]: the kind of operation, and its buffers.
+pub struct WriteVectored<B>(Vec<B>);
+/// [`readv_raw_at`], [`writev_raw_at`]: the kind of operation, whose buffers the caller keeps.
+pub struct Raw(());
+/// [`fsync`], [`fdsync`]: the kind of operation.
+pub struct Sync(());
+/// [`poll`]: the kind of operation.
+pub struct Poll(());
+/// [`completed`]: the kind of operation.
+pub struct Completed(Result<usize, Errno>);
+
+/// The bytes of a buffer that are transferred.
+struct Part<B> {
+    buf: B,
+    start: usize,
+    end: usize,
+}
+
+impl<B> Part<B> {
+    fn all(buf: B) -> Part<B> {
+        Part { buf, start: 0, end: usize::MAX }
+    }
+}
+
+/// Reads at `offset` into all of `buf`.
+///
+/// The result is the number of bytes read. It is smaller than the buffer at the end of the file,
+/// and for more than 2,147,479,552 bytes (`MAX_RW_COUNT`), of which the kernel reads no more at a
+/// time. 0 is the end of the file. To read a part of the buffer, see [`Op::range`]; to read into a
+/// `Vec` that is empty and has a capacity, see [`read_spare_at`].
+///
+/// # Errors
+///
+/// - `EINVAL`: the buffer is empty; the offset is 2^63 or larger; with `O_DIRECT`, the buffer, its
+///   length or the offset is not [aligned](crate::DirectAlignment).
+/// - Those of [every operation](self#errors), and of pread(2).
+///
+/// # Kernel
+///
+/// `IOCB_CMD_PREAD`, since Linux 2.5.
+pub fn read_at<'fd, B>(fd: impl Descriptor<'fd>, buf: B, offset: u64) -> Op<'fd, Read<B>> {
+    Op::transfer(fd, IOCB_CMD_PREAD, offset, Read(Part::all(buf)))
+}
+
+/// Reads at `offset` into the spare capacity of `buf`, behind the bytes that it has, and increases
+/// its length by as many as were read.
+///
+/// # Errors
+///
+/// Same as [`read_at`]; `EINVAL` if there is no spare capacity.
+///
+/// # Kernel
+///
+/// `IOCB_CMD_PREAD`, since Linux 2.5.
+///
+/// # Example
+///
+/// ```
+/// use aio_sys::{Queue, op};
+/// use std::num::NonZeroU32;
+///
+/// let file = std::fs::File::open("/proc/self/exe")?;
+/// let mut queue = Queue::new(NonZeroU32::MIN)?;
+/// queue.submit(op::read_spare_at(&file, Vec::with_capacity(4096), 0))?;
+/// for completion in queue.wait(1, None)? {
+///     assert!(completion.buf.unwrap().starts_with(b"\x7fELF"));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_spare_at<'fd, B>(
+    fd: impl Descriptor<'fd>,
+    buf: B,
+    offset: u64,
+) -> Op<'fd, ReadSpare<B>> {
+    Op::transfer(fd, IOCB_CMD_PREAD, offset, ReadSpare(buf))
+}
+
+/// Reads at `offset` into one buffer after the other.
+///
+/// # Errors
+///
+/// - `EINVAL`: there are more than 1024 buffers; the offset is 2^63 or larger.
+/// - Those of [every operation](self#errors), and of preadv(2).
+///
+/// # Kernel
+///
+/// `IOCB_CMD_PREADV`, since Linux 2.6.19.
+pub fn readv_at<'fd, B>(
+    fd: impl Descriptor<'fd>,
+    bufs: Vec<B>,
+    offset: u64,
+) -> Op<'fd, ReadVectored<B>> {
+    Op::transfer(fd, IOCB_CMD_PREADV, offset, ReadVectored(bufs))
+}
+
+/// Writes all of `buf` at `offset`.
+///
+/// The result is the number of bytes written. It is smaller than the buffer where no space is
+/// left, and for more than 2,147,479,552 bytes (`MAX_RW_COUNT`), of which the kernel writes no
+/// more at a time. To write the rest, see [`Op::range`].
+///
+/// # Errors
+///
+/// - `EINVAL`: the offset is 2^63 or larger; with `O_DIRECT`, the buffer, its length or the offset
+///   is not [aligned](crate::DirectAlignment).
+/// - Those of [every operation](self#errors), and of pwrite(2).
+///
+/// # Kernel
+///
+/// `IOCB_CMD_PWRITE`, since Linux 2.5.
+pub fn write_at<'fd, B>(fd: impl Descriptor<'fd>, buf: B, offset: u64) -> Op<'fd, Write<B>> {
+    Op::transfer(fd, IOCB_CMD_PWRITE, offset, Write(Part::all(buf)))
+}
+
+/// Writes one buffer after the other at `offset`.
+///
+/// # Errors
+///
+/// - `EINVAL`: there are more than 1024 buffers; the offset is 2^63 or larger.
+/// - Those of [every operation](self#errors), and of pwritev(2).
+///
+/// # Kernel
+///
+/// `IOCB_CMD_PWRITEV`, since Linux 2.6.19.
+pub fn writev_at<'fd, B>(
+    fd: impl Descriptor<'fd>,
+    bufs: Vec<B>,
+    offset: u64,
+) -> Op<'fd, WriteVectored<B>> {
+    Op::transfer(fd, IOCB_CMD_PWRITEV, offset, WriteVectored(bufs))
+}
+
+/// Reads at `offset` into memory that the caller keeps, such as that of a virtual machine. The
+/// kernel copies `iovecs` at submission.
+///
+/// # Errors
+///
+/// Same as [`readv_at`]; `EFAULT` for addresses that are not mapped.
+///
+/// # Safety
+///
+/// From the submission until the request's completion was delivered, or the queue was dropped or
+/// closed, the memory stays mapped, nobody frees it, and no Rust reference to it is used.
+///
+/// # Kernel
+///
+/// `IOCB_CMD_PREADV`, since Linux 2.6.19.
+pub unsafe fn readv_raw_at<'fd>(
+    fd: impl Descriptor<'fd>,
+    iovecs: &'fd [iovec],
+    offset: u64,
+) -> Op<'fd, Raw> {
+    Op::raw(fd, IOCB_CMD_PREADV, iovecs, offset)
+}
+
+/// Writes memory that the caller keeps, such as that of a virtual machine, at `offset`. The kernel
+/// copies `iovecs` at submission.
+///
+/// # Errors
+///
+/// Same as [`writev_at`]; `EFAULT` for addresses that are not mapped.
+///
+/// # Safety
+///
+/// From the submission until the request's completion was delivered, or the queue was dropped or
+/// closed, the memory stays mapped and nobody frees it. It may be changed meanwhile, by other
+/// means than a Rust reference: then it is not known what is written.
+///
+/// # Kernel
+///
+/// `IOCB_CMD_PWRITEV`, since Linux 2.6.19.
+pub unsafe fn writev_raw_at<'fd>(
+    fd: impl Descriptor<'fd>,
+    iovecs: &'fd [iovec],
+    offset: u64,
+) -> Op<'fd, Raw> {
+    Op::raw(fd, IOCB_CMD_PWRITEV, iovecs, offset)
+}
+
+/// Waits until all that was written to the file before is on disk, metadata included.
+///
+/// It is not ordered against writes in flight: submit it when they have completed. It works on
+/// directories, and on descriptors that are open for reading only.
+///
+/// # Errors
+///
+/// `EINVAL` for what cannot be synced, such as a pipe; those of [every operation](self#errors), and
+/// of fsync(2).
+///
+/// # Kernel
+///
+/// `IOCB_CMD_FSYNC`, since Linux 4.18.
+pub fn fsync<'fd>(fd: impl Descriptor<'fd>) -> Op<'fd, Sync> {
+    Op::new(fd, IOCB_CMD_FSYNC, Sync(()))
+}
+
+/// [`fsync`], without metadata that reading the data back does not need, such as times.
+///
+/// # Errors
+///
+/// Same as [`fsync`], and fdatasync(2).
+///
+/// # Kernel
+///
+/// `IOCB_CMD_FDSYNC`, since Linux 4.18.
+pub fn fdsync<'fd>(fd: impl Descriptor<'fd>) -> Op<'fd, Sync> {
+    Op::new(fd, IOCB_CMD_FDSYNC, Sync(()))
+}
+
+/// Waits until one of `events` holds, once. The result is [`PollEvents`] as bits, see
+/// [`Completion::poll_events`].
+///
+/// The file stays open until the poll has completed or was cancelled: the peer of a socket that is
+/// dropped meanwhile sees no end of the stream.
+///
+/// # Errors
+///
+/// `EINVAL` for a file with several wait queues, such as `/dev/ptmx`; those of [every
+/// operation](self#errors).
+///
+/// # Kernel
+///
+/// `IOCB_CMD_POLL`, since Linux 4.19.
+pub fn poll<'fd>(fd: impl Descriptor<'fd>, events: PollEvents) -> Op<'fd, Poll> {
+    let mut op = Op::new(fd, IOCB_CMD_POLL, Poll(()));
+    op.request.iocb.aio_buf = events.bits().into();
+    op
+}
+
+/// Completes at once with `result`, without the kernel: for requests that the caller has done by
+/// other means, and whose completions are to come from the same queue.
+pub fn completed(result: Result<usize, Errno>) -> Op<'static, Completed> {
+    let request = Request { iocb: iocb::default(), user_data: 0, file: None };
+    Op { request, kind: Completed(result), fd: PhantomData }
+}
+
+impl<'fd, K> Op<'fd, K> {
+    fn new(fd: impl Descriptor<'fd>, opcode: u16, kind: K) -> Op<'fd, K> {
+        let (fd, file) = fd.into_parts();
+        let iocb = iocb { aio_lio_opcode: opcode, aio_fildes: fd as u32, ..iocb::default() };
+        Op { request: Request { iocb, user_data: 0, file }, kind, fd: PhantomData }
+    }
+
+    fn transfer(fd: impl Descriptor<'fd>, opcode: u16, offset: u64, kind: K) -> Op<'fd, K> {
+        let mut op = Op::new(fd, opcode, kind);
+        // The kernel refuses an offset that becomes negative by this.
+        op.request.iocb.aio_offset = offset as i64;
+        op
+    }
+
+    /// Comes back as [`Completion::user_data`]; 0 if it is not set.
+    pub fn user_data(mut self, user_data: u64) -> Op<'fd, K> {
+        self.request.user_data = user_data;
+        self
+    }
+}
+
+impl<'fd> Op<'fd, Raw> {
+    fn raw(
+        fd: impl Descriptor<'fd>,
+        opcode: u16,
+        iovecs: &'fd [iovec],
+        offset: u64,
+    ) -> Op<'fd, Raw> {
+        let mut op = Op::transfer(fd, opcode, offset, Raw(()));
+        op.request.iocb.aio_buf = iovecs.as_ptr().expose_provenance() as u64;
+        op.request.iocb.aio_nbytes = segments(iovecs.len());
+        op
+    }
+}
+
+/// How many elements the kernel is given: it keeps 32 bits of the number, and refuses more than
+/// `UIO_MAXIOV`.
+pub(super) fn segments(count: usize) -> u64 {
+    count.min(UIO_MAXIOV + 1) as u64
+}
+
+impl<'fd, K: Transfer> Op<'fd, K> {
+    /// Flags of this transfer. `EOPNOTSUPP` is the result if the kernel or the file does not
+    /// support one.
+    ///
+    /// # Kernel
+    ///
+    /// Since Linux 4.13; each flag says since when the kernel has it.
+    pub fn flags(mut self, flags: RwFlags) -> Op<'fd, K> {
+        self.request.iocb.aio_rw_flags = flags.bits();
+        self
+    }
+
+    /// The I/O priority of this transfer, as the kernel has it (ioprio_set(2)): the class in the
+    /// upper 3 bits (1 real time, 2 best effort, 3 idle), the level in the lower 13.
+    ///
+    /// # Errors
+    ///
+    /// As the request's result: `EINVAL` for a class that does not exist, `EPERM` for real time
+    /// without `CAP_SYS_NICE` or `CAP_SYS_ADMIN`.
+    ///
+    /// # Kernel
+    ///
+    /// Since Linux 4.18; include/uapi/linux/ioprio.h.
+    pub fn priority(mut self, priority: u16) -> Op<'fd, K> {
+        self.request.iocb.aio_reqprio = priority as i16;
+        self.request.iocb.aio_flags |= IocbFlags::IOPRIO.bits();
+        self
+    }
+}
+
+impl<'fd, B: IoBuf> Op<'fd, Read<B>> {
+    /// Transfers only these bytes of the buffer.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it starts, or outside of the buffer.
+    pub fn range(mut self, range: Range<usize>) -> Op<'fd, Read<B>> {
+        self.kind.0 = part(self.kind.0.buf, range);
+        self
+    }
+}
+
+impl<'fd, B: IoBuf> Op<'fd, Write<B>> {
+    /// Transfers only these bytes of the buffer.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends before it starts, or outside of the buffer.
+    ///
+    /// # Example: until all is written
+    ///
+    /// ```
+    /// use aio_sys::{Queue, op};
+    /// use std::num::NonZeroU32;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("aio-sys-part-{}", std::process::id()));
+    /// let file = std::fs::File::create(&path)?;
+    /// let mut queue = Queue::new(NonZeroU32::MIN)?;
+    /// let (mut buf, mut done) = (b"all of it".to_vec(), 0);
+    /// while done < 9 {
+    ///     queue.submit(op::write_at(&file, buf, done as u64).range(done..9))?;
+    ///     let completion = queue.wait(1, None)?.next().unwrap();
+    ///     done += completion.result?;
+    ///     buf = completion.buf.unwrap();
+    /// }
+    /// assert_eq!(std::fs::read(&path)?, b"all of it");
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn range(mut self, range: Range<usize>) -> Op<'fd, Write<B>> {
+        self.kind.0 = part(self.kind.0.buf, range);
+        self
+    }
+}
+
+fn part<B: IoBuf>(buf: B, range: Range<usize>) -> Part<B> {
+    let len = buf.byte_len();
+    let Range { start, end } = range;
+    assert!(start <= end && end <= len, "the range {range:?} is not part of {len} bytes");
+    Part { buf, start, end }
+}
+
+impl<K> fmt::Debug for Op<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither the buffer nor its bytes: they may be long, and secret.
+        f.debug_struct("Op")
+            .field("opcode", &self.request.iocb.aio_lio_opcode)
+            .field("fd", &self.request.iocb.aio_fildes)
+            .field("offset", &self.request.iocb.aio_offset)
+            .field("user_data", &self.request.user_data)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The kinds that have [flags](Op::flags) and a [priority](Op::priority).
+pub trait Transfer: Sealed {}
+
+impl<B> Transfer for Read<B> {}
+impl<B> Transfer for ReadSpare<B> {}
+impl<B> Transfer for Write<B> {}
+impl<B> Transfer for ReadVectored<B> {}
+impl<B> Transfer for WriteVectored<B> {}
+impl Transfer for Raw {}
+
+/// What a queue with buffers `B` accepts: every [`Op`] whose buffers it can hold.
+pub trait Operation<B>: Sized + Sealed {
+    /// Names the request: a [`Token`], or a [`PollToken`], which can be cancelled.
+    type Token: Copy + Into<Token>;
+    /// The buffers, which [`Full`] gives back.
+    type Buffers;
+    /// What a task that awaits the operation gets.
+    type Output;
+
+    /// Puts it into a free slot, to be submitted by the next flush.
+    #[doc(hidden)]
+    fn queue(self, engine: &mut Engine<B>) -> Result<Self::Token, Full<Self::Buffers>>;
+
+    #[doc(hidden)]
+    fn output(completion: Completion<B>) -> Self::Output;
+
+    #[doc(hidden)]
+    fn into_buffers(self) -> Self::Buffers;
+
+    /// What it yields if it is not submitted.
+    #[doc(hidden)]
+    fn refused(self, errno: Errno) -> Self::Output;
+
+    #[doc(hidden)]
+    fn poll_token(_: Self::Token) -> Option<PollToken> {
+        None
+    }
+
+    /// Whether the descriptor stays open until it is submitted, whatever its future does.
+    #[doc(hidden)]
+    fn keeps_open(&self) -> bool;
+
+    /// Has a transfer end in `EAGAIN` rather than block, and returns how to do it by a call that
+    /// may block; `None` for what cannot be done in two parts.
+    #[cfg(feature = "tokio")]
+    #[doc(hidden)]
+    fn nowait(&mut self) -> Option<Blocking<B>> {
+        None
+    }
+}
+
+/// Implemented here only.
+pub trait Sealed {}
+
+impl<F: ?Sized> Sealed for &F {}
+impl Sealed for BorrowedFd<'_> {}
+impl<F> Sealed for Arc<F> {}
+
+impl<K> Sealed for Op<'_, K> {}
+impl<B> Sealed for Read<B> {}
+impl<B> Sealed for ReadSpare<B> {}
+impl<B> Sealed for Write<B> {}
+impl<B> Sealed for ReadVectored<B> {}
+impl<B> Sealed for WriteVectored<B> {}
+impl Sealed for Raw {}
+
+/// A buffer that a queue with buffers `S` can hold, for the kernel to read.
+///
+/// # Safety
+///
+/// While the result of `lend` stays where it is, the kernel may read as many bytes as `source`
+/// returns, at the address that it returns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be lent to the kernel until a request completes",
+    label = "the kernel may use it after it was moved, or after its borrow has ended",
+    note = "a queue takes owners of heap memory, such as `Vec<u8>`, `Box<[u8]>`, `AlignedBuf`; \
+            `aio_sys::scope` takes borrowed slices"
+)]
+pub unsafe trait Lend<S> {
+    #[doc(hidden)]
+    fn lend(self) -> S;
+    #[doc(hidden)]
+    fn source(held: &mut S) -> (*mut u8, usize);
+}
+
+/// A buffer that a queue with buffers `S` can hold, for the kernel to write to.
+///
+/// # Safety
+///
+/// Same as [`Lend`], and the kernel may write there, too.
+#[diagnostic::on_unimplemented(
+    message = "the kernel cannot be let write to `{Self}`",
+    label = "not memory that is owned, stays where it is, and may be written",
+    note = "`Vec<u8>`, `Box<[u8]>` and `AlignedBuf` are; `aio_sys::scope` takes borrowed slices"
+)]
+pub unsafe trait LendMut<S> {
+    #[doc(hidden)]
+    fn lend_mut(self) -> S;
+    #[doc(hidden)]
+    fn target(held: &mut S) -> (*mut u8, usize);
+}
+
+// SAFETY: what the type vouches for.
+unsafe impl<B: IoBuf> Lend<B> for B {
+    #[inline]
+    fn lend(self) -> B {
+        self
+    }
+
+    #[inline]
+    fn source(held: &mut B) -> (*mut u8, usize) {
+        // The kernel does not write there: the opcode is that of a write.
+        (held.byte_ptr().cast_mut(), held.byte_len())
+    }
+}
+
+// SAFETY: what the type vouches for.
+unsafe impl<B: IoBufMut> LendMut<B> for B {
+    #[inline]
+    fn lend_mut(self) -> B {
+        self
+    }
+
+    #[inline]
+    fn target(held: &mut B) -> (*mut u8, usize) {
+        (held.byte_mut_ptr(), held.byte_len())
+    }
+}
+
+// SAFETY: the bytes are borrowed for longer than the scope lasts, whose end waits for the kernel.
+unsafe impl<'env, T: AsRef<[u8]> + ?Sized> Lend<Borrowed<'env>> for &'env T {
+    #[inline]
+    fn lend(self) -> Borrowed<'env> {
+        Borrowed::Shared(self.as_ref())
+    }
+
+    #[inline]
+    fn source(held: &mut Borrowed<'env>) -> (*mut u8, usize) {
+        (held.as_ptr().cast_mut(), held.len())
+    }
+}
+
+// SAFETY: the bytes are borrowed exclusively, for longer than the scope lasts, whose end waits for
+// the kernel.
+unsafe impl<'env, T: AsMut<[u8]> + ?Sized> LendMut<Borrowed<'env>> for &'env mut T {
+    #[inline]
+    fn lend_mut(self) -> Borrowed<'env> {
+        Borrowed::Exclusive(self.as_mut())
+    }
+
+    #[inline]
+    fn target(held: &mut Borrowed<'env>) -> (*mut u8, usize) {
+        match held {
+            Borrowed::Exclusive(bytes) => (bytes.as_mut_ptr(), bytes.len()),
+            Borrowed::Shared(_) => unreachable!("`lend_mut` makes no shared one"),
+        }
+    }
+}
+
+/// What a transfer of one buffer yields to the task that awaits it.
+pub type Transferred<B> = (Result<usize, Errno>, B);
+
+fn single<B>(completion: Completion<B>) -> Transferred<B> {
+    (completion.result, completion.buf.expect("a transfer's buffer comes back"))
+}
+
+fn several<B>(completion: Completion<B>) -> Transferred<Vec<B>> {
+    (completion.result, completion.bufs)
+}
+
+impl<S, B: LendMut<S>> Operation<S> for Op<'_, Read<B>> {
+    type Token = Token;
+    type Buffers = B;
+    type Output = Transferred<S>;
+
+    #[inline]
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<B>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+        let Part { buf, start, end } = self.kind.0;
+        Ok(engine.transfer(vacant, self.request, buf.lend_mut(), start..end, B::target))
+    }
+
+    fn output(completion: Completion<S>) -> Transferred<S> {
+        single(completion)
+    }
+
+    fn into_buffers(self) -> B {
+        self.kind.0.buf
+    }
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        (Err(errno), self.kind.0.buf.lend_mut())
+    }
+
+    fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
+    }
+
+    #[cfg(feature = "tokio")]
+    fn nowait(&mut self) -> Option<Blocking<S>> {
+        let Part { start, end, .. } = self.kind.0;
+        Blocking::of(&mut self.request, start..end, B::target, None)
+    }
+}
+
+impl<S, B: Lend<S>> Operation<S> for Op<'_, Write<B>> {
+    type Token = Token;
+    type Buffers = B;
+    type Output = Transferred<S>;
+
+    #[inline]
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<B>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+        let Part { buf, start, end } = self.kind.0;
+        Ok(engine.transfer(vacant, self.request, buf.lend(), start..end, B::source))
+    }
+
+    fn output(completion: Completion<S>) -> Transferred<S> {
+        single(completion)
+    }
+
+    fn into_buffers(self) -> B {
+        self.kind.0.buf
+    }
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        (Err(errno), self.kind.0.buf.lend())
+    }
+
+    fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
+    }
+
+    #[cfg(feature = "tokio")]
+    fn nowait(&mut self) -> Option<Blocking<S>> {
+        let Part { start, end, .. } = self.kind.0;
+        Blocking::of(&mut self.request, start..end, B::source, None)
+    }
+}
+
+/// Called when so many bytes were read into the spare capacity.
+fn filled<B: SpareBuf>(buf: &mut B, count: usize) {
+    // SAFETY: the kernel has written them.
+    unsafe { buf.add_len(count) }
+}
+
+impl<B: SpareBuf> Operation<B> for Op<'_, ReadSpare<B>> {
+    type Token = Token;
+    type Buffers = B;
+    type Output = Transferred<B>;
+
+    fn queue(self, engine: &mut Engine<B>) -> Result<Token, Full<B>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+        let token = engine.transfer(vacant, self.request, self.kind.0, 0..usize::MAX, B::spare);
+        engine.when_filled(vacant, filled::<B>);
+        Ok(token)
+    }
+
+    fn output(completion: Completion<B>) -> Transferred<B> {
+        single(completion)
+    }
+
+    fn into_buffers(self) -> B {
+        self.kind.0
+    }
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        (Err(errno), self.kind.0)
+    }
+
+    #[cfg(feature = "tokio")]
+    fn nowait(&mut self) -> Option<Blocking<B>> {
+        Blocking::of(&mut self.request, 0..usize::MAX, B::spare, Some(filled::<B>))
+    }
+
+    fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
+    }
+}
+
+impl<S, B: LendMut<S>> Operation<S> for Op<'_, ReadVectored<B>> {
+    type Token = Token;
+    type Buffers = Vec<B>;
+    type Output = Transferred<Vec<S>>;
+
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<Vec<B>>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+        let bufs = self.kind.0.into_iter().map(B::lend_mut).collect();
+        Ok(engine.vectored(vacant, self.request, bufs, B::target))
+    }
+
+    fn output(completion: Completion<S>) -> Transferred<Vec<S>> {
+        several(completion)
+    }
+
+    fn into_buffers(self) -> Vec<B> {
+        self.kind.0
+    }
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        (Err(errno), self.kind.0.into_iter().map(B::lend_mut).collect())
+    }
+
+    fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
+    }
+
+    #[cfg(feature = "tokio")]
+    fn nowait(&mut self) -> Option<Blocking<S>> {
+        Blocking::of(&mut self.request, 0..usize::MAX, B::target, None)
+    }
+}
+
+impl<S, B: Lend<S>> Operation<S> for Op<'_, WriteVectored<B>> {
+    type Token = Token;
+    type Buffers = Vec<B>;
+    type Output = Transferred<Vec<S>>;
+
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<Vec<B>>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+        let bufs = self.kind.0.into_iter().map(B::lend).collect();
+        Ok(engine.vectored(vacant, self.request, bufs, B::source))
+    }
+
+    fn output(completion: Completion<S>) -> Transferred<Vec<S>> {
+        several(completion)
+    }
+
+    fn into_buffers(self) -> Vec<B> {
+        self.kind.0
+    }
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        (Err(errno), self.kind.0.into_iter().map(B::lend).collect())
+    }
+
+    fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
+    }
+
+    #[cfg(feature = "tokio")]
+    fn nowait(&mut self) -> Option<Blocking<S>> {
+        Blocking::of(&mut self.request, 0..usize::MAX, B::source, None)
+    }
+}
+
+impl<S> Operation<S> for Op<'_, Raw> {
+    type Token = Token;
+    type Buffers = ();
+    type Output = Result<usize, Errno>;
+
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+        Ok(engine.without_buffer(vacant, self.request))
+    }
+
+    fn output(completion: Completion<S>) -> Result<usize, Errno> {
+        completion.result
+    }
+
+    fn into_buffers(self) {}
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        Err(errno)
+    }
+
+    fn keeps_open(&self) -> bool {
+        // The array is read when it is submitted.
+        false
+    }
+}
+
+impl<S> Operation<S> for Op<'_, Sync> {
+    type Token = Token;
+    type Buffers = ();
+    type Output = Result<(), Errno>;
+
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+        Ok(engine.without_buffer(vacant, self.request))
+    }
+
+    fn output(completion: Completion<S>) -> Result<(), Errno> {
+        completion.result.map(drop)
+    }
+
+    fn into_buffers(self) {}
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        Err(errno)
+    }
+
+    fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
+    }
+}
+
+impl<S> Operation<S> for Op<'_, Poll> {
+    type Token = PollToken;
+    type Buffers = ();
+    type Output = Result<PollEvents, Errno>;
+
+    #[inline]
+    fn queue(self, engine: &mut Engine<S>) -> Result<PollToken, Full<()>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+        Ok(PollToken(engine.without_buffer(vacant, self.request)))
+    }
+
+    fn output(completion: Completion<S>) -> Result<PollEvents, Errno> {
+        completion.poll_events()
+    }
+
+    fn poll_token(token: PollToken) -> Option<PollToken> {
+        Some(token)
+    }
+
+    fn into_buffers(self) {}
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        Err(errno)
+    }
+
+    fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
+    }
+}
+
+impl<S> Operation<S> for Op<'_, Completed> {
+    type Token = Token;
+    type Buffers = ();
+    type Output = Result<usize, Errno>;
+
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
+        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+        Ok(engine.complete(vacant, self.request, self.kind.0))
+    }
+
+    fn output(completion: Completion<S>) -> Result<usize, Errno> {
+        completion.result
+    }
+
+    fn into_buffers(self) {}
+
+    fn refused(self, errno: Errno) -> Self::Output {
+        Err(errno)
+    }
+
+    fn keeps_open(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,316 @@
+//! A queue in two halves: many threads submit, one takes completions.
+
+use crate::aio::context::SetupError;
+use crate::aio::wait::{Clock, OnSignal};
+use crate::queue::batch::Batch;
+use crate::queue::engine::{Engine, Waker};
+use crate::queue::op::Operation;
+use crate::queue::request::{Completion, Full, PollToken};
+use crate::sys::errno::Errno;
+use crate::sys::types::io_event;
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fmt, iter, mem};
+
+/// The half of a queue that submits: cloned, and used by any number of threads. See
+/// [`Queue::split`](crate::Queue::split).
+pub struct Submitter<B>(Arc<Shared<B>>);
+
+/// The half of a queue that takes completions. See [`Queue::split`](crate::Queue::split).
+pub struct Reaper<B> {
+    shared: Arc<Shared<B>>,
+    /// Taken from the engine, and not delivered yet.
+    ready: VecDeque<Completion<B>>,
+    /// Scratch of a call.
+    events: Box<[io_event]>,
+}
+
+/// The engine is not locked while something is submitted or waited for, nor while code runs that is
+/// not ours, but for the function of a batch.
+struct Shared<B> {
+    engine: Mutex<Engine<B>>,
+    waker: Waker,
+    /// How many submitters there are; 0 for good when one has closed the queue.
+    submitters: AtomicUsize,
+}
+
+impl<B> Shared<B> {
+    fn lock(&self) -> MutexGuard<'_, Engine<B>> {
+        // Nothing in here is left half done by a panic.
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        // SAFETY: it is the engine's, which is here.
+        unsafe { self.waker.wake() };
+    }
+
+    fn is_closed(&self) -> bool {
+        self.submitters.load(Ordering::Acquire) == 0
+    }
+
+    /// Submits what `fill` queues.
+    fn batch<'fd, R>(&self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
+        let mut engine = self.lock();
+        let mut batch = Batch::new(&mut engine);
+        let result = fill(&mut batch);
+        // To drop it, as it is if `fill` panics, is to submit it here.
+        mem::forget(batch);
+        let (mut outgoing, handle) = engine.depart();
+        drop(engine);
+        // SAFETY: the engine is dropped after this; descriptors are borrowed for 'fd, which is
+        // longer.
+        unsafe { outgoing.submit(handle) };
+        let mut engine = self.lock();
+        let before = engine.refused();
+        engine.settle(outgoing);
+        let refused = engine.refused() > before;
+        drop(engine);
+        if refused {
+            self.wake();
+        }
+        result
+    }
+}
+
+/// The halves of a new queue; see [`Queue::split`](crate::Queue::split).
+pub(super) fn split<B>(capacity: NonZeroU32) -> Result<(Submitter<B>, Reaper<B>), SetupError> {
+    let (engine, waker) = Engine::with_waker(capacity)?;
+    let engine = Mutex::new(engine);
+    let shared = Arc::new(Shared { engine, waker, submitters: AtomicUsize::new(1) });
+    let capacity = capacity.get() as usize;
+    let reaper = Reaper {
+        shared: shared.clone(),
+        ready: VecDeque::with_capacity(capacity),
+        // The waker's, too.
+        events: iter::repeat_n(io_event::default(), capacity + 1).collect(),
+    };
+    Ok((Submitter(shared), reaper))
+}
+
+impl<B> Submitter<B> {
+    /// Submits an operation. The reaper is not disturbed: it may sleep meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], which gives the buffers back: there is no free slot, or the queue is
+    /// [closed](Submitter::close).
+    pub fn submit<O: Operation<B>>(&self, op: O) -> Result<O::Token, Full<O::Buffers>> {
+        if self.is_closed() {
+            return Err(Full(op.into_buffers()));
+        }
+        self.0.batch(|batch| batch.push(op))
+    }
+
+    /// Submits what `fill` puts into the batch by one call of io_submit(2), as
+    /// [`Queue::batch`](crate::Queue::batch) does.
+    ///
+    /// While `fill` runs, the queue is locked: using it there, by another handle, blocks forever.
+    pub fn batch<'fd, R>(&self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
+        self.0.batch(fill)
+    }
+
+    /// Cancels a poll: same as [`Queue::cancel`](crate::Queue::cancel).
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Queue::cancel`](crate::Queue::cancel).
+    pub fn cancel(&self, poll: PollToken) -> Result<bool, Errno> {
+        self.0.lock().cancel(poll)
+    }
+
+    /// The number of requests that have not completed.
+    pub fn outstanding(&self) -> usize {
+        self.0.lock().outstanding()
+    }
+
+    /// How many more requests it accepts.
+    pub fn free(&self) -> usize {
+        self.0.lock().free()
+    }
+
+    /// Has all of its handles refuse operations, and the reaper wake up. Requests in flight go on.
+    /// The same happens when the last submitter is dropped.
+    pub fn close(&self) {
+        if self.0.submitters.swap(0, Ordering::AcqRel) > 0 {
+            self.0.wake();
+        }
+    }
+
+    /// Whether operations are refused.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+impl<B> Clone for Submitter<B> {
+    fn clone(&self) -> Submitter<B> {
+        // One that is closed stays closed.
+        let more = |count: usize| (count > 0).then_some(count + 1);
+        let _ = self.0.submitters.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        Submitter(self.0.clone())
+    }
+}
+
+impl<B> Drop for Submitter<B> {
+    fn drop(&mut self) {
+        let fewer = |count: usize| count.checked_sub(1);
+        let was = self.0.submitters.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer);
+        if was == Ok(1) {
+            self.0.wake();
+        }
+    }
+}
+
+impl<B> fmt::Debug for Submitter<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submitter").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl<B> Reaper<B> {
+    /// Delivers the completions that are ready, without waiting.
+    pub fn reap(&mut self) -> Reaped<'_, B> {
+        if self.ready.is_empty() {
+            self.collect();
+        }
+        Reaped(&mut self.ready)
+    }
+
+    /// Waits until at least `min` completions are ready, also of requests that are submitted
+    /// meanwhile, and delivers those that are.
+    ///
+    /// There are fewer if the timeout passes, or if the queue is [closed](Submitter::close) and no
+    /// more can come: so a wait for 1 that yields nothing, without a timeout, is the end. After an
+    /// interruption by a signal it goes on waiting, for what is left of the time.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Queue::wait`](crate::Queue::wait).
+    pub fn wait(&mut self, min: usize, timeout: Option<Duration>) -> Result<Reaped<'_, B>, Errno> {
+        self.gather(min, timeout, OnSignal::Continue)?;
+        Ok(Reaped(&mut self.ready))
+    }
+
+    /// [`wait`](Reaper::wait), but returns when a signal interrupts it.
+    ///
+    /// # Errors
+    ///
+    /// - `EINTR`: a signal arrived before any completion.
+    /// - Same as [`wait`](Reaper::wait).
+    pub fn wait_interruptible(
+        &mut self,
+        min: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Reaped<'_, B>, Errno> {
+        self.gather(min, timeout, OnSignal::Return)?;
+        Ok(Reaped(&mut self.ready))
+    }
+
+    /// Closes the queue, cancels all polls, waits for all other requests, and delivers their
+    /// completions.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Queue::drain`](crate::Queue::drain).
+    pub fn drain(&mut self) -> Result<Reaped<'_, B>, Errno> {
+        self.shared.submitters.store(0, Ordering::Release);
+        self.shared.lock().cancel_polls()?;
+        self.wait(usize::MAX, None)
+    }
+
+    /// Whether operations are refused.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// Takes completions from the engine, and returns how many requests are left in it.
+    fn collect(&mut self) -> usize {
+        let mut engine = self.shared.lock();
+        self.ready.extend(engine.reap());
+        engine.outstanding()
+    }
+
+    fn gather(
+        &mut self,
+        min: usize,
+        timeout: Option<Duration>,
+        on_signal: OnSignal,
+    ) -> Result<(), Errno> {
+        let clock = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Clock::start());
+        loop {
+            // In this order: what was submitted before it was closed is seen.
+            let closed = self.shared.is_closed();
+            let outstanding = match self.ready.len() < min {
+                true => self.collect(),
+                false => return Ok(()),
+            };
+            let mut missing = min.saturating_sub(self.ready.len());
+            if closed {
+                missing = missing.min(outstanding);
+            } else if self.shared.is_closed() {
+                // The event that was to say so may be among those that were collected.
+                continue;
+            }
+            let elapsed = clock.as_ref().map_or(Duration::ZERO, Clock::elapsed);
+            let left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
+            if missing == 0 || left == Some(Duration::ZERO) {
+                return Ok(());
+            }
+            let handle = self.shared.lock().context().handle();
+            // For one event, since the waker's has to be enough.
+            // SAFETY: the context is the engine's, which is here. Nobody else takes its events:
+            // the engine does for this reaper only, of which there is one.
+            let taken = unsafe { handle.wait(1, &mut self.events, left, on_signal) };
+            match taken {
+                Ok(taken) => self.shared.lock().receive(&self.events[..taken]),
+                Err(_) if !self.ready.is_empty() => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
+/// To drop it is to close the queue. The last half that is dropped waits for the kernel, as
+/// [`Queue`](crate::Queue#shutdown) does.
+impl<B> Drop for Reaper<B> {
+    fn drop(&mut self) {
+        self.shared.submitters.store(0, Ordering::Release);
+    }
+}
+
+impl<B> fmt::Debug for Reaper<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reaper").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// Completions that are ready, each delivered when it is asked for; see [`Reaper::wait`]. Those
+/// that are left when it is dropped come the next time. The queue is not locked: submitting is
+/// fine.
+#[must_use = "completions are delivered one by one, to who iterates"]
+pub struct Reaped<'r, B>(&'r mut VecDeque<Completion<B>>);
+
+impl<B> Iterator for Reaped<'_, B> {
+    type Item = Completion<B>;
+
+    fn next(&mut self) -> Option<Completion<B>> {
+        self.0.pop_front()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl<B> ExactSizeIterator for Reaped<'_, B> {}
+
+impl<B> fmt::Debug for Reaped<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reaped").field("len", &self.0.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! Transfers that would block the thread, and that a helper thread does instead.
+
+use crate::queue::engine::Request;
+use crate::queue::op::KeptOpen;
+use crate::queue::request::Completion;
+use crate::sys::errno::Errno;
+use crate::sys::raw;
+use crate::sys::target::uapi_of_arch::{F_GETFL, O_APPEND};
+use crate::sys::types::*;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::vec::Vec;
+
+/// A transfer that was submitted with `RWF_NOWAIT`, as a call that may block: what to do if the
+/// kernel did not do it, or did a part of it.
+pub struct Blocking<B> {
+    write: bool,
+    fd: RawFd,
+    /// What keeps the descriptor open; without it, its future borrows the descriptor.
+    file: Option<KeptOpen>,
+    offset: u64,
+    flags: i32,
+    /// Which bytes of a buffer.
+    range: Range<usize>,
+    /// Where the kernel reads or writes, and how much.
+    address: fn(&mut B) -> (*mut u8, usize),
+    /// For a read into spare capacity, which gets smaller with what was read.
+    filled: Option<fn(&mut B, usize)>,
+}
+
+impl<B> Blocking<B> {
+    /// Sets `RWF_NOWAIT`, unless the transfer must not be done in two parts, or must not be made
+    /// by another call.
+    pub(crate) fn of(
+        request: &mut Request,
+        range: Range<usize>,
+        address: fn(&mut B) -> (*mut u8, usize),
+        filled: Option<fn(&mut B, usize)>,
+    ) -> Option<Blocking<B>> {
+        let iocb = &mut request.iocb;
+        let fd = iocb.aio_fildes as RawFd;
+        let write = matches!(iocb.aio_lio_opcode, IOCB_CMD_PWRITE | IOCB_CMD_PWRITEV);
+        // An append counts as a whole: the second part would be written behind another's. For
+        // preadv2 and pwritev2, the offset -1 is the file's own position.
+        if iocb.aio_rw_flags & (RWF_NOWAIT | RWF_APPEND) != 0
+            || iocb.aio_offset < 0
+            || write && appends(fd)
+        {
+            return None;
+        }
+        let flags = iocb.aio_rw_flags;
+        iocb.aio_rw_flags |= RWF_NOWAIT;
+        let (offset, file) = (iocb.aio_offset as u64, request.file.clone());
+        Some(Blocking { write, fd, file, offset, flags, range, address, filled })
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        self.write
+    }
+
+    /// Keeps the descriptor open without the future that borrows it. `None` if the process can have
+    /// no more descriptors.
+    ///
+    /// # Safety
+    ///
+    /// The descriptor is open.
+    pub(super) unsafe fn detached(mut self) -> Option<Blocking<B>> {
+        if self.file.is_none() {
+            // SAFETY: the caller vouches that it is open.
+            let fd = unsafe { BorrowedFd::borrow_raw(self.fd) }.try_clone_to_owned().ok()?;
+            self.fd = fd.as_raw_fd();
+            self.file = Some(Arc::new(fd));
+        }
+        Some(self)
+    }
+
+    /// How much the kernel has done, if that is not all.
+    pub(super) fn is_left(&self, completion: &mut Completion<B>) -> Option<usize> {
+        let result = completion.result;
+        match result {
+            Err(Errno::EAGAIN | Errno::EOPNOTSUPP) => Some(0),
+            Ok(done) if done > 0 && !self.remaining(completion, done).is_empty() => Some(done),
+            _ => None,
+        }
+    }
+
+    /// What is left after `done` bytes.
+    fn remaining(&self, completion: &mut Completion<B>, done: usize) -> Vec<iovec> {
+        // What was read into spare capacity is not spare any more.
+        let mut done = if self.filled.is_some() { 0 } else { done };
+        let mut iovecs = Vec::new();
+        for buf in completion.buf.iter_mut().chain(&mut completion.bufs) {
+            let (start, len) = (self.address)(buf);
+            let end = self.range.end.min(len);
+            let begin = self.range.start.min(end);
+            let skipped = done.min(end - begin);
+            done -= skipped;
+            if begin + skipped < end {
+                // Inside of the buffer.
+                let iov_base = start.wrapping_add(begin + skipped).cast();
+                iovecs.push(iovec { iov_base, iov_len: end - begin - skipped });
+            }
+        }
+        iovecs
+    }
+
+    /// Does what is left, by a call that may block.
+    ///
+    /// # Safety
+    ///
+    /// The descriptor is open.
+    pub(super) unsafe fn finish(&self, completion: &mut Completion<B>, done: usize) {
+        let iovecs = self.remaining(completion, done);
+        let offset = self.offset + done as u64;
+        let (vec, count) = (iovecs.as_ptr().cast(), iovecs.len() as _);
+        // Each takes half of the offset where registers have 32 bits; where they have 64, the lower
+        // one takes all.
+        let (fd, low, high) = (self.fd as _, offset as _, (offset >> 32) as _);
+        let more = match self.write {
+            // SAFETY: the kernel writes to the buffers that `completion` owns, whose types vouch
+            // for the addresses.
+            false => unsafe { raw::preadv2(fd, vec, count, low, high, self.flags) },
+            // SAFETY: the kernel reads them.
+            true => unsafe { raw::pwritev2(fd, vec, count, low, high, self.flags) },
+        };
+        completion.result = match Errno::decode(more) {
+            Ok(more) => {
+                if let (Some(filled), Some(buf)) = (self.filled, &mut completion.buf) {
+                    filled(buf, more);
+                }
+                Ok(done + more)
+            }
+            // What was transferred counts; where no offsets are, nothing was tried.
+            Err(errno) if done > 0 || errno == Errno::ESPIPE => completion.result,
+            Err(errno) => Err(errno),
+        };
+    }
+}
+
+/// Whether what is written goes to the end of the file.
+fn appends(fd: RawFd) -> bool {
+    #[cfg(any(target_pointer_width = "64", target_arch = "x86_64", target_arch = "mips64"))]
+    use raw::fcntl;
+    #[cfg(not(any(
+        target_pointer_width = "64",
+        target_arch = "x86_64",
+        target_arch = "mips64"
+    )))]
+    use raw::fcntl64 as fcntl;
+
+    // SAFETY: fcntl(F_GETFL) touches no memory.
+    let flags = Errno::decode(unsafe { fcntl(fd as _, F_GETFL as _, 0) });
+    flags.is_ok_and(|flags| flags as i32 & O_APPEND != 0)
+}

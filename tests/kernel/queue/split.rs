@@ -1,0 +1,172 @@
+//! A queue in two halves.
+
+use super::*;
+use aio_sys::{Reaper, Submitter};
+use std::sync::Arc;
+use std::thread;
+
+fn split(capacity: u32) -> (Submitter<Vec<u8>>, Reaper<Vec<u8>>) {
+    Queue::split(NonZeroU32::new(capacity).unwrap()).unwrap()
+}
+
+/// Sleeping until something has completed.
+fn sleeping<'s, T: Send + 's>(
+    threads: &'s thread::Scope<'s, '_>,
+    reap: impl FnOnce() -> T + Send + 's,
+) -> thread::ScopedJoinHandle<'s, T> {
+    let handle = threads.spawn(reap);
+    thread::sleep(Duration::from_millis(20));
+    assert!(!handle.is_finished(), "it sleeps");
+    handle
+}
+
+#[test]
+fn threads_submit_while_one_sleeps() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 500;
+    let file = Arc::new(file(4096));
+    let (submitter, mut reaper) = split(16);
+    thread::scope(|threads| {
+        for thread in 0..THREADS {
+            let (submitter, file) = (submitter.clone(), file.clone());
+            threads.spawn(move || {
+                for i in 0..EACH {
+                    let at = (thread * 1000 + i * 3) % 4000;
+                    let mut buf = vec![0; 8];
+                    // Borrowed and owned descriptors, alone and in batches.
+                    loop {
+                        let submitted = match i % 3 {
+                            0 => submitter.submit(op::read_at(&*file, buf, at).user_data(at)),
+                            1 => submitter.submit(op::read_at(file.clone(), buf, at).user_data(at)),
+                            _ => submitter.batch(|batch| {
+                                batch.push(op::read_at(&*file, buf, at).user_data(at))
+                            }),
+                        };
+                        match submitted {
+                            Ok(_) => break,
+                            Err(Full(back)) => buf = back,
+                        }
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        drop(submitter);
+        let mut count = 0;
+        loop {
+            let before = count;
+            for done in reaper.wait(3, None).unwrap() {
+                let at = done.user_data;
+                let expected: Vec<u8> = (at..at + 8).map(|byte| byte as u8).collect();
+                assert_eq!((done.result, done.buf), (Ok(8), Some(expected)));
+                count += 1;
+            }
+            if count == before {
+                break;
+            }
+        }
+        assert_eq!(count, THREADS * EACH);
+        assert!(reaper.is_closed());
+    });
+}
+
+#[test]
+fn what_the_kernel_refuses_wakes_the_reaper() {
+    let (submitter, mut reaper) = split(2);
+    thread::scope(|threads| {
+        let wait = sleeping(threads, || reaper.wait(1, None).unwrap().next().unwrap());
+        submitter.submit(op::read_at(no_fd(), vec![0; 1], 0)).unwrap();
+        assert_eq!(wait.join().unwrap().result, Err(Errno::EBADF));
+    });
+}
+
+#[test]
+fn the_end_wakes_the_reaper() {
+    for close in [true, false] {
+        let (submitter, mut reaper) = split(2);
+        let other = submitter.clone();
+        thread::scope(|threads| {
+            let wait = sleeping(threads, || reaper.wait(2, None).unwrap().count());
+            drop(submitter);
+            if close {
+                other.close();
+                assert!(other.submit(op::completed(Ok(0))).is_err());
+            }
+            drop(other);
+            assert_eq!(wait.join().unwrap(), 0);
+        });
+    }
+}
+
+/// A wait after the end returns what is in flight, and no more.
+#[test]
+fn what_is_in_flight_at_the_end_is_delivered() {
+    let ((reader, mut writer), file) = (pair(), file(8));
+    let (submitter, mut reaper) = split(4);
+    let poll = submitter.submit(op::poll(&reader, PollEvents::IN)).unwrap();
+    submitter.submit(op::read_at(&file, vec![0; 8], 0)).unwrap();
+    drop(submitter);
+    assert_eq!(reaper.wait(1, None).unwrap().count(), 1);
+    let time = Duration::from_millis(20);
+    let start = Instant::now();
+    assert_eq!(reaper.wait(1, Some(time)).unwrap().count(), 0);
+    assert!(start.elapsed() >= time);
+    writer.write_all(b"x").unwrap();
+    assert!(reaper.wait(9, None).unwrap().next().unwrap().token == poll);
+    assert_eq!(reaper.wait(1, None).unwrap().count(), 0);
+}
+
+#[test]
+fn drain_cancels_polls_and_refuses_what_comes_later() {
+    let ((reader, _writer), file) = (pair(), file(8));
+    let (submitter, mut reaper) = split(4);
+    let poll = submitter.submit(op::poll(&reader, PollEvents::IN)).unwrap();
+    let read = submitter.submit(op::read_at(&file, vec![0; 8], 0)).unwrap();
+    assert_eq!((submitter.outstanding(), submitter.free()), (2, 2));
+    let results: Vec<_> = reaper.drain().unwrap().map(|done| (done.token, done.result)).collect();
+    assert!(results.contains(&(poll.into(), Ok(0))) && results.contains(&(read, Ok(8))));
+    assert_eq!(results.len(), 2);
+    assert!(submitter.submit(op::fsync(&file)).is_err() && submitter.is_closed());
+    assert!(submitter.clone().is_closed(), "for good");
+}
+
+/// The queue is not locked while completions are delivered.
+#[test]
+fn completions_lead_to_the_next_requests() {
+    let file = file(100);
+    let (submitter, mut reaper) = split(1);
+    submitter.submit(op::read_at(&file, vec![0; 1], 0)).unwrap();
+    for round in 0..100 {
+        for done in reaper.wait(1, LONG).unwrap() {
+            let buf = done.buf.unwrap();
+            assert_eq!((done.result, &buf[..]), (Ok(1), &[round][..]));
+            submitter.submit(op::read_at(&file, buf, u64::from(round) + 1)).unwrap();
+        }
+    }
+}
+
+/// Buffers in flight are waited for by the half that is dropped last.
+#[test]
+fn either_half_may_be_dropped_first() {
+    for reaper_first in [true, false] {
+        let graveyard = Arc::new(crate::common::Graveyard::default());
+        let file = crate::common::direct_file(8);
+        let (submitter, reaper) = Queue::split(NonZeroU32::new(8).unwrap()).unwrap();
+        submitter.batch(|batch| {
+            for at in 0..8 {
+                let at = at * crate::common::Mortal::BYTES as u64;
+                batch.push(op::read_at(&file, graveyard.buffer(), at)).unwrap();
+            }
+        });
+        if reaper_first {
+            drop(reaper);
+            assert!(submitter.submit(op::read_at(&file, graveyard.buffer(), 0)).is_err());
+            drop(submitter);
+        } else {
+            drop(submitter);
+            drop(reaper);
+        }
+        assert_eq!(graveyard.alive(), 0);
+        assert!(graveyard.in_peace());
+    }
+}

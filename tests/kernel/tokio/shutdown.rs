@@ -1,0 +1,118 @@
+//! How a queue ends, and what becomes of those who still want something of it.
+
+use super::*;
+
+/// A queue that is created by what a closing runtime drops: its tasks are dropped before they run,
+/// and its futures panic rather than wait for them.
+#[test]
+fn a_queue_that_is_created_while_its_runtime_shuts_down() {
+    struct Late(std::sync::mpsc::Sender<Queue<Vec<u8>>>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            // A runtime may also refuse to register the eventfd.
+            if let Ok(queue) = Queue::new(NonZeroU32::new(4).unwrap()) {
+                self.0.send(queue).unwrap();
+            }
+        }
+    }
+    if !catches("a queue of a runtime that is gone") {
+        return;
+    }
+    for runtime in runtimes() {
+        let (sender, queues) = std::sync::mpsc::channel();
+        runtime.spawn(async move {
+            let _late = Late(sender);
+            std::future::pending::<()>().await
+        });
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
+        drop(runtime);
+        let Ok(queue) = queues.recv() else { continue };
+        let other = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (reader, _writer) = pair();
+        let ended = other.block_on(async {
+            let waits = async move { queue.submit(op::poll(&reader, PollEvents::IN)).await };
+            tokio::time::timeout(LONG, tokio::spawn(waits)).await.expect("it ends")
+        });
+        assert!(ended.unwrap_err().is_panic());
+    }
+}
+
+#[test]
+fn close_waits_for_transfers_and_cancels_polls() {
+    run(async || {
+        let (queue, file, (reader, _writer)) = (queue::<Mortal>(8), direct_file(4), pair());
+        let graveyard = Arc::new(Graveyard::default());
+        let file = Arc::new(file);
+        let mut reads = Vec::new();
+        for at in 0..4 {
+            let (queue, file, buf) = (queue.clone(), file.clone(), graveyard.buffer());
+            let at = at * Mortal::BYTES as u64;
+            reads.push(tokio::spawn(async move { queue.submit(op::read_at(file, buf, at)).await }));
+        }
+        let poll = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.submit(op::poll(&reader, PollEvents::IN)).await }
+        });
+        until(|| queue.free() <= 7).await;
+        tokio::task::yield_now().await;
+        queue.close().await.unwrap();
+        for read in reads {
+            let (result, buf) = read.await.unwrap();
+            // One that came too late for it is refused.
+            assert!(
+                result == Ok(Mortal::BYTES) && buf.is_read() || result == Err(Errno::ESHUTDOWN)
+            );
+        }
+        let polled = poll.await.unwrap();
+        assert!([Ok(PollEvents::NONE), Err(Errno::ESHUTDOWN)].contains(&polled), "{polled:?}");
+
+        let (result, buf) = queue.submit(op::read_at(&*file, graveyard.buffer(), 0)).await;
+        assert!(result == Err(Errno::ESHUTDOWN) && !buf.is_read());
+        let full = queue.batch(1, |batch| batch.push(op::fsync(&*file)).is_err()).await;
+        assert!(full, "a closed queue accepts nothing");
+        assert_eq!(queue.close().await, Ok(()), "once more");
+        queue.drain().await;
+        drop(buf);
+        assert!(graveyard.in_peace());
+    });
+}
+
+/// The context is gone when `close` returns: its quota as well.
+#[test]
+fn close_gives_the_quota_back() {
+    let _quota = crate::common::quota();
+    run(async || {
+        let limit = crate::common::aio_nr() + 4000;
+        let queue = queue::<Vec<u8>>(5000);
+        let other = queue.clone();
+        assert!(crate::common::aio_nr() >= 5000);
+        queue.close().await.unwrap();
+        assert!(crate::common::aio_nr() < limit, "although there is another handle");
+        drop(other);
+    });
+}
+
+#[test]
+fn drain_waits_for_what_others_have_submitted() {
+    run(async || {
+        let (queue, file) = (queue::<Vec<u8>>(4), Arc::new(file(64)));
+        assert_eq!((queue.capacity(), queue.free()), (4, 4));
+        for at in 0..16 {
+            let write = op::write_at(file.clone(), vec![at; 4], u64::from(at) * 4);
+            let mut future = Box::pin(queue.submit(write));
+            // Dropped when it was queued, or before it got a slot.
+            let _ = poll_once(future.as_mut());
+        }
+        queue.drain().await;
+        assert_eq!(queue.free(), 4);
+        let mut all = vec![0; 64];
+        file.read_exact_at(&mut all, 0).unwrap();
+        // All of those that were queued were written, each as a whole.
+        let (queued, rest) = all.split_at(16);
+        assert_eq!(queued, [[0; 4], [1; 4], [2; 4], [3; 4]].concat());
+        assert!(rest.chunks(4).enumerate().all(|(at, four)| {
+            let at = at as u8 + 4;
+            four == [at; 4] || four == (at * 4..at * 4 + 4).collect::<Vec<u8>>()
+        }));
+    });
+}

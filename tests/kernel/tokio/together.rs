@@ -1,0 +1,115 @@
+//! Requests of several tasks that go to the kernel by one call.
+
+use super::*;
+
+/// While the kernel is busy, requests with a descriptor of their own wait for each other, and those
+/// with a borrowed one do not: as the futures' first turns show, which nothing has run after.
+#[test]
+fn requests_of_one_turn_wait_for_each_other() {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (queue, (reader, mut writer)) = (queue::<Vec<u8>>(8), pair());
+        let (from, to) = crate::common::pipe();
+        let to = Arc::new(to);
+        // It keeps the kernel busy.
+        let mut busy = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
+        assert!(poll_once(busy.as_mut()).is_pending());
+        let written = || -> usize {
+            let mut bytes = 0;
+            // SAFETY: the kernel writes to the number.
+            assert_eq!(unsafe { libc::ioctl(from.as_raw_fd(), libc::FIONREAD, &mut bytes) }, 0);
+            bytes
+        };
+        let write = |byte: u8| queue.submit(op::write_at(to.clone(), vec![byte], 0));
+        let mut writes = [1, 2, 3].map(|byte| Box::pin(write(byte)));
+        for write in &mut writes {
+            assert!(poll_once(write.as_mut()).is_pending());
+        }
+        assert_eq!(written(), 0, "they are queued");
+        let mut borrowed = Box::pin(queue.submit(op::write_at(&*to, vec![4], 0)));
+        let ended = poll_once(borrowed.as_mut());
+        assert_eq!(written(), 4, "it went out at once, and what was queued before it as well");
+        assert!(matches!(ended, Poll::Ready((Ok(1), _))));
+        let mut last = Box::pin(write(5));
+        assert!(poll_once(last.as_mut()).is_pending());
+        assert_eq!(written(), 4);
+        for write in writes.into_iter().chain([last]) {
+            assert_eq!(write.await.0, Ok(1));
+        }
+        assert_eq!(written(), 5);
+        writer.write_all(b"x").unwrap();
+        busy.await.unwrap();
+    });
+}
+
+/// The file may be closed when its futures are gone, and with the last of its handles: those
+/// requests that are queued have it still.
+#[test]
+fn a_queued_request_keeps_its_file_open() {
+    run(async || {
+        let (queue, (reader, _writer)) = (queue::<Vec<u8>>(8), pair());
+        let mut busy = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
+        assert!(poll_once(busy.as_mut()).is_pending());
+        let (mut from, to) = crate::common::pipe();
+        let mut write = Box::pin(queue.submit(op::write_at(Arc::new(to), b"late".to_vec(), 0)));
+        let _ = poll_once(write.as_mut());
+        drop(write);
+        // Its number, if it was closed.
+        let _other = pair();
+        let mut text = String::new();
+        tokio::task::spawn_blocking(move || {
+            std::io::Read::read_to_string(&mut from, &mut text).unwrap();
+            assert_eq!(text, "late");
+        })
+        .await
+        .unwrap();
+    });
+}
+
+/// Many tasks, each of which does one request after the other: all get their own bytes.
+#[test]
+fn many_tasks_of_one_file() {
+    run(async || {
+        let (queue, file) = (queue::<Vec<u8>>(32), Arc::new(file(4096)));
+        let tasks = (0..100u64).map(|task| {
+            let (queue, file) = (queue.clone(), file.clone());
+            tokio::spawn(async move {
+                for round in 0..20 {
+                    let at = (task * 31 + round * 7) % 4000;
+                    let (result, buf) =
+                        queue.submit(op::read_at(file.clone(), vec![0; 8], at)).await;
+                    let expected: Vec<u8> = (at..at + 8).map(|byte| byte as u8).collect();
+                    assert_eq!((result, buf), (Ok(8), expected));
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        assert_eq!(queue.free(), 32);
+    });
+}
+
+#[test]
+fn reads_and_writes_of_all() {
+    run(async || {
+        let (queue, file) = (queue::<Vec<u8>>(2), file(100));
+        assert_eq!(queue.read_exact_at(&file, vec![0; 10], 5).await, (Ok(10), (5..15).collect()));
+        let (result, buf) = queue.read_exact_at(&file, vec![0; 10], 95).await;
+        assert_eq!((result, &buf[..5]), (Ok(5), &[95, 96, 97, 98, 99][..]), "the file ends");
+        assert_eq!(queue.write_all_at(&file, vec![7; 10], 95).await, (Ok(10), vec![7; 10]));
+        assert_eq!(queue.write_all_at(&file, Vec::new(), 0).await.0, Ok(0));
+        // A pipe takes what there is room for at a time, and a reader makes room.
+        let (mut from, to) = crate::common::pipe();
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut all = Vec::new();
+            std::io::Read::read_to_end(&mut from, &mut all).unwrap();
+            all.len()
+        });
+        // SAFETY: the flags of a descriptor that is open.
+        assert_eq!(unsafe { libc::fcntl(to.as_raw_fd(), libc::F_SETFL, 0) }, 0);
+        assert_eq!(queue.write_all_at(&to, vec![1; 1 << 20], 0).await.0, Ok(1 << 20));
+        drop(to);
+        assert_eq!(reader.await.unwrap(), 1 << 20);
+    });
+}
