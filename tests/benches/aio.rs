@@ -12,7 +12,7 @@
 
 use aio_sys::types::*;
 use aio_sys::{
-    AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, raw,
+    AlignedBuf, Context, ContextId, PollEvents, Queue, io_destroy, io_getevents, io_setup, op, raw,
 };
 use aio_tests::{Counting, median, pin, thread_time};
 use std::ffi::{CStr, c_int, c_long, c_void};
@@ -124,19 +124,24 @@ fn queue(work: Work<'_>, batch: usize) -> Contender<'_> {
         queue.batch(|requests| {
             for i in 0..batch {
                 match work {
-                    Work::Poll(fd) => drop(requests.poll(fd, PollEvents::OUT).unwrap()),
+                    Work::Poll(fd) => drop(requests.push(op::poll(fd, PollEvents::OUT)).unwrap()),
                     Work::Read(fd) => {
                         let block = blocks.pop().unwrap();
-                        let _token = requests.read(fd, block, (i * BLOCK) as u64).unwrap();
+                        let _token =
+                            requests.push(op::read_at(fd, block, (i * BLOCK) as u64)).unwrap();
                     }
                 }
             }
         });
-        let ended = queue.wait(batch, None, |done| {
-            look_at(done.result.unwrap() as i64);
-            if let Some(block) = done.buf {
-                blocks.push(block);
-            }
+        let ended = queue.wait(batch, None).map(|ready| {
+            ready
+                .map(|done| {
+                    look_at(done.result.unwrap() as i64);
+                    if let Some(block) = done.buf {
+                        blocks.push(block);
+                    }
+                })
+                .count()
         });
         assert_eq!(ended, Ok(batch));
     })
@@ -487,7 +492,7 @@ fn empty() {
     let libaio = Libaio::load().map(|library| (library, library.context(128)));
     let mut others = [io_event::default(); 128];
     let mut looks: [(_, Look); 3] = [
-        ("Queue::reap", Box::new(|| queue.reap(|_| {}))),
+        ("Queue::reap", Box::new(|| queue.reap().map(|_| {}).count())),
         (
             "the call",
             Box::new(|| io_getevents(id, 0, &mut events, Some(&timespec::default())).unwrap()),
