@@ -140,6 +140,17 @@ owned! {
     bytes::BytesMut;
 }
 
+// SAFETY: there are no bytes.
+unsafe impl IoBuf for () {
+    fn byte_ptr(&self) -> *const u8 {
+        NonNull::dangling().as_ptr()
+    }
+
+    fn byte_len(&self) -> usize {
+        0
+    }
+}
+
 macro_rules! shared {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*

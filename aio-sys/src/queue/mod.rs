@@ -15,6 +15,7 @@ use crate::aio::background;
 use crate::aio::context::{Capacity, SetupError};
 use crate::aio::wait::OnSignal;
 use crate::queue::batch::Batch;
+use crate::queue::buf::IoBuf;
 use crate::queue::engine::{Completions, Engine, Signal};
 use crate::queue::op::Operation;
 use crate::queue::request::{Full, PollToken};
@@ -85,6 +86,8 @@ use std::time::Duration;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// A queue can be forgotten, and then nothing waits for the kernel: it must hold no borrowed
+// buffers. So whatever makes one asks for `IoBuf`, which has no lifetime.
 pub struct Queue<B>(pub(crate) Engine<B>);
 
 impl<B> Queue<B> {
@@ -93,7 +96,10 @@ impl<B> Queue<B> {
     /// # Errors
     ///
     /// See [`SetupError`].
-    pub fn new(capacity: NonZeroU32) -> Result<Queue<B>, SetupError> {
+    pub fn new(capacity: NonZeroU32) -> Result<Queue<B>, SetupError>
+    where
+        B: IoBuf,
+    {
         Engine::new(capacity, Signal::Nothing).map(Queue)
     }
 
@@ -111,7 +117,10 @@ impl<B> Queue<B> {
     /// # Kernel
     ///
     /// Since Linux 2.6.27; `fs/aio.c`, io_submit(2), eventfd2(2).
-    pub fn with_eventfd(capacity: NonZeroU32) -> Result<Queue<B>, SetupError> {
+    pub fn with_eventfd(capacity: NonZeroU32) -> Result<Queue<B>, SetupError>
+    where
+        B: IoBuf,
+    {
         Engine::new(capacity, Signal::Own).map(Queue)
     }
 
@@ -129,7 +138,10 @@ impl<B> Queue<B> {
     pub fn with_shared_eventfd(
         capacity: NonZeroU32,
         eventfd: impl AsFd,
-    ) -> Result<Queue<B>, SetupError> {
+    ) -> Result<Queue<B>, SetupError>
+    where
+        B: IoBuf,
+    {
         Engine::new(capacity, Signal::Shared(eventfd.as_fd())).map(Queue)
     }
 
@@ -179,7 +191,10 @@ impl<B> Queue<B> {
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn split(capacity: NonZeroU32) -> Result<(Submitter<B>, Reaper<B>), SetupError> {
+    pub fn split(capacity: NonZeroU32) -> Result<(Submitter<B>, Reaper<B>), SetupError>
+    where
+        B: IoBuf,
+    {
         shared::split(capacity)
     }
 

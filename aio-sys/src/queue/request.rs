@@ -1,5 +1,6 @@
 //! What names a request, and what it ends in.
 
+use crate::queue::op::KeptOpen;
 use crate::sys::errno::Errno;
 use crate::sys::flags::PollEvents;
 use std::string::ToString;
@@ -50,6 +51,8 @@ pub struct Completion<B> {
     pub buf: Option<B>,
     /// The buffers of a vectored read or write.
     pub bufs: Vec<B>,
+    /// What kept the descriptor open. To drop it may run code that is not ours.
+    pub(crate) file: Option<KeptOpen>,
 }
 
 impl<B> Completion<B> {

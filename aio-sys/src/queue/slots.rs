@@ -169,8 +169,9 @@ impl<B> Table<B> {
         let Slot { request, buf, bufs, filled, user_data, file } = unsafe { &mut *slot };
         let token = Token(request.aio_data);
         request.aio_data |= FREE;
+        let (user_data, file) = (*user_data, file.take());
         let mut completion =
-            Completion { token, user_data: *user_data, result, buf: None, bufs: Vec::new() };
+            Completion { token, user_data, result, buf: None, bufs: Vec::new(), file };
         mem::swap(&mut completion.buf, buf);
         mem::swap(&mut completion.bufs, bufs);
         if let (Some(filled), Some(buf), Ok(count)) =
@@ -178,8 +179,6 @@ impl<B> Table<B> {
         {
             filled(buf, count);
         }
-        // Last, since to drop it may panic: then nothing but this completion is lost.
-        *file = None;
         completion
     }
 }

@@ -341,10 +341,14 @@ impl<B: IoBuf + Send> Drop for Ended<'_, B> {
         self.wakers.drain(..).for_each(wake);
         for (mut completion, rest) in self.detached.drain(..) {
             let left = rest.as_ref().and_then(|rest| rest.is_left(&mut completion));
-            if let (Some(rest), Some(done)) = (rest, left) {
-                drop(self.shared.finish(*rest, completion, done));
-                continue;
-            }
+            let rest = match (rest, left) {
+                (Some(rest), Some(done)) => {
+                    drop(self.shared.finish(*rest, completion, done));
+                    continue;
+                }
+                (rest, _) => rest,
+            };
+            isolated(|| drop((rest, completion.file)));
             let bufs = completion.buf.into_iter().chain(completion.bufs);
             bufs.for_each(|buf| isolated(|| drop(buf)));
         }

@@ -274,3 +274,44 @@ fn the_last_handle_does_not_block() {
         assert!(fastest < Duration::from_millis(8), "{fastest:?}");
     });
 }
+
+/// A descriptor of a type of the user's, which is dropped when nobody waits for its request: not
+/// while the queue is locked, and what it does harms nobody.
+#[test]
+fn a_detached_descriptor_that_panics_or_uses_the_queue_when_it_is_dropped() {
+    if !catches("descriptors that panic when they are dropped") {
+        return;
+    }
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    struct Uses(File, Queue<Vec<u8>>);
+    impl AsFd for Uses {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+    impl Drop for Uses {
+        fn drop(&mut self) {
+            let file = Arc::new(self.0.try_clone().unwrap());
+            let mut more = Box::pin(self.1.submit(op::read_at(file, vec![0; 1], 0)));
+            let _ = poll_once(more.as_mut());
+            DROPPED.fetch_add(1, Ordering::SeqCst);
+            panic_twice();
+        }
+    }
+    // On one thread, so that it is queued still when its future is dropped.
+    let [runtime, _] = runtimes();
+    runtime.block_on(async {
+        let queue = queue::<Vec<u8>>(4);
+        let uses = Arc::new(Uses(file(8), queue.clone()));
+        let (reader, _writer) = pair();
+        let mut busy = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
+        assert!(poll_once(busy.as_mut()).is_pending());
+        let mut read = Box::pin(queue.submit(op::read_at(uses, vec![0; 8], 0)));
+        assert!(poll_once(read.as_mut()).is_pending());
+        drop(read);
+        until(|| DROPPED.load(Ordering::SeqCst) == 1).await;
+        drop(busy);
+        queue.drain().await;
+        assert_eq!(queue.free(), 4);
+    });
+}

@@ -1,8 +1,6 @@
-use aio_sys::{Queue, op};
-use std::fs::File;
+use aio_sys::Queue;
+use std::num::NonZeroU32;
 
-fn read(queue: &mut Queue<[u8; 4096]>, file: &File) {
-    queue.submit(op::read_at(file, [0; 4096], 0)).unwrap();
+fn main() {
+    let _queue = Queue::<[u8; 512]>::new(NonZeroU32::MIN);
 }
-
-fn main() {}

@@ -1,8 +1,6 @@
-use aio_sys::{Queue, op};
-use std::fs::File;
+use aio_sys::Queue;
+use std::num::NonZeroU32;
 
-fn read<'b>(queue: &mut Queue<&'b mut [u8]>, file: &File, buf: &'b mut [u8]) {
-    queue.submit(op::read_at(file, buf, 0)).unwrap();
+fn main() {
+    let _queue = Queue::<&mut [u8]>::new(NonZeroU32::MIN);
 }
-
-fn main() {}
