@@ -7,7 +7,7 @@
 //! point takes the halves by hand. A pointer to a structure that [`types`](crate::types) does not
 //! define is a pointer to `c_void`. Two things are as the kernel declares them, and differ: the
 //! order of the arguments where an architecture has its own (`clone`, `fadvise64_64`), and
-//! `preadv`'s halves, which come low before high.
+//! `preadv`'s halves, which come low before high, or on x32 as one argument.
 //!
 //! Some calls have two results: `pipe` on mips and sparc, and `fork`, `vfork` and `clone` on sparc.
 //! Their functions return and store what those of other targets do: `pipe(fds)` stores both

@@ -114,15 +114,24 @@ impl<B> Blocking<B> {
         let iovecs = self.remaining(completion, done);
         let offset = self.offset + done as u64;
         let (vec, count) = (iovecs.as_ptr().cast(), iovecs.len() as _);
+        let (fd, flags) = (self.fd as _, self.flags);
         // Each takes half of the offset where registers have 32 bits; where they have 64, the lower
-        // one takes all.
-        let (fd, low, high) = (self.fd as _, offset as _, (offset >> 32) as _);
+        // one takes all. x32 has one argument for it.
+        macro_rules! call {
+            ($name:ident) => {{
+                #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
+                let more = raw::$name(fd, vec, count, offset as i64, flags);
+                #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
+                let more = raw::$name(fd, vec, count, offset as _, (offset >> 32) as _, flags);
+                more
+            }};
+        }
         let more = match self.write {
             // SAFETY: the kernel writes to the buffers that `completion` owns, whose types vouch
             // for the addresses.
-            false => unsafe { raw::preadv2(fd, vec, count, low, high, self.flags) },
+            false => unsafe { call!(preadv2) },
             // SAFETY: the kernel reads them.
-            true => unsafe { raw::pwritev2(fd, vec, count, low, high, self.flags) },
+            true => unsafe { call!(pwritev2) },
         };
         completion.result = match Errno::decode(more) {
             Ok(more) => {
