@@ -13,24 +13,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 /// The alignment that direct I/O (`O_DIRECT`) on a file wants: what else than a multiple of it ends
 /// in `EINVAL`, or goes through the page cache.
 ///
-/// # Example: a direct read, where the file system can
-///
-/// ```
-/// use aio_sys::{AlignedBuf, DirectAlignment, Queue};
-/// use std::num::NonZeroU32;
-/// use std::os::fd::AsFd;
-/// use std::os::unix::fs::OpenOptionsExt;
-///
-/// let path = std::env::current_exe()?;
-/// if let Ok(file) = std::fs::File::options().read(true).custom_flags(libc::O_DIRECT).open(path) {
-///     let buf = AlignedBuf::for_file(&file, 4)?;
-///     assert!(buf.len() >= DirectAlignment::of(&file).map_or(4, |align| align.offset));
-///     let mut queue = Queue::new(NonZeroU32::MIN)?;
-///     queue.read(file.as_fd(), buf, 0).unwrap();
-///     queue.wait(1, None, |done| assert_eq!(done.buf.unwrap()[..4], *b"\x7fELF"))?;
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// [How to use it](crate::howto#direct-io-o_direct), with an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DirectAlignment {

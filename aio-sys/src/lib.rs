@@ -1,30 +1,32 @@
 //! Linux system calls without a C library, and native AIO (`io_submit`) on top.
 //!
-//! Layers, each uses only those below:
+//! The layers, from the kernel upwards; each uses only those above it in this table:
 //!
 //! | layer | for | example |
 //! |---|---|---|
-//! | [`nr`] | numbers | `nr::SYS_io_submit` |
+//! | [`nr`] | system-call numbers | `nr::SYS_io_submit` |
 //! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
-//! | [`raw`] | calls by name, as the kernel declares them | `raw::close(fd)` |
-//! | this module | typed calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
-//! | [`Context`], [`Ring`] | an AIO context that has an owner, and its events without a call | [`Context::submit`] |
+//! | [`raw`] | system calls by name, as the kernel declares them | `raw::close(fd)` |
+//! | this module | typed system calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
+//! | [`Context`], [`Ring`] | an AIO context with an owner, and its events without a system call | [`Context::submit`] |
 //! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
+//! | module `tokio` | the same for tasks of tokio | `tokio::Queue::submit` |
 //!
-//! The numbers, the registers and the prototypes are imported from the kernel's sources; none is
-//! typed by hand. The crate never touches the C library's `errno`: errors are [`Errno`] values.
+//! - [How-to](howto): which layer to use, `O_DIRECT`, short transfers, event loops, shutdown,
+//!   threads, seccomp filters, system calls of your own.
+//! - [How it works](guide): one request followed through the kernel, from `io_submit` to its event.
 //!
-//! [How it works](guide): one request followed through the kernel, from `io_submit` to its event,
-//! and when to use this at all.
+//! Numbers, registers and prototypes are imported from the kernel's sources; none is typed by hand.
+//! Errors are [`Errno`] values; the C library's `errno` is never touched.
 //!
-//! # Example: a call of your own, in one line
+//! # Example: a system call of your own, in one line
 //!
 //! ```
 //! # #[cfg(feature = "macros")] {
 //! use aio_sys::{Errno, syscall};
 //! use core::ffi::CStr;
 //!
-//! /// Makes a folder.
+//! /// Creates a directory.
 //! #[syscall(unsafe mkdir(path, mode), safe = "the kernel only reads `path`")]
 //! pub fn mkdir(path: &CStr, mode: u16) -> Result<(), Errno>;
 //!
@@ -32,23 +34,25 @@
 //! # }
 //! ```
 //!
-//! # Features
+//! # Cargo features
 //!
-//! - `generate` (default): the target's numbers and stubs are emitted from the tables while the
-//!   crate is built. Without it the committed copy of the same text serves, and there is no build
-//!   dependency.
-//! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the calls here come
-//!   from their committed expansion, and there is no proc macro to build.
-//! - `all-abis`: the type `Abi`, the calls of every ABI by name and by number.
-//! - `serde`: `Serialize` and `Deserialize` for [`Errno`], and for `Abi` if it is there.
-//! - `std` (default): [`Queue`], [`scope`](scope()) and what else needs memory, threads or
-//!   `BorrowedFd`. Without it the crate is `no_std`, and allocates nothing.
-//! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
+//! - `generate` (default): numbers and stubs are generated for the target when the crate is built.
+//!   Without it the checked-in bindings are used; they are the same, and there are no build
+//!   dependencies.
+//! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the typed calls here
+//!   come from their checked-in expansion, and no proc macro is built.
+//! - `std` (default): [`Queue`], [`scope`](scope()) and everything else that needs memory, threads
+//!   or `BorrowedFd`. Without it the crate is `no_std` and allocates nothing.
 //! - `tokio`: the module `tokio`, with a queue that tasks share.
-//! - `nightly`: on the targets that only a nightly compiler has `asm!` for, the stubs are inline
-//!   assembly as elsewhere, and not `libc::syscall`. It changes nothing on others.
-//! - `mio`: a [`Queue`] made with an eventfd is a `mio::event::Source`.
+//! - `mio`: a [`Queue`] created with an eventfd is a `mio::event::Source`.
+//! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
+//! - `all-abis`: the type `Abi`, the system calls of every ABI by name and by number.
+//! - `serde`: `Serialize` and `Deserialize` for [`Errno`], and for `Abi` with `all-abis`.
+//! - `nightly`: inline assembly on mips, sparc, m68k, csky and hexagon, where only a nightly
+//!   compiler has `asm!`. Without it the stubs there are `libc::syscall`. Elsewhere it changes
+//!   nothing.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     all(
         feature = "nightly",
@@ -82,6 +86,9 @@ mod direct;
 #[cfg(feature = "std")]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
+#[cfg(feature = "std")]
+#[doc = include_str!("howto.md")]
+pub mod howto {}
 #[cfg(feature = "all-abis")]
 mod lookup;
 #[cfg(feature = "std")]
