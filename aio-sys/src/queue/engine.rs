@@ -317,6 +317,7 @@ impl<B> Engine<B> {
             Err(errno) => -i64::from(errno.raw_os_error()),
         };
         self.refused.push_back(io_event { data: token.0, res, ..io_event::default() });
+        self.signal();
         token
     }
 

@@ -56,10 +56,12 @@ impl<B> Shared<B> {
     /// Submits what `fill` queues.
     fn batch<'fd, R>(&self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
         let mut engine = self.lock();
+        let before = engine.refused();
         let mut batch = Batch::new(&mut engine);
         let result = fill(&mut batch);
         // To drop it, as it is if `fill` panics, is to submit it here.
         mem::forget(batch);
+        let mut refused = engine.refused() > before;
         let (mut outgoing, handle) = engine.depart();
         drop(engine);
         // SAFETY: the engine is dropped after this; descriptors are borrowed for 'fd, which is
@@ -68,7 +70,7 @@ impl<B> Shared<B> {
         let mut engine = self.lock();
         let before = engine.refused();
         engine.settle(outgoing);
-        let refused = engine.refused() > before;
+        refused |= engine.refused() > before;
         drop(engine);
         if refused {
             self.wake();

@@ -129,6 +129,25 @@ fn priorities_reach_the_kernel() {
     }
 }
 
+/// Who waits for the eventfd learns of what the kernel is not given, too, alone and in a batch.
+#[test]
+fn what_completes_without_the_kernel_is_signalled() {
+    let file = file(8);
+    let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(4).unwrap()).unwrap();
+    queue.submit(op::completed(Ok(1))).unwrap();
+    assert_eq!((queue.clear_eventfd(), only(&mut queue).result), (1, Ok(1)));
+    queue.submit(op::read_at(&file, Vec::new(), 0)).unwrap();
+    assert_eq!((queue.clear_eventfd(), only(&mut queue).result), (1, Err(Errno::EINVAL)));
+    queue.batch(|batch| {
+        batch.push(op::completed(Ok(2))).unwrap();
+        batch.push(op::read_at(&file, vec![0; 8], 0)).unwrap();
+    });
+    assert_eq!(queue.wait(2, None).unwrap().count(), 2);
+    assert_eq!((queue.clear_eventfd(), queue.clear_eventfd()), (2, 0));
+    queue.batch(|_| {});
+    assert_eq!(queue.clear_eventfd(), 0, "nothing has completed since");
+}
+
 /// An eventfd of the caller's, shared by two queues, is signalled for what the kernel refuses, too.
 #[test]
 fn an_eventfd_of_the_caller_s() {

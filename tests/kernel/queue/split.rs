@@ -81,6 +81,21 @@ fn what_the_kernel_refuses_wakes_the_reaper() {
 }
 
 #[test]
+fn what_completes_without_the_kernel_wakes_the_reaper() {
+    let (file, (submitter, mut reaper)) = (file(8), split(2));
+    for (empty_read, result) in [(false, Ok(3)), (true, Err(Errno::EINVAL))] {
+        thread::scope(|threads| {
+            let wait = sleeping(threads, || reaper.wait(1, None).unwrap().next().unwrap());
+            match empty_read {
+                true => submitter.submit(op::read_at(&file, Vec::new(), 0)).unwrap(),
+                false => submitter.submit(op::completed(result)).unwrap(),
+            };
+            assert_eq!(wait.join().unwrap().result, result);
+        });
+    }
+}
+
+#[test]
 fn the_end_wakes_the_reaper() {
     for close in [true, false] {
         let (submitter, mut reaper) = split(2);
