@@ -12,7 +12,7 @@
 //! `AIO_BENCH_BUSY=1` keeps one more process busy meanwhile.
 
 use aio_sys::{AlignedBuf, op};
-use aio_tests::median;
+use aio_tests::{median, process_time};
 use std::fs::File;
 use std::future::Future;
 use std::io::Write;
@@ -280,21 +280,14 @@ const CONTENDERS: [(&str, Contender); 5] = [
     ("Queue, no tasks", bare_queue),
 ];
 
-/// The processor's time that this process has had, in microseconds.
-fn process_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is written.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) }, 0);
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
-}
-
 /// Requests a second, median and 99th percentile of the latency in µs, processor time in µs.
 type Row = [f64; 4];
 
 fn measure(contender: Contender, work: Work<'_>) -> Option<Row> {
     let (start, time) = (Instant::now(), process_time());
     let mut latencies = contender(work)?;
-    let (elapsed, time) = (start.elapsed().as_secs_f64(), process_time() - time);
+    let elapsed = start.elapsed().as_secs_f64();
+    let time = (process_time() - time).as_nanos() as f64 / 1e3;
     latencies.sort_unstable();
     let count = latencies.len() as f64;
     let at = |part: f64| latencies[((count - 1.0) * part) as usize] as f64 / 1e3;

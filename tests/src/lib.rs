@@ -62,11 +62,20 @@ pub fn pin(processor: usize) {
     }
 }
 
-/// The processor's time that this thread has had.
+/// The CPU time of this thread.
 pub fn thread_time() -> Duration {
+    time(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// The CPU time of this process.
+pub fn process_time() -> Duration {
+    time(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn time(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is written.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
+    assert_eq!(unsafe { libc::clock_gettime(clock, &mut time) }, 0);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 

@@ -252,15 +252,17 @@ pub fn writev_at<'fd, B>(
 ///
 /// # Safety
 ///
+/// `V` has the layout of [`iovec`], as the `iovec` of other crates and `IoSlice` have.
+///
 /// From the submission until the request's completion was delivered, or the queue was dropped or
 /// closed, the memory stays mapped, nobody frees it, and no Rust reference to it is used.
 ///
 /// # Kernel
 ///
 /// `IOCB_CMD_PREADV`, since Linux 2.6.19.
-pub unsafe fn readv_raw_at<'fd>(
+pub unsafe fn readv_raw_at<'fd, V>(
     fd: impl Descriptor<'fd>,
-    iovecs: &'fd [iovec],
+    iovecs: &'fd [V],
     offset: u64,
 ) -> Op<'fd, Raw> {
     Op::raw(fd, IOCB_CMD_PREADV, iovecs, offset)
@@ -275,6 +277,8 @@ pub unsafe fn readv_raw_at<'fd>(
 ///
 /// # Safety
 ///
+/// `V` has the layout of [`iovec`], as the `iovec` of other crates and `IoSlice` have.
+///
 /// From the submission until the request's completion was delivered, or the queue was dropped or
 /// closed, the memory stays mapped and nobody frees it. It may be changed meanwhile, by other
 /// means than a Rust reference: then it is not known what is written.
@@ -282,9 +286,9 @@ pub unsafe fn readv_raw_at<'fd>(
 /// # Kernel
 ///
 /// `IOCB_CMD_PWRITEV`, since Linux 2.6.19.
-pub unsafe fn writev_raw_at<'fd>(
+pub unsafe fn writev_raw_at<'fd, V>(
     fd: impl Descriptor<'fd>,
-    iovecs: &'fd [iovec],
+    iovecs: &'fd [V],
     offset: u64,
 ) -> Op<'fd, Raw> {
     Op::raw(fd, IOCB_CMD_PWRITEV, iovecs, offset)
@@ -369,12 +373,13 @@ impl<'fd, K> Op<'fd, K> {
 }
 
 impl<'fd> Op<'fd, Raw> {
-    fn raw(
+    fn raw<V>(
         fd: impl Descriptor<'fd>,
         opcode: u16,
-        iovecs: &'fd [iovec],
+        iovecs: &'fd [V],
         offset: u64,
     ) -> Op<'fd, Raw> {
+        const { assert!(size_of::<V>() == size_of::<iovec>(), "not an iovec") };
         let mut op = Op::transfer(fd, opcode, offset, Raw(()));
         op.request.iocb.aio_buf = iovecs.as_ptr().expose_provenance() as u64;
         op.request.iocb.aio_nbytes = segments(iovecs.len());

@@ -107,6 +107,10 @@ fn memory_that_the_caller_keeps() {
     // SAFETY: the same.
     queue.submit(unsafe { op::writev_raw_at(&file, &iovecs, 30) }).unwrap();
     assert_eq!(queue.wait(1, None).unwrap().next().unwrap().result, Ok(8));
+    let others = iovecs.map(|part| libc::iovec { iov_base: part.iov_base, iov_len: 2 });
+    // SAFETY: the same.
+    queue.submit(unsafe { op::writev_raw_at(&file, &others, 50) }).unwrap();
+    assert_eq!(queue.wait(1, None).unwrap().next().unwrap().result, Ok(4));
     let too_many = [iovecs[0]; 1025];
     // SAFETY: the kernel refuses it before it looks at the buffers.
     queue.submit(unsafe { op::readv_raw_at(&file, &too_many, 0) }).unwrap();
@@ -115,6 +119,8 @@ fn memory_that_the_caller_keeps() {
     let mut written = [0; 8];
     file.read_exact_at(&mut written, 30).unwrap();
     assert_eq!(written, bytes);
+    file.read_exact_at(&mut written[..5], 50).unwrap();
+    assert_eq!(written[..5], [10, 11, 13, 14, 54]);
 }
 
 /// The kernel refuses a priority of a class that there is not: so it has looked at it.
