@@ -565,6 +565,21 @@ pub(crate) struct Waker {
 }
 
 impl Waker {
+    /// Waits for at least one event, which may be that of `wake`.
+    ///
+    /// # Safety
+    ///
+    /// The context exists, and nobody else takes events from it meanwhile.
+    pub(crate) unsafe fn wait(
+        &self,
+        events: &mut [io_event],
+        timeout: Option<Duration>,
+        on_signal: OnSignal,
+    ) -> Result<usize, Errno> {
+        // SAFETY: the caller vouches for the context and its events.
+        unsafe { self.handle.wait(1, events, timeout, on_signal) }
+    }
+
     /// If there is no room for one more event, who waits for events has some to read.
     ///
     /// # Safety

@@ -248,7 +248,9 @@ impl<B> Queue<B> {
     /// [`Completion`](crate::Completion) with the error.
     #[inline]
     pub fn submit<O: Operation<B>>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
-        Batch::new(&mut self.0).push(op)
+        let token = op.queue(&mut self.0)?;
+        self.0.flush();
+        Ok(token)
     }
 
     /// Submits what `fill` puts into the batch by one call of io_submit(2).

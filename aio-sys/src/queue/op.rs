@@ -389,6 +389,7 @@ impl<'fd> Op<'fd, Raw> {
 
 /// How many elements the kernel is given: it keeps 32 bits of the number, and refuses more than
 /// `UIO_MAXIOV`.
+#[inline]
 pub(super) fn segments(count: usize) -> u64 {
     count.min(UIO_MAXIOV + 1) as u64
 }
@@ -838,6 +839,7 @@ impl<S> Operation<S> for Op<'_, Raw> {
     type Buffers = ();
     type Output = Result<usize, Errno>;
 
+    #[inline]
     fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
         let Some(vacant) = engine.vacant() else { return Err(Full(())) };
         Ok(engine.without_buffer(vacant, self.request))
@@ -864,6 +866,7 @@ impl<S> Operation<S> for Op<'_, Sync> {
     type Buffers = ();
     type Output = Result<(), Errno>;
 
+    #[inline]
     fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
         let Some(vacant) = engine.vacant() else { return Err(Full(())) };
         Ok(engine.without_buffer(vacant, self.request))
@@ -919,6 +922,7 @@ impl<S> Operation<S> for Op<'_, Completed> {
     type Buffers = ();
     type Output = Result<usize, Errno>;
 
+    #[inline]
     fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
         let Some(vacant) = engine.vacant() else { return Err(Full(())) };
         Ok(engine.complete(vacant, self.request, self.kind.0))

@@ -178,7 +178,7 @@ impl<B> Reaper<B> {
     /// Delivers the completions that are ready, without waiting.
     pub fn reap(&mut self) -> Reaped<'_, B> {
         if self.ready.is_empty() {
-            self.collect();
+            self.collect(0);
         }
         Reaped(&mut self.ready)
     }
@@ -230,9 +230,11 @@ impl<B> Reaper<B> {
         self.shared.is_closed()
     }
 
-    /// Takes completions from the engine, and returns how many requests are left in it.
-    fn collect(&mut self) -> usize {
+    /// Takes completions from the engine, among them those of the first `count` of `events`, and
+    /// returns how many requests are left in it.
+    fn collect(&mut self, count: usize) -> usize {
         let mut engine = self.shared.lock();
+        engine.receive(&self.events[..count]);
         self.ready.extend(engine.reap());
         engine.outstanding()
     }
@@ -244,13 +246,11 @@ impl<B> Reaper<B> {
         on_signal: OnSignal,
     ) -> Result<(), Errno> {
         let clock = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Clock::start());
-        loop {
+        let mut taken = 0;
+        while self.ready.len() < min || taken > 0 {
             // In this order: what was submitted before it was closed is seen.
             let closed = self.shared.is_closed();
-            let outstanding = match self.ready.len() < min {
-                true => self.collect(),
-                false => return Ok(()),
-            };
+            let outstanding = self.collect(mem::take(&mut taken));
             let mut missing = min.saturating_sub(self.ready.len());
             if closed {
                 missing = missing.min(outstanding);
@@ -261,19 +261,18 @@ impl<B> Reaper<B> {
             let elapsed = clock.as_ref().map_or(Duration::ZERO, Clock::elapsed);
             let left = timeout.map(|timeout| timeout.saturating_sub(elapsed));
             if missing == 0 || left == Some(Duration::ZERO) {
-                return Ok(());
+                break;
             }
-            let handle = self.shared.lock().context().handle();
             // For one event, since the waker's has to be enough.
             // SAFETY: the context is the engine's, which is here. Nobody else takes its events:
             // the engine does for this reaper only, of which there is one.
-            let taken = unsafe { handle.wait(1, &mut self.events, left, on_signal) };
-            match taken {
-                Ok(taken) => self.shared.lock().receive(&self.events[..taken]),
-                Err(_) if !self.ready.is_empty() => return Ok(()),
+            taken = match unsafe { self.shared.waker.wait(&mut self.events, left, on_signal) } {
+                Ok(taken) => taken,
+                Err(_) if !self.ready.is_empty() => break,
                 Err(errno) => return Err(errno),
-            }
+            };
         }
+        Ok(())
     }
 }
 
