@@ -1,4 +1,4 @@
-//! What `O_DIRECT` wants of a file's requests.
+//! The alignment that `O_DIRECT` requires.
 
 use crate::sys::errno::Errno;
 use crate::sys::raw;
@@ -10,46 +10,47 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-/// The alignment that direct I/O (`O_DIRECT`) on a file wants: what else than a multiple of it ends
-/// in `EINVAL`, or goes through the page cache.
+/// The alignment that direct I/O (`O_DIRECT`) on a file requires. A request with another alignment
+/// yields `EINVAL`, or goes through the page cache.
 ///
 /// [How to use it](crate::howto#direct-io-o_direct), with an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DirectAlignment {
-    /// Of a buffer's address, in bytes: a power of two.
+    /// The alignment of a buffer's address, in bytes: a power of two.
     pub memory: usize,
-    /// Of an offset in the file and of a length, in bytes: a power of two. On a disk, the size of
-    /// its logical sectors.
+    /// The alignment of offsets in the file and of lengths, in bytes: a power of two. On a disk,
+    /// the size of its logical sectors.
     pub offset: usize,
-    /// Where that is from.
+    /// How it was found out.
     pub source: AlignmentSource,
 }
 
-/// Where a [`DirectAlignment`] is from.
+/// How a [`DirectAlignment`] was found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AlignmentSource {
-    /// The kernel has reported it for the file: statx(2) with `STATX_DIOALIGN`, since 6.1 on ext4,
+    /// The kernel reports it for the file: statx(2) with `STATX_DIOALIGN`, since Linux 6.1 on ext4,
     /// F2FS, XFS and block devices, later on others.
     Statx,
-    /// The size of a block device's logical sectors, by ioctl(2) with `BLKSSZGET`. It is enough,
-    /// and memory may do with less.
+    /// The size of a block device's logical sectors, by ioctl(2) with `BLKSSZGET`. It is always
+    /// enough; memory may need less.
     Sector,
-    /// None was reported. It is the file system's preferred size of a transfer
-    /// (`st_blksize`), but not less than 4096 bytes and not more than 64 KiB, which is enough for
-    /// disks with sectors of up to 4096 bytes. Whether the file takes direct I/O at all is unknown.
+    /// The kernel does not report it. It is the file system's preferred size of a transfer
+    /// (`st_blksize`), at least 4096 bytes and at most 64 KiB, which is enough for disks with
+    /// sectors of up to 4096 bytes. The file may not support direct I/O at all.
     Guess,
 }
 
 impl DirectAlignment {
-    /// The alignment that a file wants, which need not be open with `O_DIRECT`. `None` if the
-    /// kernel reports that it takes no direct I/O.
+    /// The alignment for a file, which need not be open with `O_DIRECT`. `None` if the kernel
+    /// reports that the file does not support direct I/O.
     ///
     /// # Kernel
     ///
-    /// statx(2) since 4.11, `STATX_DIOALIGN` since 6.1. Where there is neither, or a filter forbids
-    /// them, see [`AlignmentSource`].
+    /// statx(2) since Linux 4.11, `STATX_DIOALIGN` since Linux 6.1; `include/uapi/linux/stat.h`. On
+    /// older kernels, or if a seccomp filter forbids statx(2), it is found out in another way: see
+    /// [`AlignmentSource`].
     pub fn of(fd: impl AsFd) -> Option<DirectAlignment> {
         let fd = fd.as_fd();
         let (memory, offset, source) = match statx(fd) {

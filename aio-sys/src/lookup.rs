@@ -12,14 +12,14 @@ use core::str::FromStr;
 
 pub use prototype::{Argument, Prototype};
 
-/// An ABI of Linux: a numbering of the system calls, a word size, and error numbers.
+/// An ABI of Linux: its system-call numbers, its word size and its error numbers.
 ///
-/// Every ABI that the tables know, whatever this crate was built for, so that a program can
-/// read another machine's trace or write another ABI's filter. A look-up allocates nothing and
-/// never panics: what is not known is `None`. Most are `const`. Numbers are as user space
-/// loads them, the ABI's [`base`](Abi::base) included.
+/// Every ABI of the tables is here, on every target: a program can read a trace from another host,
+/// or create a filter for another ABI. A look-up allocates nothing and never panics: unknown names
+/// and numbers return `None`. Most are `const`. Numbers are as user space loads them, including the
+/// ABI's [`base`](Abi::base).
 ///
-/// # Example: a call has another number, and another end, on each ABI
+/// # Example: number and kernel function of a system call differ by ABI
 ///
 /// ```
 /// use aio_sys::Abi;
@@ -73,7 +73,7 @@ impl Abi {
         self.facts().name
     }
 
-    /// The ABI of that name; what [`FromStr`] does, for constants.
+    /// The ABI of that name: same as [`FromStr`], for constants.
     pub const fn from_name(name: &str) -> Option<Abi> {
         let mut all = Abi::ALL;
         while let [abi, rest @ ..] = all {
@@ -85,9 +85,8 @@ impl Abi {
         None
     }
 
-    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it: that of what a compiler
-    /// for this target emits. No ABI for another kernel's triple, nor for one that means two
-    /// things, as `mips64-linux-gnu` does.
+    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it. `None` for a triple of
+    /// another kernel, and for one that is ambiguous, such as `mips64-linux-gnu`.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -116,17 +115,18 @@ impl Abi {
         None
     }
 
-    /// Width of `long` and of a pointer.
+    /// The width of `long` and of a pointer, in bits.
     pub const fn bits(self) -> u32 {
         self.facts().bits
     }
 
-    /// What the ABI adds to each number of the kernel's table.
+    /// The number that the ABI adds to each number of the kernel's table.
     pub const fn base(self) -> u32 {
         self.facts().base
     }
 
-    /// The kernel that its numbers were imported from, the last that had it, such as `6.12.107`.
+    /// The version of the kernel that its numbers were imported from, such as `6.12.107`: for an
+    /// ABI that was removed, the last that had it.
     pub const fn linux(self) -> &'static str {
         self.facts().linux
     }
@@ -145,7 +145,7 @@ impl Abi {
         None
     }
 
-    /// The number of a call. An alias that only a header defines is a name, too.
+    /// The number of a system call. Aliases that only a header defines are names, too.
     #[inline]
     pub const fn number(self, name: &str) -> Option<u32> {
         let place = data::place(name.as_bytes());
@@ -165,7 +165,7 @@ impl Abi {
         None
     }
 
-    /// The name of a call. Where a number has several, the one of the kernel's table.
+    /// The name of a system call. If a number has several, the one in the kernel's table.
     #[inline]
     pub const fn name(self, number: u32) -> Option<&'static str> {
         match self.slot(number) {
@@ -174,8 +174,8 @@ impl Abi {
         }
     }
 
-    /// The kernel function that a number ends in. `None` also where the number is only reserved;
-    /// `sys_ni_syscall` is the kernel's own way to say that there is no such call any more.
+    /// The entry point of a number: the kernel function that implements it. `None` also if the
+    /// number is only reserved. `sys_ni_syscall` means that the kernel has removed the call.
     pub const fn entry(self, number: u32) -> Option<&'static str> {
         match self.slot(number) {
             Some(slot) => data::ENTRIES.get(data::SLOT_ENTRY[slot]),
@@ -183,8 +183,8 @@ impl Abi {
         }
     }
 
-    /// The kernel function that it ends in when a 64-bit kernel runs this ABI's code, if that is
-    /// another one.
+    /// The compat entry point: the kernel function that implements it when a 64-bit kernel runs
+    /// code of this ABI, if that is another function.
     pub const fn compat(self, number: u32) -> Option<&'static str> {
         match self.slot(number) {
             Some(slot) => data::ENTRIES.get(data::SLOT_COMPAT[slot]),
@@ -192,8 +192,8 @@ impl Abi {
         }
     }
 
-    /// How the kernel declares [`entry`](Abi::entry). `None` where there is no entry, or its source
-    /// says several things.
+    /// The prototype of [`entry`](Abi::entry). `None` if there is no entry point, or if the kernel
+    /// has several definitions that differ.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -217,7 +217,7 @@ impl Abi {
         }
     }
 
-    /// All of a number at once.
+    /// Everything about a number.
     pub const fn call(self, number: u32) -> Option<Call> {
         match self.name(number) {
             Some(name) => {
@@ -229,7 +229,7 @@ impl Abi {
         }
     }
 
-    /// The calls in order of their numbers. A number stands once: aliases are left out.
+    /// The system calls in order of their numbers, each once: without aliases.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -248,8 +248,8 @@ impl Abi {
         Calls { abi: self, next: 0, end, left: *calls as usize }
     }
 
-    /// The number on `to` of the call that has `number` on `from`, by its name. Nothing says that
-    /// its arguments are the same: structures differ, and so does the way of 64-bit values.
+    /// The number on `to` of the system call that has `number` on `from`, by its name. The
+    /// arguments may differ: structures do, and so does how 64-bit values are passed.
     pub const fn translate(number: u32, from: Abi, to: Abi) -> Option<u32> {
         match from.name(number) {
             Some(name) => to.number(name),
@@ -257,8 +257,8 @@ impl Abi {
         }
     }
 
-    /// Why the ABI never had a call that others have. `None` is no proof that it has it:
-    /// [`number`](Abi::number) is.
+    /// Why the ABI never had a system call that others have. `None` does not mean that the ABI has
+    /// it: check [`number`](Abi::number).
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -283,7 +283,7 @@ impl Abi {
         None
     }
 
-    /// The error number of that name: `ENOSYS` is 38 on most ABIs, 89 on MIPS.
+    /// The error number with this name: `ENOSYS` is 38 on most ABIs, and 89 on MIPS.
     pub const fn errno(self, name: &str) -> Option<u16> {
         let mut set = data::ERRNOS[self.facts().errnos as usize];
         while let [(value, known), rest @ ..] = set {
@@ -297,7 +297,7 @@ impl Abi {
         None
     }
 
-    /// The name of an error number. Where there are two, the one that the other is defined by.
+    /// The name of an error number. If there are two, the one by which the other is defined.
     pub const fn errno_name(self, errno: u16) -> Option<&'static str> {
         let mut set = data::ERRNOS[self.facts().errnos as usize];
         while let [(value, name), rest @ ..] = set {
@@ -324,7 +324,7 @@ impl FromStr for Abi {
     }
 }
 
-/// A text that is no [`Abi`]'s name. Shows as a sentence with those there are.
+/// The error for a text that is not the name of an [`Abi`]. Its message lists the names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownAbi(());
 
@@ -348,15 +348,15 @@ pub struct Call {
     pub number: u32,
     /// Its name.
     pub name: &'static str,
-    /// The kernel function that it ends in.
+    /// Its entry point: see [`Abi::entry`].
     pub entry: Option<&'static str>,
-    /// The one that it ends in on a 64-bit kernel, if that is another.
+    /// Its compat entry point: see [`Abi::compat`].
     pub compat: Option<&'static str>,
-    /// How the kernel declares `entry`.
+    /// Its prototype: see [`Abi::prototype`].
     pub prototype: Option<Prototype>,
 }
 
-/// The calls of an [`Abi`] in order of their numbers: see [`Abi::calls`].
+/// An iterator over the system calls of an [`Abi`]: see [`Abi::calls`].
 #[derive(Clone, Debug)]
 pub struct Calls {
     abi: Abi,
@@ -413,11 +413,11 @@ impl DoubleEndedIterator for Calls {
 impl ExactSizeIterator for Calls {}
 impl FusedIterator for Calls {}
 
-/// Why an [`Abi`] never had a call, and what to use.
+/// Why an [`Abi`] never had a system call, and what to use instead: see [`Abi::absent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Absent {
-    /// Why.
+    /// The reason.
     pub why: &'static str,
     /// What to use instead.
     pub instead: &'static str,

@@ -7,8 +7,8 @@ use core::fmt;
 use serde_core::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde_core::ser::{Serialize, Serializer};
 
-/// Its name, which means the same on every ABI; where it has none, and in formats that nobody
-/// reads, its number.
+/// Its name, which means the same on every ABI. In formats that are not human-readable, and if it
+/// has no name, its number on the target.
 impl Serialize for Errno {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.name() {
@@ -18,7 +18,7 @@ impl Serialize for Errno {
     }
 }
 
-/// From a name or a number; formats that nobody reads have the number.
+/// From a name or a number; in formats that are not human-readable, from the number.
 impl<'de> Deserialize<'de> for Errno {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Errno, D::Error> {
         if deserializer.is_human_readable() {

@@ -18,54 +18,57 @@ use core::num::NonZeroU32;
 use core::slice;
 use core::time::Duration;
 
-/// An AIO context: made by [`new`](Context::new), destroyed when it is dropped.
+/// An AIO context with an owner: dropping it destroys it.
 ///
-/// Requests are submitted through `&Context`, by any number of threads; events are taken through
-/// `&mut Context`, from the ring where that is enough and by a call where it is necessary to wait.
-/// It owns no buffers: that is what the safe [`Queue`](crate::Queue) and [`scope`](crate::scope())
-/// add.
+/// Requests are submitted through `&Context`, by any number of threads. Events are taken through
+/// `&mut Context`: from the ring if enough are ready, and by a system call if it has to wait. It
+/// owns no buffers; the safe [`Queue`](crate::Queue) and [`scope`](crate::scope()) add that. The
+/// system calls that it makes are listed in the [how-to](crate::howto#seccomp-filters).
 ///
 /// # After a fork
 ///
-/// A child has none of its parent's contexts. There each method fails with `EINVAL`, which is the
-/// kernel's own answer, without so much as reading the ring, which on some kernels is shared with
-/// the parent; and dropping does nothing. Threads, and children that share the memory (`vfork`),
-/// are not concerned.
+/// A child has none of its parent's contexts. There each method returns `EINVAL`, as the kernel
+/// would, or `None`, and dropping does nothing. It does not read the ring, which some kernels share
+/// with the parent. Threads, and children that share the memory (`vfork`), are not affected.
 ///
-/// To fork while direct transfers (`O_DIRECT`) are in flight is not to be done at all: open(2) says
-/// so, for all memory that the child gets a copy of. Whoever of the two writes to such a page first
-/// has it copied, and the transfer may be into the other's.
+/// Do not fork while `O_DIRECT` requests are in flight: open(2) forbids it for all memory that the
+/// child gets a copy of. The first of the two processes that writes to such a page gets a copy of
+/// it, and the transfer may go to the page of the other one.
 ///
 /// # Minimum kernel
 ///
-/// Linux 3.16: from 3.11 on, io_destroy(2) returned before the requests in flight had completed.
-/// Older kernels are refused, by the release that uname(2) reports, a distribution's with the fix
-/// as well. The release under the personality `UNAME26` is understood; a kernel that reports none
-/// is taken for a new one.
+/// Linux 3.16. From 3.11 to 3.15, io_destroy(2) returns before the requests in flight have
+/// completed. Older kernels are refused by the release that uname(2) reports, even if a
+/// distribution has added the fix. The release under the personality `UNAME26` is understood. A
+/// kernel that does not report a release is assumed to be new enough.
 ///
-/// # Time
+/// # Shutdown
 ///
-/// To drop one takes the kernel some tens of milliseconds, even when nothing is in flight; see
-/// [`into_background`](Context::into_background).
+/// Dropping a context cancels its polls and blocks until all other requests have completed: some
+/// tens of milliseconds even when nothing is in flight.
+/// [`into_background`](Context::into_background) waits on another thread.
 ///
 /// # Blocking
 ///
-/// Submitting blocks for as long as the file system does. On btrfs with checksums a direct write is
-/// done inside io_submit(2). On a frozen file system a write blocks until it is thawed, even with
-/// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT).
+/// Submitting blocks for as long as the file system does:
+///
+/// - A buffered read of what is not in the page cache, a buffered write, and a write that extends
+///   the file are done inside io_submit(2).
+/// - On btrfs with checksums a direct write is done inside io_submit(2), too.
+/// - On a frozen file system a write blocks until it is thawed, even with
+///   [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT).
 ///
 /// # Open files
 ///
-/// A request in flight keeps its file open, a poll as well: the peer of a socket that was dropped
-/// sees no end of file before the poll has completed or was cancelled.
+/// A request in flight keeps its file open, and so does a poll: the peer of a socket that was
+/// closed sees no end of the stream until the poll has completed or was cancelled.
 ///
 /// # The ring
 ///
-/// It is memory of the process, as a thread's stack is. Whoever unmaps it, which takes `unsafe`
-/// code that does not know whose memory it is, has the next look at the events end in `SIGSEGV`; a
-/// submission notices, and says [`Cause::NoContext`].
+/// The ring is mapped into the process. If other code unmaps it, reading events raises `SIGSEGV`,
+/// and submitting returns [`Cause::NoContext`].
 ///
-/// # Example: two requests, and their events without a call
+/// # Example: two requests, and their events without a system call
 ///
 /// ```
 /// use aio_sys::types::{IOCB_CMD_POLL, iocb};
@@ -93,7 +96,7 @@ use core::time::Duration;
 /// assert_eq!((error.index, error.errno, error.cause), (1, Errno::EBADF, Cause::Refused));
 ///
 /// let mut events = Vec::new();
-/// context.reap(|event| events.push(event.data)).expect("a ring of the kind that is known");
+/// context.reap(|event| events.push(event.data)).expect("a ring of a known layout");
 /// assert_eq!(events, [1]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -106,24 +109,23 @@ pub struct Context {
     requested: NonZeroU32,
 }
 
-/// What a context has room for.
+/// How many requests a context has room for.
 ///
-/// The kernel makes the ring at least twice as large as was asked for, and hands out the places in
-/// groups, a few to each processor, so that not all can be used from one (`get_reqs_available` in
-/// `fs/aio.c`). A place is taken from a request's submission until its event was read.
+/// The kernel creates a ring at least twice as large as requested. It gives the slots to processors
+/// in groups, so that one processor cannot use them all (`get_reqs_available` in `fs/aio.c`). A
+/// slot is in use from a request's submission until its event was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// What was asked for. As much is charged against the quota of the whole system,
-    /// `fs.aio-max-nr`, until the context is destroyed: not what the ring has room for.
+    /// The number that was requested. This number counts against the quota of the whole system,
+    /// `fs.aio-max-nr`, until the context is destroyed.
     pub requested: u32,
-    /// Requests that can be in flight from any processor, whatever went on before; never less than
-    /// `requested`.
+    /// Requests that can be in flight, whichever processors submit them; at least `requested`.
     pub usable: u32,
-    /// Events that the ring has room for, and so more than there can ever be in flight.
+    /// Events that the ring has room for: an upper limit of the requests in flight.
     pub events: u32,
 }
 
-/// Why there is no context: the error of io_setup(2), in a sentence.
+/// Why a context or a queue could not be created. The error message says what to do.
 ///
 /// ```
 /// use aio_sys::{Context, Errno};
@@ -140,13 +142,20 @@ pub struct Capacity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetupError {
-    /// The call that failed: `io_setup`, or `eventfd2` for a queue with an eventfd; `io_destroy` if
-    /// the kernel is older than Linux 3.16, whose io_destroy may return before all requests have
-    /// completed.
+    /// The system call that failed: `io_setup`; for a queue with an eventfd `eventfd2` or `fcntl`;
+    /// for a queue of tokio also `epoll_ctl`; `io_destroy` if the kernel is
+    /// [too old](Context#minimum-kernel).
     pub call: &'static str,
-    /// The kernel's error; `ENOSYS` if it is too old.
+    /// The error. Of `io_setup`:
+    ///
+    /// - `EAGAIN`: the quota of the whole system, `fs.aio-max-nr`, is used up.
+    /// - `EINVAL`: more requests than the kernel allows one context.
+    /// - `ENOMEM`: no memory or no address space for the ring. After mlockall(2) the ring counts
+    ///   against `RLIMIT_MEMLOCK`.
+    /// - `ENOSYS`: the kernel has no AIO or is too old, or a seccomp filter forbids it.
+    /// - `EPERM`: a seccomp filter forbids it.
     pub errno: Errno,
-    /// How many requests were asked for.
+    /// The number of requests that was requested.
     pub requested: u32,
 }
 
@@ -188,9 +197,9 @@ impl fmt::Display for SetupError {
 
 impl core::error::Error for SetupError {}
 
-/// The error number alone, so that `raw_os_error` and `kind` are those of the call. The text is
-/// lost: print the [`SetupError`] where a person reads it. `EAGAIN`, which is the quota here, has
-/// the kind `WouldBlock` as everywhere in `std`; waiting for a descriptor does not help.
+/// The error number alone, so that `raw_os_error` and `kind` are those of the system call. The text
+/// is lost: print the [`SetupError`] where a person reads it. `EAGAIN`, which is the quota here,
+/// has the kind `WouldBlock` as everywhere in `std`; waiting for a descriptor does not help.
 #[cfg(feature = "std")]
 impl From<SetupError> for std::io::Error {
     fn from(error: SetupError) -> std::io::Error {
@@ -198,25 +207,26 @@ impl From<SetupError> for std::io::Error {
     }
 }
 
-/// What became of the requests that were submitted.
+/// The result of [`Context::submit`].
 #[derive(Debug)]
 #[must_use = "the kernel may have accepted fewer requests than it was given"]
 pub struct SubmitOutcome<'s, 'i> {
-    /// How many are in flight, from the first on. Each ends in one event.
+    /// How many requests were accepted, from the first on. Each yields one event.
     pub accepted: usize,
-    /// Those that are not in flight: the one that was refused, and all after it, which the kernel
-    /// did not look at.
+    /// The requests that were not accepted: the one that was refused, and all after it, which the
+    /// kernel did not check.
     pub rest: &'s mut [&'i mut iocb],
-    /// Why there is a rest.
+    /// Why `rest` is not empty.
     pub error: Option<SubmitError>,
 }
 
 impl SubmitOutcome<'_, '_> {
-    /// How many were accepted, if that is all of them.
+    /// The number of requests, if all were accepted.
     ///
     /// # Errors
     ///
-    /// Why not; those before the refused one are in flight all the same.
+    /// [`error`](SubmitOutcome::error). The requests before the refused one are in flight all the
+    /// same.
     pub fn all(self) -> Result<usize, SubmitError> {
         self.error.map_or(Ok(self.accepted), Err)
     }
@@ -226,32 +236,31 @@ impl SubmitOutcome<'_, '_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubmitError {
-    /// Which request, counted from 0 in what was submitted.
+    /// The index of the request in what was submitted, from 0.
     pub index: usize,
-    /// What the kernel said.
+    /// The error: those of [`io_submit`](crate::io_submit).
     pub errno: Errno,
-    /// What is the matter, where the number alone leaves that open.
+    /// What the error means, since one number has several meanings.
     pub cause: Cause,
 }
 
-/// What a [`SubmitError`] comes from.
+/// What a [`SubmitError`] means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The request is wrong, or the file cannot do it. The requests after it may be fine.
+    /// The request is invalid, or the file does not support it. The requests after it may be
+    /// valid.
     Refused,
-    /// `EAGAIN`: no place is free. Those of ended requests come back when their events are read, so
-    /// read some before trying again; nothing else helps. (The kernel says the same when it has
-    /// no memory for a request.)
+    /// `EAGAIN`: no slot is free. The slot of a completed request is free again when its event was
+    /// read: read events before trying again. (The kernel returns the same error when it has no
+    /// memory for a request.)
     SlotsHeld,
-    /// `EINVAL`: there is no such context any more. Somebody has destroyed it, or has unmapped or
-    /// moved its ring, by which the kernel knows it: then reading events from the ring is not
-    /// to be tried.
+    /// `EINVAL`: the context does not exist any more. Other code has destroyed it, or has unmapped
+    /// or moved its ring. Do not read events from the ring then.
     NoContext,
-    /// The context belongs to the process that forked this one; the kernel was not asked.
+    /// `EINVAL`: the context belongs to the process that forked this one. No system call was made.
     Forked,
-    /// `ENOSYS`: a filter hides the call, since there is a context; or it answers a count that
-    /// cannot be.
+    /// `ENOSYS`: a seccomp filter forbids the call, or returns an impossible count.
     Hidden,
 }
 
@@ -372,15 +381,15 @@ impl Handle {
 }
 
 impl Context {
-    /// Makes a context for `requests` in flight at a time.
+    /// Creates a context for `requests` in flight at a time.
     ///
     /// # Errors
     ///
-    /// That of io_setup(2): see [`SetupError`].
+    /// See [`SetupError`].
     ///
     /// # Kernel
     ///
-    /// Since 3.16; `fs/aio.c`, io_setup(2).
+    /// Since Linux 3.16; `fs/aio.c`, io_setup(2).
     pub fn new(requests: NonZeroU32) -> Result<Context, SetupError> {
         let error = |errno| SetupError { call: "io_setup", errno, requested: requests.get() };
         if Release::running() < Release::WAITS {
@@ -398,17 +407,17 @@ impl Context {
         Ok(Context { id, owner: Owner::of(id), ring, requested: requests })
     }
 
-    /// What the calls know it by.
+    /// Its id, which the typed system calls take.
     ///
     /// # Safety
     ///
-    /// Safe calls take it. None of them may take events, or destroy the context, while this value
-    /// is used: events in the ring are read where they are, and the kernel would write to them.
+    /// The id may not be used to take events, by [`io_getevents`](crate::io_getevents) and the
+    /// like, although these are safe functions, nor to destroy the context: `self` reads the ring.
     pub unsafe fn id(&self) -> ContextId {
         self.id
     }
 
-    /// What there is room for.
+    /// How many requests it has room for.
     ///
     /// ```
     /// use aio_sys::Context;
@@ -428,15 +437,15 @@ impl Context {
         Capacity { requested, usable: events / 2, events }
     }
 
-    /// Submits requests, in order, and says how many the kernel accepted, which it did not, and
+    /// Submits requests, in order, and returns how many the kernel accepted, which it did not, and
     /// why.
     ///
-    /// The kernel stops at the first request that it refuses, and tells the reason only if that is
-    /// the first of a call: so after a short count what is left is submitted once more. A call
-    /// that gets nowhere is the last one.
+    /// The kernel stops at the first request that it refuses, and returns the error only if that
+    /// request is the first of the call. So after a short count the rest is submitted once more, to
+    /// get the error.
     ///
-    /// It blocks for as long as the file system does; see [`io_submit`](crate::io_submit). The
-    /// kernel writes `aio_key` of each request.
+    /// It blocks for as long as the file system does: see [Blocking](Context#blocking). The kernel
+    /// writes `aio_key` of each request.
     ///
     /// # Errors
     ///
@@ -446,12 +455,12 @@ impl Context {
     ///
     /// Until a request's event was taken, or [`close`](Context::close) has returned `Ok`: the
     /// buffer of a read may not be accessed or freed, that of a write not changed or freed.
-    /// Addresses and lengths in the requests must be those of such buffers. (Dropping the
-    /// context waits as well, but says nothing should the kernel refuse.)
+    /// Addresses and lengths in the requests must be those of such buffers. (Dropping the context
+    /// waits as well, but reports no error.)
     ///
     /// # Kernel
     ///
-    /// Since 2.5; `fs/aio.c`, io_submit(2).
+    /// Since Linux 2.5; `fs/aio.c`, io_submit(2).
     #[inline]
     pub unsafe fn submit<'s, 'i>(&self, requests: &'s mut [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
         let first = requests.as_mut_ptr().cast::<*mut iocb>();
@@ -469,15 +478,15 @@ impl Context {
         Handle { id: self.id, owner: self.owner }
     }
 
-    /// The events that are ready, in the ring: see [`Ring::peek`]. `None` if it cannot be read,
-    /// which is so after a fork.
+    /// The events that are ready, in the ring: see [`Ring::peek`]. `None` if the ring cannot be
+    /// read, or after a fork.
     #[inline]
     pub fn peek(&mut self) -> Option<Events<'_>> {
         self.ring.as_mut()?.peek()
     }
 
-    /// Takes the events that are ready, without a call: see [`Ring::reap`]. `None` if the ring
-    /// cannot be read.
+    /// Takes the events that are ready, without a system call: see [`Ring::reap`]. `None` if the
+    /// ring cannot be read, or after a fork.
     #[inline]
     pub fn reap(&mut self, visit: impl FnMut(io_event)) -> Option<usize> {
         // The ring itself is not lent: two that changed places would not end with their contexts.
@@ -491,23 +500,24 @@ impl Context {
         self.ring.as_mut()?.read(usize::MAX)
     }
 
-    /// Events that are ready: two loads. `None` if the ring cannot be read.
+    /// The number of events that are ready, without a system call. `None` if the ring cannot be
+    /// read, or after a fork.
     #[inline]
     pub fn pending(&self) -> Option<usize> {
         self.ring.as_ref()?.pending()
     }
 
-    /// Takes events: those that are ready, and if these are fewer than `min`, it waits for the
-    /// rest.
+    /// Waits until at least `min` events are ready, takes up to `events.len()`, and returns how
+    /// many it wrote.
     ///
-    /// Events are read from the ring; the kernel is called only to wait, or if the ring cannot be
+    /// Events are read from the ring. A system call is made only to wait, or if the ring cannot be
     /// read. Fewer than `min` are returned when `timeout` has passed, and when an error occurs
-    /// after some were taken; the next call returns that error. Without a timeout it waits forever.
+    /// after some were taken. Without a timeout it waits forever.
     ///
-    /// The kernel ends a wait with `EINTR` for much that is no signal of the program's: SIGSTOP and
-    /// SIGCONT, a frozen cgroup (`docker pause`), a tracer that attaches, io_uring's completions on
-    /// the same thread. So the wait continues after an interruption, with what is left of its time.
-    /// [`getevents_interruptible`](Context::getevents_interruptible) returns.
+    /// The kernel ends a wait with `EINTR` also when no signal handler has run: for SIGSTOP and
+    /// SIGCONT, a frozen cgroup (`docker pause`), a tracer that attaches, and completions of
+    /// io_uring on the same thread. So the wait continues after an interruption, for the rest of
+    /// the time. [`getevents_interruptible`](Context::getevents_interruptible) returns instead.
     ///
     /// # Errors
     ///
@@ -518,7 +528,7 @@ impl Context {
     /// # Kernel
     ///
     /// Since Linux 2.5; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since
-    /// 5.1, and the former where there is none.
+    /// Linux 5.1, and io_getevents where that does not exist.
     ///
     /// # Example: with a timeout
     ///
@@ -605,20 +615,21 @@ impl Context {
         unsafe { self.handle().wait(min_nr, events, timeout, on_signal) }
     }
 
-    /// Like [`getevents`](Context::getevents), with another signal mask while it waits; always by a
-    /// call.
+    /// [`getevents_interruptible`](Context::getevents_interruptible) with another signal mask while
+    /// it waits. It always makes a system call.
     ///
-    /// `sigmask` replaces the thread's mask for the length of the call, so that a signal that it
-    /// lets through cannot slip in before the wait begins.
+    /// `sigmask` replaces the thread's mask during the call, so that a signal that only this mask
+    /// lets through is not missed between a check and the wait.
     ///
     /// # Errors
     ///
-    /// As of [`getevents`](Context::getevents).
+    /// Same as [`getevents_interruptible`](Context::getevents_interruptible); `ENOSYS` also before
+    /// Linux 4.18.
     ///
     /// # Kernel
     ///
-    /// Since 4.18; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since 5.1, and
-    /// the former where there is none.
+    /// Since Linux 4.18; `fs/aio.c`, io_getevents(2). On 32-bit ABIs io_pgetevents_time64, since
+    /// Linux 5.1, and io_pgetevents where that does not exist.
     pub fn pgetevents(
         &mut self,
         min: usize,
@@ -632,22 +643,23 @@ impl Context {
         Wait { ctx: self.id, min_nr: min, events, timeout, sigmask: Some(sigmask) }.call()
     }
 
-    /// Destroys it, and waits until nothing is in flight: polls are cancelled, everything else
-    /// ends.
+    /// Destroys it: cancels its polls, and waits until all other requests have completed.
     ///
     /// # Errors
     ///
     /// Those of [`io_destroy`]: nothing was waited for, and the kernel may still use the requests'
-    /// buffers. `ENOSYS` also if a filter answers 0 without making the call. In a child, `EINVAL`.
+    /// buffers. `ENOSYS` also if a seccomp filter returns 0 without making the call. In a forked
+    /// child, `EINVAL`.
     pub fn close(mut self) -> Result<(), Errno> {
         self.destroy()
     }
 
-    /// Destroys it on another thread, and returns at once. If there can be no thread, it waits
+    /// Destroys it on another thread, and returns at once. If no thread can be created, it waits
     /// here.
     ///
-    /// There are at most eight such threads, and they end when nothing is left to destroy. The
-    /// quota (`fs.aio-max-nr`) comes back only when the context is destroyed.
+    /// There are at most eight such threads in a process, and they exit when nothing is left to
+    /// destroy. A request that takes long holds up its thread. The quota (`fs.aio-max-nr`) counts
+    /// the context until it is destroyed.
     ///
     /// ```
     /// use aio_sys::Context;

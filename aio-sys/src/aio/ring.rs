@@ -13,16 +13,14 @@ use core::fmt;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// The right to read a context's events where the kernel writes them, without a call.
+/// The completion ring of a context: takes events without a system call.
 ///
-/// There may be one reader of a ring at a time, and io_getevents(2) is one:
-/// [`Context`](crate::Context) owns both, and lends the ring by `&mut`. After a fork, the child
-/// reads nothing: each method answers as for a ring that cannot be read.
+/// A ring has one reader at a time, and io_getevents(2) is a reader, too.
+/// [`Context`](crate::Context) owns its ring and ensures that. Use `Ring` for foreign contexts.
 ///
-/// What the methods take for granted was checked when the ring was found; what the process or a
-/// child may have overwritten since, the two indexes, is checked each time. An index outside of the
-/// ring is answered by `None`: io_getevents(2) still works then, since the kernel takes them modulo
-/// the ring's size.
+/// The methods return `None` in a forked child, and if an index in the ring is invalid because
+/// other code has overwritten it. io_getevents(2) still works then, since the kernel takes the
+/// indexes modulo the size of the ring. The layout of the ring is checked by [`new`](Ring::new).
 #[derive(Debug)]
 pub struct Ring {
     mapped: Mapped,
@@ -32,11 +30,11 @@ pub struct Ring {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RingError {
-    /// What is mapped there does not begin as a ring does.
+    /// The memory at the context's address is not a ring: its magic number is wrong.
     NotARing,
-    /// The kernel has changed the ring in a way that old readers do not understand.
+    /// The ring has features that this reader does not know (`incompat_features`).
     Incompatible,
-    /// The first event is not where this reader looks for it, or the size makes no sense.
+    /// The header has another length than expected, or the size of the ring is invalid.
     Layout,
 }
 
@@ -65,19 +63,18 @@ impl From<RingError> for std::io::Error {
 }
 
 impl Ring {
-    /// The ring of a context that was made by [`io_setup`](crate::io_setup).
+    /// The ring of a context that was created by [`io_setup`](crate::io_setup).
     ///
     /// # Errors
     ///
-    /// A [`RingError`] if it is not of the kind that this reader understands.
+    /// See [`RingError`].
     ///
     /// # Safety
     ///
-    /// The context exists for as long as the result does. Nobody else takes events from it
-    /// meanwhile: neither another `Ring` nor io_getevents(2), except while the result is not
-    /// used.
+    /// The context exists for as long as the result does. While the result is used, nobody else
+    /// takes events from the context, neither another `Ring` nor io_getevents(2).
     ///
-    /// # Example: events without a call
+    /// # Example: events without a system call
     ///
     /// ```
     /// use aio_sys::{ContextId, Ring, io_destroy, io_setup};
@@ -103,26 +100,29 @@ impl Ring {
         Ok(Ring { mapped })
     }
 
-    /// Places for events. One is never used, so that a full ring and an empty one differ.
+    /// The number of slots for events. One is never used, so that a full ring and an empty one
+    /// differ.
     pub fn nr(&self) -> u32 {
         self.mapped.nr
     }
 
-    /// Events that are ready: two loads. `None` if the ring cannot be read.
+    /// The number of events that are ready. `None` if the ring cannot be read.
     #[inline]
     pub fn pending(&self) -> Option<usize> {
         Some(self.ready()?.len() as usize)
     }
 
-    /// The events that are ready, in order, and not yet taken. `None` if the ring cannot be read.
+    /// The events that are ready, the oldest first, without taking them. `None` if the ring cannot
+    /// be read.
     #[inline]
     pub fn peek(&mut self) -> Option<Events<'_>> {
         Some(Events { ready: self.ready()?, ring: self })
     }
 
-    /// Takes the events that are ready, and returns how many. `None` if the ring cannot be read.
+    /// Takes the events that are ready, calls `visit` with each, and returns how many. `None` if
+    /// the ring cannot be read.
     ///
-    /// If `visit` panics, the events that it has been given are taken, and the others stay.
+    /// If `visit` panics, the events that it was called with are taken, and the others stay.
     #[inline]
     pub fn reap(&mut self, mut visit: impl FnMut(io_event)) -> Option<usize> {
         let events = self.read(usize::MAX)?;
@@ -146,11 +146,10 @@ impl Ring {
     }
 }
 
-/// Events in the ring that are not yet taken: what [`Ring::peek`] shows.
+/// Events in the ring that are ready and not yet taken: the result of [`Ring::peek`].
 ///
-/// They are read where the kernel wrote them, each when it is asked for, and not lent as a slice: a
-/// child may share this memory with its parent, which goes on to take events, or not have it at
-/// all. In a child that was forked meanwhile there are none.
+/// They are returned as copies and not as a slice, since a forked child may share this memory with
+/// its parent, or not have it at all. In a child that was forked meanwhile there are no events.
 #[derive(Debug)]
 pub struct Events<'r> {
     ready: Ready,
@@ -158,7 +157,7 @@ pub struct Events<'r> {
 }
 
 impl Events<'_> {
-    /// How many there were when they were looked for.
+    /// How many there were when [`Ring::peek`] was called.
     #[inline]
     pub fn len(&self) -> usize {
         self.ready.len() as usize
@@ -170,7 +169,8 @@ impl Events<'_> {
         self.len() == 0
     }
 
-    /// A copy of one, counted from the oldest. `None` if there are not so many, and in a child.
+    /// A copy of the event at `index`, from 0 for the oldest. `None` if there are not so many, and
+    /// in a forked child.
     #[inline]
     pub fn get(&self, index: usize) -> Option<io_event> {
         let mapped = &self.ring.mapped;
@@ -178,14 +178,15 @@ impl Events<'_> {
         is_there.then(|| mapped.event(self.ready.index(index as u32)))
     }
 
-    /// Copies of all, from the oldest on.
+    /// Copies of all, the oldest first.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = io_event> {
         (0..self.len()).map_while(|index| self.get(index))
     }
 
-    /// Takes the first `count` of them: the kernel may write there from now on. What is not
-    /// committed comes again. In a child that was forked meanwhile nothing happens.
+    /// Takes the first `count` events: the kernel may overwrite them from now on. Those that are
+    /// not committed are returned again by the next [`Ring::peek`]. In a child that was forked
+    /// meanwhile nothing happens.
     ///
     /// # Panics
     ///

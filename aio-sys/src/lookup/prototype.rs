@@ -3,7 +3,7 @@
 use crate::lookup::data;
 use core::fmt;
 
-/// How the kernel declares an entry point. Shows as the list of its arguments in C.
+/// The prototype of an entry point. Displayed as the list of its arguments in C.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Prototype(pub(super) u16);
 
@@ -24,7 +24,7 @@ impl Prototype {
         (begin, data::PROTOTYPE_ARGUMENTS[self.0 as usize + 1] as usize - begin)
     }
 
-    /// An argument by its place.
+    /// The argument at this position, from 0.
     pub const fn argument(self, at: usize) -> Option<Argument> {
         let (begin, count) = self.arguments();
         if at >= count {
@@ -47,8 +47,8 @@ impl Prototype {
         data::PROTOTYPE_LINE[self.0 as usize]
     }
 
-    /// The Kconfig condition under which the kernel has the entry point, if it may lack it: such a
-    /// call then answers `ENOSYS`.
+    /// The Kconfig condition under which a kernel has the entry point; otherwise the system call
+    /// returns `ENOSYS`. `None` if every kernel has it.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -60,7 +60,7 @@ impl Prototype {
         data::CONDITIONS.get(data::PROTOTYPE_OPTIONAL[self.0 as usize])
     }
 
-    /// The kernel file that defines the entry point.
+    /// The file of the kernel's source that defines the entry point.
     pub const fn source(self) -> &'static str {
         match data::SOURCES.get(data::PROTOTYPE_SOURCE[self.0 as usize]) {
             Some(source) => source,

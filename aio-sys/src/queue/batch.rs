@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 
-/// Requests that go to the kernel together, when the function that was given to
+/// Requests that are submitted together when the function that was passed to
 /// [`Queue::batch`](crate::Queue::batch) or [`Scope::batch`](crate::Scope::batch) has returned.
 pub struct Batch<'q, 'fd, B> {
     engine: &'q mut Engine<B>,
@@ -24,7 +24,7 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     ///
     /// # Errors
     ///
-    /// [`Full`], which gives the buffers back.
+    /// [`Full`], which returns the buffers.
     #[inline]
     pub fn push<O: Operation<B> + 'fd>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
         op.queue(self.engine)

@@ -13,16 +13,17 @@ use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
-/// Memory that stays where it is while its owner is moved, so that the kernel can read it: what a
-/// [`Queue`](crate::Queue) writes from.
+/// A buffer that a [`Queue`](crate::Queue) can write from: memory that does not move when its owner
+/// is moved.
 ///
-/// Not `[u8; N]`, which moves with its owner; not `&mut [u8]`, whose borrow ends when the queue is
-/// forgotten, and the kernel does not know: for that there is [`scope`](crate::scope()).
+/// `[u8; N]` is not such a buffer, since it moves with its owner. Nor is `&mut [u8]`: if the queue
+/// is forgotten, the borrow may end while the kernel still uses it. For borrowed buffers use
+/// [`scope`](crate::scope()).
 ///
 /// # Safety
 ///
-/// `byte_ptr` and `byte_len` say the same for as long as the value is not changed through a `&mut`,
-/// also when it is moved. So long the bytes can be read, are initialised, and nobody writes to
+/// `byte_ptr` and `byte_len` always return the same until the value is changed through a `&mut`,
+/// also when it is moved. Until then the bytes can be read, are initialised, and nobody writes to
 /// them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be lent to the kernel until a request ends",
@@ -31,46 +32,45 @@ use std::vec::Vec;
             `aio_sys::scope` takes borrowed slices"
 )]
 pub unsafe trait IoBuf: 'static {
-    /// Where the bytes are.
+    /// The address of the bytes.
     fn byte_ptr(&self) -> *const u8;
-    /// How many.
+    /// The number of bytes.
     fn byte_len(&self) -> usize;
 }
 
-/// Memory that the kernel may also write to: what a [`Queue`](crate::Queue) reads into.
+/// A buffer that a [`Queue`](crate::Queue) can read into.
 ///
-/// A read fills the bytes that there are, `byte_len` of them; it neither grows nor cuts the buffer.
+/// A read fills up to `byte_len` bytes. It does not change the length of the buffer.
 ///
 /// # Safety
 ///
-/// As of [`IoBuf`], and nobody else reads the bytes meanwhile; any bytes are valid there.
-/// `byte_mut_ptr` is the same address as `byte_ptr`, and to call it changes nothing of what these
-/// say.
+/// Same as [`IoBuf`], and nobody else reads the bytes meanwhile. All bytes are valid values.
+/// `byte_mut_ptr` returns the same address as `byte_ptr`, and calling it does not change what these
+/// functions return.
 #[diagnostic::on_unimplemented(
     message = "the kernel cannot be let write to `{Self}`",
     label = "not memory that is owned, stays where it is, and may be written",
     note = "`Vec<u8>`, `Box<[u8]>` and `AlignedBuf` are; `aio_sys::scope` takes borrowed slices"
 )]
 pub unsafe trait IoBufMut: IoBuf {
-    /// Where the bytes are.
+    /// The address of the bytes.
     fn byte_mut_ptr(&mut self) -> *mut u8;
 }
 
-/// Memory with room for more bytes: what [`op::read_spare_at`](crate::op::read_spare_at) reads
-/// into.
+/// A buffer with spare capacity, which [`op::read_spare_at`](crate::op::read_spare_at) reads into.
 ///
 /// # Safety
 ///
-/// Same as [`IoBufMut`] for the bytes that [`spare`](SpareBuf::spare) returns, but that they need
-/// not be initialised.
+/// Same as [`IoBufMut`] for the bytes that [`spare`](SpareBuf::spare) returns, except that they
+/// need not be initialised.
 pub unsafe trait SpareBuf: IoBufMut {
-    /// The bytes behind those that it has: where they are, and how many.
+    /// The spare capacity: its address, and the number of bytes.
     fn spare(&mut self) -> (*mut u8, usize);
-    /// Counts the first `count` spare bytes, but no more than there are, as bytes that it has.
+    /// Increases the length by `count` bytes, at most by the spare capacity.
     ///
     /// # Safety
     ///
-    /// They are initialised.
+    /// These bytes are initialised.
     unsafe fn add_len(&mut self, count: usize);
 }
 
@@ -205,9 +205,10 @@ unsafe impl<B: IoBufMut + ?Sized> IoBufMut for Box<B> {
     }
 }
 
-/// Zeroed memory that is aligned as `O_DIRECT` wants it.
+/// Zeroed memory that is aligned for `O_DIRECT`: see the
+/// [how-to](crate::howto#direct-io-o_direct).
 ///
-/// # Example: what a disk with blocks of 4 KiB takes
+/// # Example: for a disk with blocks of 4 KiB
 ///
 /// ```
 /// use aio_sys::AlignedBuf;
@@ -227,20 +228,20 @@ pub struct AlignedBuf {
     layout: Layout,
 }
 
-/// Why there is no [`AlignedBuf`].
+/// Why an [`AlignedBuf`] could not be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AlignedBufError {
-    /// The alignment is not a power of two, or less than 512, the smallest block that there is.
+    /// The alignment is not a power of two, or less than 512, the smallest block size.
     Alignment(usize),
-    /// The length is 0, no multiple of the alignment, or more than there can be.
+    /// The length is 0, not a multiple of the alignment, or too large.
     Length {
         /// The length.
         len: usize,
         /// The alignment.
         align: usize,
     },
-    /// There is no memory for so many bytes.
+    /// There is not enough memory for this number of bytes.
     NoMemory(usize),
 }
 
@@ -279,7 +280,7 @@ impl From<AlignedBufError> for std::io::Error {
 }
 
 impl AlignedBuf {
-    /// `len` zeros, aligned to `align`.
+    /// `len` bytes of zeros, aligned to `align` bytes.
     ///
     /// # Errors
     ///
@@ -297,9 +298,9 @@ impl AlignedBuf {
         Ok(AlignedBuf { start, layout })
     }
 
-    /// At least `len` zeros for direct I/O (`O_DIRECT`) on this file: aligned as
-    /// [`DirectAlignment::of`] reports, and `len` rounded up to a multiple of that. For a file that
-    /// takes none, aligned to 512.
+    /// At least `len` bytes of zeros for direct I/O (`O_DIRECT`) on this file: aligned as
+    /// [`DirectAlignment::of`] reports, with `len` rounded up to a multiple of that. For a file
+    /// that does not support direct I/O, aligned to 512 bytes.
     ///
     /// # Errors
     ///
@@ -311,7 +312,7 @@ impl AlignedBuf {
         AlignedBuf::new(rounded.ok_or(AlignedBufError::Length { len, align })?, align)
     }
 
-    /// What it is aligned to.
+    /// Its alignment, in bytes.
     pub fn align(&self) -> usize {
         self.layout.align()
     }

@@ -522,8 +522,8 @@ impl<B> Drop for Engine<B> {
     }
 }
 
-/// Completions that are ready, each delivered when it is asked for; see
-/// [`Queue::wait`](crate::Queue::wait). Those that are left when it is dropped come the next time.
+/// An iterator over completions that are ready; see [`Queue::wait`](crate::Queue::wait). If it is
+/// dropped before its end, the next call delivers the rest.
 #[must_use = "completions are delivered one by one, to who iterates"]
 pub struct Completions<'q, B> {
     table: &'q mut Table<B>,

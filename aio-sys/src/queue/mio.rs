@@ -7,14 +7,14 @@ use mio::{Interest, Registry, Token};
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// Readable when there may be completions, if the queue was made
-/// [`with_eventfd`](Queue::with_eventfd). (Feature `mio`.)
+/// A queue that was created [`with_eventfd`](Queue::with_eventfd) is readable when there may be
+/// completions. (Feature `mio`.)
 ///
-/// `mio` tells of an edge, once. So whoever is told reads the eventfd first and then takes all
-/// completions there are: [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap). In
-/// the other order, the signal of a completion that arrives between the two is lost.
+/// `mio` is edge-triggered: it reports a change only once. So read the eventfd first and then take
+/// all completions: [`clear_eventfd`](Queue::clear_eventfd), then [`reap`](Queue::reap). In the
+/// other order, the signal of a completion that arrives between the two is lost.
 ///
-/// Deregister it before it is dropped, as any source.
+/// Deregister the queue before it is dropped, like any source.
 ///
 /// # Errors
 ///

@@ -27,24 +27,25 @@ use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// Asynchronous reads, writes, syncs and polls, with buffers that are moved into the queue and come
-/// back with the completion. What it can do is in the module [`op`](crate::op).
+/// Asynchronous reads, writes, syncs and polls, with buffers that are moved into the queue and
+/// returned with the completion. The module [`op`](crate::op) lists the operations, and the
+/// [how-to](crate::howto) has examples of common tasks.
 ///
 /// - Every accepted request yields exactly one [`Completion`](crate::Completion), whether the
-///   kernel refuses it at submission or it fails later. [`Full`] gives back what was not accepted.
+///   kernel refuses it at submission or it fails later. [`Full`] returns what was not accepted.
 /// - Up to `capacity` requests can be in flight. Below that, submission never fails with `EAGAIN`.
 /// - [`batch`](Queue::batch) submits any number of requests by one system call. Completions are
 ///   read from the ring in user space: waiting makes a system call only if fewer are ready.
 /// - Nothing is allocated after the queue was created.
+/// - The system calls that it makes are listed in the [how-to](crate::howto#seccomp-filters).
 ///
 /// # Shutdown
 ///
 /// Dropping the queue cancels its polls and blocks until all other requests have completed: some
-/// tens of milliseconds even when nothing is in flight. [`into_background`](Queue::into_background)
-/// waits on another thread; [`drain`](Queue::drain) and then [`close`](Queue::close) deliver the
-/// completions and return errors. Forgetting the queue (`mem::forget`) leaks its buffers. If the
-/// kernel refuses to be waited for, which only a seccomp filter can cause, the process aborts:
-/// memory that the kernel may write to is never freed.
+/// tens of milliseconds even when nothing is in flight. The [how-to](crate::howto#shutdown)
+/// compares the other ways. Forgetting the queue (`mem::forget`) leaks its buffers. If
+/// io_destroy(2) fails while requests are in flight, which only a seccomp filter can cause, the
+/// process aborts: memory that the kernel may write to is never freed.
 ///
 /// # After a fork
 ///
@@ -52,18 +53,10 @@ use std::time::Duration;
 /// in flight are leaked, and the parent's requests and events are not touched. Do not fork while
 /// `O_DIRECT` requests are in flight: see [`Context`](crate::Context#after-a-fork).
 ///
-/// # System calls
-///
-/// For seccomp filters. To create a queue: `io_setup`; once per process `mmap`, `madvise`,
-/// `munmap` and `uname`; with an eventfd `eventfd2`, or `fcntl` for a shared one. To use it:
-/// `io_submit`, `io_getevents` (on 32-bit ABIs `io_pgetevents_time64`, and the former where there
-/// is none), `io_cancel` for polls, `read` and `write` of the eventfd, and `clock_gettime` where
-/// the vDSO does not have it. To drop it: `io_destroy`, `io_submit`, `close` of the eventfd.
-///
 /// # Kernel
 ///
-/// Linux 3.16 or later: see [`Context`](crate::Context#minimum-kernel), also for [when a submission
-/// blocks](crate::Context#blocking).
+/// Since Linux 3.16: see [`Context`](crate::Context#minimum-kernel), also for
+/// [when a submission blocks](crate::Context#blocking).
 ///
 /// # Example: two reads, one system call
 ///
@@ -91,7 +84,7 @@ use std::time::Duration;
 pub struct Queue<B>(pub(crate) Engine<B>);
 
 impl<B> Queue<B> {
-    /// A queue for `capacity` requests in flight.
+    /// A queue for up to `capacity` requests in flight.
     ///
     /// # Errors
     ///
@@ -103,12 +96,12 @@ impl<B> Queue<B> {
         Engine::new(capacity, Signal::Nothing).map(Queue)
     }
 
-    /// A queue with an eventfd of its own, which is signalled for each completion: what an event
-    /// loop waits for.
+    /// A queue with an eventfd of its own, which is signalled for each completion: for
+    /// [event loops](crate::howto#event-loops).
     ///
-    /// When it is readable: first [`clear_eventfd`](Queue::clear_eventfd), then
-    /// [`reap`](Queue::reap). The counter is only a hint: it may be higher than the number of
-    /// completions that are found, or lower.
+    /// When it is readable, call [`clear_eventfd`](Queue::clear_eventfd) first, and then
+    /// [`reap`](Queue::reap). The counter is only a hint: it may be higher or lower than the number
+    /// of completions.
     ///
     /// # Errors
     ///
@@ -124,13 +117,13 @@ impl<B> Queue<B> {
         Engine::new(capacity, Signal::Own).map(Queue)
     }
 
-    /// A queue that signals an eventfd of the caller's for each completion; several queues may
-    /// signal the same. The queue keeps a duplicate of the descriptor.
+    /// A queue that signals the caller's eventfd for each completion. Several queues may share one.
+    /// The queue keeps a duplicate of the descriptor.
     ///
     /// # Errors
     ///
-    /// See [`SetupError`]; those of fcntl(2), such as `EMFILE`. A descriptor that is not an
-    /// eventfd has every request end in `EINVAL`.
+    /// See [`SetupError`]; those of fcntl(2), such as `EMFILE`. If the descriptor is not an
+    /// eventfd, every request yields `EINVAL`.
     ///
     /// # Kernel
     ///
@@ -145,8 +138,7 @@ impl<B> Queue<B> {
         Engine::new(capacity, Signal::Shared(eventfd.as_fd())).map(Queue)
     }
 
-    /// A queue in two halves: any number of threads submit, and one takes completions, and may
-    /// sleep meanwhile.
+    /// A queue in two halves: any number of threads submit, while one thread waits for completions.
     ///
     /// # Errors
     ///
@@ -154,7 +146,7 @@ impl<B> Queue<B> {
     ///
     /// # Kernel
     ///
-    /// Since Linux 4.19, whose polls wake the thread that waits; `fs/aio.c`.
+    /// Since Linux 4.19, since a poll wakes the waiting thread; `fs/aio.c`.
     ///
     /// # Example: writers, and one thread that takes the results
     ///
@@ -198,16 +190,14 @@ impl<B> Queue<B> {
         shared::split(capacity)
     }
 
-    /// The eventfd, if the queue has one. Its own is non-blocking.
+    /// The eventfd, if the queue has one. The queue's own eventfd is non-blocking.
     pub fn eventfd(&self) -> Option<BorrowedFd<'_>> {
         self.0.eventfd().map(AsFd::as_fd)
     }
 
     /// Reads the eventfd, so that it is readable again only with the next completion, and returns
-    /// its counter. 0 if there is none, and in a forked child, which shares the counter with its
-    /// parent. It blocks if the descriptor was made blocking and the counter is 0.
-    ///
-    /// If somebody else reads it, the completions that were signalled are found by the next `reap`.
+    /// its counter. 0 if there is no eventfd, and in a forked child, which shares the counter with
+    /// its parent. It blocks if the descriptor is blocking and the counter is 0.
     pub fn clear_eventfd(&self) -> u64 {
         let mut count = 0u64;
         if let Some(fd) = self.0.eventfd().filter(|_| self.0.context().is_ours()) {
@@ -240,11 +230,12 @@ impl<B> Queue<B> {
 
     /// Submits an operation.
     ///
-    /// The call blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
+    /// The call blocks for as long as the file system does: see
+    /// [`Context`](crate::Context#blocking).
     ///
     /// # Errors
     ///
-    /// [`Full`], which gives the buffers back. An operation that the kernel refuses yields a
+    /// [`Full`], which returns the buffers. An operation that the kernel refuses yields a
     /// [`Completion`](crate::Completion) with the error.
     #[inline]
     pub fn submit<O: Operation<B>>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
@@ -253,25 +244,26 @@ impl<B> Queue<B> {
         Ok(token)
     }
 
-    /// Submits what `fill` puts into the batch by one call of io_submit(2).
+    /// Submits the operations that `fill` pushes to the batch, by one call of io_submit(2).
     ///
-    /// There are more calls if the kernel refuses a request: one that returns the reason, and one
-    /// for what comes after. A vectored request may be submitted early, when those of one batch
-    /// have more than 1024 buffers together. If `fill` panics, what is in the batch is submitted.
+    /// There are more calls if the kernel refuses a request: one that returns the error, and one
+    /// for the requests after it. A part of the batch may be submitted early if its vectored
+    /// requests have more than 1024 buffers together. If `fill` panics, what is in the batch is
+    /// submitted.
     ///
-    /// The call blocks for as long as the file system does; see [`io_submit`](crate::io_submit).
+    /// It blocks as [`submit`](Queue::submit) does.
     #[inline]
     pub fn batch<'fd, R>(&mut self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
         fill(&mut Batch::new(&mut self.0))
     }
 
-    /// Cancels a poll. `true` if the kernel has cancelled it: then it completes with 0, or with
-    /// the events that it found just before. `false` if it has completed, or is about to.
+    /// Cancels a poll. `true` if the kernel has cancelled it: it completes with 0, or with the
+    /// events that it found just before. `false` if it has completed, or is about to.
     ///
     /// # Errors
     ///
-    /// - `EINVAL`: the caller is a forked child, and the queue its parent's.
-    /// - `ENOSYS`, `EPERM`: a seccomp filter forbids the call, or answers without making it.
+    /// - `EINVAL`: the queue belongs to the process that forked this one.
+    /// - `ENOSYS`, `EPERM`: a seccomp filter forbids the call, or returns without making it.
     ///
     /// # Kernel
     ///
@@ -299,8 +291,8 @@ impl<B> Queue<B> {
     /// Delivers the completions that are ready. It does not wait, and makes no system call unless
     /// the ring cannot be read.
     ///
-    /// A completion is taken when the iterator yields it; those that are left when the iterator is
-    /// dropped are delivered by the next call.
+    /// A completion is taken when the iterator yields it. If the iterator is dropped before its
+    /// end, the next call delivers the rest.
     #[inline]
     pub fn reap(&mut self) -> Completions<'_, B> {
         self.0.reap()
@@ -308,13 +300,13 @@ impl<B> Queue<B> {
 
     /// Waits until at least `min` completions are ready, and delivers all that are.
     ///
-    /// It waits for no more than are in flight, so it always returns. There are fewer than `min` if
-    /// the timeout passes. After an interruption by a signal it goes on waiting, for what is left
-    /// of the time; see [`Context::getevents`](crate::Context::getevents).
+    /// It waits for no more completions than there are requests in flight, so it always returns.
+    /// There are fewer than `min` if the timeout passes. After an interruption by a signal it
+    /// continues to wait: see [`Context::getevents`](crate::Context::getevents).
     ///
     /// # Errors
     ///
-    /// - `EINVAL`: the caller is a forked child, and the queue its parent's.
+    /// - `EINVAL`: the queue belongs to the process that forked this one.
     /// - `ENOSYS`, `EPERM`: a seccomp filter forbids the call.
     ///
     /// # Example: until an error
@@ -366,22 +358,20 @@ impl<B> Queue<B> {
         self.0.wait(usize::MAX, None, OnSignal::Continue)
     }
 
-    /// Closes it: polls are cancelled, all other requests are waited for, and buffers whose
+    /// Closes the queue: polls are cancelled, all other requests are waited for, and buffers whose
     /// completions were not delivered are freed.
     ///
     /// # Errors
     ///
-    /// Those of [`io_destroy`](crate::io_destroy). If requests are in flight, their buffers are
-    /// leaked, since the kernel may still use them.
+    /// Those of [`Context::close`](crate::Context::close). Then the buffers of requests in flight
+    /// are leaked, since the kernel may still use them.
     pub fn close(self) -> Result<(), Errno> {
         self.0.close()
     }
 
-    /// Closes it on another thread, and returns at once. If there can be no thread, it waits here.
-    ///
-    /// There are at most eight such threads, and they end when nothing is left to do. Buffers, and
-    /// the quota (`fs.aio-max-nr`), come back only then. A request that takes long holds up its
-    /// thread.
+    /// Closes the queue on another thread, and returns at once: same as
+    /// [`Context::into_background`](crate::Context::into_background). Buffers are freed only when
+    /// their requests have completed.
     pub fn into_background(self)
     where
         B: Send + 'static,

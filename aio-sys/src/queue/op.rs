@@ -1,7 +1,7 @@
-//! Operations as values: what a request asks of the kernel.
+//! Operations as values: what is submitted to a queue.
 //!
-//! A function of this module makes an [`Op`], methods of it set options, and every kind of queue
-//! takes it:
+//! A function of this module creates an [`Op`], its methods set options, and every kind of queue
+//! accepts it:
 //!
 //! | submit it by | it is sent | its result |
 //! |---|---|---|
@@ -15,16 +15,20 @@
 //! [`Scope`](crate::Scope) takes borrowed bytes: `&[u8]`, `&Vec<u8>`, `&[u8; N]` and the like for
 //! writes, the same with `&mut` for reads.
 //!
-//! A descriptor is given as `&impl AsFd`, as `BorrowedFd`, or as `Arc<impl AsFd>`. It is borrowed
-//! until the request has been submitted, and no longer: the kernel keeps its own reference to the
-//! file. An `Arc` is kept until the completion is delivered; `tokio::Queue` needs one to send
-//! requests of several tasks together.
+//! A descriptor is `&impl AsFd`, `BorrowedFd`, or `Arc<impl AsFd>`. It is borrowed until the
+//! request has been submitted, and no longer: the kernel keeps its own reference to the file. An
+//! `Arc` is kept until the completion is delivered; `tokio::Queue` needs one to send requests of
+//! several tasks together.
 //!
 //! # Errors
 //!
-//! Whatever goes wrong with a request is its result, whether the kernel refuses it at submission
-//! or the transfer fails later. For every operation: `EBADF`, `EINVAL` (the file does not support
-//! it), `EAGAIN` (the kernel has no memory for the request).
+//! The error of a request is its result, whether the kernel refuses it at submission or it fails
+//! later. For every operation:
+//!
+//! - `EBADF`: the descriptor is not open, or not for this operation.
+//! - `EINVAL`: the file does not support the operation; the caller is a forked child.
+//! - `EAGAIN`: the kernel has no memory for the request.
+//! - `ENOSYS`: a seccomp filter forbids io_submit(2).
 //!
 //! # Example: one operation, with options
 //!
@@ -60,8 +64,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::vec::Vec;
 
-/// An operation on a descriptor that is borrowed for `'fd`; `K` says which, and holds the buffers.
-/// See [the module](self).
+/// An operation on a descriptor that is borrowed for `'fd`. `K` is the kind of operation, with its
+/// buffers. See [the module](self).
 #[must_use = "an operation does nothing before it is submitted"]
 pub struct Op<'fd, K> {
     request: Request,
@@ -69,7 +73,7 @@ pub struct Op<'fd, K> {
     fd: PhantomData<BorrowedFd<'fd>>,
 }
 
-/// A descriptor, or what owns one: `&impl AsFd`, `BorrowedFd`, `Arc<impl AsFd>`.
+/// A descriptor, or its owner: `&impl AsFd`, `BorrowedFd`, `Arc<impl AsFd>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a descriptor that an operation can use",
     label = "expected `&impl AsFd`, `BorrowedFd` or `Arc<impl AsFd>`"
@@ -138,9 +142,9 @@ impl<B> Part<B> {
 /// Reads at `offset` into all of `buf`.
 ///
 /// The result is the number of bytes read. It is smaller than the buffer at the end of the file,
-/// and for more than 2,147,479,552 bytes (`MAX_RW_COUNT`), of which the kernel reads no more at a
-/// time. 0 is the end of the file. To read a part of the buffer, see [`Op::range`]; to read into a
-/// `Vec` that is empty and has a capacity, see [`read_spare_at`].
+/// and for a buffer of more than 2,147,479,552 bytes (`MAX_RW_COUNT`), the most that the kernel
+/// reads at a time. 0 is the end of the file. To fill a part of the buffer, see [`Op::range`]; to
+/// read into a `Vec` that is empty and has a capacity, see [`read_spare_at`].
 ///
 /// # Errors
 ///
@@ -155,8 +159,8 @@ pub fn read_at<'fd, B>(fd: impl Descriptor<'fd>, buf: B, offset: u64) -> Op<'fd,
     Op::transfer(fd, IOCB_CMD_PREAD, offset, Read(Part::all(buf)))
 }
 
-/// Reads at `offset` into the spare capacity of `buf`, behind the bytes that it has, and increases
-/// its length by as many as were read.
+/// Reads at `offset` into the spare capacity of `buf`, after its bytes, and increases its length by
+/// the number of bytes read, which is the result.
 ///
 /// # Errors
 ///
@@ -188,7 +192,8 @@ pub fn read_spare_at<'fd, B>(
     Op::transfer(fd, IOCB_CMD_PREAD, offset, ReadSpare(buf))
 }
 
-/// Reads at `offset` into one buffer after the other.
+/// Reads at `offset` into one buffer after the other. The result is the number of bytes read into
+/// all of them, which may be short as for [`read_at`].
 ///
 /// # Errors
 ///
@@ -208,9 +213,12 @@ pub fn readv_at<'fd, B>(
 
 /// Writes all of `buf` at `offset`.
 ///
-/// The result is the number of bytes written. It is smaller than the buffer where no space is
-/// left, and for more than 2,147,479,552 bytes (`MAX_RW_COUNT`), of which the kernel writes no
-/// more at a time. To write the rest, see [`Op::range`].
+/// The result is the number of bytes written. It is smaller than the buffer if no space is left,
+/// and for a buffer of more than 2,147,479,552 bytes (`MAX_RW_COUNT`), the most that the kernel
+/// writes at a time. To write the rest, see [`Op::range`].
+///
+/// With [`RwFlags::APPEND`], and on a descriptor with `O_APPEND`, the offset is ignored. Read
+/// [there](RwFlags::APPEND) before you submit more than one append at a time.
 ///
 /// # Errors
 ///
@@ -225,7 +233,8 @@ pub fn write_at<'fd, B>(fd: impl Descriptor<'fd>, buf: B, offset: u64) -> Op<'fd
     Op::transfer(fd, IOCB_CMD_PWRITE, offset, Write(Part::all(buf)))
 }
 
-/// Writes one buffer after the other at `offset`.
+/// Writes one buffer after the other at `offset`. The result is the number of bytes written of all
+/// of them, which may be short as for [`write_at`].
 ///
 /// # Errors
 ///
@@ -280,8 +289,8 @@ pub unsafe fn readv_raw_at<'fd, V>(
 /// `V` has the layout of [`iovec`], as the `iovec` of other crates and `IoSlice` have.
 ///
 /// From the submission until the request's completion was delivered, or the queue was dropped or
-/// closed, the memory stays mapped and nobody frees it. It may be changed meanwhile, by other
-/// means than a Rust reference: then it is not known what is written.
+/// closed, the memory stays mapped and nobody frees it. It may change meanwhile, but not through a
+/// Rust reference; which bytes are written then is unspecified.
 ///
 /// # Kernel
 ///
@@ -294,15 +303,16 @@ pub unsafe fn writev_raw_at<'fd, V>(
     Op::raw(fd, IOCB_CMD_PWRITEV, iovecs, offset)
 }
 
-/// Waits until all that was written to the file before is on disk, metadata included.
+/// Waits until all data that was written to the file before is on disk, including metadata. The
+/// result is 0.
 ///
-/// It is not ordered against writes in flight: submit it when they have completed. It works on
+/// It is not ordered with writes in flight: submit it when they have completed. It works on
 /// directories, and on descriptors that are open for reading only.
 ///
 /// # Errors
 ///
-/// `EINVAL` for what cannot be synced, such as a pipe; those of [every operation](self#errors), and
-/// of fsync(2).
+/// `EINVAL` for a file that cannot be synced, such as a pipe; those of
+/// [every operation](self#errors), and of fsync(2).
 ///
 /// # Kernel
 ///
@@ -311,11 +321,11 @@ pub fn fsync<'fd>(fd: impl Descriptor<'fd>) -> Op<'fd, Sync> {
     Op::new(fd, IOCB_CMD_FSYNC, Sync(()))
 }
 
-/// [`fsync`], without metadata that reading the data back does not need, such as times.
+/// [`fsync`], without metadata that is not needed to read the data, such as times.
 ///
 /// # Errors
 ///
-/// Same as [`fsync`], and fdatasync(2).
+/// Same as [`fsync`].
 ///
 /// # Kernel
 ///
@@ -324,11 +334,11 @@ pub fn fdsync<'fd>(fd: impl Descriptor<'fd>) -> Op<'fd, Sync> {
     Op::new(fd, IOCB_CMD_FDSYNC, Sync(()))
 }
 
-/// Waits until one of `events` holds, once. The result is [`PollEvents`] as bits, see
-/// [`Completion::poll_events`].
+/// Waits until the file has one of `events`, and completes once. The result is [`PollEvents`] as
+/// bits: see [`Completion::poll_events`].
 ///
-/// The file stays open until the poll has completed or was cancelled: the peer of a socket that is
-/// dropped meanwhile sees no end of the stream.
+/// The file stays open until the poll has completed or was cancelled: see [Open
+/// files](crate::Context#open-files).
 ///
 /// # Errors
 ///
@@ -344,8 +354,8 @@ pub fn poll<'fd>(fd: impl Descriptor<'fd>, events: PollEvents) -> Op<'fd, Poll> 
     op
 }
 
-/// Completes at once with `result`, without the kernel: for requests that the caller has done by
-/// other means, and whose completions are to come from the same queue.
+/// Completes at once with `result`, without a system call: for requests that the caller has done in
+/// another way, and whose completions should come from the same queue.
 pub fn completed(result: Result<usize, Errno>) -> Op<'static, Completed> {
     let request = Request { iocb: iocb::default(), user_data: 0, file: None };
     Op { request, kind: Completed(result), fd: PhantomData }
@@ -365,7 +375,7 @@ impl<'fd, K> Op<'fd, K> {
         op
     }
 
-    /// Comes back as [`Completion::user_data`]; 0 if it is not set.
+    /// Returned as [`Completion::user_data`]; 0 if it is not set.
     pub fn user_data(mut self, user_data: u64) -> Op<'fd, K> {
         self.request.user_data = user_data;
         self
@@ -395,19 +405,23 @@ pub(super) fn segments(count: usize) -> u64 {
 }
 
 impl<'fd, K: Transfer> Op<'fd, K> {
-    /// Flags of this transfer. `EOPNOTSUPP` is the result if the kernel or the file does not
-    /// support one.
+    /// Sets the flags of this transfer.
+    ///
+    /// # Errors
+    ///
+    /// As the request's result: `EOPNOTSUPP` if the kernel or the file does not support a flag;
+    /// `EINVAL` for `APPEND` with `NOAPPEND`; `EPERM` for `NOAPPEND` on an append-only file.
     ///
     /// # Kernel
     ///
-    /// Since Linux 4.13; each flag says since when the kernel has it.
+    /// Since Linux 4.13; `include/uapi/linux/fs.h`. Each flag states its version.
     pub fn flags(mut self, flags: RwFlags) -> Op<'fd, K> {
         self.request.iocb.aio_rw_flags = flags.bits();
         self
     }
 
-    /// The I/O priority of this transfer, as the kernel has it (ioprio_set(2)): the class in the
-    /// upper 3 bits (1 real time, 2 best effort, 3 idle), the level in the lower 13.
+    /// Sets the I/O priority of this transfer, as for ioprio_set(2): the class in the upper 3 bits
+    /// (1 real time, 2 best effort, 3 idle), the level in the lower 13.
     ///
     /// # Errors
     ///
@@ -416,7 +430,7 @@ impl<'fd, K: Transfer> Op<'fd, K> {
     ///
     /// # Kernel
     ///
-    /// Since Linux 4.18; include/uapi/linux/ioprio.h.
+    /// Since Linux 4.18; `include/uapi/linux/ioprio.h`.
     pub fn priority(mut self, priority: u16) -> Op<'fd, K> {
         self.request.iocb.aio_reqprio = priority as i16;
         self.request.iocb.aio_flags |= IocbFlags::IOPRIO.bits();
@@ -425,11 +439,11 @@ impl<'fd, K: Transfer> Op<'fd, K> {
 }
 
 impl<'fd, B: IoBuf> Op<'fd, Read<B>> {
-    /// Transfers only these bytes of the buffer.
+    /// Transfers only this range of the buffer, in bytes.
     ///
     /// # Panics
     ///
-    /// If the range ends before it starts, or outside of the buffer.
+    /// If the range ends before it starts, or outside the buffer.
     pub fn range(mut self, range: Range<usize>) -> Op<'fd, Read<B>> {
         self.kind.0 = part(self.kind.0.buf, range);
         self
@@ -437,32 +451,13 @@ impl<'fd, B: IoBuf> Op<'fd, Read<B>> {
 }
 
 impl<'fd, B: IoBuf> Op<'fd, Write<B>> {
-    /// Transfers only these bytes of the buffer.
+    /// Transfers only this range of the buffer, in bytes.
     ///
     /// # Panics
     ///
-    /// If the range ends before it starts, or outside of the buffer.
+    /// If the range ends before it starts, or outside the buffer.
     ///
-    /// # Example: until all is written
-    ///
-    /// ```
-    /// use aio_sys::{Queue, op};
-    /// use std::num::NonZeroU32;
-    ///
-    /// # let path = std::env::temp_dir().join(format!("aio-sys-part-{}", std::process::id()));
-    /// let file = std::fs::File::create(&path)?;
-    /// let mut queue = Queue::new(NonZeroU32::MIN)?;
-    /// let (mut buf, mut done) = (b"all of it".to_vec(), 0);
-    /// while done < 9 {
-    ///     queue.submit(op::write_at(&file, buf, done as u64).range(done..9))?;
-    ///     let completion = queue.wait(1, None)?.next().unwrap();
-    ///     done += completion.result?;
-    ///     buf = completion.buf.unwrap();
-    /// }
-    /// assert_eq!(std::fs::read(&path)?, b"all of it");
-    /// # std::fs::remove_file(&path)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// [How to use it](crate::howto#short-transfers) for short transfers, with an example.
     pub fn range(mut self, range: Range<usize>) -> Op<'fd, Write<B>> {
         self.kind.0 = part(self.kind.0.buf, range);
         self
@@ -488,7 +483,7 @@ impl<K> fmt::Debug for Op<'_, K> {
     }
 }
 
-/// The kinds that have [flags](Op::flags) and a [priority](Op::priority).
+/// The kinds of operations that have [flags](Op::flags) and a [priority](Op::priority).
 pub trait Transfer: Sealed {}
 
 impl<B> Transfer for Read<B> {}
@@ -498,13 +493,13 @@ impl<B> Transfer for ReadVectored<B> {}
 impl<B> Transfer for WriteVectored<B> {}
 impl Transfer for Raw {}
 
-/// What a queue with buffers `B` accepts: every [`Op`] whose buffers it can hold.
+/// An operation that a queue with buffers `B` accepts: every [`Op`] whose buffers it can hold.
 pub trait Operation<B>: Sized + Sealed {
-    /// Names the request: a [`Token`], or a [`PollToken`], which can be cancelled.
+    /// Identifies the request: a [`Token`], or for a poll a [`PollToken`].
     type Token: Copy + Into<Token>;
-    /// The buffers, which [`Full`] gives back.
+    /// The buffers, which [`Full`] returns.
     type Buffers;
-    /// What a task that awaits the operation gets.
+    /// The result for a task that awaits the operation.
     type Output;
 
     /// Puts it into a free slot, to be submitted by the next flush.
@@ -647,7 +642,8 @@ unsafe impl<'env, T: AsMut<[u8]> + ?Sized> LendMut<Borrowed<'env>> for &'env mut
     }
 }
 
-/// What a transfer of one buffer yields to the task that awaits it.
+/// The result of a transfer for a task that awaits it: the number of bytes or the error, and the
+/// buffer.
 pub type Transferred<B> = (Result<usize, Errno>, B);
 
 fn single<B>(completion: Completion<B>) -> Transferred<B> {

@@ -7,19 +7,19 @@ use std::string::ToString;
 use std::vec::Vec;
 use std::{fmt, io};
 
-/// Names a request: its [`Completion`] has the same token.
+/// Identifies a request: its [`Completion`] has the same token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub(super) u64);
 
 impl Token {
-    /// A number less than the queue's capacity, which no other request has until this one's
-    /// completion was delivered: an index for tables of one's own.
+    /// A number less than the queue's capacity, unique until the request's completion is delivered:
+    /// an index for tables of the caller.
     pub const fn index(self) -> usize {
         self.0 as u32 as usize
     }
 }
 
-/// Names a poll, the one kind of request that can be cancelled.
+/// Identifies a poll, the only kind of request that can be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PollToken(pub(super) Token);
 
@@ -39,17 +39,21 @@ impl PartialEq<PollToken> for Token {
 #[must_use = "a request may have failed"]
 #[non_exhaustive]
 pub struct Completion<B> {
-    /// Which request.
+    /// Identifies the request.
     pub token: Token,
-    /// What [`Op::user_data`](crate::op::Op::user_data) has set.
+    /// The value that was set by [`Op::user_data`](crate::op::Op::user_data).
     pub user_data: u64,
-    /// The number of bytes that were transferred, which may be less than the buffer's; for a poll,
-    /// [`PollEvents`] as bits (a poll that was cancelled has 0, or what it found just before); 0
-    /// for a sync. The error is that of the submission or of the transfer.
+    /// The result, or the error of the submission or of the operation:
+    ///
+    /// - of a read or a write, the number of bytes transferred, which may be
+    ///   [short](crate::howto#short-transfers);
+    /// - of a poll, [`PollEvents`] as bits; of a poll that was cancelled 0, or the events that it
+    ///   found just before;
+    /// - of a sync, 0.
     pub result: Result<usize, Errno>,
-    /// The buffer of a read or a write.
+    /// The buffer of a read or a write; `None` for other requests.
     pub buf: Option<B>,
-    /// The buffers of a vectored read or write.
+    /// The buffers of a vectored read or write; empty for other requests.
     pub bufs: Vec<B>,
     /// What kept the descriptor open. To drop it may run code that is not ours.
     pub(crate) file: Option<KeptOpen>,
@@ -77,8 +81,8 @@ impl<B> fmt::Debug for Completion<B> {
     }
 }
 
-/// There is no free slot: here are the buffers of the operation that was not accepted. A slot is
-/// free again when its request's completion is delivered.
+/// The error that no slot is free, with the buffers of the operation that was not accepted. A slot
+/// is free again when its request's completion is delivered.
 pub struct Full<T>(pub T);
 
 impl<T> fmt::Debug for Full<T> {

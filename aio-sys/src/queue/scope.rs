@@ -39,12 +39,12 @@ use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::time::Duration;
 
-/// Runs `run` with a [`Scope`], through which it may submit requests on buffers that are borrowed
-/// for `'env`; then waits until none is in flight, also if `run` panics.
+/// Calls `run` with a [`Scope`], which submits requests on buffers that are borrowed for `'env`;
+/// then waits until none is in flight, also if `run` panics.
 ///
-/// What `run` does not wait for itself is waited for at the end, as a dropped
-/// [`Queue`](crate::Queue#shutdown) does, and its result is lost. Creating and ending a scope takes
-/// some tens of milliseconds, even when nothing is in flight.
+/// At the end, the requests that `run` has not waited for are waited for, as when a
+/// [`Queue`](crate::Queue#shutdown) is dropped, and their results are lost. Creating and ending a
+/// scope takes some tens of milliseconds, even when nothing is in flight.
 ///
 /// # Errors
 ///
@@ -83,23 +83,24 @@ pub fn scope<'env, R>(
 
 /// Asynchronous I/O on buffers that are borrowed for `'env`: see [`scope`].
 ///
-/// It takes the same [operations](crate::op) as [`Queue`](crate::Queue), and its methods do the
-/// same under the same names. Buffers are `&'env [u8]` for writes and `&'env mut [u8]` for reads.
+/// It accepts the same [operations](crate::op) as [`Queue`](crate::Queue), and its methods do the
+/// same as those of `Queue` with the same names. Buffers are `&'env [u8]` for writes and
+/// `&'env mut [u8]` for reads.
 pub struct Scope<'env> {
     engine: Engine<Borrowed<'env>>,
     invariant: PhantomData<fn(&'env ()) -> &'env ()>,
 }
 
-/// A buffer that was lent to the kernel, as its [`Completion`](crate::Completion) gives it back.
+/// A borrowed buffer, as its [`Completion`](crate::Completion) returns it.
 pub enum Borrowed<'env> {
-    /// Of a write.
+    /// The buffer of a write.
     Shared(&'env [u8]),
-    /// Of a read.
+    /// The buffer of a read.
     Exclusive(&'env mut [u8]),
 }
 
 impl<'env> Borrowed<'env> {
-    /// The buffer of a read.
+    /// The buffer of a read; `None` for that of a write.
     pub fn exclusive(self) -> Option<&'env mut [u8]> {
         match self {
             Borrowed::Exclusive(bytes) => Some(bytes),
@@ -149,7 +150,7 @@ impl<'env> Scope<'env> {
     ///
     /// # Errors
     ///
-    /// [`Full`], which gives the buffers back.
+    /// [`Full`], which returns the buffers.
     pub fn submit<O: Operation<Borrowed<'env>>>(
         &mut self,
         op: O,
@@ -157,7 +158,7 @@ impl<'env> Scope<'env> {
         Batch::new(&mut self.engine).push(op)
     }
 
-    /// Submits what `fill` puts into the batch by one system call: same as
+    /// Submits the operations that `fill` pushes to the batch, by one system call: same as
     /// [`Queue::batch`](crate::Queue::batch).
     pub fn batch<'fd, R>(
         &mut self,

@@ -16,8 +16,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, iter, mem};
 
-/// The half of a queue that submits: cloned, and used by any number of threads. See
+/// The half of a queue that submits. It can be cloned, and used by any number of threads. See
 /// [`Queue::split`](crate::Queue::split).
+///
+/// When the last clone is dropped, the queue is [closed](Submitter::close).
 pub struct Submitter<B>(Arc<Shared<B>>);
 
 /// The half of a queue that takes completions. See [`Queue::split`](crate::Queue::split).
@@ -95,11 +97,12 @@ pub(super) fn split<B>(capacity: NonZeroU32) -> Result<(Submitter<B>, Reaper<B>)
 }
 
 impl<B> Submitter<B> {
-    /// Submits an operation. The reaper is not disturbed: it may sleep meanwhile.
+    /// Submits an operation. The [`Reaper`] may be waiting meanwhile. It blocks as
+    /// [`Queue::submit`](crate::Queue::submit) does, but no other thread.
     ///
     /// # Errors
     ///
-    /// [`Full`], which gives the buffers back: there is no free slot, or the queue is
+    /// [`Full`], which returns the buffers: there is no free slot, or the queue is
     /// [closed](Submitter::close).
     pub fn submit<O: Operation<B>>(&self, op: O) -> Result<O::Token, Full<O::Buffers>> {
         if self.is_closed() {
@@ -108,10 +111,11 @@ impl<B> Submitter<B> {
         self.0.batch(|batch| batch.push(op))
     }
 
-    /// Submits what `fill` puts into the batch by one call of io_submit(2), as
-    /// [`Queue::batch`](crate::Queue::batch) does.
+    /// Submits the operations that `fill` pushes to the batch, by one call of io_submit(2): same as
+    /// [`Queue::batch`](crate::Queue::batch).
     ///
-    /// While `fill` runs, the queue is locked: using it there, by another handle, blocks forever.
+    /// The queue is locked while `fill` runs: if `fill` uses the queue by another handle, it blocks
+    /// forever.
     pub fn batch<'fd, R>(&self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
         self.0.batch(fill)
     }
@@ -135,15 +139,15 @@ impl<B> Submitter<B> {
         self.0.lock().free()
     }
 
-    /// Has all of its handles refuse operations, and the reaper wake up. Requests in flight go on.
-    /// The same happens when the last submitter is dropped.
+    /// Closes the queue: all submitters refuse operations from now on, and the [`Reaper`] wakes up.
+    /// Requests in flight continue. Dropping the last submitter does the same.
     pub fn close(&self) {
         if self.0.submitters.swap(0, Ordering::AcqRel) > 0 {
             self.0.wake();
         }
     }
 
-    /// Whether operations are refused.
+    /// Whether the queue is closed.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -186,9 +190,10 @@ impl<B> Reaper<B> {
     /// Waits until at least `min` completions are ready, also of requests that are submitted
     /// meanwhile, and delivers those that are.
     ///
-    /// There are fewer if the timeout passes, or if the queue is [closed](Submitter::close) and no
-    /// more can come: so a wait for 1 that yields nothing, without a timeout, is the end. After an
-    /// interruption by a signal it goes on waiting, for what is left of the time.
+    /// There are fewer if the timeout passes, or if the queue is [closed](Submitter::close) and
+    /// nothing is in flight. So if a wait for 1 without a timeout yields nothing, the queue is
+    /// closed and all completions were delivered. After an interruption by a signal it continues to
+    /// wait.
     ///
     /// # Errors
     ///
@@ -225,7 +230,7 @@ impl<B> Reaper<B> {
         self.wait(usize::MAX, None)
     }
 
-    /// Whether operations are refused.
+    /// Whether the queue is closed.
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
     }
@@ -276,7 +281,7 @@ impl<B> Reaper<B> {
     }
 }
 
-/// To drop it is to close the queue. The last half that is dropped waits for the kernel, as
+/// Dropping the reaper closes the queue. The last half that is dropped waits for the kernel, as a
 /// [`Queue`](crate::Queue#shutdown) does.
 impl<B> Drop for Reaper<B> {
     fn drop(&mut self) {
@@ -290,9 +295,9 @@ impl<B> fmt::Debug for Reaper<B> {
     }
 }
 
-/// Completions that are ready, each delivered when it is asked for; see [`Reaper::wait`]. Those
-/// that are left when it is dropped come the next time. The queue is not locked: submitting is
-/// fine.
+/// An iterator over completions that are ready; see [`Reaper::wait`]. If it is dropped before its
+/// end, the next call delivers the rest. The queue is not locked meanwhile: it is possible to
+/// submit.
 #[must_use = "completions are delivered one by one, to who iterates"]
 pub struct Reaped<'r, B>(&'r mut VecDeque<Completion<B>>);
 

@@ -1,19 +1,20 @@
-//! The system-call instruction: `syscall0` to `syscall6`, any number, one register-wide [`Word`] an
-//! argument; `syscall7` on mips-o32, where 64-bit arguments may leave a hole.
+//! The system-call instruction: `syscall0` to `syscall6` make any system call by its number. Each
+//! argument is one register, a [`Word`]. On mips-o32 there is `syscall7`, since a 64-bit argument
+//! may leave a register unused.
 //!
-//! A few calls have a second result, in a register of its own: on mips and sparc, with the feature
-//! `nightly`, `syscall0_both` and the like return both. [`raw`](crate::raw) says which calls.
+//! A few system calls have a second result, in a register of its own. On mips and sparc, with the
+//! feature `nightly`, `syscall0_both` and the like return both results; [`raw`](crate::raw) says
+//! which calls these are.
 //!
-//! Other ways into the kernel are modules, each of which says when it may be used: `int80` on
+//! The other ways into the kernel are modules, and each says when it may be used: `int80` on
 //! x86_64, `sysinfo` on i386, `scv` on powerpc64.
 //!
-//! Whatever the ABI's own convention, a failure comes back in `-4095..=-1`, the value being
-//! `-errno`.
+//! On every ABI a failure is returned as `-errno`, in `-4095..=-1`.
 //!
 //! ```
 //! use aio_sys::{Errno, abi, nr};
 //!
-//! // SAFETY: close of a descriptor that is none does nothing.
+//! // SAFETY: -1 is never a descriptor, so nothing is closed.
 //! let result = unsafe { abi::syscall1(nr::SYS_close, abi::Word::from(-1)) };
 //! assert_eq!(Errno::decode(result), Err(Errno::EBADF));
 //! ```
@@ -21,8 +22,8 @@
 pub use crate::sys::target::ABI;
 pub use crate::sys::target::stub::*;
 
-/// What one argument register holds. A pointer stays one, so that the compiler sees it escape to
-/// the kernel; on x32, whose registers are wider, it is zero-extended.
+/// The value of one argument register. A pointer stays a pointer, so that the compiler knows that
+/// the kernel may use its memory; on x32, whose registers are wider, it is zero-extended.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct Word(Register);

@@ -7,16 +7,16 @@ use crate::sys::errno::Errno;
 use crate::sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t, timespec};
 use aio_macros::syscall;
 
-/// Which AIO context: what [`io_setup`] fills in and the other calls take.
+/// The id of an AIO context: [`io_setup`] returns it, and the other calls take it.
 ///
-/// A plain value, as the kernel has it: it may be copied, and says nothing about whether the
-/// context still exists. A call on one that does not is [`EINVAL`](Errno::EINVAL).
+/// A plain value, as in the kernel's interface: it may be copied, also when the context does not
+/// exist any more. A call on such an id returns [`EINVAL`](Errno::EINVAL).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct ContextId(aio_context_t);
 
 impl ContextId {
-    /// No context; what [`io_setup`] wants to find.
+    /// No context; what [`io_setup`] requires before the call.
     pub const NONE: ContextId = ContextId(0);
 
     /// The value as the kernel has it: the address of the completion ring.
@@ -24,12 +24,12 @@ impl ContextId {
         self.0
     }
 
-    /// A context that someone else made.
+    /// The id of a context that other code has created.
     ///
     /// # Safety
     ///
-    /// The caller may use the context: no safe code elsewhere relies on being the only one to reap
-    /// its events.
+    /// The caller may use the context: no safe code elsewhere relies on being the only one that
+    /// takes its events.
     pub const unsafe fn from_raw(id: aio_context_t) -> ContextId {
         ContextId(id)
     }
@@ -47,23 +47,23 @@ impl Arg<*mut aio_context_t> for &mut ContextId {
     }
 }
 
-/// Makes an AIO context for at least `nr_events` requests in flight, and puts its id into `ctx`.
+/// Creates an AIO context for at least `nr_events` requests in flight, and stores its id in `ctx`.
 ///
 /// `ctx` must be [`ContextId::NONE`] before. The context counts `nr_events` against the system-wide
-/// quota `fs.aio-max-nr`, and has room for more than it was asked for.
+/// quota `fs.aio-max-nr`, and has room for more than requested.
 ///
 /// # Errors
 ///
 /// - `EINVAL`: `ctx` is not `NONE`, `nr_events` is 0 or above the kernel's limit.
 /// - `EAGAIN`: the quota is used up, or smaller than `nr_events`.
-/// - `ENOMEM`: no memory for the ring.
-/// - `ENOSYS`: the kernel was built without `CONFIG_AIO`, or a filter hides it.
+/// - `ENOMEM`: no memory for the ring; after mlockall(2), `RLIMIT_MEMLOCK` is used up.
+/// - `ENOSYS`: the kernel was built without `CONFIG_AIO`, or a seccomp filter forbids the call.
 ///
 /// # Kernel
 ///
-/// Since 2.5; `fs/aio.c`, io_setup(2).
+/// Since Linux 2.5; `fs/aio.c`, io_setup(2).
 ///
-/// # Example: a context, made and destroyed
+/// # Example: a context, created and destroyed
 ///
 /// ```
 /// use aio_sys::{ContextId, Errno, io_destroy, io_setup};
@@ -85,60 +85,61 @@ pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
 /// Destroys a context: cancels its polls, waits for every other request in flight, and unmaps the
 /// ring.
 ///
-/// When it has returned 0, the kernel touches no buffer of the context's requests any more. It
-/// takes tens of milliseconds even when nothing is in flight.
+/// When it has returned success, the kernel does not use the buffers of the context's requests any
+/// more. It takes tens of milliseconds even when nothing is in flight.
 ///
 /// # Errors
 ///
-/// - `EINVAL`: there is no such context, or another thread destroys it already; then nothing was
+/// - `EINVAL`: there is no such context, or another thread is already destroying it. Nothing was
 ///   waited for.
 /// - `ENOSYS`: the kernel has no AIO.
 ///
 /// # Safety
 ///
 /// Nobody may read the completion ring at the context's address from now on: it is unmapped. And no
-/// copy of `ctx` may be used any more, for whatever call: the kernel may give the same id to the
-/// next context, whose events it would take and whose requests it would cancel.
+/// copy of `ctx` may be used for any call: the kernel may give the same id to the next context,
+/// whose events such a call would take and whose requests it would cancel.
 ///
 /// # Kernel
 ///
-/// Since 2.5; from 3.11 to 3.15 it does not wait for requests in flight; `fs/aio.c`, io_destroy(2).
+/// Since Linux 2.5; `fs/aio.c`, io_destroy(2). From Linux 3.11 to 3.15 it does not wait for
+/// requests in flight.
 #[syscall(io_destroy(ctx))]
 pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno>;
 
-/// Submits requests, in order, and returns how many the kernel took.
+/// Submits requests, in order, and returns how many the kernel accepted.
 ///
-/// The count may be short: the kernel stops at the first request that it refuses, and reports that
-/// request's error only when it is the first of a call. To learn why request `k` was refused,
-/// submit again from `k` on. Requests before `k` are in flight, those from `k` on are not.
+/// The count may be short: the kernel stops at the first request that it refuses, and returns that
+/// request's error only if it is the first of a call. To get the error of request `k`, submit again
+/// from `k` on. Requests before `k` are in flight, those from `k` on are not.
 ///
-/// 0 is returned for an empty slice, after the context was checked. At most as many are looked at
-/// as the ring has events (`aio_ring::nr`); a longer slice is cut to that.
+/// For an empty slice the context is checked, and 0 returned. A slice that is longer than the ring
+/// (`aio_ring::nr`) is cut to its size.
 ///
 /// A read or a write of more than 2,147,479,552 bytes (0x7ffff000, `MAX_RW_COUNT`) is cut to that
 /// many: its result is short.
 ///
-/// An accepted request ends in exactly one [`io_event`], in any order, whose `res` is the result or
-/// `-errno`: what goes wrong later (a bad buffer address, misaligned direct I/O, no space,
-/// `RWF_NOWAIT` that would block) is told there. The kernel copies the `iocb`s and `iovec` arrays
+/// Every accepted request yields exactly one [`io_event`], in any order. Its `res` is the result or
+/// `-errno`. Errors that occur later are reported there: a bad buffer address, misaligned direct
+/// I/O, no space, `RWF_NOWAIT` that would block. The kernel copies the `iocb`s and `iovec` arrays
 /// during the call. Before that it writes `aio_key` of each `iocb`, which is why the slice is
 /// borrowed exclusively.
 ///
-/// The call blocks for as long as the file system does: buffered reads of what is not cached, and
-/// writes that extend a file, are done before it returns.
+/// The call blocks for as long as the file system does: see
+/// [Blocking](crate::Context#blocking).
 ///
 /// # Errors
 ///
 /// Of the first request, in the order in which the kernel checks:
 ///
 /// - `EINVAL`: no such context; then, for the request: `aio_reserved2` is not 0; a length that does
-///   not fit `isize`; an opcode the kernel does not know, or the file does not support; fields set
-///   that the opcode has no use for; a negative offset; more than 1024 `iovec`s; `IOCB_FLAG_RESFD`
-///   with a descriptor that is no eventfd; a bad I/O priority.
+///   not fit `isize`; an opcode that the kernel does not know or the file does not support; fields
+///   set that the opcode does not use; a negative offset; more than 1024 `iovec`s;
+///   `IOCB_FLAG_RESFD` with a descriptor that is not an eventfd; a bad I/O priority.
 /// - `EFAULT`: an address in the slice is not readable, or an `iocb` not writable; an `iovec` array
 ///   that is not readable; a buffer outside the address space.
-/// - `EAGAIN`: no free slot: those of completed requests come back only when their events are
-///   reaped. Submitting again without reaping never succeeds.
+/// - `EAGAIN`: no free slot. The slot of a completed request is free again only when its event was
+///   taken: submitting again without taking events never succeeds.
 /// - `EBADF`: `aio_fildes` is not open, or not for this operation; `aio_resfd` is not open.
 /// - `EOPNOTSUPP`: an `RWF_*` flag that the kernel or the file does not support.
 /// - `EPERM`: a real-time I/O priority without the capability; `RWF_NOAPPEND` on an append-only
@@ -147,15 +148,15 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno>;
 ///
 /// # Safety
 ///
-/// Until a request's event was reaped or the context destroyed: the buffer of a read may not be
+/// Until a request's event was taken or the context destroyed: the buffer of a read may not be
 /// accessed or freed, that of a write not changed or freed. Addresses and lengths in the requests
 /// must be those of such buffers.
 ///
 /// # Kernel
 ///
-/// Since 2.5; `fs/aio.c`, io_submit(2).
+/// Since Linux 2.5; `fs/aio.c`, io_submit(2).
 ///
-/// # Example: two requests, one call
+/// # Example: two requests, one system call
 ///
 /// ```
 /// use aio_sys::types::{IOCB_CMD_POLL, io_event, iocb};
@@ -176,8 +177,8 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno>;
 /// let mut bad = poll(-1, libc::POLLIN, 2);
 ///
 /// // SAFETY: a poll has no buffer.
-/// let taken = unsafe { io_submit(ctx, &mut [&mut writable, &mut bad])? };
-/// assert_eq!(taken, 1, "the second was refused");
+/// let accepted = unsafe { io_submit(ctx, &mut [&mut writable, &mut bad])? };
+/// assert_eq!(accepted, 1, "the second was refused");
 /// // SAFETY: a poll has no buffer.
 /// assert_eq!(unsafe { io_submit(ctx, &mut [&mut bad]) }, Err(Errno::EBADF), "and this is why");
 ///
@@ -191,24 +192,23 @@ pub unsafe fn io_destroy(ctx: ContextId) -> Result<(), Errno>;
 #[syscall(io_submit(ctx, iocbs.len(), iocbs.as_mut_ptr()))]
 pub unsafe fn io_submit(ctx: ContextId, iocbs: &mut [&mut iocb]) -> Result<usize, Errno>;
 
-/// Tries to cancel a request, which the kernel finds by the address of its `iocb`.
+/// Cancels a poll, which the kernel finds by the address of its `iocb`.
 ///
-/// Success is an error: [`EINPROGRESS`](Errno::EINPROGRESS) reports that the request is being
-/// cancelled and that its event arrives like any other. Its `res` is 0, or the events of the poll
-/// if the file became ready at the same time. Only polls can be cancelled. `result` is never
+/// Success is an error: [`EINPROGRESS`](Errno::EINPROGRESS) means that the request is being
+/// cancelled. Its event arrives like any other; `res` is 0, or the events of the poll if the file
+/// became ready at the same time. Reads, writes and syncs cannot be cancelled. `result` is never
 /// written.
 ///
 /// # Errors
 ///
-/// - `EINPROGRESS`: the cancellation is under way.
-/// - `EINVAL`: no such context, or no such request that could be cancelled: completed, never
-///   submitted, or no poll.
-/// - `EFAULT`: not reachable through this type.
+/// - `EINPROGRESS`: the request is being cancelled.
+/// - `EINVAL`: no such context; or the request has completed, was never submitted, or is not a
+///   poll.
 /// - `ENOSYS`: the kernel has no AIO.
 ///
 /// # Kernel
 ///
-/// Since 2.5; `fs/aio.c`, io_cancel(2).
+/// Since Linux 2.5, for polls since Linux 4.19; `fs/aio.c`, io_cancel(2).
 #[syscall(
     unsafe io_cancel(ctx, ReadOnly(iocb), result),
     safe = "the kernel reads `iocb.aio_key`, compares an address, and may write `result`; a \
@@ -218,19 +218,21 @@ pub fn io_cancel(ctx: ContextId, iocb: &iocb, result: &mut io_event) -> Result<(
 
 /// Waits for at least `min_nr` events, takes up to `events.len()`, and returns how many it wrote.
 ///
-/// Fewer than `min_nr` come back when `timeout` has passed, or a signal arrived and some had been
-/// read. With `min_nr` 0 it does not wait, whatever the timeout. Without a timeout it waits
-/// forever; with a negative one as well.
+/// Fewer than `min_nr` are returned when `timeout` has passed, or when a signal arrived after some
+/// events. With `min_nr` 0 it does not wait, whatever the timeout. Without a timeout, and with a
+/// negative one, it waits forever.
 ///
 /// # Errors
 ///
 /// - `EINVAL`: no such context, or `min_nr` is larger than `events.len()`.
-/// - `EINTR`: a signal arrived before any event. The call is not restarted.
-/// - `ENOSYS`: the kernel has no AIO, or none with this ABI's time.
+/// - `EINTR`: a signal arrived before any event; for other causes see
+///   [`Context::getevents`](crate::Context::getevents). The call is not restarted, whatever
+///   `SA_RESTART` says.
+/// - `ENOSYS`: the kernel has no AIO, or was built without the calls with 32-bit time.
 ///
 /// # Kernel
 ///
-/// Since 2.5; `fs/aio.c`, io_getevents(2). riscv32 and loongarch32 never had it.
+/// Since Linux 2.5; `fs/aio.c`, io_getevents(2). riscv32 and loongarch32 never had it.
 #[cfg(not(target_arch = "riscv32"))]
 #[syscall(
     unsafe io_getevents(
@@ -250,18 +252,19 @@ pub fn io_getevents(
     timeout: Option<&timespec>,
 ) -> Result<usize, Errno>;
 
-/// Like [`io_getevents`], with another signal mask while it waits.
+/// [`io_getevents`] with another signal mask while it waits.
 ///
-/// `sigmask` replaces the thread's mask for the length of the call, so that a signal that it lets
-/// through cannot slip in before the wait begins. `None` leaves the mask as it is.
+/// `sigmask` replaces the thread's mask during the call, so that a signal that only this mask lets
+/// through is not missed between a check and the wait. `None` leaves the mask as it is.
 ///
 /// # Errors
 ///
-/// As of [`io_getevents`].
+/// Same as [`io_getevents`].
 ///
 /// # Kernel
 ///
-/// Since 4.18; `fs/aio.c`, io_getevents(2). Absent on riscv32, loongarch32, m68k, sh and xtensa.
+/// Since Linux 4.18; `fs/aio.c`, io_getevents(2). Absent on riscv32, loongarch32, m68k, sh and
+/// xtensa.
 #[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
 #[syscall(
     unsafe io_pgetevents(

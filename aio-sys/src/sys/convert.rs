@@ -12,12 +12,12 @@ use std::io;
 #[cfg(feature = "std")]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// A Rust value where the kernel's prototype says `K`.
+/// A Rust type that an argument of `#[syscall]` can have where the kernel's prototype has `K`.
 ///
 /// | Rust | kernel |
 /// |---|---|
-/// | an integer | one of the same width, whatever the sign, or a wider one: sign- or zero-extended as its own type is; never a narrower one |
-/// | `Saturating<usize>` | `int`, `unsigned int`: a length, or the largest value that there is |
+/// | an integer | an integer of the same width, signed or not, or a wider one, to which it is sign- or zero-extended; never a narrower one |
+/// | `Saturating<usize>` | `int`, `unsigned int`: a length, or the largest value of the type |
 /// | `&T`, `Option<&T>`, `&[T]` | `*const T` |
 /// | `&mut T`, `Option<&mut T>`, `&mut [T]` | `*mut T` |
 /// | the same, for a `T` that is `Copy + 'static` | `*const c_void`, `*mut c_void`: a structure that [`types`](crate::types) does not have |
@@ -27,24 +27,27 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// | [`ReadOnly`] of what becomes a `*const` | `*mut` |
 /// | `BorrowedFd`, `&F` of a type that is `AsFd`, such as `&File` | `int`, `unsigned int` |
 ///
-/// An `Option` that is `None` is a null pointer. Anything else is for the argument list to say, in
-/// Rust (`atomic.as_ptr()`, `ptr::null()`). The kernel's size of a structure is not in the tables,
-/// so none is compared: calls whose structures may grow take the size as an argument,
+/// `None` is a null pointer. Other pointers are Rust expressions in the argument list, such as
+/// `atomic.as_ptr()` and `ptr::null()`. The size of a structure is not checked, since the tables do
+/// not have it. System calls whose structures may grow take the size as an argument,
 /// `size_of::<T>()`.
 ///
-/// A crate may implement it for its own types. `M` keeps impls apart; it is inferred.
+/// A crate may implement the trait for its own types. `M` distinguishes impls that would overlap;
+/// it is inferred.
 ///
-/// # Who is responsible
+/// # Safety
 ///
-/// The trait is safe to implement, because a pointer is: it breaks nothing before a call uses it.
-/// That call is made by `#[syscall]`, on a function that is `unsafe` or has `unsafe` in the
-/// attribute. Whoever writes this `unsafe` vouches for the pointers that the arguments' types
-/// convert to, as for those of any other safe function. The impls of this crate give a pointer to
-/// what is borrowed, valid as long as the borrow is, and a `*mut` only from what is borrowed
-/// exclusively or wrapped in [`ReadOnly`]. Nothing checks that what the kernel writes is a value of
-/// the type: any bytes are one of a structure of integers, but not of one with a `bool`. A type
-/// parameter (`impl Arg<K>`) may give any pointer at all, so a function that takes one has to be an
-/// `unsafe fn` where the call uses the pointer.
+/// The trait is safe to implement, because converting to a pointer is safe: only a system call uses
+/// the pointer. `#[syscall]` makes that call, in a function that is an `unsafe fn` or has the token
+/// `unsafe` in the attribute. The author of this `unsafe` is responsible for the pointers that the
+/// arguments convert to.
+///
+/// - The impls of this crate return a pointer to what is borrowed, valid as long as the borrow. A
+///   `*mut` is only made from an exclusive borrow, or from [`ReadOnly`].
+/// - Nothing checks that what the kernel writes is a valid value of the type. All bytes are valid
+///   for a structure of integers, but not for one with a `bool`.
+/// - A type parameter (`impl Arg<K>`) may convert to any pointer at all. A function that takes one,
+///   and whose system call uses the pointer, must be an `unsafe fn`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what the kernel takes here: its prototype says `{K}`",
     label = "the kernel's prototype says `{K}`",
@@ -52,11 +55,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
             the kernel only reads; see `aio_sys::Arg`"
 )]
 pub trait Arg<K, M = ()> {
-    /// The value as the raw function takes it. Not a method, so that it is in the way of no other.
+    /// The value as the function of [`raw`](crate::raw) takes it. It is not a method, so that it
+    /// hides no other method.
     fn arg(value: Self) -> K;
 }
 
-/// What the kernel only reads, where its prototype says `*mut`.
+/// Wraps an argument that the kernel only reads although its prototype has a `*mut`.
 ///
 /// ```
 /// # #[cfg(feature = "macros")] {
@@ -90,7 +94,7 @@ pub trait Arg<K, M = ()> {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ReadOnly<T>(
-    /// What becomes a `*const`.
+    /// The argument, which converts to a `*const`.
     pub T,
 );
 
@@ -115,8 +119,8 @@ impl<T> Arg<*const T> for *mut T {
     }
 }
 
-/// An array of exclusive references is one of pointers. The kernel writes through them, so the
-/// array has to be borrowed exclusively, too.
+/// An array of exclusive references is an array of pointers. The kernel writes through them, so the
+/// array must be borrowed exclusively, too.
 impl<T> Arg<*mut *mut T> for *mut &mut T {
     #[inline(always)]
     fn arg(value: *mut &mut T) -> *mut *mut T {
@@ -256,30 +260,32 @@ integers! {
     isize: u32 i32;
 }
 
-/// A Rust result from the register that the kernel answers in.
+/// A type that a function of `#[syscall]` can return.
 ///
-/// `Result<T, Errno>` and `io::Result<T>` for the `T` that a call's success is:
+/// `Result<T, Errno>` and `io::Result<T>`, where `T` is the value of success:
 ///
-/// - `()`, where it is always 0, or does not matter;
-/// - `usize`, `u32`, `i32`, `u64`, `i64`, `u16`: a count or an id, cut to the type or extended;
+/// - `()`: it is always 0, or does not matter;
+/// - `usize`, `u32`, `i32`, `u64`, `i64`, `u16`: a count or an id, truncated or extended to the
+///   type;
 /// - `*mut c_void`: an address;
-/// - `OwnedFd`: that the call returns a new descriptor, which nobody else owns, is a promise of the
-///   declaration, and belongs into the reason of `safe`. What is no descriptor is `EBADF`. A filter
-///   (seccomp) that answers 0 without making the call cannot be told from descriptor 0;
-/// - `Infallible`: a call that returns only when it fails, such as execve(2).
+/// - `OwnedFd`: a new descriptor that nobody else owns. The declaration promises this; write it in
+///   the reason (`safe = ".."`). A value that is not a descriptor is `EBADF`. If a seccomp filter
+///   returns 0 without making the call, that looks like descriptor 0;
+/// - `Infallible`: a system call that returns only when it fails, such as execve(2).
 ///
-/// `isize`, and `i32` for a call that cannot fail, are the kernel's answer as it is. `!` is for a
-/// call that does not return, such as exit(2); if it does, the function panics.
+/// `isize`, and `i32` for a call that cannot fail, are the result as the kernel returns it. `!` is
+/// for a system call that does not return, such as exit(2); if it does, the function panics.
 #[diagnostic::on_unimplemented(
     message = "the kernel's answer cannot become `{Self}`",
     label = "return `Result<usize, Errno>` or another type that implements `aio_sys::Ret`"
 )]
 pub trait Ret: Sized {
-    /// Decodes the answer.
+    /// Decodes the result.
     ///
     /// # Safety
     ///
-    /// `result` is what a system call has just returned, and its success is what `Self` says it is.
+    /// `result` is what a system call has just returned, and its success is what `Self` requires,
+    /// such as a new descriptor.
     unsafe fn ret(result: isize) -> Self;
 }
 
@@ -297,14 +303,14 @@ impl Ret for i32 {
     }
 }
 
-/// A Rust result of a call that fills a structure, which `return` stands for among the arguments of
-/// `#[syscall]`: `Result<T, Errno>` or `io::Result<T>`.
+/// A type that a function of `#[syscall]` can return if one argument is `return`: a structure that
+/// the kernel fills. `Result<T, Errno>` or `io::Result<T>`.
 ///
 /// ```
 /// # #[cfg(feature = "macros")] {
 /// use aio_sys::{Errno, syscall, types::__kernel_timespec};
 ///
-/// /// The time since the machine was started.
+/// /// The time since the system was started.
 /// #[syscall(
 ///     unsafe clock_gettime(libc::CLOCK_MONOTONIC, return),
 ///     safe = "the kernel fills the structure if it succeeds"
@@ -325,8 +331,8 @@ pub trait Filled<T>: Sized {
     ///
     /// # Safety
     ///
-    /// `result` is what a system call has just returned, which fills `value`, zeros before, when it
-    /// succeeds.
+    /// `result` is what a system call has just returned. If it has succeeded, it has filled
+    /// `value`, which was zeroed before.
     unsafe fn filled(result: isize, value: MaybeUninit<T>) -> Self;
 }
 

@@ -6,8 +6,10 @@ use core::num::NonZeroU16;
 #[cfg(feature = "std")]
 use std::io;
 
-/// An error number of the target: the kernel's own word for why a call failed. Shows as `EINVAL
-/// (Invalid argument)`, in the words of the kernel's header.
+/// An error number of the target, as a system call returns it. Displayed as
+/// `EINVAL (Invalid argument)`, with the text of the kernel's header.
+///
+/// It converts to `std::io::Error`, with the same number.
 ///
 /// ```
 /// use aio_sys::Errno;
@@ -32,7 +34,7 @@ impl Errno {
         }
     }
 
-    /// The error of a number in `1..=4095`, which are those that the kernel returns.
+    /// The error with this number, which must be in `1..=4095`: those that the kernel returns.
     ///
     /// ```
     /// use aio_sys::Errno;
@@ -48,12 +50,12 @@ impl Errno {
         }
     }
 
-    /// The error of a name, such as `"EINVAL"`, if the target's headers have it.
+    /// The error with this name, such as `"EINVAL"`; `None` if the target's headers do not have it.
     pub fn from_name(name: &str) -> Option<Errno> {
         NAMES.iter().find(|(_, known, _)| *known == name).map(|(value, ..)| Errno::known(*value))
     }
 
-    /// The error that `error` has from the operating system, if any.
+    /// The error number in `error`; `None` if it does not come from the operating system.
     ///
     /// ```
     /// use aio_sys::Errno;
@@ -66,7 +68,7 @@ impl Errno {
         Errno::from_raw_os_error(error.raw_os_error()?)
     }
 
-    /// The kind that `std` has for the number.
+    /// The kind that the standard library gives to this number.
     #[cfg(feature = "std")]
     pub fn kind(self) -> io::ErrorKind {
         io::Error::from(self).kind()
@@ -78,7 +80,8 @@ impl Errno {
         self.0.get()
     }
 
-    /// What a system call returned: a value, or the error in `-4095..=-1`.
+    /// Decodes what a system call returned: the error if it is in `-4095..=-1`, and a value
+    /// otherwise.
     #[inline]
     pub const fn decode(result: isize) -> Result<usize, Errno> {
         if result < 0 && result >= -(Errno::MAX as isize) {
@@ -88,12 +91,12 @@ impl Errno {
         }
     }
 
-    /// The number, as `std::io::Error::from_raw_os_error` takes it.
+    /// The number, as for `std::io::Error::from_raw_os_error`.
     pub const fn raw_os_error(self) -> i32 {
         self.0.get() as i32
     }
 
-    /// `"EINVAL"`; `None` for a number that the target's headers do not name.
+    /// The name, such as `"EINVAL"`; `None` for a number that has none in the target's headers.
     pub fn name(self) -> Option<&'static str> {
         self.entry().map(|(_, name, _)| *name)
     }

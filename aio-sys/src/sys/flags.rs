@@ -38,17 +38,17 @@ macro_rules! flags {
             pub const NONE: $name = $name(0);
             $($(#[$flag_doc])* pub const $flag: $name = $name($value);)*
 
-            /// Every flag that has a name here.
+            /// All flags that have a name here.
             pub const fn all() -> $name {
                 $name(0 $(| $value)*)
             }
 
-            /// These bits, if each of them has a name here.
+            /// These bits; `None` if one has no name here.
             pub const fn from_bits(bits: $bits) -> Option<$name> {
                 if bits & !$name::all().0 == 0 { Some($name(bits)) } else { None }
             }
 
-            /// Of these bits, those that have a name here.
+            /// These bits, without those that have no name here.
             pub const fn from_bits_truncate(bits: $bits) -> $name {
                 $name(bits & $name::all().0)
             }
@@ -58,7 +58,7 @@ macro_rules! flags {
                 $name(bits)
             }
 
-            /// As the kernel has them.
+            /// The bits, as in the kernel's interface.
             pub const fn bits(self) -> $bits {
                 self.0
             }
@@ -88,12 +88,12 @@ macro_rules! flags {
                 $name(self.0 & other.0)
             }
 
-            /// `self - other`, in a constant: what is set in `self` alone.
+            /// `self - other`, in a constant: the flags of `self` that `other` does not have.
             pub const fn difference(self, other: $name) -> $name {
                 $name(self.0 & !other.0)
             }
 
-            /// `!self`, in a constant: the flags with a name here that are not set.
+            /// `!self`, in a constant: all flags that have a name here, without those of `self`.
             pub const fn complement(self) -> $name {
                 $name::from_bits_truncate(!self.0)
             }
@@ -134,11 +134,11 @@ macro_rules! flags {
 }
 
 flags! {
-    /// How a read or a write is to be done: `RWF_*` of `include/uapi/linux/fs.h`, for
-    /// [`iocb::aio_rw_flags`] alone.
+    /// Flags of a read or a write: `RWF_*` of `include/uapi/linux/fs.h`, for
+    /// [`iocb::aio_rw_flags`] only.
     ///
-    /// A flag that the kernel or the file does not support is `EOPNOTSUPP`, when the request is
-    /// submitted.
+    /// If the kernel or the file does not support a flag, the request is refused at submission with
+    /// `EOPNOTSUPP`.
     ///
     /// # Example: durable when its event arrives
     ///
@@ -151,37 +151,42 @@ flags! {
     /// assert_eq!(flags - RwFlags::NOWAIT, RwFlags::DSYNC);
     /// ```
     RwFlags: i32 {
-        /// High priority. Accepted and without effect: nobody polls for native AIO. Since 4.6.
+        /// High priority. Accepted without effect for native AIO. Since Linux 4.6.
         HIPRI = RWF_HIPRI;
-        /// The written data is on disk before the event, as with `O_DSYNC`. Since 4.7.
+        /// The written data is on disk before the event, as with `O_DSYNC`. Since Linux 4.7.
         DSYNC = RWF_DSYNC;
         /// The written data and all of the file's metadata are on disk before the event, as with
-        /// `O_SYNC`. Since 4.7.
+        /// `O_SYNC`. Since Linux 4.7.
         SYNC = RWF_SYNC;
-        /// Rather than block, the request ends in `EAGAIN`; `EOPNOTSUPP` where the file cannot do
-        /// so, as on overlayfs and FUSE, always. A write to a frozen file system blocks all the
-        /// same. Since 4.13.
-        NOWAIT = RWF_NOWAIT;
-        /// At the end of the file, whatever the offset, as with `O_APPEND`. Since 4.16.
+        /// A request that would block yields `EAGAIN` instead. Since Linux 4.13.
         ///
-        /// With `O_DIRECT` have one append in flight at a time, or write at offsets of your own: on
+        /// It yields `EOPNOTSUPP` where the file does not support the flag: all requests on
+        /// overlayfs, FUSE and tmpfs, buffered writes on ext4. Some requests block all the same:
+        /// see [Blocking](crate::Context#blocking).
+        NOWAIT = RWF_NOWAIT;
+        /// Writes at the end of the file, whatever the offset, as with `O_APPEND`. Since
+        /// Linux 4.16.
+        ///
+        /// With `O_DIRECT` have one append in flight at a time, or write at offsets of your own. On
         /// XFS, direct appends that are in flight together overwrite each other, and all of them
         /// report success.
         APPEND = RWF_APPEND;
-        /// At the offset, although the descriptor has `O_APPEND`. Since 6.9.
+        /// Writes at the offset although the descriptor has `O_APPEND`. Since Linux 6.9.
         NOAPPEND = RWF_NOAPPEND;
-        /// All of the write or none of it after a crash; direct I/O only. Since 6.11.
+        /// After a crash, all of the write or none of it is on disk; direct I/O only. Since
+        /// Linux 6.11.
         ATOMIC = RWF_ATOMIC;
-        /// Through the page cache, without leaving anything there. Since 6.14.
+        /// Uses the page cache, but drops the pages afterwards. Since Linux 6.14.
         DONTCACHE = RWF_DONTCACHE;
-        /// No `SIGPIPE`. Since 6.18.
+        /// Does not raise `SIGPIPE`. Since Linux 6.18.
         NOSIGNAL = RWF_NOSIGNAL;
     }
 }
 
 flags! {
-    /// Which other fields of an [`iocb`] count: `IOCB_FLAG_*` of `include/uapi/linux/aio_abi.h`,
-    /// for [`iocb::aio_flags`] alone. The kernel ignores the bits that it does not know.
+    /// Which optional fields of an [`iocb`] are used: `IOCB_FLAG_*` of
+    /// `include/uapi/linux/aio_abi.h`, for [`iocb::aio_flags`] only. The kernel ignores bits that
+    /// it does not know.
     ///
     /// ```
     /// use aio_sys::{IocbFlags, types::IOCB_FLAG_RESFD};
@@ -189,16 +194,16 @@ flags! {
     /// assert_eq!(IocbFlags::RESFD.bits(), IOCB_FLAG_RESFD);
     /// ```
     IocbFlags: u32 {
-        /// [`iocb::aio_resfd`] is an eventfd to signal. Since 2.6.22.
+        /// [`iocb::aio_resfd`] is an eventfd to signal. Since Linux 2.6.22.
         RESFD = IOCB_FLAG_RESFD;
-        /// [`iocb::aio_reqprio`] is the I/O priority. Since 4.18.
+        /// [`iocb::aio_reqprio`] is the I/O priority. Since Linux 4.18.
         IOPRIO = IOCB_FLAG_IOPRIO;
     }
 }
 
 flags! {
-    /// What a poll waits for, and what it found: `POLL*` of `include/uapi/asm-generic/poll.h`, as
-    /// poll(2) has them.
+    /// The events that a poll waits for, and those that it found: `POLL*` of
+    /// `include/uapi/asm-generic/poll.h`, as for poll(2).
     ///
     /// ```
     /// use aio_sys::PollEvents;
@@ -206,17 +211,17 @@ flags! {
     /// assert_eq!((PollEvents::IN | PollEvents::PRI).bits() as i16, libc::POLLIN | libc::POLLPRI);
     /// ```
     PollEvents: u16 {
-        /// There is something to read.
+        /// There is data to read.
         IN = POLLIN;
-        /// There is something out of the ordinary to read.
+        /// There is exceptional data to read, such as out-of-band data of TCP.
         PRI = POLLPRI;
         /// A write would not block.
         OUT = POLLOUT;
-        /// An error; found without being asked for.
+        /// An error; reported even if it was not requested.
         ERR = POLLERR;
-        /// The other end has hung up; found without being asked for.
+        /// The other end has hung up; reported even if it was not requested.
         HUP = POLLHUP;
-        /// The other end writes nothing any more.
+        /// The other end has shut down writing.
         RDHUP = POLLRDHUP;
     }
 }

@@ -1,28 +1,29 @@
 //! System calls by name, argument for argument as the kernel declares them.
 //!
-//! A result in `-4095..=-1` is `-errno` ([`Errno::decode`](crate::Errno::decode) tells); the C
-//! library's `errno` is not touched. Every call that the kernel defines has a function here. A
-//! 64-bit argument is one Rust argument on every target, and is split and aligned here where it
-//! takes two registers: `pread64(fd, buf, count, pos)` is right everywhere, though i386's entry
-//! point takes the halves by hand. A pointer to a structure that [`types`](crate::types) does not
-//! define is a pointer to `c_void`. Two things are as the kernel declares them, and differ: the
-//! order of the arguments where an architecture has its own (`clone`, `fadvise64_64`), and
-//! `preadv`'s halves, which come low before high, or on x32 as one argument.
+//! Every system call of the target has a function here. A result in `-4095..=-1` is `-errno`:
+//! [`Errno::decode`](crate::Errno::decode) decodes it. The C library's `errno` is not touched.
 //!
-//! Some calls have two results: `pipe` on mips and sparc, and `fork`, `vfork` and `clone` on sparc.
-//! Their functions return and store what those of other targets do: `pipe(fds)` stores both
-//! descriptors, and a child gets 0. Without the feature `nightly`, the C library makes these calls:
-//! `fork` and `clone` by the call `clone` with `CLONE_CHILD_SETTID`. Where the child shares the
-//! parent's memory, nothing tells the two apart, so `vfork`, and `clone` with `CLONE_VM`,
-//! `CLONE_CHILD_SETTID` or `CLONE_CHILD_CLEARTID`, fail with `ENOSYS` there.
+//! - A 64-bit argument is one Rust argument on every target. Where it takes two registers, it is
+//!   split and aligned here: `pread64(fd, buf, count, pos)` is the same everywhere.
+//! - A pointer to a structure that [`types`](crate::types) does not define points to `c_void`.
+//! - The order of the arguments is that of the architecture; `clone` and `fadvise64_64` differ.
+//! - `preadv` and the like take the offset in two halves, the low one first; on x32 as one
+//!   argument.
+//!
+//! Some system calls have two results: `pipe` on mips and sparc, and `fork`, `vfork` and `clone` on
+//! sparc. Their functions do the same as on other targets: `pipe(fds)` stores both descriptors, and
+//! a child gets 0. Without the feature `nightly` the C library makes these calls: `fork` and
+//! `clone` by the system call `clone` with `CLONE_CHILD_SETTID`. If the child shares the parent's
+//! memory, that cannot tell the two apart, so `vfork`, and `clone` with `CLONE_VM`,
+//! `CLONE_CHILD_SETTID` or `CLONE_CHILD_CLEARTID`, return `ENOSYS` there.
 //!
 //! # Safety
 //!
-//! Each function is what the kernel makes of it: pointers must be valid for what the call reads and
-//! writes, for as long as it does so. `vfork`, and `clone` with a stack of its own, return twice in
-//! one stack frame, and no Rust function may do that.
+//! Pointers must be valid for what the system call reads and writes, for as long as it does so; see
+//! its man page. `vfork`, and `clone` with a stack of its own, return twice in one stack frame,
+//! which no Rust function may do.
 //!
-//! # Example: a call without wrapper
+//! # Example: a system call without a wrapper
 //!
 //! ```
 //! // SAFETY: getppid takes nothing and cannot fail.
@@ -31,3 +32,8 @@
 //! ```
 
 pub use crate::sys::target::raw::*;
+// A name that is imported alone hides that of the glob.
+#[cfg(all(test, miri, feature = "std"))]
+pub use crate::simulated::{
+    eventfd2, io_cancel, io_destroy, io_getevents, io_setup, io_submit, read, uname, write,
+};

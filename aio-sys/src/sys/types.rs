@@ -1,8 +1,8 @@
 //! The kernel's structures and constants for native AIO, under the kernel's names.
 //!
-//! From `include/uapi/linux/aio_abi.h`, `include/uapi/linux/fs.h`,
-//! `include/uapi/linux/time_types.h` and `fs/aio.c`. Sizes and offsets are asserted when the crate
-//! is compiled; the constants are imported, as the numbers are.
+//! They are those of `include/uapi/linux/aio_abi.h`, `include/uapi/linux/fs.h`,
+//! `include/uapi/linux/time_types.h` and `fs/aio.c`. Sizes and offsets are checked when the crate
+//! is compiled; the constants are imported.
 #![allow(non_camel_case_types)]
 
 use core::ffi::c_ulong;
@@ -15,19 +15,18 @@ pub use crate::sys::target::uapi_of_arch::AT_SYSINFO;
 #[cfg(target_arch = "powerpc64")]
 pub use crate::sys::target::uapi_of_arch::PPC_FEATURE2_SCV;
 
-/// The kernel's name for an AIO context: the address of its completion ring in user space. 0 is
-/// none.
+/// The id of an AIO context: the address of its completion ring in user space. 0 is no context.
 pub type aio_context_t = c_ulong;
 
 /// One request. The kernel copies it in `io_submit`; only the data buffers must outlive the
 /// request.
 ///
-/// 64 bytes on every ABI, pointers widened to 64 bits; `aio_key` and `aio_rw_flags` change places
-/// on big-endian.
+/// 64 bytes on every ABI, with pointers as 64-bit integers. On big-endian ABIs the order of
+/// `aio_key` and `aio_rw_flags` is reversed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct iocb {
-    /// Comes back as [`io_event::data`].
+    /// Returned as [`io_event::data`].
     pub aio_data: u64,
     /// Written by the kernel in `io_submit`, read by it in `io_cancel`.
     #[cfg(target_endian = "little")]
@@ -51,8 +50,8 @@ pub struct iocb {
     pub aio_offset: i64,
     /// Must be 0.
     pub aio_reserved2: u64,
-    /// `IOCB_FLAG_*`. The kernel ignores bits that it does not know: `RWF_*` flags have no effect
-    /// here.
+    /// `IOCB_FLAG_*`. The kernel ignores bits that it does not know, so `RWF_*` flags have no
+    /// effect here.
     pub aio_flags: u32,
     /// The eventfd to signal, if `IOCB_FLAG_RESFD` is set.
     pub aio_resfd: u32,
@@ -62,7 +61,7 @@ pub struct iocb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct iovec {
-    /// Where it begins.
+    /// Its address.
     pub iov_base: *mut core::ffi::c_void,
     /// Its length in bytes.
     pub iov_len: usize,
@@ -78,34 +77,34 @@ pub struct io_event {
     pub obj: u64,
     /// Bytes transferred, the events of a poll, or `-errno`.
     pub res: i64,
-    /// 0, but for USB gadgets.
+    /// 0, except for USB gadgets.
     pub res2: i64,
 }
 
-/// Head of the completion ring that the kernel maps at the context's address (`fs/aio.c`).
-/// [`io_event`]s follow at `header_length`, `nr` of them.
+/// The header of the completion ring that the kernel maps at the context's address (`fs/aio.c`).
+/// `nr` [`io_event`]s follow, from `header_length` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct aio_ring {
     /// The kernel's index of the context.
     pub id: u32,
-    /// Number of events that the ring has room for; one is never used.
+    /// The number of slots for events; one is never used.
     pub nr: u32,
-    /// Where the next event is read; advanced by whoever reads.
+    /// The slot that is read next; advanced by the reader.
     pub head: u32,
-    /// Where the next event is written; advanced by the kernel.
+    /// The slot that is written next; advanced by the kernel.
     pub tail: u32,
     /// [`AIO_RING_MAGIC`].
     pub magic: u32,
     /// [`AIO_RING_COMPAT_FEATURES`].
     pub compat_features: u32,
-    /// [`AIO_RING_INCOMPAT_FEATURES`]: a reader that meets another value must leave the ring alone.
+    /// [`AIO_RING_INCOMPAT_FEATURES`]: a reader must not use a ring with another value.
     pub incompat_features: u32,
     /// Bytes from the start of this structure to the first event.
     pub header_length: u32,
 }
 
-/// A set of signals as the kernel has it, [`SIGSET_BYTES`] long; the C library's is larger.
+/// The kernel's set of signals, [`SIGSET_BYTES`] long; the C library's is larger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct sigset_t {
@@ -113,12 +112,11 @@ pub struct sigset_t {
     pub sig: [c_ulong; SIGSET_BYTES / size_of::<c_ulong>()],
 }
 
-/// The signal mask of `io_pgetevents`, and its size. On x32 the entry point is the 64-bit one, and
-/// so is the structure.
+/// The signal mask of `io_pgetevents`, and its size. On x32 it has the layout of x86_64.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct __aio_sigset {
-    /// The mask while waiting; null leaves the thread's own.
+    /// The mask while waiting; null leaves the thread's mask as it is.
     pub sigmask: *const sigset_t,
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
     high_half_of_sigmask: u32,
@@ -129,7 +127,7 @@ pub struct __aio_sigset {
 }
 
 impl __aio_sigset {
-    /// A mask; null is none.
+    /// This mask, or none if the pointer is null.
     pub const fn new(sigmask: *const sigset_t) -> __aio_sigset {
         __aio_sigset {
             sigmask,

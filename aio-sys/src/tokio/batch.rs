@@ -9,7 +9,7 @@ use crate::tokio::request::Request;
 use std::fmt;
 use std::sync::Arc;
 
-/// Requests that go to the kernel together, when the function that was given to
+/// Requests that are submitted together when the function that was passed to
 /// [`Queue::batch`](crate::tokio::Queue::batch) has returned.
 pub struct Batch<'q, 'fd, B: IoBuf + Send> {
     /// Until the queue is closed.
@@ -26,11 +26,11 @@ impl<'fd, B: IoBuf + Send> Batch<'_, 'fd, B> {
         *self.places
     }
 
-    /// Adds an operation to the batch, and returns a future, to be awaited after the batch.
+    /// Adds an operation to the batch, and returns a future, which can be awaited after the batch.
     ///
     /// # Errors
     ///
-    /// [`Full`], which gives the buffers back.
+    /// [`Full`], which returns the buffers.
     pub fn push<O: Operation<B> + 'fd>(
         &mut self,
         op: O,

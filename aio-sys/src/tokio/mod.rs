@@ -1,56 +1,57 @@
 //! Asynchronous I/O for tasks of tokio. (Feature `tokio`.)
 //!
-//! A [`Queue`] here is a handle that tasks share; what is read or written goes through one
-//! [`crate::Queue`] under it. The [operations](crate::op) are the same.
+//! A [`Queue`] is a handle that tasks share. Under it is one [`crate::Queue`], and the
+//! [operations](crate::op) are the same.
 //!
 //! # Why the buffers are owned
 //!
-//! A future can be dropped at any time, and forgotten. The kernel goes on reading into the buffer.
-//! So the buffer is moved into the request, and comes back with the result.
+//! A future can be dropped or forgotten at any time, while the kernel continues to read into the
+//! buffer. So the buffer is moved into the request, and returned with the result.
 //!
 //! # Why the descriptor should be in an `Arc`
 //!
-//! Requests whose descriptors are `Arc`s go to the kernel together, by one system call, when the
-//! tasks that are ready to run have had their turn; a request goes out at once while the kernel has
-//! nothing to do. A request whose descriptor is borrowed goes out at once, by a system call of its
-//! own: its future may be dropped, and the descriptor closed, before the turn is over.
+//! If the descriptor is an `Arc`, the request is submitted together with those of other tasks, by
+//! one system call, after the tasks that are ready have run. If nothing is in flight, it is
+//! submitted at once. A request whose descriptor is borrowed is always submitted at once, by a
+//! system call of its own, since its future may be dropped and the descriptor closed.
 //!
 //! # Cancellation
 //!
-//! - A future that still waits for a slot has submitted nothing, and never will.
+//! What dropping a future does depends on its state:
+//!
+//! - If it still waits for a slot, nothing is submitted.
 //! - A read or a write that is queued or submitted is not undone: native AIO cannot cancel it. It
 //!   is *detached*: the buffer stays in its slot until the request has completed, and is dropped
 //!   then. The outcome of a detached write is not reported.
 //! - A poll is cancelled.
 //!
-//! So `select!` and timeouts lose nothing but the buffer, and the slot is free again when the
-//! kernel is done. A future that is *forgotten* (`mem::forget`, which no executor does) keeps what
-//! it has: its entry in a table, its buffer when the result is there, and if it still waited for a
-//! slot, the slot that it gets.
+//! So `select!` and timeouts lose only the buffer, and the slot is free again when the request has
+//! completed. A future that is *forgotten* (`mem::forget`) leaks its entry in a table and its
+//! buffer; if it still waited for a slot, it also leaks the slot.
 //!
-//! If the `drop` of a detached buffer panics, or a waker does, the panic hook is called, and the
-//! queue goes on.
+//! If a waker or the `drop` of a detached buffer panics, the panic hook is called, and the queue
+//! continues.
 //!
 //! # Shutdown
 //!
 //! [`Queue::close`] refuses new requests, cancels polls, waits for everything else, and destroys
-//! the context. [`Queue::drain`] only waits. Without them, when the last handle and the last
-//! request are dropped, the kernel is waited for on a thread of its own, not here. A future that is
-//! polled after its queue's runtime was shut down panics, as tokio's own do. In a forked child,
-//! requests end in `EINVAL`, and the parent's are not touched.
+//! the context. [`Queue::drain`] only waits. If neither is called, the kernel is waited for on
+//! another thread when the last handle and the last request are dropped. A future that is polled
+//! after its queue's runtime was shut down panics, like those of tokio. In a forked child, requests
+//! yield `EINVAL`, and the parent's requests are not touched.
 //!
 //! # Implementation
 //!
-//! Each request has the queue's eventfd signalled. A task, which [`Builder::build`] spawns, waits
-//! for it, reads it, takes all completions from the ring, and wakes whom they belong to. A second
-//! task submits what others have queued. What the kernel has done within the submission, such as a
-//! read from the page cache, and what it has refused, is taken at once. If somebody else gets hold
-//! of the eventfd, through `/proc` or by its number, and reads its counter, then what has completed
-//! meanwhile is found with the next completion, or the next request that is submitted.
+//! The kernel signals the queue's eventfd for each request. A task, which [`Builder::build`]
+//! spawns, waits for the eventfd, takes all completions from the ring, and wakes their tasks. A
+//! second task submits what others have queued. Requests that complete within the submission, such
+//! as reads from the page cache, and requests that are refused are delivered at once. If other code
+//! reads the eventfd, through `/proc` or by its number, completions are delivered late: with the
+//! next completion or the next request.
 //!
-//! Submitting blocks the thread for as long as the file system does: see [`crate::io_submit`].
-//! Direct I/O hardly does; for files in the page cache there is [`Builder::nowait`]. Only the
-//! thread is blocked, and not the queue: on other threads of the runtime, tasks go on to submit.
+//! Submitting blocks the thread for as long as the file system does: see
+//! [`Context`](crate::Context#blocking). For files in the page cache there is [`Builder::nowait`].
+//! Only the thread is blocked, not the queue: tasks on other threads of the runtime can submit.
 //!
 //! # Example: two reads at a time
 //!
@@ -108,8 +109,8 @@ pub use request::Request;
 
 /// Asynchronous reads, writes, syncs and polls, for any number of tasks; see [the module](self).
 ///
-/// To clone it is to share it. If as many requests are in flight as it was made for, others wait
-/// for a slot, first come, first served.
+/// Clones share the queue. If `capacity` requests are in flight, others wait for a slot, first
+/// come, first served.
 pub struct Queue<B: IoBuf + Send> {
     shared: Arc<Shared<B>>,
 }
@@ -122,25 +123,25 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// For `capacity` requests in flight.
+    /// A builder for a queue with up to `capacity` requests in flight.
     pub fn new(capacity: NonZeroU32) -> Builder {
         Builder { capacity, nowait: false }
     }
 
-    /// Keeps transfers from blocking the thread that submits them: each is tried with
-    /// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT) first, and what would block, or is short, is
-    /// done by a helper thread (tokio's `spawn_blocking`). Off by default; [`Queue::fallbacks`]
-    /// counts how often the helper was needed.
+    /// Whether transfers avoid blocking the thread that submits them. Off by default.
     ///
-    /// It pays where most of what is read is in the page cache. What a file system cannot do
-    /// without blocking, it does not even try: ext4 for buffered writes, tmpfs, overlayfs and FUSE
-    /// for all. Then each transfer costs one submission more. On a frozen file system even this
-    /// blocks. A read that ends at the end of the file goes to the helper, too, since it looks like
-    /// one that ends where the page cache does. It is meant for files and block devices; where no
-    /// offsets are, `EAGAIN` stays the result.
+    /// Each transfer is submitted with [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT) first. If it
+    /// would block, or is short, a helper thread does the rest (tokio's `spawn_blocking`).
+    /// [`Queue::fallbacks`] counts how often the helper was needed.
     ///
-    /// It does not apply to a [batch](Queue::batch), to a transfer whose own flags have `NOWAIT`,
-    /// or to a write with `APPEND` or to a descriptor with `O_APPEND`, which is never done in two
+    /// Use it where most of the data is in the page cache. Where the file system does not support
+    /// the flag (see [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT)), each transfer costs one more
+    /// submission. A read at the end of the file goes to the helper, too, since it cannot be told
+    /// from one that ends where the page cache does. It is meant for files and block devices;
+    /// where there are no offsets, the result `EAGAIN` is returned.
+    ///
+    /// It does not apply to a [batch](Queue::batch), to a transfer whose flags have `NOWAIT`, and
+    /// to a write with `APPEND` or on a descriptor with `O_APPEND`, which is never done in two
     /// parts. A write whose future is dropped between the two parts is completed all the same.
     pub fn nowait(self, nowait: bool) -> Builder {
         Builder { nowait, ..self }
@@ -150,12 +151,12 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// See [`SetupError`], whose `call` is also `fcntl` and `epoll_ctl`; the latter is `ESHUTDOWN`
-    /// if the runtime is being shut down.
+    /// See [`SetupError`], whose `call` can also be `fcntl` or `epoll_ctl`; the error of the latter
+    /// is `ESHUTDOWN` if the runtime is being shut down.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or if that has no I/O driver (`enable_io`).
+    /// Outside a tokio runtime, or if the runtime has no I/O driver (`enable_io`).
     pub fn build<B: IoBuf + Send>(self) -> Result<Queue<B>, SetupError> {
         let runtime = Handle::current();
         let queue = queue::Queue::with_eventfd(self.capacity)?;
@@ -210,7 +211,7 @@ impl Builder {
 }
 
 impl<B: IoBuf + Send> Queue<B> {
-    /// A queue for `capacity` requests in flight: [`Builder::build`] without options.
+    /// A queue for up to `capacity` requests in flight: [`Builder::build`] without options.
     ///
     /// # Errors
     ///
@@ -233,7 +234,7 @@ impl<B: IoBuf + Send> Queue<B> {
         self.shared.places.available_permits()
     }
 
-    /// How many transfers a helper thread had to do or to finish: see [`Builder::nowait`].
+    /// How many transfers a helper thread has done or finished: see [`Builder::nowait`].
     pub fn fallbacks(&self) -> u64 {
         self.shared.fallbacks.load(Ordering::Relaxed) as u64
     }
@@ -256,11 +257,11 @@ impl<B: IoBuf + Send> fmt::Debug for Queue<B> {
 }
 
 impl<B: IoBuf + Send> Queue<B> {
-    /// Submits an operation, once there is a slot for it, and returns its result: for a transfer
-    /// the number of bytes and the buffer ([`Transferred`]), for a poll its events.
+    /// Submits an operation when a slot is free for it, and returns its result: of a transfer the
+    /// number of bytes and the buffer ([`Transferred`]), of a poll its events.
     ///
-    /// When it goes to the kernel depends on the descriptor: see [the
-    /// module](self#why-the-descriptor-should-be-in-an-arc).
+    /// When it is submitted depends on the descriptor: see
+    /// [the module](self#why-the-descriptor-should-be-in-an-arc).
     ///
     /// # Errors
     ///
@@ -338,11 +339,16 @@ impl<B: IoBuf + Send> Queue<B> {
     }
 
     /// Reads at `offset` until `buf` is full or the file ends, and returns how many bytes were
-    /// read.
+    /// read. At the end of the file that is fewer than `buf` has, and no error.
     ///
     /// # Errors
     ///
-    /// In the result: those of [`op::read_at`], except that what was read before an error counts.
+    /// In the result: those of [`op::read_at`] and [`submit`](Queue::submit). After an error the
+    /// number of bytes read before it is returned, if there are any.
+    ///
+    /// # Panics
+    ///
+    /// Same as [`submit`](Queue::submit).
     pub async fn read_exact_at(&self, fd: impl AsFd, mut buf: B, offset: u64) -> Transferred<B>
     where
         B: IoBufMut,
@@ -367,7 +373,12 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// # Errors
     ///
-    /// In the result: those of [`op::write_at`]; a part may have been written.
+    /// In the result: those of [`op::write_at`] and [`submit`](Queue::submit); a part may have been
+    /// written.
+    ///
+    /// # Panics
+    ///
+    /// Same as [`submit`](Queue::submit).
     pub async fn write_all_at(&self, fd: impl AsFd, mut buf: B, offset: u64) -> Transferred<B> {
         let (mut done, len) = (0, buf.byte_len());
         loop {
@@ -384,13 +395,13 @@ impl<B: IoBuf + Send> Queue<B> {
         }
     }
 
-    /// Submits what `fill` puts into the batch by one call of io_submit(2), once there are slots
-    /// for so many requests; if the queue has fewer, for as many as it has. After
+    /// Waits until `requests` slots are free, or `capacity` if that is less, calls `fill`, and
+    /// submits the operations that it pushes to the batch by one call of io_submit(2). After
     /// [`close`](Queue::close) the batch accepts none.
     ///
-    /// While `fill` runs, the queue is locked: it must not poll another future of this queue, which
-    /// would wait forever. It is locked while submitting, too, if `fill` panics, and for what is
-    /// submitted early; see [`crate::Queue::batch`].
+    /// The queue is locked while `fill` runs: if `fill` polls another future of this queue, it
+    /// blocks forever. The queue is also locked during a submission if `fill` panics, and for what
+    /// is submitted early: see [`crate::Queue::batch`].
     ///
     /// # Panics
     ///
@@ -447,8 +458,8 @@ impl<B: IoBuf + Send> Queue<B> {
         result
     }
 
-    /// Waits until no request is in flight, whoever submitted it. Requests that are submitted
-    /// meanwhile wait for this. Polls are not cancelled.
+    /// Waits until no request of any task is in flight. Requests that are submitted meanwhile wait
+    /// until this is so. Polls are not cancelled.
     ///
     /// # Panics
     ///
@@ -469,13 +480,13 @@ impl<B: IoBuf + Send> Queue<B> {
         }
     }
 
-    /// Closes the queue, for all of its handles: new requests end in `ESHUTDOWN`, polls are
+    /// Closes the queue, for all of its handles: new requests yield `ESHUTDOWN`, polls are
     /// cancelled, all other requests are waited for, and the context is destroyed, on a thread of
     /// tokio's `spawn_blocking`.
     ///
     /// # Errors
     ///
-    /// Those of [`io_destroy`](crate::io_destroy), and of [`crate::Queue::cancel`].
+    /// Those of [`crate::Queue::close`] and of [`crate::Queue::cancel`].
     ///
     /// # Panics
     ///

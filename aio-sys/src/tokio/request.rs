@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-/// A request that was submitted, as a future. For dropping it, see
+/// A request that was submitted, as a future. For what happens when it is dropped, see
 /// [Cancellation](crate::tokio#cancellation).
 #[must_use = "only awaiting the request returns its result"]
 pub struct Request<B: IoBuf + Send, T> {
