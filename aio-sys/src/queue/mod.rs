@@ -49,8 +49,8 @@ use std::time::Duration;
 ///
 /// # After a fork
 ///
-/// In a forked child the queue is inert: requests end in `EINVAL`, nothing is waited for, buffers
-/// in flight are leaked, and the parent's requests and events are not touched. Do not fork while
+/// In a forked child the queue is inert: requests yield `EINVAL`, nothing is waited for, buffers in
+/// flight are leaked, and the parent's requests and events are not touched. Do not fork while
 /// `O_DIRECT` requests are in flight: see [`Context`](crate::Context#after-a-fork).
 ///
 /// # Kernel

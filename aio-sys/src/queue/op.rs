@@ -28,7 +28,7 @@
 //! - `EBADF`: the descriptor is not open, or not for this operation.
 //! - `EINVAL`: the file does not support the operation; the caller is a forked child.
 //! - `EAGAIN`: the kernel has no memory for the request.
-//! - `ENOSYS`: a seccomp filter forbids io_submit(2).
+//! - `ENOSYS`, `EPERM`: a seccomp filter forbids io_submit(2).
 //!
 //! # Example: one operation, with options
 //!
@@ -83,7 +83,7 @@ pub trait Descriptor<'fd>: Sealed {
     fn into_parts(self) -> (RawFd, Option<KeptOpen>);
 }
 
-/// What keeps a descriptor open.
+/// The owner of a descriptor, which keeps it open.
 pub type KeptOpen = Arc<dyn Send + marker::Sync>;
 
 impl<'fd, F: AsFd + ?Sized> Descriptor<'fd> for &'fd F {
@@ -107,23 +107,23 @@ impl<F: AsFd + Send + marker::Sync + 'static> Descriptor<'static> for Arc<F> {
     }
 }
 
-/// [`read_at`]: the kind of operation, and its buffer.
+/// The kind of [`read_at`], with its buffer.
 pub struct Read<B>(Part<B>);
-/// [`read_spare_at`]: the kind of operation, and its buffer.
+/// The kind of [`read_spare_at`], with its buffer.
 pub struct ReadSpare<B>(B);
-/// [`write_at`]: the kind of operation, and its buffer.
+/// The kind of [`write_at`], with its buffer.
 pub struct Write<B>(Part<B>);
-/// [`readv_at`]: the kind of operation, and its buffers.
+/// The kind of [`readv_at`], with its buffers.
 pub struct ReadVectored<B>(Vec<B>);
-/// [`writev_at`]: the kind of operation, and its buffers.
+/// The kind of [`writev_at`], with its buffers.
 pub struct WriteVectored<B>(Vec<B>);
-/// [`readv_raw_at`], [`writev_raw_at`]: the kind of operation, whose buffers the caller keeps.
+/// The kind of [`readv_raw_at`] and [`writev_raw_at`], whose buffers the caller keeps.
 pub struct Raw(());
-/// [`fsync`], [`fdsync`]: the kind of operation.
+/// The kind of [`fsync`] and [`fdsync`].
 pub struct Sync(());
-/// [`poll`]: the kind of operation.
+/// The kind of [`poll`].
 pub struct Poll(());
-/// [`completed`]: the kind of operation.
+/// The kind of [`completed`].
 pub struct Completed(Result<usize, Errno>);
 
 /// The bytes of a buffer that are transferred.
@@ -534,7 +534,7 @@ pub trait Operation<B>: Sized + Sealed {
     }
 }
 
-/// Implemented here only.
+/// Implemented by this crate only.
 pub trait Sealed {}
 
 impl<F: ?Sized> Sealed for &F {}
