@@ -11,7 +11,8 @@
 //!   and by hand: a copied `ContextId`, io_submit(2) and a blocking io_getevents(2). Writes a
 //!   second, and CPU time of the process for a write of 4 KiB.
 //!
-//! Medians of rounds that take turns, in one run: `cargo bench -p aio-tests --features bench
+//! Medians of rounds that take turns, in one run, and of each round's ratio: others on the machine
+//! slow down all contenders of a round. `cargo bench -p aio-tests --features bench
 //! --bench clients -- [DIRECTORY]`. The directory, which is that of temporary files if it is not
 //! given, needs 64 MiB; without `O_DIRECT` there, the journal writes to the page cache only.
 
@@ -288,7 +289,8 @@ fn check(backend: &mut dyn AsyncIo, file: &File, eventfd: &EventFd) {
     file.set_len(end).unwrap();
 }
 
-/// Nanoseconds of this thread for a request, of which so many are submitted one by one.
+/// Nanoseconds of this thread for a read. As many as `memory` has parts are submitted, one by one,
+/// and then waited for.
 fn round(
     backend: &mut dyn AsyncIo,
     eventfd: &EventFd,
@@ -319,21 +321,24 @@ fn round(
 
 fn backends(file: &File) {
     const ROUNDS: usize = 41;
-    const NAMES: [&str; 3] = ["Queue", "IoContext", "one by one"];
-    println!(
-        "block backend: ns of CPU per request, median of {ROUNDS} rounds; in brackets the Queue's \
-         time divided by it\n{:>8}{:>16}{:>16}{:>16}",
-        "batch", NAMES[0], NAMES[1], NAMES[2]
-    );
     let eventfd = EventFd::new(libc::EFD_NONBLOCK).unwrap();
     // SAFETY: it is open until the end of this function.
     let borrowed = unsafe { BorrowedFd::borrow_raw(eventfd.as_raw_fd()) };
-    let mut backends: [Box<dyn AsyncIo + '_>; 3] = [
-        Box::new(OnQueue::new(file, borrowed).unwrap()),
-        Box::new(OnIoContext::<32>::new(file, &eventfd).unwrap()),
-        Box::new(OnIoContext::<1>::new(file, &eventfd).unwrap()),
+    let mut contenders: [(&str, Box<dyn AsyncIo + '_>); 3] = [
+        ("Queue", Box::new(OnQueue::new(file, borrowed).unwrap())),
+        ("IoContext", Box::new(OnIoContext::<32>::new(file, &eventfd).unwrap())),
+        ("IoContext, one by one", Box::new(OnIoContext::<1>::new(file, &eventfd).unwrap())),
     ];
-    backends.iter_mut().for_each(|backend| check(backend.as_mut(), file, &eventfd));
+    println!(
+        "block backend: ns of CPU per request, median of {ROUNDS} rounds; in brackets that of each \
+         round's ratio of the Queue to it"
+    );
+    print!("{:>6}", "batch");
+    for (name, backend) in &mut contenders {
+        check(backend.as_mut(), file, &eventfd);
+        print!("{name:>24}");
+    }
+    println!();
     let mut random = 0x9e37_79b9_7f4a_7c15;
     for batch in [1, 8, 32] {
         let mut memory = blocks(batch);
@@ -341,16 +346,17 @@ fn backends(file: &File) {
         let mut times = [const { Vec::new() }; 3];
         for turn in 0..ROUNDS {
             for at in (0..3).map(|at| (at + turn) % 3) {
-                let backend = backends[at].as_mut();
+                let backend = contenders[at].1.as_mut();
                 times[at].push(round(backend, &eventfd, &iovecs, &mut random));
             }
         }
-        let times = times.map(median);
-        let cells = times.map(|time| {
-            let cell = format!("{time:.0} ({:.3})", times[0] / time);
-            format!("{cell:>16}")
-        });
-        println!("{batch:8}{}", cells.concat());
+        print!("{batch:6}");
+        for other in &times {
+            let ratios = times[0].iter().zip(other).map(|(own, other)| own / other).collect();
+            let cell = format!("{:.0} ({:.3})", median(other.clone()), median(ratios));
+            print!("{cell:>24}");
+        }
+        println!();
     }
 }
 
@@ -398,7 +404,7 @@ fn journal<W: FnMut(&[u64; EACH]) + Send>(
     reap: impl FnOnce() + Send,
     stop: impl FnOnce(),
 ) -> [f64; 2] {
-    const ROUND: Duration = Duration::from_millis(300);
+    const ROUND: Duration = Duration::from_millis(100);
     let (start, cpu) = (Instant::now(), process_time());
     let writes: usize = thread::scope(|threads| {
         let reaper = threads.spawn(reap);
@@ -562,25 +568,35 @@ fn submit_all(id: ContextId, requests: &mut [iocb; EACH]) {
 }
 
 fn journals(path: &Path) {
-    const ROUNDS: usize = 9;
+    const ROUNDS: usize = 31;
     type Contender = fn(&File) -> [f64; 2];
     const CONTENDERS: [(&str, Contender); 3] = [
         ("Submitter, Reaper", halves_of_a_queue),
         ("Mutex<Queue>", mutex_of_a_queue),
         ("by hand", by_hand),
     ];
-    println!("\njournal: writes/s, CPU µs per write; median of {ROUNDS} rounds");
+    println!(
+        "journal: writes/s, CPU µs per write; median of {ROUNDS} rounds, in brackets that of each \
+         round's ratio to by hand"
+    );
     for (kind, flags) in [("page cache", 0), ("O_DIRECT", libc::O_DIRECT)] {
         let Ok(file) = File::options().write(true).custom_flags(flags).open(path) else { continue };
-        let mut rows = [const { Vec::new() }; 3];
+        let mut rows = CONTENDERS.map(|_| Vec::new());
         for turn in 0..ROUNDS {
-            for at in (0..3).map(|at| (at + turn) % 3) {
+            for at in (0..CONTENDERS.len()).map(|at| (at + turn) % CONTENDERS.len()) {
                 rows[at].push(CONTENDERS[at].1(&file));
             }
         }
-        for ((name, _), rows) in CONTENDERS.iter().zip(rows) {
-            let [rate, cpu] = [0, 1].map(|at| median(rows.iter().map(|row| row[at]).collect()));
-            println!("{kind:12}{name:20}{rate:9.0}{cpu:8.2}");
+        for ((name, _), own) in CONTENDERS.iter().zip(&rows) {
+            let [rate, cpu] = [0, 1].map(|column| {
+                let ratio = |(own, hand): (&[f64; 2], &[f64; 2])| own[column] / hand[column];
+                let ratios = own.iter().zip(&rows[2]).map(ratio).collect();
+                (median(own.iter().map(|row| row[column]).collect()), median(ratios))
+            });
+            println!(
+                "{kind:12}{name:20}{:9.0} ({:.2}){:8.2} ({:.2})",
+                rate.0, rate.1, cpu.0, cpu.1
+            );
         }
     }
 }
