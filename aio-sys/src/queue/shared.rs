@@ -11,6 +11,7 @@ use crate::sys::types::io_event;
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,8 +61,9 @@ impl<B> Shared<B> {
         let mut engine = self.lock();
         let before = engine.refused();
         let mut batch = Batch::new(&mut engine);
-        let result = fill(&mut batch);
-        // To drop it, as it is if `fill` panics, is to submit it here.
+        // What was put in before a panic is submitted as well.
+        let result = panic::catch_unwind(AssertUnwindSafe(|| fill(&mut batch)));
+        // To drop it is to submit it here, with the engine locked.
         mem::forget(batch);
         let mut refused = engine.refused() > before;
         let (mut outgoing, handle) = engine.depart();
@@ -77,7 +79,7 @@ impl<B> Shared<B> {
         if refused {
             self.wake();
         }
-        result
+        result.unwrap_or_else(|cause| panic::resume_unwind(cause))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use aio_sys::{Reaper, Submitter};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -93,6 +94,26 @@ fn what_completes_without_the_kernel_wakes_the_reaper() {
             assert_eq!(wait.join().unwrap().result, result);
         });
     }
+}
+
+#[test]
+fn a_panic_in_a_batch_keeps_nothing_from_the_reaper() {
+    let (file, (submitter, mut reaper)) = (file(8), split(2));
+    thread::scope(|threads| {
+        let wait = sleeping(threads, || reaper.wait(2, None).unwrap().map(|done| done.result));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            submitter.batch(|batch| {
+                batch.push(op::read_at(no_fd(), vec![0; 8], 0)).unwrap();
+                batch.push(op::read_at(&file, Vec::new(), 0)).unwrap();
+                panic!("in a batch");
+            })
+        }));
+        assert!(panicked.is_err());
+        let mut results: Vec<_> = wait.join().unwrap().collect();
+        results.sort();
+        assert_eq!(results, [Err(Errno::EBADF), Err(Errno::EINVAL)]);
+    });
+    assert_eq!(submitter.free(), 2, "and it can be used");
 }
 
 #[test]
