@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "aarch64";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1184,16 +1184,16 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `svc 0`; number in `x8`; arguments in `x0`, `x1`, `x2`, `x3`, `x4`, `x5`; result in `x0`, where `-4095..=-1` is
     /// `-errno`.
     ///
-    /// The flags survive. Destroyed besides the result:
+    /// The flags are preserved. Clobbered besides the result:
     ///
     /// - `p0`, `p1`, `p2`, `p3`, `p4`, `p5`, `p6`, `p7`, `p8`, `p9`, `p10`, `p11`, `p12`, `p13`, `p14`, `p15`: fpsimd_syscall_enter clears what SVE adds to the registers of FP (`arch/arm64/kernel/entry-common.c`)
     /// - `ffr`: the same (`arch/arm64/kernel/entry-common.c`)
-    /// - `z0`, `z1`, `z2`, `z3`, `z4`, `z5`, `z6`, `z7`, `z8`, `z9`, `z10`, `z11`, `z12`, `z13`, `z14`, `z15`, `z16`, `z17`, `z18`, `z19`, `z20`, `z21`, `z22`, `z23`, `z24`, `z25`, `z26`, `z27`, `z28`, `z29`, `z30`, `z31`: their bits above 127 become 0 with them; the lower ones stay (`arch/arm64/kernel/entry-common.c`), if `target_feature = "sve"`; `asm!` cannot name it, so that the stub is not inlined: every call may change it
+    /// - `z0`, `z1`, `z2`, `z3`, `z4`, `z5`, `z6`, `z7`, `z8`, `z9`, `z10`, `z11`, `z12`, `z13`, `z14`, `z15`, `z16`, `z17`, `z18`, `z19`, `z20`, `z21`, `z22`, `z23`, `z24`, `z25`, `z26`, `z27`, `z28`, `z29`, `z30`, `z31`: their bits above 127 become 0 with them; the lower ones stay (`arch/arm64/kernel/entry-common.c`), if `target_feature = "sve"`; `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
     ///
     /// Documentation/arch/arm64/sve.rst has made this part of the ABI from Linux 4.15 on, and no C library's stub says so; the kernel is followed.
     ///
@@ -1202,11 +1202,11 @@ pub mod stub {
     /// A call leaves streaming mode (PSTATE.SM becomes 0) and keeps ZA (arch/arm64/kernel/entry-common.c); no code that Rust makes is in that mode.
     pub const INSTRUCTION: &str = "svc 0";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[cfg_attr(any(target_feature = "sve"), inline(never))]
     #[cfg_attr(not(any(target_feature = "sve")), inline(always))]
     pub unsafe fn syscall0(nr: c_long) -> isize {
@@ -1240,11 +1240,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[cfg_attr(any(target_feature = "sve"), inline(never))]
     #[cfg_attr(not(any(target_feature = "sve")), inline(always))]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
@@ -1278,11 +1278,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[cfg_attr(any(target_feature = "sve"), inline(never))]
     #[cfg_attr(not(any(target_feature = "sve")), inline(always))]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
@@ -1317,11 +1317,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[cfg_attr(any(target_feature = "sve"), inline(never))]
     #[cfg_attr(not(any(target_feature = "sve")), inline(always))]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
@@ -1357,11 +1357,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[cfg_attr(any(target_feature = "sve"), inline(never))]
     #[cfg_attr(not(any(target_feature = "sve")), inline(always))]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
@@ -1398,11 +1398,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[cfg_attr(any(target_feature = "sve"), inline(never))]
     #[cfg_attr(not(any(target_feature = "sve")), inline(always))]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
@@ -1440,11 +1440,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[cfg_attr(any(target_feature = "sve"), inline(never))]
     #[cfg_attr(not(any(target_feature = "sve")), inline(always))]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {

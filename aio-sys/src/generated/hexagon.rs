@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "hexagon";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1227,22 +1227,22 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `trap0(#1)`; number in `r6`; arguments in `r0`, `r1`, `r2`, `r3`, `r4`, `r5`; result in `r0`, where `-4095..=-1` is
     /// `-errno`.
     ///
-    /// The flags survive. Destroyed besides the result:
+    /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     ///
     /// A number that the kernel does not have gives -1, which is EPERM (arch/hexagon/kernel/traps.c).
     pub const INSTRUCTION: &str = "trap0(#1)";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1258,11 +1258,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1278,11 +1278,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1299,11 +1299,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1321,11 +1321,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1344,11 +1344,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1368,11 +1368,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;

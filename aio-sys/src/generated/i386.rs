@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "i386";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1456,20 +1456,20 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `int $0x80`; number in `eax`; arguments in `ebx`, `ecx`, `edx`, `esi`, `edi`, `ebp`; result in `eax`, where `-4095..=-1` is
     /// `-errno`.
     ///
-    /// The flags survive. Destroyed besides the result:
+    /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     pub const INSTRUCTION: &str = "int $0x80";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1484,11 +1484,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1504,11 +1504,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1525,11 +1525,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1547,11 +1547,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1574,11 +1574,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1602,11 +1602,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;
@@ -1639,23 +1639,23 @@ pub mod stub {
         use core::arch::asm;
         use core::ffi::c_long;
 
-        /// The calling convention, for the curious.
+        /// The system-call instruction. The calling convention of the stubs:
         ///
         /// instruction `call *(%esp)`; number in `eax`; arguments in `ebx`, `ecx`, `edx`, `esi`, `edi`, `ebp`; result in `eax`, where `-4095..=-1` is
         /// `-errno`.
         ///
-        /// The flags are destroyed. Destroyed besides the result:
+        /// The flags are clobbered. Clobbered besides the result:
         /// nothing.
         ///
         /// The kernel returns by sysexit or sysret with the flags of its own making; the C libraries' stubs say so, too. `__kernel_vsyscall` itself saves ecx, edx and ebp (arch/x86/entry/vdso/vdso32/system_call.S).
         pub const INSTRUCTION: &str = "call *(%esp)";
 
-        /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// `entry` must be the entry point, and whatever the kernel does for this number with these
-        /// arguments must be sound here.
+        /// `entry` must be the entry point, and what the kernel does for this number with these
+        /// arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall0(entry: *const core::ffi::c_void, nr: c_long) -> isize {
             let result: isize;
@@ -1674,12 +1674,12 @@ pub mod stub {
             result
         }
 
-        /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// `entry` must be the entry point, and whatever the kernel does for this number with these
-        /// arguments must be sound here.
+        /// `entry` must be the entry point, and what the kernel does for this number with these
+        /// arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall1(entry: *const core::ffi::c_void, nr: c_long, a0: Word) -> isize {
             let result: isize;
@@ -1699,12 +1699,12 @@ pub mod stub {
             result
         }
 
-        /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// `entry` must be the entry point, and whatever the kernel does for this number with these
-        /// arguments must be sound here.
+        /// `entry` must be the entry point, and what the kernel does for this number with these
+        /// arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall2(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word) -> isize {
             let result: isize;
@@ -1725,12 +1725,12 @@ pub mod stub {
             result
         }
 
-        /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// `entry` must be the entry point, and whatever the kernel does for this number with these
-        /// arguments must be sound here.
+        /// `entry` must be the entry point, and what the kernel does for this number with these
+        /// arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall3(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
             let result: isize;
@@ -1752,12 +1752,12 @@ pub mod stub {
             result
         }
 
-        /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// `entry` must be the entry point, and whatever the kernel does for this number with these
-        /// arguments must be sound here.
+        /// `entry` must be the entry point, and what the kernel does for this number with these
+        /// arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall4(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
             let result: isize;
@@ -1782,12 +1782,12 @@ pub mod stub {
             result
         }
 
-        /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// `entry` must be the entry point, and whatever the kernel does for this number with these
-        /// arguments must be sound here.
+        /// `entry` must be the entry point, and what the kernel does for this number with these
+        /// arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall5(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
             let result: isize;
@@ -1813,12 +1813,12 @@ pub mod stub {
             result
         }
 
-        /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// `entry` must be the entry point, and whatever the kernel does for this number with these
-        /// arguments must be sound here.
+        /// `entry` must be the entry point, and what the kernel does for this number with these
+        /// arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall6(entry: *const core::ffi::c_void, nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
             let result: isize;

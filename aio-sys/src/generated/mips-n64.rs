@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "mips-n64";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 16;
 
 #[allow(non_upper_case_globals)]
@@ -1291,27 +1291,27 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `syscall`; number in `$2`; arguments in `$4`, `$5`, `$6`, `$7`, `$8`, `$9`; result in `$2`, which is errno if `$7` is not
     /// 0; second result in `$3`.
     ///
-    /// The flags survive. Destroyed besides the result:
+    /// The flags are preserved. Clobbered besides the result:
     ///
-    /// - `$1`: the assembler's own register, which handle_sys does not save (`arch/mips/kernel/scall64-n64.S`); `asm!` cannot name it, so that the stub is not inlined: every call may change it
+    /// - `$1`: the assembler's own register, which handle_sys does not save (`arch/mips/kernel/scall64-n64.S`); `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
     /// - `$10`, `$11`, `$12`, `$13`, `$14`, `$15`, `$24`, `$25`: temporaries, which handle_sys does not save (`arch/mips/kernel/scall64-n64.S`)
-    /// - `hi`, `lo`: the same; Release 6 has none (`arch/mips/kernel/scall64-n64.S`), if `not(any(target_arch = "mips32r6", target_arch = "mips64r6"))`; `asm!` cannot name it, so that the stub is not inlined: every call may change it
+    /// - `hi`, `lo`: the same; Release 6 has none (`arch/mips/kernel/scall64-n64.S`), if `not(any(target_arch = "mips32r6", target_arch = "mips64r6"))`; `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
     ///
     /// Old kernels, for a number that they do not have, tell a failure and have negated the result already; so a negative one stays as it is.
     ///
     /// The kernel restores $25 (RESTORE_SOME of arch/mips/include/asm/stackframe.h); the C libraries give it up, and are followed, as they are in naming $1.
     pub const INSTRUCTION: &str = "syscall";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1342,11 +1342,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1378,11 +1378,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1415,11 +1415,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1453,11 +1453,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1491,11 +1491,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1530,11 +1530,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;
@@ -1570,12 +1570,12 @@ pub mod stub {
         result
     }
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
-    /// of the calls that have one, and anything after a failure.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`. The second
+    /// result is that of the system calls that have one, and unspecified after a failure.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall0_both(nr: c_long) -> (isize, isize) {
         let result: isize;

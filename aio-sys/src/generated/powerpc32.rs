@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "powerpc32";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1436,12 +1436,12 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `sc`; number in `r0`; arguments in `r3`, `r4`, `r5`, `r6`, `r7`, `r8`; result in `r3`, which is errno if
     /// `cr0.so` is set.
     ///
-    /// The flags are destroyed. Destroyed besides the result:
+    /// The flags are clobbered. Clobbered besides the result:
     ///
     /// - `r0`, `r4`, `r5`, `r6`, `r7`, `r8`, `r9`, `r10`, `r11`, `r12`: the way back leaves zeros or the kernel's own values in them (`arch/powerpc/kernel/entry_32.S`)
     /// - `ctr`, `xer`: they are not restored (`arch/powerpc/kernel/entry_32.S`)
@@ -1450,11 +1450,11 @@ pub mod stub {
     /// The manual page has r0 as the register that tells a failure; it is CR0.SO here, too (syscall_exit_prepare of arch/powerpc/kernel/interrupt.c).
     pub const INSTRUCTION: &str = "sc";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1485,11 +1485,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1520,11 +1520,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1555,11 +1555,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1590,11 +1590,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1625,11 +1625,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1660,11 +1660,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;

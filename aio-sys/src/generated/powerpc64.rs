@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "powerpc64";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1380,12 +1380,12 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `sc`; number in `r0`; arguments in `r3`, `r4`, `r5`, `r6`, `r7`, `r8`; result in `r3`, which is errno if
     /// `cr0.so` is set.
     ///
-    /// The flags are destroyed. Destroyed besides the result:
+    /// The flags are clobbered. Clobbered besides the result:
     ///
     /// - `r0`, `r4`, `r5`, `r6`, `r7`, `r8`, `r9`, `r10`, `r11`, `r12`: the way back leaves zeros or the kernel's own values in them (`arch/powerpc/kernel/interrupt_64.S`)
     /// - `ctr`, `xer`: they are not restored (`arch/powerpc/kernel/interrupt_64.S`)
@@ -1394,11 +1394,11 @@ pub mod stub {
     /// musl does not say that ctr and xer change; the kernel's syscall64-abi.rst, glibc and nolibc do, and are followed. lr, and cr1 to cr7, survive.
     pub const INSTRUCTION: &str = "sc";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1429,11 +1429,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1464,11 +1464,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1499,11 +1499,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1534,11 +1534,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1569,11 +1569,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1604,11 +1604,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;
@@ -1645,12 +1645,12 @@ pub mod stub {
         use core::arch::asm;
         use core::ffi::c_long;
 
-        /// The calling convention, for the curious.
+        /// The system-call instruction. The calling convention of the stubs:
         ///
         /// instruction `scv 0`; number in `r0`; arguments in `r3`, `r4`, `r5`, `r6`, `r7`, `r8`; result in `r3`, where `-4095..=-1` is
         /// `-errno`.
         ///
-        /// The flags are destroyed. Destroyed besides the result:
+        /// The flags are clobbered. Clobbered besides the result:
         ///
         /// - `r0`, `r4`, `r5`, `r6`, `r7`, `r8`, `r9`, `r10`, `r11`, `r12`: a call is a C function's, and may change what one may (`arch/powerpc/kernel/interrupt_64.S`)
         /// - `lr`, `ctr`: rfscv returns by them (`arch/powerpc/kernel/interrupt_64.S`)
@@ -1659,11 +1659,11 @@ pub mod stub {
         /// Linux 7.2 still restores r0, r4 to r8 and cr; system_call_vectored says that this may end, and syscall64-abi.rst promises no more than C's convention does.
         pub const INSTRUCTION: &str = "scv 0";
 
-        /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall0(nr: c_long) -> isize {
             let result: isize;
@@ -1696,11 +1696,11 @@ pub mod stub {
             result
         }
 
-        /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
             let result: isize;
@@ -1733,11 +1733,11 @@ pub mod stub {
             result
         }
 
-        /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
             let result: isize;
@@ -1770,11 +1770,11 @@ pub mod stub {
             result
         }
 
-        /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
             let result: isize;
@@ -1807,11 +1807,11 @@ pub mod stub {
             result
         }
 
-        /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
             let result: isize;
@@ -1844,11 +1844,11 @@ pub mod stub {
             result
         }
 
-        /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
             let result: isize;
@@ -1881,11 +1881,11 @@ pub mod stub {
             result
         }
 
-        /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
             let result: isize;

@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "s390x";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1310,12 +1310,12 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `svc 0`; number in `r1`; arguments in `r2`, `r3`, `r4`, `r5`, `r6`, `r7`; result in `r2`, where `-4095..=-1` is
     /// `-errno`.
     ///
-    /// The flags survive. Destroyed besides the result:
+    /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     ///
     /// glibc and nolibc list the condition code as destroyed, and nolibc r1; system_call of arch/s390/kernel/entry.S restores both, with all other registers.
@@ -1323,11 +1323,11 @@ pub mod stub {
     /// `mmap` takes the address of its six arguments (arch/s390/kernel/syscall.c).
     pub const INSTRUCTION: &str = "svc 0";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1343,11 +1343,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1363,11 +1363,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1384,11 +1384,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1406,11 +1406,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1429,11 +1429,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1453,11 +1453,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;

@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "sparc32";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1423,14 +1423,14 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `ta 0x10`; number in `g1`; arguments in `o0`, `o1`, `o2`, `o3`, `o4`, `o5`; result in `o0`, which is errno if
     /// `icc.c` is set; second result in `o1`.
     ///
-    /// The flags are destroyed. Destroyed besides the result:
+    /// The flags are clobbered. Clobbered besides the result:
     ///
-    /// - `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9`, `f10`, `f11`, `f12`, `f13`, `f14`, `f15`, `f16`, `f17`, `f18`, `f19`, `f20`, `f21`, `f22`, `f23`, `f24`, `f25`, `f26`, `f27`, `f28`, `f29`, `f30`, `f31`: the kernel's copying uses them; VISenter saves what it finds in use (`arch/sparc/lib/VISsave.S`); `asm!` cannot name it, so that the stub is not inlined: every call may change it
+    /// - `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9`, `f10`, `f11`, `f12`, `f13`, `f14`, `f15`, `f16`, `f17`, `f18`, `f19`, `f20`, `f21`, `f22`, `f23`, `f24`, `f25`, `f26`, `f27`, `f28`, `f29`, `f30`, `f31`: the kernel's copying uses them; VISenter saves what it finds in use (`arch/sparc/lib/VISsave.S`); `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
     ///
     /// clone3 has one result, 0 in the child (arch/sparc/kernel/process_32.c).
     ///
@@ -1439,11 +1439,11 @@ pub mod stub {
     /// The kernel restores %g1; no compiler keeps a value there, and the lines that follow the instruction use it.
     pub const INSTRUCTION: &str = "ta 0x10";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1464,11 +1464,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1489,11 +1489,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1514,11 +1514,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1540,11 +1540,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1567,11 +1567,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1595,11 +1595,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;
@@ -1624,12 +1624,12 @@ pub mod stub {
         result
     }
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
-    /// of the calls that have one, and anything after a failure.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`. The second
+    /// result is that of the system calls that have one, and unspecified after a failure.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall0_both(nr: c_long) -> (isize, isize) {
         let result: isize;
@@ -1651,12 +1651,12 @@ pub mod stub {
         (result, second)
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
-    /// of the calls that have one, and anything after a failure.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`. The second
+    /// result is that of the system calls that have one, and unspecified after a failure.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall5_both(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> (isize, isize) {
         let result: isize;
@@ -1707,7 +1707,7 @@ pub mod raw {
 
     /// `fork()`, defined in `kernel/fork.c`.
     ///
-    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
+    /// Its second result identifies the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
     #[inline]
     pub unsafe fn fork() -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -2153,7 +2153,7 @@ pub mod raw {
 
     /// `vfork()`, defined in `kernel/fork.c`.
     ///
-    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
+    /// Its second result identifies the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
     #[inline]
     pub unsafe fn vfork() -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -3174,7 +3174,7 @@ pub mod raw {
 
     /// `clone(unsigned long clone_flags, unsigned long newsp, int __user * parent_tidptr, unsigned long tls, int __user * child_tidptr)`, defined in `arch/sparc/kernel/process.c`.
     ///
-    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
+    /// Its second result identifies the child, which gets 0 (`arch/sparc/kernel/process_32.c`).
     #[inline]
     pub unsafe fn clone(clone_flags: c_ulong, newsp: c_ulong, parent_tidptr: *mut c_int, tls: c_ulong, child_tidptr: *mut c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.

@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "sparc64";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1349,14 +1349,14 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `ta 0x6d`; number in `g1`; arguments in `o0`, `o1`, `o2`, `o3`, `o4`, `o5`; result in `o0`, which is errno if
     /// `xcc.c` is set; second result in `o1`.
     ///
-    /// The flags are destroyed. Destroyed besides the result:
+    /// The flags are clobbered. Clobbered besides the result:
     ///
-    /// - `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9`, `f10`, `f11`, `f12`, `f13`, `f14`, `f15`, `f16`, `f17`, `f18`, `f19`, `f20`, `f21`, `f22`, `f23`, `f24`, `f25`, `f26`, `f27`, `f28`, `f29`, `f30`, `f31`, `f32`, `f34`, `f36`, `f38`, `f40`, `f42`, `f44`, `f46`, `f48`, `f50`, `f52`, `f54`, `f56`, `f58`, `f60`, `f62`: the kernel's copying uses them; VISenter saves what it finds in use (`arch/sparc/lib/VISsave.S`); `asm!` cannot name it, so that the stub is not inlined: every call may change it
+    /// - `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9`, `f10`, `f11`, `f12`, `f13`, `f14`, `f15`, `f16`, `f17`, `f18`, `f19`, `f20`, `f21`, `f22`, `f23`, `f24`, `f25`, `f26`, `f27`, `f28`, `f29`, `f30`, `f31`, `f32`, `f34`, `f36`, `f38`, `f40`, `f42`, `f44`, `f46`, `f48`, `f50`, `f52`, `f54`, `f56`, `f58`, `f60`, `f62`: the kernel's copying uses them; VISenter saves what it finds in use (`arch/sparc/lib/VISsave.S`); `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
     ///
     /// clone3 has one result, 0 in the child (arch/sparc/kernel/process_64.c).
     ///
@@ -1365,11 +1365,11 @@ pub mod stub {
     /// The kernel restores %g1; no compiler keeps a value there, and the lines that follow the instruction use it.
     pub const INSTRUCTION: &str = "ta 0x6d";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1389,11 +1389,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1413,11 +1413,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1437,11 +1437,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1462,11 +1462,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1488,11 +1488,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1515,11 +1515,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;
@@ -1543,12 +1543,12 @@ pub mod stub {
         result
     }
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
-    /// of the calls that have one, and anything after a failure.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`. The second
+    /// result is that of the system calls that have one, and unspecified after a failure.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall0_both(nr: c_long) -> (isize, isize) {
         let result: isize;
@@ -1569,12 +1569,12 @@ pub mod stub {
         (result, second)
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`. The second one is that
-    /// of the calls that have one, and anything after a failure.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`. The second
+    /// result is that of the system calls that have one, and unspecified after a failure.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(never)]
     pub unsafe fn syscall5_both(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> (isize, isize) {
         let result: isize;
@@ -1624,7 +1624,7 @@ pub mod raw {
 
     /// `fork()`, defined in `kernel/fork.c`.
     ///
-    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_64.c`).
+    /// Its second result identifies the child, which gets 0 (`arch/sparc/kernel/process_64.c`).
     #[inline]
     pub unsafe fn fork() -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -2042,7 +2042,7 @@ pub mod raw {
 
     /// `vfork()`, defined in `kernel/fork.c`.
     ///
-    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_64.c`).
+    /// Its second result identifies the child, which gets 0 (`arch/sparc/kernel/process_64.c`).
     #[inline]
     pub unsafe fn vfork() -> isize {
         // SAFETY: passed on; the caller's promise is about this call.
@@ -2986,7 +2986,7 @@ pub mod raw {
 
     /// `clone(unsigned long clone_flags, unsigned long newsp, int __user * parent_tidptr, unsigned long tls, int __user * child_tidptr)`, defined in `arch/sparc/kernel/process.c`.
     ///
-    /// The second of its two results tells the child, which gets 0 (`arch/sparc/kernel/process_64.c`).
+    /// Its second result identifies the child, which gets 0 (`arch/sparc/kernel/process_64.c`).
     #[inline]
     pub unsafe fn clone(clone_flags: c_ulong, newsp: c_ulong, parent_tidptr: *mut c_int, tls: c_ulong, child_tidptr: *mut c_int) -> isize {
         // SAFETY: passed on; the caller's promise is about this call.

@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "x32";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1282,12 +1282,12 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `syscall`; number in `rax`; arguments in `rdi`, `rsi`, `rdx`, `r10`, `r8`, `r9`; result in `rax`, where `-4095..=-1` is
     /// `-errno`.
     ///
-    /// The flags survive. Destroyed besides the result:
+    /// The flags are preserved. Clobbered besides the result:
     ///
     /// - `rcx`: SYSCALL leaves the return address there (`arch/x86/entry/entry_64.S`)
     /// - `r11`: SYSCALL leaves RFLAGS there, from where they are restored (`arch/x86/entry/entry_64.S`)
@@ -1299,11 +1299,11 @@ pub mod stub {
     /// A call whose result is a file position, `lseek`, has 64 bits of it; `isize` has the lower 32.
     pub const INSTRUCTION: &str = "syscall";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: u64;
@@ -1320,11 +1320,11 @@ pub mod stub {
         result as i32 as isize
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: u64;
@@ -1342,11 +1342,11 @@ pub mod stub {
         result as i32 as isize
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: u64;
@@ -1365,11 +1365,11 @@ pub mod stub {
         result as i32 as isize
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: u64;
@@ -1389,11 +1389,11 @@ pub mod stub {
         result as i32 as isize
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: u64;
@@ -1414,11 +1414,11 @@ pub mod stub {
         result as i32 as isize
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: u64;
@@ -1440,11 +1440,11 @@ pub mod stub {
         result as i32 as isize
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: u64;

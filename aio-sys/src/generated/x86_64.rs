@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "x86_64";
 
-/// Bytes of the kernel's signal set.
+/// The size of the kernel's signal set, in bytes.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1304,22 +1304,22 @@ pub mod stub {
     use core::arch::asm;
     use core::ffi::c_long;
 
-    /// The calling convention, for the curious.
+    /// The system-call instruction. The calling convention of the stubs:
     ///
     /// instruction `syscall`; number in `rax`; arguments in `rdi`, `rsi`, `rdx`, `r10`, `r8`, `r9`; result in `rax`, where `-4095..=-1` is
     /// `-errno`.
     ///
-    /// The flags survive. Destroyed besides the result:
+    /// The flags are preserved. Clobbered besides the result:
     ///
     /// - `rcx`: SYSCALL leaves the return address there (`arch/x86/entry/entry_64.S`)
     /// - `r11`: SYSCALL leaves RFLAGS there, from where they are restored (`arch/x86/entry/entry_64.S`)
     pub const INSTRUCTION: &str = "syscall";
 
-    /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: isize;
@@ -1336,11 +1336,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: isize;
@@ -1358,11 +1358,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: isize;
@@ -1381,11 +1381,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: isize;
@@ -1405,11 +1405,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: isize;
@@ -1430,11 +1430,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: isize;
@@ -1456,11 +1456,11 @@ pub mod stub {
         result
     }
 
-    /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+    /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
     ///
     /// # Safety
     ///
-    /// Whatever the kernel does for this number with these arguments must be sound here.
+    /// What the kernel does for this number with these arguments must be sound.
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: isize;
@@ -1956,12 +1956,12 @@ pub mod stub {
             pub const SYS_fchroot: c_long = 472;
         }
 
-        /// The calling convention, for the curious.
+        /// The system-call instruction. The calling convention of the stubs:
         ///
         /// instruction `int $0x80`; number in `rax`; arguments in `rbx`, `rcx`, `rdx`, `rsi`, `rdi`, `rbp`; result in `rax`, where `-4095..=-1` is
         /// `-errno`.
         ///
-        /// The flags survive. Destroyed besides the result:
+        /// The flags are preserved. Clobbered besides the result:
         ///
         /// - `r8`, `r9`, `r10`, `r11`: older kernels clear them on this way in (`arch/x86/entry/entry_64_compat.S`)
         ///
@@ -1970,11 +1970,11 @@ pub mod stub {
         /// Linux 7.2 keeps r8 to r11, as do_int80_emulation is entered like any interrupt. A stub serves older kernels, too, and gives them up.
         pub const INSTRUCTION: &str = "int $0x80";
 
-        /// A system call with 0 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall0(nr: c_long) -> isize {
             let result: u64;
@@ -1993,11 +1993,11 @@ pub mod stub {
             result as i32 as isize
         }
 
-        /// A system call with 1 argument. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 1 argument. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall1(nr: c_long, a0: u32) -> isize {
             let result: u64;
@@ -2021,11 +2021,11 @@ pub mod stub {
             result as i32 as isize
         }
 
-        /// A system call with 2 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 2 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall2(nr: c_long, a0: u32, a1: u32) -> isize {
             let result: u64;
@@ -2050,11 +2050,11 @@ pub mod stub {
             result as i32 as isize
         }
 
-        /// A system call with 3 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 3 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall3(nr: c_long, a0: u32, a1: u32, a2: u32) -> isize {
             let result: u64;
@@ -2080,11 +2080,11 @@ pub mod stub {
             result as i32 as isize
         }
 
-        /// A system call with 4 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 4 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall4(nr: c_long, a0: u32, a1: u32, a2: u32, a3: u32) -> isize {
             let result: u64;
@@ -2111,11 +2111,11 @@ pub mod stub {
             result as i32 as isize
         }
 
-        /// A system call with 5 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 5 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall5(nr: c_long, a0: u32, a1: u32, a2: u32, a3: u32, a4: u32) -> isize {
             let result: u64;
@@ -2143,11 +2143,11 @@ pub mod stub {
             result as i32 as isize
         }
 
-        /// A system call with 6 arguments. The result is the kernel's own: `-4095..=-1` is `-errno`.
+        /// A system call with 6 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// What the kernel does for this number with these arguments must be sound.
         #[inline(always)]
         pub unsafe fn syscall6(nr: c_long, a0: u32, a1: u32, a2: u32, a3: u32, a4: u32, a5: u32) -> isize {
             let result: u64;

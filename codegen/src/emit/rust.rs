@@ -15,7 +15,7 @@ pub fn target(target: &Target<'_>) -> String {
         out,
         "// ABI {name}: {source} of Linux {linux}.\n\n\
          /// The name of the target's ABI.\npub const ABI: &str = {quoted};\n\n\
-         /// Bytes of the kernel's signal set.\npub const SIGSET_BYTES: usize = {sigset};\n",
+         /// The size of the kernel's signal set, in bytes.\npub const SIGSET_BYTES: usize = {sigset};\n",
         source = table.source,
         linux = table.linux,
         quoted = quoted(name),
@@ -174,9 +174,9 @@ fn function(
         None => String::new(),
         Some(Both { kind, source, .. }) => {
             let what = match kind {
-                BothKind::Child => "The second of its two results tells the child, which gets 0",
+                BothKind::Child => "Its second result identifies the child, which gets 0",
                 BothKind::Array => "Its two results are stored here, and the result is 0",
-                BothKind::Own => "It has a second result, which is dropped",
+                BothKind::Own => "Its second result is discarded",
             };
             format!("\n    ///\n    /// {what} (`{source}`).")
         }

@@ -48,7 +48,7 @@ pub(super) fn module(out: &mut String, target: &Target<'_>) {
 
 fn stubs(out: &mut String, stub: &Stub<'_>) {
     let Convention { instruction, number, arguments, result, failure, .. } = stub.convention;
-    let told = match failure {
+    let failure = match failure {
         Failure::Negative => "where `-4095..=-1` is\n    /// `-errno`".to_owned(),
         Failure::Flag(register) => format!("which is errno if `{register}` is not\n    /// 0"),
         Failure::Condition(condition) => {
@@ -62,16 +62,16 @@ fn stubs(out: &mut String, stub: &Stub<'_>) {
     };
     let _ = writeln!(
         out,
-        "\n    /// The calling convention, for the curious.\n    ///\n    \
+        "\n    /// The system-call instruction. The calling convention of the stubs:\n    ///\n    \
          /// instruction `{instruction}`; number in `{number}`; arguments in {}{memory}; \
-         result in `{result}`, {told}{second}.",
+         result in `{result}`, {failure}{second}.",
         ticked(arguments)
     );
     let flags = match stub.convention.flags_kept {
-        true => "The flags survive.",
-        false => "The flags are destroyed.",
+        true => "The flags are preserved.",
+        false => "The flags are clobbered.",
     };
-    let _ = writeln!(out, "    ///\n    /// {flags} Destroyed besides the result:");
+    let _ = writeln!(out, "    ///\n    /// {flags} Clobbered besides the result:");
     let mut list = String::new();
     for clobbers in &stub.clobbers {
         let Some(row) = clobbers.row else { continue };
@@ -83,10 +83,10 @@ fn stubs(out: &mut String, stub: &Stub<'_>) {
         list.push_str(match row.rust {
             ClobberKind::Operand | ClobberKind::Flags => "",
             ClobberKind::Call => {
-                "; `asm!` cannot name it, so that the stub is not inlined: every call may change it"
+                "; `asm!` cannot name it, so the stub is not inlined: any function call may clobber it"
             }
             ClobberKind::Never => {
-                "; `asm!` cannot name it, and no code that Rust makes has a value there"
+                "; `asm!` cannot name it, and the compiler keeps no value there"
             }
         });
         list.push('\n');
@@ -108,12 +108,12 @@ fn function(out: &mut String, stub: &Stub<'_>, count: usize, both: bool) {
     let word = if stub.narrow { "u32" } else { "Word" };
     let (mut parameters, mut safety) = (
         "nr: c_long".to_owned(),
-        "Whatever the kernel does for this number with these arguments must be sound here.",
+        "What the kernel does for this number with these arguments must be sound.",
     );
     if plan.entry {
         parameters = format!("entry: *const core::ffi::c_void, {parameters}");
-        safety = "`entry` must be the entry point, and whatever the kernel does for this number \
-                  with these\n    /// arguments must be sound here.";
+        safety = "`entry` must be the entry point, and what the kernel does for this number with \
+                  these\n    /// arguments must be sound.";
     }
     for at in 0..count {
         let _ = write!(parameters, ", a{at}: {word}");
@@ -129,15 +129,15 @@ fn function(out: &mut String, stub: &Stub<'_>, count: usize, both: bool) {
     };
     let (suffix, returns, results, second) = match both {
         true => ("_both", "(isize, isize)", format!("(result{extend}, second{extend})"), {
-            " The second one is that\n    /// of the calls that have one, and anything after a \
-             failure."
+            " The second\n    /// result is that of the system calls that have one, and \
+             unspecified after a failure."
         }),
         false => ("", "isize", format!("result{extend}"), ""),
     };
     let _ = writeln!(
         out,
-        "\n    /// A system call with {count} {plural}. The result is the kernel's own: \
-         `-4095..=-1` is `-errno`.{second}\n    ///\n    /// # Safety\n    ///\n    /// {safety}\n\
+        "\n    /// A system call with {count} {plural}. A failure is returned as `-errno`, in \
+         `-4095..=-1`.{second}\n    ///\n    /// # Safety\n    ///\n    /// {safety}\n\
          {attributes}    pub unsafe fn syscall{count}{suffix}({parameters}) -> {returns} \
          {{\n        \
          let result: {of};"
