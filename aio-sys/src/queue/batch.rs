@@ -11,13 +11,22 @@ use std::os::fd::BorrowedFd;
 /// [`Queue::batch`](crate::Queue::batch) or [`Scope::batch`](crate::Scope::batch) has returned.
 pub struct Batch<'q, 'fd, B> {
     engine: &'q mut Engine<B>,
+    /// Whether it accepts operations.
+    is_open: bool,
     /// Descriptors are borrowed until the batch is submitted.
     fds: PhantomData<BorrowedFd<'fd>>,
 }
 
 impl<'q, 'fd, B> Batch<'q, 'fd, B> {
+    #[inline]
     pub(crate) fn new(engine: &'q mut Engine<B>) -> Batch<'q, 'fd, B> {
-        Batch { engine, fds: PhantomData }
+        Batch::of_queue(engine, true)
+    }
+
+    /// A batch that accepts nothing, unless the queue is open.
+    #[inline]
+    pub(crate) fn of_queue(engine: &'q mut Engine<B>, is_open: bool) -> Batch<'q, 'fd, B> {
+        Batch { engine, is_open, fds: PhantomData }
     }
 
     /// Adds an operation to the batch.
@@ -27,12 +36,15 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     /// [`Full`], which returns the buffers.
     #[inline]
     pub fn push<O: Operation<B> + 'fd>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
-        op.queue(self.engine)
+        match self.is_open {
+            true => op.queue(self.engine),
+            false => Err(Full(op.into_buffers())),
+        }
     }
 
     /// How many more requests it accepts.
     pub fn free(&self) -> usize {
-        self.engine.free()
+        if self.is_open { self.engine.free() } else { 0 }
     }
 }
 

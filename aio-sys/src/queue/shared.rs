@@ -37,7 +37,9 @@ pub struct Reaper<B> {
 struct Shared<B> {
     engine: Mutex<Engine<B>>,
     waker: Waker,
-    /// How many submitters there are; 0 for good when one has closed the queue.
+    /// How many submitters there are; 0 for good when one has closed the queue. It is read with the
+    /// engine locked to submit, and before it is locked to collect: who collects what was
+    /// outstanding when the queue was closed has all that it accepts.
     submitters: AtomicUsize,
 }
 
@@ -60,7 +62,7 @@ impl<B> Shared<B> {
     fn batch<'fd, R>(&self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
         let mut engine = self.lock();
         let before = engine.refused();
-        let mut batch = Batch::new(&mut engine);
+        let mut batch = Batch::of_queue(&mut engine, !self.is_closed());
         // What was put in before a panic is submitted as well.
         let result = panic::catch_unwind(AssertUnwindSafe(|| fill(&mut batch)));
         // To drop it is to submit it here, with the engine locked.
@@ -107,9 +109,6 @@ impl<B> Submitter<B> {
     /// [`Full`], which returns the buffers: there is no free slot, or the queue is
     /// [closed](Submitter::close).
     pub fn submit<O: Operation<B>>(&self, op: O) -> Result<O::Token, Full<O::Buffers>> {
-        if self.is_closed() {
-            return Err(Full(op.into_buffers()));
-        }
         self.0.batch(|batch| batch.push(op))
     }
 
@@ -138,7 +137,8 @@ impl<B> Submitter<B> {
 
     /// How many more requests it accepts.
     pub fn free(&self) -> usize {
-        self.0.lock().free()
+        let engine = self.0.lock();
+        if self.is_closed() { 0 } else { engine.free() }
     }
 
     /// Closes the queue: all submitters refuse operations from now on, and the [`Reaper`] wakes up.
