@@ -18,21 +18,21 @@
 //! pub fn getppid() -> i32;
 //! ```
 //!
-//! The attribute is the kernel's call, the function is its Rust face:
+//! The attribute is the system call, the function is its Rust signature:
 //!
-//! - Each argument is an expression over the parameters. `aio_sys::Arg` turns it into what the
-//!   kernel's prototype wants in that place, so a missing argument or one of another type is an
-//!   error at its own tokens.
-//! - `aio_sys::Ret` turns the kernel's answer into the return type.
-//! - The expressions stand outside of the `unsafe` block, and what they borrow lives until the call
-//!   has returned.
+//! - Each argument is an expression over the parameters. `aio_sys::Arg` converts it to the type in
+//!   the kernel's prototype, so a missing argument or one of another type is an error at its own
+//!   tokens.
+//! - `aio_sys::Ret` converts the result to the return type.
+//! - The expressions are outside the `unsafe` block, and what they borrow lives until the system
+//!   call has returned.
 //! - A safe function needs a promise and its reason: `unsafe` before the call, and `safe = "..."`,
 //!   which becomes the section "Why this is safe" of its docs. The token is the one of the `unsafe`
 //!   block, so lints such as `unsafe_code` report it, and a search for `unsafe` finds it. An
-//!   `unsafe fn` needs neither; it has a section "Safety", which its author writes.
-//! - A call that the target lacks is an error that says what to use instead.
+//!   `unsafe fn` needs neither; its author writes a section "Safety".
+//! - A system call that the target does not have is an error, which says what to use instead.
 //!
-//! Attributes, docs, visibility, generics and the signature pass through as they are.
+//! Attributes, docs, visibility, generics and the signature are kept as they are.
 
 mod check;
 mod expand;
@@ -45,34 +45,36 @@ mod tests;
 
 use proc_macro::TokenStream;
 
-/// Gives the declaration below it a body that makes a system call.
+/// Turns the declaration of a function into a typed system call.
 ///
 /// ```ignore (aio-sys, which the expansion names, depends on this crate)
 /// #[syscall(unsafe io_setup(nr_events, ctx), safe = "the kernel writes only through `ctx`")]
 /// pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
 /// ```
 ///
-/// In the parentheses stand the call, by the name that the kernel gives it, and its arguments, at
-/// most six. A name that is a keyword of Rust is written raw, as in `r#break()`.
+/// The parentheses contain the system call, by its name in the kernel's tables, and up to six
+/// arguments. A name that is a keyword of Rust is written raw, as in `r#break()`. `aio_sys::Arg`
+/// lists the types of arguments, and `aio_sys::Ret` those of results; `aio_sys::howto` has
+/// examples.
 ///
-/// `unsafe` and `safe = "..."` go together, on a function that is not `unsafe`: the promise that it
-/// may be called with anything its types allow, and the reason. The promise includes what the types
-/// of the arguments convert to, which `aio_sys::Arg` says, and that the call's success is what the
-/// return type says, such as a new descriptor.
+/// `unsafe` and `safe = "..."` go together, on a function that is not `unsafe`: the promise that
+/// every call that its types allow is sound, and the reason. The promise includes the pointers that
+/// the arguments convert to (see `aio_sys::Arg`), and that a successful result is what the return
+/// type requires, such as a new descriptor.
 ///
-/// A call that is newer than the tables is declared by its number on the target's ABI, as in
-/// `unsafe 471(a, b)`. It has no prototype: its arguments are integers and pointers, which
-/// `aio_sys::abi::Word` is made from.
+/// A system call that is newer than the tables is declared by its number on the target's ABI, as in
+/// `unsafe 471(a, b)`. It has no prototype: its arguments are integers and pointers, which convert
+/// to `aio_sys::abi::Word`.
 ///
-/// `crate = path` before the call says where `aio_sys` is, if the dependency has another name or is
-/// re-exported: `#[syscall(crate = other_name, close(fd))]`.
+/// `crate = path` before the call is the path of `aio_sys`, if the dependency has another name or
+/// is re-exported: `#[syscall(crate = other_name, close(fd))]`.
 ///
 /// `return` as an argument is a structure that the kernel fills and the function returns, as in
-/// `unsafe clock_gettime(clock, return)`: the promise includes that a call which succeeds fills it.
+/// `unsafe clock_gettime(clock, return)`. The promise includes that a successful call fills it.
 ///
-/// Every parameter has to be used by an argument, unless its name starts with `_`. One that is a
-/// `&mut` reference is borrowed again where it is an argument by itself, so a later argument can be
-/// its length: `unsafe read(fd, buffer, buffer.len())`. Closures as arguments go into parentheses.
+/// Every parameter must be used by an argument, unless its name starts with `_`. A parameter that
+/// is a `&mut` reference is reborrowed if it is an argument by itself, so a later argument can be
+/// its length: `unsafe read(fd, buffer, buffer.len())`. Closures as arguments need parentheses.
 #[proc_macro_attribute]
 pub fn syscall(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::syscall(attr.into(), item.into()).into()

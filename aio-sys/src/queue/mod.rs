@@ -33,7 +33,7 @@ use std::time::Duration;
 ///
 /// - Every accepted request yields exactly one [`Completion`](crate::Completion), whether the
 ///   kernel refuses it at submission or it fails later. [`Full`] returns what was not accepted.
-/// - Up to `capacity` requests can be in flight. Below that, submission never fails with `EAGAIN`.
+/// - Up to `capacity` requests can be in flight. Below that, the kernel always has a free slot.
 /// - [`batch`](Queue::batch) submits any number of requests by one system call. Completions are
 ///   read from the ring in user space: waiting makes a system call only if fewer are ready.
 /// - Nothing is allocated after the queue was created.
@@ -146,7 +146,7 @@ impl<B> Queue<B> {
     ///
     /// # Kernel
     ///
-    /// Since Linux 4.19, since a poll wakes the waiting thread; `fs/aio.c`.
+    /// Since Linux 4.19, because the waiting thread is woken by a poll; `fs/aio.c`.
     ///
     /// # Example: writers, and one thread that takes the results
     ///

@@ -439,7 +439,9 @@ impl<'fd, K: Transfer> Op<'fd, K> {
 }
 
 impl<'fd, B: IoBuf> Op<'fd, Read<B>> {
-    /// Transfers only this range of the buffer, in bytes.
+    /// Transfers only this range of the buffer, in bytes: see the
+    /// [how-to](crate::howto#short-transfers) for an example. In a [`Scope`](crate::Scope), borrow
+    /// a part of the buffer instead.
     ///
     /// # Panics
     ///
@@ -451,13 +453,13 @@ impl<'fd, B: IoBuf> Op<'fd, Read<B>> {
 }
 
 impl<'fd, B: IoBuf> Op<'fd, Write<B>> {
-    /// Transfers only this range of the buffer, in bytes.
+    /// Transfers only this range of the buffer, in bytes: see the
+    /// [how-to](crate::howto#short-transfers) for an example. In a [`Scope`](crate::Scope), borrow
+    /// a part of the buffer instead.
     ///
     /// # Panics
     ///
     /// If the range ends before it starts, or outside the buffer.
-    ///
-    /// [How to use it](crate::howto#short-transfers) for short transfers, with an example.
     pub fn range(mut self, range: Range<usize>) -> Op<'fd, Write<B>> {
         self.kind.0 = part(self.kind.0.buf, range);
         self
