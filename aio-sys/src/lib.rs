@@ -95,6 +95,8 @@ mod lookup;
 mod queue;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(all(test, miri, feature = "std"))]
+mod simulated;
 mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;

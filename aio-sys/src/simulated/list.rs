@@ -1,0 +1,39 @@
+//! A list that only grows, and that is read without a lock. Nothing in it is ever freed; Miri does
+//! not take for a leak what a `static` reaches.
+
+use std::boxed::Box;
+use std::iter;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+pub(super) struct List<T: 'static>(AtomicPtr<Node<T>>);
+
+struct Node<T> {
+    value: T,
+    next: *mut Node<T>,
+}
+
+impl<T: Send + Sync> List<T> {
+    pub(super) const fn new() -> List<T> {
+        List(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    pub(super) fn push(&self, value: T) -> &'static T {
+        let node = Box::into_raw(Box::new(Node { value, next: ptr::null_mut() }));
+        let link = |first| {
+            // SAFETY: known to nobody else before it is the first.
+            unsafe { (*node).next = first };
+            Some(node)
+        };
+        let _ = self.0.fetch_update(Ordering::Release, Ordering::Relaxed, link);
+        // SAFETY: never freed, and not changed any more.
+        unsafe { &(*node).value }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'static T> + use<T> {
+        // SAFETY: never freed, and not changed since it is in the list.
+        let node = |node: *mut Node<T>| unsafe { node.as_ref() };
+        let first = node(self.0.load(Ordering::Acquire));
+        iter::successors(first, move |before| node(before.next)).map(|node| &node.value)
+    }
+}

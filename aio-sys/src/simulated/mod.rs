@@ -1,0 +1,492 @@
+//! A kernel for Miri, which cannot make system calls: the calls that queues and scopes make, by
+//! their names in [`raw`](crate::raw).
+//!
+//! Requests run on simulated [files](file) and complete later: on a thread of their context, in any
+//! order, some of them before io_submit(2) returns. What happens when is random, by Miri's seed.
+//! The kernel has its own copy of each `iocb` and `iovec`, and reaches a buffer by nothing but the
+//! address in it, when the request completes. So Miri reports a buffer that was freed, moved or
+//! borrowed meanwhile, and an event that is read in a race with the kernel.
+//!
+//! The calling threads share few locks in here: a lock would order accesses that the real kernel
+//! does not order, and hide a race.
+
+mod file;
+mod list;
+mod tests;
+
+use crate::sys::errno::Errno;
+use crate::sys::types::*;
+use file::Work;
+use list::List;
+use std::alloc::{Layout, alloc, dealloc};
+use std::collections::hash_map::RandomState;
+use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
+use std::hash::{BuildHasher, Hasher};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::vec::Vec;
+use std::{eprintln, process, ptr};
+
+/// A number less than `end`, which is not 0.
+fn below(end: usize) -> usize {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // Miri has the random numbers of its standard library from its own seed.
+    let seed = SEED.get_or_init(|| RandomState::new().build_hasher().finish());
+    // SplitMix64.
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut bits = seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ bits >> 31) % end as u64) as usize
+}
+
+fn one_in(count: usize) -> bool {
+    below(count) == 0
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn error(errno: Errno) -> isize {
+    -(errno.raw_os_error() as isize)
+}
+
+/// What a caller cannot have done without a mistake. A panic might be caught.
+fn abort(what: &str) -> ! {
+    eprintln!("simulated kernel: {what}");
+    process::abort()
+}
+
+/// All that were ever created.
+static CONTEXTS: List<Context> = List::new();
+
+struct Context {
+    /// The address of the ring; 0 once the context is destroyed.
+    id: AtomicUsize,
+    /// Of the ring. One more than requests are accepted, so that it wraps often.
+    nr: u32,
+    slots: Mutex<Slots>,
+    /// Held to write to the ring.
+    completion: Mutex<()>,
+    /// Held to read the ring; who waits for events sleeps here.
+    reading: Mutex<()>,
+    arrived: Condvar,
+    messages: Sender<Message>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Slots are taken by io_submit, and free again when the head of the ring has passed their events.
+struct Slots {
+    taken: u32,
+    head: u32,
+}
+
+enum Message {
+    Submit(Accepted),
+    /// Cancels a poll, by the address of its iocb.
+    Cancel(u64, Sender<bool>),
+    /// A file has changed.
+    Check,
+    /// Completes what can, cancels the polls, and ends.
+    End,
+}
+
+/// A request that was accepted.
+struct Accepted {
+    work: Work,
+    data: u64,
+    obj: u64,
+    eventfd: Option<OwnedFd>,
+    cancelled: bool,
+}
+
+impl Accepted {
+    fn can_complete(&self) -> bool {
+        self.cancelled || self.work.is_ready()
+    }
+}
+
+impl Context {
+    fn find(id: aio_context_t) -> Option<&'static Context> {
+        let id = id as usize;
+        CONTEXTS.iter().find(|context| id != 0 && context.id.load(Ordering::Acquire) == id)
+    }
+
+    fn layout(&self) -> Layout {
+        Context::layout_of(self.nr)
+    }
+
+    fn layout_of(nr: u32) -> Layout {
+        let bytes = size_of::<aio_ring>() + nr as usize * size_of::<io_event>();
+        Layout::from_size_align(bytes, 4096).unwrap()
+    }
+
+    fn ring(&self) -> *mut aio_ring {
+        ptr::with_exposed_provenance_mut(self.id.load(Ordering::Acquire))
+    }
+
+    fn head(&self) -> &AtomicU32 {
+        // SAFETY: the ring exists until the context is destroyed.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.ring()).head) }
+    }
+
+    fn tail(&self) -> &AtomicU32 {
+        // SAFETY: the ring exists until the context is destroyed.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.ring()).tail) }
+    }
+
+    fn event(&self, index: u32) -> *mut io_event {
+        // SAFETY: the index is less than `nr`, and the events follow the header.
+        unsafe { self.ring().add(1).cast::<io_event>().add(index as usize) }
+    }
+
+    /// Takes a slot. The caller has seen what user space read when it moved the head.
+    fn reserve(&self) -> bool {
+        let mut slots = lock(&self.slots);
+        let head = self.head().load(Ordering::Acquire) % self.nr;
+        let read = (head + self.nr - slots.head) % self.nr;
+        if read > slots.taken {
+            abort("more events were read than requests were submitted");
+        }
+        *slots = Slots { taken: slots.taken - read, head };
+        let is_free = slots.taken + 1 < self.nr;
+        slots.taken += u32::from(is_free);
+        is_free
+    }
+
+    /// # Safety
+    ///
+    /// As of [`io_submit`].
+    unsafe fn accept(&self, request: *mut iocb) -> Result<(), Errno> {
+        // SAFETY: the caller vouches for it.
+        let copy = unsafe { request.read() };
+        if copy.aio_reserved2 != 0 || copy.aio_nbytes > isize::MAX as u64 {
+            return Err(Errno::EINVAL);
+        }
+        if !self.reserve() {
+            return Err(Errno::EAGAIN);
+        }
+        // SAFETY: the caller vouches for it.
+        let accepted = unsafe { Context::check(request, copy) }
+            .inspect_err(|_| lock(&self.slots).taken -= 1)?;
+        // A poll that finds something does not wait.
+        if accepted.can_complete() && (accepted.work.is_poll() || one_in(4)) {
+            self.complete(accepted);
+        } else {
+            self.send(Message::Submit(accepted));
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    ///
+    /// As of [`io_submit`].
+    unsafe fn check(request: *mut iocb, copy: iocb) -> Result<Accepted, Errno> {
+        let file = file::find(copy.aio_fildes)?;
+        let eventfd = match copy.aio_flags & IOCB_FLAG_RESFD {
+            0 => None,
+            // SAFETY: a number that is not a descriptor's is refused.
+            _ => Some(
+                unsafe { BorrowedFd::borrow_raw(copy.aio_resfd as i32) }
+                    .try_clone_to_owned()
+                    .map_err(|_| Errno::EBADF)?,
+            ),
+        };
+        // SAFETY: the caller vouches for it.
+        unsafe { (&raw mut (*request).aio_key).write(0) };
+        // SAFETY: the caller vouches for it.
+        let work = unsafe { Work::new(file, &copy)? };
+        let obj = request.addr() as u64;
+        Ok(Accepted { work, data: copy.aio_data, obj, eventfd, cancelled: false })
+    }
+
+    fn send(&self, message: Message) {
+        // Who is gone has nothing in flight.
+        let _ = self.messages.send(message);
+    }
+
+    /// Does the work, and posts the event, as `aio_complete`.
+    fn complete(&self, request: Accepted) {
+        let Accepted { work, data, obj, eventfd, .. } = request;
+        let event = io_event { data, obj, res: work.run(), res2: 0 };
+        {
+            let _completion = lock(&self.completion);
+            let tail = self.tail().load(Ordering::Relaxed);
+            let next = (tail + 1) % self.nr;
+            if next == self.head().load(Ordering::Relaxed) {
+                abort("the ring overflows");
+            }
+            // SAFETY: the slot was reserved after what was in it had been read.
+            unsafe { self.event(tail).write(event) };
+            self.tail().store(next, Ordering::Release);
+        }
+        if let Some(eventfd) = eventfd {
+            let one = 1u64;
+            // SAFETY: it reads 8 bytes.
+            unsafe { libc::write(eventfd.as_raw_fd(), (&raw const one).cast(), 8) };
+        }
+        drop(lock(&self.reading));
+        self.arrived.notify_all();
+    }
+
+    /// The context's thread.
+    fn work(&self, inbox: &Receiver<Message>) {
+        let mut requests: Vec<Accepted> = Vec::new();
+        let mut is_ending = false;
+        while !(is_ending && requests.is_empty()) {
+            let is_idle = !is_ending && !requests.iter().any(Accepted::can_complete);
+            let message = if is_idle { inbox.recv().ok() } else { inbox.try_recv().ok() };
+            let more = message.is_some();
+            match message {
+                Some(Message::Submit(request)) => requests.push(request),
+                Some(Message::Cancel(obj, reply)) => {
+                    let found = requests.iter_mut().find(|request| {
+                        request.obj == obj && request.work.is_poll() && !request.cancelled
+                    });
+                    let _ = reply.send(found.map(|request| request.cancelled = true).is_some());
+                }
+                Some(Message::End) => is_ending = true,
+                Some(Message::Check) | None => {}
+            }
+            if is_ending {
+                requests.iter_mut().for_each(|request| request.cancelled |= request.work.is_poll());
+            }
+            if more && one_in(2) {
+                continue;
+            }
+            (0..below(1 << below(7))).for_each(|_| thread::yield_now());
+            let ready: Vec<usize> =
+                (0..requests.len()).filter(|&index| requests[index].can_complete()).collect();
+            if !ready.is_empty() {
+                self.complete(requests.swap_remove(ready[below(ready.len())]));
+            }
+        }
+    }
+
+    /// Copies up to `max` events out of the ring.
+    ///
+    /// # Safety
+    ///
+    /// There is room for so many, and the ring exists.
+    unsafe fn read(&self, events: *mut io_event, max: usize) -> usize {
+        let first = self.head().load(Ordering::Relaxed);
+        let mut head = first % self.nr;
+        let tail = self.tail().load(Ordering::Acquire);
+        let mut count = 0;
+        while head != tail && count < max {
+            // SAFETY: the event is in the ring, and the caller has room for it.
+            unsafe { events.add(count).write(self.event(head).read()) };
+            head = (head + 1) % self.nr;
+            count += 1;
+        }
+        if one_in(4) {
+            thread::yield_now();
+        }
+        let moved = self.head().compare_exchange(first, head, Ordering::Release, Ordering::Relaxed);
+        if moved.is_err() {
+            abort("two threads read the ring at a time");
+        }
+        count
+    }
+}
+
+/// # Safety
+///
+/// `ctxp` can be read and written.
+pub unsafe fn io_setup(nr_events: c_uint, ctxp: *mut aio_context_t) -> isize {
+    // SAFETY: the caller vouches for it.
+    if unsafe { ctxp.read() } != 0 || nr_events == 0 {
+        return error(Errno::EINVAL);
+    }
+    let nr = nr_events + 1;
+    // SAFETY: the size is not 0.
+    let ring = unsafe { alloc(Context::layout_of(nr)) }.cast::<aio_ring>();
+    let header = aio_ring {
+        id: 0,
+        nr,
+        head: 0,
+        tail: 0,
+        magic: AIO_RING_MAGIC,
+        compat_features: AIO_RING_COMPAT_FEATURES,
+        incompat_features: AIO_RING_INCOMPAT_FEATURES,
+        header_length: size_of::<aio_ring>() as u32,
+    };
+    // SAFETY: allocated above. The events stay uninitialised: nobody is to read them.
+    unsafe { ring.write(header) };
+    let id = ring.expose_provenance();
+    let (messages, inbox) = channel();
+    let context = CONTEXTS.push(Context {
+        id: AtomicUsize::new(id),
+        nr,
+        slots: Mutex::new(Slots { taken: 0, head: 0 }),
+        completion: Mutex::default(),
+        reading: Mutex::default(),
+        arrived: Condvar::new(),
+        messages,
+        worker: Mutex::default(),
+    });
+    *lock(&context.worker) = Some(thread::spawn(move || context.work(&inbox)));
+    // SAFETY: the caller vouches for it.
+    unsafe { ctxp.write(id as aio_context_t) };
+    0
+}
+
+/// # Safety
+///
+/// Nobody uses the ring any more.
+pub unsafe fn io_destroy(ctx: aio_context_t) -> isize {
+    let Some(context) = Context::find(ctx) else { return error(Errno::EINVAL) };
+    let Some(worker) = lock(&context.worker).take() else { return error(Errno::EINVAL) };
+    context.send(Message::End);
+    if worker.join().is_err() {
+        abort("a context's thread has panicked");
+    }
+    let ring = context.ring();
+    {
+        let _reading = lock(&context.reading);
+        context.id.store(0, Ordering::Release);
+    }
+    context.arrived.notify_all();
+    // SAFETY: allocated by `io_setup`; nothing is in flight, and the caller does not use it.
+    unsafe { dealloc(ring.cast(), context.layout()) };
+    0
+}
+
+/// # Safety
+///
+/// The requests can be read and written, and so can what they point to until they complete.
+pub unsafe fn io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut iocb) -> isize {
+    let Some(context) = Context::find(ctx_id).filter(|_| nr >= 0) else {
+        return error(Errno::EINVAL);
+    };
+    let mut accepted = 0;
+    while accepted < (nr as usize).min(context.nr as usize) {
+        if accepted > 0 && one_in(8) {
+            // As if there was no memory for the next one.
+            break;
+        }
+        // SAFETY: the caller vouches for it.
+        match unsafe { context.accept(iocbpp.add(accepted).read()) } {
+            Ok(()) => accepted += 1,
+            Err(errno) if accepted == 0 => return error(errno),
+            Err(_) => break,
+        }
+    }
+    accepted as isize
+}
+
+/// # Safety
+///
+/// The iocb's key can be read.
+pub unsafe fn io_cancel(ctx_id: aio_context_t, iocb: *mut iocb, _result: *mut io_event) -> isize {
+    // SAFETY: the caller vouches for it.
+    let key = unsafe { (&raw const (*iocb).aio_key).read() };
+    let Some(context) = Context::find(ctx_id).filter(|_| key == 0) else {
+        return error(Errno::EINVAL);
+    };
+    let (reply, answer) = channel();
+    context.send(Message::Cancel(iocb.addr() as u64, reply));
+    error(if answer.recv() == Ok(true) { Errno::EINPROGRESS } else { Errno::EINVAL })
+}
+
+/// # Safety
+///
+/// There is room for `nr` events, and the time, if any, can be read. Nobody else reads the ring.
+pub unsafe fn io_getevents(
+    ctx_id: aio_context_t,
+    min_nr: c_long,
+    nr: c_long,
+    events: *mut io_event,
+    timeout: *mut timespec,
+) -> isize {
+    // SAFETY: the caller vouches for it.
+    let deadline = unsafe { timeout.as_ref() }
+        .map(|time| Instant::now() + Duration::new(time.tv_sec as u64, time.tv_nsec as u32));
+    let Some(context) = Context::find(ctx_id).filter(|_| (0..=nr).contains(&min_nr)) else {
+        return error(Errno::EINVAL);
+    };
+    let (min, max) = (min_nr as usize, nr as usize);
+    let mut reading = lock(&context.reading);
+    let mut count = 0;
+    loop {
+        if context.id.load(Ordering::Acquire) == 0 {
+            return error(Errno::EINVAL);
+        }
+        // SAFETY: the context exists, and the caller vouches for the room.
+        count += unsafe { context.read(events.add(count), max - count) };
+        if count >= min {
+            return count as isize;
+        }
+        if one_in(8) {
+            // A signal.
+            return if count > 0 { count as isize } else { error(Errno::EINTR) };
+        }
+        let arrived = &context.arrived;
+        reading = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        {
+            None => arrived.wait(reading).unwrap_or_else(PoisonError::into_inner),
+            Some(Duration::ZERO) => return count as isize,
+            Some(left) => {
+                arrived.wait_timeout(reading, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+    }
+}
+
+/// # Safety
+///
+/// It has no conditions.
+pub unsafe fn eventfd2(count: c_uint, flags: c_int) -> isize {
+    if flags & !(libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) != 0 {
+        return error(Errno::EINVAL);
+    }
+    // SAFETY: it touches no memory.
+    unsafe { libc::eventfd(count, flags) as isize }
+}
+
+/// # Safety
+///
+/// There is room for so many bytes.
+pub unsafe fn read(fd: c_uint, buf: *mut c_char, count: usize) -> isize {
+    // SAFETY: the caller vouches for it.
+    unsafe { libc::read(fd as c_int, buf.cast(), count) }
+}
+
+/// # Safety
+///
+/// So many bytes can be read.
+pub unsafe fn write(fd: c_uint, buf: *const c_char, count: usize) -> isize {
+    // SAFETY: the caller vouches for it.
+    unsafe { libc::write(fd as c_int, buf.cast(), count) }
+}
+
+/// # Safety
+///
+/// There is room for a `utsname`.
+pub unsafe fn uname(name: *mut c_void) -> isize {
+    let release = c"7.1.0";
+    // SAFETY: the caller vouches for the room, of which this is less.
+    unsafe {
+        let to = &raw mut (*name.cast::<libc::utsname>()).release;
+        to.cast::<c_char>().copy_from(release.as_ptr(), release.count_bytes() + 1);
+    }
+    0
+}
+
+/// Destroys what contexts are left, as the end of a process does (`exit_aio`).
+struct Process;
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        for context in CONTEXTS.iter() {
+            // SAFETY: the process has nothing that uses it.
+            unsafe { io_destroy(context.id.load(Ordering::Acquire) as aio_context_t) };
+        }
+    }
+}
