@@ -607,7 +607,7 @@ fn main() {
     let directory = directory.map_or_else(std::env::temp_dir, PathBuf::from);
     let file = tempfile::NamedTempFile::new_in(directory).unwrap();
     let part = vec![1; 1 << 20];
-    for at in 0..BLOCKS * BLOCK as u64 >> 20 {
+    for at in 0..(BLOCKS * BLOCK as u64) >> 20 {
         file.as_file().write_all_at(&part, at << 20).unwrap();
     }
     file.as_file().sync_all().unwrap();

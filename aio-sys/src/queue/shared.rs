@@ -137,8 +137,7 @@ impl<B> Submitter<B> {
 
     /// How many more requests it accepts.
     pub fn free(&self) -> usize {
-        let engine = self.0.lock();
-        if self.is_closed() { 0 } else { engine.free() }
+        if self.is_closed() { 0 } else { self.0.lock().free() }
     }
 
     /// Closes the queue: all submitters refuse operations from now on, and the [`Reaper`] wakes up.
