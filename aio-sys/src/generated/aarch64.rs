@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "aarch64";
 
-/// The size of the kernel's signal set, in bytes.
+/// Bytes of the kernel's set of signals.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1193,7 +1193,7 @@ pub mod stub {
     ///
     /// - `p0`, `p1`, `p2`, `p3`, `p4`, `p5`, `p6`, `p7`, `p8`, `p9`, `p10`, `p11`, `p12`, `p13`, `p14`, `p15`: fpsimd_syscall_enter clears what SVE adds to the registers of FP (`arch/arm64/kernel/entry-common.c`)
     /// - `ffr`: the same (`arch/arm64/kernel/entry-common.c`)
-    /// - `z0`, `z1`, `z2`, `z3`, `z4`, `z5`, `z6`, `z7`, `z8`, `z9`, `z10`, `z11`, `z12`, `z13`, `z14`, `z15`, `z16`, `z17`, `z18`, `z19`, `z20`, `z21`, `z22`, `z23`, `z24`, `z25`, `z26`, `z27`, `z28`, `z29`, `z30`, `z31`: their bits above 127 become 0 with them; the lower ones stay (`arch/arm64/kernel/entry-common.c`), if `target_feature = "sve"`; `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
+    /// - `z0`, `z1`, `z2`, `z3`, `z4`, `z5`, `z6`, `z7`, `z8`, `z9`, `z10`, `z11`, `z12`, `z13`, `z14`, `z15`, `z16`, `z17`, `z18`, `z19`, `z20`, `z21`, `z22`, `z23`, `z24`, `z25`, `z26`, `z27`, `z28`, `z29`, `z30`, `z31`: their bits above 127 become 0 with them; the lower ones stay (`arch/arm64/kernel/entry-common.c`), if `target_feature = "sve"`; `asm!` cannot name it, so the stub is not inlined: every call may clobber it
     ///
     /// Documentation/arch/arm64/sve.rst has made this part of the ABI from Linux 4.15 on, and no C library's stub says so; the kernel is followed.
     ///

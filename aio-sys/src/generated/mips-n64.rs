@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "mips-n64";
 
-/// The size of the kernel's signal set, in bytes.
+/// Bytes of the kernel's set of signals.
 pub const SIGSET_BYTES: usize = 16;
 
 #[allow(non_upper_case_globals)]
@@ -1298,9 +1298,9 @@ pub mod stub {
     ///
     /// The flags are preserved. Clobbered besides the result:
     ///
-    /// - `$1`: the assembler's own register, which handle_sys does not save (`arch/mips/kernel/scall64-n64.S`); `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
+    /// - `$1`: the assembler's own register, which handle_sys does not save (`arch/mips/kernel/scall64-n64.S`); `asm!` cannot name it, so the stub is not inlined: every call may clobber it
     /// - `$10`, `$11`, `$12`, `$13`, `$14`, `$15`, `$24`, `$25`: temporaries, which handle_sys does not save (`arch/mips/kernel/scall64-n64.S`)
-    /// - `hi`, `lo`: the same; Release 6 has none (`arch/mips/kernel/scall64-n64.S`), if `not(any(target_arch = "mips32r6", target_arch = "mips64r6"))`; `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
+    /// - `hi`, `lo`: the same; Release 6 has none (`arch/mips/kernel/scall64-n64.S`), if `not(any(target_arch = "mips32r6", target_arch = "mips64r6"))`; `asm!` cannot name it, so the stub is not inlined: every call may clobber it
     ///
     /// Old kernels, for a number that they do not have, tell a failure and have negated the result already; so a negative one stays as it is.
     ///

@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "s390x";
 
-/// The size of the kernel's signal set, in bytes.
+/// Bytes of the kernel's set of signals.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]

@@ -4,7 +4,7 @@
 /// The name of the target's ABI.
 pub const ABI: &str = "sparc32";
 
-/// The size of the kernel's signal set, in bytes.
+/// Bytes of the kernel's set of signals.
 pub const SIGSET_BYTES: usize = 8;
 
 #[allow(non_upper_case_globals)]
@@ -1430,7 +1430,7 @@ pub mod stub {
     ///
     /// The flags are clobbered. Clobbered besides the result:
     ///
-    /// - `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9`, `f10`, `f11`, `f12`, `f13`, `f14`, `f15`, `f16`, `f17`, `f18`, `f19`, `f20`, `f21`, `f22`, `f23`, `f24`, `f25`, `f26`, `f27`, `f28`, `f29`, `f30`, `f31`: the kernel's copying uses them; VISenter saves what it finds in use (`arch/sparc/lib/VISsave.S`); `asm!` cannot name it, so the stub is not inlined: any function call may clobber it
+    /// - `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9`, `f10`, `f11`, `f12`, `f13`, `f14`, `f15`, `f16`, `f17`, `f18`, `f19`, `f20`, `f21`, `f22`, `f23`, `f24`, `f25`, `f26`, `f27`, `f28`, `f29`, `f30`, `f31`: the kernel's copying uses them; VISenter saves what it finds in use (`arch/sparc/lib/VISsave.S`); `asm!` cannot name it, so the stub is not inlined: every call may clobber it
     ///
     /// clone3 has one result, 0 in the child (arch/sparc/kernel/process_32.c).
     ///

@@ -15,7 +15,7 @@ pub fn target(target: &Target<'_>) -> String {
         out,
         "// ABI {name}: {source} of Linux {linux}.\n\n\
          /// The name of the target's ABI.\npub const ABI: &str = {quoted};\n\n\
-         /// The size of the kernel's signal set, in bytes.\npub const SIGSET_BYTES: usize = {sigset};\n",
+         /// Bytes of the kernel's set of signals.\npub const SIGSET_BYTES: usize = {sigset};\n",
         source = table.source,
         linux = table.linux,
         quoted = quoted(name),

@@ -83,11 +83,9 @@ fn stubs(out: &mut String, stub: &Stub<'_>) {
         list.push_str(match row.rust {
             ClobberKind::Operand | ClobberKind::Flags => "",
             ClobberKind::Call => {
-                "; `asm!` cannot name it, so the stub is not inlined: any function call may clobber it"
+                "; `asm!` cannot name it, so the stub is not inlined: every call may clobber it"
             }
-            ClobberKind::Never => {
-                "; `asm!` cannot name it, and the compiler keeps no value there"
-            }
+            ClobberKind::Never => "; `asm!` cannot name it, and the compiler keeps no value there",
         });
         list.push('\n');
     }
