@@ -239,9 +239,7 @@ impl<B> Queue<B> {
     /// [`Completion`](crate::Completion) with the error.
     #[inline]
     pub fn submit<O: Operation<B>>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
-        let token = op.queue(&mut self.0)?;
-        self.0.flush();
-        Ok(token)
+        Batch::new(&mut self.0).push(op)
     }
 
     /// Submits the operations that `fill` pushes to the batch, by one call of io_submit(2).
