@@ -52,7 +52,6 @@
 //!   compiler has `asm!`. Without it the stubs there are `libc::syscall`. Elsewhere it changes
 //!   nothing.
 #![no_std]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     all(
         feature = "nightly",
@@ -70,6 +69,7 @@
     ),
     feature(asm_experimental_arch)
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "std")]
 extern crate std;
