@@ -280,7 +280,7 @@ impl<B> Engine<B> {
         }
         let first = self.iovecs.len();
         // SAFETY: a free slot, to which nobody else refers.
-        let held = Asked(unsafe { &mut (*vacant.slot).bufs });
+        let held = Asked(unsafe { (*vacant.slot).bufs() });
         *held.0 = bufs;
         // The kernel refuses a request with more, and looks at none.
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
@@ -324,8 +324,8 @@ impl<B> Engine<B> {
     /// Has `filled` called when the request that took the slot has completed.
     pub(crate) fn when_filled(&mut self, vacant: Vacant<B>, filled: fn(&mut B, usize)) {
         let slot: *mut Slot<B> = vacant.slot;
-        // SAFETY: one of the table's slots; the kernel uses its iocb only.
-        unsafe { (*slot).filled = Some(filled) };
+        // SAFETY: one of the table's slots, whose request was not submitted yet.
+        unsafe { (*slot).when_filled(filled) };
     }
 
     /// Submits the outbox. What the kernel refuses completes with its error.
@@ -537,17 +537,18 @@ impl<B> Iterator for Completions<'_, B> {
 
     #[inline]
     fn next(&mut self) -> Option<Completion<B>> {
-        loop {
+        let (slot, res) = loop {
             let event = match self.refused.pop_front().or_else(|| self.unread.pop_front()) {
                 Some(event) => event,
                 None => self.ring.as_mut()?.next()?,
             };
             if let Some(slot) = self.table.find(Token(event.data)) {
-                // SAFETY: `find` has found the slot, and the event says that the request has
-                // completed, or that the kernel has refused it.
-                return Some(unsafe { self.table.end(slot, Errno::decode(event.res as isize)) });
+                break (slot, event.res);
             }
-        }
+        };
+        // SAFETY: `find` has found the slot, and the event says that the request has completed, or
+        // that the kernel has refused it.
+        Some(unsafe { self.table.end(slot, Errno::decode(res as isize)) })
     }
 }
 

@@ -30,12 +30,20 @@ pub(super) struct Slot<B> {
     /// slot; in between, it is the last one's and `FREE`, which no token is. The eventfd stays as
     /// it is.
     request: iocb,
-    /// What is transferred.
+    /// What is transferred, if it is one buffer.
     pub(super) buf: Option<B>,
-    pub(super) bufs: Vec<B>,
-    /// Called when bytes were read into the buffer's spare capacity.
-    pub(super) filled: Option<fn(&mut B, usize)>,
     user_data: u64,
+    /// Whether there is anything else, which is looked at only then.
+    has_more: bool,
+    more: More<B>,
+}
+
+/// What few requests have.
+struct More<B> {
+    /// What is transferred, if it is several buffers.
+    bufs: Vec<B>,
+    /// Called when bytes were read into the buffer's spare capacity.
+    filled: Option<fn(&mut B, usize)>,
     /// What keeps the descriptor open.
     file: Option<KeptOpen>,
 }
@@ -71,7 +79,8 @@ impl<B> Table<B> {
             let aio_resfd = eventfd.map_or(0, |eventfd| eventfd.as_raw_fd() as u32);
             let request =
                 iocb { aio_data: times | number | FREE, aio_flags, aio_resfd, ..iocb::default() };
-            Slot { request, buf: None, bufs: Vec::new(), filled: None, user_data: 0, file: None }
+            let more = More { bufs: Vec::new(), filled: None, file: None };
+            Slot { request, buf: None, user_data: 0, has_more: false, more }
         };
         assert!(capacity as u64 <= FREE, "no context is that large");
         let mut slots: Vec<_> = (0..capacity as u64).map(slot).collect();
@@ -111,7 +120,10 @@ impl<B> Table<B> {
         // refers to it.
         let slot = unsafe { &mut *vacant.slot };
         slot.user_data = wanted.user_data;
-        slot.file = wanted.file;
+        if wanted.file.is_some() {
+            slot.has_more = true;
+            slot.more.file = wanted.file;
+        }
         slot.request = iocb {
             aio_data: vacant.token.0,
             aio_flags: slot.request.aio_flags & IOCB_FLAG_RESFD | wanted.iocb.aio_flags,
@@ -166,20 +178,42 @@ impl<B> Table<B> {
     ) -> Completion<B> {
         self.free.push(slot);
         // SAFETY: one of `slots`, to which nobody else refers now.
-        let Slot { request, buf, bufs, filled, user_data, file } = unsafe { &mut *slot };
-        let token = Token(request.aio_data);
-        request.aio_data |= FREE;
-        let (user_data, file) = (*user_data, file.take());
-        let mut completion =
-            Completion { token, user_data, result, buf: None, bufs: Vec::new(), file };
-        mem::swap(&mut completion.buf, buf);
-        mem::swap(&mut completion.bufs, bufs);
+        let slot = unsafe { &mut *slot };
+        let (token, user_data) = (Token(slot.request.aio_data), slot.user_data);
+        slot.request.aio_data |= FREE;
+        let (buf, bufs, file) = (slot.buf.take(), Vec::new(), None);
+        let mut completion = Completion { token, user_data, result, buf, bufs, file };
+        if slot.has_more {
+            slot.more(&mut completion);
+        }
+        completion
+    }
+}
+
+impl<B> Slot<B> {
+    /// Several buffers instead of one.
+    pub(super) fn bufs(&mut self) -> &mut Vec<B> {
+        self.has_more = true;
+        &mut self.more.bufs
+    }
+
+    /// Has `filled` called when the request has completed.
+    pub(super) fn when_filled(&mut self, filled: fn(&mut B, usize)) {
+        self.has_more = true;
+        self.more.filled = Some(filled);
+    }
+
+    /// Moves the rest into the completion.
+    #[cold]
+    fn more(&mut self, completion: &mut Completion<B>) {
+        self.has_more = false;
+        completion.bufs = mem::take(&mut self.more.bufs);
+        completion.file = self.more.file.take();
         if let (Some(filled), Some(buf), Ok(count)) =
-            (filled.take(), &mut completion.buf, completion.result)
+            (self.more.filled.take(), &mut completion.buf, completion.result)
         {
             filled(buf, count);
         }
-        completion
     }
 }
 
