@@ -50,6 +50,16 @@ fn next_block(random: &mut u64) -> u64 {
     *random % BLOCKS * BLOCK as u64
 }
 
+/// Three contenders take turns, and none always after the same other one.
+fn order(round: usize) -> [usize; 3] {
+    let mut order = [0, 1, 2];
+    order.rotate_left(round % 3);
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
+}
+
 /// Filled with ones, as the file is.
 fn blocks(count: usize) -> Vec<AlignedBuf> {
     let block = || {
@@ -345,7 +355,7 @@ fn backends(file: &File) {
         let iovecs = halves(&mut memory);
         let mut times = [const { Vec::new() }; 3];
         for turn in 0..ROUNDS {
-            for at in (0..3).map(|at| (at + turn) % 3) {
+            for at in order(turn) {
                 let backend = contenders[at].1.as_mut();
                 times[at].push(round(backend, &eventfd, &iovecs, &mut random));
             }
@@ -583,7 +593,7 @@ fn journals(path: &Path) {
         let Ok(file) = File::options().write(true).custom_flags(flags).open(path) else { continue };
         let mut rows = CONTENDERS.map(|_| Vec::new());
         for turn in 0..ROUNDS {
-            for at in (0..CONTENDERS.len()).map(|at| (at + turn) % CONTENDERS.len()) {
+            for at in order(turn) {
                 rows[at].push(CONTENDERS[at].1(&file));
             }
         }

@@ -118,6 +118,7 @@ pub struct ReadVectored<B>(Vec<B>);
 /// The kind of [`writev_at`], with its buffers.
 pub struct WriteVectored<B>(Vec<B>);
 /// The kind of [`readv_raw_at`] and [`writev_raw_at`], whose buffers the caller keeps.
+/// A queue for these alone can be a `Queue<()>`.
 pub struct Raw(());
 /// The kind of [`fsync`] and [`fdsync`].
 pub struct Sync(());
