@@ -296,3 +296,19 @@ fn anything_at_any_time() {
         }
     }
 }
+
+#[test]
+fn all_of_a_borrowed_buffer() {
+    let file = file(100);
+    let mut buf = [0; 10];
+    let (read, written) = scope(capacity(1), |scope| {
+        let (read, back) = scope.read_exact_at(&file, &mut buf, 5).unwrap();
+        assert_eq!(*back, [5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        (read, scope.write_all_at(&file, b"text", 98).unwrap().0)
+    })
+    .unwrap();
+    assert_eq!((read, written, buf[9]), (Ok(10), Ok(4), 14));
+    let mut end = [0; 4];
+    file.read_exact_at(&mut end, 98).unwrap();
+    assert_eq!(&end, b"text");
+}

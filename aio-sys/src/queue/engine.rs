@@ -10,7 +10,7 @@
 use crate::aio::context::{Cause, Context, Handle, SetupError, SubmitError};
 use crate::aio::ring::Unread;
 use crate::aio::wait::OnSignal;
-use crate::queue::op::{KeptOpen, segments};
+use crate::queue::op::{KeptOpen, Transferred, segments};
 use crate::queue::request::{Completion, PollToken, Token};
 use crate::queue::slots::{Asked, Slot, Table, Vacant};
 use crate::sys::errno::Errno;
@@ -466,6 +466,59 @@ impl<B> Engine<B> {
             self.fetch(more, timeout, on_signal)?;
         }
         Ok(self.reap())
+    }
+
+    /// Waits until a request has completed, and delivers that. What else completes meanwhile is
+    /// delivered later. `None` if there is no such request.
+    pub(crate) fn wait_for(&mut self, token: Token) -> Result<Option<Completion<B>>, Errno> {
+        loop {
+            let Some(slot) = self.table.find(token) else { return Ok(None) };
+            if let Some(ring) = self.context.read() {
+                self.unread.extend(ring);
+            }
+            for events in [&mut self.refused, &mut self.unread] {
+                let at = events.iter().position(|event| event.data == token.0);
+                if let Some(event) = at.and_then(|at| events.remove(at)) {
+                    let result = Errno::decode(event.res as isize);
+                    // SAFETY: `find` has found the slot, and the event says that the request has
+                    // completed, or that the kernel has refused it.
+                    return Ok(Some(unsafe { self.table.end(slot, result) }));
+                }
+            }
+            match self.context.wait(1, &mut self.events, None, OnSignal::Continue)? {
+                // Without a timeout the kernel never returns that; a filter may.
+                0 => return Err(Errno::ENOSYS),
+                count => self.unread.extend(&self.events[..count]),
+            }
+        }
+    }
+
+    /// Transfers all of a buffer, by as many requests as that takes, and waits for them. `address`
+    /// is that of [`transfer`](Engine::transfer).
+    pub(crate) fn whole(
+        &mut self,
+        iocb: iocb,
+        mut buf: B,
+        address: fn(&mut B) -> (*mut u8, usize),
+    ) -> Result<Transferred<B>, Errno> {
+        let (mut done, len) = (0, address(&mut buf).1);
+        while done < len {
+            let Some(vacant) = self.vacant() else { return Ok((Err(Errno::EAGAIN), buf)) };
+            let aio_offset = iocb.aio_offset.saturating_add(done as i64);
+            let request = Request { iocb: iocb { aio_offset, ..iocb }, user_data: 0, file: None };
+            let token = self.transfer(vacant, request, buf, done..usize::MAX, address);
+            self.flush();
+            let completion = self.wait_for(token)?.expect("it was just submitted");
+            buf = completion.buf.expect("a transfer's buffer comes back");
+            match completion.result {
+                Ok(0) => break,
+                Ok(more) => done += more,
+                // What was read before an error counts.
+                Err(_) if done > 0 && iocb.aio_lio_opcode == IOCB_CMD_PREAD => break,
+                Err(errno) => return Ok((Err(errno), buf)),
+            }
+        }
+        Ok((Ok(done), buf))
     }
 
     /// Has a call bring at least `more` events; fewer if there is something else to deliver.

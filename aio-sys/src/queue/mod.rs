@@ -15,10 +15,10 @@ use crate::aio::background;
 use crate::aio::context::{Capacity, SetupError};
 use crate::aio::wait::OnSignal;
 use crate::queue::batch::Batch;
-use crate::queue::buf::IoBuf;
+use crate::queue::buf::{IoBuf, IoBufMut};
 use crate::queue::engine::{Completions, Engine, Signal};
-use crate::queue::op::Operation;
-use crate::queue::request::{Full, PollToken};
+use crate::queue::op::{Lend, LendMut, Operation, Transferred};
+use crate::queue::request::{Completion, Full, PollToken, Token};
 use crate::queue::shared::{Reaper, Submitter};
 use crate::sys::errno::Errno;
 use crate::sys::raw;
@@ -344,6 +344,69 @@ impl<B> Queue<B> {
         timeout: Option<Duration>,
     ) -> Result<Completions<'_, B>, Errno> {
         self.0.wait(min, timeout, OnSignal::Return)
+    }
+
+    /// Waits until a request has completed, and returns its completion. What else completes
+    /// meanwhile is delivered later. `None` if its completion was delivered before.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`wait`](Self::wait).
+    pub fn wait_for(&mut self, token: impl Into<Token>) -> Result<Option<Completion<B>>, Errno> {
+        self.0.wait_for(token.into())
+    }
+
+    /// Reads at `offset` until `buf` is full or the file ends, waits for it, and returns how many
+    /// bytes were read. What else completes meanwhile is delivered later.
+    ///
+    /// # Errors
+    ///
+    /// In the inner result: those of [`op::read_at`](crate::op::read_at), except that what was read
+    /// before an error counts; `EAGAIN` if the queue is full. The outer error is that of
+    /// [`wait_for`](Self::wait_for): then the buffer stays in the queue.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use aio_sys::Queue;
+    /// use std::num::NonZeroU32;
+    ///
+    /// let file = std::fs::File::open("/proc/self/exe")?;
+    /// let mut queue = Queue::new(NonZeroU32::MIN)?;
+    /// let (result, buf) = queue.read_exact_at(&file, vec![0; 64], 0)?;
+    /// assert_eq!((result, &buf[..4]), (Ok(64), b"\x7fELF".as_slice()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_exact_at(
+        &mut self,
+        fd: impl AsFd,
+        buf: B,
+        offset: u64,
+    ) -> Result<Transferred<B>, Errno>
+    where
+        B: IoBufMut,
+    {
+        self.0.whole(op::read_at(fd.as_fd(), (), offset).iocb(), buf, <B as LendMut<B>>::target)
+    }
+
+    /// Writes all of `buf` at `offset`, waits for it, and returns its length. What else completes
+    /// meanwhile is delivered later.
+    ///
+    /// # Errors
+    ///
+    /// In the inner result: those of [`op::write_at`](crate::op::write_at), after which a part may
+    /// have been written; `EAGAIN` if the queue is full. The outer error is that of
+    /// [`wait_for`](Self::wait_for): then the buffer stays in the queue.
+    pub fn write_all_at(
+        &mut self,
+        fd: impl AsFd,
+        buf: B,
+        offset: u64,
+    ) -> Result<Transferred<B>, Errno>
+    where
+        B: IoBuf,
+    {
+        self.0.whole(op::write_at(fd.as_fd(), (), offset).iocb(), buf, <B as Lend<B>>::source)
     }
 
     /// Cancels all polls, waits for all other requests, and delivers their completions.

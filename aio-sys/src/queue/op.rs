@@ -383,6 +383,13 @@ impl<'fd, K> Op<'fd, K> {
     }
 }
 
+impl<K> Op<'_, K> {
+    /// The request without its buffer.
+    pub(crate) fn iocb(&self) -> iocb {
+        self.request.iocb
+    }
+}
+
 impl<'fd> Op<'fd, Raw> {
     fn raw<V>(
         fd: impl Descriptor<'fd>,

@@ -30,13 +30,14 @@ use crate::aio::context::SetupError;
 use crate::aio::wait::OnSignal;
 use crate::queue::batch::Batch;
 use crate::queue::engine::{Completions, Engine, Signal};
-use crate::queue::op::Operation;
-use crate::queue::request::{Full, PollToken};
+use crate::queue::op::{self, Lend, LendMut, Operation, Transferred};
+use crate::queue::request::{Completion, Full, PollToken, Token};
 use crate::sys::errno::Errno;
 use std::fmt;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::ops::Deref;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Calls `run` with a [`Scope`], which submits requests on buffers that are borrowed for `'env`;
@@ -206,6 +207,55 @@ impl<'env> Scope<'env> {
         timeout: Option<Duration>,
     ) -> Result<Completions<'_, Borrowed<'env>>, Errno> {
         self.engine.wait(min, timeout, OnSignal::Return)
+    }
+
+    /// Waits until a request has completed, and returns its completion. What else completes
+    /// meanwhile is delivered later. `None` if its completion was delivered before.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`wait`](Self::wait).
+    pub fn wait_for(
+        &mut self,
+        token: impl Into<Token>,
+    ) -> Result<Option<Completion<Borrowed<'env>>>, Errno> {
+        self.engine.wait_for(token.into())
+    }
+
+    /// Reads at `offset` until `buf` is full or the file ends, waits for it, and returns how many
+    /// bytes were read. What else completes meanwhile is delivered later.
+    ///
+    /// # Errors
+    ///
+    /// In the inner result: those of [`op::read_at`](crate::op::read_at), except that what was read
+    /// before an error counts; `EAGAIN` if the queue is full. The outer error is that of
+    /// [`wait_for`](Self::wait_for): then the buffer stays in the queue.
+    pub fn read_exact_at<T: LendMut<Borrowed<'env>>>(
+        &mut self,
+        fd: impl AsFd,
+        buf: T,
+        offset: u64,
+    ) -> Result<Transferred<Borrowed<'env>>, Errno> {
+        let iocb = op::read_at(fd.as_fd(), (), offset).iocb();
+        self.engine.whole(iocb, buf.lend_mut(), T::target)
+    }
+
+    /// Writes all of `buf` at `offset`, waits for it, and returns its length. What else completes
+    /// meanwhile is delivered later.
+    ///
+    /// # Errors
+    ///
+    /// In the inner result: those of [`op::write_at`](crate::op::write_at), after which a part may
+    /// have been written; `EAGAIN` if the queue is full. The outer error is that of
+    /// [`wait_for`](Self::wait_for): then the buffer stays in the queue.
+    pub fn write_all_at<T: Lend<Borrowed<'env>>>(
+        &mut self,
+        fd: impl AsFd,
+        buf: T,
+        offset: u64,
+    ) -> Result<Transferred<Borrowed<'env>>, Errno> {
+        let iocb = op::write_at(fd.as_fd(), (), offset).iocb();
+        self.engine.whole(iocb, buf.lend(), T::source)
     }
 
     /// Cancels all polls, waits for all other requests, and delivers their completions.

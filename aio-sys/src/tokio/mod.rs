@@ -354,6 +354,9 @@ impl<B: IoBuf + Send> Queue<B> {
         B: IoBufMut,
     {
         let (mut done, len) = (0, buf.byte_len());
+        if len == 0 {
+            return (Ok(0), buf);
+        }
         loop {
             let at = offset.saturating_add(done as u64);
             let read = op::read_at(fd.as_fd(), buf, at).range(done..len);

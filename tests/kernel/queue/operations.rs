@@ -416,3 +416,47 @@ fn direct_io_takes_an_aligned_buffer() {
             .all(|(i, &byte)| byte == if i < 4096 { 0 } else { 5 })
     );
 }
+
+/// Whatever else is in flight, or completes first, is delivered later.
+#[test]
+fn reads_and_writes_of_all_and_waits_for_one() {
+    let (file, (reader, mut writer)) = (file(100), pair());
+    let mut queue = queue(4);
+    let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
+    let first = queue.submit(op::read_at(&file, vec![0; 1], 7)).unwrap();
+    let refused = queue.submit(op::read_at(no_fd(), vec![0; 1], 0)).unwrap();
+    let expected: Vec<u8> = (5..15).collect();
+    assert_eq!(queue.read_exact_at(&file, vec![0; 10], 5), Ok((Ok(10), expected)));
+    let (result, buf) = queue.read_exact_at(&file, vec![0; 10], 95).unwrap();
+    assert_eq!((result, &buf[..5]), (Ok(5), &[95, 96, 97, 98, 99][..]), "the file ends");
+    assert_eq!(queue.read_exact_at(&file, Vec::new(), 0), Ok((Ok(0), Vec::new())));
+    assert_eq!(queue.write_all_at(&file, vec![7; 10], 95), Ok((Ok(10), vec![7; 10])));
+    assert_eq!(queue.read_exact_at(no_fd(), vec![1], 0), Ok((Err(Errno::EBADF), vec![1])));
+    assert_eq!((queue.outstanding(), queue.pending()), (3, 2));
+
+    writer.write_all(b"x").unwrap();
+    let polled = queue.wait_for(poll).unwrap().unwrap();
+    assert!(polled.token == poll && polled.poll_events().unwrap().contains(PollEvents::IN));
+    assert!(queue.wait_for(poll).unwrap().is_none(), "once");
+    let done = queue.wait_for(refused).unwrap().unwrap();
+    assert_eq!((done.token, done.result), (refused, Err(Errno::EBADF)));
+    let done = only(&mut queue);
+    assert_eq!((done.token, done.buf), (first, Some(vec![7])));
+
+    let polls: [PollToken; 4] =
+        [0; 4].map(|_| queue.submit(op::poll(&reader, PollEvents::PRI)).unwrap());
+    assert_eq!(queue.write_all_at(&file, vec![1], 0), Ok((Err(Errno::EAGAIN), vec![1])));
+    assert!(polls.into_iter().all(|poll| queue.cancel(poll) == Ok(true)));
+    assert_eq!(drain(&mut queue).len(), 4);
+
+    // A pipe takes what there is room for at a time, and a reader makes room.
+    let (mut from, to) = crate::common::pipe();
+    let reads = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        from.read_to_end(&mut all).unwrap();
+        all.len()
+    });
+    assert_eq!(queue.write_all_at(&to, vec![1; 1 << 20], 0).unwrap().0, Ok(1 << 20));
+    drop(to);
+    assert_eq!(reads.join().unwrap(), 1 << 20);
+}
