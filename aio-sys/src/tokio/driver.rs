@@ -25,8 +25,12 @@ pub(super) const SHUT_DOWN: &str =
     "the tokio runtime in which the queue was created has been shut down";
 
 /// As many requests are sent by the task that brings the last of them, without waiting for others:
-/// the disk should not be idle until all tasks have had their turn.
-const TOGETHER: usize = 16;
+/// an eighth of those that are outstanding. More at a time keep the disk idle until all tasks have
+/// had their turn, and then they complete together, again and again. So if few are outstanding,
+/// none waits.
+fn together(outstanding: usize) -> usize {
+    outstanding / 8
+}
 
 /// `driven` is locked before `entries`, and neither while code runs that is not ours: a waker, a
 /// buffer's `drop`; nor while something is submitted, which may block. The one exception is the
@@ -263,7 +267,9 @@ impl<B: IoBuf + Send> Driven<B> {
     /// nothing to do meanwhile, unless other tasks are `about_to_run`.
     pub(super) fn waits(&self, about_to_run: usize) -> bool {
         let Some(queue) = &self.queue else { return false };
-        self.departed == 0 && (queue.0.is_busy() || about_to_run > 0) && queue.0.queued() < TOGETHER
+        self.departed == 0
+            && (queue.0.is_busy() || about_to_run > 0)
+            && queue.0.queued() < together(queue.outstanding())
     }
 
     /// Whether the task that sends requests has to be notified; then it is.
@@ -336,18 +342,22 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
 
 impl<B: IoBuf + Send> Drop for Ended<'_, B> {
     fn drop(&mut self) {
+        // First what helper threads go on with: who waits until all places are free, waits for
+        // them as well.
+        let mut gone = Vec::new();
+        for (mut completion, rest) in self.detached.drain(..) {
+            let left = rest.as_ref().and_then(|rest| rest.is_left(&mut completion));
+            match (rest, left) {
+                (Some(rest), Some(done)) => {
+                    isolated(|| drop(self.shared.finish(*rest, completion, done)));
+                }
+                (rest, _) => gone.push((completion, rest)),
+            }
+        }
         // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
         (0..self.places).for_each(|_| isolated(|| self.shared.places.add_permits(1)));
         self.wakers.drain(..).for_each(wake);
-        for (mut completion, rest) in self.detached.drain(..) {
-            let left = rest.as_ref().and_then(|rest| rest.is_left(&mut completion));
-            let rest = match (rest, left) {
-                (Some(rest), Some(done)) => {
-                    drop(self.shared.finish(*rest, completion, done));
-                    continue;
-                }
-                (rest, _) => rest,
-            };
+        for (completion, rest) in gone {
             isolated(|| drop((rest, completion.file)));
             let bufs = completion.buf.into_iter().chain(completion.bufs);
             bufs.for_each(|buf| isolated(|| drop(buf)));

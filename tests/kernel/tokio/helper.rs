@@ -167,7 +167,7 @@ fn a_write_whose_future_is_dropped_is_completed() {
     };
     run(async || {
         let queue: Queue<Vec<u8>> =
-            Builder::new(NonZeroU32::new(4).unwrap()).nowait(true).build().unwrap();
+            Builder::new(NonZeroU32::new(MANY).unwrap()).nowait(true).build().unwrap();
         for (owned, byte) in [(false, 1), (true, 2)] {
             let copy = file.try_clone().unwrap();
             let mut future = match owned {
@@ -177,8 +177,7 @@ fn a_write_whose_future_is_dropped_is_completed() {
             };
             // While the kernel is busy, a request that has its own descriptor is only queued.
             let (reader, _writer) = pair();
-            let mut busy = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
-            let _ = poll_once(busy.as_mut());
+            let busy = busy(&queue, &reader).await;
             let _ = poll_once(future.as_mut());
             drop((future, busy));
             queue.drain().await;

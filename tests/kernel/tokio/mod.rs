@@ -10,7 +10,7 @@ mod wakers;
 use crate::common::{
     Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, refuse, seeds,
 };
-use aio_sys::tokio::{Builder, Queue};
+use aio_sys::tokio::{Builder, Queue, Request};
 use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags, op};
 use std::fs::File;
 use std::future::Future;
@@ -48,6 +48,20 @@ async fn until(condition: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
+
+/// Polls that keep the kernel so busy that a few requests more are queued, and not sent at once.
+/// For queues of `MANY`.
+async fn busy<B: IoBuf + Send>(
+    queue: &Queue<B>,
+    fd: impl AsFd,
+) -> Vec<Request<B, Result<PollEvents, Errno>>> {
+    let fd = fd.as_fd();
+    let polls = queue.batch(48, |batch| {
+        (0..48).map(|_| batch.push(op::poll(fd, PollEvents::IN)).unwrap()).collect()
+    });
+    polls.await
+}
+const MANY: u32 = 64;
 
 fn poll_once<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))

@@ -8,12 +8,10 @@ use super::*;
 fn requests_of_one_turn_wait_for_each_other() {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (queue, (reader, mut writer)) = (queue::<Vec<u8>>(8), pair());
+        let (queue, (reader, mut writer)) = (queue::<Vec<u8>>(MANY), pair());
         let (from, to) = crate::common::pipe();
         let to = Arc::new(to);
-        // It keeps the kernel busy.
-        let mut busy = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
-        assert!(poll_once(busy.as_mut()).is_pending());
+        let busy = busy(&queue, &reader).await;
         let written = || -> usize {
             let mut bytes = 0;
             // SAFETY: the kernel writes to the number.
@@ -37,8 +35,16 @@ fn requests_of_one_turn_wait_for_each_other() {
             assert_eq!(write.await.0, Ok(1));
         }
         assert_eq!(written(), 5);
+        // As many as an eighth of what is outstanding go out without waiting for others.
+        let more = [6, 7, 8, 9, 10, 11].map(|byte| Box::pin(write(byte)));
+        for (at, mut write) in more.into_iter().enumerate() {
+            let _ = poll_once(write.as_mut());
+            assert_eq!(written(), if at < 5 { 5 } else { 11 });
+        }
         writer.write_all(b"x").unwrap();
-        busy.await.unwrap();
+        for poll in busy {
+            poll.await.unwrap();
+        }
     });
 }
 
@@ -47,9 +53,8 @@ fn requests_of_one_turn_wait_for_each_other() {
 #[test]
 fn a_queued_request_keeps_its_file_open() {
     run(async || {
-        let (queue, (reader, _writer)) = (queue::<Vec<u8>>(8), pair());
-        let mut busy = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
-        assert!(poll_once(busy.as_mut()).is_pending());
+        let (queue, (reader, _writer)) = (queue::<Vec<u8>>(MANY), pair());
+        let _busy = busy(&queue, &reader).await;
         let (mut from, to) = crate::common::pipe();
         let mut write = Box::pin(queue.submit(op::write_at(Arc::new(to), b"late".to_vec(), 0)));
         let _ = poll_once(write.as_mut());

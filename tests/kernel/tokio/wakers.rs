@@ -301,17 +301,16 @@ fn a_detached_descriptor_that_panics_or_uses_the_queue_when_it_is_dropped() {
     // On one thread, so that it is queued still when its future is dropped.
     let [runtime, _] = runtimes();
     runtime.block_on(async {
-        let queue = queue::<Vec<u8>>(4);
+        let queue = queue::<Vec<u8>>(MANY);
         let uses = Arc::new(Uses(file(8), queue.clone()));
         let (reader, _writer) = pair();
-        let mut busy = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
-        assert!(poll_once(busy.as_mut()).is_pending());
+        let busy = busy(&queue, &reader).await;
         let mut read = Box::pin(queue.submit(op::read_at(uses, vec![0; 8], 0)));
         assert!(poll_once(read.as_mut()).is_pending());
         drop(read);
         until(|| DROPPED.load(Ordering::SeqCst) == 1).await;
         drop(busy);
         queue.drain().await;
-        assert_eq!(queue.free(), 4);
+        assert_eq!(queue.free(), MANY as usize);
     });
 }
