@@ -173,6 +173,13 @@ impl fmt::Display for SetupError {
                     Release::running()
                 );
             }
+            "io_submit" => {
+                return write!(
+                    f,
+                    "no queue for {requested} requests: the descriptor to be signalled is not an \
+                     eventfd"
+                );
+            }
             _ => return write!(f, "no queue for {requested} requests: {call} fails: {errno}"),
         }
         f.write_str(match self.errno {

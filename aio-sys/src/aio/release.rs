@@ -16,6 +16,11 @@ impl Release {
     /// The first whose io_destroy waits, and all later ones' does.
     pub(crate) const WAITS: Release = Release(3, 16);
 
+    /// The first whose requests have `aio_rw_flags` (9830f4be159b, "fs: Use RWF_* flags for AIO
+    /// operations").
+    #[cfg(feature = "std")]
+    pub(crate) const RW_FLAGS: Release = Release(4, 13);
+
     /// Of a kernel that does not report one. A filter is likelier than a kernel that is so old.
     const UNKNOWN: Release = Release(u16::MAX, u16::MAX);
 

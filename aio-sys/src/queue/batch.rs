@@ -36,10 +36,13 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     /// [`Full`], which returns the buffers.
     #[inline]
     pub fn push<O: Operation<B> + 'fd>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
-        match self.is_open {
-            true => op.queue(self.engine),
-            false => Err(Full(op.into_buffers())),
-        }
+        self.offer(op).map_err(|op| Full(op.into_buffers()))
+    }
+
+    /// The same, which gives the operation back as it is. To drop it may run code that is not ours.
+    #[inline]
+    pub(crate) fn offer<O: Operation<B> + 'fd>(&mut self, op: O) -> Result<O::Token, O> {
+        if self.is_open { op.queue(self.engine) } else { Err(op) }
     }
 
     /// How many more requests it accepts.

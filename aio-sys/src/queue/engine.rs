@@ -8,6 +8,7 @@
 //! allocated at first.
 
 use crate::aio::context::{Cause, Context, Handle, SetupError, SubmitError};
+use crate::aio::release::Release;
 use crate::aio::ring::Unread;
 use crate::aio::wait::OnSignal;
 use crate::queue::op::{KeptOpen, Transferred, segments};
@@ -178,7 +179,11 @@ impl<B> Engine<B> {
             Signal::Shared(fd) => {
                 let copy = fd.try_clone_to_owned();
                 let errno = |error: std::io::Error| error.raw_os_error().expect("of a call");
-                Some(copy.map_err(|error| ("fcntl", Errno::known(errno(error) as u16))))
+                let copy = copy.map_err(|error| ("fcntl", Errno::known(errno(error) as u16)));
+                Some(copy.and_then(|copy| match is_eventfd(&context, &copy) {
+                    true => Ok(copy),
+                    false => Err(("io_submit", Errno::EINVAL)),
+                }))
             }
         };
         let requested = capacity.get();
@@ -609,6 +614,24 @@ impl<B> fmt::Debug for Completions<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Completions").finish_non_exhaustive()
     }
+}
+
+/// Whether it is one, and not something else that the signals would be written to. The kernel
+/// looks at that before it refuses flags that do not exist, which it does since 4.13; older ones
+/// cannot be asked.
+fn is_eventfd(context: &Context, fd: &OwnedFd) -> bool {
+    let fd = fd.as_raw_fd() as u32;
+    let mut request = iocb {
+        aio_lio_opcode: IOCB_CMD_PREAD,
+        aio_fildes: fd,
+        aio_rw_flags: i32::MIN,
+        aio_flags: IOCB_FLAG_RESFD,
+        aio_resfd: fd,
+        ..iocb::default()
+    };
+    // SAFETY: the kernel refuses it, and there are no bytes to read.
+    let (_, error) = unsafe { context.handle().submit(&[&raw mut request]) };
+    Release::running() < Release::RW_FLAGS || error.is_none_or(|error| error.errno != Errno::EINVAL)
 }
 
 /// Wakes who waits for a context's events, by one of its own, that fits no request.

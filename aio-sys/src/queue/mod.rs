@@ -122,8 +122,8 @@ impl<B> Queue<B> {
     ///
     /// # Errors
     ///
-    /// See [`SetupError`]; those of fcntl(2), such as `EMFILE`. If the descriptor is not an
-    /// eventfd, every request yields `EINVAL`.
+    /// See [`SetupError`]; those of fcntl(2), such as `EMFILE`; `EINVAL`, of io_submit(2), if the
+    /// descriptor is not an eventfd (before Linux 4.13 every request yields it instead).
     ///
     /// # Kernel
     ///

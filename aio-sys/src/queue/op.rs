@@ -50,7 +50,8 @@
 
 use crate::queue::buf::{IoBuf, IoBufMut, SpareBuf};
 use crate::queue::engine::{Engine, Request};
-use crate::queue::request::{Completion, Full, PollToken, Token};
+use crate::queue::op::sealed::Sealed;
+use crate::queue::request::{Completion, PollToken, Token};
 use crate::queue::scope::Borrowed;
 use crate::sys::errno::Errno;
 use crate::sys::flags::{IocbFlags, PollEvents, RwFlags};
@@ -507,14 +508,14 @@ impl Transfer for Raw {}
 pub trait Operation<B>: Sized + Sealed {
     /// Identifies the request: a [`Token`], or for a poll a [`PollToken`].
     type Token: Copy + Into<Token>;
-    /// The buffers, which [`Full`] returns.
+    /// The buffers, which [`Full`](crate::Full) returns.
     type Buffers;
     /// The result for a task that awaits the operation.
     type Output;
 
     /// Puts it into a free slot, to be submitted by the next flush.
     #[doc(hidden)]
-    fn queue(self, engine: &mut Engine<B>) -> Result<Self::Token, Full<Self::Buffers>>;
+    fn queue(self, engine: &mut Engine<B>) -> Result<Self::Token, Self>;
 
     #[doc(hidden)]
     fn output(completion: Completion<B>) -> Self::Output;
@@ -544,8 +545,10 @@ pub trait Operation<B>: Sized + Sealed {
     }
 }
 
-/// Implemented by this crate only.
-pub trait Sealed {}
+/// What keeps other crates from implementing the traits above.
+mod sealed {
+    pub trait Sealed {}
+}
 
 impl<F: ?Sized> Sealed for &F {}
 impl Sealed for BorrowedFd<'_> {}
@@ -670,8 +673,8 @@ impl<S, B: LendMut<S>> Operation<S> for Op<'_, Read<B>> {
     type Output = Transferred<S>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<B>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         let Part { buf, start, end } = self.kind.0;
         Ok(engine.transfer(vacant, self.request, buf.lend_mut(), start..end, B::target))
     }
@@ -705,8 +708,8 @@ impl<S, B: Lend<S>> Operation<S> for Op<'_, Write<B>> {
     type Output = Transferred<S>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<B>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         let Part { buf, start, end } = self.kind.0;
         Ok(engine.transfer(vacant, self.request, buf.lend(), start..end, B::source))
     }
@@ -745,8 +748,8 @@ impl<B: SpareBuf> Operation<B> for Op<'_, ReadSpare<B>> {
     type Buffers = B;
     type Output = Transferred<B>;
 
-    fn queue(self, engine: &mut Engine<B>) -> Result<Token, Full<B>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+    fn queue(self, engine: &mut Engine<B>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         let token = engine.transfer(vacant, self.request, self.kind.0, 0..usize::MAX, B::spare);
         engine.when_filled(vacant, filled::<B>);
         Ok(token)
@@ -779,8 +782,8 @@ impl<S, B: LendMut<S>> Operation<S> for Op<'_, ReadVectored<B>> {
     type Buffers = Vec<B>;
     type Output = Transferred<Vec<S>>;
 
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<Vec<B>>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         let bufs = self.kind.0.into_iter().map(B::lend_mut).collect();
         Ok(engine.vectored(vacant, self.request, bufs, B::target))
     }
@@ -812,8 +815,8 @@ impl<S, B: Lend<S>> Operation<S> for Op<'_, WriteVectored<B>> {
     type Buffers = Vec<B>;
     type Output = Transferred<Vec<S>>;
 
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<Vec<B>>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(self.into_buffers())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         let bufs = self.kind.0.into_iter().map(B::lend).collect();
         Ok(engine.vectored(vacant, self.request, bufs, B::source))
     }
@@ -846,8 +849,8 @@ impl<S> Operation<S> for Op<'_, Raw> {
     type Output = Result<usize, Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         Ok(engine.without_buffer(vacant, self.request))
     }
 
@@ -873,8 +876,8 @@ impl<S> Operation<S> for Op<'_, Sync> {
     type Output = Result<(), Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         Ok(engine.without_buffer(vacant, self.request))
     }
 
@@ -899,8 +902,8 @@ impl<S> Operation<S> for Op<'_, Poll> {
     type Output = Result<PollEvents, Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<PollToken, Full<()>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<PollToken, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         Ok(PollToken(engine.without_buffer(vacant, self.request)))
     }
 
@@ -929,8 +932,8 @@ impl<S> Operation<S> for Op<'_, Completed> {
     type Output = Result<usize, Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Full<()>> {
-        let Some(vacant) = engine.vacant() else { return Err(Full(())) };
+    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
         Ok(engine.complete(vacant, self.request, self.kind.0))
     }
 

@@ -12,7 +12,7 @@ use std::boxed::Box;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, iter, mem};
@@ -41,6 +41,9 @@ struct Shared<B> {
     /// engine locked to submit, and before it is locked to collect: who collects what was
     /// outstanding when the queue was closed has all that it accepts.
     submitters: AtomicUsize,
+    /// Polls are cancelled, also those that were on their way to the kernel meanwhile. It is set
+    /// and read with the engine locked.
+    draining: AtomicBool,
 }
 
 impl<B> Shared<B> {
@@ -76,6 +79,10 @@ impl<B> Shared<B> {
         let mut engine = self.lock();
         let before = engine.refused();
         engine.settle(outgoing);
+        if self.draining.load(Ordering::Relaxed) {
+            // The reaper has seen an error, if there is one.
+            let _ = engine.cancel_polls();
+        }
         refused |= engine.refused() > before;
         drop(engine);
         if refused {
@@ -89,7 +96,12 @@ impl<B> Shared<B> {
 pub(super) fn split<B>(capacity: NonZeroU32) -> Result<(Submitter<B>, Reaper<B>), SetupError> {
     let (engine, waker) = Engine::with_waker(capacity)?;
     let engine = Mutex::new(engine);
-    let shared = Arc::new(Shared { engine, waker, submitters: AtomicUsize::new(1) });
+    let shared = Arc::new(Shared {
+        engine,
+        waker,
+        submitters: AtomicUsize::new(1),
+        draining: AtomicBool::new(false),
+    });
     let capacity = capacity.get() as usize;
     let reaper = Reaper {
         shared: shared.clone(),
@@ -109,7 +121,8 @@ impl<B> Submitter<B> {
     /// [`Full`], which returns the buffers: there is no free slot, or the queue is
     /// [closed](Submitter::close).
     pub fn submit<O: Operation<B>>(&self, op: O) -> Result<O::Token, Full<O::Buffers>> {
-        self.0.batch(|batch| batch.push(op))
+        // What it gives back is dropped when the engine is not locked.
+        self.0.batch(|batch| batch.offer(op)).map_err(|op| Full(op.into_buffers()))
     }
 
     /// Submits the operations that `fill` pushes to the batch, by one call of io_submit(2): same as
@@ -227,7 +240,10 @@ impl<B> Reaper<B> {
     /// Same as [`Queue::drain`](crate::Queue::drain).
     pub fn drain(&mut self) -> Result<Reaped<'_, B>, Errno> {
         self.shared.submitters.store(0, Ordering::Release);
-        self.shared.lock().cancel_polls()?;
+        let mut engine = self.shared.lock();
+        self.shared.draining.store(true, Ordering::Relaxed);
+        engine.cancel_polls()?;
+        drop(engine);
         self.wait(usize::MAX, None)
     }
 
@@ -253,7 +269,8 @@ impl<B> Reaper<B> {
     ) -> Result<(), Errno> {
         let clock = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Clock::start());
         let mut taken = 0;
-        while self.ready.len() < min || taken > 0 {
+        // Those that are left are delivered first; if there are none, what is ready is looked for.
+        while self.ready.len() < min.max(1) || taken > 0 {
             // In this order: what was submitted before it was closed is seen.
             let closed = self.shared.is_closed();
             let outstanding = self.collect(mem::take(&mut taken));

@@ -1,6 +1,6 @@
 //! What the handles of a queue share, and the tasks that submit requests and take completions.
 
-use crate::aio::context;
+use crate::aio::{background, context};
 use crate::queue::Queue;
 use crate::queue::buf::IoBuf;
 use crate::queue::engine::Outgoing;
@@ -67,6 +67,9 @@ pub(super) struct Driven<B: IoBuf + Send> {
     departed: usize,
     /// The task that sends requests was told that there are some.
     notified: bool,
+    /// Nothing is accepted any more, and polls are cancelled, also those that are on their way to
+    /// the kernel.
+    pub(super) closing: bool,
 }
 
 /// A request has an entry until its future has taken the result: longer than its slot, so that a
@@ -181,6 +184,7 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
         let wakers: Vec<Waker> = waiting.collect();
         drop(entries);
         wakers.into_iter().for_each(wake);
+        isolated(|| shared.idle.notify_waiters());
     }
 }
 
@@ -210,6 +214,8 @@ pub(super) struct Ended<'s, B: IoBuf + Send> {
     /// Slots that others may have.
     pub(super) places: usize,
     is_idle: bool,
+    /// Something may have become idle.
+    is_news: bool,
     wakers: Vec<Waker>,
     detached: Vec<Detached<B>>,
 }
@@ -224,6 +230,7 @@ impl<B: IoBuf + Send> Shared<B> {
             shared: self,
             places,
             is_idle: false,
+            is_news: false,
             wakers: Vec::new(),
             detached: Vec::new(),
         };
@@ -241,6 +248,7 @@ impl<B: IoBuf + Send> Shared<B> {
         unsafe { outgoing.submit(handle) };
         let mut held = self.hold(0);
         held.driven.settle(outgoing);
+        held.ended.is_news = true;
     }
 
     /// Has the task take completions.
@@ -260,6 +268,7 @@ impl<B: IoBuf + Send> Driven<B> {
             entry_of: iter::repeat_n(0, capacity).collect(),
             departed: 0,
             notified: false,
+            closing: false,
         }
     }
 
@@ -267,7 +276,9 @@ impl<B: IoBuf + Send> Driven<B> {
     /// nothing to do meanwhile, unless other tasks are `about_to_run`.
     pub(super) fn waits(&self, about_to_run: usize) -> bool {
         let Some(queue) = &self.queue else { return false };
+        // A child of the process that created it has no task that sends.
         self.departed == 0
+            && queue.0.context().is_ours()
             && (queue.0.is_busy() || about_to_run > 0)
             && queue.0.queued() < together(queue.outstanding())
     }
@@ -304,17 +315,22 @@ impl<B: IoBuf + Send> Driven<B> {
 
 impl<B: IoBuf + Send> Drop for Held<'_, B> {
     fn drop(&mut self) {
-        let Driven { queue, entry_of, .. } = &mut *self.driven;
+        let Driven { queue, entry_of, closing, .. } = &mut *self.driven;
         let (Some(queue), ended) = (queue, &mut self.ended) else { return };
         let mut entries = lock(&ended.shared.entries);
         // One that has just completed, or is still on its way to the kernel, is looked for again.
         // If a filter forbids the call, it ends by itself, or not at all: its slot is lost.
+        if *closing {
+            // `close` has seen an error, if there is one.
+            let _ = queue.0.cancel_polls();
+        }
         entries
             .cancelled
             .retain(|&poll| queue.cancel(poll) == Ok(false) && queue.0.has(poll.into()));
         loop {
             let before = ended.places;
             for completion in queue.reap() {
+                ended.is_news = true;
                 ended.places += 1;
                 let entry = entry_of[completion.token.index()];
                 match &mut entries.list[entry] {
@@ -346,13 +362,13 @@ impl<B: IoBuf + Send> Drop for Ended<'_, B> {
         // them as well.
         let mut gone = Vec::new();
         for (mut completion, rest) in self.detached.drain(..) {
-            let left = rest.as_ref().and_then(|rest| rest.is_left(&mut completion));
-            match (rest, left) {
-                (Some(rest), Some(done)) => {
-                    isolated(|| drop(self.shared.finish(*rest, completion, done)));
+            isolated(|| {
+                let left = rest.as_ref().and_then(|rest| rest.is_left(&mut completion));
+                match (rest, left) {
+                    (Some(rest), Some(done)) => drop(self.shared.finish(*rest, completion, done)),
+                    (rest, _) => gone.push((completion, rest)),
                 }
-                (rest, _) => gone.push((completion, rest)),
-            }
+            });
         }
         // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
         (0..self.places).for_each(|_| isolated(|| self.shared.places.add_permits(1)));
@@ -362,7 +378,7 @@ impl<B: IoBuf + Send> Drop for Ended<'_, B> {
             let bufs = completion.buf.into_iter().chain(completion.bufs);
             bufs.for_each(|buf| isolated(|| drop(buf)));
         }
-        if self.is_idle {
+        if self.is_idle && self.is_news {
             isolated(|| self.shared.idle.notify_waiters());
         }
     }
@@ -372,10 +388,39 @@ impl<B: IoBuf + Send> Drop for Shared<B> {
     fn drop(&mut self) {
         self.tasks.get().into_iter().flatten().for_each(AbortHandle::abort);
         let driven = self.driven.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(mut queue) = driven.queue.take() {
             // What was queued is done, although nobody waits for its result.
             queue.0.flush();
-            queue.into_background();
+            let (entry_of, entries) =
+                (mem::take(&mut driven.entry_of), mem::take(&mut entries.list));
+            background::drop(Rest { queue, entry_of, entries });
+        }
+    }
+}
+
+/// A queue that nobody uses any more.
+struct Rest<B: IoBuf + Send> {
+    queue: Queue<B>,
+    entry_of: Box<[usize]>,
+    entries: Vec<Entry<B>>,
+}
+
+impl<B: IoBuf + Send> Drop for Rest<B> {
+    /// Completes the writes that were done in part, on this thread, and waits for all else.
+    fn drop(&mut self) {
+        let is_left = |entry: &Entry<B>| matches!(entry, Entry::Detached(Some(_)));
+        if !self.entries.iter().any(is_left) {
+            return;
+        }
+        let Ok(completions) = self.queue.drain() else { return };
+        for mut completion in completions {
+            let entry = self.entry_of[completion.token.index()];
+            let Entry::Detached(Some(rest)) = &self.entries[entry] else { continue };
+            if let Some(done) = rest.is_left(&mut completion) {
+                // SAFETY: it is detached, and keeps the descriptor open.
+                unsafe { rest.finish(&mut completion, done) };
+            }
         }
     }
 }

@@ -312,7 +312,9 @@ impl<B: IoBuf + Send> Queue<B> {
     ) -> Result<Request<B, T>, O> {
         let keeps_open = op.keeps_open();
         let mut driven = lock(&self.shared.driven);
-        let Driven { queue: Some(queue), entry_of, .. } = &mut *driven else { return Err(op) };
+        let Driven { queue: Some(queue), entry_of, closing: false, .. } = &mut *driven else {
+            return Err(op);
+        };
         let Ok(token) = op.queue(&mut queue.0) else {
             unreachable!("there is a slot for each place")
         };
@@ -444,8 +446,9 @@ impl<B: IoBuf + Send> Queue<B> {
         let (result, departing) = {
             let mut held = self.shared.hold(places);
             let Held { driven, ended } = &mut held;
-            let Driven { queue, entry_of, .. } = &mut **driven;
-            let batch = queue.as_mut().map(|queue| queue::batch::Batch::new(&mut queue.0));
+            let Driven { queue, entry_of, closing, .. } = &mut **driven;
+            let queue = queue.as_mut().filter(|_| !*closing);
+            let batch = queue.map(|queue| queue::batch::Batch::new(&mut queue.0));
             let mut batch =
                 Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
             let result = fill(&mut batch);
@@ -496,28 +499,36 @@ impl<B: IoBuf + Send> Queue<B> {
     /// Same as [`submit`](Queue::submit).
     pub async fn close(&self) -> Result<(), Errno> {
         self.shared.places.close();
-        loop {
+        let queue = loop {
             let idle = self.shared.idle.notified();
-            let mut held = self.shared.hold(0);
-            if lock(&self.shared.entries).closed {
-                drop(held);
-                panic!("{SHUT_DOWN}");
+            match self.closed()? {
+                Some(queue) => break queue,
+                None => idle.await,
             }
-            if held.driven.is_idle() && self.shared.helping.load(Ordering::Acquire) == 0 {
-                let queue = held.driven.queue.take();
-                drop(held);
-                let Some(queue) = queue else { return Ok(()) };
-                let closing = self.shared.runtime.spawn_blocking(|| queue.close());
-                return closing.await.unwrap_or_else(|error| match error.try_into_panic() {
-                    Ok(panic) => panic::resume_unwind(panic),
-                    Err(_) => panic!("{SHUT_DOWN}"),
-                });
-            }
-            if let Some(queue) = &mut held.driven.queue {
-                queue.0.cancel_polls()?;
-            }
+        };
+        let Some(queue) = queue else { return Ok(()) };
+        let closing = self.shared.runtime.spawn_blocking(|| queue.close());
+        closing.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => panic::resume_unwind(panic),
+            Err(_) => panic!("{SHUT_DOWN}"),
+        })
+    }
+
+    /// Has the queue accept nothing and cancel its polls. If nothing is in flight any more: the
+    /// queue, which the first to get there has.
+    fn closed(&self) -> Result<Option<Option<queue::Queue<B>>>, Errno> {
+        let mut held = self.shared.hold(0);
+        held.driven.closing = true;
+        if lock(&self.shared.entries).closed {
             drop(held);
-            idle.await;
+            panic!("{SHUT_DOWN}");
         }
+        if held.driven.is_idle() && self.shared.helping.load(Ordering::Acquire) == 0 {
+            return Ok(Some(held.driven.queue.take()));
+        }
+        if let Some(queue) = &mut held.driven.queue {
+            queue.0.cancel_polls()?;
+        }
+        Ok(None)
     }
 }

@@ -168,23 +168,46 @@ impl<B: IoBuf + Send> Drop for Helping<B> {
     }
 }
 
+/// What a helper thread is to do. A runtime that is being shut down drops it instead: then a write
+/// is completed there.
+struct Work<B: IoBuf + Send> {
+    blocking: Blocking<B>,
+    /// Until it is done.
+    completion: Option<Completion<B>>,
+    done: usize,
+    _helping: Helping<B>,
+}
+
+impl<B: IoBuf + Send> Work<B> {
+    fn run(&mut self) -> Option<Completion<B>> {
+        let mut completion = self.completion.take()?;
+        // SAFETY: `blocking` is detached, and keeps the descriptor open.
+        unsafe { self.blocking.finish(&mut completion, self.done) };
+        Some(completion)
+    }
+}
+
+impl<B: IoBuf + Send> Drop for Work<B> {
+    fn drop(&mut self) {
+        if self.blocking.is_write() {
+            self.run();
+        }
+    }
+}
+
 impl<B: IoBuf + Send> Shared<B> {
     /// Has a helper thread do what is left of a transfer. It owns the buffer until then, whatever
     /// becomes of the result.
     pub(super) fn finish(
         self: &Arc<Self>,
         blocking: Blocking<B>,
-        mut completion: Completion<B>,
+        completion: Completion<B>,
         done: usize,
     ) -> ::tokio::task::JoinHandle<Completion<B>> {
         self.fallbacks.fetch_add(1, Ordering::Relaxed);
         self.helping.fetch_add(1, Ordering::AcqRel);
-        let helping = Helping(self.clone());
-        self.runtime.spawn_blocking(move || {
-            let _helping = helping;
-            // SAFETY: `blocking` is detached, and keeps the descriptor open.
-            unsafe { blocking.finish(&mut completion, done) };
-            completion
-        })
+        let mut work =
+            Work { blocking, completion: Some(completion), done, _helping: Helping(self.clone()) };
+        self.runtime.spawn_blocking(move || work.run().expect("it runs once"))
     }
 }

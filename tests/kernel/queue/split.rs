@@ -241,3 +241,51 @@ fn either_half_may_be_dropped_first() {
         assert!(graveyard.in_peace());
     }
 }
+
+/// The descriptor of what a full queue gives back is dropped when the queue is not locked.
+#[test]
+fn a_descriptor_that_uses_the_queue_when_it_is_dropped() {
+    struct Uses(File, Submitter<Vec<u8>>);
+    impl AsFd for Uses {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+    impl Drop for Uses {
+        fn drop(&mut self) {
+            assert_eq!(self.1.outstanding(), 1);
+        }
+    }
+    let (submitter, mut reaper) = split(1);
+    submitter.submit(op::read_at(&file(8), vec![0; 1], 0)).unwrap();
+    let uses = Arc::new(Uses(file(8), submitter.clone()));
+    let Err(Full(buf)) = submitter.submit(op::read_at(uses, vec![7], 0)) else {
+        panic!("two of one")
+    };
+    assert_eq!(buf, [7]);
+    // What is ready is delivered, although nothing is waited for.
+    assert_eq!(reaper.wait(0, None).unwrap().count(), 1);
+}
+
+/// A poll that is on its way to the kernel when the reaper drains is cancelled as well.
+#[test]
+fn drain_finds_polls_that_are_being_submitted() {
+    let (reader, _writer) = pair();
+    for _ in 0..200 {
+        let (submitter, mut reaper) = split(8);
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                submitter.batch(
+                    |batch| {
+                        while batch.push(op::poll(&reader, PollEvents::IN)).is_ok() {}
+                    },
+                );
+            });
+            let mut count = reaper.drain().unwrap().count();
+            while submitter.outstanding() > 0 {
+                count += reaper.wait(1, LONG).unwrap().count();
+            }
+            assert!(count == 8 || count == 0);
+        });
+    }
+}

@@ -116,3 +116,74 @@ fn drain_waits_for_what_others_have_submitted() {
         }));
     });
 }
+
+/// Polls that the kernel does not have yet when the queue is closed are cancelled later.
+#[test]
+fn close_cancels_polls_that_are_queued() {
+    run(async || {
+        let (queue, (reader, _writer)) = (queue::<Vec<u8>>(MANY), pair());
+        let busy = busy(&queue, &reader).await;
+        let reader = Arc::new(reader);
+        let mut queued = Box::pin(queue.submit(op::poll(reader.clone(), PollEvents::IN)));
+        assert!(poll_once(queued.as_mut()).is_pending());
+        queue.close().await.unwrap();
+        assert_eq!(queued.await, Ok(PollEvents::NONE));
+        for poll in busy {
+            assert_eq!(poll.await, Ok(PollEvents::NONE));
+        }
+    });
+}
+
+/// Who waits on another runtime panics, as the documentation says.
+#[test]
+fn close_ends_with_the_runtime_of_the_queue() {
+    if !catches("a runtime that is gone") {
+        return;
+    }
+    let [first, second] = runtimes();
+    let (queue, file) = (first.block_on(async { queue::<Vec<u8>>(2) }), direct_file(1));
+    let (reader, _writer) = pair();
+    // Without its task, nobody takes the poll's completion.
+    let mut poll = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
+    assert!(poll_once(poll.as_mut()).is_pending());
+    let closing = second.spawn({
+        let queue = queue.clone();
+        async move { queue.close().await }
+    });
+    drop((first, file));
+    let ended = second.block_on(async { tokio::time::timeout(LONG, closing).await });
+    // The poll may have been cancelled and taken before.
+    assert!(matches!(ended.expect("it ends"), Ok(Ok(())) | Err(_)));
+    std::mem::forget(poll);
+}
+
+/// The last handle goes, and with it the runtime: what was queued is done all the same, in two
+/// parts if need be.
+#[test]
+fn a_queued_write_is_done_when_everything_is_dropped() {
+    let Ok(dir) = tempfile::tempdir_in("/dev/shm") else {
+        return aio_tests::skip(
+            "writes without NOWAIT at the end",
+            "there is no tmpfs at /dev/shm",
+        );
+    };
+    for (round, runtime) in runtimes().into_iter().enumerate() {
+        let path = dir.path().join(round.to_string());
+        runtime.block_on(async {
+            let queue: Queue<Vec<u8>> =
+                Builder::new(NonZeroU32::new(MANY).unwrap()).nowait(true).build().unwrap();
+            let (reader, _writer) = pair();
+            let busy = busy(&queue, &reader).await;
+            let file = Arc::new(File::create(&path).unwrap());
+            let mut write = Box::pin(queue.submit(op::write_at(file, b"late".to_vec(), 0)));
+            let _ = poll_once(write.as_mut());
+            drop((write, busy));
+        });
+        drop(runtime);
+        let start = Instant::now();
+        while std::fs::read(&path).unwrap() != b"late" && start.elapsed() < LONG {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"late");
+    }
+}

@@ -118,3 +118,18 @@ fn reads_and_writes_of_all() {
         assert_eq!(reader.await.unwrap(), 1 << 20);
     });
 }
+
+/// Tasks of a runtime with several threads can await them.
+#[test]
+fn all_futures_are_send() {
+    fn is_send<T: Send>(_: impl FnOnce() -> T) {}
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (queue, file) = (runtime.block_on(async { queue::<Vec<u8>>(1) }), file(1));
+    is_send(|| queue.submit(op::read_at(&file, Vec::new(), 0)));
+    is_send(|| queue.submit(op::poll(&file, PollEvents::IN)));
+    is_send(|| queue.read_exact_at(&file, Vec::new(), 0));
+    is_send(|| queue.write_all_at(&file, Vec::new(), 0));
+    is_send(|| queue.batch(1, |batch| batch.push(op::fsync(&file)).is_ok()));
+    is_send(|| queue.drain());
+    is_send(|| queue.close());
+}
