@@ -63,7 +63,7 @@ pub trait Arg<K, M = ()> {
 /// Wraps an argument that the kernel only reads although its prototype has a `*mut`.
 ///
 /// ```
-/// # #[cfg(feature = "macros")] {
+/// # #[cfg(all(feature = "macros", feature = "std"))] {
 /// use aio_sys::{ReadOnly, syscall};
 /// use std::os::fd::{BorrowedFd, OwnedFd};
 /// use std::{ffi::CStr, fs::File, io};
