@@ -8,7 +8,6 @@ use core::ffi::c_long;
 use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::ptr::NonNull;
 use std::time::Duration;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(10));
@@ -283,7 +282,7 @@ fn supervise(
 }
 
 /// What is no error, and no count that can be.
-const LIES: [i64; 5] = [-4096, -5000, 2, 1 << 40, i64::MIN];
+const LIES: [i64; 5] = [-4096, -5000, 2, isize::MAX as i64 / 2 + 1, isize::MIN as i64];
 
 #[test]
 fn a_made_up_count_is_not_believed() {
@@ -431,7 +430,7 @@ fn more_buffers_than_32_bits_can_count_are_refused() {
     }
     for count in [1025, (1 << 32) + 5] {
         let file = file(0);
-        let nowhere = NonNull::<Abc>::dangling().as_ptr();
+        let nowhere = std::ptr::NonNull::<Abc>::dangling().as_ptr();
         // SAFETY: they have no bytes of their own, so that nothing is allocated.
         let bufs = unsafe { Vec::from_raw_parts(nowhere, count, count) };
         let mut queue = Queue::<Abc>::new(capacity(1)).unwrap();
