@@ -22,6 +22,8 @@ pub const SIG_BLOCK: i32 = signal(libc::SIG_BLOCK, 1);
 pub const SIGUSR1: i32 = signal(libc::SIGUSR1, 16);
 pub const SIGCHLD: i32 = signal(libc::SIGCHLD, 18);
 pub const SIGXFSZ: i32 = signal(libc::SIGXFSZ, 31);
+pub const SIGSTOP: i32 = signal(libc::SIGSTOP, 23);
+pub const SIGCONT: i32 = signal(libc::SIGCONT, 25);
 
 /// A file with `bytes` bytes, counting up.
 pub fn file(bytes: usize) -> File {

@@ -187,9 +187,9 @@ fn a_wait_goes_on_after_a_stop() {
                 std::thread::sleep(Duration::from_millis(20));
                 // SAFETY: it stops and continues the process that waits.
                 let stopped = unsafe {
-                    libc::kill(me, libc::SIGSTOP) == 0
+                    libc::kill(me, crate::common::SIGSTOP) == 0
                         && libc::usleep(20_000) == 0
-                        && libc::kill(me, libc::SIGCONT) == 0
+                        && libc::kill(me, crate::common::SIGCONT) == 0
                 };
                 crate::common::leave(stopped)
             }
