@@ -150,7 +150,7 @@ mod two_results {
         // The order of the arguments is the ABI's own, and all but the flags are 0.
         #[cfg(not(target_arch = "s390x"))]
         {
-            let (flags, none) = (libc::SIGCHLD as _, std::ptr::null_mut());
+            let (flags, none) = (crate::common::SIGCHLD as _, std::ptr::null_mut());
             #[cfg(any(target_arch = "x86_64", target_arch = "m68k"))]
             // SAFETY: the child only ends.
             child(|| unsafe { raw::clone(flags, 0, none, none, 0) });
