@@ -7,19 +7,6 @@
 use super::abi::Word;
 use core::ffi::{c_int, c_long, c_ulong};
 
-/// That of arch/mips/include/uapi/asm/signal.h; the crate libc (0.2.191) has another architecture's
-/// number on mips64.
-const SIGCHLD: i32 = if cfg!(any(
-    target_arch = "mips",
-    target_arch = "mips32r6",
-    target_arch = "mips64",
-    target_arch = "mips64r6"
-)) {
-    18
-} else {
-    libc::SIGCHLD
-};
-
 /// How a call is made.
 pub const INSTRUCTION: &str = "libc::syscall";
 
@@ -83,7 +70,7 @@ pub(crate) unsafe fn pipe(fildes: *mut c_int) -> isize {
 ///
 /// As of `fork`.
 pub(crate) unsafe fn fork() -> isize {
-    let (none, signal) = (core::ptr::null_mut(), SIGCHLD as c_ulong);
+    let (none, signal) = (core::ptr::null_mut(), libc::SIGCHLD as c_ulong);
     // SAFETY: as of `fork`, which is this call.
     unsafe { clone(signal, 0, none, 0, none) }
 }
