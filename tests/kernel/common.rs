@@ -4,6 +4,7 @@
 use aio_sys::nr::*;
 use aio_sys::{AlignedBuf, IoBuf, IoBufMut};
 use core::ffi::c_long;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
@@ -273,5 +274,46 @@ impl Random {
 
     pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
+    }
+}
+
+/// Panics when it is asked for its address or length for the n-th time, from 0.
+#[derive(Debug)]
+pub struct Panics {
+    pub bytes: Vec<u8>,
+    at: Cell<u32>,
+}
+
+impl Panics {
+    pub const NEVER: u32 = u32::MAX;
+
+    pub fn new(at: u32) -> Panics {
+        Panics { bytes: vec![0; 8], at: Cell::new(at) }
+    }
+
+    fn ask(&self) {
+        let left = self.at.get();
+        self.at.set(left.wrapping_sub(1));
+        assert_ne!(left, 0, "on purpose");
+    }
+}
+
+// SAFETY: as of the vector, which nobody else reaches; a panic says nothing.
+unsafe impl IoBuf for Panics {
+    fn byte_ptr(&self) -> *const u8 {
+        self.ask();
+        self.bytes.byte_ptr()
+    }
+    fn byte_len(&self) -> usize {
+        self.ask();
+        self.bytes.byte_len()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl IoBufMut for Panics {
+    fn byte_mut_ptr(&mut self) -> *mut u8 {
+        self.ask();
+        self.bytes.byte_mut_ptr()
     }
 }

@@ -339,6 +339,16 @@ fn counts_are_made_up() {
 // --- old kernels
 // -----------------------------------------------------------------------------
 
+/// Has uname report that release to this process, if it may.
+fn pretend(release: [u8; 7]) -> bool {
+    supervise(&[nr::SYS_uname], move |data: &libc::seccomp_data| {
+        let name = std::ptr::with_exposed_provenance_mut::<libc::utsname>(data.args[0] as usize);
+        // SAFETY: the caller's structure, in this process; it waits.
+        unsafe { (&raw mut (*name).release).cast::<[u8; 7]>().write(release) };
+        0
+    })
+}
+
 #[test]
 fn a_kernel_that_does_not_wait_is_refused() {
     in_process("the_kernel_is_too_old");
@@ -347,13 +357,7 @@ fn a_kernel_that_does_not_wait_is_refused() {
 #[test]
 #[ignore = "a part of a_kernel_that_does_not_wait_is_refused"]
 fn the_kernel_is_too_old() {
-    let old = |data: &libc::seccomp_data| {
-        let name = std::ptr::with_exposed_provenance_mut::<libc::utsname>(data.args[0] as usize);
-        // SAFETY: the caller's structure, in this process; it waits.
-        unsafe { (&raw mut (*name).release).cast::<[u8; 7]>().write(*b"3.13.0\0") };
-        0
-    };
-    if !supervise(&[nr::SYS_uname], old) {
+    if !pretend(*b"3.13.0\0") {
         return;
     }
     let error = Context::new(capacity(8)).unwrap_err();
@@ -364,6 +368,28 @@ fn the_kernel_is_too_old() {
          wait for requests in flight before; this is Linux 3.13"
     );
     assert_eq!(Queue::<Vec<u8>>::new(capacity(8)).unwrap_err(), error);
+}
+
+/// It could not wake the half that waits.
+#[test]
+fn a_kernel_without_polls_has_no_halves() {
+    in_process("the_kernel_has_no_polls");
+}
+
+#[test]
+#[ignore = "a part of a_kernel_without_polls_has_no_halves"]
+fn the_kernel_has_no_polls() {
+    if !pretend(*b"4.18.0\0") {
+        return;
+    }
+    let error = Queue::<Vec<u8>>::split(capacity(8)).unwrap_err();
+    assert_eq!((error.call, error.errno), ("io_submit", Errno::ENOSYS));
+    assert_eq!(
+        error.to_string(),
+        "no queue in two halves for 8 requests: Linux 4.19 or later is needed, since io_submit has \
+         no polls before; this is Linux 4.18"
+    );
+    assert!(Queue::<Vec<u8>>::new(capacity(8)).is_ok());
 }
 
 /// A kernel of today says then that it is 2.6.60 or later.

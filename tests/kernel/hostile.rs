@@ -1,9 +1,9 @@
 //! What an expert tries who wants the kernel to write where it must not: everything that the
 //! compiler lets through. What it does not is in `ui/aio/`.
 
-use crate::common::{Graveyard, Mortal, Random, direct_file, file, in_child, pair, seeds};
-use aio_sys::{Borrowed, Completion, Errno, IoBuf, IoBufMut, PollEvents, Queue, Scope, op, scope};
-use std::cell::{Cell, RefCell};
+use crate::common::{Graveyard, Mortal, Panics, Random, direct_file, file, in_child, pair, seeds};
+use aio_sys::{Borrowed, Completion, Errno, IoBuf, PollEvents, Queue, Scope, op, scope};
+use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -119,49 +119,9 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
     }
 }
 
-/// Panics when it is asked for its address or length for the n-th time.
-#[derive(Debug)]
-struct Panics {
-    bytes: Vec<u8>,
-    at: Cell<u32>,
-}
-
-impl Panics {
-    fn new(at: u32) -> Panics {
-        Panics { bytes: vec![0; 8], at: Cell::new(at) }
-    }
-
-    fn ask(&self) {
-        let left = self.at.get();
-        self.at.set(left.wrapping_sub(1));
-        assert_ne!(left, 0, "on purpose");
-    }
-}
-
-// SAFETY: as of the vector, which nobody else reaches; a panic says nothing.
-unsafe impl IoBuf for Panics {
-    fn byte_ptr(&self) -> *const u8 {
-        self.ask();
-        self.bytes.byte_ptr()
-    }
-    fn byte_len(&self) -> usize {
-        self.ask();
-        self.bytes.byte_len()
-    }
-}
-
-// SAFETY: as above.
-unsafe impl IoBufMut for Panics {
-    fn byte_mut_ptr(&mut self) -> *mut u8 {
-        self.ask();
-        self.bytes.byte_mut_ptr()
-    }
-}
-
 /// Such a buffer is not taken in, and its slot is as free as before.
 #[test]
 fn a_buffer_that_panics_when_it_is_asked() {
-    const NEVER: u32 = u32::MAX;
     let file = file(100);
     let mut queue = queue(2);
     for round in 0..20 {
@@ -172,9 +132,13 @@ fn a_buffer_that_panics_when_it_is_asked() {
             assert!(panicked.is_err());
             let panicked = catch_unwind(AssertUnwindSafe(|| {
                 queue.batch(|batch| {
-                    batch.push(op::write_at(&file, Panics::new(NEVER), 0)).unwrap();
+                    batch.push(op::write_at(&file, Panics::new(Panics::NEVER), 0)).unwrap();
                     batch
-                        .push(op::readv_at(&file, vec![Panics::new(NEVER), Panics::new(at)], 0))
+                        .push(op::readv_at(
+                            &file,
+                            vec![Panics::new(Panics::NEVER), Panics::new(at)],
+                            0,
+                        ))
                         .is_ok()
                 })
             }));
@@ -189,9 +153,13 @@ fn a_buffer_that_panics_when_it_is_asked() {
         }
         queue.batch(|batch| {
             batch
-                .push(op::readv_at(&file, vec![Panics::new(NEVER), Panics::new(NEVER)], round))
+                .push(op::readv_at(
+                    &file,
+                    vec![Panics::new(Panics::NEVER), Panics::new(Panics::NEVER)],
+                    round,
+                ))
                 .unwrap();
-            batch.push(op::read_at(&file, Panics::new(NEVER), round)).unwrap();
+            batch.push(op::read_at(&file, Panics::new(Panics::NEVER), round)).unwrap();
         });
         let mut seen = 0;
         let read = |done: Completion<Panics>| {

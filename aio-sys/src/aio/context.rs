@@ -144,7 +144,8 @@ pub struct Capacity {
 pub struct SetupError {
     /// The system call that failed: `io_setup`; for a queue with an eventfd `eventfd2` or `fcntl`;
     /// for a queue of tokio also `epoll_ctl`; `io_destroy` if the kernel is
-    /// [too old](Context#minimum-kernel).
+    /// [too old](Context#minimum-kernel), and `io_submit` if it is too old for a queue in two
+    /// halves, or the descriptor to be signalled is not an eventfd.
     pub call: &'static str,
     /// The error. Of `io_setup`:
     ///
@@ -170,6 +171,15 @@ impl fmt::Display for SetupError {
                     "no AIO context for {requested} requests: Linux {} or later is needed, since \
                      io_destroy does not wait for requests in flight before; this is Linux {}",
                     Release::WAITS,
+                    Release::running()
+                );
+            }
+            "io_submit" if *errno == Errno::ENOSYS => {
+                return write!(
+                    f,
+                    "no queue in two halves for {requested} requests: Linux {} or later is needed, \
+                     since io_submit has no polls before; this is Linux {}",
+                    Release::POLL,
                     Release::running()
                 );
             }

@@ -1,7 +1,7 @@
 //! Requests that go to the kernel by one call.
 
 use crate::queue::engine::Engine;
-use crate::queue::op::Operation;
+use crate::queue::op::{Op, Operation};
 use crate::queue::request::Full;
 use std::fmt;
 use std::marker::PhantomData;
@@ -35,13 +35,16 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
     ///
     /// [`Full`], which returns the buffers.
     #[inline]
-    pub fn push<O: Operation<B> + 'fd>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
+    pub fn push<K: Operation<B>>(&mut self, op: Op<'fd, K>) -> Result<K::Token, Full<K::Buffers>> {
         self.offer(op).map_err(|op| Full(op.into_buffers()))
     }
 
     /// The same, which gives the operation back as it is. To drop it may run code that is not ours.
     #[inline]
-    pub(crate) fn offer<O: Operation<B> + 'fd>(&mut self, op: O) -> Result<O::Token, O> {
+    pub(crate) fn offer<K: Operation<B>>(
+        &mut self,
+        op: Op<'fd, K>,
+    ) -> Result<K::Token, Op<'fd, K>> {
         if self.is_open { op.queue(self.engine) } else { Err(op) }
     }
 

@@ -160,10 +160,12 @@ impl<B> Engine<B> {
 
     /// With what wakes who waits for its events. That is one request more.
     pub(crate) fn with_waker(capacity: NonZeroU32) -> Result<(Engine<B>, Waker), SetupError> {
-        let requested = capacity.get();
+        let error = |call, errno| SetupError { call, errno, requested: capacity.get() };
+        if Release::running() < Release::POLL {
+            return Err(error("io_submit", Errno::ENOSYS));
+        }
         let context = Context::new(capacity.saturating_add(1))?;
-        let eventfd = eventfd();
-        let eventfd = eventfd.map_err(|errno| SetupError { call: "eventfd2", errno, requested })?;
+        let eventfd = eventfd().map_err(|errno| error("eventfd2", errno))?;
         let waker = Waker { handle: context.handle(), eventfd };
         Ok((Engine::of(context, capacity, Signal::Nothing)?, waker))
     }
@@ -318,7 +320,8 @@ impl<B> Engine<B> {
     ) -> Token {
         let token = self.table.take(vacant, request);
         let res = match result {
-            Ok(count) => count as i64,
+            // As much as a system call can return.
+            Ok(count) => count.min(isize::MAX as usize) as i64,
             Err(errno) => -i64::from(errno.raw_os_error()),
         };
         self.refused.push_back(io_event { data: token.0, res, ..io_event::default() });
@@ -507,6 +510,7 @@ impl<B> Engine<B> {
         address: fn(&mut B) -> (*mut u8, usize),
     ) -> Result<Transferred<B>, Errno> {
         let (mut done, len) = (0, address(&mut buf).1);
+        let reads = iocb.aio_lio_opcode == IOCB_CMD_PREAD;
         while done < len {
             let Some(vacant) = self.vacant() else { return Ok((Err(Errno::EAGAIN), buf)) };
             let aio_offset = iocb.aio_offset.saturating_add(done as i64);
@@ -516,10 +520,11 @@ impl<B> Engine<B> {
             let completion = self.wait_for(token)?.expect("it was just submitted");
             buf = completion.buf.expect("a transfer's buffer comes back");
             match completion.result {
-                Ok(0) => break,
+                Ok(0) if reads => break,
+                Ok(0) => return Ok((Err(Errno::EIO), buf)),
                 Ok(more) => done += more,
                 // What was read before an error counts.
-                Err(_) if done > 0 && iocb.aio_lio_opcode == IOCB_CMD_PREAD => break,
+                Err(_) if done > 0 && reads => break,
                 Err(errno) => return Ok((Err(errno), buf)),
             }
         }

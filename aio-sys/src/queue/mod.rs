@@ -17,7 +17,7 @@ use crate::aio::wait::OnSignal;
 use crate::queue::batch::Batch;
 use crate::queue::buf::{IoBuf, IoBufMut};
 use crate::queue::engine::{Completions, Engine, Signal};
-use crate::queue::op::{Lend, LendMut, Operation, Transferred};
+use crate::queue::op::{Lend, LendMut, Op, Operation, Transferred};
 use crate::queue::request::{Completion, Full, PollToken, Token};
 use crate::queue::shared::{Reaper, Submitter};
 use crate::sys::errno::Errno;
@@ -142,7 +142,7 @@ impl<B> Queue<B> {
     ///
     /// # Errors
     ///
-    /// See [`SetupError`]; those of eventfd2(2).
+    /// See [`SetupError`]; those of eventfd2(2); `ENOSYS`, of io_submit(2), before Linux 4.19.
     ///
     /// # Kernel
     ///
@@ -223,7 +223,9 @@ impl<B> Queue<B> {
         self.0.free()
     }
 
-    /// The number of completions that are ready. Makes no system call.
+    /// The number of completions that are ready. Makes no system call. After an iterator was
+    /// forgotten (`mem::forget`) it also counts what that has delivered, until the next call that
+    /// delivers completions.
     pub fn pending(&self) -> usize {
         self.0.pending()
     }
@@ -238,7 +240,7 @@ impl<B> Queue<B> {
     /// [`Full`], which returns the buffers. An operation that the kernel refuses yields a
     /// [`Completion`](crate::Completion) with the error.
     #[inline]
-    pub fn submit<O: Operation<B>>(&mut self, op: O) -> Result<O::Token, Full<O::Buffers>> {
+    pub fn submit<K: Operation<B>>(&mut self, op: Op<'_, K>) -> Result<K::Token, Full<K::Buffers>> {
         Batch::new(&mut self.0).push(op)
     }
 
@@ -394,9 +396,10 @@ impl<B> Queue<B> {
     ///
     /// # Errors
     ///
-    /// In the inner result: those of [`op::write_at`](crate::op::write_at), after which a part may
-    /// have been written; `EAGAIN` if the queue is full. The outer error is that of
-    /// [`wait_for`](Self::wait_for): then the buffer stays in the queue.
+    /// In the inner result: those of [`op::write_at`](crate::op::write_at), and `EIO` if the kernel
+    /// writes nothing and returns no error: a part may have been written; `EAGAIN` if the queue is
+    /// full. The outer error is that of [`wait_for`](Self::wait_for): then the buffer stays in the
+    /// queue.
     pub fn write_all_at(
         &mut self,
         fd: impl AsFd,

@@ -53,6 +53,7 @@ use crate::queue::engine::{Engine, Request};
 use crate::queue::op::sealed::Sealed;
 use crate::queue::request::{Completion, PollToken, Token};
 use crate::queue::scope::Borrowed;
+use crate::queue::slots::Vacant;
 use crate::sys::errno::Errno;
 use crate::sys::flags::{IocbFlags, PollEvents, RwFlags};
 use crate::sys::types::*;
@@ -356,8 +357,9 @@ pub fn poll<'fd>(fd: impl Descriptor<'fd>, events: PollEvents) -> Op<'fd, Poll> 
     op
 }
 
-/// Completes at once with `result`, without a system call: for requests that the caller has done in
-/// another way, and whose completions should come from the same queue.
+/// Completes with `result`, without the kernel: for requests that the caller has done in another
+/// way, and whose completions should come from the same queue. A number above `isize::MAX` becomes
+/// `isize::MAX`, the most that a system call returns.
 pub fn completed(result: Result<usize, Errno>) -> Op<'static, Completed> {
     let request = Request { iocb: iocb::default(), user_data: 0, file: None };
     Op { request, kind: Completed(result), fd: PhantomData }
@@ -504,8 +506,8 @@ impl<B> Transfer for ReadVectored<B> {}
 impl<B> Transfer for WriteVectored<B> {}
 impl Transfer for Raw {}
 
-/// An operation that a queue with buffers `B` accepts: every [`Op`] whose buffers it can hold.
-pub trait Operation<B>: Sized + Sealed {
+/// The kinds of operations that a queue with buffers `S` accepts: those whose buffers it can hold.
+pub trait Operation<S>: Sized + Sealed {
     /// Identifies the request: a [`Token`], or for a poll a [`PollToken`].
     type Token: Copy + Into<Token>;
     /// The buffers, which [`Full`](crate::Full) returns.
@@ -513,12 +515,16 @@ pub trait Operation<B>: Sized + Sealed {
     /// The result for a task that awaits the operation.
     type Output;
 
+    /// Whether it can be submitted later, if its descriptor stays open.
+    #[doc(hidden)]
+    const DEFERRABLE: bool = true;
+
     /// Puts it into a free slot, to be submitted by the next flush.
     #[doc(hidden)]
-    fn queue(self, engine: &mut Engine<B>) -> Result<Self::Token, Self>;
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Self::Token;
 
     #[doc(hidden)]
-    fn output(completion: Completion<B>) -> Self::Output;
+    fn output(completion: Completion<S>) -> Self::Output;
 
     #[doc(hidden)]
     fn into_buffers(self) -> Self::Buffers;
@@ -532,16 +538,58 @@ pub trait Operation<B>: Sized + Sealed {
         None
     }
 
-    /// Whether the descriptor stays open until it is submitted, whatever its future does.
-    #[doc(hidden)]
-    fn keeps_open(&self) -> bool;
-
-    /// Has a transfer end in `EAGAIN` rather than block, and returns how to do it by a call that
-    /// may block; `None` for what cannot be done in two parts.
+    /// Sets `RWF_NOWAIT`, so that a transfer ends in `EAGAIN` rather than block, and returns how to
+    /// do it by a call that may block; `None` for what cannot be done in two parts.
     #[cfg(feature = "tokio")]
     #[doc(hidden)]
-    fn nowait(&mut self) -> Option<Blocking<B>> {
+    fn nowait(&self, _: &mut Request) -> Option<Blocking<S>> {
         None
+    }
+}
+
+impl<K> Op<'_, K> {
+    /// Puts it into a free slot, to be submitted by the next flush. Gives it back if there is none.
+    #[inline]
+    pub(crate) fn queue<S>(self, engine: &mut Engine<S>) -> Result<K::Token, Self>
+    where
+        K: Operation<S>,
+    {
+        let Some(vacant) = engine.vacant() else { return Err(self) };
+        Ok(self.kind.queue(self.request, vacant, engine))
+    }
+
+    pub(crate) fn into_buffers<S>(self) -> K::Buffers
+    where
+        K: Operation<S>,
+    {
+        self.kind.into_buffers()
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<K> Op<'_, K> {
+    /// What it yields if it is not submitted.
+    pub(crate) fn refused<S>(self, errno: Errno) -> K::Output
+    where
+        K: Operation<S>,
+    {
+        self.kind.refused(errno)
+    }
+
+    /// Whether it can be submitted later, whatever its future does meanwhile.
+    pub(crate) fn is_deferrable<S>(&self) -> bool
+    where
+        K: Operation<S>,
+    {
+        K::DEFERRABLE && self.request.file.is_some()
+    }
+
+    /// See [`Operation::nowait`].
+    pub(crate) fn nowait<S>(&mut self) -> Option<Blocking<S>>
+    where
+        K: Operation<S>,
+    {
+        self.kind.nowait(&mut self.request)
     }
 }
 
@@ -554,13 +602,15 @@ impl<F: ?Sized> Sealed for &F {}
 impl Sealed for BorrowedFd<'_> {}
 impl<F> Sealed for Arc<F> {}
 
-impl<K> Sealed for Op<'_, K> {}
 impl<B> Sealed for Read<B> {}
 impl<B> Sealed for ReadSpare<B> {}
 impl<B> Sealed for Write<B> {}
 impl<B> Sealed for ReadVectored<B> {}
 impl<B> Sealed for WriteVectored<B> {}
 impl Sealed for Raw {}
+impl Sealed for Sync {}
+impl Sealed for Poll {}
+impl Sealed for Completed {}
 
 /// A buffer that a queue with buffers `S` can hold, for the kernel to read.
 ///
@@ -667,16 +717,15 @@ fn several<B>(completion: Completion<B>) -> Transferred<Vec<B>> {
     (completion.result, completion.bufs)
 }
 
-impl<S, B: LendMut<S>> Operation<S> for Op<'_, Read<B>> {
+impl<S, B: LendMut<S>> Operation<S> for Read<B> {
     type Token = Token;
     type Buffers = B;
     type Output = Transferred<S>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        let Part { buf, start, end } = self.kind.0;
-        Ok(engine.transfer(vacant, self.request, buf.lend_mut(), start..end, B::target))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Token {
+        let Part { buf, start, end } = self.0;
+        engine.transfer(vacant, request, buf.lend_mut(), start..end, B::target)
     }
 
     fn output(completion: Completion<S>) -> Transferred<S> {
@@ -684,34 +733,29 @@ impl<S, B: LendMut<S>> Operation<S> for Op<'_, Read<B>> {
     }
 
     fn into_buffers(self) -> B {
-        self.kind.0.buf
+        self.0.buf
     }
 
     fn refused(self, errno: Errno) -> Self::Output {
-        (Err(errno), self.kind.0.buf.lend_mut())
-    }
-
-    fn keeps_open(&self) -> bool {
-        self.request.file.is_some()
+        (Err(errno), self.0.buf.lend_mut())
     }
 
     #[cfg(feature = "tokio")]
-    fn nowait(&mut self) -> Option<Blocking<S>> {
-        let Part { start, end, .. } = self.kind.0;
-        Blocking::of(&mut self.request, start..end, B::target, None)
+    fn nowait(&self, request: &mut Request) -> Option<Blocking<S>> {
+        let Part { start, end, .. } = self.0;
+        Blocking::of(request, start..end, B::target, None)
     }
 }
 
-impl<S, B: Lend<S>> Operation<S> for Op<'_, Write<B>> {
+impl<S, B: Lend<S>> Operation<S> for Write<B> {
     type Token = Token;
     type Buffers = B;
     type Output = Transferred<S>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        let Part { buf, start, end } = self.kind.0;
-        Ok(engine.transfer(vacant, self.request, buf.lend(), start..end, B::source))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Token {
+        let Part { buf, start, end } = self.0;
+        engine.transfer(vacant, request, buf.lend(), start..end, B::source)
     }
 
     fn output(completion: Completion<S>) -> Transferred<S> {
@@ -719,21 +763,17 @@ impl<S, B: Lend<S>> Operation<S> for Op<'_, Write<B>> {
     }
 
     fn into_buffers(self) -> B {
-        self.kind.0.buf
+        self.0.buf
     }
 
     fn refused(self, errno: Errno) -> Self::Output {
-        (Err(errno), self.kind.0.buf.lend())
-    }
-
-    fn keeps_open(&self) -> bool {
-        self.request.file.is_some()
+        (Err(errno), self.0.buf.lend())
     }
 
     #[cfg(feature = "tokio")]
-    fn nowait(&mut self) -> Option<Blocking<S>> {
-        let Part { start, end, .. } = self.kind.0;
-        Blocking::of(&mut self.request, start..end, B::source, None)
+    fn nowait(&self, request: &mut Request) -> Option<Blocking<S>> {
+        let Part { start, end, .. } = self.0;
+        Blocking::of(request, start..end, B::source, None)
     }
 }
 
@@ -743,16 +783,15 @@ fn filled<B: SpareBuf>(buf: &mut B, count: usize) {
     unsafe { buf.add_len(count) }
 }
 
-impl<B: SpareBuf> Operation<B> for Op<'_, ReadSpare<B>> {
+impl<B: SpareBuf> Operation<B> for ReadSpare<B> {
     type Token = Token;
     type Buffers = B;
     type Output = Transferred<B>;
 
-    fn queue(self, engine: &mut Engine<B>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        let token = engine.transfer(vacant, self.request, self.kind.0, 0..usize::MAX, B::spare);
+    fn queue(self, request: Request, vacant: Vacant<B>, engine: &mut Engine<B>) -> Token {
+        let token = engine.transfer(vacant, request, self.0, 0..usize::MAX, B::spare);
         engine.when_filled(vacant, filled::<B>);
-        Ok(token)
+        token
     }
 
     fn output(completion: Completion<B>) -> Transferred<B> {
@@ -760,32 +799,27 @@ impl<B: SpareBuf> Operation<B> for Op<'_, ReadSpare<B>> {
     }
 
     fn into_buffers(self) -> B {
-        self.kind.0
+        self.0
     }
 
     fn refused(self, errno: Errno) -> Self::Output {
-        (Err(errno), self.kind.0)
+        (Err(errno), self.0)
     }
 
     #[cfg(feature = "tokio")]
-    fn nowait(&mut self) -> Option<Blocking<B>> {
-        Blocking::of(&mut self.request, 0..usize::MAX, B::spare, Some(filled::<B>))
-    }
-
-    fn keeps_open(&self) -> bool {
-        self.request.file.is_some()
+    fn nowait(&self, request: &mut Request) -> Option<Blocking<B>> {
+        Blocking::of(request, 0..usize::MAX, B::spare, Some(filled::<B>))
     }
 }
 
-impl<S, B: LendMut<S>> Operation<S> for Op<'_, ReadVectored<B>> {
+impl<S, B: LendMut<S>> Operation<S> for ReadVectored<B> {
     type Token = Token;
     type Buffers = Vec<B>;
     type Output = Transferred<Vec<S>>;
 
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        let bufs = self.kind.0.into_iter().map(B::lend_mut).collect();
-        Ok(engine.vectored(vacant, self.request, bufs, B::target))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Token {
+        let bufs = self.0.into_iter().map(B::lend_mut).collect();
+        engine.vectored(vacant, request, bufs, B::target)
     }
 
     fn output(completion: Completion<S>) -> Transferred<Vec<S>> {
@@ -793,32 +827,27 @@ impl<S, B: LendMut<S>> Operation<S> for Op<'_, ReadVectored<B>> {
     }
 
     fn into_buffers(self) -> Vec<B> {
-        self.kind.0
+        self.0
     }
 
     fn refused(self, errno: Errno) -> Self::Output {
-        (Err(errno), self.kind.0.into_iter().map(B::lend_mut).collect())
-    }
-
-    fn keeps_open(&self) -> bool {
-        self.request.file.is_some()
+        (Err(errno), self.0.into_iter().map(B::lend_mut).collect())
     }
 
     #[cfg(feature = "tokio")]
-    fn nowait(&mut self) -> Option<Blocking<S>> {
-        Blocking::of(&mut self.request, 0..usize::MAX, B::target, None)
+    fn nowait(&self, request: &mut Request) -> Option<Blocking<S>> {
+        Blocking::of(request, 0..usize::MAX, B::target, None)
     }
 }
 
-impl<S, B: Lend<S>> Operation<S> for Op<'_, WriteVectored<B>> {
+impl<S, B: Lend<S>> Operation<S> for WriteVectored<B> {
     type Token = Token;
     type Buffers = Vec<B>;
     type Output = Transferred<Vec<S>>;
 
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        let bufs = self.kind.0.into_iter().map(B::lend).collect();
-        Ok(engine.vectored(vacant, self.request, bufs, B::source))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Token {
+        let bufs = self.0.into_iter().map(B::lend).collect();
+        engine.vectored(vacant, request, bufs, B::source)
     }
 
     fn output(completion: Completion<S>) -> Transferred<Vec<S>> {
@@ -826,32 +855,27 @@ impl<S, B: Lend<S>> Operation<S> for Op<'_, WriteVectored<B>> {
     }
 
     fn into_buffers(self) -> Vec<B> {
-        self.kind.0
+        self.0
     }
 
     fn refused(self, errno: Errno) -> Self::Output {
-        (Err(errno), self.kind.0.into_iter().map(B::lend).collect())
-    }
-
-    fn keeps_open(&self) -> bool {
-        self.request.file.is_some()
+        (Err(errno), self.0.into_iter().map(B::lend).collect())
     }
 
     #[cfg(feature = "tokio")]
-    fn nowait(&mut self) -> Option<Blocking<S>> {
-        Blocking::of(&mut self.request, 0..usize::MAX, B::source, None)
+    fn nowait(&self, request: &mut Request) -> Option<Blocking<S>> {
+        Blocking::of(request, 0..usize::MAX, B::source, None)
     }
 }
 
-impl<S> Operation<S> for Op<'_, Raw> {
+impl<S> Operation<S> for Raw {
     type Token = Token;
     type Buffers = ();
     type Output = Result<usize, Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        Ok(engine.without_buffer(vacant, self.request))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Token {
+        engine.without_buffer(vacant, request)
     }
 
     fn output(completion: Completion<S>) -> Result<usize, Errno> {
@@ -863,22 +887,16 @@ impl<S> Operation<S> for Op<'_, Raw> {
     fn refused(self, errno: Errno) -> Self::Output {
         Err(errno)
     }
-
-    fn keeps_open(&self) -> bool {
-        // The array is read when it is submitted.
-        false
-    }
 }
 
-impl<S> Operation<S> for Op<'_, Sync> {
+impl<S> Operation<S> for Sync {
     type Token = Token;
     type Buffers = ();
     type Output = Result<(), Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        Ok(engine.without_buffer(vacant, self.request))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Token {
+        engine.without_buffer(vacant, request)
     }
 
     fn output(completion: Completion<S>) -> Result<(), Errno> {
@@ -890,21 +908,16 @@ impl<S> Operation<S> for Op<'_, Sync> {
     fn refused(self, errno: Errno) -> Self::Output {
         Err(errno)
     }
-
-    fn keeps_open(&self) -> bool {
-        self.request.file.is_some()
-    }
 }
 
-impl<S> Operation<S> for Op<'_, Poll> {
+impl<S> Operation<S> for Poll {
     type Token = PollToken;
     type Buffers = ();
     type Output = Result<PollEvents, Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<PollToken, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        Ok(PollToken(engine.without_buffer(vacant, self.request)))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> PollToken {
+        PollToken(engine.without_buffer(vacant, request))
     }
 
     fn output(completion: Completion<S>) -> Result<PollEvents, Errno> {
@@ -920,21 +933,16 @@ impl<S> Operation<S> for Op<'_, Poll> {
     fn refused(self, errno: Errno) -> Self::Output {
         Err(errno)
     }
-
-    fn keeps_open(&self) -> bool {
-        self.request.file.is_some()
-    }
 }
 
-impl<S> Operation<S> for Op<'_, Completed> {
+impl<S> Operation<S> for Completed {
     type Token = Token;
     type Buffers = ();
     type Output = Result<usize, Errno>;
 
     #[inline]
-    fn queue(self, engine: &mut Engine<S>) -> Result<Token, Self> {
-        let Some(vacant) = engine.vacant() else { return Err(self) };
-        Ok(engine.complete(vacant, self.request, self.kind.0))
+    fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Token {
+        engine.complete(vacant, request, self.0)
     }
 
     fn output(completion: Completion<S>) -> Result<usize, Errno> {
@@ -945,9 +953,5 @@ impl<S> Operation<S> for Op<'_, Completed> {
 
     fn refused(self, errno: Errno) -> Self::Output {
         Err(errno)
-    }
-
-    fn keeps_open(&self) -> bool {
-        true
     }
 }

@@ -30,7 +30,7 @@ use crate::aio::context::SetupError;
 use crate::aio::wait::OnSignal;
 use crate::queue::batch::Batch;
 use crate::queue::engine::{Completions, Engine, Signal};
-use crate::queue::op::{self, Lend, LendMut, Operation, Transferred};
+use crate::queue::op::{self, Lend, LendMut, Op, Operation, Transferred};
 use crate::queue::request::{Completion, Full, PollToken, Token};
 use crate::sys::errno::Errno;
 use std::fmt;
@@ -152,10 +152,10 @@ impl<'env> Scope<'env> {
     /// # Errors
     ///
     /// [`Full`], which returns the buffers.
-    pub fn submit<O: Operation<Borrowed<'env>>>(
+    pub fn submit<K: Operation<Borrowed<'env>>>(
         &mut self,
-        op: O,
-    ) -> Result<O::Token, Full<O::Buffers>> {
+        op: Op<'_, K>,
+    ) -> Result<K::Token, Full<K::Buffers>> {
         Batch::new(&mut self.engine).push(op)
     }
 
@@ -245,9 +245,10 @@ impl<'env> Scope<'env> {
     ///
     /// # Errors
     ///
-    /// In the inner result: those of [`op::write_at`](crate::op::write_at), after which a part may
-    /// have been written; `EAGAIN` if the queue is full. The outer error is that of
-    /// [`wait_for`](Self::wait_for): then the buffer stays in the queue.
+    /// In the inner result: those of [`op::write_at`](crate::op::write_at), and `EIO` if the kernel
+    /// writes nothing and returns no error: a part may have been written; `EAGAIN` if the queue is
+    /// full. The outer error is that of [`wait_for`](Self::wait_for): then the buffer stays in the
+    /// queue.
     pub fn write_all_at<T: Lend<Borrowed<'env>>>(
         &mut self,
         fd: impl AsFd,

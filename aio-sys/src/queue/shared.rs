@@ -4,7 +4,7 @@ use crate::aio::context::SetupError;
 use crate::aio::wait::{Clock, OnSignal};
 use crate::queue::batch::Batch;
 use crate::queue::engine::{Engine, Waker};
-use crate::queue::op::Operation;
+use crate::queue::op::{Op, Operation};
 use crate::queue::request::{Completion, Full, PollToken};
 use crate::sys::errno::Errno;
 use crate::sys::types::io_event;
@@ -120,7 +120,7 @@ impl<B> Submitter<B> {
     ///
     /// [`Full`], which returns the buffers: there is no free slot, or the queue is
     /// [closed](Submitter::close).
-    pub fn submit<O: Operation<B>>(&self, op: O) -> Result<O::Token, Full<O::Buffers>> {
+    pub fn submit<K: Operation<B>>(&self, op: Op<'_, K>) -> Result<K::Token, Full<K::Buffers>> {
         // What it gives back is dropped when the engine is not locked.
         self.0.batch(|batch| batch.offer(op)).map_err(|op| Full(op.into_buffers()))
     }

@@ -147,6 +147,17 @@ fn vectors() {
     });
 }
 
+/// Nobody is told that all was written.
+#[test]
+fn a_write_of_nothing() {
+    let full = Opened::new(Mode::Full, &[]);
+    let mut queue = Queue::new(some(1)).unwrap();
+    for len in [0, 1, 100] {
+        let (result, buf) = queue.write_all_at(&full, pattern(len), 0).unwrap();
+        assert_eq!((result, buf.len()), (if len == 0 { Ok(0) } else { Err(Errno::EIO) }, len));
+    }
+}
+
 #[test]
 fn memory_of_the_caller() {
     let _process = Process;

@@ -2,7 +2,7 @@
 
 use crate::queue;
 use crate::queue::buf::IoBuf;
-use crate::queue::op::Operation;
+use crate::queue::op::{Op, Operation};
 use crate::queue::request::Full;
 use crate::tokio::driver::Shared;
 use crate::tokio::request::Request;
@@ -31,17 +31,18 @@ impl<'fd, B: IoBuf + Send> Batch<'_, 'fd, B> {
     /// # Errors
     ///
     /// [`Full`], which returns the buffers.
-    pub fn push<O: Operation<B> + 'fd>(
+    pub fn push<K: Operation<B>>(
         &mut self,
-        op: O,
-    ) -> Result<Request<B, O::Output>, Full<O::Buffers>> {
+        mut op: Op<'fd, K>,
+    ) -> Result<Request<B, K::Output>, Full<K::Buffers>> {
         let Some(batch) = self.batch.as_mut().filter(|_| *self.places > 0) else {
             return Err(Full(op.into_buffers()));
         };
+        let blocking = self.shared.nowait.then(|| op.nowait()).flatten();
         let token = batch.push(op)?;
         // It comes back with the completion.
         *self.places -= 1;
-        Ok(Request::new(self.shared, self.entry_of, token.into(), O::poll_token(token), O::output))
+        Ok(Request::new::<K>(self.shared, self.entry_of, token, blocking))
     }
 }
 

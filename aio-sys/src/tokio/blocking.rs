@@ -1,4 +1,4 @@
-//! Transfers that would block the thread, and that a helper thread does instead.
+//! Transfers that must not block the thread: `RWF_NOWAIT`, and a call that may block instead.
 
 use crate::queue::engine::Request;
 use crate::queue::op::KeptOpen;
@@ -8,8 +8,7 @@ use crate::sys::raw;
 use crate::sys::target::uapi_of_arch::{F_GETFL, O_APPEND};
 use crate::sys::types::*;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
+use std::os::fd::RawFd;
 use std::vec::Vec;
 
 /// A transfer that was submitted with `RWF_NOWAIT`, as a call that may block: what to do if the
@@ -17,8 +16,8 @@ use std::vec::Vec;
 pub struct Blocking<B> {
     write: bool,
     fd: RawFd,
-    /// What keeps the descriptor open; without it, its future borrows the descriptor.
-    file: Option<KeptOpen>,
+    /// What keeps the descriptor open.
+    _file: KeptOpen,
     offset: u64,
     flags: i32,
     /// Which bytes of a buffer.
@@ -31,13 +30,14 @@ pub struct Blocking<B> {
 
 impl<B> Blocking<B> {
     /// Sets `RWF_NOWAIT`, unless the transfer must not be done in two parts, or must not be made
-    /// by another call.
+    /// by another call, or its descriptor may be closed before the second part.
     pub(crate) fn of(
         request: &mut Request,
         range: Range<usize>,
         address: fn(&mut B) -> (*mut u8, usize),
         filled: Option<fn(&mut B, usize)>,
     ) -> Option<Blocking<B>> {
+        let file = request.file.clone()?;
         let iocb = &mut request.iocb;
         let fd = iocb.aio_fildes as RawFd;
         let write = matches!(iocb.aio_lio_opcode, IOCB_CMD_PWRITE | IOCB_CMD_PWRITEV);
@@ -51,28 +51,17 @@ impl<B> Blocking<B> {
         }
         let flags = iocb.aio_rw_flags;
         iocb.aio_rw_flags |= RWF_NOWAIT;
-        let (offset, file) = (iocb.aio_offset as u64, request.file.clone());
-        Some(Blocking { write, fd, file, offset, flags, range, address, filled })
+        let offset = iocb.aio_offset as u64;
+        Some(Blocking { write, fd, _file: file, offset, flags, range, address, filled })
     }
 
     pub(super) fn is_write(&self) -> bool {
         self.write
     }
 
-    /// Keeps the descriptor open without the future that borrows it. `None` if the process can have
-    /// no more descriptors.
-    ///
-    /// # Safety
-    ///
-    /// The descriptor is open.
-    pub(super) unsafe fn detached(mut self) -> Option<Blocking<B>> {
-        if self.file.is_none() {
-            // SAFETY: the caller vouches that it is open.
-            let fd = unsafe { BorrowedFd::borrow_raw(self.fd) }.try_clone_to_owned().ok()?;
-            self.fd = fd.as_raw_fd();
-            self.file = Some(Arc::new(fd));
-        }
-        Some(self)
+    /// Whether a transfer that has completed with `result` may have something left.
+    pub(super) fn may_be_left(result: Result<usize, Errno>) -> bool {
+        matches!(result, Ok(1..) | Err(Errno::EAGAIN | Errno::EOPNOTSUPP))
     }
 
     /// How much the kernel has done, if that is not all.
@@ -105,12 +94,8 @@ impl<B> Blocking<B> {
         iovecs
     }
 
-    /// Does what is left, by a call that may block.
-    ///
-    /// # Safety
-    ///
-    /// The descriptor is open.
-    pub(super) unsafe fn finish(&self, completion: &mut Completion<B>, done: usize) {
+    /// Does what is left after `done` bytes, by a call that may block.
+    pub(super) fn finish(&self, done: usize, completion: &mut Completion<B>) {
         let iovecs = self.remaining(completion, done);
         let offset = self.offset + done as u64;
         let (vec, count) = (iovecs.as_ptr().cast(), iovecs.len() as _);
@@ -128,9 +113,9 @@ impl<B> Blocking<B> {
         }
         let more = match self.write {
             // SAFETY: the kernel writes to the buffers that `completion` owns, whose types vouch
-            // for the addresses.
+            // for the addresses. `_file` keeps the descriptor open.
             false => unsafe { call!(preadv2) },
-            // SAFETY: the kernel reads them.
+            // SAFETY: the kernel reads them; `_file` keeps the descriptor open.
             true => unsafe { call!(pwritev2) },
         };
         completion.result = match Errno::decode(more) {

@@ -5,12 +5,15 @@ use crate::queue::Queue;
 use crate::queue::buf::IoBuf;
 use crate::queue::engine::Outgoing;
 use crate::queue::request::{Completion, PollToken};
+use crate::sys::errno::Errno;
 use crate::sys::raw;
 use crate::tokio::blocking::Blocking;
+use crate::tokio::helper::Unfinished;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::Handle;
 use ::tokio::sync::{Notify, Semaphore};
 use ::tokio::task::AbortHandle;
+use std::any::Any;
 use std::boxed::Box;
 use std::future::poll_fn;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -54,8 +57,11 @@ pub(super) struct Shared<B: IoBuf + Send> {
     pub(super) nowait: bool,
     // Not every target has 64-bit atomics.
     pub(super) fallbacks: AtomicUsize,
-    /// Transfers that helper threads do now.
-    pub(super) helping: AtomicUsize,
+    /// Transfers that the kernel has completed, and whose results were not delivered: helper
+    /// threads do the rest of them.
+    pub(super) unfinished: AtomicUsize,
+    /// What closing the queue has returned.
+    pub(super) closed: OnceLock<Result<(), Errno>>,
 }
 
 pub(super) struct Driven<B: IoBuf + Send> {
@@ -87,11 +93,27 @@ pub(super) struct Entries<B> {
 
 pub(super) enum Entry<B> {
     Free,
-    /// In flight.
-    Waiting(Option<Waker>),
-    /// In flight, and the future is gone. What is left of a write is done all the same.
-    Detached(Option<Box<Blocking<B>>>),
+    /// In flight, with how to do what the kernel leaves.
+    Waiting(Option<Waker>, Option<Blocking<B>>),
+    /// In flight, and the future is gone. What the kernel leaves of a write is done all the same.
+    Detached(Option<Blocking<B>>),
     Ended(Completion<B>),
+    /// A buffer has panicked when it was asked for its address, by whom that is of no concern.
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<B> Entry<B> {
+    /// Drops each part by itself, whatever the `drop` of another does.
+    pub(super) fn discard(self) {
+        match self {
+            Entry::Ended(completion) => {
+                isolated(|| drop(completion.file));
+                let bufs = completion.buf.into_iter().chain(completion.bufs);
+                bufs.for_each(|buf| isolated(|| drop(buf)));
+            }
+            other => isolated(|| drop(other)),
+        }
+    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,20 +122,52 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<B> Entries<B> {
-    pub(super) fn take(&mut self) -> usize {
+    pub(super) fn take(&mut self, blocking: Option<Blocking<B>>) -> usize {
         let entry = self.free.pop().unwrap_or_else(|| {
             self.list.push(Entry::Free);
             self.list.len() - 1
         });
-        self.list[entry] = Entry::Waiting(None);
+        self.list[entry] = Entry::Waiting(None, blocking);
         entry
     }
 
     pub(super) fn free(&mut self, entry: usize) -> Entry<B> {
         self.free.push(entry);
         let was = mem::replace(&mut self.list[entry], Entry::Free);
-        self.ended -= usize::from(matches!(was, Entry::Ended(_)));
+        self.ended -= usize::from(matches!(was, Entry::Ended(_) | Entry::Panicked(_)));
         was
+    }
+
+    /// The future of a request in flight is gone. Returns what is not needed any more, which is
+    /// dropped when nothing is locked.
+    pub(super) fn detach(&mut self, entry: usize) -> Entry<B> {
+        let mut was = mem::replace(&mut self.list[entry], Entry::Detached(None));
+        if let Entry::Waiting(_, blocking) = &mut was {
+            self.list[entry] = Entry::Detached(blocking.take_if(|blocking| blocking.is_write()));
+        }
+        was
+    }
+
+    /// Keeps the result for the future of a request in flight, and returns the waker. Without a
+    /// future it returns the result.
+    pub(super) fn end(
+        &mut self,
+        entry: usize,
+        result: Entry<B>,
+    ) -> (Option<Waker>, Option<Entry<B>>) {
+        match &mut self.list[entry] {
+            Entry::Waiting(waker, _) => {
+                let waker = waker.take();
+                self.list[entry] = result;
+                self.ended += 1;
+                (waker, None)
+            }
+            Entry::Detached(_) => {
+                self.free(entry);
+                (None, Some(result))
+            }
+            _ => unreachable!("a request in flight has its entry"),
+        }
     }
 }
 
@@ -178,7 +232,7 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
         let mut entries = lock(&shared.entries);
         entries.closed = true;
         let waiting = entries.list.iter_mut().filter_map(|entry| match entry {
-            Entry::Waiting(waker) => waker.take(),
+            Entry::Waiting(waker, _) => waker.take(),
             _ => None,
         });
         let wakers: Vec<Waker> = waiting.collect();
@@ -190,14 +244,14 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
 
 /// Runs code that is not ours: a waker, a buffer's `drop`. If it panics, the hook has reported it,
 /// and nobody else is to suffer.
-fn isolated(code: impl FnOnce()) {
+pub(super) fn isolated(code: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(code)) {
         // To drop it may panic as well.
         mem::forget(payload);
     }
 }
 
-fn wake(waker: Waker) {
+pub(super) fn wake(waker: Waker) {
     isolated(|| waker.wake());
 }
 
@@ -217,11 +271,10 @@ pub(super) struct Ended<'s, B: IoBuf + Send> {
     /// Something may have become idle.
     is_news: bool,
     wakers: Vec<Waker>,
-    detached: Vec<Detached<B>>,
+    unfinished: Vec<Unfinished<B>>,
+    /// Results whose futures are gone.
+    gone: Vec<Entry<B>>,
 }
-
-/// A request whose future is gone, and what is left of it.
-type Detached<B> = (Completion<B>, Option<Box<Blocking<B>>>);
 
 impl<B: IoBuf + Send> Shared<B> {
     /// `places` come back, but for those that are taken while it is held.
@@ -232,7 +285,8 @@ impl<B: IoBuf + Send> Shared<B> {
             is_idle: false,
             is_news: false,
             wakers: Vec::new(),
-            detached: Vec::new(),
+            unfinished: Vec::new(),
+            gone: Vec::new(),
         };
         Held { driven: lock(&self.driven), ended }
     }
@@ -249,6 +303,12 @@ impl<B: IoBuf + Send> Shared<B> {
         let mut held = self.hold(0);
         held.driven.settle(outgoing);
         held.ended.is_news = true;
+    }
+
+    /// Lets others have free slots.
+    pub(super) fn give_back(&self, places: usize) {
+        // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
+        (0..places).for_each(|_| isolated(|| self.places.add_permits(1)));
     }
 
     /// Has the task take completions.
@@ -333,19 +393,20 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
                 ended.is_news = true;
                 ended.places += 1;
                 let entry = entry_of[completion.token.index()];
-                match &mut entries.list[entry] {
-                    Entry::Waiting(waker) => {
-                        ended.wakers.extend(waker.take());
-                        entries.list[entry] = Entry::Ended(completion);
-                        entries.ended += 1;
-                    }
-                    _ => {
-                        let Entry::Detached(rest) = entries.free(entry) else {
-                            unreachable!("a request in flight has its entry")
-                        };
-                        ended.detached.push((completion, rest));
+                if let Entry::Waiting(_, blocking) | Entry::Detached(blocking) =
+                    &mut entries.list[entry]
+                {
+                    let may_be_left = Blocking::<B>::may_be_left(completion.result);
+                    if let Some(blocking) = blocking.take_if(|_| may_be_left) {
+                        let unfinished = Unfinished::new(ended.shared, entry, blocking, completion);
+                        ended.unfinished.push(unfinished);
+                        continue;
                     }
                 }
+                // The completion has what a `Blocking` keeps open, too: nothing is dropped here.
+                let (waker, gone) = entries.end(entry, Entry::Ended(completion));
+                ended.wakers.extend(waker);
+                ended.gone.extend(gone);
             }
             if ended.places == before {
                 break;
@@ -358,26 +419,10 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
 
 impl<B: IoBuf + Send> Drop for Ended<'_, B> {
     fn drop(&mut self) {
-        // First what helper threads go on with: who waits until all places are free, waits for
-        // them as well.
-        let mut gone = Vec::new();
-        for (mut completion, rest) in self.detached.drain(..) {
-            isolated(|| {
-                let left = rest.as_ref().and_then(|rest| rest.is_left(&mut completion));
-                match (rest, left) {
-                    (Some(rest), Some(done)) => drop(self.shared.finish(*rest, completion, done)),
-                    (rest, _) => gone.push((completion, rest)),
-                }
-            });
-        }
-        // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
-        (0..self.places).for_each(|_| isolated(|| self.shared.places.add_permits(1)));
+        self.shared.give_back(self.places);
         self.wakers.drain(..).for_each(wake);
-        for (completion, rest) in gone {
-            isolated(|| drop((rest, completion.file)));
-            let bufs = completion.buf.into_iter().chain(completion.bufs);
-            bufs.for_each(|buf| isolated(|| drop(buf)));
-        }
+        self.unfinished.drain(..).for_each(|unfinished| isolated(|| unfinished.settle()));
+        self.gone.drain(..).for_each(Entry::discard);
         if self.is_idle && self.is_news {
             isolated(|| self.shared.idle.notify_waiters());
         }
@@ -418,8 +463,7 @@ impl<B: IoBuf + Send> Drop for Rest<B> {
             let entry = self.entry_of[completion.token.index()];
             let Entry::Detached(Some(rest)) = &self.entries[entry] else { continue };
             if let Some(done) = rest.is_left(&mut completion) {
-                // SAFETY: it is detached, and keeps the descriptor open.
-                unsafe { rest.finish(&mut completion, done) };
+                rest.finish(done, &mut completion);
             }
         }
     }

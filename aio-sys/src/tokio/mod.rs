@@ -13,7 +13,8 @@
 //! If the descriptor is an `Arc`, the request is submitted together with those of other tasks, by
 //! one system call, after the tasks that are ready have run. If nothing is in flight, it is
 //! submitted at once. A request whose descriptor is borrowed is always submitted at once, by a
-//! system call of its own, since its future may be dropped and the descriptor closed.
+//! system call of its own, since its future may be dropped and the descriptor closed. For the same
+//! reason [`Builder::nowait`] needs an `Arc`.
 //!
 //! # Cancellation
 //!
@@ -83,25 +84,24 @@
 mod batch;
 mod blocking;
 mod driver;
+mod helper;
 mod request;
 
 use crate::aio::context::SetupError;
 use crate::queue;
 use crate::queue::buf::{IoBuf, IoBufMut};
-use crate::queue::op::{self, Operation, Transferred};
+use crate::queue::op::{self, Descriptor, Op, Operation, Transferred};
 use crate::sys::errno::Errno;
 use crate::tokio::driver::{Driven, Driver, Entries, Held, SHUT_DOWN, Shared, drive, lock, send};
-use crate::tokio::request::Helped;
 use ::tokio::io::Interest;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::{Handle, RuntimeFlavor};
 use ::tokio::sync::{Notify, Semaphore};
 use std::num::NonZeroU32;
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::vec::Vec;
-use std::{fmt, io, mem, panic};
+use std::{fmt, io, mem};
 
 pub use batch::Batch;
 pub(crate) use blocking::Blocking;
@@ -130,8 +130,9 @@ impl Builder {
 
     /// Whether transfers avoid blocking the thread that submits them. Off by default.
     ///
-    /// Each transfer is submitted with [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT) first. If it
-    /// would block, or is short, a helper thread does the rest (tokio's `spawn_blocking`).
+    /// Each transfer whose descriptor is an `Arc` is submitted with
+    /// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT) first. If it would block, or is short, a helper
+    /// thread does the rest (tokio's `spawn_blocking`), at the priority of that thread.
     /// [`Queue::fallbacks`] counts how often the helper was needed.
     ///
     /// Use it where most of the data is in the page cache. Where the file system does not support
@@ -140,9 +141,10 @@ impl Builder {
     /// from one that ends where the page cache does. It is meant for files and block devices;
     /// where there are no offsets, the result `EAGAIN` is returned.
     ///
-    /// It does not apply to a [batch](Queue::batch), to a transfer whose flags have `NOWAIT`, and
-    /// to a write with `APPEND` or on a descriptor with `O_APPEND`, which is never done in two
-    /// parts. A write whose future is dropped between the two parts is completed all the same.
+    /// It does not apply to a transfer whose descriptor is borrowed, to one whose flags have
+    /// `NOWAIT`, and to a write with `APPEND` or on a descriptor with `O_APPEND`, which is never
+    /// done in two parts. A write whose future is dropped between the two parts is completed all
+    /// the same.
     pub fn nowait(self, nowait: bool) -> Builder {
         Builder { nowait, ..self }
     }
@@ -196,7 +198,8 @@ impl Builder {
             capacity,
             nowait: self.nowait,
             fallbacks: AtomicUsize::new(0),
-            helping: AtomicUsize::new(0),
+            unfinished: AtomicUsize::new(0),
+            closed: OnceLock::new(),
         });
         // A runtime that is being shut down drops the tasks here, and the first one says so to
         // what is shared: that must exist already.
@@ -270,47 +273,38 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # Panics
     ///
     /// If the runtime in which the queue was created has been shut down.
-    pub async fn submit<O: Operation<B>>(&self, mut op: O) -> O::Output {
-        if !self.place(1).await {
-            return op.refused(Errno::ESHUTDOWN);
-        }
-        match self.shared.nowait.then(|| op.nowait()).flatten() {
-            None => match self.begin(op, O::output) {
-                Ok(request) => request.await,
-                Err(op) => op.refused(Errno::ESHUTDOWN),
-            },
-            Some(blocking) => match self.begin(op, |completion| completion) {
-                Ok(request) => {
-                    let helped = Helped { request, blocking: Some(blocking) };
-                    O::output(helped.completed().await)
-                }
-                Err(op) => op.refused(Errno::ESHUTDOWN),
-            },
+    pub async fn submit<K: Operation<B>>(&self, op: Op<'_, K>) -> K::Output {
+        let Some(place) = self.place(1).await else { return op.refused(Errno::ESHUTDOWN) };
+        match self.begin(place, op) {
+            Ok(request) => request.await,
+            Err(op) => op.refused(Errno::ESHUTDOWN),
         }
     }
 
-    /// Waits for `places` free slots; `false` if the queue is closed.
-    async fn place(&self, places: u32) -> bool {
-        if let Ok(permit) = self.shared.places.try_acquire_many(places) {
-            permit.forget();
-            return true;
-        }
-        match self.shared.places.acquire_many(places).await {
-            Ok(permit) => permit.forget(),
-            Err(_) if lock(&self.shared.entries).closed => panic!("{SHUT_DOWN}"),
-            Err(_) => return false,
-        }
-        true
+    /// Waits for `count` free slots. `None` if the queue is closed.
+    async fn place(&self, count: usize) -> Option<Places<'_, B>> {
+        let (places, wanted) = (&self.shared.places, count as u32);
+        let permit = match places.try_acquire_many(wanted) {
+            Ok(permit) => permit,
+            Err(_) => match places.acquire_many(wanted).await {
+                Ok(permit) => permit,
+                Err(_) if lock(&self.shared.entries).closed => panic!("{SHUT_DOWN}"),
+                Err(_) => return None,
+            },
+        };
+        permit.forget();
+        Some(Places { shared: &self.shared, count })
     }
 
-    /// Queues an operation, for which there is a slot, and sends it if it does not wait for
+    /// Queues an operation in the slot that is free for it, and sends it if it does not wait for
     /// others. Gives it back if the queue is closed.
-    fn begin<O: Operation<B>, T>(
+    fn begin<'fd, K: Operation<B>>(
         &self,
-        op: O,
-        output: fn(queue::request::Completion<B>) -> T,
-    ) -> Result<Request<B, T>, O> {
-        let keeps_open = op.keeps_open();
+        place: Places<'_, B>,
+        mut op: Op<'fd, K>,
+    ) -> Result<Request<B, K::Output>, Op<'fd, K>> {
+        let blocking = self.shared.nowait.then(|| op.nowait()).flatten();
+        let is_deferrable = op.is_deferrable();
         let mut driven = lock(&self.shared.driven);
         let Driven { queue: Some(queue), entry_of, closing: false, .. } = &mut *driven else {
             return Err(op);
@@ -318,9 +312,10 @@ impl<B: IoBuf + Send> Queue<B> {
         let Ok(token) = op.queue(&mut queue.0) else {
             unreachable!("there is a slot for each place")
         };
-        let poll = O::poll_token(token);
-        let request = Request::new(&self.shared, entry_of, token.into(), poll, output);
-        if keeps_open && driven.waits(lock(&self.shared.entries).ended) {
+        // It comes back with the completion.
+        place.take();
+        let request = Request::new::<K>(&self.shared, entry_of, token, blocking);
+        if is_deferrable && driven.waits(lock(&self.shared.entries).ended) {
             let notify = driven.notify();
             drop(driven);
             if notify {
@@ -351,7 +346,12 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # Panics
     ///
     /// Same as [`submit`](Queue::submit).
-    pub async fn read_exact_at(&self, fd: impl AsFd, mut buf: B, offset: u64) -> Transferred<B>
+    pub async fn read_exact_at<'fd>(
+        &self,
+        fd: impl Descriptor<'fd> + Clone,
+        mut buf: B,
+        offset: u64,
+    ) -> Transferred<B>
     where
         B: IoBufMut,
     {
@@ -361,7 +361,7 @@ impl<B: IoBuf + Send> Queue<B> {
         }
         loop {
             let at = offset.saturating_add(done as u64);
-            let read = op::read_at(fd.as_fd(), buf, at).range(done..len);
+            let read = op::read_at(fd.clone(), buf, at).range(done..len);
             let result;
             (result, buf) = self.submit(read).await;
             match result {
@@ -378,22 +378,27 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// # Errors
     ///
-    /// In the result: those of [`op::write_at`] and [`submit`](Queue::submit); a part may have been
-    /// written.
+    /// In the result: those of [`op::write_at`] and [`submit`](Queue::submit); `EIO` if the kernel
+    /// writes nothing and returns no error. A part may have been written.
     ///
     /// # Panics
     ///
     /// Same as [`submit`](Queue::submit).
-    pub async fn write_all_at(&self, fd: impl AsFd, mut buf: B, offset: u64) -> Transferred<B> {
+    pub async fn write_all_at<'fd>(
+        &self,
+        fd: impl Descriptor<'fd> + Clone,
+        mut buf: B,
+        offset: u64,
+    ) -> Transferred<B> {
         let (mut done, len) = (0, buf.byte_len());
         loop {
             let at = offset.saturating_add(done as u64);
-            let write = op::write_at(fd.as_fd(), buf, at).range(done..len);
+            let write = op::write_at(fd.clone(), buf, at).range(done..len);
             let result;
             (result, buf) = self.submit(write).await;
             match result {
-                Ok(more) if more > 0 && done + more < len => done += more,
-                // A kernel that writes nothing would be asked for ever.
+                Ok(0) if done < len => return (Err(Errno::EIO), buf),
+                Ok(more) if done + more < len => done += more,
                 Ok(more) => return (Ok(done + more), buf),
                 Err(errno) => return (Err(errno), buf),
             }
@@ -441,10 +446,9 @@ impl<B: IoBuf + Send> Queue<B> {
         requests: usize,
         fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R,
     ) -> R {
-        let wanted = requests.min(self.shared.capacity);
-        let places = if self.place(wanted as u32).await { wanted } else { 0 };
+        let places = self.place(requests.min(self.shared.capacity)).await;
         let (result, departing) = {
-            let mut held = self.shared.hold(places);
+            let mut held = self.shared.hold(places.map_or(0, Places::take));
             let Held { driven, ended } = &mut held;
             let Driven { queue, entry_of, closing, .. } = &mut **driven;
             let queue = queue.as_mut().filter(|_| !*closing);
@@ -479,7 +483,7 @@ impl<B: IoBuf + Send> Queue<B> {
                 Err(_) if lock(&self.shared.entries).closed => panic!("{SHUT_DOWN}"),
                 Err(_) => return,
             }
-            if self.shared.helping.load(Ordering::Acquire) == 0 {
+            if self.shared.unfinished.load(Ordering::Acquire) == 0 {
                 return;
             }
             idle.await;
@@ -499,36 +503,54 @@ impl<B: IoBuf + Send> Queue<B> {
     /// Same as [`submit`](Queue::submit).
     pub async fn close(&self) -> Result<(), Errno> {
         self.shared.places.close();
-        let queue = loop {
-            let idle = self.shared.idle.notified();
-            match self.closed()? {
-                Some(queue) => break queue,
-                None => idle.await,
+        loop {
+            let news = self.shared.idle.notified();
+            if let Some(&closed) = self.shared.closed.get() {
+                return closed;
             }
-        };
-        let Some(queue) = queue else { return Ok(()) };
-        let closing = self.shared.runtime.spawn_blocking(|| queue.close());
-        closing.await.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => panic::resume_unwind(panic),
-            Err(_) => panic!("{SHUT_DOWN}"),
-        })
+            self.close_if_idle()?;
+            news.await;
+        }
     }
 
-    /// Has the queue accept nothing and cancel its polls. If nothing is in flight any more: the
-    /// queue, which the first to get there has.
-    fn closed(&self) -> Result<Option<Option<queue::Queue<B>>>, Errno> {
+    /// Has the queue accept nothing and cancel its polls. If nothing is in flight any more, the
+    /// first to get there has it closed.
+    fn close_if_idle(&self) -> Result<(), Errno> {
         let mut held = self.shared.hold(0);
         held.driven.closing = true;
         if lock(&self.shared.entries).closed {
             drop(held);
             panic!("{SHUT_DOWN}");
         }
-        if held.driven.is_idle() && self.shared.helping.load(Ordering::Acquire) == 0 {
-            return Ok(Some(held.driven.queue.take()));
+        if !held.driven.is_idle() || self.shared.unfinished.load(Ordering::Acquire) > 0 {
+            return held.driven.queue.as_mut().map_or(Ok(()), |queue| queue.0.cancel_polls());
         }
-        if let Some(queue) = &mut held.driven.queue {
-            queue.0.cancel_polls()?;
+        if let Some(queue) = held.driven.queue.take() {
+            drop(held);
+            let shared = self.shared.clone();
+            self.shared.runtime.spawn_blocking(move || {
+                let _ = shared.closed.set(queue.close());
+                shared.idle.notify_waiters();
+            });
         }
-        Ok(None)
+        Ok(())
+    }
+}
+
+/// Free slots that are kept for requests, until they are taken.
+struct Places<'q, B: IoBuf + Send> {
+    shared: &'q Shared<B>,
+    count: usize,
+}
+
+impl<B: IoBuf + Send> Places<'_, B> {
+    fn take(mut self) -> usize {
+        mem::take(&mut self.count)
+    }
+}
+
+impl<B: IoBuf + Send> Drop for Places<'_, B> {
+    fn drop(&mut self) {
+        self.shared.give_back(self.count);
     }
 }

@@ -1,17 +1,15 @@
 //! A request as a future.
 
 use crate::queue::buf::IoBuf;
-use crate::queue::request::{Completion, PollToken, Token};
+use crate::queue::op::Operation;
+use crate::queue::request::{Completion, PollToken};
 use crate::tokio::blocking::Blocking;
 use crate::tokio::driver::{Entry, SHUT_DOWN, Shared, lock};
-use std::boxed::Box;
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::panic;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 /// A request that was submitted, as a future. For what happens when it is dropped, see
@@ -28,16 +26,16 @@ pub struct Request<B: IoBuf + Send, T> {
 
 impl<B: IoBuf + Send, T> Request<B, T> {
     /// The request that has just been queued under `token`.
-    pub(super) fn new(
+    pub(super) fn new<K: Operation<B, Output = T>>(
         shared: &Arc<Shared<B>>,
         entry_of: &mut [usize],
-        token: Token,
-        poll: Option<PollToken>,
-        output: fn(Completion<B>) -> T,
+        token: K::Token,
+        blocking: Option<Blocking<B>>,
     ) -> Request<B, T> {
-        let entry = lock(&shared.entries).take();
-        entry_of[token.index()] = entry;
-        Request { shared: shared.clone(), entry: Some(entry), poll, output }
+        let entry = lock(&shared.entries).take(blocking);
+        entry_of[token.into().index()] = entry;
+        let (shared, entry, poll) = (shared.clone(), Some(entry), K::poll_token(token));
+        Request { shared, entry, poll, output: K::output }
     }
 }
 
@@ -51,7 +49,7 @@ impl<B: IoBuf + Send, T> Future for Request<B, T> {
         let mut entries = loop {
             let mut entries = lock(&self.shared.entries);
             let closed = entries.closed;
-            let Entry::Waiting(waker) = &mut entries.list[entry] else { break entries };
+            let Entry::Waiting(waker, _) = &mut entries.list[entry] else { break entries };
             if closed {
                 drop(entries);
                 panic!("{SHUT_DOWN}");
@@ -73,6 +71,7 @@ impl<B: IoBuf + Send, T> Future for Request<B, T> {
         self.entry = None;
         match ended {
             Entry::Ended(completion) => Poll::Ready((self.output)(completion)),
+            Entry::Panicked(payload) => panic::resume_unwind(payload),
             _ => unreachable!("a future's entry is neither free nor detached"),
         }
     }
@@ -82,9 +81,9 @@ impl<B: IoBuf + Send, T> Drop for Request<B, T> {
     fn drop(&mut self) {
         let Some(entry) = self.entry else { return };
         let mut entries = lock(&self.shared.entries);
-        let in_flight = matches!(entries.list[entry], Entry::Waiting(_));
+        let in_flight = matches!(entries.list[entry], Entry::Waiting(..));
         let left = match in_flight {
-            true => mem::replace(&mut entries.list[entry], Entry::Detached(None)),
+            true => entries.detach(entry),
             false => entries.free(entry),
         };
         let cancel = self.poll.filter(|_| in_flight);
@@ -101,113 +100,5 @@ impl<B: IoBuf + Send, T> Drop for Request<B, T> {
 impl<B: IoBuf + Send, T> fmt::Debug for Request<B, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("ended", &self.entry.is_none()).finish_non_exhaustive()
-    }
-}
-
-/// A transfer that must not block, and what is left of it. To drop it is to have a write completed
-/// all the same: no part of it alone.
-pub(super) struct Helped<B: IoBuf + Send> {
-    pub(super) request: Request<B, Completion<B>>,
-    /// Until the request has completed.
-    pub(super) blocking: Option<Blocking<B>>,
-}
-
-impl<B: IoBuf + Send> Helped<B> {
-    /// The result, when all of it was tried. The descriptor is open until then.
-    pub(super) async fn completed(mut self) -> Completion<B> {
-        let mut completion = (&mut self.request).await;
-        let blocking = self.blocking.take().expect("taken here only");
-        let Some(done) = blocking.is_left(&mut completion) else { return completion };
-        // SAFETY: open, since the caller's future is here.
-        let Some(blocking) = (unsafe { blocking.detached() }) else { return completion };
-        let helper = self.request.shared.finish(blocking, completion, done);
-        helper.await.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => panic::resume_unwind(panic),
-            Err(_) => panic!("{SHUT_DOWN}"),
-        })
-    }
-}
-
-impl<B: IoBuf + Send> Drop for Helped<B> {
-    fn drop(&mut self) {
-        let (Some(blocking), Some(entry)) = (self.blocking.take(), self.request.entry) else {
-            return;
-        };
-        if !blocking.is_write() {
-            return;
-        }
-        // SAFETY: open, since the future that borrows it is being dropped here.
-        let Some(blocking) = (unsafe { blocking.detached() }) else { return };
-        let shared = self.request.shared.clone();
-        let mut entries = lock(&shared.entries);
-        if let Entry::Waiting(_) = &entries.list[entry] {
-            let detached = Entry::Detached(Some(Box::new(blocking)));
-            let waiting = mem::replace(&mut entries.list[entry], detached);
-            self.request.entry = None;
-            drop(entries);
-            drop(waiting);
-        } else if let Entry::Ended(mut completion) = entries.free(entry) {
-            self.request.entry = None;
-            drop(entries);
-            if let Some(done) = blocking.is_left(&mut completion) {
-                drop(shared.finish(blocking, completion, done));
-            }
-        }
-    }
-}
-
-/// A transfer that a helper thread does.
-struct Helping<B: IoBuf + Send>(Arc<Shared<B>>);
-
-impl<B: IoBuf + Send> Drop for Helping<B> {
-    fn drop(&mut self) {
-        // The last one, and nothing else is in flight, as far as who waits for that can see.
-        if self.0.helping.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.idle.notify_waiters();
-        }
-    }
-}
-
-/// What a helper thread is to do. A runtime that is being shut down drops it instead: then a write
-/// is completed there.
-struct Work<B: IoBuf + Send> {
-    blocking: Blocking<B>,
-    /// Until it is done.
-    completion: Option<Completion<B>>,
-    done: usize,
-    _helping: Helping<B>,
-}
-
-impl<B: IoBuf + Send> Work<B> {
-    fn run(&mut self) -> Option<Completion<B>> {
-        let mut completion = self.completion.take()?;
-        // SAFETY: `blocking` is detached, and keeps the descriptor open.
-        unsafe { self.blocking.finish(&mut completion, self.done) };
-        Some(completion)
-    }
-}
-
-impl<B: IoBuf + Send> Drop for Work<B> {
-    fn drop(&mut self) {
-        if self.blocking.is_write() {
-            self.run();
-        }
-    }
-}
-
-impl<B: IoBuf + Send> Shared<B> {
-    /// Has a helper thread do what is left of a transfer. It owns the buffer until then, whatever
-    /// becomes of the result.
-    pub(super) fn finish(
-        self: &Arc<Self>,
-        blocking: Blocking<B>,
-        completion: Completion<B>,
-        done: usize,
-    ) -> ::tokio::task::JoinHandle<Completion<B>> {
-        self.fallbacks.fetch_add(1, Ordering::Relaxed);
-        self.helping.fetch_add(1, Ordering::AcqRel);
-        let mut work =
-            Work { blocking, completion: Some(completion), done, _helping: Helping(self.clone()) };
-        self.runtime.spawn_blocking(move || work.run().expect("it runs once"))
     }
 }

@@ -140,6 +140,8 @@ fn priorities_reach_the_kernel() {
 fn what_completes_without_the_kernel_is_signalled() {
     let file = file(8);
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(4).unwrap()).unwrap();
+    queue.submit(op::completed(Ok(usize::MAX))).unwrap();
+    assert_eq!((queue.clear_eventfd(), only(&mut queue).result), (1, Ok(isize::MAX as usize)));
     queue.submit(op::completed(Ok(1))).unwrap();
     assert_eq!((queue.clear_eventfd(), only(&mut queue).result), (1, Ok(1)));
     queue.submit(op::read_at(&file, Vec::new(), 0)).unwrap();

@@ -1,6 +1,7 @@
 //! What a helper thread does instead of the kernel: `RWF_NOWAIT`.
 
 use super::*;
+use crate::common::Panics;
 
 /// What the page cache has is read without the helper, and what it does not have needs it once. It
 /// counts exactly.
@@ -8,14 +9,15 @@ use super::*;
 fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
     const BLOCK: usize = 4096;
     run(async || {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = Arc::new(tempfile::NamedTempFile::new().unwrap());
         let bytes: Vec<u8> = (0..64 * BLOCK).map(|at| (at / BLOCK) as u8).collect();
         file.as_file().write_all_at(&bytes, 0).unwrap();
         file.as_file().sync_all().unwrap();
-        let queue: Queue<Vec<u8>> =
-            Builder::new(NonZeroU32::new(4).unwrap()).nowait(true).build().unwrap();
-        let probe =
-            queue.submit(op::read_at(&file, vec![0; BLOCK], 0).flags(RwFlags::NOWAIT)).await.0;
+        let queue = nowait::<Vec<u8>>(4);
+        let probe = queue
+            .submit(op::read_at(file.clone(), vec![0; BLOCK], 0).flags(RwFlags::NOWAIT))
+            .await
+            .0;
         if probe == Err(Errno::EOPNOTSUPP) {
             return aio_tests::skip(
                 "RWF_NOWAIT counted",
@@ -23,8 +25,9 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
             );
         }
         let read = async |block: usize| {
-            let (result, buf) =
-                queue.submit(op::read_at(&file, vec![0; BLOCK], (block * BLOCK) as u64)).await;
+            let (result, buf) = queue
+                .submit(op::read_at(file.clone(), vec![0; BLOCK], (block * BLOCK) as u64))
+                .await;
             assert_eq!((result, buf), (Ok(BLOCK), vec![block as u8; BLOCK]));
         };
         for block in 0..64 {
@@ -41,7 +44,7 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
             libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_RANDOM)
         };
         assert_eq!((gone, random), (0, 0));
-        if queue.submit(op::read_at(&file, vec![0; BLOCK], 0).flags(RwFlags::NOWAIT)).await.0
+        if queue.submit(op::read_at(file.clone(), vec![0; BLOCK], 0).flags(RwFlags::NOWAIT)).await.0
             != Err(Errno::EAGAIN)
         {
             return aio_tests::skip(
@@ -63,21 +66,23 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
 #[test]
 fn what_would_block_is_done_by_a_helper() {
     run(async || {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let queue: Queue<Vec<u8>> =
-            Builder::new(NonZeroU32::new(2).unwrap()).nowait(true).build().unwrap();
+        let file = Arc::new(tempfile::NamedTempFile::new().unwrap());
+        let queue = nowait::<Vec<u8>>(2);
         let bytes: Vec<u8> = (0..16384).map(|at| (at / 7) as u8).collect();
         assert_eq!(
-            queue.submit(op::write_at(&file, bytes.clone(), 0)).await,
+            queue.submit(op::write_at(file.clone(), bytes.clone(), 0)).await,
             (Ok(bytes.len()), bytes.clone())
         );
         assert_eq!(
-            queue.submit(op::write_at(&file, b"end".to_vec(), 0).flags(RwFlags::APPEND)).await.0,
+            queue
+                .submit(op::write_at(file.clone(), b"end".to_vec(), 0).flags(RwFlags::APPEND))
+                .await
+                .0,
             Ok(3)
         );
         assert_eq!(std::fs::read(file.path()).unwrap(), [&bytes[..], b"end"].concat());
         let before = queue.fallbacks();
-        let (result, read) = queue.submit(op::read_at(&file, vec![0; 100], 16384)).await;
+        let (result, read) = queue.submit(op::read_at(file.clone(), vec![0; 100], 16384)).await;
         assert_eq!(
             (result, &read[..3], queue.fallbacks()),
             (Ok(3), &b"end"[..], before + 1),
@@ -87,41 +92,58 @@ fn what_would_block_is_done_by_a_helper() {
         let Ok(memory) = tempfile::tempfile_in("/dev/shm") else {
             return aio_tests::skip("the helper on tmpfs", "there is no /dev/shm");
         };
-        let memory: File = memory;
-        assert_eq!(queue.submit(op::write_at(&memory, bytes.clone(), 1)).await.0, Ok(bytes.len()));
+        let memory: Arc<File> = Arc::new(memory);
         assert_eq!(
-            queue.submit(op::read_at(&memory, vec![0; bytes.len()], 1)).await,
+            queue.submit(op::write_at(memory.clone(), bytes.clone(), 1)).await.0,
+            Ok(bytes.len())
+        );
+        assert_eq!(
+            queue.submit(op::read_at(memory.clone(), vec![0; bytes.len()], 1)).await,
             (Ok(bytes.len()), bytes.clone())
         );
         assert_eq!(
-            queue.submit(op::readv_at(&memory, vec![vec![0; 3], vec![0; 5]], 1)).await.1.concat(),
+            queue
+                .submit(op::readv_at(memory.clone(), vec![vec![0; 3], vec![0; 5]], 1))
+                .await
+                .1
+                .concat(),
             bytes[..8]
         );
         // For the helper's calls, the last one is no offset, but the file's own position.
         for offset in [1 << 63, u64::MAX - 1, u64::MAX] {
             let (buf, refused) = (vec![255; 4], Err(Errno::EINVAL));
             assert_eq!(
-                queue.submit(op::read_at(&memory, buf.clone(), offset)).await,
+                queue.submit(op::read_at(memory.clone(), buf.clone(), offset)).await,
                 (refused, buf.clone())
             );
-            assert_eq!(queue.submit(op::write_at(&memory, buf.clone(), offset)).await.0, refused);
             assert_eq!(
-                queue.submit(op::readv_at(&memory, vec![buf.clone()], offset)).await.0,
+                queue.submit(op::write_at(memory.clone(), buf.clone(), offset)).await.0,
                 refused
             );
-            assert_eq!(queue.submit(op::writev_at(&memory, vec![buf], offset)).await.0, refused);
+            assert_eq!(
+                queue.submit(op::readv_at(memory.clone(), vec![buf.clone()], offset)).await.0,
+                refused
+            );
+            assert_eq!(
+                queue.submit(op::writev_at(memory.clone(), vec![buf], offset)).await.0,
+                refused
+            );
         }
-        assert_eq!(queue.submit(op::read_at(&memory, vec![0; bytes.len()], 1)).await.1, bytes);
+        assert_eq!(
+            queue.submit(op::read_at(memory.clone(), vec![0; bytes.len()], 1)).await.1,
+            bytes
+        );
         if queue.fallbacks() == before + 1 {
             aio_tests::skip("the helper on tmpfs", "this kernel's tmpfs takes RWF_NOWAIT");
         }
-        let own = queue.submit(op::read_at(&memory, vec![0; 8], 1).flags(RwFlags::NOWAIT)).await.0;
+        let own =
+            queue.submit(op::read_at(memory.clone(), vec![0; 8], 1).flags(RwFlags::NOWAIT)).await.0;
         assert!(own == Err(Errno::EOPNOTSUPP) || own == Ok(8), "{own:?}");
     });
 }
 
 /// A file that takes no NOWAIT, whose every transfer needs the helper.
-fn without_nowait(append: bool) -> Option<File> {
+fn without_nowait(append: bool) -> Option<Arc<File>> {
     let dir = tempfile::tempdir_in("/dev/shm").ok()?;
     let file = File::options()
         .read(true)
@@ -131,7 +153,7 @@ fn without_nowait(append: bool) -> Option<File> {
         .truncate(false)
         .open(dir.path().join("file"))
         .ok()?;
-    Some(file)
+    Some(Arc::new(file))
 }
 
 /// Two parts would have another's between them: it is one request, which may block.
@@ -141,17 +163,16 @@ fn an_append_is_never_cut_in_two() {
         return aio_tests::skip("appends and NOWAIT", "there is no tmpfs at /dev/shm");
     };
     run(async || {
-        let queue: Queue<Vec<u8>> =
-            Builder::new(NonZeroU32::new(4).unwrap()).nowait(true).build().unwrap();
+        let queue = nowait::<Vec<u8>>(4);
         plain.set_len(0).unwrap();
-        assert_eq!(queue.submit(op::write_at(&plain, vec![1; 8], 0)).await.0, Ok(8));
+        assert_eq!(queue.submit(op::write_at(plain.clone(), vec![1; 8], 0)).await.0, Ok(8));
         if queue.fallbacks() == 0 {
             return aio_tests::skip("appends and NOWAIT", "this kernel's tmpfs takes NOWAIT");
         }
         let before = queue.fallbacks();
-        let append = op::write_at(&plain, vec![2; 8], 0).flags(RwFlags::APPEND);
+        let append = op::write_at(plain.clone(), vec![2; 8], 0).flags(RwFlags::APPEND);
         assert_eq!(queue.submit(append).await.0, Ok(8));
-        assert_eq!(queue.submit(op::write_at(&appends, vec![3; 8], 0)).await.0, Ok(8));
+        assert_eq!(queue.submit(op::write_at(appends.clone(), vec![3; 8], 0)).await.0, Ok(8));
         assert_eq!(queue.fallbacks(), before);
         let mut all = [0; 16];
         plain.read_exact_at(&mut all, 0).unwrap();
@@ -166,16 +187,11 @@ fn a_write_whose_future_is_dropped_is_completed() {
         return aio_tests::skip("a dropped write and NOWAIT", "there is no tmpfs at /dev/shm");
     };
     run(async || {
-        let queue: Queue<Vec<u8>> =
-            Builder::new(NonZeroU32::new(MANY).unwrap()).nowait(true).build().unwrap();
-        for (owned, byte) in [(false, 1), (true, 2)] {
-            let copy = file.try_clone().unwrap();
-            let mut future = match owned {
-                true => Box::pin(queue.submit(op::write_at(Arc::new(copy), vec![byte; 8], 0)))
-                    as std::pin::Pin<Box<dyn Future<Output = _>>>,
-                false => Box::pin(queue.submit(op::write_at(&file, vec![byte; 8], 0))),
-            };
-            // While the kernel is busy, a request that has its own descriptor is only queued.
+        let queue = nowait::<Vec<u8>>(MANY);
+        for byte in [1, 2] {
+            let write = op::write_at(file.clone(), vec![byte; 8], 0);
+            let mut future = Box::pin(queue.submit(write));
+            // While the kernel is busy, it is only queued.
             let (reader, _writer) = pair();
             let busy = busy(&queue, &reader).await;
             let _ = poll_once(future.as_mut());
@@ -185,5 +201,144 @@ fn a_write_whose_future_is_dropped_is_completed() {
             file.read_exact_at(&mut all, 0).unwrap();
             assert_eq!(all, [byte; 8]);
         }
+    });
+}
+
+fn nowait<B: IoBuf + Send>(capacity: u32) -> Queue<B> {
+    Builder::new(NonZeroU32::new(capacity).unwrap()).nowait(true).build().unwrap()
+}
+
+/// Whether the helper is needed for each transfer of the file.
+async fn needs_helper(file: &Arc<File>) -> bool {
+    let read = op::read_at(file.clone(), vec![0; 1], 0).flags(RwFlags::NOWAIT);
+    let needs = queue(1).submit(read).await.0 == Err(Errno::EOPNOTSUPP);
+    if !needs {
+        aio_tests::skip("a helper at the end", "this kernel's tmpfs takes RWF_NOWAIT");
+    }
+    needs
+}
+
+/// A runtime with one thread for helpers, which is busy until the sender is used or dropped.
+fn one_helper() -> (Runtime, std::sync::mpsc::Sender<()>) {
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    let (runtime, (release, released)) = (runtime.unwrap(), std::sync::mpsc::channel());
+    runtime.spawn_blocking(move || released.recv());
+    (runtime, release)
+}
+
+/// Another thread that asks for its address waits until the sender is used or dropped.
+struct Waits {
+    bytes: Vec<u8>,
+    owner: std::thread::ThreadId,
+    released: std::sync::mpsc::Receiver<()>,
+}
+
+fn waits() -> (Waits, std::sync::mpsc::Sender<()>) {
+    let (release, released) = std::sync::mpsc::channel();
+    (Waits { bytes: vec![7; 8], owner: std::thread::current().id(), released }, release)
+}
+
+// SAFETY: as of the vector, which nobody else reaches.
+unsafe impl IoBuf for Waits {
+    fn byte_ptr(&self) -> *const u8 {
+        if std::thread::current().id() != self.owner {
+            let _ = self.released.recv();
+        }
+        self.bytes.byte_ptr()
+    }
+    fn byte_len(&self) -> usize {
+        self.bytes.byte_len()
+    }
+}
+
+/// The kernel has done nothing of the write, and its future is not polled after that: the helper
+/// does it, and who waits for the queue waits for that.
+#[test]
+fn the_end_waits_for_the_helper() {
+    let Some(file) = without_nowait(false) else {
+        return aio_tests::skip("a helper at the end", "there is no tmpfs at /dev/shm");
+    };
+    for closes in [false, true] {
+        let [runtime, _] = runtimes();
+        runtime.block_on(async {
+            if !needs_helper(&file).await {
+                return;
+            }
+            let (queue, (buf, release)) = (nowait(4), waits());
+            file.set_len(0).unwrap();
+            let mut write = Box::pin(queue.submit(op::write_at(file.clone(), buf, 0)));
+            assert!(poll_once(write.as_mut()).is_pending());
+            let end = async || match closes {
+                true => queue.close().await.unwrap(),
+                false => queue.drain().await,
+            };
+            // Two at a time: none of them may return early.
+            let mut ends = [Box::pin(end()), Box::pin(end())];
+            for _ in 0..20 {
+                assert!(ends.iter_mut().all(|end| poll_once(end.as_mut()).is_pending()));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!((queue.fallbacks(), file.metadata().unwrap().len()), (1, 0));
+            release.send(()).unwrap();
+            for end in ends {
+                tokio::time::timeout(LONG, end).await.expect("it ends");
+                assert_eq!(file.metadata().unwrap().len(), 8);
+            }
+            // The result is there without another turn.
+            assert!(matches!(poll_once(write.as_mut()), Poll::Ready((Ok(8), _))));
+        });
+    }
+}
+
+/// The context is destroyed on a helper thread, too: who closes second waits for that as well.
+#[test]
+fn everyone_who_closes_waits_for_the_end() {
+    let (runtime, release) = one_helper();
+    runtime.block_on(async {
+        let queue = queue::<Vec<u8>>(1);
+        let mut ends = [Box::pin(queue.close()), Box::pin(queue.close())];
+        for _ in 0..20 {
+            assert!(ends.iter_mut().all(|end| poll_once(end.as_mut()).is_pending()));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        release.send(()).unwrap();
+        for end in ends {
+            assert_eq!(tokio::time::timeout(LONG, end).await.expect("it ends"), Ok(()));
+        }
+        assert_eq!(queue.close().await, Ok(()), "it is closed");
+    });
+}
+
+/// A buffer that panics at any time that it is asked for its address: who waits for the request
+/// panics, and the slot is free again.
+#[test]
+fn buffers_that_panic_when_they_are_asked() {
+    let Some(file) = without_nowait(false) else {
+        return aio_tests::skip("buffers that panic for a helper", "there is no tmpfs at /dev/shm");
+    };
+    if !catches("buffers that panic for a helper") {
+        return;
+    }
+    run(async || {
+        let queue = nowait::<Panics>(1);
+        let mut panics = 0;
+        for at in 0..100 {
+            let write = op::write_at(file.clone(), Panics::new(at), 0);
+            let queue_of_task = queue.clone();
+            let ended = tokio::spawn(async move { queue_of_task.submit(write).await.0 }).await;
+            match &ended {
+                Ok(result) => assert_eq!(*result, Ok(8)),
+                Err(error) => assert!(error.is_panic()),
+            }
+            panics += usize::from(ended.is_err());
+            assert_eq!(queue.free(), 1);
+            queue.drain().await;
+            if ended.is_ok() {
+                assert!(panics >= 2, "{panics}: none when it is submitted");
+                return;
+            }
+        }
+        panic!("it is asked for ever");
     });
 }

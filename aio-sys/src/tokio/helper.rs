@@ -1,0 +1,104 @@
+//! What is left of a transfer that must not block the thread, and the helper thread that does it.
+
+use crate::queue::buf::IoBuf;
+use crate::queue::request::Completion;
+use crate::tokio::blocking::Blocking;
+use crate::tokio::driver::{Entry, Shared, isolated, lock, wake};
+use std::any::Any;
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A transfer that the kernel has completed, but maybe only in part. It counts in
+/// [`Shared::unfinished`], and owns the buffer until its result is delivered.
+pub(super) struct Unfinished<B: IoBuf + Send> {
+    shared: Arc<Shared<B>>,
+    entry: usize,
+    blocking: Blocking<B>,
+    /// How much the kernel has done.
+    done: usize,
+    /// Until it is delivered.
+    completion: Option<Completion<B>>,
+}
+
+impl<B: IoBuf + Send> Unfinished<B> {
+    pub(super) fn new(
+        shared: &Arc<Shared<B>>,
+        entry: usize,
+        blocking: Blocking<B>,
+        completion: Completion<B>,
+    ) -> Unfinished<B> {
+        shared.unfinished.fetch_add(1, Ordering::AcqRel);
+        let (shared, completion) = (shared.clone(), Some(completion));
+        Unfinished { shared, entry, blocking, done: 0, completion }
+    }
+
+    /// Delivers the result if nothing is left, else has a helper thread do the rest.
+    pub(super) fn settle(mut self) {
+        // Buffers are asked for their addresses, which is code that is not ours.
+        match self.attempt(|blocking, _, completion| blocking.is_left(completion)) {
+            Ok(None) => self.deliver(),
+            Ok(Some(done)) => {
+                self.done = done;
+                self.shared.fallbacks.fetch_add(1, Ordering::Relaxed);
+                let runtime = self.shared.runtime.clone();
+                drop(runtime.spawn_blocking(move || self.finish()));
+            }
+            Err(payload) => self.panicked(payload),
+        }
+    }
+
+    fn finish(mut self) {
+        match self.attempt(Blocking::finish) {
+            Ok(()) => self.deliver(),
+            Err(payload) => self.panicked(payload),
+        }
+    }
+
+    fn attempt<R>(
+        &mut self,
+        work: impl FnOnce(&Blocking<B>, usize, &mut Completion<B>) -> R,
+    ) -> Result<R, Box<dyn Any + Send>> {
+        let completion = self.completion.as_mut().expect("not delivered");
+        catch_unwind(AssertUnwindSafe(|| work(&self.blocking, self.done, completion)))
+    }
+
+    fn deliver(&mut self) {
+        let completion = self.completion.take().expect("delivered once");
+        self.end(Entry::Ended(completion));
+    }
+
+    fn panicked(&mut self, payload: Box<dyn Any + Send>) {
+        self.completion
+            .take()
+            .into_iter()
+            .for_each(|completion| Entry::Ended(completion).discard());
+        self.end(Entry::Panicked(payload));
+    }
+
+    fn end(&self, result: Entry<B>) {
+        let mut entries = lock(&self.shared.entries);
+        let (waker, gone) = entries.end(self.entry, result);
+        drop(entries);
+        waker.into_iter().for_each(wake);
+        gone.into_iter().for_each(Entry::discard);
+    }
+}
+
+impl<B: IoBuf + Send> Drop for Unfinished<B> {
+    fn drop(&mut self) {
+        // A runtime that is being shut down drops what no thread has begun. A read has nobody who
+        // waits for it then; a write is completed.
+        if let Some(mut completion) = self.completion.take() {
+            if self.blocking.is_write() {
+                isolated(|| self.blocking.finish(self.done, &mut completion));
+            }
+            Entry::Ended(completion).discard();
+        }
+        // The last one, and nothing else is in flight, as far as who waits for that can see.
+        if self.shared.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
+            isolated(|| self.shared.idle.notify_waiters());
+        }
+    }
+}
