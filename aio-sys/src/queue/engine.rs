@@ -287,7 +287,7 @@ impl<B> Engine<B> {
         }
         let first = self.iovecs.len();
         // SAFETY: a free slot, to which nobody else refers.
-        let held = Asked(unsafe { (*vacant.slot).bufs() });
+        let held = Asked(unsafe { &mut (*vacant.slot).bufs });
         *held.0 = bufs;
         // The kernel refuses a request with more, and looks at none.
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
@@ -331,9 +331,8 @@ impl<B> Engine<B> {
 
     /// Has `filled` called when the request that took the slot has completed.
     pub(crate) fn when_filled(&mut self, vacant: Vacant<B>, filled: fn(&mut B, usize)) {
-        let slot: *mut Slot<B> = vacant.slot;
         // SAFETY: one of the table's slots, whose request was not submitted yet.
-        unsafe { (*slot).when_filled(filled) };
+        unsafe { (*vacant.slot).filled = Some(filled) };
     }
 
     /// Submits the outbox. What the kernel refuses completes with its error.
@@ -487,10 +486,9 @@ impl<B> Engine<B> {
             for events in [&mut self.refused, &mut self.unread] {
                 let at = events.iter().position(|event| event.data == token.0);
                 if let Some(event) = at.and_then(|at| events.remove(at)) {
-                    let result = Errno::decode(event.res as isize);
                     // SAFETY: `find` has found the slot, and the event says that the request has
                     // completed, or that the kernel has refused it.
-                    return Ok(Some(unsafe { self.table.end(slot, result) }));
+                    return Ok(Some(unsafe { self.table.end(slot, event.res) }));
                 }
             }
             match self.context.wait(1, &mut self.events, None, OnSignal::Continue)? {
@@ -598,7 +596,9 @@ pub struct Completions<'q, B> {
 impl<B> Iterator for Completions<'_, B> {
     type Item = Completion<B>;
 
-    #[inline]
+    // As a function of its own it returns the completion in memory, from where it is copied: 2 % of
+    // a poll (`cargo bench --bench aio`).
+    #[inline(always)]
     fn next(&mut self) -> Option<Completion<B>> {
         let (slot, res) = loop {
             let event = match self.refused.pop_front().or_else(|| self.unread.pop_front()) {
@@ -611,7 +611,7 @@ impl<B> Iterator for Completions<'_, B> {
         };
         // SAFETY: `find` has found the slot, and the event says that the request has completed, or
         // that the kernel has refused it.
-        Some(unsafe { self.table.end(slot, Errno::decode(res as isize)) })
+        Some(unsafe { self.table.end(slot, res) })
     }
 }
 

@@ -33,17 +33,10 @@ pub(super) struct Slot<B> {
     /// What is transferred, if it is one buffer.
     pub(super) buf: Option<B>,
     user_data: u64,
-    /// Whether there is anything else, which is looked at only then.
-    has_more: bool,
-    more: More<B>,
-}
-
-/// What few requests have.
-struct More<B> {
     /// What is transferred, if it is several buffers.
-    bufs: Vec<B>,
+    pub(super) bufs: Vec<B>,
     /// Called when bytes were read into the buffer's spare capacity.
-    filled: Option<fn(&mut B, usize)>,
+    pub(super) filled: Option<fn(&mut B, usize)>,
     /// What keeps the descriptor open.
     file: Option<KeptOpen>,
 }
@@ -79,8 +72,7 @@ impl<B> Table<B> {
             let aio_resfd = eventfd.map_or(0, |eventfd| eventfd.as_raw_fd() as u32);
             let request =
                 iocb { aio_data: times | number | FREE, aio_flags, aio_resfd, ..iocb::default() };
-            let more = More { bufs: Vec::new(), filled: None, file: None };
-            Slot { request, buf: None, user_data: 0, has_more: false, more }
+            Slot { request, buf: None, user_data: 0, bufs: Vec::new(), filled: None, file: None }
         };
         assert!(capacity as u64 <= FREE, "no context is that large");
         let mut slots: Vec<_> = (0..capacity as u64).map(slot).collect();
@@ -120,10 +112,7 @@ impl<B> Table<B> {
         // refers to it.
         let slot = unsafe { &mut *vacant.slot };
         slot.user_data = wanted.user_data;
-        if wanted.file.is_some() {
-            slot.has_more = true;
-            slot.more.file = wanted.file;
-        }
+        slot.file = wanted.file;
         slot.request = iocb {
             aio_data: vacant.token.0,
             aio_flags: slot.request.aio_flags & IOCB_FLAG_RESFD | wanted.iocb.aio_flags,
@@ -164,54 +153,32 @@ impl<B> Table<B> {
         })
     }
 
-    /// The completion of the request whose slot that is.
+    /// The completion of the request whose slot that is, with the result of its event.
     ///
     /// # Safety
     ///
-    /// `find` has found the slot, and the kernel does not use the request any more. If `result` is
-    /// a number, so many bytes were transferred.
+    /// `find` has found the slot, and the kernel does not use the request any more. If `res` is
+    /// the number of bytes that were read, so many were written to the buffer.
     #[inline]
-    pub(super) unsafe fn end(
-        &mut self,
-        slot: *mut Slot<B>,
-        result: Result<usize, Errno>,
-    ) -> Completion<B> {
+    pub(super) unsafe fn end(&mut self, slot: *mut Slot<B>, res: i64) -> Completion<B> {
         self.free.push(slot);
         // SAFETY: one of `slots`, to which nobody else refers now.
         let slot = unsafe { &mut *slot };
         let (token, user_data) = (Token(slot.request.aio_data), slot.user_data);
         slot.request.aio_data |= FREE;
-        let (buf, bufs, file) = (slot.buf.take(), Vec::new(), None);
-        let mut completion = Completion { token, user_data, result, buf, bufs, file };
-        if slot.has_more {
-            slot.more(&mut completion);
+        let result = Errno::decode(res as isize);
+        if let Some(filled) = slot.filled.take() {
+            slot.fill(filled, result);
         }
-        completion
+        let (buf, bufs, file) = (slot.buf.take(), mem::take(&mut slot.bufs), slot.file.take());
+        Completion { token, user_data, result, buf, bufs, file }
     }
 }
 
 impl<B> Slot<B> {
-    /// Several buffers instead of one.
-    pub(super) fn bufs(&mut self) -> &mut Vec<B> {
-        self.has_more = true;
-        &mut self.more.bufs
-    }
-
-    /// Has `filled` called when the request has completed.
-    pub(super) fn when_filled(&mut self, filled: fn(&mut B, usize)) {
-        self.has_more = true;
-        self.more.filled = Some(filled);
-    }
-
-    /// Moves the rest into the completion.
     #[cold]
-    fn more(&mut self, completion: &mut Completion<B>) {
-        self.has_more = false;
-        completion.bufs = mem::take(&mut self.more.bufs);
-        completion.file = self.more.file.take();
-        if let (Some(filled), Some(buf), Ok(count)) =
-            (self.more.filled.take(), &mut completion.buf, completion.result)
-        {
+    fn fill(&mut self, filled: fn(&mut B, usize), result: Result<usize, Errno>) {
+        if let (Some(buf), Ok(count)) = (&mut self.buf, result) {
             filled(buf, count);
         }
     }
@@ -261,7 +228,7 @@ mod tests {
             for (token, _) in taken {
                 let slot = table.find(token).unwrap();
                 // SAFETY: `find` has found the slot, and the kernel never got its request.
-                let done = unsafe { table.end(slot, Ok(512)) };
+                let done = unsafe { table.end(slot, 512) };
                 assert!(done.token == token && done.buf.unwrap()[..2] == [7, 0]);
                 assert_eq!(done.user_data, 7);
                 assert!(table.find(token).is_none());
