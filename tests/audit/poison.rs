@@ -213,19 +213,9 @@ impl Function {
     }
 
     /// The function's jobs: calls that succeed, and calls that fail, each with other poison.
-    fn jobs(
-        &self,
-        way: &Way<'_>,
-        stub: &Stub,
-        object: &Path,
-        target: &str,
-        only: Option<&[String]>,
-    ) -> [Value; 2] {
+    fn jobs(&self, way: &Way<'_>, stub: &Stub, object: &Path, target: &str) -> [Value; 2] {
         let (convention, count) = (way.convention, stub.count);
         let value = |name: &str| self.frame.iter().find(|word| word.name == name).unwrap().before;
-        let mut destroyed = way.destroyed();
-        let may = |register: &str| only.is_none_or(|only| only.iter().any(|one| one == register));
-        destroyed.retain(|register| may(register));
         let in_registers = convention.arguments.iter().take(count).enumerate();
         let arguments: Vec<_> =
             in_registers.map(|(at, register)| (register, value(&format!("a{at}")))).collect();
@@ -311,16 +301,8 @@ impl Emulator {
         Some(Emulator { command, folder: tempfile::tempdir().unwrap(), jobs: Vec::new() })
     }
 
-    /// Adds jobs for calls by some of these stubs; the kernel destroys all that it may, or only
-    /// some registers.
-    fn add(
-        &mut self,
-        target: &str,
-        way: &Way<'_>,
-        stubs: &str,
-        each: &[Stub],
-        only: Option<&[String]>,
-    ) {
+    /// Adds jobs for calls by some of these stubs, in which the kernel clobbers all that it may.
+    fn add(&mut self, target: &str, way: &Way<'_>, stubs: &str, each: &[Stub]) {
         let functions: Vec<_> = each.iter().map(|stub| (stub, Function::new(way, stub))).collect();
         let (instruction, syntax) = (&way.convention.instruction, syntax(way, ""));
         let mut program = format!(
@@ -333,7 +315,7 @@ impl Emulator {
         let file = self.folder.path().join(format!("{}.o", self.jobs.len()));
         std::fs::write(&file, object).unwrap();
         for (stub, function) in &functions {
-            self.jobs.extend(function.jobs(way, stub, &file, target, only));
+            self.jobs.extend(function.jobs(way, stub, &file, target));
         }
     }
 
@@ -451,7 +433,7 @@ fn what_is_live_across_a_call_survives() {
         .flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target)));
     let jobs: Vec<_> = jobs.collect();
     for (way, target) in &jobs {
-        emulator.add(target, way, &way.stubs, &way.each(), None);
+        emulator.add(target, way, &way.stubs, &way.each());
     }
     let mut seen: BTreeMap<&str, (&Way<'_>, &str, BTreeSet<String>)> = BTreeMap::new();
     let mut all = emulator.run();
@@ -485,7 +467,7 @@ fn what_is_live_across_a_call_survives() {
         let Some(wrong) = with_wrong_second(way) else { continue };
         let both: Vec<_> =
             way.each().into_iter().filter(|stub| stub.both && stub.count == 0).collect();
-        emulator.add(target, way, &wrong, &both, None);
+        emulator.add(target, way, &wrong, &both);
         jobs.push((way, target));
     }
     assert!(!jobs.is_empty(), "no call has two results");
@@ -501,14 +483,14 @@ fn what_is_live_across_a_call_survives() {
         );
     }
 
-    // Now the compiler is not told of something, and the kernel destroys only that.
+    // Now the compiler does not know of something that the kernel clobbers.
     let counts = [0, MOST_ARGUMENTS];
     let mut jobs = Vec::new();
     for (way, target, poisoned) in seen.into_values() {
         for registers in can_be_left_out(way, &poisoned) {
             let mut each = way.each();
             each.retain(|stub| !stub.both && counts.contains(&stub.count));
-            emulator.add(target, way, &mutant(way, &registers), &each, Some(&registers));
+            emulator.add(target, way, &mutant(way, &registers), &each);
             jobs.push((way, target, registers.join(" ")));
         }
     }
