@@ -1,10 +1,15 @@
 //! What an expert tries who wants the kernel to write where it must not: everything that the
 //! compiler lets through. What it does not is in `ui/aio/`.
 
-use crate::common::{Graveyard, Mortal, Panics, Random, direct_file, file, in_child, pair, seeds};
-use aio_sys::{Borrowed, Completion, Errno, IoBuf, PollEvents, Queue, Scope, op, scope};
+use crate::common::{
+    Graveyard, Mortal, Panics, Random, direct_file, file, in_child, itself, pair, seeds,
+};
+use aio_sys::{
+    Borrowed, Completion, Errno, IoBuf, IoBufMut, PollEvents, Queue, Scope, SpareBuf, op, scope,
+};
 use std::cell::RefCell;
 use std::num::NonZeroU32;
+use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -320,4 +325,46 @@ fn tokens_of_others() {
     assert_eq!(one.outstanding(), 1);
     assert_eq!(one.wait(1, Some(Duration::ZERO)).map(Iterator::count), Ok(0));
     assert_ne!(Err(Errno::EINVAL), one.close());
+}
+
+/// Its slot would be half emptied.
+#[test]
+fn a_buffer_that_panics_when_it_is_filled_ends_the_process() {
+    let ended = itself(module_path!(), "filled").output().unwrap();
+    assert_eq!(ended.status.signal(), Some(libc::SIGABRT), "{ended:?}");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("when it is filled"), "{said}");
+}
+
+#[test]
+#[ignore = "a part of a_buffer_that_panics_when_it_is_filled_ends_the_process"]
+fn filled() {
+    struct Filled(Vec<u8>);
+    // SAFETY: as of the vector, which nobody else reaches.
+    unsafe impl IoBuf for Filled {
+        fn byte_ptr(&self) -> *const u8 {
+            self.0.byte_ptr()
+        }
+        fn byte_len(&self) -> usize {
+            self.0.byte_len()
+        }
+    }
+    // SAFETY: as above.
+    unsafe impl IoBufMut for Filled {
+        fn byte_mut_ptr(&mut self) -> *mut u8 {
+            self.0.byte_mut_ptr()
+        }
+    }
+    // SAFETY: as above.
+    unsafe impl SpareBuf for Filled {
+        fn spare(&mut self) -> (*mut u8, usize) {
+            self.0.spare()
+        }
+        unsafe fn add_len(&mut self, _: usize) {
+            panic!("when it is filled");
+        }
+    }
+    let (file, mut queue) = (file(8), queue(1));
+    queue.submit(op::read_spare_at(&file, Filled(Vec::with_capacity(8)), 0)).unwrap();
+    let _ = catch_unwind(AssertUnwindSafe(|| queue.wait(1, None).map(Iterator::count)));
 }

@@ -11,8 +11,8 @@
 //! - one queue for all connections. If its slots are taken, requests wait for one.
 //!   [`Builder::nowait`] keeps the threads from blocking on what is not in the page cache;
 //! - [`body::Piecewise`] reads the next piece of a file while one is sent;
-//! - a client that disconnects drops its connection's task. Reads in flight keep their buffers until
-//!   they have completed.
+//! - a client that disconnects drops its connection's task. Reads in flight keep their buffers
+//!   until they have completed.
 //!
 //! What a file server has to decide about ranges and conditions is in [`reply`]. It does not have
 //! TLS, compression and multipart ranges.

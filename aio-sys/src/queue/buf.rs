@@ -66,7 +66,8 @@ pub unsafe trait IoBufMut: IoBuf {
 pub unsafe trait SpareBuf: IoBufMut {
     /// The spare capacity: its address, and the number of bytes.
     fn spare(&mut self) -> (*mut u8, usize);
-    /// Increases the length by `count` bytes, at most by the spare capacity.
+    /// Increases the length by `count` bytes, at most by the spare capacity. If it panics, the
+    /// process is aborted.
     ///
     /// # Safety
     ///

@@ -59,12 +59,12 @@ use crate::sys::flags::{IocbFlags, PollEvents, RwFlags};
 use crate::sys::types::*;
 #[cfg(feature = "tokio")]
 use crate::tokio::Blocking;
-use std::fmt;
 use std::marker::{self, PhantomData};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::vec::Vec;
+use std::{fmt, mem, process};
 
 /// An operation on a descriptor that is borrowed for `'fd`. `K` is the kind of operation, with its
 /// buffers. See [the module](self).
@@ -515,10 +515,6 @@ pub trait Operation<S>: Sized + Sealed {
     /// The result for a task that awaits the operation.
     type Output;
 
-    /// Whether it can be submitted later, if its descriptor stays open.
-    #[doc(hidden)]
-    const DEFERRABLE: bool = true;
-
     /// Puts it into a free slot, to be submitted by the next flush.
     #[doc(hidden)]
     fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Self::Token;
@@ -576,12 +572,10 @@ impl<K> Op<'_, K> {
         self.kind.refused(errno)
     }
 
-    /// Whether it can be submitted later, whatever its future does meanwhile.
-    pub(crate) fn is_deferrable<S>(&self) -> bool
-    where
-        K: Operation<S>,
-    {
-        K::DEFERRABLE && self.request.file.is_some()
+    /// Whether its descriptor stays open whatever its future does: then it can be submitted later.
+    /// What else it borrows, such as iovecs, lives as long as the program then.
+    pub(crate) fn keeps_open(&self) -> bool {
+        self.request.file.is_some()
     }
 
     /// See [`Operation::nowait`].
@@ -779,8 +773,17 @@ impl<S, B: Lend<S>> Operation<S> for Write<B> {
 
 /// Called when so many bytes were read into the spare capacity.
 fn filled<B: SpareBuf>(buf: &mut B, count: usize) {
+    struct Abort;
+    impl Drop for Abort {
+        fn drop(&mut self) {
+            process::abort();
+        }
+    }
+    // A slot is half emptied, and the queue of several tasks or threads is locked.
+    let panics = Abort;
     // SAFETY: the kernel has written them.
     unsafe { buf.add_len(count) }
+    mem::forget(panics);
 }
 
 impl<B: SpareBuf> Operation<B> for ReadSpare<B> {

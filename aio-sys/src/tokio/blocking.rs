@@ -61,14 +61,23 @@ impl<B> Blocking<B> {
 
     /// Whether a transfer that has completed with `result` may have something left.
     pub(super) fn may_be_left(result: Result<usize, Errno>) -> bool {
-        matches!(result, Ok(1..) | Err(Errno::EAGAIN | Errno::EOPNOTSUPP))
+        match result {
+            Ok(done) => done > 0,
+            Err(errno) => Blocking::<B>::is_refused(errno),
+        }
+    }
+
+    /// Whether the kernel has done nothing because of the flag: it would block, the file system
+    /// does not have the flag, or (EINVAL) not for writes through the page cache.
+    fn is_refused(errno: Errno) -> bool {
+        matches!(errno, Errno::EAGAIN | Errno::EOPNOTSUPP | Errno::EINVAL)
     }
 
     /// How much the kernel has done, if that is not all.
     pub(super) fn is_left(&self, completion: &mut Completion<B>) -> Option<usize> {
         let result = completion.result;
         match result {
-            Err(Errno::EAGAIN | Errno::EOPNOTSUPP) => Some(0),
+            Err(errno) if Blocking::<B>::is_refused(errno) => Some(0),
             Ok(done) if done > 0 && !self.remaining(completion, done).is_empty() => Some(done),
             _ => None,
         }

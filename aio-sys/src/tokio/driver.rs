@@ -36,9 +36,10 @@ fn together(outstanding: usize) -> usize {
 }
 
 /// `driven` is locked before `entries`, and neither while code runs that is not ours: a waker, a
-/// buffer's `drop`; nor while something is submitted, which may block. The one exception is the
-/// function of a batch, under `driven`; so what it could do by dropping a request needs `entries`
-/// alone.
+/// buffer's `drop`; nor while something is submitted, which may block. Exceptions, under `driven`:
+/// the function of a batch, so what it could do by dropping a request needs `entries` alone; a
+/// buffer's address and length, when its request is queued; and what is submitted early, since
+/// vectored requests have more than 1024 buffers together.
 pub(super) struct Shared<B: IoBuf + Send> {
     pub(super) driven: Mutex<Driven<B>>,
     pub(super) entries: Mutex<Entries<B>>,
@@ -228,7 +229,6 @@ async fn one_turn() {
 impl<B: IoBuf + Send> Drop for Driver<B> {
     fn drop(&mut self) {
         let Some(shared) = self.0.upgrade() else { return };
-        isolated(|| shared.places.close());
         let mut entries = lock(&shared.entries);
         entries.closed = true;
         let waiting = entries.list.iter_mut().filter_map(|entry| match entry {
@@ -238,6 +238,7 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
         let wakers: Vec<Waker> = waiting.collect();
         drop(entries);
         wakers.into_iter().for_each(wake);
+        isolated(|| shared.places.close());
         isolated(|| shared.idle.notify_waiters());
     }
 }
@@ -461,10 +462,13 @@ impl<B: IoBuf + Send> Drop for Rest<B> {
         let Ok(completions) = self.queue.drain() else { return };
         for mut completion in completions {
             let entry = self.entry_of[completion.token.index()];
-            let Entry::Detached(Some(rest)) = &self.entries[entry] else { continue };
-            if let Some(done) = rest.is_left(&mut completion) {
-                rest.finish(done, &mut completion);
-            }
+            isolated(|| {
+                let Entry::Detached(Some(rest)) = &self.entries[entry] else { return };
+                if let Some(done) = rest.is_left(&mut completion) {
+                    rest.finish(done, &mut completion);
+                }
+            });
+            Entry::Ended(completion).discard();
         }
     }
 }

@@ -15,7 +15,8 @@ use std::sync::atomic::Ordering;
 pub(super) struct Unfinished<B: IoBuf + Send> {
     shared: Arc<Shared<B>>,
     entry: usize,
-    blocking: Blocking<B>,
+    /// Until the result is delivered: it keeps the descriptor open.
+    blocking: Option<Blocking<B>>,
     /// How much the kernel has done.
     done: usize,
     /// Until it is delivered.
@@ -31,7 +32,7 @@ impl<B: IoBuf + Send> Unfinished<B> {
     ) -> Unfinished<B> {
         shared.unfinished.fetch_add(1, Ordering::AcqRel);
         let (shared, completion) = (shared.clone(), Some(completion));
-        Unfinished { shared, entry, blocking, done: 0, completion }
+        Unfinished { shared, entry, blocking: Some(blocking), done: 0, completion }
     }
 
     /// Delivers the result if nothing is left, else has a helper thread do the rest.
@@ -60,8 +61,10 @@ impl<B: IoBuf + Send> Unfinished<B> {
         &mut self,
         work: impl FnOnce(&Blocking<B>, usize, &mut Completion<B>) -> R,
     ) -> Result<R, Box<dyn Any + Send>> {
-        let completion = self.completion.as_mut().expect("not delivered");
-        catch_unwind(AssertUnwindSafe(|| work(&self.blocking, self.done, completion)))
+        let (Some(blocking), Some(completion)) = (&self.blocking, &mut self.completion) else {
+            unreachable!("it is not delivered")
+        };
+        catch_unwind(AssertUnwindSafe(|| work(blocking, self.done, completion)))
     }
 
     fn deliver(&mut self) {
@@ -77,7 +80,9 @@ impl<B: IoBuf + Send> Unfinished<B> {
         self.end(Entry::Panicked(payload));
     }
 
-    fn end(&self, result: Entry<B>) {
+    fn end(&mut self, result: Entry<B>) {
+        // The completion has the same descriptor. Who gets that may close it, and rely on that.
+        isolated(|| drop(self.blocking.take()));
         let mut entries = lock(&self.shared.entries);
         let (waker, gone) = entries.end(self.entry, result);
         drop(entries);
@@ -90,10 +95,13 @@ impl<B: IoBuf + Send> Drop for Unfinished<B> {
     fn drop(&mut self) {
         // A runtime that is being shut down drops what no thread has begun. A read has nobody who
         // waits for it then; a write is completed.
-        if let Some(mut completion) = self.completion.take() {
-            if self.blocking.is_write() {
-                isolated(|| self.blocking.finish(self.done, &mut completion));
+        if let (Some(blocking), Some(mut completion)) =
+            (self.blocking.take(), self.completion.take())
+        {
+            if blocking.is_write() {
+                isolated(|| blocking.finish(self.done, &mut completion));
             }
+            isolated(|| drop(blocking));
             Entry::Ended(completion).discard();
         }
         // The last one, and nothing else is in flight, as far as who waits for that can see.

@@ -92,7 +92,9 @@ use crate::queue;
 use crate::queue::buf::{IoBuf, IoBufMut};
 use crate::queue::op::{self, Descriptor, Op, Operation, Transferred};
 use crate::sys::errno::Errno;
-use crate::tokio::driver::{Driven, Driver, Entries, Held, SHUT_DOWN, Shared, drive, lock, send};
+use crate::tokio::driver::{
+    Driven, Driver, Entries, Held, SHUT_DOWN, Shared, drive, isolated, lock, send,
+};
 use ::tokio::io::Interest;
 use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::{Handle, RuntimeFlavor};
@@ -134,6 +136,8 @@ impl Builder {
     /// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT) first. If it would block, or is short, a helper
     /// thread does the rest (tokio's `spawn_blocking`), at the priority of that thread.
     /// [`Queue::fallbacks`] counts how often the helper was needed.
+    ///
+    /// While the helper does the rest, the transfer does not count in the queue's capacity.
     ///
     /// Use it where most of the data is in the page cache. Where the file system does not support
     /// the flag (see [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT)), each transfer costs one more
@@ -272,7 +276,8 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// # Panics
     ///
-    /// If the runtime in which the queue was created has been shut down.
+    /// If the runtime in which the queue was created has been shut down, or if a method of the
+    /// buffer panics.
     pub async fn submit<K: Operation<B>>(&self, op: Op<'_, K>) -> K::Output {
         let Some(place) = self.place(1).await else { return op.refused(Errno::ESHUTDOWN) };
         match self.begin(place, op) {
@@ -304,7 +309,7 @@ impl<B: IoBuf + Send> Queue<B> {
         mut op: Op<'fd, K>,
     ) -> Result<Request<B, K::Output>, Op<'fd, K>> {
         let blocking = self.shared.nowait.then(|| op.nowait()).flatten();
-        let is_deferrable = op.is_deferrable();
+        let keeps_open = op.keeps_open();
         let mut driven = lock(&self.shared.driven);
         let Driven { queue: Some(queue), entry_of, closing: false, .. } = &mut *driven else {
             return Err(op);
@@ -315,7 +320,7 @@ impl<B: IoBuf + Send> Queue<B> {
         // It comes back with the completion.
         place.take();
         let request = Request::new::<K>(&self.shared, entry_of, token, blocking);
-        if is_deferrable && driven.waits(lock(&self.shared.entries).ended) {
+        if keeps_open && driven.waits(lock(&self.shared.entries).ended) {
             let notify = driven.notify();
             drop(driven);
             if notify {
@@ -475,19 +480,25 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// Same as [`submit`](Queue::submit).
     pub async fn drain(&self) {
-        let capacity = self.shared.capacity as u32;
+        // A queue that is being closed accepts nothing more: there is only the rest to wait for.
+        let _all = self.place(self.shared.capacity).await;
         loop {
-            let idle = self.shared.idle.notified();
-            match self.shared.places.acquire_many(capacity).await {
-                Ok(all) => drop(all),
-                Err(_) if lock(&self.shared.entries).closed => panic!("{SHUT_DOWN}"),
-                Err(_) => return,
-            }
-            if self.shared.unfinished.load(Ordering::Acquire) == 0 {
+            let news = self.shared.idle.notified();
+            if self.is_idle(&self.shared.hold(0)) {
                 return;
             }
-            idle.await;
+            news.await;
         }
+    }
+
+    /// Whether no request of any task is in flight.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime in which the queue was created has been shut down.
+    fn is_idle(&self, held: &Held<'_, B>) -> bool {
+        assert!(!lock(&self.shared.entries).closed, "{SHUT_DOWN}");
+        held.driven.is_idle() && self.shared.unfinished.load(Ordering::Acquire) == 0
     }
 
     /// Closes the queue, for all of its handles: new requests yield `ESHUTDOWN`, polls are
@@ -502,7 +513,7 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// Same as [`submit`](Queue::submit).
     pub async fn close(&self) -> Result<(), Errno> {
-        self.shared.places.close();
+        isolated(|| self.shared.places.close());
         loop {
             let news = self.shared.idle.notified();
             if let Some(&closed) = self.shared.closed.get() {
@@ -518,11 +529,7 @@ impl<B: IoBuf + Send> Queue<B> {
     fn close_if_idle(&self) -> Result<(), Errno> {
         let mut held = self.shared.hold(0);
         held.driven.closing = true;
-        if lock(&self.shared.entries).closed {
-            drop(held);
-            panic!("{SHUT_DOWN}");
-        }
-        if !held.driven.is_idle() || self.shared.unfinished.load(Ordering::Acquire) > 0 {
+        if !self.is_idle(&held) {
             return held.driven.queue.as_mut().map_or(Ok(()), |queue| queue.0.cancel_polls());
         }
         if let Some(queue) = held.driven.queue.take() {

@@ -89,11 +89,11 @@ impl<B: IoBuf + Send, T> Drop for Request<B, T> {
         let cancel = self.poll.filter(|_| in_flight);
         entries.cancelled.extend(cancel);
         drop(entries);
-        drop(left);
         if cancel.is_some() {
             // Here the queue may be locked, by the function of a batch.
             self.shared.kick();
         }
+        drop(left);
     }
 }
 

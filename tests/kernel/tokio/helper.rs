@@ -342,3 +342,31 @@ fn buffers_that_panic_when_they_are_asked() {
         panic!("it is asked for ever");
     });
 }
+
+/// Who has the result may close the descriptor: nobody else keeps it open.
+#[test]
+fn the_descriptor_is_the_callers_again_with_the_result() {
+    let Some(file) = without_nowait(false) else {
+        return aio_tests::skip("descriptors of a helper", "there is no tmpfs at /dev/shm");
+    };
+    run(async || {
+        let queue = nowait::<Vec<u8>>(2);
+        for _ in 0..2000 {
+            let write = op::write_at(file.clone(), vec![1; 8], 0);
+            assert_eq!(queue.submit(write).await.0, Ok(8));
+            assert_eq!(Arc::strong_count(&file), 1);
+        }
+    });
+}
+
+/// What is wrong without the flag, too, is still wrong.
+#[test]
+fn what_is_refused_without_the_flag_is_refused() {
+    let file = Arc::new(direct_file(1));
+    run(async || {
+        let queue = nowait::<Vec<u8>>(1);
+        // No block is 3 bytes long, nor begins at 1.
+        let (result, _) = queue.submit(op::read_at(file.clone(), vec![0; 3], 1)).await;
+        assert_eq!(result, Err(Errno::EINVAL));
+    });
+}

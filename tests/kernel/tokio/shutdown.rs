@@ -187,3 +187,30 @@ fn a_queued_write_is_done_when_everything_is_dropped() {
         assert_eq!(std::fs::read(&path).unwrap(), b"late");
     }
 }
+
+/// Somebody else closes the queue meanwhile, or has closed it.
+#[test]
+fn drain_waits_although_the_queue_is_being_closed() {
+    run(async || {
+        let (queue, (socket, mut writer)) = (queue::<Vec<u8>>(4), pair());
+        // The kernel has the poll cancelled, and a read of a socket is not: on another thread.
+        let reads = std::thread::spawn({
+            let (queue, handle) = (queue.clone(), runtime::Handle::current());
+            move || handle.block_on(queue.submit(op::read_at(&socket, vec![0; 4], 0)))
+        });
+        until(|| queue.free() == 3).await;
+        let (mut before, mut close) = (Box::pin(queue.drain()), Box::pin(queue.close()));
+        assert!(poll_once(before.as_mut()).is_pending());
+        assert!(poll_once(close.as_mut()).is_pending());
+        let mut after = Box::pin(queue.drain());
+        for _ in 0..20 {
+            assert!(poll_once(before.as_mut()).is_pending());
+            assert!(poll_once(after.as_mut()).is_pending());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        writer.write_all(b"read").unwrap();
+        let ends = tokio::time::timeout(LONG, async { (before.await, after.await, close.await) });
+        assert_eq!(ends.await.expect("they end"), ((), (), Ok(())));
+        assert_eq!(reads.join().unwrap(), (Ok(4), b"read".to_vec()));
+    });
+}

@@ -91,7 +91,8 @@ fn many_tasks_of_one_file() {
         for task in tasks.collect::<Vec<_>>() {
             task.await.unwrap();
         }
-        assert_eq!(queue.free(), 32);
+        // A task may have its result a moment before its slot is free.
+        until(|| queue.free() == 32).await;
     });
 }
 
