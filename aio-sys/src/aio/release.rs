@@ -22,7 +22,6 @@ impl Release {
     pub(crate) const RW_FLAGS: Release = Release(4, 13);
 
     /// The first with `IOCB_CMD_POLL` (bfe4037e722e, "aio: implement IOCB_CMD_POLL").
-    #[cfg(feature = "std")]
     pub(crate) const POLL: Release = Release(4, 19);
 
     /// Of a kernel that does not report one. A filter is likelier than a kernel that is so old.
