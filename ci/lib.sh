@@ -41,16 +41,18 @@ mirror() {
 suite_apt() { with_suite "$1" "$2" apt-get -qq "${@:3}"; }
 
 # A command of apt with these lists: with_suite SUITE ARCH COMMAND ARGS…
+# With `source` as ARCH they are those of the source packages.
 with_suite() {
-  local suite=$1 arch=$2 command=$3; shift 3
+  local suite=$1 arch=$2 command=$3 types=deb; shift 3
   local dir; dir=$(cache_dir)/apt/$suite-$arch
+  if [ "$arch" = source ]; then types='deb-src' arch=amd64; fi
   mkdir -p "$dir/lists/partial" "$dir/archives/partial"
   if [ ! -f "$dir/sources.sources" ]; then
     local uri; uri=$(mirror)
     [ -n "$uri" ] || die "no Debian mirror in this machine's apt sources"
     local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
-      "$uri" "$suite" "$keyring" >"$dir/sources.sources"
+    printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
+      "$types" "$uri" "$suite" "$keyring" >"$dir/sources.sources"
   fi
   "$command" -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
     -o Dir::Etc::sourcelist="$dir/sources.sources" -o Dir::Etc::sourceparts=/dev/null \
@@ -58,16 +60,18 @@ with_suite() {
     -o Dir::State::status=/dev/null "$@"
 }
 
+# Lists older than a day are fetched again: suite_update SUITE ARCH
+suite_update() {
+  local dir; dir=$(cache_dir)/apt/$1-$2
+  [ -z "$(find "$dir/.updated" -mmin -1440 2>/dev/null)" ] || return 0
+  again suite_apt "$1" "$2" update >&2 && touch "$dir/.updated"
+}
+
 # "PACKAGE VERSION" of the newest package of SUITE that matches a shell pattern:
 # suite_newest SUITE ARCH PATTERN
 suite_newest() {
-  local suite=$1 arch=$2 pattern=$3 dir
-  dir=$(cache_dir)/apt/$suite-$arch
-  # Lists older than a day are fetched again.
-  if [ -z "$(find "$dir/.updated" -mmin -1440 2>/dev/null)" ]; then
-    again suite_apt "$suite" "$arch" update >&2 && touch "$dir/.updated"
-  fi
-  local lists found
+  local suite=$1 arch=$2 pattern=$3 lists found
+  suite_update "$suite" "$arch"
   lists=$(suite_apt "$suite" "$arch" indextargets --format '$(FILENAME)' 'Created-By: Packages')
   # shellcheck disable=SC2254 # it is to match as a pattern
   found=$(for f in $lists; do /usr/lib/apt/apt-helper cat-file "$f"; done |

@@ -83,6 +83,10 @@ impl Memory for Ring {
         self.head.store(head, self.release);
     }
 
+    fn move_head(&self, from: u32, to: u32) -> bool {
+        self.head.compare_exchange(from, to, self.release, Ordering::Relaxed).is_ok()
+    }
+
     fn is_ours(&self) -> bool {
         true
     }

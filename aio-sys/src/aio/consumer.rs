@@ -21,6 +21,8 @@ pub trait Memory {
     fn event(&self, index: u32) -> Self::Event;
     /// Gives what is before `head` back to the kernel; release.
     fn set_head(&self, head: u32);
+    /// The same if the head is still `from`, and whether it was; release.
+    fn move_head(&self, from: u32, to: u32) -> bool;
     /// Whether it is the caller's to read and write, which may end at any time: a forked child has
     /// another's.
     fn is_ours(&self) -> bool;
@@ -72,6 +74,12 @@ impl Ready {
         if memory.is_ours() {
             memory.set_head(self.index(count));
         }
+    }
+
+    /// The same if no other reader has moved the head meanwhile, and whether it did.
+    #[inline]
+    pub fn try_commit(self, memory: &impl Memory, count: u32) -> bool {
+        memory.is_ours() && memory.move_head(self.head, self.index(count))
     }
 }
 

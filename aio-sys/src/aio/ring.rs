@@ -106,6 +106,13 @@ impl Ring {
         self.mapped.nr
     }
 
+    /// Whether the ring belongs to this address space: `false` in a forked child. The ring is not
+    /// accessed.
+    #[inline]
+    pub fn is_owned(&self) -> bool {
+        self.mapped.is_ours()
+    }
+
     /// The number of events that are ready. `None` if the ring cannot be read.
     #[inline]
     pub fn pending(&self) -> Option<usize> {
@@ -196,6 +203,19 @@ impl Events<'_> {
         let shown = self.len();
         assert!(count <= shown, "{count} events are more than the {shown} that were shown");
         self.ready.commit(&self.ring.mapped, count as u32);
+    }
+
+    /// Same as [`commit`](Events::commit), unless another reader has taken events since
+    /// [`Ring::peek`]: then it takes nothing, and returns `false`. In a child that was forked
+    /// meanwhile it returns `false`, too.
+    ///
+    /// This detects a reader that breaks the rule of one reader at a time, such as a signal handler
+    /// that calls io_getevents(2). It does not make two readers safe: the kernel does not check
+    /// whether the head has moved.
+    #[inline]
+    #[must_use = "the events may have been taken by another reader"]
+    pub fn try_commit(self, count: usize) -> bool {
+        count <= self.len() && self.ready.try_commit(&self.ring.mapped, count as u32)
     }
 }
 
@@ -289,6 +309,13 @@ impl Memory for Mapped {
     #[inline]
     fn set_head(&self, head: u32) {
         self.head_index().store(head, Ordering::Release);
+    }
+
+    #[inline]
+    fn move_head(&self, from: u32, to: u32) -> bool {
+        let moved =
+            self.head_index().compare_exchange(from, to, Ordering::Release, Ordering::Relaxed);
+        moved.is_ok()
     }
 
     #[inline]
@@ -435,6 +462,19 @@ mod tests {
         room.ring.peek().unwrap().commit(1);
         room.ring.peek().unwrap().commit(0);
         assert_eq!(room.take(usize::MAX).unwrap(), [4, 0, 1]);
+    }
+
+    #[test]
+    fn another_reader_is_noticed() {
+        let mut room = Room::new(3, 2);
+        assert!(room.ring.peek().unwrap().try_commit(1));
+        let events = room.ring.peek().unwrap();
+        // SAFETY: the ring of the room, which lives on; the field is an atomic's.
+        unsafe { AtomicU32::from_ptr(&raw mut (*room.fake).header.head) }
+            .store(0, Ordering::Relaxed);
+        assert!(!events.try_commit(1));
+        assert!(!room.ring.peek().unwrap().try_commit(3), "more than there are");
+        assert_eq!(room.take(usize::MAX).unwrap(), [0, 1]);
     }
 
     #[test]

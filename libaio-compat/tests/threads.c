@@ -1,0 +1,98 @@
+/*
+ * Many threads on one context: each event is delivered exactly once.
+ *
+ *   threads [signals]
+ *
+ * Some submit, and the others take events in every way there is, waiting and not. With `signals`,
+ * a timer interrupts them, and the handler takes events, too.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <libaio.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { SUBMITTERS = 2, REAPERS = 4, EACH = 60000, ALL = SUBMITTERS * EACH };
+
+static io_context_t ctx;
+static int pipes[2];
+static atomic_uchar seen[ALL];
+static atomic_int taken, wrong;
+
+static int take(int way, struct io_event *events)
+{
+	struct timespec zero = { 0 }, soon = { 0, 200000 };
+	sigset_t none;
+	sigemptyset(&none);
+	switch (way) {
+	case 0: return io_getevents(ctx, 0, 5, events, &zero);
+	case 1: return io_getevents(ctx, 1, 8, events, &soon);
+	case 2: return io_getevents(ctx, 3, 8, events, &soon);
+	case 3: return io_pgetevents(ctx, 1, 2, events, &soon, &none);
+	case 4: return io_getevents(ctx, 0, 1, events, NULL);
+	default: return io_pgetevents(ctx, 1, 1, events, &zero, NULL);
+	}
+}
+
+static void count(struct io_event *events, int result)
+{
+	if (result < 0 && result != -EINTR) wrong++;
+	for (int i = 0; i < result; i++) {
+		size_t number = (size_t)events[i].data;
+		if (number >= ALL || seen[number]++ || events[i].res != POLLOUT) wrong++;
+		taken++;
+	}
+}
+
+static void handler(int signal)
+{
+	struct io_event events[8];
+	(void)signal;
+	for (int way = 0; way < 6; way += 4) count(events, take(way, events));
+}
+
+static void *submitter(void *first)
+{
+	for (size_t i = 0; i < EACH; i++) {
+		struct iocb iocb, *one = &iocb;
+		io_prep_poll(&iocb, pipes[1], POLLOUT);
+		iocb.data = (char *)first + i;
+		int result;
+		while ((result = io_submit(ctx, 1, &one)) == -EAGAIN) usleep(10);
+		if (result != 1) wrong++;
+	}
+	return NULL;
+}
+
+static void *reaper(void *first)
+{
+	struct io_event events[8];
+	for (int way = (long)first; taken < ALL && !wrong; way = (way + 1) % 6)
+		count(events, take(way, events));
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	(void)argv;
+	if (io_setup(64, &ctx) || pipe(pipes)) return 2;
+	struct itimerval often = { { 0, 100 }, { 0, 100 } }, never = { 0 };
+	if (argc > 1) {
+		signal(SIGALRM, handler);
+		setitimer(ITIMER_REAL, &often, NULL);
+	}
+	pthread_t threads[SUBMITTERS + REAPERS];
+	for (long i = 0; i < SUBMITTERS + REAPERS; i++)
+		pthread_create(&threads[i], NULL, i < SUBMITTERS ? submitter : reaper,
+			       (void *)(i < SUBMITTERS ? i * EACH : i));
+	for (int i = 0; i < SUBMITTERS + REAPERS; i++) pthread_join(threads[i], NULL);
+	setitimer(ITIMER_REAL, &never, NULL);
+	printf("%d of %d events, %d wrong\n", taken, ALL, wrong);
+	return taken != ALL || wrong;
+}
