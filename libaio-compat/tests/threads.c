@@ -15,10 +15,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { SUBMITTERS = 2, REAPERS = 3, EACH = 60000, ALL = SUBMITTERS * EACH, WAYS = 64 };
+enum { SUBMITTERS = 2, REAPERS = 3, EACH = 60000, ALL = SUBMITTERS * EACH, WAYS = 4096 };
 
 static io_context_t ctx;
 static int pipes[2];
@@ -35,10 +36,10 @@ static int take(int way, struct io_event *events)
 	case 0: return io_getevents(ctx, 1, 8, events, &soon);
 	case 1: return io_getevents(ctx, 3, 8, events, &soon);
 	default:
-		switch (way % 4) {
-		case 0: return io_getevents(ctx, 0, 5, events, &zero);
+		switch (way % 16) {
 		case 1: return io_pgetevents(ctx, 1, 2, events, &zero, &none);
-		case 2: return io_getevents(ctx, 0, 1, events, NULL);
+		case 2: case 6: return io_getevents(ctx, 0, 5, events, &zero);
+		case 3: case 7: return io_getevents(ctx, 0, 1, events, NULL);
 		default: return io_pgetevents(ctx, 1, 1, events, &zero, NULL);
 		}
 	}
@@ -58,7 +59,7 @@ static void handler(int signal)
 {
 	struct io_event events[8];
 	(void)signal;
-	for (int way = 4; way < 8; way++) count(events, take(way, events));
+	for (int way = 17; way < 20; way++) count(events, take(way, events));
 }
 
 static void *submitter(void *first)
@@ -82,10 +83,46 @@ static void *reaper(void *first)
 	return NULL;
 }
 
+/* An array for events that cannot be written at first. */
+static struct io_event *closed;
+static void fault(int signal)
+{
+	struct io_event events[8];
+	(void)signal;
+	count(events, take(17, events));
+	mprotect(closed, sizeof(struct io_event[8]), PROT_READ | PROT_WRITE);
+}
+
+/* A signal handler takes events in the midst of io_getevents. Some are left then. */
+static void interrupted(void)
+{
+	struct timespec zero = { 0 };
+	closed = mmap(NULL, sizeof(struct io_event[8]), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	signal(SIGSEGV, fault);
+	for (size_t i = 0; i < 7; i++) {
+		struct iocb iocb, *one = &iocb;
+		io_prep_poll(&iocb, pipes[1], POLLOUT);
+		iocb.data = (void *)i;
+		if (io_submit(ctx, 1, &one) != 1) wrong++;
+	}
+	while (taken < 7 && !wrong) {
+		int result = io_getevents(ctx, 0, 8, closed, &zero);
+		/* The kernel answers this. */
+		if (result == -EFAULT) fault(0);
+		else count(closed, result);
+	}
+	if (wrong) printf("interrupted: %d wrong\n", wrong);
+	for (size_t i = 0; i < 7; i++) seen[i] = 0;
+	taken = 0;
+	signal(SIGSEGV, SIG_DFL);
+}
+
 int main(int argc, char **argv)
 {
 	(void)argv;
 	if (io_setup(64, &ctx) || pipe(pipes)) return 2;
+	interrupted();
 	struct itimerval often = { { 0, 100 }, { 0, 100 } }, never = { 0 };
 	if (argc > 1) {
 		signal(SIGALRM, handler);
