@@ -140,7 +140,7 @@ pub fn enter(ctx: aio_context_t, call: impl FnOnce() -> isize) -> isize {
 ///
 /// # Safety
 ///
-/// If events are ready, there is room for `max` at `events`.
+/// If events are ready, there is room for `max` at `events`, which is aligned.
 #[inline]
 pub unsafe fn take(
     ctx: aio_context_t,
@@ -165,7 +165,7 @@ pub unsafe fn take(
         let count = ready.len().min(max);
         for (index, event) in ready.iter().take(count).enumerate() {
             // SAFETY: the caller vouches for the room.
-            unsafe { events.add(index).write_unaligned(event) };
+            unsafe { events.add(index).write(event) };
         }
         // A signal handler of this very thread may have taken the lock, and events.
         let taken = count == 0 || slot.state.is(locked) && ready.try_commit(count);

@@ -206,8 +206,9 @@ unsafe fn getevents<T: Time>(
     timeout: *const T,
     call: impl FnOnce() -> isize,
 ) -> c_int {
-    // The kernel refuses everything else.
-    let valid = 0 <= min_nr && min_nr <= nr && (nr == 0 || !events.is_null());
+    // The kernel refuses everything else, but for an array that is not aligned.
+    let valid =
+        0 <= min_nr && min_nr <= nr && (nr == 0 || !events.is_null()) && events.is_aligned();
     // SAFETY: the caller vouches for the pointer.
     let is_zero = || unsafe { timeout.as_ref() }.is_some_and(Time::is_zero);
     if valid && settings::ring() {

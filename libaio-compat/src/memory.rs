@@ -9,9 +9,23 @@
 /// Same as memcpy(3).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    for index in 0..count {
-        // SAFETY: the caller vouches for both.
-        unsafe { to.add(index).write_volatile(from.add(index).read()) };
+    // SAFETY: passed on.
+    unsafe { memmove(to, from, count) }
+}
+
+/// memmove(3).
+///
+/// # Safety
+///
+/// Same as memmove(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    // SAFETY: the caller vouches for both.
+    let copy = |index| unsafe { to.add(index).write_volatile(from.add(index).read()) };
+    if to.cast_const() < from {
+        (0..count).for_each(copy)
+    } else {
+        (0..count).rev().for_each(copy)
     }
     to
 }
@@ -28,4 +42,16 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
         unsafe { to.add(index).write_volatile(byte as u8) };
     }
     to
+}
+
+/// memcmp(3) for those who want to know only whether there is a difference.
+///
+/// # Safety
+///
+/// Same as memcmp(3).
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
+    // SAFETY: the caller vouches for both.
+    let differs = |index| unsafe { one.add(index).read_volatile() != other.add(index).read() };
+    (0..count).any(differs) as i32
 }

@@ -416,8 +416,9 @@ static void test_getevents(void)
 			}
 	for (int ready = 0; ready <= 3; ready += 3) {
 		struct { void *to; const char *name; } rooms[] = { { NULL, "null" },
-			{ forbidden, "no access" }, { read_only, "read-only" } };
-		for (int i = 0; i < 3; i++) {
+			{ forbidden, "no access" }, { read_only, "read-only" },
+			{ (char *)room + 1, "not aligned" } };
+		for (int i = 0; i < 4; i++) {
 			io_context_t ctx = with_events(ready);
 			memset(room, CANARY, sizeof room);
 			CASE(getevents(ctx, 0, 2, rooms[i].to, &zero),
