@@ -56,6 +56,7 @@ pub struct Completion<B> {
     /// The buffers of a vectored read or write; empty for other requests.
     pub bufs: Vec<B>,
     /// What kept the descriptor open. To drop it may run code that is not ours.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "dropped with the completion"))]
     pub(crate) file: Option<KeptOpen>,
 }
 
