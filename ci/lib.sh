@@ -151,6 +151,16 @@ need_i686_linker() {
 }
 
 # The tool. One build serves all scripts: that of `cargo codegen`.
+# The directory with a record of what each release of Linux has, as `history`: find_history FILE,
+# which is in it. Ends the script where there is none.
+find_history() {
+  history=$(realpath -m "${AIO_HISTORY:-$repository/../shared/history}")
+  [ ! -e "$history/$1" ] || return 0
+  [ -z "${AIO_HISTORY:-}" ] || die "no $1 in AIO_HISTORY=$history"
+  skip "no record of what each release has; name its directory in AIO_HISTORY"
+  exit 0
+}
+
 build_codegen() { cargo build -q --release -p aio-codegen --features cli; }
 codegen() { "${CARGO_TARGET_DIR:-$repository/target}/release/aio-codegen" "$@"; }
 

@@ -111,7 +111,10 @@ pub use aio_macros::syscall;
 #[cfg(feature = "std")]
 pub use direct::{AlignmentSource, DirectAlignment};
 #[cfg(feature = "all-abis")]
-pub use lookup::{Abi, Absent, Argument, Call, Calls, Prototype, UnknownAbi};
+pub use lookup::{
+    Abi, Absent, Argument, Call, Calls, CallsOf, Dated, Prototype, Removed, Since, UnknownAbi,
+    UnknownVersion, Until, Version,
+};
 #[cfg(feature = "std")]
 pub use queue::Queue;
 #[cfg(feature = "std")]

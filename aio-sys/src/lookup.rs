@@ -1,8 +1,10 @@
 //! Every ABI as a value: look-ups in data that is emitted from the tables.
 
 mod data;
+mod history;
 mod prototype;
 mod text;
+mod version;
 
 use crate::lookup::data::{Facts, NONE, Run};
 use crate::lookup::text::{fits, same};
@@ -10,7 +12,9 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::str::FromStr;
 
+pub use history::{CallsOf, Dated, Removed, Since, Until};
 pub use prototype::{Argument, Prototype};
+pub use version::{UnknownVersion, Version};
 
 /// An ABI of Linux: its system-call numbers, its word size and its error numbers.
 ///

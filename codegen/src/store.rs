@@ -3,6 +3,7 @@
 
 use crate::report::{coverage, readme::readme};
 use crate::source::{Source, disk};
+use crate::tables::history;
 use crate::{Error, Tables, emit, import, lower};
 use std::borrow::Cow;
 use std::fs;
@@ -48,6 +49,12 @@ pub(crate) fn committed() -> Result<Tables, Error> {
         Some((name, _)) => Err(missing(&imported.join(name))),
         None => Ok(tables),
     }
+}
+
+/// The tables whose history dates the calls of others: `None` for those that have one themselves,
+/// and else the committed ones.
+pub(crate) fn with_records(tables: &Tables) -> Result<Option<Tables>, Error> {
+    if tables.history()?.releases.is_empty() { committed().map(Some) } else { Ok(None) }
 }
 
 /// The imported tables of a directory, of which none is missing.
@@ -123,8 +130,13 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
     names.extend(
         Tables::new(found.clone())?.sources.iter().map(|source| format!("{}.toml", source.name)),
     );
+    names.push(history::FILE.to_owned());
     for name in names {
-        let path = imported.join(&name);
+        // The history is of the tables beside it; other tables have none.
+        let path = match name == history::FILE {
+            true => directory.join(&name),
+            false => imported.join(&name),
+        };
         if found.iter().any(|(known, ..)| *known == name) {
             continue;
         } else if let Some((_, text)) = newer.iter().find(|(newer, _)| *newer == name) {
@@ -133,7 +145,10 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
             found.push((name, path.display().to_string(), disk::read(&path)?.into()));
         }
     }
-    if found.len() == aio_tables::BY_HAND.len() {
+    let no_table = |(name, ..): &(String, String, Cow<'_, str>)| {
+        name == history::FILE || aio_tables::BY_HAND.iter().any(|(known, _)| known == name)
+    };
+    if found.iter().all(no_table) {
         return Err(Error::in_file(
             imported.display().to_string(),
             "holds no imported tables; `import` writes them",
@@ -162,19 +177,33 @@ pub(crate) fn update(
     root: &Path,
     tree: &Source,
     all: bool,
-    imported: Vec<(String, String)>,
+    mut imported: Vec<(String, String)>,
 ) -> Result<Vec<(String, String)>, Error> {
     let directory = root.join(TABLES);
     let old = load(&directory, &[])?;
     if all {
         import::nothing_missing(&old, tree, &imported)?;
     }
-    let new = load(&directory, &imported)?;
+    let mut new = load(&directory, &imported)?;
     import::nothing_lost(&old, &new, &imported)?;
-    let copies = copies(root, &new)?;
-    let tables =
-        imported.into_iter().map(|(name, text)| (format!("{TABLES}/{LINUX}/{name}"), text));
-    Ok(tables.chain(copies).collect())
+    let mut tables: Vec<(String, String)> = imported
+        .iter()
+        .map(|(name, text)| (format!("{TABLES}/{LINUX}/{name}"), text.clone()))
+        .collect();
+    if let Some(text) = import::history::updated(&old, &new, &tree.version()?)? {
+        tables.push((format!("{TABLES}/{}", history::FILE), text.clone()));
+        imported.push((history::FILE.to_owned(), text));
+        new = load(&directory, &imported)?;
+    }
+    tables.extend(copies(root, &new)?);
+    Ok(tables)
+}
+
+/// The files of a checkout that another history changes.
+pub(crate) fn with_history(root: &Path, text: String) -> Result<Vec<(String, String)>, Error> {
+    let name = history::FILE;
+    let copies = copies(root, &load(&root.join(TABLES), &[(name.to_owned(), text.clone())])?)?;
+    Ok(std::iter::once((format!("{TABLES}/{name}"), text)).chain(copies).collect())
 }
 
 /// The imported tables of a directory that an import of a whole tree does not write anew: they are

@@ -28,6 +28,38 @@ impl Version {
         [major, minor, if major < 3 { third } else { 0 }]
     }
 
+    /// The mainline release of its series: 7.2 of `7.2.13`, 2.6.39 of `2.6.39.3`.
+    #[cfg(feature = "cli")]
+    pub fn release(&self) -> Version {
+        Version::of(self.series())
+    }
+
+    #[cfg(feature = "cli")]
+    fn of([major, minor, third]: [u32; 3]) -> Version {
+        let third = if major < 3 { format!(".{third}") } else { String::new() };
+        Version(format!("{major}.{minor}{third}"))
+    }
+
+    /// The releases between two.
+    #[cfg(feature = "cli")]
+    pub fn between(older: &Version, newer: &Version) -> Vec<Version> {
+        /// The last release of each major version.
+        const LAST: [[u32; 3]; 5] = [[2, 6, 39], [3, 19, 0], [4, 20, 0], [5, 19, 0], [6, 19, 0]];
+        let next = |release: [u32; 3]| match release {
+            [major, ..] if LAST.contains(&release) => [major + 1, 0, 0],
+            [2, 6, third] => [2, 6, third + 1],
+            [major, minor, _] => [major, minor + 1, 0],
+        };
+        let (mut release, newer) = (next(older.series()), newer.series());
+        let mut between = Vec::new();
+        // Which release is the last of the newest major version is not known yet.
+        while release < newer && (release[0] == newer[0] || release <= LAST[LAST.len() - 1]) {
+            between.push(Version::of(release));
+            release = next(release);
+        }
+        between
+    }
+
     /// The three numbers, and that of the release candidate; a release comes after all of those.
     fn key(&self) -> ([u32; 3], u32) {
         let (numbers, rest) = self.0.split_once('-').unwrap_or((&self.0, ""));
@@ -105,6 +137,23 @@ mod tests {
         }
         assert_eq!(Version::new("7.2.0"), Version::new("7.2"));
         assert_eq!(Version::new("7.2.13-amd64"), Version::new("7.2.13"));
+    }
+
+    #[test]
+    fn releases_between_two_are_counted() {
+        let between = |older, newer| {
+            let found = Version::between(&Version::new(older), &Version::new(newer));
+            found.iter().map(Version::as_str).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(between("2.6.12", "2.6.16.1"), "2.6.13 2.6.14 2.6.15");
+        assert_eq!(between("2.6.38", "3.1"), "2.6.39 3.0");
+        assert_eq!(between("3.18.20", "4.0"), "3.19");
+        for (older, newer) in [("2.6.39", "3.0"), ("4.20", "5.0"), ("5.12", "5.13"), ("7.9", "8.0")]
+        {
+            assert_eq!(between(older, newer), "");
+        }
+        assert_eq!(between("6.14.0", "6.17.0"), "6.15 6.16");
+        assert_eq!(between("6.18", "7.2.1"), "6.19 7.0 7.1");
     }
 
     #[test]

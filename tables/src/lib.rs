@@ -11,7 +11,14 @@ macro_rules! embed {
 pub const BY_HAND: &[(&str, &str)] = embed! { "":
     "abis.toml"
     "absent.toml"
+    "corrections.toml"
     "functions.toml"
+};
+
+/// What each release of Linux changed in the tables of numbers: file name and text. `cargo codegen
+/// import` adds to it, and `cargo codegen history` builds it again.
+pub const HISTORY: &[(&str, &str)] = embed! { "":
+    "history.toml"
 };
 
 /// The tables that `cargo codegen import` writes, each of which names the kernel it is from: file

@@ -1,7 +1,8 @@
 //! What is emitted from the tables, and what it is made of.
 #![allow(missing_docs, reason = "an imported name is its own documentation")]
 
-use crate::lookup::Absent;
+use crate::lookup::history::Period;
+use crate::lookup::{Absent, Version};
 
 #[cfg(feature = "generate")]
 include!(concat!(env!("OUT_DIR"), "/abis.rs"));
@@ -33,6 +34,21 @@ pub(super) struct Run {
     pub(super) first: u32,
     pub(super) count: u32,
     pub(super) slot: usize,
+}
+
+/// The releases in which an ABI was seen: indices of the first and, if it is gone, of the last.
+pub(super) struct Span {
+    pub(super) first: u8,
+    pub(super) last: u8,
+    /// Whether it may be older than the first.
+    pub(super) older: bool,
+}
+
+/// A name that a number had in some releases.
+pub(super) struct Past {
+    pub(super) number: u32,
+    pub(super) name: u16,
+    pub(super) period: Period,
 }
 
 /// The index that stands for nothing.

@@ -10,6 +10,7 @@ pub use compare::{Given, Said, checked, compared};
 
 use crate::import::{Claims, Findings};
 use crate::report::explain;
+use crate::report::records::Records;
 use crate::source::Source;
 use crate::tables::Abi;
 use crate::version::Version;
@@ -85,6 +86,17 @@ into another folder; the repository stays as it is
         #[arg(long, value_name = "TABLE")]
         only: Vec<String>,
     },
+    /// Build tables/history.toml again: what each release changed in the numbers of the ABIs.
+    #[command(after_help = "\
+Examples:
+  cargo codegen history ~/src/linux-6.12 ~/src/linux-6.13 ~/src/linux
+  cargo codegen history ~/src/releases/*    \
+a kernel tree of each release; the newest is the one that the tables are from")]
+    History {
+        /// Kernel source trees, one of each release, in any order.
+        #[arg(value_name = "DIR", required = true)]
+        trees: Vec<PathBuf>,
+    },
     Diff(compare::Diff),
     Check(compare::Check),
     /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel
@@ -105,6 +117,9 @@ into another folder; the repository stays as it is
         /// Also the names that only headers define: aliases, and ARM's private calls.
         #[arg(long)]
         header_names: bool,
+        /// TSV: also the calls that older kernels had, with the last release that had them.
+        #[arg(long)]
+        removed: bool,
     },
     /// Say which kernel function a call ends in, and how: instruction, labels, table, entry point,
     /// prototype.
@@ -202,7 +217,7 @@ enum Language {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// A line a call: abi, number, name, entry and compat entry, with tabs between.
+    /// A line a call: abi, number, name, entry, compat entry, since and until, with tabs between.
     Tsv,
     /// One document; its keys are explained below.
     Json,
@@ -307,18 +322,33 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 return Ok(Outcome::differs(strict));
             }
         }
+        Verb::History { trees } => {
+            let root = store::writable("it is where the history is kept")?;
+            let facts = store::committed()?;
+            let mut kernels = Vec::new();
+            for tree in trees {
+                let source = Source::open(tree);
+                let files = import::numbers(&source, &facts, &Findings::lenient())?;
+                kernels.push((source.version()?, store::in_memory(source.shown(), &files)?));
+            }
+            kernels.sort_by(|(one, _), (other, _)| one.cmp(other));
+            let text = import::history::from_releases(&kernels, &facts)?;
+            report(&root, &store::with_history(&root, text)?)?;
+        }
         Verb::Diff(args) => return compare::diff(args),
         Verb::Check(args) => return compare::check(args),
-        Verb::Export { format, abi, tables, header_names } => {
+        Verb::Export { format, abi, tables, header_names, removed } => {
             let tables = store::chosen(tables)?;
             let read = tables.imported()?;
             let exported = export::choose(&tables, &read, &abi, header_names)?;
+            let committed = store::with_records(&tables)?;
+            let records = Records::new(committed.as_ref().unwrap_or(&tables))?;
             print(&match format {
-                Format::Tsv => export::tsv(&exported),
-                Format::Json => export::json(&tables, &exported)?,
-                Format::C => export::c(&exported)?,
-                Format::Markdown => export::markdown(&exported),
-                Format::Html => export::html(&tables, &exported)?,
+                Format::Tsv => export::tsv(&exported, &records, removed),
+                Format::Json => export::json(&tables, &exported, &records)?,
+                Format::C => export::c(&exported, &records)?,
+                Format::Markdown => export::markdown(&exported, &records),
+                Format::Html => export::html(&tables, &exported, &records)?,
             })?;
         }
         Verb::Explain { call, abi: names, tables } => {

@@ -1,7 +1,7 @@
 //! The text that `aio-sys` includes for its feature `all-abis`.
 
 use super::header;
-use crate::lower::{Lookup, Strings};
+use crate::lower::{Dates, Lookup, Strings};
 use crate::tables::Abi;
 use crate::text::quoted;
 use std::fmt::{Display, Write as _};
@@ -63,6 +63,7 @@ pub fn abis(lookup: &Lookup<'_>) -> String {
         array(&mut out, name, "u16", lookup.slots.iter().map(|slot| slot[at]));
     }
     functions(&mut out, lookup);
+    dates(&mut out, &lookup.dates);
     let sets = lookup.errnos.len();
     let _ = writeln!(out, "pub(super) static ERRNOS: [&[(u16, u16)]; {sets}] = [");
     for set in &lookup.errnos {
@@ -114,6 +115,28 @@ fn functions(out: &mut String, lookup: &Lookup<'_>) {
     strings(out, "CONDITIONS", &lookup.conditions);
     strings(out, "TYPES", &lookup.types);
     strings(out, "ARGUMENT_NAMES", &lookup.argument_names);
+}
+
+/// Since when and until when.
+fn dates(out: &mut String, dates: &Dates<'_>) {
+    let releases = dates.releases.iter().map(|([major, minor, third], follows)| {
+        format!("(Version::new({major}, {minor}, {third}), {follows})")
+    });
+    array(out, "RELEASES", "(Version, bool)", releases);
+    let spans = dates.spans.iter().map(|(first, last, older)| {
+        format!("Span {{ first: {first}, last: {last}, older: {older} }}")
+    });
+    array(out, "SPANS", "Span", spans);
+    array(out, "SLOT_SINCE", "u8", &dates.since);
+    array(out, "PAST_OF", "u16", &dates.past_of);
+    let past = dates.past.iter().map(|(number, name, first, last)| {
+        format!(
+            "Past {{ number: {number:#x}, name: {name}, period: Period {{ first: {first}, \
+             last: {last} }} }}"
+        )
+    });
+    array(out, "PAST", "Past", past);
+    strings(out, "PAST_NAMES", &dates.names);
 }
 
 /// `static NAME: Strings`.

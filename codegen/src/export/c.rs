@@ -2,10 +2,11 @@
 
 use super::Exported;
 use crate::Error;
+use crate::report::records::Records;
 use std::fmt::Write as _;
 
 /// `AIO_SYS_NR_<abi>_<name>` for every call; for one ABI alone also the plain names.
-pub(crate) fn c(exported: &[Exported<'_>]) -> Result<String, Error> {
+pub(crate) fn c(exported: &[Exported<'_>], records: &Records<'_>) -> Result<String, Error> {
     let abis: Vec<String> =
         exported.iter().map(|exported| identifier(&exported.abi.name)).collect::<Result<_, _>>()?;
     let guard = match &abis[..] {
@@ -24,21 +25,22 @@ pub(crate) fn c(exported: &[Exported<'_>]) -> Result<String, Error> {
     } else {
         out += " * The header of one ABI alone (`--abi`) has __NR_<name> and SYS_<name> too.\n";
     }
-    out += " *\n * From\n";
+    out += " *\n * Behind each: the release of Linux since which the ABI has it.\n *\n * From\n";
     for Exported { abi, table, .. } in exported {
         let from = format!("{:<12} Linux {}, {}", abi.name, table.linux, table.source);
         let _ = writeln!(out, " *   {}", from.replace("*/", "* /"));
     }
     let _ = write!(out, " */\n#ifndef {guard}\n#define {guard}\n");
-    for (Exported { calls, .. }, prefix) in exported.iter().zip(&abis) {
+    for (Exported { abi, calls, .. }, prefix) in exported.iter().zip(&abis) {
         out.push('\n');
         for call in calls {
-            let _ = writeln!(
-                out,
-                "#define AIO_SYS_NR_{prefix}_{} {}",
-                identifier(call.name)?,
-                call.number
-            );
+            let (name, number) = (identifier(call.name)?, call.number);
+            let (since, until) = records.dates(abi, number, call.name);
+            let since = since.map_or(String::new(), |since| format!("since {since}"));
+            let until = until.map_or(String::new(), |until| format!(", until {until}"));
+            let dates = Some(since + &until).filter(|dates| !dates.is_empty());
+            let dates = dates.map_or(String::new(), |dates| format!(" /* {dates} */"));
+            let _ = writeln!(out, "#define AIO_SYS_NR_{prefix}_{name} {number}{dates}");
         }
     }
     if let ([Exported { abi, calls, .. }], [prefix]) = (exported, &abis[..]) {

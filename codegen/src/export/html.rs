@@ -7,6 +7,7 @@
 use super::json::text;
 use super::{Exported, absences, by_name};
 use crate::Error;
+use crate::report::records::Records;
 use crate::tables::{Absent, Tables};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 #[derive(Serialize)]
 struct Data<'t> {
     abis: Vec<Column<'t>>,
+    /// The releases, and whether no other is between each and the one before it.
+    releases: Vec<(&'t str, bool)>,
     /// Entry points; a cell has the index.
     entries: Vec<&'t str>,
     /// The rows, by name: a cell for each ABI.
@@ -30,16 +33,21 @@ struct Column<'t> {
     base: u32,
     linux: &'t str,
     source: &'t str,
+    /// The release that is the first to have the ABI, and may not be the first that had it.
+    older: Option<usize>,
+    /// The last release that has it, if it is gone.
+    last: Option<usize>,
 }
 
-/// 0 where the ABI lacks the call; else number, entry and compat entry (indices, or -1), and two
-/// flags: the call never returns; only a header has the name.
+/// 0 where the ABI lacks the call; else number, entry (index, or -1), the release that is the first
+/// to have the call (index, or -1), compat entry, and two flags: the call never returns; only a
+/// header has the name.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Cell {
     Lacking(u8),
-    Plain(u32, i64),
-    Full(u32, i64, i64, u8, u8),
+    Plain(u32, i64, i64),
+    Full(u32, i64, i64, i64, u8, u8),
 }
 
 /// Why some ABIs, by their column, lack a call.
@@ -51,7 +59,11 @@ struct Absence<'t> {
     instead: &'t str,
 }
 
-pub(crate) fn html(tables: &Tables, exported: &[Exported<'_>]) -> Result<String, Error> {
+pub(crate) fn html(
+    tables: &Tables,
+    exported: &[Exported<'_>],
+    records: &Records<'_>,
+) -> Result<String, Error> {
     let calls = exported.iter().flat_map(|exported| &exported.calls);
     let mut index: BTreeMap<&str, i64> = calls
         .flat_map(|call| [call.entry, call.compat])
@@ -67,31 +79,39 @@ pub(crate) fn html(tables: &Tables, exported: &[Exported<'_>]) -> Result<String,
     let data = Data {
         abis: exported
             .iter()
-            .map(|Exported { abi, table, .. }| Column {
-                name: &abi.name,
-                arch: &abi.arch,
-                bits: abi.bits,
-                base: abi.base,
-                linux: table.linux.as_str(),
-                source: &table.source,
+            .map(|Exported { abi, table, .. }| {
+                let span = records.history.span(abi);
+                Column {
+                    name: &abi.name,
+                    arch: &abi.arch,
+                    bits: abi.bits,
+                    base: abi.base,
+                    linux: table.linux.as_str(),
+                    source: &table.source,
+                    older: span.filter(|span| span.older).map(|span| span.first),
+                    last: span.and_then(|span| span.last),
+                }
             })
+            .collect(),
+        releases: records
+            .history
+            .releases
+            .iter()
+            .map(|release| (release.linux.as_str(), release.unseen.is_empty()))
             .collect(),
         entries: index.keys().copied().collect(),
         calls: rows
             .iter()
             .map(|((name, _), cells)| {
-                let cells = cells.iter().map(|cell| match cell {
-                    None => Cell::Lacking(0),
-                    Some(call) if call.compat.is_none() && call.tag.is_some() && !call.noreturn => {
-                        Cell::Plain(call.number, at(call.entry))
+                let cells = cells.iter().zip(exported).map(|(cell, Exported { abi, .. })| {
+                    let Some(call) = cell else { return Cell::Lacking(0) };
+                    let run = records.run(abi, call.number, call.name);
+                    let (entry, since) = (at(call.entry), run.map_or(-1, |run| run.since as i64));
+                    if call.compat.is_none() && call.tag.is_some() && !call.noreturn {
+                        return Cell::Plain(call.number, entry, since);
                     }
-                    Some(call) => Cell::Full(
-                        call.number,
-                        at(call.entry),
-                        at(call.compat),
-                        call.noreturn.into(),
-                        call.tag.is_none().into(),
-                    ),
+                    let flags = [call.noreturn, call.tag.is_none()].map(u8::from);
+                    Cell::Full(call.number, entry, since, at(call.compat), flags[0], flags[1])
                 });
                 (*name, cells.collect())
             })

@@ -3,7 +3,10 @@
 
 use super::{Exported, absences};
 use crate::Error;
+use crate::report::records::{Dates, Records};
+use crate::tables::history::{Since, Until};
 use crate::tables::{Absent, Call, Tables};
+use crate::version::Version;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -22,6 +25,15 @@ JSON: every key is always there; what a call or an ABI has not is null.
       tag                   the kernel's word for the ABIs of the row; null where only a header \
 defines the name
       noreturn
+      since                 null for a row that no release has, and else
+        after               the last release known not to have it; null if it may be older than all
+        by                  the first release known to have it
+        exact               whether no other release is between the two
+      until                 null if the newest release has it, and else
+        last                the last release known to have it
+        gone_by             the first release known not to have it any more
+        exact               the same
+    removed                 rows that the table does not have any more: number, name, since, until
   absent   calls that an ABI never had: name, abis, why, instead";
 
 const VERSION: u32 = 1;
@@ -45,6 +57,44 @@ struct JsonCall<'t> {
     compat: Option<&'t str>,
     tag: Option<&'t str>,
     noreturn: bool,
+    since: Option<JsonSince<'t>>,
+    until: Option<JsonUntil<'t>>,
+}
+
+#[derive(Serialize)]
+struct JsonRemoved<'t> {
+    number: u32,
+    name: &'t str,
+    since: Option<JsonSince<'t>>,
+    until: Option<JsonUntil<'t>>,
+}
+
+#[derive(Serialize)]
+struct JsonSince<'t> {
+    after: Option<&'t str>,
+    by: &'t str,
+    exact: bool,
+}
+
+#[derive(Serialize)]
+struct JsonUntil<'t> {
+    last: &'t str,
+    gone_by: &'t str,
+    exact: bool,
+}
+
+fn dates<'t>((since, until): Dates<'t>) -> (Option<JsonSince<'t>>, Option<JsonUntil<'t>>) {
+    let since = since.map(|Since { after, by, exact }| JsonSince {
+        after: after.map(Version::as_str),
+        by: by.as_str(),
+        exact,
+    });
+    let until = until.map(|Until { last, gone_by, exact }| JsonUntil {
+        last: last.as_str(),
+        gone_by: gone_by.as_str(),
+        exact,
+    });
+    (since, until)
 }
 
 #[derive(Serialize)]
@@ -55,7 +105,11 @@ struct JsonAbsent<'t> {
     instead: &'t str,
 }
 
-pub(crate) fn json(tables: &Tables, exported: &[Exported<'_>]) -> Result<String, Error> {
+pub(crate) fn json(
+    tables: &Tables,
+    exported: &[Exported<'_>],
+    records: &Records<'_>,
+) -> Result<String, Error> {
     let mut out = format!("{{\"schema\":{VERSION},\"abis\":[");
     for (at, Exported { abi, table, calls }) in exported.iter().enumerate() {
         let facts = text(&Facts {
@@ -70,12 +124,15 @@ pub(crate) fn json(tables: &Tables, exported: &[Exported<'_>]) -> Result<String,
         let facts = facts.strip_suffix('}').unwrap_or(&facts);
         let _ = write!(out, "{}\n{facts},\"calls\":[", comma(at));
         for (at, &Call { number, name, entry, compat, tag, noreturn }) in calls.iter().enumerate() {
-            let _ = write!(
-                out,
-                "{}\n  {}",
-                comma(at),
-                text(&JsonCall { number, name, entry, compat, tag, noreturn })?
-            );
+            let (since, until) = dates(records.dates(abi, number, name));
+            let call = JsonCall { number, name, entry, compat, tag, noreturn, since, until };
+            let _ = write!(out, "{}\n  {}", comma(at), text(&call)?);
+        }
+        out += "\n],\"removed\":[";
+        for (at, run) in records.removed(abi, calls).enumerate() {
+            let (since, until) = dates(records.dates_of(abi, run));
+            let removed = JsonRemoved { number: run.number, name: run.name, since, until };
+            let _ = write!(out, "{}\n  {}", comma(at), text(&removed)?);
         }
         out += "\n]}";
     }

@@ -11,6 +11,7 @@ pub(crate) use json::{SCHEMA, json};
 pub(crate) use markdown::markdown;
 
 use crate::Error;
+use crate::report::records::{Dates, Records};
 use crate::tables::{Abi, Absent, Call, KernelTable, Tables};
 use crate::term::plain;
 use std::collections::BTreeMap;
@@ -91,14 +92,25 @@ fn absences<'t>(
     Ok(tables.absent()?.iter().map(about).filter(|(_, columns)| !columns.is_empty()).collect())
 }
 
-/// `abi⇥number⇥name⇥entry⇥compat`, by ABI and number; an absent entry is empty.
-pub(crate) fn tsv(exported: &[Exported<'_>]) -> String {
+/// `abi⇥number⇥name⇥entry⇥compat⇥since⇥until`, by ABI and number; what is absent is empty. With
+/// `removed` also the rows that a newer kernel does not have any more, after those of their ABI.
+pub(crate) fn tsv(exported: &[Exported<'_>], records: &Records<'_>, removed: bool) -> String {
     let mut out = String::new();
     for Exported { abi, calls, .. } in exported {
+        let mut line = |number: u32, words: [&str; 3], (since, until): Dates<'_>| {
+            let [name, entry, compat] = words.map(plain);
+            let since = since.map_or(String::new(), |since| since.to_string());
+            let until = until.map_or(String::new(), |until| until.to_string());
+            let abi = &abi.name;
+            let _ = writeln!(out, "{abi}\t{number}\t{name}\t{entry}\t{compat}\t{since}\t{until}");
+        };
         for call in calls {
             let (entry, compat) = (call.entry.unwrap_or(""), call.compat.unwrap_or(""));
-            let [name, entry, compat] = [call.name, entry, compat].map(plain);
-            let _ = writeln!(out, "{}\t{}\t{name}\t{entry}\t{compat}", abi.name, call.number);
+            let dates = records.dates(abi, call.number, call.name);
+            line(call.number, [call.name, entry, compat], dates);
+        }
+        for run in records.removed(abi, calls).filter(|_| removed) {
+            line(run.number, [run.name, "", ""], records.dates_of(abi, run));
         }
     }
     out

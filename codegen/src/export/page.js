@@ -1,6 +1,7 @@
 "use strict";
 // The tables, as html.rs describes them.
-const { abis, entries, calls, absent } = JSON.parse(document.getElementById("data").textContent);
+const { abis, releases, entries, calls: every, absent } =
+  JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const narrow = matchMedia("(max-width: 700px)");
 // What a narrow screen shows until somebody chooses.
@@ -16,15 +17,26 @@ const element = (tag, text = "", className = "") => {
   return made;
 };
 
-// A cell of the data: 0, [number, entry] or [number, entry, compat, does not return, only in a
-// header].
+// A cell of the data: 0, [number, entry, since] or [number, entry, since, compat, does not return,
+// only in a header].
 const numberOf = (cell) => (cell ? cell[0] : null);
 const entryOf = (cell, at = 1) => (cell && cell[at] >= 0 ? entries[cell[at]] : null);
 const isGone = (cell) =>
-  !cell[4] && [null, "sys_ni_syscall"].includes(entryOf(cell)) && !entryOf(cell, 2);
+  !cell[5] && [null, "sys_ni_syscall"].includes(entryOf(cell)) && !entryOf(cell, 3);
 const hex = (number) => "0x" + number.toString(16);
 // As the ABI's own programs would write it: where there is a base, one sees it.
 const shown = (number, column) => (abis[column].base > 0xffff ? hex(number) : String(number));
+// As `export tsv` says it.
+const sinceOf = ([, , first], column) => {
+  const [release, follows] = releases[first];
+  if (abis[column].older === first) return `Linux ${release} or earlier`;
+  return follows ? `Linux ${release}` : `after Linux ${releases[first - 1][0]}, by ${release}`;
+};
+const untilOf = (column) => {
+  const { last } = abis[column];
+  const [next, follows] = releases[last + 1];
+  return `Linux ${releases[last][0]}` + (follows ? "" : `, gone by ${next}`);
+};
 const reasons = new Map();
 for (const { name, abis, why, instead } of absent) {
   for (const column of abis) reasons.set(`${name} ${column}`, { why, instead });
@@ -35,6 +47,18 @@ const reasonOf = (row, column) => reasons.get(`${calls[row][0]} ${column}`);
 
 let query = "";
 let chosen = null; // null: whatever suits the screen
+let kernel = null; // the index of a release; null: whatever the tables have
+let calls = every;
+
+// The calls that a release is known to have.
+function ofKernel() {
+  if (kernel === null) return every;
+  const has = (cell, column) =>
+    cell && cell[2] <= kernel && (abis[column].last === null || kernel <= abis[column].last);
+  return every
+    .map(([name, cells]) => [name, cells.map((cell, column) => (has(cell, column) ? cell : 0))])
+    .filter(([, cells]) => cells.some((cell) => cell));
+}
 
 function columnsToShow() {
   const columns = chosen ?? (narrow.matches ? fewest() : all);
@@ -62,7 +86,7 @@ function found() {
   return rows.filter((row) => {
     const [name, cells] = calls[row];
     if (has(name)) return true;
-    return isEntry && cells.some((cell) => has(entryOf(cell)) || has(entryOf(cell, 2)));
+    return isEntry && cells.some((cell) => has(entryOf(cell)) || has(entryOf(cell, 3)));
   });
 }
 
@@ -71,12 +95,23 @@ function fromAddress() {
   query = (kept.get("q") ?? "").trim();
   const columns = named((kept.get("abi") ?? "").split(","));
   chosen = columns.length || kept.get("abi") === "" ? columns : null;
+  const release = releases.findIndex(([name]) => name === kept.get("linux"));
+  setKernel(release < 0 ? null : release);
   if ($("query").value.trim() !== query) $("query").value = query;
+}
+
+function setKernel(release) {
+  $("kernel").value = release ?? "";
+  if (release === kernel) return;
+  kernel = release;
+  calls = ofKernel();
+  columns = []; // made again
 }
 
 function toAddress() {
   const kept = [];
   if (query) kept.push("q=" + encodeURIComponent(query));
+  if (kernel !== null) kept.push("linux=" + releases[kernel][0]);
   if (chosen) kept.push("abi=" + chosen.map((column) => abis[column].name).join(","));
   history.replaceState(null, "", "#" + kept.join("&"));
 }
@@ -135,7 +170,7 @@ function makeRow(row) {
   }
   for (const column of columns) {
     const cell = cells[column];
-    const kind = cell && (isGone(cell) ? "gone" : cell[4] ? "header" : "");
+    const kind = cell && (isGone(cell) ? "gone" : cell[5] ? "header" : "");
     if (cell) made.append(element("td", shown(cell[0], column), kind));
     else if (reasonOf(row, column)) made.append(element("td", "–", "why"));
     else made.append(element("td"));
@@ -169,7 +204,7 @@ function show() {
   $("count").textContent =
     number !== null ? `${many(rows.length, "call")} with the number ${query}`
     : query ? `${rows.length} of ${many(calls.length, "call")}`
-    : many(calls.length, "call");
+    : many(calls.length, "call") + (kernel === null ? "" : ` of Linux ${releases[kernel][0]}`);
   $("shown").textContent = `${columns.length} of ${abis.length}`;
   for (const box of $("abis").querySelectorAll("input")) {
     box.checked = columns.includes(Number(box.value));
@@ -245,6 +280,8 @@ function factsOf({ row, column }) {
   const topic = `${name} on ${abis[column].name}`;
   if (!cell) {
     const reason = reasonOf(row, column);
+    const later = every.find(([other]) => other === name)[1][column];
+    if (later) return { topic, facts: [["since", sinceOf(later, column)]] };
     if (!reason) return { topic, facts: [["absent", "the ABI has no such call"]] };
     return { topic, facts: [["absent", reason.why], ["use", reason.instead.replaceAll("`", "")]] };
   }
@@ -253,9 +290,11 @@ function factsOf({ row, column }) {
     facts.push(["not implemented", "the number is only reserved; the kernel answers ENOSYS"]);
   }
   if (entryOf(cell)) facts.push(["entry", entryOf(cell)]);
-  if (entryOf(cell, 2)) facts.push(["compat entry", entryOf(cell, 2)]);
-  if (cell[3]) facts.push(["returns", "never"]);
-  if (cell[4]) {
+  if (entryOf(cell, 3)) facts.push(["compat entry", entryOf(cell, 3)]);
+  if (cell[2] >= 0) facts.push(["since", sinceOf(cell, column)]);
+  if (abis[column].last !== null) facts.push(["until", untilOf(column)]);
+  if (cell[4]) facts.push(["returns", "never"]);
+  if (cell[5]) {
     facts.push(["named by", "a header alone; the kernel's table does not have the name"]);
   }
   return { topic, facts };
@@ -348,6 +387,18 @@ addEventListener("keydown", (event) => {
 
 $("query").addEventListener("input", () => {
   query = $("query").value.trim();
+  close();
+  toAddress();
+  show();
+});
+$("kernel").append(...[...releases.keys()].reverse().map((release) => {
+  const made = element("option", releases[release][0]);
+  made.value = release;
+  return made;
+}));
+$("kernel").addEventListener("change", () => {
+  const { value } = $("kernel");
+  setKernel(value === "" ? null : Number(value));
   close();
   toAddress();
   show();

@@ -10,6 +10,7 @@ mod findings;
 pub(crate) mod fuzzing;
 mod gaps;
 mod headers;
+pub mod history;
 mod kernel;
 mod prototypes;
 mod render;

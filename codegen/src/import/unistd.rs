@@ -25,6 +25,10 @@ pub(crate) struct Numbers<'f> {
     pub(crate) file: Rc<str>,
 }
 
+/// How many calls there are, the last of them, and the first one of an architecture.
+const COUNTS: [&str; 5] =
+    ["syscalls", "compat_syscalls", "syscall_count", "syscall_max", "arch_specific_syscall"];
+
 /// The name of the call that a macro is the number of, and whether it is one of ARM's private ones.
 /// Names of calls begin with a small letter; what does not is a base, a mask, or another system's.
 pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
@@ -33,10 +37,7 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
         None => (found.strip_prefix("__NR_")?, false),
     };
     let call = is_symbol(name) && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    (call
-        && !["syscalls", "compat_syscalls", "syscall_count", "arch_specific_syscall"]
-            .contains(&name))
-    .then_some((name, private))
+    (call && !COUNTS.contains(&name)).then_some((name, private))
 }
 
 /// What user space adds to the numbers, which is what `abis.toml` says.

@@ -2,6 +2,7 @@
 //! rest are indices.
 
 use super::hash::{bucket, hash, slot};
+use super::history::{Dates, dates};
 use super::prototype;
 use crate::Error;
 use crate::tables::{Abi, Absent, Call, ErrnoSet, KernelTable, Prototype, Tables, set_of};
@@ -37,6 +38,7 @@ pub struct Lookup<'t> {
     /// The values and names of each set of error numbers.
     pub(crate) errnos: Vec<Vec<(u32, u16)>>,
     pub(crate) errno_names: Strings<&'t str>,
+    pub(crate) dates: Dates<'t>,
     /// The calls that ABIs never had, and those ABIs.
     pub(crate) absent: Vec<(&'t Absent, Vec<&'t Abi>)>,
 }
@@ -70,6 +72,7 @@ pub(crate) struct Declared {
 }
 
 /// Strings one after the other, and where each begins; the last place is the end.
+#[derive(Default)]
 pub(crate) struct Strings<S> {
     pub(crate) items: Vec<S>,
     pub(crate) places: Vec<u16>,
@@ -140,7 +143,7 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
         arguments += prototype.args.len();
         first_arguments.push(index(arguments)?);
     }
-    Ok(Lookup {
+    let mut lookup = Lookup {
         abis,
         seeds,
         names: strings(names.items)?,
@@ -156,8 +159,11 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
         argument_names: strings(functions.names.items)?,
         errnos,
         errno_names: strings(errno_names.items)?,
+        dates: Dates::default(),
         absent,
-    })
+    };
+    lookup.dates = dates(tables, &lookup)?;
+    Ok(lookup)
 }
 
 /// The calls that have one number.
@@ -231,8 +237,8 @@ fn perfect(mut names: Vec<&str>) -> Result<(Pool<&str>, Vec<u16>), Error> {
 }
 
 /// Things that are the same stand once, and are known by their place.
-struct Pool<T> {
-    items: Vec<T>,
+pub(super) struct Pool<T> {
+    pub(super) items: Vec<T>,
     places: BTreeMap<T, u16>,
 }
 
@@ -244,7 +250,7 @@ impl<T> Default for Pool<T> {
 
 impl<T: Clone + Ord> Pool<T> {
     /// The place of an item. That it is small enough is seen when the pool is written.
-    fn of(&mut self, item: T) -> u16 {
+    pub(super) fn of(&mut self, item: T) -> u16 {
         if let Some(place) = self.places.get(&item) {
             return *place;
         }
@@ -301,7 +307,7 @@ impl<'p> Functions<'p> {
 }
 
 /// An index as it is kept.
-fn index(at: usize) -> Result<u16, Error> {
+pub(super) fn index(at: usize) -> Result<u16, Error> {
     let what = || {
         Error::plain(format!(
             "index {at} is too large for what is emitted; make lower/lookup.rs wider"
@@ -311,7 +317,7 @@ fn index(at: usize) -> Result<u16, Error> {
 }
 
 /// Strings, of which each has a place that an index can say.
-fn strings<S: AsRef<str>>(items: Vec<S>) -> Result<Strings<S>, Error> {
+pub(super) fn strings<S: AsRef<str>>(items: Vec<S>) -> Result<Strings<S>, Error> {
     index(items.len())?;
     let (mut places, mut at) = (vec![0], 0);
     for item in &items {

@@ -7,6 +7,8 @@ mod function;
 #[cfg(feature = "all-abis")]
 mod hash;
 #[cfg(feature = "all-abis")]
+mod history;
+#[cfg(feature = "all-abis")]
 mod lookup;
 mod stub;
 
@@ -16,6 +18,8 @@ pub use function::prototype;
 #[cfg(feature = "cli")]
 pub use function::registers;
 pub(crate) use function::{Function, Slot, identifier};
+#[cfg(feature = "all-abis")]
+pub(crate) use history::Dates;
 #[cfg(feature = "all-abis")]
 pub(crate) use lookup::Strings;
 #[cfg(feature = "all-abis")]

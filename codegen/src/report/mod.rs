@@ -6,3 +6,4 @@ pub mod coverage;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod readme;
+pub(crate) mod records;

@@ -1,7 +1,10 @@
 //! The tables: read, and as Rust values.
 
 mod calls;
+#[cfg(feature = "cli")]
+mod corrections;
 mod document;
+pub mod history;
 mod model;
 mod read;
 
@@ -11,8 +14,11 @@ pub use model::*;
 use crate::Error;
 #[cfg(feature = "cli")]
 use crate::version::Version;
-use aio_tables::{BY_HAND, IMPORTED};
+use aio_tables::{BY_HAND, HISTORY, IMPORTED};
+#[cfg(feature = "cli")]
+use corrections::Corrections;
 use document::Block;
+use history::History;
 use std::borrow::Cow;
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
@@ -38,15 +44,20 @@ pub struct Tables {
     absent: Once<Vec<Absent>>,
     headers: Once<Vec<Constants>>,
     errnos: Once<Vec<ErrnoSet>>,
+    history: Once<History>,
     #[cfg(feature = "cli")]
     functions: Once<Vec<CFunction>>,
+    #[cfg(feature = "cli")]
+    corrections: Once<Corrections>,
 }
 
 impl Tables {
     /// The tables that this crate was built with.
     pub fn embedded() -> Result<Tables, Error> {
         let mut files = Vec::new();
-        for (place, tables) in [("tables", BY_HAND), ("tables/linux", IMPORTED)] {
+        for (place, tables) in
+            [("tables", BY_HAND), ("tables", HISTORY), ("tables/linux", IMPORTED)]
+        {
             for &(name, text) in tables {
                 files.push((name.to_owned(), format!("{place}/{name}"), Cow::Borrowed(text)));
             }
@@ -91,8 +102,11 @@ impl Tables {
             absent: OnceLock::new(),
             headers: OnceLock::new(),
             errnos: OnceLock::new(),
+            history: OnceLock::new(),
             #[cfg(feature = "cli")]
             functions: OnceLock::new(),
+            #[cfg(feature = "cli")]
+            corrections: OnceLock::new(),
         }
     }
 
@@ -212,6 +226,21 @@ impl Tables {
             self.sources.iter().any(|source| source.name == table && source.frozen.is_some())
         };
         self.abis.iter().all(|abi| abi.arch != arch || frozen(&abi.table))
+    }
+
+    /// In which rows trees are not what their releases are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn corrections(&self) -> Result<&Corrections, Error> {
+        once(&self.corrections, || self.read(corrections::FILE, corrections::read))
+    }
+
+    /// What each release changed; nothing, where no such file is beside the tables.
+    pub fn history(&self) -> Result<&History, Error> {
+        let read = || match self.files.iter().any(|(file, ..)| file == history::FILE) {
+            true => self.read(history::FILE, history::read),
+            false => Ok(History { releases: Vec::new() }),
+        };
+        once(&self.history, read)
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Block<'_>) -> T) -> Result<T, Error> {

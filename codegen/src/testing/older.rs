@@ -201,7 +201,10 @@ pub(super) const OLDEST: &[(&str, &str)] = &[
         "arch/sh/include/uapi/asm/unistd.h",
         "#ifdef __SH5__\n#include <asm/unistd_64.h>\n#else\n#include <asm/unistd_32.h>\n#endif\n",
     ),
-    ("arch/sh/include/uapi/asm/unistd_32.h", "#define __NR_io_setup 245\n"),
+    (
+        "arch/sh/include/uapi/asm/unistd_32.h",
+        "#define __NR_io_setup 245\n#define __NR_syscall_max __NR_io_setup\n",
+    ),
     (
         "arch/xtensa/include/uapi/asm/unistd.h",
         "#ifndef __SYSCALL\n#define __SYSCALL(nr,func,nargs)\n#endif\n\

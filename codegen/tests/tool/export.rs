@@ -22,12 +22,14 @@ fn export(format: &str, more: &[&str]) -> String {
     stdout
 }
 
-/// abi, number, name, entry, compat.
-fn rows(tsv: &str) -> Vec<[&str; 5]> {
+/// abi, number, name, entry, compat, since, until.
+type Row<S> = [S; 7];
+
+fn rows(tsv: &str) -> Vec<Row<&str>> {
     tsv.lines().map(|line| line.split('\t').collect::<Vec<_>>().try_into().unwrap()).collect()
 }
 
-fn abis<'t>(rows: &[[&'t str; 5]]) -> Vec<&'t str> {
+fn abis<'t>(rows: &[Row<&'t str>]) -> Vec<&'t str> {
     let mut abis: Vec<&str> = rows.iter().map(|row| row[0]).collect();
     abis.dedup();
     abis
@@ -87,7 +89,7 @@ fn abi_narrows_every_format() {
         export("c", &asked).lines().filter(|line| line.starts_with("#define AIO_SYS_NR_")).count();
     assert_eq!(macros, 1 + two.len());
     let cells = tables_of(&export("markdown", &asked));
-    assert_eq!(cells[0], ["name", "x32", "s390"]);
+    assert_eq!(cells[0], ["name", "x32", "s390", "since"]);
     assert_eq!(cells.len() - 1, two.iter().map(|row| row[2]).collect::<BTreeSet<_>>().len());
     let data = data_of(&export("html", &asked));
     assert_eq!(data["abis"].as_array().unwrap().len(), 2);
@@ -107,12 +109,33 @@ fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap()
 }
 
-fn owned(row: &[&str; 5]) -> [String; 5] {
+fn owned(row: &Row<&str>) -> Row<String> {
     row.map(str::to_owned)
 }
 
+/// What `tsv` says of a date.
+fn since(since: &Value) -> String {
+    let [after, by] = ["after", "by"].map(|key| since[key].as_str());
+    match (since["exact"].as_bool(), after, by) {
+        (Some(true), Some(_), Some(by)) => by.to_owned(),
+        (Some(false), Some(after), Some(by)) => format!("after {after}, by {by}"),
+        (Some(false), None, Some(by)) => format!("{by} or earlier"),
+        _ => panic!("{since}"),
+    }
+}
+
+fn until(until: &Value) -> String {
+    let [last, gone_by] = ["last", "gone_by"].map(|key| until[key].as_str());
+    match (until["exact"].as_bool(), last, gone_by) {
+        (Some(true), Some(last), Some(_)) => last.to_owned(),
+        (Some(false), Some(last), Some(gone_by)) => format!("{last}, gone by {gone_by}"),
+        _ if until.is_null() => String::new(),
+        _ => panic!("{until}"),
+    }
+}
+
 /// The rows of `tsv`, from the document.
-fn from_json(document: &Value) -> Vec<[String; 5]> {
+fn from_json(document: &Value) -> Vec<Row<String>> {
     let word = |value: &Value| {
         if value.is_null() { String::new() } else { value.as_str().unwrap().to_owned() }
     };
@@ -126,6 +149,8 @@ fn from_json(document: &Value) -> Vec<[String; 5]> {
                 word(&call["name"]),
                 word(&call["entry"]),
                 word(&call["compat"]),
+                since(&call["since"]),
+                until(&call["until"]),
             ]);
         }
     }
@@ -166,9 +191,22 @@ fn json_is_what_its_help_says() {
     };
     check(&document, &["schema", "abis", "absent"]);
     for abi in document["abis"].as_array().unwrap() {
-        check(abi, &["name", "arch", "bits", "base", "linux", "source", "sha256", "calls"]);
+        check(
+            abi,
+            &["name", "arch", "bits", "base", "linux", "source", "sha256", "calls", "removed"],
+        );
         for call in abi["calls"].as_array().unwrap() {
-            check(call, &["number", "name", "entry", "compat", "tag", "noreturn"]);
+            check(
+                call,
+                &["number", "name", "entry", "compat", "tag", "noreturn", "since", "until"],
+            );
+            check(&call["since"], &["after", "by", "exact"]);
+            if !call["until"].is_null() {
+                check(&call["until"], &["last", "gone_by", "exact"]);
+            }
+        }
+        for removed in abi["removed"].as_array().unwrap() {
+            check(removed, &["number", "name", "since", "until"]);
         }
     }
     for absent in document["absent"].as_array().unwrap() {
@@ -334,7 +372,7 @@ fn tables_of(markdown: &str) -> Vec<Vec<String>> {
 fn markdown_of_one_abi_has_its_calls() {
     let tsv = export("tsv", &["--abi", "x86_64"]);
     let cells = tables_of(&export("markdown", &["--abi", "x86_64"]));
-    assert_eq!(cells[0], ["number", "name", "entry", "compat"]);
+    assert_eq!(cells[0], ["number", "name", "entry", "compat", "since", "until"]);
     assert_eq!(cells[1..], rows(&tsv).iter().map(|row| row[1..].to_vec()).collect::<Vec<_>>());
 }
 
@@ -343,19 +381,27 @@ fn markdown_of_several_has_their_numbers_side_by_side() {
     let tsv = export("tsv", &[]);
     let rows = rows(&tsv);
     let mut wanted: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for &[abi, number, name, ..] in &rows {
+    let mut dates: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for &[abi, number, name, _, _, since, _] in &rows {
         assert_eq!(wanted.entry(name).or_default().insert(abi, number), None);
+        dates.entry(name).or_default().insert(since);
     }
     let cells = tables_of(&export("markdown", &[]));
     assert_eq!(cells[0][0], "name");
-    assert_eq!(cells[0][1..], abis(&rows));
+    let (since, columns) = cells[0][1..].split_last().unwrap();
+    assert_eq!(since, "since");
+    assert_eq!(columns, abis(&rows));
     assert_eq!(
         cells[1..].iter().map(|row| row[0].as_str()).collect::<Vec<_>>(),
         wanted.keys().copied().collect::<Vec<_>>()
     );
     for row in &cells[1..] {
         let number = |abi| wanted[&*row[0]].get(abi).copied().unwrap_or("");
-        assert_eq!(row[1..], abis(&rows).into_iter().map(number).collect::<Vec<_>>(), "{}", row[0]);
+        let (since, numbers) = row[1..].split_last().unwrap();
+        assert_eq!(numbers, abis(&rows).into_iter().map(number).collect::<Vec<_>>(), "{}", row[0]);
+        assert!(dates[&*row[0]].contains(since.as_str()), "{}", row[0]);
+        let older = "2.6.12 or earlier";
+        assert_eq!(dates[&*row[0]].contains(older), since == older, "{}", row[0]);
     }
 }
 
@@ -387,6 +433,20 @@ fn data_of(page: &str) -> Value {
     parsed(data.split_once("</script>").unwrap().0)
 }
 
+/// What `tsv` says of the dates of a cell: the release since which the ABI of its column has it.
+fn dates(data: &Value, column: usize, since: usize) -> (String, String) {
+    let release = |at: usize| data["releases"][at][0].as_str().unwrap();
+    let follows = |at: usize| data["releases"][at][1].as_bool().unwrap();
+    let abi = &data["abis"][column];
+    let first = match (abi["older"].as_u64(), release(since)) {
+        (Some(older), by) if older == since as u64 => format!("{by} or earlier"),
+        (_, by) if follows(since) => by.to_owned(),
+        (_, by) => format!("after {}, by {by}", release(since - 1)),
+    };
+    let last = abi["last"].as_u64().map(|last| release(last as usize).to_owned());
+    (first, last.unwrap_or_default())
+}
+
 #[test]
 fn the_page_has_the_rows_of_tsv() {
     for more in [&[][..], &["--header-names"]] {
@@ -407,7 +467,9 @@ fn the_page_has_the_rows_of_tsv() {
                 let word = |value: &Value| value.as_str().unwrap().to_owned();
                 let number = cell[0].as_u64().unwrap().to_string();
                 let abi = word(&data["abis"][column]["name"]);
-                found.push([abi, number, word(&call[0]), entry(cell, 1), entry(cell, 2)]);
+                let (since, until) = dates(&data, column, cell[2].as_u64().unwrap() as usize);
+                let [entry, compat] = [1, 3].map(|at| entry(cell, at));
+                found.push([abi, number, word(&call[0]), entry, compat, since, until]);
             }
         }
         let mut wanted: Vec<_> = rows(&tsv).iter().map(owned).collect();

@@ -111,7 +111,7 @@ fn a_reader_that_has_seen_enough_is_no_mistake() {
     let mut stderr = String::new();
     tool.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!((tool.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
-    assert_eq!(first, "x86_64\t0\tread\tsys_read\t\n");
+    assert_eq!(first, "x86_64\t0\tread\tsys_read\t\t2.6.12 or earlier\t\n");
 }
 
 #[test]

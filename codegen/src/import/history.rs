@@ -1,0 +1,169 @@
+//! Changes from release to release, for `tables/history.toml`.
+
+use super::render;
+use crate::Error;
+use crate::tables::history::{Changes, History, Release};
+use crate::tables::{Abi, Tables};
+use crate::version::Version;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The rows of an ABI: number, base not included, and name.
+type Rows = BTreeSet<(u32, String)>;
+
+/// The rows of each ABI before a release and in it; `None` where the kernel does not have the ABI.
+type BothRows<'t> = Vec<(&'t Abi, Option<Rows>, Option<Rows>)>;
+
+/// The history that kernels give whose numbers were imported, the oldest first. `facts` are the
+/// committed tables: from them and the history, every row of every kernel follows.
+///
+/// # Errors
+/// Two kernels are of one release, the tables of one cannot be read, or the committed tables are
+/// not those of the newest kernel that has them.
+pub fn from_releases(kernels: &[(Version, Tables)], facts: &Tables) -> Result<String, Error> {
+    let mut history = History::default();
+    let corrections = facts.corrections()?;
+    let mut states: Vec<BTreeMap<&str, Rows>> = Vec::new();
+    for (tree, tables) in kernels {
+        let mut now = BTreeMap::new();
+        for abi in &facts.abis {
+            let Some(mut rows) = rows(abi, tables)? else { continue };
+            corrections.apply(&abi.name, tree, &mut rows);
+            if !rows.is_empty() {
+                now.insert(abi.name.as_str(), rows);
+            }
+        }
+        let both = facts.abis.iter().map(|abi| {
+            let name = abi.name.as_str();
+            let before = states.last().and_then(|before| before.get(name));
+            (abi, before.cloned(), now.get(name).cloned())
+        });
+        add(&mut history, tree, &both.collect(), |abi| {
+            corrections.unreadable(&abi.name).is_some()
+        })?;
+        states.push(now);
+    }
+    for abi in &facts.abis {
+        let table = facts.table(&abi.table)?;
+        for (at, state) in states.iter().enumerate() {
+            let (is, should) = (history.rows(abi, table, at), state.get(abi.name.as_str()));
+            if is.as_ref() == should {
+                continue;
+            }
+            let empty = Rows::new();
+            let (is, should) = (is.unwrap_or_default(), should.unwrap_or(&empty));
+            let (nr, name) = is.symmetric_difference(should).next().cloned().unwrap_or_default();
+            let what = format!(
+                "is of Linux {}, from which the rows of {} in Linux {} do not follow: {nr} {name} \
+                 is in one of them; import the newest kernel first",
+                table.linux, abi.name, kernels[at].0
+            );
+            return Err(Error::in_file(facts.path(&format!("{}.toml", abi.table)), what));
+        }
+    }
+    Ok(render::history(&history))
+}
+
+/// The rows of an ABI, if the tables have it.
+fn rows(abi: &Abi, tables: &Tables) -> Result<Option<Rows>, Error> {
+    if !tables.has_table(&abi.table) {
+        return Ok(None);
+    }
+    let calls = abi.calls(tables.table(&abi.table)?);
+    let rows: Rows =
+        calls.iter().map(|call| (call.number - abi.base, call.name.to_owned())).collect();
+    Ok((!rows.is_empty()).then_some(rows))
+}
+
+/// The history after an import into the repository, whose tables are `old` before it and `new`
+/// after it.
+///
+/// # Errors
+/// The tables cannot be read.
+pub fn updated(old: &Tables, new: &Tables, tree: &Version) -> Result<Option<String>, Error> {
+    let mut history = old.history()?.clone();
+    let Some(newest) = history.releases.last() else { return Ok(None) };
+    if tree.series() < newest.linux.series() {
+        // The table of an ABI that has left the kernel.
+        return Ok(None);
+    }
+    // What an import of an earlier update said of the release is said again.
+    let earlier = history.releases.iter().filter(|release| release.linux < tree.release()).count();
+    let Some(last) = earlier.checked_sub(1) else { return Ok(None) };
+    let mut both = BothRows::new();
+    for abi in new.abis.iter().filter(|abi| old.has_table(&abi.table)) {
+        let before = history.rows(abi, old.table(&abi.table)?, last);
+        let table = new.table(&abi.table)?;
+        let frozen = new.sources.iter().any(|s| s.name == abi.table && s.frozen.is_some());
+        if frozen {
+            both.push((abi, before, None));
+        } else if table.linux.series() == tree.series() {
+            both.push((abi, before, rows(abi, new)?));
+        }
+    }
+    history.releases.truncate(earlier);
+    add(&mut history, tree, &both, |_| false)?;
+    Ok(Some(render::history(&history)))
+}
+
+/// Adds a release. An ABI that is new in it may be `older`.
+fn add(
+    history: &mut History,
+    tree: &Version,
+    both: &BothRows<'_>,
+    older: impl Fn(&Abi) -> bool,
+) -> Result<(), Error> {
+    let linux = tree.release();
+    let mut release = Release {
+        unseen: Vec::new(),
+        tree: tree.clone(),
+        seen: Vec::new(),
+        arrived: Vec::new(),
+        left: Vec::new(),
+        changes: Vec::new(),
+        linux,
+    };
+    if let Some(before) = history.releases.last() {
+        if before.linux >= release.linux {
+            let what = format!("{} and {tree} are trees of one release", before.tree);
+            return Err(Error::plain(what));
+        }
+        release.unseen = Version::between(&before.linux, &release.linux);
+    }
+    // Changes that the same ABIs have in common are written once.
+    let mut changes: BTreeMap<(&(u32, String), bool), Vec<&Abi>> = BTreeMap::new();
+    for (abi, before, now) in both {
+        match (before, now) {
+            (None, None) => {}
+            (None, Some(_)) if history.releases.is_empty() || older(abi) => {
+                release.seen.push(abi.name.clone());
+            }
+            (None, Some(_)) => release.arrived.push(abi.name.clone()),
+            (Some(_), None) => release.left.push(abi.name.clone()),
+            (Some(before), Some(now)) => {
+                for row in now.difference(before) {
+                    changes.entry((row, true)).or_default().push(abi);
+                }
+                for row in before.difference(now) {
+                    changes.entry((row, false)).or_default().push(abi);
+                }
+            }
+        }
+    }
+    let mut groups: Vec<(Vec<&Abi>, Changes)> = Vec::new();
+    for ((row, added), abis) in changes {
+        let at = groups.iter().position(|(known, _)| {
+            known.iter().map(|abi| &abi.name).eq(abis.iter().map(|abi| &abi.name))
+        });
+        let at = at.unwrap_or_else(|| {
+            let names = abis.iter().map(|abi| abi.name.clone()).collect();
+            let changes = Changes { abis: names, added: Vec::new(), removed: Vec::new() };
+            groups.push((abis, changes));
+            groups.len() - 1
+        });
+        let (_, Changes { added: new, removed, .. }) = &mut groups[at];
+        if added { new.push(row.clone()) } else { removed.push(row.clone()) }
+    }
+    release.changes = groups.into_iter().map(|(_, changes)| changes).collect();
+    history.releases.push(release);
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What the history knows of each call, for the reports.
+
+use crate::Error;
+use crate::tables::history::{History, Run, Since, Until};
+use crate::tables::{Abi, Call, Tables};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Since when and until when, as far as that is known.
+pub(crate) type Dates<'h> = (Option<Since<'h>>, Option<Until<'h>>);
+
+/// The runs of every ABI.
+pub(crate) struct Records<'t> {
+    pub(crate) history: &'t History,
+    runs: BTreeMap<&'t str, Vec<Run<'t>>>,
+}
+
+impl<'t> Records<'t> {
+    /// Those of tables that a history is beside.
+    pub(crate) fn new(tables: &'t Tables) -> Result<Records<'t>, Error> {
+        let history = tables.history()?;
+        let read = tables.imported()?;
+        let mut runs = BTreeMap::new();
+        for abi in &tables.abis {
+            if let Some(table) = read.get(abi.table.as_str()) {
+                runs.insert(abi.name.as_str(), history.runs(abi, table));
+            }
+        }
+        Ok(Records { history, runs })
+    }
+
+    /// Every run of an ABI, by number and release.
+    pub(crate) fn of(&self, abi: &Abi) -> &[Run<'t>] {
+        self.runs.get(abi.name.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The last run of a number and a name.
+    pub(crate) fn run(&self, abi: &Abi, number: u32, name: &str) -> Option<&Run<'t>> {
+        let runs = self.of(abi);
+        let here = runs.partition_point(|run| run.number < number);
+        let same = runs[here..].iter().take_while(|run| run.number == number);
+        same.filter(|run| run.name == name).last()
+    }
+
+    /// Since when a number has a name, and until when.
+    pub(crate) fn dates(&self, abi: &Abi, number: u32, name: &str) -> Dates<'_> {
+        self.run(abi, number, name).map_or((None, None), |run| self.dates_of(abi, run))
+    }
+
+    /// The same of a run.
+    pub(crate) fn dates_of(&self, abi: &Abi, run: &Run<'_>) -> Dates<'_> {
+        (Some(self.history.since(abi, run)), self.history.until(run))
+    }
+
+    /// The runs of an ABI that are in none of these calls.
+    pub(crate) fn removed(&self, abi: &Abi, calls: &[Call<'_>]) -> impl Iterator<Item = &Run<'t>> {
+        let there: BTreeSet<_> = calls.iter().map(|call| (call.number, call.name)).collect();
+        let last = self.history.span(abi).and_then(|span| span.last);
+        let present =
+            move |run: &Run<'_>| run.until == last && there.contains(&(run.number, run.name));
+        self.of(abi).iter().filter(move |run| !present(run))
+    }
+}
