@@ -8,6 +8,7 @@
 //! disagreement that the list does not have fails, and so does a line that is no longer true.
 
 mod abis;
+mod history;
 mod layouts;
 mod libc;
 mod linux_raw_sys;

@@ -5,8 +5,10 @@ use super::{Outcome, Told, abi};
 use crate::import::{Claims, Findings};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
+use crate::report::records::Records;
 use crate::source::Source;
-use crate::store::{committed, in_memory, whole};
+use crate::store::{committed, in_memory, whole, with_records};
+use crate::version::Version;
 use crate::{Error, Tables, import};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
@@ -15,11 +17,12 @@ use std::path::{Path, PathBuf};
 /// Print what was added, removed, renumbered, renamed, or got another entry point, ABI by ABI
 ///
 /// One source is compared with the committed tables; of two, the first is the old side and
-/// the second the new one. Names that only headers define are marked. The exit status is 0
-/// if nothing differs, 1 if something does, 2 if a source could not be read.
+/// the second the new one. Two releases are compared by tables/history.toml, without a tree.
+/// Names that only headers define are marked. The exit status is 0 if nothing differs, 1 if
+/// something does, 2 if a source could not be read.
 ///
 /// JSON is {differs, old, new, abis}; `old` and `new` are {kind, path}, kind being tables,
-/// linux or headers. Each of `abis` is {abi, old, new, left_the_kernel, entries_compared,
+/// linux, headers or release. Each of `abis` is {abi, old, new, left_the_kernel, entries_compared,
 /// changes}; `old` and `new` are {linux, source}, or null where that side lacks the ABI.
 /// Each of `changes` is {change, header_name, old, new}; change is added, removed,
 /// renumbered, renamed, entry or compat; header_name tells a name that only headers define;
@@ -33,12 +36,17 @@ Examples:
   cargo codegen diff --linux ~/src/linux                      \
 what an import of that kernel would change
   cargo codegen diff --linux ~/src/linux-6.12 --linux ~/src/linux
+  cargo codegen diff 5.10 6.12                                \
+what the releases after 5.10 changed, up to 6.12
   cargo codegen diff --headers /usr/include/x86_64-linux-gnu  \
 which calls this machine's C programs lack
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386
   cargo codegen diff --linux ~/src/linux --json | jq '.abis[] | select(.abi == \"x32\").changes'"
 )]
 pub(super) struct Diff {
+    /// Two releases, the older one first.
+    #[arg(value_name = "RELEASE", num_args = 2, conflicts_with = "sources")]
+    releases: Vec<Version>,
     #[command(flatten)]
     sources: Sources,
     /// The kernel's name of the headers' architecture, where the path does not tell.
@@ -54,10 +62,11 @@ pub(super) struct Diff {
 
 /// Hold the committed tables against a kernel of any version
 ///
-/// Another number or another name is an error. A name that one side lacks is an error unless
-/// the kernel of that side is older, and another entry point is one between equal versions;
-/// else they are notes. The exit status is 0 without errors, 1 with some, 2 if a source could
-/// not be read.
+/// A number or a name that differs is an error unless tables/history.toml has it so for the
+/// release of that kernel. Where the history does not know the release, a name that one side
+/// does not have is an error unless the kernel of that side is older. Another entry point is an
+/// error between equal versions. All else are notes. The exit status is 0 without errors, 1
+/// with some, 2 if a source could not be read.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,
@@ -86,20 +95,31 @@ pub(super) struct Check {
 }
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
-    let Sources { first, second } = args.sources;
+    if let [old, new] = args.releases.as_slice() {
+        let [old, new] = [old, new].map(|linux| Given::Release(linux.clone()));
+        return told(compared(old, new, &args.abi, args.json)?);
+    }
+    let Sources(sources) = args.sources;
     let side = |(kind, folder): (Kind, PathBuf)| {
         Ok(match kind {
             Kind::Tables => tables(&folder)?,
             Kind::Linux => Given::Linux(Source::open(folder)),
+            Kind::Release => unreachable!("no option has this kind"),
             Kind::Headers => {
                 let claims = Claims { arch: args.arch.clone(), linux: None };
                 Given::Headers(Source::headers(&[folder])?, claims)
             }
         })
     };
+    let mut sides = sources.into_iter().map(side);
+    let (Some(first), second) = (sides.next().transpose()?, sides.next().transpose()?) else {
+        return Err(Error::plain(
+            "give two releases, or one or two of --linux, --headers and --tables",
+        ));
+    };
     let (old, new) = match second {
-        Some(second) => (side(first)?, side(second)?),
-        None => (committed_side()?, side(first)?),
+        Some(second) => (first, second),
+        None => (committed_side()?, first),
     };
     told(compared(old, new, &args.abi, args.json)?)
 }
@@ -130,6 +150,8 @@ pub enum Given {
     Linux(Source),
     /// Installed headers, and what the user says of them.
     Headers(Source, Claims),
+    /// A release, as the history of the committed tables has it.
+    Release(Version),
 }
 
 /// What a subcommand prints, in colour, and whether it found a difference.
@@ -167,7 +189,9 @@ pub fn checked(ours: Given, theirs: Given, only: &[String]) -> Result<Said, Erro
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
     }
-    let findings = judgement::judge(&ours, &theirs, &found);
+    let dated = with_records(&ours.facts)?;
+    let records = Records::new(dated.as_ref().unwrap_or(&ours.facts))?;
+    let findings = judgement::judge(&ours, &theirs, &found, &records);
     let text = judgement::text(&theirs, &found, &findings);
     let differs = findings.iter().any(|finding| finding.error);
     Ok(Said { text, differs, warnings })
@@ -200,6 +224,10 @@ fn side(given: Given, warnings: &mut Vec<String>) -> Result<Side, Error> {
     let (facts, findings) = (Tables::embedded()?, Findings::lenient());
     let (source, files) = match given {
         Given::Tables(shown, tables) => return Side::tables(shown, *tables),
+        Given::Release(linux) => {
+            let files = import::history::release(&committed()?, &linux)?;
+            return Side::release(&linux, in_memory(&format!("Linux {linux}"), &files)?);
+        }
         Given::Linux(source) => {
             let files = import::numbers(&source, &facts, &findings)?;
             (source, files)
@@ -215,11 +243,9 @@ fn side(given: Given, warnings: &mut Vec<String>) -> Result<Side, Error> {
     Side::imported(source, tables)
 }
 
-/// The sources of `diff`, in the order of the command line, whichever options they are given with.
-struct Sources {
-    first: (Kind, PathBuf),
-    second: Option<(Kind, PathBuf)>,
-}
+/// The sources of `diff`, two at most, in the order of the command line, whichever options they are
+/// given with.
+struct Sources(Vec<(Kind, PathBuf)>);
 
 const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
@@ -238,7 +264,7 @@ impl Args for Sources {
             arg.action(ArgAction::Append).value_parser(value_parser!(PathBuf))
         };
         let group = ArgGroup::new("sources").args(SOURCES.map(|(kind, _)| kind.word()));
-        command.args(SOURCES.map(arg)).group(group.required(true).multiple(true))
+        command.args(SOURCES.map(arg)).group(group.multiple(true))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -255,14 +281,11 @@ impl FromArgMatches for Sources {
             found.extend(places.zip(folders.map(|folder| (kind, folder))));
         }
         found.sort_by_key(|(place, _)| *place);
-        let mut found = found.into_iter().map(|(_, source)| source);
-        match (found.next(), found.next(), found.next()) {
-            (Some(first), second, None) => Ok(Sources { first, second }),
-            _ => Err(clap::Error::raw(
-                ErrorKind::WrongNumberOfValues,
-                "one or two sources can be compared\n",
-            )),
+        if found.len() > 2 {
+            let what = "one or two sources can be compared\n";
+            return Err(clap::Error::raw(ErrorKind::WrongNumberOfValues, what));
         }
+        Ok(Sources(found.into_iter().map(|(_, source)| source).collect()))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -9,8 +9,8 @@ mod print;
 pub use compare::{Given, Said, checked, compared};
 
 use crate::import::{Claims, Findings};
-use crate::report::explain;
 use crate::report::records::Records;
+use crate::report::{explain, then};
 use crate::source::Source;
 use crate::tables::Abi;
 use crate::version::Version;
@@ -127,7 +127,8 @@ a kernel tree of each release; the newest is the one that the tables are from")]
 Examples:
   cargo codegen explain io_submit                  its number and entry point on every ABI
   cargo codegen explain 209 --abi x86_64           what becomes of it, from the instruction on
-  cargo codegen explain 0x40000220 --abi x32")]
+  cargo codegen explain 0x40000220 --abi x32
+  cargo codegen explain openat2 --kernel 5.10      which ABIs of that release have it")]
     Explain {
         /// A call's name, or its number: decimal, or hexadecimal after 0x. A number below the
         /// ABI's base is the table's own.
@@ -136,6 +137,10 @@ Examples:
         /// The whole path on this ABI; may be repeated. Without it, a line for each ABI.
         #[arg(long, value_name = "ABI")]
         abi: Vec<String>,
+        /// Answer for this release instead, from the history: number, name, since and until. With
+        /// --abi the exit status is 1 if the release does not have the call there.
+        #[arg(long, value_name = "VERSION")]
+        kernel: Option<Version>,
         /// Read the imported tables from this folder.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
@@ -351,11 +356,19 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 Format::Html => export::html(&tables, &exported, &records)?,
             })?;
         }
-        Verb::Explain { call, abi: names, tables } => {
+        Verb::Explain { call, abi: names, kernel, tables } => {
             let tables = store::chosen(tables)?;
             let abis: Vec<_> =
                 names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
-            print(&explain::explain(&tables, &call, &abis)?)?;
+            let committed = store::with_records(&tables)?;
+            let dated = committed.as_ref().unwrap_or(&tables);
+            let records = Records::new(dated)?;
+            if let Some(kernel) = kernel {
+                let (text, has) = then::then(dated, &records, &call, &abis, &kernel)?;
+                print(&text)?;
+                return Ok(Outcome::differs(!has));
+            }
+            print(&explain::explain(&tables, &records, &call, &abis)?)?;
         }
         Verb::Emit { language, abi: Some(name), tables, .. } => {
             let tables = store::chosen(tables)?;

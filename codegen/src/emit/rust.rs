@@ -2,6 +2,7 @@
 
 use super::{header, stub};
 use crate::lower::{Function, Slot, Stub, Target, identifier};
+use crate::tables::history::Since;
 use crate::tables::{Absent, Asm, Both, BothKind, Call, Constants, ErrnoValue, NO_CALL};
 use crate::text::{joined, quoted};
 use std::fmt::Write as _;
@@ -85,8 +86,17 @@ fn raw(out: &mut String, target: &Target<'_>) {
          #[allow(unused_imports)]\n    use crate::types::*;\n    #[allow(unused_imports)]\n    \
          use core::ffi::*;\n",
     );
-    for (name, made) in &target.functions {
-        function(out, made, name, "", "", &body(made, name, &target.stub));
+    for (name, since, made) in &target.functions {
+        let since = match since {
+            Some(since @ (Since { exact: true, .. } | Since { after: None, .. })) => {
+                format!(" Since Linux {since}.")
+            }
+            Some(Since { after: Some(after), by, .. }) => {
+                format!(" In Linux {by}, and not in {after}.")
+            }
+            None => String::new(),
+        };
+        function(out, made, name, &since, "", "", &body(made, name, &target.stub));
     }
     for (Absent { name, why, instead, .. }, made) in &target.absent {
         let message = quoted(&format!("{} has no `{name}`: {why}; use {instead}", target.abi.name));
@@ -98,7 +108,7 @@ fn raw(out: &mut String, target: &Target<'_>) {
         // A bound that nothing meets is an error at each call, and says the trait's message there.
         let attributes = "#[doc(hidden)]\n    #[allow(unused_variables)]\n    ";
         let bound = format!("\n    where\n        for<'a> (): Has_{name},\n   ");
-        function(out, made, name, attributes, &bound, "-1");
+        function(out, made, name, "", attributes, &bound, "-1");
     }
     let _ = writeln!(out, "}}\n\n// Linux {}.", target.table.linux);
 }
@@ -157,6 +167,7 @@ fn function(
     out: &mut String,
     function: &Function<'_>,
     name: &str,
+    since: &str,
     attributes: &str,
     bound: &str,
     body: &str,
@@ -193,7 +204,7 @@ fn function(
     }
     let _ = writeln!(
         out,
-        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{results}\n    {attributes}\
+        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{results}\n    {attributes}\
          #[inline]\n    \
          pub unsafe fn {}({parameters}) -> isize{bound} {{\n        {body}\n    }}",
         identifier(name),

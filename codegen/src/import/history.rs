@@ -1,9 +1,9 @@
 //! Changes from release to release, for `tables/history.toml`.
 
-use super::render;
+use super::{Files, render};
 use crate::Error;
-use crate::tables::history::{Changes, History, Release};
-use crate::tables::{Abi, Tables};
+use crate::tables::history::{Changes, FILE, History, Release};
+use crate::tables::{Abi, Extra, KernelTable, Row, Tables, Taker};
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,6 +105,41 @@ pub fn updated(old: &Tables, new: &Tables, tree: &Version) -> Result<Option<Stri
     Ok(Some(render::history(&history)))
 }
 
+/// A change: a row that came, one that went, or both, which is a new name or another number.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Unit {
+    pub(super) added: Option<(u32, String)>,
+    pub(super) removed: Option<(u32, String)>,
+}
+
+/// What rows that came and went at once are.
+pub(super) fn units(mut added: Rows, removed: Rows) -> Vec<Unit> {
+    let mut units = Vec::new();
+    let mut pair = |removed: Rows, same: fn(&(u32, String), &(u32, String)) -> bool| {
+        let mut rest = Rows::new();
+        for gone in removed {
+            let mut came = added.iter().filter(|row| same(row, &gone));
+            // What several rows may have become is not known.
+            let one = came.next().cloned().filter(|_| came.next().is_none());
+            match one {
+                Some(row) => {
+                    added.remove(&row);
+                    units.push(Unit { added: Some(row), removed: Some(gone) });
+                }
+                None => {
+                    rest.insert(gone);
+                }
+            }
+        }
+        rest
+    };
+    let rest = pair(removed, |(_, one), (_, other)| one == other);
+    let rest = pair(rest, |(one, _), (other, _)| one == other);
+    units.extend(added.into_iter().map(|row| Unit { added: Some(row), removed: None }));
+    units.extend(rest.into_iter().map(|row| Unit { added: None, removed: Some(row) }));
+    units
+}
+
 /// Adds a release. An ABI that is new in it may be `older`.
 fn add(
     history: &mut History,
@@ -130,7 +165,7 @@ fn add(
         release.unseen = Version::between(&before.linux, &release.linux);
     }
     // Changes that the same ABIs have in common are written once.
-    let mut changes: BTreeMap<(&(u32, String), bool), Vec<&Abi>> = BTreeMap::new();
+    let mut changes: BTreeMap<Unit, Vec<&Abi>> = BTreeMap::new();
     for (abi, before, now) in both {
         match (before, now) {
             (None, None) => {}
@@ -140,30 +175,90 @@ fn add(
             (None, Some(_)) => release.arrived.push(abi.name.clone()),
             (Some(_), None) => release.left.push(abi.name.clone()),
             (Some(before), Some(now)) => {
-                for row in now.difference(before) {
-                    changes.entry((row, true)).or_default().push(abi);
-                }
-                for row in before.difference(now) {
-                    changes.entry((row, false)).or_default().push(abi);
+                let added = now.difference(before).cloned().collect();
+                for unit in units(added, before.difference(now).cloned().collect()) {
+                    changes.entry(unit).or_default().push(abi);
                 }
             }
         }
     }
-    let mut groups: Vec<(Vec<&Abi>, Changes)> = Vec::new();
-    for ((row, added), abis) in changes {
-        let at = groups.iter().position(|(known, _)| {
-            known.iter().map(|abi| &abi.name).eq(abis.iter().map(|abi| &abi.name))
-        });
-        let at = at.unwrap_or_else(|| {
-            let names = abis.iter().map(|abi| abi.name.clone()).collect();
-            let changes = Changes { abis: names, added: Vec::new(), removed: Vec::new() };
-            groups.push((abis, changes));
+    let mut groups: Vec<Changes> = Vec::new();
+    for (unit, abis) in changes {
+        let abis: Vec<String> = abis.iter().map(|abi| abi.name.clone()).collect();
+        let at = groups.iter().position(|known| known.abis == abis).unwrap_or_else(|| {
+            groups.push(Changes { abis, added: Vec::new(), removed: Vec::new() });
             groups.len() - 1
         });
-        let (_, Changes { added: new, removed, .. }) = &mut groups[at];
-        if added { new.push(row.clone()) } else { removed.push(row.clone()) }
+        groups[at].added.extend(unit.added);
+        groups[at].removed.extend(unit.removed);
     }
-    release.changes = groups.into_iter().map(|(_, changes)| changes).collect();
+    release.changes = groups;
     history.releases.push(release);
     Ok(())
+}
+
+/// The tables of numbers of one release, as the history of the committed tables has them.
+///
+/// # Errors
+/// No tree of the release was read, or the tables cannot be read.
+pub fn release(tables: &Tables, linux: &Version) -> Result<Files, Error> {
+    let history = tables.history()?;
+    let known = |release: &Release| release.linux.series() == linux.series();
+    let Some(at) = history.releases.iter().position(known) else {
+        let what =
+            match history.releases.iter().find(|release| {
+                release.unseen.iter().any(|unseen| unseen.series() == linux.series())
+            }) {
+                Some(next) => format!(
+                    "no tree of Linux {linux} was read; what changed in it stands with Linux {}",
+                    next.linux
+                ),
+                None => format!("the history knows no Linux {linux}"),
+            };
+        return Err(Error::in_file(tables.path(FILE), what));
+    };
+    let mut files = Files::new();
+    for source in &tables.sources {
+        let table = tables.table(&source.name)?;
+        let mut found = KernelTable {
+            linux: history.releases[at].linux.clone(),
+            takes: Vec::new(),
+            extras: Vec::new(),
+            errnos: Vec::new(),
+            rows: Vec::new(),
+            ..table.clone()
+        };
+        for abi in tables.abis.iter().filter(|abi| abi.table == source.name) {
+            let Some(rows) = history.rows(abi, table, at) else { continue };
+            // Of the names of a number, the one that is not a header's today.
+            let calls = abi.calls(table);
+            let of_header = |(nr, name): &(u32, String)| {
+                let number = abi.base.saturating_add(*nr);
+                calls
+                    .iter()
+                    .any(|call| call.tag.is_none() && call.number == number && call.name == name)
+            };
+            let (aliases, named): (Vec<_>, Vec<_>) = rows.into_iter().partition(of_header);
+            let mut names = Vec::new();
+            let mut taken = BTreeSet::new();
+            for (nr, name) in named.into_iter().chain(aliases) {
+                if !taken.insert(nr) {
+                    names.push((nr, name));
+                    continue;
+                }
+                let tag = abi.name.clone();
+                found.rows.push(Row { nr, tag, name, entry: None, compat: None, noreturn: false });
+            }
+            found.takes.push(Taker { abi: abi.name.clone(), tags: vec![abi.name.clone()] });
+            if !names.is_empty() {
+                let abis = vec![abi.name.clone()];
+                found.extras.push(Extra { abis, names, ..Extra::default() });
+            }
+        }
+        if !found.takes.is_empty() {
+            found.rows.sort_by_key(|row| row.nr);
+            files.push((format!("{}.toml", source.name), render::table(&found)));
+        }
+    }
+    Ok(files)
 }

@@ -29,6 +29,7 @@ pub(crate) use stub::Input;
 pub(crate) use stub::{After, Language, Output, Piece, Stub, StubPlan, Word};
 
 use crate::Error;
+use crate::tables::history::Since;
 use crate::tables::{
     Abi, Absent, Call, Constants, Convention, ErrnoValue, KernelTable, Other, Tables,
 };
@@ -47,8 +48,8 @@ pub struct Target<'t> {
     pub(crate) stub: Stub<'t>,
     /// Other ways to make one.
     pub(crate) others: Vec<Way<'t>>,
-    /// The functions of `raw`, and the name of the call that each makes.
-    pub(crate) functions: Vec<(&'t str, Function<'t>)>,
+    /// The functions of `raw`: the name of the call that each makes, and since when it is there.
+    pub(crate) functions: Vec<(&'t str, Option<Since<'t>>, Function<'t>)>,
     /// What stands where `raw` has no function because the ABI never had the call.
     pub(crate) absent: Vec<(&'t Absent, Function<'t>)>,
 }
@@ -136,10 +137,17 @@ impl<'t> Target<'t> {
     /// Finds the functions of `raw`.
     fn raw(&mut self, tables: &'t Tables, convention: &Convention) -> Result<(), Error> {
         let (absent, prototypes) = (tables.absent()?, tables.prototypes()?);
+        let history = tables.history()?;
+        let runs = history.runs(self.abi, self.table);
+        let same = |call: &Call<'_>| {
+            // The last of several is the one that the table has.
+            runs.iter().rev().find(|run| run.number == call.number && run.name == call.name)
+        };
         for call in &self.calls {
             let Some(function) = Function::of(self.abi, prototypes, call) else { continue };
             if function.slots().len() <= convention.most_arguments() {
-                self.functions.push((call.name, function));
+                let since = same(call).map(|run| history.since(self.abi, run));
+                self.functions.push((call.name, since, function));
             }
         }
         for absence in absent {

@@ -1,15 +1,18 @@
 //! The tables against a kernel that need not be theirs: what is a mistake, and what only another
 //! version.
 //!
-//! What user space sees of a call stays for ever, so another number or another name is a mistake
-//! whatever the two kernels are. A name that one side lacks is one unless the kernel of that side
-//! is older. What the kernel keeps to itself may change from version to version: entry points, and
-//! names in headers that user space does not get, are held against each other only where the
-//! versions are the same.
+//! The history says what a release has: a difference that it explains is a note, and one that it
+//! contradicts a mistake. Where it does not know the release: what user space sees of a call stays
+//! for ever, so another number or another name is a mistake whatever the two kernels are, and a
+//! name that one side lacks is one unless the kernel of that side is older. What the kernel keeps
+//! to itself may change from version to version: entry points, and names in headers that user space
+//! does not get, are held against each other only where the versions are the same.
 
 use super::diff::{AbiDiff, Change, Side, end};
+use super::records::Records;
 use crate::tables::Call;
 use crate::term::{BOLD, RED, counted, plain};
+use crate::version::Version;
 use std::fmt::Write as _;
 
 /// What is said of an ABI.
@@ -23,7 +26,12 @@ pub(crate) struct Finding<'t> {
 
 /// Judges what differs between the tables, which are the old side, and a tree or headers, the new
 /// side.
-pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Vec<Finding<'t>> {
+pub(crate) fn judge<'t>(
+    ours: &Side,
+    theirs: &Side,
+    found: &[AbiDiff<'t>],
+    records: &Records<'_>,
+) -> Vec<Finding<'t>> {
     let mut findings = Vec::new();
     for diff in found {
         let mut say = |error, what| findings.push(Finding { abi: &diff.abi.name, error, what });
@@ -52,15 +60,32 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
             [("has also", Vec::new()), ("has not yet", Vec::new()), ("has otherwise", Vec::new())];
         for change in &diff.changes {
             let (old, new) = change.sides();
+            // What the history says of either row in either kernel.
+            let has = |call: &Call, linux: &Version, wanted: bool| {
+                let known = records.knows(diff.abi, call.number, call.name, linux);
+                known.map(|known| known == wanted)
+            };
+            let apart = here.series() != there.series();
+            let ours_is =
+                [old.map(|old| has(old, here, true)), new.map(|new| has(new, here, false))];
+            let theirs_is =
+                [old.map(|old| has(old, there, false)), new.map(|new| has(new, there, true))];
+            let mut both = ours_is.into_iter().chain(theirs_is).flatten();
+            let of_history = apart && both.all(|right| right == Some(true));
+            let against =
+                apart && theirs_is.into_iter().flatten().any(|right| right == Some(false));
             let (a, b) = (ours.file(diff.abi, our, old), theirs.file(diff.abi, their, new));
             match change {
+                Change::Renumbered(old, new) if of_history => {
+                    notes[2].1.push(format!("{} → {}", numbered(old), new.number));
+                }
                 Change::Renumbered(old, new) => {
                     say(
                         true,
                         format!("{} is {} in {a}, and {} in {b}", new.name, old.number, new.number),
                     );
                 }
-                Change::Renamed(old, new) if here == there || diff.abi.uapi => {
+                Change::Renamed(old, new) if !of_history && (here == there || diff.abi.uapi) => {
                     say(
                         true,
                         format!("{} is {} in {a}, and {} in {b}", new.number, old.name, new.name),
@@ -69,25 +94,19 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
                 Change::Renamed(old, new) => {
                     notes[2].1.push(format!("{} → {}", numbered(old), new.name))
                 }
-                Change::Added(call) if here < there => notes[0].1.push(numbered(call)),
-                Change::Added(call) => {
-                    say(
-                        true,
-                        format!(
-                            "{} is in {b}, and not in {a}, whose kernel is not older",
-                            numbered(call)
-                        ),
-                    );
+                Change::Added(call) if of_history || here < there && !against => {
+                    notes[0].1.push(numbered(call));
                 }
-                Change::Removed(call) if there < here => notes[1].1.push(numbered(call)),
+                Change::Added(call) => {
+                    let why = reason(against);
+                    say(true, format!("{} is in {b}, and not in {a}, {why}", numbered(call)));
+                }
+                Change::Removed(call) if of_history || there < here && !against => {
+                    notes[1].1.push(numbered(call));
+                }
                 Change::Removed(call) => {
-                    say(
-                        true,
-                        format!(
-                            "{} is in {a}, and not in {b}, whose kernel is not older",
-                            numbered(call)
-                        ),
-                    );
+                    let why = reason(against);
+                    say(true, format!("{} is in {a}, and not in {b}, {why}", numbered(call)));
                 }
                 Change::Entry(old, new) => {
                     let (call, from, to) = (numbered(new), end(old), end(new));
@@ -126,6 +145,11 @@ pub(crate) fn judge<'t>(ours: &Side, theirs: &Side, found: &[AbiDiff<'t>]) -> Ve
         }
     }
     findings
+}
+
+/// Why a name that one side lacks is a mistake.
+fn reason(against: bool) -> &'static str {
+    if against { "which is not as tables/history.toml has it" } else { "whose kernel is not older" }
 }
 
 fn numbered(call: &Call) -> String {

@@ -1,7 +1,10 @@
 //! What becomes of a call: from the instruction through the kernel's labels and tables to the
 //! function that it ends in.
 
+use super::records::Records;
+use super::then::{evidence, former};
 use crate::Error;
+use crate::tables::history::Run;
 use crate::tables::{
     Abi, Absent, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
 };
@@ -11,9 +14,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// What is asked about.
-enum Asked<'a> {
+pub(super) enum Asked<'a> {
     Name(&'a str),
     Number(u32),
+}
+
+impl Asked<'_> {
+    /// Whether a call of an ABI is meant: by its name, its number, or that of the kernel's table.
+    pub(super) fn is(&self, abi: &Abi, number: u32, name: &str) -> bool {
+        match self {
+            Asked::Name(asked) => *asked == name,
+            Asked::Number(asked) => {
+                *asked == number
+                    || *asked < abi.base && abi.base.checked_add(*asked) == Some(number)
+            }
+        }
+    }
 }
 
 /// An ABI with its table and its calls.
@@ -30,22 +46,33 @@ struct Facts<'t> {
     prototypes: &'t [Prototype],
     bare: &'t [Bare],
     absent: &'t [Absent],
+    records: &'t Records<'t>,
 }
 
 /// A longer name is no call's, and is not compared with those that are.
 const LONGEST: usize = 100;
 
 /// The answer about a name or a number: on each of `abis` in full, or on every ABI at a glance.
-pub(crate) fn explain(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
+pub(crate) fn explain(
+    tables: &Tables,
+    records: &Records<'_>,
+    what: &str,
+    abis: &[&Abi],
+) -> Result<String, Error> {
     // Tables may be anybody's, and a terminal obeys some characters.
     let safe = |text: String| text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
-    answer(tables, what, abis).map(safe)
+    answer(tables, records, what, abis).map(safe)
 }
 
-fn answer(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
+fn answer(
+    tables: &Tables,
+    records: &Records<'_>,
+    what: &str,
+    abis: &[&Abi],
+) -> Result<String, Error> {
     let asked = asked(what)?;
     let read = tables.imported()?;
-    let facts = Facts::new(tables, &read)?;
+    let facts = Facts::new(tables, &read, records)?;
     for abi in abis {
         facts.has(abi, read.get(abi.table.as_str()).copied())?;
     }
@@ -61,7 +88,7 @@ fn answer(tables: &Tables, what: &str, abis: &[&Abi]) -> Result<String, Error> {
 }
 
 /// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
-fn asked(what: &str) -> Result<Asked<'_>, Error> {
+pub(super) fn asked(what: &str) -> Result<Asked<'_>, Error> {
     if !what.starts_with(|c: char| c.is_ascii_digit()) {
         return Ok(Asked::Name(what));
     }
@@ -79,7 +106,11 @@ fn asked(what: &str) -> Result<Asked<'_>, Error> {
 }
 
 impl<'t> Facts<'t> {
-    fn new(tables: &'t Tables, read: &BTreeMap<&str, &'t KernelTable>) -> Result<Facts<'t>, Error> {
+    fn new(
+        tables: &'t Tables,
+        read: &BTreeMap<&str, &'t KernelTable>,
+        records: &'t Records<'t>,
+    ) -> Result<Facts<'t>, Error> {
         let room = |abi: &'t Abi| {
             let table = *read.get(abi.table.as_str())?;
             table.tags(&abi.name)?;
@@ -91,6 +122,7 @@ impl<'t> Facts<'t> {
             prototypes: tables.prototypes()?,
             bare: tables.bare()?,
             absent: tables.absent()?,
+            records,
         })
     }
 
@@ -114,7 +146,9 @@ impl<'t> Facts<'t> {
     fn known(&self, name: &str) -> Result<(), Error> {
         let names = || {
             let calls = self.rooms.iter().flat_map(|room| room.calls.iter().map(|call| call.name));
-            calls.chain(self.absent.iter().map(|absent| absent.name.as_str()))
+            let all = self.rooms.iter().flat_map(|room| self.records.of(room.abi));
+            let all = all.map(|run| run.name);
+            calls.chain(self.absent.iter().map(|absent| absent.name.as_str())).chain(all)
         };
         if names().any(|known| known == name) {
             return Ok(());
@@ -168,21 +202,31 @@ impl<'t> Facts<'t> {
             entries.extend(entry.iter().chain(&compat));
             let name = if let Asked::Name(_) = asked { "" } else { call.name };
             let number = short(room.abi, call.number);
+            let (since, until) = self.records.dates(room.abi, call.number, call.name);
+            let since = since.map_or(String::new(), |since| since.to_string());
+            let until = until.map_or(String::new(), |until| until.to_string());
             rows.push((
                 &room.abi.name,
                 number,
                 name,
                 entry.unwrap_or_default(),
                 compat.unwrap_or_default(),
+                [since, until],
             ));
+        }
+        let former: Vec<String> = self.former(asked);
+        if rows.is_empty() && !former.is_empty() {
+            return Ok(former.concat());
         }
         if rows.is_empty() {
             return Err(Error::plain(format!("no ABI has a call {what}")));
         }
         let name = if let Asked::Name(_) = asked { "" } else { "name" };
         let mut lines = vec![vec!["ABI", "number", name, "entry point", "compat entry point"]];
-        lines.extend(rows.iter().map(|(abi, number, name, entry, compat)| {
-            vec![abi.as_str(), number, name, entry, compat]
+        lines[0].push("since");
+        lines[0].push(if rows.iter().any(|row| !row.5[1].is_empty()) { "until" } else { "" });
+        lines.extend(rows.iter().map(|(abi, number, name, entry, compat, [since, until])| {
+            vec![abi.as_str(), number, name, entry, compat, since, until]
         }));
         let mut out = aligned(&lines, "");
         let lacking =
@@ -190,7 +234,8 @@ impl<'t> Facts<'t> {
         let unbuilt = unbuilt.iter().map(|(entry, abis)| {
             format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", "))
         });
-        for (at, line) in lacking.chain(unbuilt).enumerate() {
+        let former = former.iter().map(|line| line.trim_end().to_owned());
+        for (at, line) in lacking.chain(unbuilt).chain(former).enumerate() {
             let blank = if at == 0 { "\n" } else { "" };
             let _ = writeln!(out, "{blank}{line}");
         }
@@ -203,6 +248,24 @@ impl<'t> Facts<'t> {
         }
         let _ = writeln!(out, "\n`explain {what} --abi {}` shows the way there.", rows[0].0);
         Ok(out)
+    }
+
+    /// What ABIs have no more: a line for each name and number, with those that had it.
+    fn former(&self, asked: &Asked) -> Vec<String> {
+        let mut gone: Vec<(String, Vec<&str>)> = Vec::new();
+        for room in &self.rooms {
+            let meant = |run: &Run<'_>| asked.is(room.abi, run.number, run.name);
+            for line in former(self.records, room.abi, &room.calls, meant) {
+                match gone.iter_mut().find(|(known, _)| *known == line) {
+                    Some((_, abis)) => abis.push(&room.abi.name),
+                    None => gone.push((line, vec![&room.abi.name])),
+                }
+            }
+        }
+        let line = |(line, abis): &(String, Vec<&str>)| {
+            format!("no longer on {}: {line}\n", abis.join(", "))
+        };
+        gone.iter().map(line).collect()
     }
 
     /// All that is known of a call on one ABI.
@@ -238,6 +301,12 @@ impl<'t> Facts<'t> {
         let mut about = vec![vec!["number", &number], vec!["table", &table]];
         about.push(vec!["also", &others]);
         about.push(vec!["entry point", &redirected]);
+        let [since, until] = evidence(self.records, abi, call.number, call.name);
+        about.push(vec!["since", &since]);
+        about.push(vec!["until", &until]);
+        let meant = |run: &Run<'_>| run.number == call.number || run.name == call.name;
+        let was = former(self.records, abi, &room.calls, meant).join("; ");
+        about.push(vec!["before", &was]);
         about.push(vec!["returns", if call.noreturn { "never" } else { "" }]);
         about.retain(|line| !line[1].is_empty());
         out.push_str(&aligned(&about, "  "));
@@ -468,7 +537,7 @@ fn shortened(word: &str) -> String {
 }
 
 /// A number as a reader of the kernel's headers knows it: one with a flag in it in hexadecimal.
-fn short(abi: &Abi, number: u32) -> String {
+pub(super) fn short(abi: &Abi, number: u32) -> String {
     if abi.base > 0xffff { format!("{number:#x}") } else { number.to_string() }
 }
 
@@ -483,7 +552,7 @@ fn declared(ctype: &str, name: &str) -> String {
 }
 
 /// Lines of columns, two blanks between them; a column that is empty throughout is left out.
-fn aligned(rows: &[Vec<&str>], indent: &str) -> String {
+pub(super) fn aligned(rows: &[Vec<&str>], indent: &str) -> String {
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
@@ -506,7 +575,8 @@ mod tests {
     fn every_call_of_every_abi_by_name_and_by_number() {
         let tables = Tables::embedded().unwrap();
         let read = tables.imported().unwrap();
-        let facts = Facts::new(&tables, &read).unwrap();
+        let records = Records::new(&tables).unwrap();
+        let facts = Facts::new(&tables, &read, &records).unwrap();
         assert_eq!(facts.rooms.len(), tables.abis.len());
         for room in &facts.rooms {
             for call in &room.calls {

@@ -7,3 +7,4 @@ pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod readme;
 pub(crate) mod records;
+pub(crate) mod then;

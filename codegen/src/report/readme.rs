@@ -1,6 +1,7 @@
 //! The regions of the README that the tool writes; the rest of it is a person's.
 
 use super::explain::explain;
+use super::records::Records;
 use crate::export::{Exported, choose};
 use crate::{Error, Tables};
 use std::fmt::Write as _;
@@ -68,6 +69,6 @@ fn with_example(tables: &Tables, readme: &str) -> Result<String, Error> {
     })?;
     Ok(format!(
         "{head}$ cargo codegen explain {command}\n{}```{tail}",
-        explain(tables, &what, &[abi])?
+        explain(tables, &Records::new(tables)?, &what, &[abi])?
     ))
 }

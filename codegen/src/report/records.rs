@@ -1,8 +1,9 @@
 //! What the history knows of each call, for the reports.
 
 use crate::Error;
-use crate::tables::history::{History, Run, Since, Until};
+use crate::tables::history::{History, Release, Run, Since, Until};
 use crate::tables::{Abi, Call, Tables};
+use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Since when and until when, as far as that is known.
@@ -49,6 +50,34 @@ impl<'t> Records<'t> {
     /// The same of a run.
     pub(crate) fn dates_of(&self, abi: &Abi, run: &Run<'_>) -> Dates<'_> {
         (Some(self.history.since(abi, run)), self.history.until(run))
+    }
+
+    /// Whether a release is known to have a run.
+    pub(crate) fn had(&self, run: &Run<'_>, kernel: &Version) -> bool {
+        let series = |at: usize| self.history.releases[at].linux.series();
+        series(run.since) <= kernel.series()
+            && run.until.is_none_or(|until| kernel.series() <= series(until))
+    }
+
+    /// Whether a kernel has a number with a name; `None` where its release is not known, or not
+    /// with that ABI, and of a row that no release has.
+    pub(crate) fn knows(
+        &self,
+        abi: &Abi,
+        number: u32,
+        name: &str,
+        kernel: &Version,
+    ) -> Option<bool> {
+        let seen = |release: &Release| release.linux.series() == kernel.series();
+        let at = self.history.releases.iter().position(seen)?;
+        let span = self.history.span(abi)?;
+        if at < span.first && span.older {
+            return None;
+        }
+        let same = |run: &&Run<'_>| run.number == number && run.name == name;
+        let mut runs = self.of(abi).iter().filter(same).peekable();
+        runs.peek()?;
+        Some(runs.any(|run| self.had(run, kernel)))
     }
 
     /// The runs of an ABI that are in none of these calls.

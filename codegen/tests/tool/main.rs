@@ -10,6 +10,7 @@ mod folders;
 mod formats;
 mod generated;
 mod gotchas;
+mod history;
 mod import;
 mod manual;
 mod new_abi;

@@ -177,7 +177,7 @@ fn what_cannot_be_read_is_status_2() {
         "{missing}: holds no imported tables; ",
     );
     refused(&[&"check"], "give --linux DIR or --headers DIR\n");
-    refused(&[&"diff"], "the following required arguments were not provided:\n  <--linux <DIR>|");
+    refused(&[&"diff"], "give two releases, or one or two of --linux, --headers and --tables\n");
     let three: &[&dyn AsRef<OsStr>] =
         &[&"diff", &"--linux", &"a", &"--tables", &"b", &"--linux", &"c"];
     refused(three, "one or two sources can be compared\n");

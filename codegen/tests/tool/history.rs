@@ -1,0 +1,209 @@
+//! `tables/history.toml`: how it is built, what it says of each release, and what an import of the
+//! next release adds. That its rows are right is what `ci/oracle/history` compares.
+
+use crate::common::*;
+use aio_codegen::import::history;
+use aio_codegen::tables::history::Release;
+use aio_codegen::version::Version;
+use aio_codegen::{Error, Tables, store};
+use std::fs;
+
+/// The committed tables as another kernel's, after edits of some of them.
+fn kernel(linux: &str, edits: &[(&str, &str, &str)]) -> (Version, Tables) {
+    let mut files: Files = contents(&committed())
+        .into_iter()
+        .map(|(name, text)| (name, String::from_utf8(text).unwrap()))
+        .collect();
+    for (file, from, to) in edits {
+        let (_, text) = files.iter_mut().find(|(name, _)| name == file).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        *text = text.replace(from, to);
+    }
+    (Version::new(linux), store::in_memory(linux, &files).unwrap())
+}
+
+/// The text after the comment.
+fn built(kernels: &[(Version, Tables)]) -> Result<String, Error> {
+    let text = history::from_releases(kernels, &COMMITTED)?;
+    Ok(text.split_once("\n\n").unwrap().1.to_owned())
+}
+
+/// A row of a committed table, as it stands there.
+fn row(table: &str, name: &str) -> String {
+    let text = fs::read_to_string(committed().join(table)).unwrap();
+    let named = |line: &&str| line.contains(&format!("name = \"{name}\","));
+    format!("{}\n", text.lines().find(named).unwrap())
+}
+
+#[test]
+fn a_release_says_what_it_changed() {
+    let fchroot = row("x86_64.toml", "fchroot");
+    let (mseal, sh) = (row("sh.toml", "mseal"), row("sh.toml", "fchroot"));
+    let moved = mseal.replace("nr = 462,", "nr = 999,");
+    let named = sh.replace("\"fchroot\"", "\"chroot2\"");
+    let older = kernel(
+        "7.1.3",
+        &[
+            ("x86_64.toml", &fchroot, ""),
+            ("sh.toml", &mseal, ""),
+            ("sh.toml", &sh, &(named + &moved)),
+        ],
+    );
+    let text = built(&[older, kernel("7.3.4", &[])]).unwrap();
+    let (first, second) = text.split_once("\n[[release]]\n").unwrap();
+    assert!(first.starts_with("[[release]]\nlinux   = \"7.1\"\ntree    = \"7.1.3\"\n"), "{first}");
+    assert!(first.contains("\nseen    = [\"x86_64\", ") && first.contains("\narrived = []\n"));
+    assert_eq!(
+        second,
+        "linux   = \"7.3\"\ntree    = \"7.3.4\"\nunseen  = [\"7.2\"]\nseen    = []\narrived = []\n\
+         left    = []\n\
+         \n  [[release.change]]\n  abis = [\"sh\"]\n\
+         \x20 renamed = [\n    \"472 chroot2 fchroot\",\n  ]\n\
+         \x20 renumbered = [\n    \"999 462 mseal\",\n  ]\n\
+         \n  [[release.change]]\n  abis = [\"x86_64\", \"x32\"]\n\
+         \x20 added = [\n    \"472 fchroot\",\n  ]\n"
+    );
+}
+
+#[test]
+fn a_tree_that_the_committed_tables_do_not_follow_is_refused() {
+    let fchroot = row("x86_64.toml", "fchroot");
+    let refused = built(&[kernel("7.3.4", &[("x86_64.toml", &fchroot, "")])]).unwrap_err();
+    assert!(refused.to_string().contains("472 fchroot"), "{refused}");
+    let refused = built(&[kernel("7.3.1", &[]), kernel("7.3.4", &[])]).unwrap_err();
+    assert_eq!(refused.to_string(), "7.3.1 and 7.3.4 are trees of one release");
+}
+
+#[test]
+fn trees_are_corrected() {
+    let xtensa = row("xtensa.toml", "sync_file_range2");
+    let before = kernel(
+        "3.17.0",
+        &[("xtensa.toml", &xtensa, &xtensa.replace("sync_file_range2", "sync_file_range"))],
+    );
+    let text = built(&[before, kernel("3.18.20", &[]), kernel("7.3.4", &[])]).unwrap();
+    let (before, after) = text.split_once("linux   = \"7.3\"").unwrap();
+    assert!(!before.contains("[[release.change]]"), "{before}");
+    assert!(after.contains("\"326 sync_file_range sync_file_range2\""), "{after}");
+}
+
+/// Each line is about a row that is there, or was.
+#[test]
+fn every_line_of_the_committed_history_takes_effect() {
+    let tables = &*COMMITTED;
+    let history = tables.history().unwrap();
+    let mut lines = 0;
+    for abi in &tables.abis {
+        let runs = history.runs(abi, tables.table(&abi.table).unwrap());
+        assert!(!runs.is_empty(), "{}", abi.name);
+        for (at, Release { linux, changes, .. }) in history.releases.iter().enumerate() {
+            for changes in changes.iter().filter(|changes| changes.abis.contains(&abi.name)) {
+                let effects = changes.added.iter().map(|row| (row, true));
+                let effects = effects.chain(changes.removed.iter().map(|row| (row, false)));
+                for ((nr, name), added) in effects {
+                    let here = |run: &&aio_codegen::tables::history::Run<'_>| {
+                        let when = if added { Some(run.since) } else { run.until.map(|u| u + 1) };
+                        run.number == abi.base + nr && run.name == name && when == Some(at)
+                    };
+                    assert_eq!(runs.iter().filter(here).count(), 1, "{} {linux} {name}", abi.name);
+                    lines += 1;
+                }
+            }
+        }
+    }
+    assert!(lines > 4500, "{lines}");
+}
+
+#[test]
+fn an_import_into_the_repository_adds_its_release() {
+    let (repository, mut tree) = (repository(), Tree::new());
+    let root = repository.path();
+    fs::write(root.join("README.md"), README).unwrap();
+    let import = |tree: &Tree| {
+        let on_disk = tree.on_disk();
+        let mut command = codegen();
+        command.env("CARGO_MANIFEST_DIR", root).arg("import").arg("--linux").arg(on_disk.path());
+        let (status, _, stderr) = run(&mut command);
+        assert_eq!(status, Some(0), "{stderr}");
+        fs::read_to_string(root.join("tables/history.toml")).unwrap()
+    };
+    // The history of the tables that the first import writes.
+    let arrived =
+        COMMITTED.abis.iter().filter(|abi| !FROZEN.contains(&&*format!("{}.toml", abi.table)));
+    let arrived: Vec<String> = arrived.map(|abi| format!("\"{}\"", abi.name)).collect();
+    let first = format!(
+        "[[release]]\nlinux   = \"7.2\"\ntree    = \"7.2.13\"\nunseen  = []\nseen    = [{}]\n\
+         arrived = []\nleft    = []\n",
+        arrived.join(", ")
+    );
+    fs::write(root.join("tables/history.toml"), &first).unwrap();
+    assert_eq!(import(&tree), first);
+
+    let sh = "arch/sh/kernel/syscalls/syscall.tbl";
+    tree.edit(sh, "90\t", "80\tcommon\tnew_call\tsys_io_setup\n90\t");
+    is_linux(&mut tree, "7.4.0");
+    let added = |text: String| text.split_once(&first).map(|(_, added)| added.to_owned());
+    let second = |tree: &str, rows: &str| {
+        format!(
+            "\n[[release]]\nlinux   = \"7.4\"\ntree    = \"{tree}\"\nunseen  = [\"7.3\"]\n\
+             seen    = []\narrived = []\nleft    = []\n\n  [[release.change]]\n\
+             \x20 abis = [\"sh\"]\n  added = [\n{rows}  ]\n"
+        )
+    };
+    let rows = "    \"80 new_call\",\n";
+    assert_eq!(added(import(&tree)), Some(second("7.4.0", rows)));
+
+    // A stable update is of the same release.
+    tree.edit(sh, "90\t", "81\tcommon\tnewer_call\tsys_io_setup\n90\t");
+    is_linux(&mut tree, "7.4.1");
+    let rows = "    \"80 new_call\",\n    \"81 newer_call\",\n";
+    assert_eq!(added(import(&tree)), Some(second("7.4.1", rows)));
+}
+
+#[test]
+fn two_releases_are_compared_without_a_tree() {
+    let diff = |more: &[&str]| run(codegen().arg("diff").args(more));
+    let (status, text, stderr) = diff(&["5.0", "5.1", "--abi", "x86_64", "--abi", "i386"]);
+    assert_eq!((status, stderr.as_str()), (Some(1), ""));
+    // What musl and man-pages have as new in 5.1.
+    let added = |abi: &str| {
+        let part = text.split_once(&format!("\n{abi}, Linux 5.0 → 5.1\n")).unwrap().1;
+        part.split("\n\n").next().unwrap().lines().count()
+    };
+    assert_eq!(added("x86_64"), 4);
+    assert!(added("i386") > 30 && text.contains("added  403  clock_gettime64"), "{text}");
+    assert_eq!(diff(&["6.1", "6.1"]).0, Some(0));
+    let (status, _, stderr) = diff(&["6.14", "6.16"]);
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("no tree of Linux 6.16 was read"), "{stderr}");
+    assert_eq!(diff(&["6.14"]).0, Some(2));
+    assert_eq!(diff(&["6.14", "6.17", "--tables", "x"]).0, Some(2));
+}
+
+#[test]
+fn a_call_is_explained_for_a_release() {
+    let explain = |more: &[&str]| {
+        let (status, text, stderr) = run(codegen().arg("explain").args(more));
+        (status, text + &stderr)
+    };
+    // man-pages: openat2 is of 5.6, clone3 of 5.3.
+    let (status, text) = explain(&["openat2", "--kernel", "5.5", "--abi", "x86_64"]);
+    assert_eq!((status, &*text), (Some(1), "not in Linux 5.5 on x86_64: since 5.6\n"));
+    let (status, text) = explain(&["clone3", "--kernel", "5.3.18-150", "--abi", "x86_64"]);
+    assert_eq!(status, Some(0));
+    assert_eq!(text, "ABI     number  name    since  until\nx86_64  435     clone3  5.3\n");
+    // A name that no kernel has any more, and what it is now.
+    let (status, text) = explain(&["322", "--kernel", "2.6.24", "--abi", "i386"]);
+    assert!(status == Some(0) && text.contains("  timerfd  "), "{text}");
+    let (_, text) = explain(&["322", "--abi", "i386"]);
+    assert!(text.contains("before  322 timerfd, since after 2.6.20, by 2.6.24"), "{text}");
+    let (_, text) = explain(&["io_submit", "--abi", "x32"]);
+    let evidence = "since   Linux 3.15: the tree 3.15.5 has it, 3.14.1 does not";
+    assert!(text.contains(evidence), "{text}");
+    let (_, text) = explain(&["cachestat"]);
+    assert!(text.contains("no longer on ia64: 1475 cachestat, since 6.5, until 6.6\n"), "{text}");
+    let (_, text) = explain(&["memfd_secret", "--kernel", "5.13"]);
+    assert!(text.contains("No tree of Linux 5.13 was read"), "{text}");
+    let (status, text) = explain(&["io_sumbit", "--kernel", "5.10"]);
+    assert!(status == Some(2) && text.contains("no release has a call io_sumbit"), "{text}");
+}

@@ -1,0 +1,122 @@
+//! `aio_sys::Abi`'s dates against the history that they are emitted from, and against man-pages.
+
+use aio_codegen::Tables;
+use aio_codegen::tables::history::Run;
+use aio_sys::{Abi, Version};
+use std::collections::BTreeSet;
+
+/// Runs on every ABI, its runs, and the names that its numbers have in the table.
+fn with_runs(mut check: impl FnMut(Abi, &aio_codegen::tables::Abi, &[Run<'_>])) {
+    let tables = Tables::embedded().unwrap();
+    for abi in &tables.abis {
+        let table = tables.table(&abi.table).unwrap();
+        check(abi.name.parse().unwrap(), abi, &tables.history().unwrap().runs(abi, table));
+    }
+}
+
+fn releases() -> Vec<Version> {
+    let tables = Tables::embedded().unwrap();
+    let releases = &tables.history().unwrap().releases;
+    releases.iter().map(|release| release.linux.as_str().parse().unwrap()).collect()
+}
+
+#[test]
+fn each_release_has_the_numbers_that_the_history_gives_it() {
+    let releases = releases();
+    assert!(releases.len() >= 90 && releases.is_sorted());
+    with_runs(|abi, _, runs| {
+        for (at, version) in releases.iter().enumerate() {
+            let there =
+                |run: &&Run<'_>| run.since <= at && run.until.is_none_or(|until| at <= until);
+            let there = runs.iter().filter(there).map(|run| (run.number, run.name));
+            let there: BTreeSet<_> = there.collect();
+            let wanted: BTreeSet<u32> = there.iter().map(|(number, _)| *number).collect();
+            let found: Vec<_> =
+                abi.calls_of(*version).map(|call| (call.number, call.name)).collect();
+            let rows: BTreeSet<_> = found.iter().copied().collect();
+            assert_eq!(rows.len(), found.len(), "{abi} {version}: one twice");
+            // Of the names of a number, those that it had then.
+            assert_eq!(rows.difference(&there).next(), None, "{abi} {version}");
+            let numbers: BTreeSet<u32> = rows.iter().map(|(number, _)| *number).collect();
+            assert_eq!(numbers, wanted, "{abi} {version}");
+            let had = runs.iter().map(|run| run.number).filter(|run| abi.had(*run, *version));
+            assert_eq!(had.collect::<BTreeSet<_>>(), wanted, "{abi} {version}");
+        }
+    });
+}
+
+#[test]
+fn each_call_has_the_dates_of_its_last_run() {
+    let (tables, releases) = (Tables::embedded().unwrap(), releases());
+    let history = tables.history().unwrap();
+    let mut dated = 0;
+    with_runs(|abi, known, runs| {
+        for call in abi.calls() {
+            let mine = runs.iter().filter(|run| (run.number, run.name) == (call.number, call.name));
+            let run = mine.last().unwrap_or_else(|| panic!("{abi} {}", call.name));
+            let since = abi.since(call.number).unwrap();
+            assert_eq!(since.to_string(), history.since(known, run).to_string());
+            assert_eq!(since.by(), releases[run.since]);
+            assert_eq!(
+                abi.until(call.number).map(|until| until.last()),
+                run.until.map(|u| releases[u])
+            );
+            dated += 1;
+        }
+        for removed in abi.removed() {
+            let until = removed.until.unwrap();
+            assert!(removed.since.by() <= until.last() && until.last() < until.gone_by());
+            assert!(
+                abi.removed_call(removed.number).unwrap().until.unwrap().last() >= until.last()
+            );
+            let named = abi.removed_number(removed.name).unwrap();
+            assert!(named.until.unwrap().last() >= until.last(), "{abi} {}", removed.name);
+        }
+        assert_eq!(abi.since(u32::MAX), None);
+        assert_eq!(abi.removed_number("no_such_call"), None);
+        assert_eq!(abi.calls_of(Version::new(2, 4, 0)).count(), 0);
+    });
+    assert!(dated > 13_000, "{dated}");
+}
+
+/// Since when syscalls(2) of man-pages has calls, which is by name and for the first ABI.
+#[test]
+fn calls_have_the_dates_of_man_pages() {
+    for (name, since) in [
+        ("preadv", "2.6.30"),
+        ("recvmmsg", "2.6.33"),
+        ("syncfs", "2.6.39"),
+        ("setns", "3.0"),
+        ("process_vm_readv", "3.2"),
+        ("kcmp", "3.5"),
+        ("finit_module", "3.8"),
+        ("sched_setattr", "3.14"),
+        ("renameat2", "3.15"),
+        ("getrandom", "3.17"),
+        ("bpf", "3.18"),
+        ("execveat", "3.19"),
+        ("userfaultfd", "4.3"),
+        ("copy_file_range", "4.5"),
+        ("preadv2", "4.6"),
+        ("pkey_mprotect", "4.9"),
+        ("statx", "4.11"),
+        ("io_pgetevents", "4.18"),
+        ("io_uring_setup", "5.1"),
+        ("fsopen", "5.2"),
+        ("clone3", "5.3"),
+        ("openat2", "5.6"),
+        ("faccessat2", "5.8"),
+        ("close_range", "5.9"),
+        ("process_madvise", "5.10"),
+        ("memfd_secret", "5.14"),
+        ("futex_waitv", "5.16"),
+        ("cachestat", "6.5"),
+        ("mseal", "6.10"),
+    ] {
+        let version: Version = since.parse().unwrap();
+        let found = Abi::X86_64.since(Abi::X86_64.number(name).unwrap()).unwrap();
+        let after = found.after().is_some_and(|after| after < version);
+        assert!(after && version <= found.by(), "{name}: {found:?}, and {since} in man-pages");
+        assert!(found.exact().is_none_or(|exact| exact == version), "{name}: {found:?}");
+    }
+}
