@@ -118,6 +118,25 @@ class Browser:
         missing = [word for word in words if word not in found]
         check(f"what is missing in the details {found!r}", missing, [])
 
+    def hover(self, script):
+        """What a pointer does that comes to the element that the script returns."""
+        self.run(f"{script}.dispatchEvent(new MouseEvent('mouseover', {{ bubbles: true }}))")
+
+    def choose(self, element, option):
+        """Chooses the option of that text."""
+        self.run(f"""
+            const element = document.getElementById('{element}');
+            element.value = [...element.options].find(found => found.text === '{option}').value;
+            element.dispatchEvent(new Event('change', {{ bubbles: true }}));""")
+
+    def filled(self):
+        """The ABIs that have a number in the first row."""
+        return set(self.run("""
+            const abis = [...document.querySelectorAll('#head > *')].map(cell => cell.textContent);
+            const cells = [...document.querySelector('#body tr').cells].slice(1);
+            const filled = cells.filter(cell => /^[0-9]/.test(cell.textContent));
+            return filled.map(cell => abis[cell.cellIndex]);"""))
+
     def check_contrasts(self):
         """No style of text on the page has less than 4.5, as WCAG 2 counts."""
         ratios = self.run("""
@@ -203,6 +222,10 @@ def having(number):
     return {(abi, name) for abi, found, name, *_ in rows if int(found) == number}
 
 
+def having_by(name, since):
+    return {abi for abi, _, found, _, _, first, _ in rows if (found, first) == (name, since)}
+
+
 def cell(abi, name):
     return f"""(() => {{
       const heads = [...document.querySelectorAll('#head > *')];
@@ -273,12 +296,36 @@ with Driver() as driver:
         browser.type(ESCAPE)
         check("details after Escape", browser.text("details"), None)
         browser.open(page + "#q=io_getevents")
-        browser.type("/" + TAB * 2 + RIGHT * (1 + all_abis.index("riscv32")) + ENTER)
+        browser.type("/" + TAB * 3 + RIGHT * (1 + all_abis.index("riscv32")) + ENTER)
         browser.check_details("io_getevents on riscv32", "32-bit time", "io_pgetevents_time64")
         browser.check_contrasts()
         browser.picture(folder / "desktop-details.png")
         outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
         check("the focus is seen", outline, "solid")
+
+        # A kernel's release hides what it does not have; hovering and clicking say since when.
+        browser.open(page + "#linux=5.5")
+        shown = browser.names()
+        check("openat2 in 5.5", ["openat2" in shown, "clone3" in shown], [False, True])
+        browser.open(page + "#q=openat2&linux=5.10")
+        check("columns of openat2 in 5.10", browser.filled(), having_by("openat2", "5.6"))
+        browser.hover(cell("x86_64", "openat2"))
+        title = browser.run("return " + cell("x86_64", "openat2") + ".title")
+        check("since, on hover", "since: Linux 5.6" in title, True)
+        browser.click(cell("x86_64", "openat2"))
+        browser.check_details("openat2 on x86_64", "since", "Linux 5.6")
+        browser.choose("kernel", "5.5")
+        check("calls of openat2 in 5.5", browser.names(), [])
+        check("the address with 5.5", browser.run("return location.hash"), "#q=openat2&linux=5.5")
+        browser.choose("kernel", "any")
+        check("calls of openat2 in any", browser.names(), ["openat2"])
+        browser.open(page + "#q=read&linux=2.6.12")
+        browser.click(cell("i386", "read"))
+        browser.check_details("read on i386", "Linux 2.6.12 or earlier")
+        browser.open(page + "#q=cachestat&linux=6.6")
+        check("loongarch32 in 6.6", "loongarch32" in browser.filled(), False)
+        browser.check_contrasts()
+        browser.picture(folder / "desktop-linux.png")
 
         # The head and the names stay where they are.
         where = """
