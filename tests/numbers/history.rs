@@ -52,8 +52,9 @@ fn each_call_has_the_dates_of_its_last_run() {
     let mut dated = 0;
     with_runs(|abi, known, runs| {
         for call in abi.calls() {
-            let mine = runs.iter().filter(|run| (run.number, run.name) == (call.number, call.name));
-            let run = mine.last().unwrap_or_else(|| panic!("{abi} {}", call.name));
+            let mut mine =
+                runs.iter().filter(|run| (run.number, run.name) == (call.number, call.name));
+            let run = mine.next_back().unwrap_or_else(|| panic!("{abi} {}", call.name));
             let since = abi.since(call.number).unwrap();
             assert_eq!(since.to_string(), history.since(known, run).to_string());
             assert_eq!(since.by(), releases[run.since]);
