@@ -13,6 +13,9 @@ impl Abi {
     /// The release that gave a number its name. For a number that is no longer in use, of its last
     /// name. `None` for an unknown number.
     ///
+    /// It is the first whose table or user-space header has the call. A kernel may have it earlier:
+    /// `clone3` of aarch64 can be used from 5.3 on, and its header has it from 5.5.
+    ///
     /// ```
     /// use aio_sys::{Abi, Version};
     ///

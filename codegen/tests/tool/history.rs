@@ -115,6 +115,35 @@ fn every_line_of_the_committed_history_takes_effect() {
 }
 
 #[test]
+fn a_line_that_no_import_writes_is_refused() {
+    let refused = |rows: &str| {
+        let text = format!(
+            "[[release]]\nlinux = \"7.3\"\ntree = \"7.3.4\"\nunseen = []\nseen = []\narrived = []\n\
+             left = []\n[[release.change]]\nabis = [\"sh\"]\n{rows}\n"
+        );
+        let abis = fs::read_to_string(committed().join("../abis.toml")).unwrap();
+        let files = [("abis.toml", abis), ("history.toml", text)];
+        let files = files.map(|(name, text)| (name.to_owned(), name.to_owned(), text.into()));
+        Tables::new(files.into()).unwrap().history().err().map(|error| error.to_string())
+    };
+    assert_eq!(refused("added = [\"1 exit\"]"), None);
+    assert_eq!(refused("renumbered = [\"1 2 exit\"]"), None);
+    for (key, text) in [
+        ("added", "exit"),
+        ("added", "x exit"),
+        ("removed", "-1 exit"),
+        ("renamed", "1 exit"),
+        ("renumbered", "1 exit"),
+    ] {
+        let error = refused(&format!("{key} = [\"{text}\"]")).unwrap();
+        let wanted =
+            format!("history.toml:8: `{text}` in `{key}` is not what `import` writes there");
+        assert_eq!(error, wanted);
+    }
+    assert!(refused("moved = []").unwrap().contains("unknown key `moved`"));
+}
+
+#[test]
 fn an_import_into_the_repository_adds_its_release() {
     let (repository, mut tree) = (repository(), Tree::new());
     let root = repository.path();
