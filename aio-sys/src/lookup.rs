@@ -2,17 +2,18 @@
 
 mod data;
 mod history;
+mod names;
 mod prototype;
 mod text;
 mod version;
 
 use crate::lookup::data::{Facts, NONE, Run};
-use crate::lookup::text::{fits, same};
+use crate::lookup::text::same;
 use core::fmt;
 use core::iter::FusedIterator;
-use core::str::FromStr;
 
 pub use history::{CallsOf, Dated, Removed, Since, Until};
+pub use names::{AuditArch, UnknownAbi};
 pub use prototype::{Argument, Prototype};
 pub use version::{UnknownVersion, Version};
 
@@ -75,48 +76,6 @@ impl Abi {
     /// Its name: `mips-n32`.
     pub const fn as_str(self) -> &'static str {
         self.facts().name
-    }
-
-    /// The ABI of that name: same as [`FromStr`], for constants.
-    pub const fn from_name(name: &str) -> Option<Abi> {
-        let mut all = Abi::ALL;
-        while let [abi, rest @ ..] = all {
-            if same(abi.as_str().as_bytes(), name.as_bytes()) {
-                return Some(*abi);
-            }
-            all = rest;
-        }
-        None
-    }
-
-    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it. `None` for a triple of
-    /// another kernel, and for one that is ambiguous, such as `mips64-linux-gnu`.
-    ///
-    /// ```
-    /// use aio_sys::Abi;
-    ///
-    /// assert_eq!(Abi::of("x86_64-unknown-linux-gnux32"), Some(Abi::X32));
-    /// assert_eq!(Abi::of("arm-linux-gnueabihf"), Some(Abi::Arm));
-    /// assert_eq!(Abi::of("x86_64-pc-windows-msvc"), None);
-    /// ```
-    pub const fn of(target_triple: &str) -> Option<Abi> {
-        let mut all = Abi::ALL;
-        while let [abi, rest @ ..] = all {
-            let (mut wanted, mut refused) = (false, false);
-            let mut patterns = data::TRIPLES[*abi as usize];
-            while let [pattern, others @ ..] = patterns {
-                match pattern.as_bytes() {
-                    [b'!', pattern @ ..] => refused |= fits(pattern, target_triple.as_bytes()),
-                    pattern => wanted |= fits(pattern, target_triple.as_bytes()),
-                }
-                patterns = others;
-            }
-            if wanted && !refused {
-                return Some(*abi);
-            }
-            all = rest;
-        }
-        None
     }
 
     /// The width of `long` and of a pointer, in bits.
@@ -319,30 +278,6 @@ impl fmt::Display for Abi {
         f.pad(self.as_str())
     }
 }
-
-impl FromStr for Abi {
-    type Err = UnknownAbi;
-
-    fn from_str(name: &str) -> Result<Abi, UnknownAbi> {
-        Abi::from_name(name).ok_or(UnknownAbi(()))
-    }
-}
-
-/// The error for a text that is not the name of an [`Abi`]. Its message lists the names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownAbi(());
-
-impl fmt::Display for UnknownAbi {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no such ABI; there are")?;
-        for (at, abi) in Abi::ALL.iter().enumerate() {
-            write!(f, "{} {abi}", if at == 0 { "" } else { "," })?;
-        }
-        Ok(())
-    }
-}
-
-impl core::error::Error for UnknownAbi {}
 
 /// A system call of an [`Abi`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,13 +9,16 @@ pub use fuzzing::{header, known, prototypes, table, tree};
 /// Each kind of table in turn is the given text; what can be read is emitted, too.
 pub fn toml(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
-    for kind in ["absent.toml", "prototypes.toml", "errno.toml", "uapi.toml", "i386.toml"] {
+    for kind in
+        ["absent.toml", "prototypes.toml", "errno.toml", "uapi.toml", "lookup.toml", "i386.toml"]
+    {
         let tables = TABLES.with(vec![(kind.to_owned(), text.clone())]);
         let read = || match kind {
             "absent.toml" => tables.absent().map(drop),
             "prototypes.toml" => tables.prototypes().map(drop),
             "errno.toml" => tables.errnos("x86").map(drop),
             "uapi.toml" => tables.constants().map(drop),
+            "lookup.toml" => tables.lookup_constants().map(drop),
             _ => tables.table("i386").map(drop),
         };
         let abi = tables.abi("i386").expect("it is there");

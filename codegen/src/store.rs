@@ -222,6 +222,7 @@ pub(crate) fn readable(directory: &Path, imported: &[(String, String)]) -> Resul
             "prototypes" => tables.prototypes().map(drop)?,
             "errno" => tables.errno_sets().map(drop)?,
             "uapi" => tables.constants().map(drop)?,
+            "lookup" => tables.lookup_constants().map(drop)?,
             table => tables.table(table).map(drop)?,
         }
     }

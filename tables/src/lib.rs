@@ -31,6 +31,7 @@ pub const IMPORTED: &[(&str, &str)] = embed! { "linux/":
     "errno.toml"
     "i386.toml"
     "ia64.toml"
+    "lookup.toml"
     "m68k.toml"
     "microblaze.toml"
     "mips-n32.toml"

@@ -12,6 +12,7 @@ mod history;
 mod layouts;
 mod libc;
 mod linux_raw_sys;
+mod names;
 mod syscalls;
 
 use aio_codegen::Tables;

@@ -148,6 +148,82 @@ pub(super) static TRIPLES: [&[&str]; 34] = [
     &["xtensa-*linux*", "xtensaeb-*linux*"],
 ];
 
+pub(super) static OTHER_NAMES: [&[&str]; 34] = [
+    &["amd64", "x86-64"],
+    &[],
+    &["386", "i486", "i586", "i686", "x86"],
+    &["armel", "armhf", "armeb", "armbe", "armv4l", "armv4tl", "armv5tl", "armv5tel", "armv5tejl", "armv6l", "armv7l", "armv7b", "armv7ml", "armv8l", "armv8b", "thumb", "thumbeb"],
+    &[],
+    &["arm64", "arm64be", "aarch64_be", "aarch64eb"],
+    &[],
+    &[],
+    &[],
+    &["loong64"],
+    &["loong32"],
+    &["ppc64", "ppc64le", "ppc64el", "ppc64-le", "powerpc64le"],
+    &["powerpc", "powerpcle", "powerpcel", "powerpcspe", "ppc", "ppcle"],
+    &["spu"],
+    &["systemz"],
+    &[],
+    &["mips", "mipseb", "mipsel", "mipsle", "mips-le", "mipsr6", "mipsr6el", "mips32r6", "o32"],
+    &["mipsn32", "mipsn32el", "mipsn32r6", "mipsn32r6el", "mips64n32", "mipsel64n32", "mips64-n32", "mips64-le-n32", "mips64p32", "mips64p32le", "n32"],
+    &["mips64", "mips64eb", "mips64el", "mips64le", "mips64-le", "mipsel64", "mips64r6", "mips64r6el", "n64"],
+    &["sparcv9"],
+    &["sparc", "sparc32plus"],
+    &["hppa64"],
+    &["parisc", "hppa", "hppa1.1"],
+    &[],
+    &[],
+    &[],
+    &["sheb", "shel", "sh2", "sh2a", "sh3", "sh3eb", "sh4", "sh4a", "sh4eb"],
+    &["microblazeel"],
+    &[],
+    &["or1k"],
+    &[],
+    &["arceb", "arcompact", "arcompactbe", "arcv2", "arcv2be"],
+    &[],
+    &["xtensaeb"],
+];
+
+pub(super) static AUDIT: [&[AuditArch]; 34] = [
+    &[AuditArch { name: "AUDIT_ARCH_X86_64", value: 0xc000003e }],
+    &[AuditArch { name: "AUDIT_ARCH_X86_64", value: 0xc000003e }],
+    &[AuditArch { name: "AUDIT_ARCH_I386", value: 0x40000003 }],
+    &[AuditArch { name: "AUDIT_ARCH_ARM", value: 0x40000028 }, AuditArch { name: "AUDIT_ARCH_ARMEB", value: 0x28 }],
+    &[AuditArch { name: "AUDIT_ARCH_ARM", value: 0x40000028 }, AuditArch { name: "AUDIT_ARCH_ARMEB", value: 0x28 }],
+    &[AuditArch { name: "AUDIT_ARCH_AARCH64", value: 0xc00000b7 }],
+    &[AuditArch { name: "AUDIT_ARCH_ARM", value: 0x40000028 }],
+    &[AuditArch { name: "AUDIT_ARCH_RISCV64", value: 0xc00000f3 }],
+    &[AuditArch { name: "AUDIT_ARCH_RISCV32", value: 0x400000f3 }],
+    &[AuditArch { name: "AUDIT_ARCH_LOONGARCH64", value: 0xc0000102 }],
+    &[AuditArch { name: "AUDIT_ARCH_LOONGARCH32", value: 0x40000102 }],
+    &[AuditArch { name: "AUDIT_ARCH_PPC64", value: 0x80000015 }, AuditArch { name: "AUDIT_ARCH_PPC64LE", value: 0xc0000015 }],
+    &[AuditArch { name: "AUDIT_ARCH_PPC", value: 0x14 }, AuditArch { name: "AUDIT_ARCH_PPC|__AUDIT_ARCH_LE", value: 0x40000014 }],
+    &[],
+    &[AuditArch { name: "AUDIT_ARCH_S390X", value: 0x80000016 }],
+    &[AuditArch { name: "AUDIT_ARCH_S390", value: 0x16 }],
+    &[AuditArch { name: "AUDIT_ARCH_MIPS", value: 0x8 }, AuditArch { name: "AUDIT_ARCH_MIPSEL", value: 0x40000008 }],
+    &[AuditArch { name: "AUDIT_ARCH_MIPS64N32", value: 0xa0000008 }, AuditArch { name: "AUDIT_ARCH_MIPSEL64N32", value: 0xe0000008 }],
+    &[AuditArch { name: "AUDIT_ARCH_MIPS64", value: 0x80000008 }, AuditArch { name: "AUDIT_ARCH_MIPSEL64", value: 0xc0000008 }],
+    &[AuditArch { name: "AUDIT_ARCH_SPARC64", value: 0x8000002b }],
+    &[AuditArch { name: "AUDIT_ARCH_SPARC", value: 0x2 }],
+    &[AuditArch { name: "AUDIT_ARCH_PARISC64", value: 0x8000000f }],
+    &[AuditArch { name: "AUDIT_ARCH_PARISC", value: 0xf }],
+    &[AuditArch { name: "AUDIT_ARCH_ALPHA", value: 0xc0009026 }],
+    &[AuditArch { name: "AUDIT_ARCH_IA64", value: 0xc0000032 }],
+    &[AuditArch { name: "AUDIT_ARCH_M68K", value: 0x4 }],
+    &[AuditArch { name: "AUDIT_ARCH_SH", value: 0x2a }, AuditArch { name: "AUDIT_ARCH_SHEL", value: 0x4000002a }],
+    &[AuditArch { name: "AUDIT_ARCH_MICROBLAZE", value: 0xbd }],
+    &[AuditArch { name: "AUDIT_ARCH_NIOS2", value: 0x40000071 }],
+    &[AuditArch { name: "AUDIT_ARCH_OPENRISC", value: 0x5c }],
+    &[AuditArch { name: "AUDIT_ARCH_CSKY", value: 0x400000fc }],
+    &[AuditArch { name: "AUDIT_ARCH_ARCOMPACT", value: 0x4000005d }, AuditArch { name: "AUDIT_ARCH_ARCOMPACTBE", value: 0x5d }, AuditArch { name: "AUDIT_ARCH_ARCV2", value: 0x400000c3 }, AuditArch { name: "AUDIT_ARCH_ARCV2BE", value: 0xc3 }],
+    &[AuditArch { name: "AUDIT_ARCH_HEXAGON", value: 0xa4 }],
+    &[AuditArch { name: "AUDIT_ARCH_XTENSA", value: 0x5e }],
+];
+
+pub(super) const AUDIT_ARCH_LE: u32 = 0x40000000;
+
 pub(super) static SEEDS: [u16; 228] = [
     5, 2, 3, 0, 2, 3, 5, 0, 50, 32, 0, 0, 7, 0, 1, 15, 0, 0, 2, 0, 62, 0, 5, 37, 33, 1, 12, 5, 2, 19, 7, 7, 14, 0, 5,
     2, 22, 31, 0, 17, 7, 36, 4, 0, 0, 0, 1, 6, 22, 1, 2, 48, 1, 0, 4, 0, 0, 24, 13, 12, 2, 98, 25, 38, 6, 4, 13, 18,
@@ -8646,4 +8722,128 @@ pub(super) const fn bucket(hash: u64, buckets: usize) -> usize {
 pub(super) const fn slot(hash: u64, seed: u16, slots: usize) -> usize {
     let place = (hash as u32).wrapping_add(((hash >> 32) as u32).wrapping_mul(seed as u32));
     ((place as u64 * slots as u64) >> 32) as usize
+}
+
+// What others call an ABI. This text is compiled twice: as part of the tool, and of what is emitted
+// for `aio_sys::Abi`.
+
+/// The name in what begins as constants of libseccomp and audit.h do, or QEMU's programs.
+pub(super) const fn bare(text: &[u8]) -> &[u8] {
+    const PREFIXES: &[&[u8]] = &[b"SCMP_ARCH_", b"AUDIT_ARCH_", b"qemu-"];
+    let mut prefixes = PREFIXES;
+    while let [prefix, rest @ ..] = prefixes {
+        if let Some((head, name)) = text.split_at_checked(prefix.len()) {
+            if is(head, prefix) {
+                return name;
+            }
+        }
+        prefixes = rest;
+    }
+    text
+}
+
+/// Whether two names are the same but for upper and lower case; that of `core` is not `const`
+/// before Rust 1.89.
+const fn is(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let (mut a, mut b) = (one, other);
+    while let ([byte_a, rest_a @ ..], [byte_b, rest_b @ ..]) = (a, b) {
+        if !byte_a.eq_ignore_ascii_case(byte_b) {
+            return false;
+        }
+        (a, b) = (rest_a, rest_b);
+    }
+    true
+}
+
+/// Whether a text is the name `own` or one of `names`, in upper or lower case.
+pub(super) const fn is_named(own: &str, names: &[&str], text: &[u8]) -> bool {
+    if is(own.as_bytes(), text) {
+        return true;
+    }
+    let mut names = names;
+    while let [name, rest @ ..] = names {
+        if is(name.as_bytes(), text) {
+            return true;
+        }
+        names = rest;
+    }
+    false
+}
+
+/// Whether a text fits a pattern, in which `*` is any text.
+pub(super) const fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (pattern, text);
+    // Where to try again: behind the last star, one byte further on in the text.
+    let mut again: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (p, t) {
+            ([b'*', rest @ ..], _) => {
+                again = Some((rest, t));
+                p = rest;
+            }
+            ([], []) => return true,
+            ([a, rest_p @ ..], [b, rest_t @ ..]) if *a == *b => (p, t) = (rest_p, rest_t),
+            _ => match again {
+                Some((behind, [_, rest @ ..])) => {
+                    again = Some((behind, rest));
+                    (p, t) = (behind, rest);
+                }
+                _ => return false,
+            },
+        }
+    }
+}
+
+/// Whether one of the patterns fits a target triple, and none of those that begin with `!`.
+pub(super) const fn is_triple(patterns: &[&str], triple: &[u8]) -> bool {
+    let (mut wanted, mut refused) = (false, false);
+    let mut patterns = patterns;
+    while let [pattern, rest @ ..] = patterns {
+        match pattern.as_bytes() {
+            [b'!', pattern @ ..] => refused |= fits(pattern, triple),
+            pattern => wanted |= fits(pattern, triple),
+        }
+        patterns = rest;
+    }
+    wanted && !refused
+}
+
+/// The name that is nearest to a misspelt one, if one is near.
+pub(super) fn nearest<'n>(names: impl Iterator<Item = &'n str>, text: &str) -> Option<&'n str> {
+    let text = bare(text.as_bytes());
+    let near = names.map(|name| (distance(name.as_bytes(), text), name));
+    let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= text.len() / 3).then_some(name)
+}
+
+/// How many bytes must be changed, inserted, removed or swapped with the next to make one text of
+/// the other. A text that is longer than any name is far from all of them.
+fn distance(name: &[u8], text: &[u8]) -> usize {
+    const LONGEST: usize = 31;
+    if name.len() > LONGEST || text.len() > LONGEST {
+        return usize::MAX;
+    }
+    let is = |n: usize, t: usize| name[n - 1].eq_ignore_ascii_case(&text[t - 1]);
+    // For a beginning of `name`, and for the two that are shorter, the distance from each beginning
+    // of `text`.
+    let mut rows = [[0; LONGEST + 1]; 3];
+    for n in 0..=name.len() {
+        rows.rotate_right(1);
+        for t in 0..=text.len() {
+            if n == 0 || t == 0 {
+                rows[0][t] = n + t;
+                continue;
+            }
+            let changed = rows[1][t - 1] + usize::from(!is(n, t));
+            let mut least = changed.min(rows[1][t] + 1).min(rows[0][t - 1] + 1);
+            if n > 1 && t > 1 && is(n, t - 1) && is(n - 1, t) {
+                least = least.min(rows[2][t - 2] + 1);
+            }
+            rows[0][t] = least;
+        }
+    }
+    rows[0][text.len()]
 }

@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "an imported name is its own documentation")]
 
 use crate::lookup::history::Period;
-use crate::lookup::{Absent, Version};
+use crate::lookup::{Absent, AuditArch, Version};
 
 #[cfg(feature = "generate")]
 include!(concat!(env!("OUT_DIR"), "/abis.rs"));

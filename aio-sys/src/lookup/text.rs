@@ -28,30 +28,6 @@ pub(super) const fn same(one: &[u8], other: &[u8]) -> bool {
     true
 }
 
-/// Whether a text fits a pattern, in which `*` is any text.
-pub(super) const fn fits(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (pattern, text);
-    // Where to try again: behind the last star, one byte further on in the text.
-    let mut again: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (p, t) {
-            ([b'*', rest @ ..], _) => {
-                again = Some((rest, t));
-                p = rest;
-            }
-            ([], []) => return true,
-            ([a, rest_p @ ..], [b, rest_t @ ..]) if *a == *b => (p, t) = (rest_p, rest_t),
-            _ => match again {
-                Some((behind, [_, rest @ ..])) => {
-                    again = Some((behind, rest));
-                    (p, t) = (behind, rest);
-                }
-                _ => return false,
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     /// Two names that differ in one byte hardly ever share a slot, so that look-ups alone would not
@@ -70,31 +46,6 @@ mod tests {
                     "{len} bytes, of which {at} differs"
                 );
             }
-        }
-    }
-
-    #[test]
-    fn a_star_is_any_text() {
-        for (pattern, text, fits) in [
-            ("", "", true),
-            ("", "a", false),
-            ("*", "", true),
-            ("*", "abc", true),
-            ("a*c", "ac", true),
-            ("a*c", "abcbc", true),
-            ("a*c", "abcb", false),
-            ("*ab*ab", "abaab", true),
-            ("*ab*ab", "aab", false),
-            ("a*b*c", "a-b-b-c", true),
-            ("a**c", "abc", true),
-            ("abc", "abcd", false),
-            ("a*", "b", false),
-        ] {
-            assert_eq!(
-                super::fits(pattern.as_bytes(), text.as_bytes()),
-                fits,
-                "`{pattern}` on `{text}`"
-            );
         }
     }
 }

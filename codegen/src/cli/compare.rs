@@ -1,7 +1,7 @@
 //! The verbs `diff` and `check`: which sides are compared, and what is said of them.
 
 use super::print::{print, say};
-use super::{Outcome, Told, abi};
+use super::{Outcome, Told, abis};
 use crate::import::{Claims, Findings};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
@@ -198,8 +198,8 @@ pub fn checked(ours: Given, theirs: Given, only: &[String]) -> Result<Said, Erro
 }
 
 fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiDiff<'t>>, Error> {
-    only.iter().try_for_each(|name| abi(&old.facts, name).map(drop))?;
-    let found = diff::compare(old, new, only);
+    let only = abis(&old.facts, only)?;
+    let found = diff::compare(old, new, &only);
     if found.is_empty() {
         return Err(nothing(old, new));
     }

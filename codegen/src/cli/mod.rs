@@ -81,7 +81,7 @@ into another folder; the repository stays as it is
         /// Exit with status 1 if there are warnings.
         #[arg(long, requires = "tables")]
         strict: bool,
-        /// Import only this table (x86_64, asm-generic, …, prototypes, errno, uapi); may be
+        /// Import only this table (x86_64, asm-generic, …, prototypes, errno, uapi, lookup); may be
         /// repeated.
         #[arg(long, value_name = "TABLE")]
         only: Vec<String>,
@@ -345,7 +345,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         Verb::Export { format, abi, tables, header_names, removed } => {
             let tables = store::chosen(tables)?;
             let read = tables.imported()?;
-            let exported = export::choose(&tables, &read, &abi, header_names)?;
+            let abis = abis(&tables, &abi)?;
+            let exported = export::choose(&tables, &read, &abis, header_names)?;
             let committed = store::with_records(&tables)?;
             let records = Records::new(committed.as_ref().unwrap_or(&tables))?;
             print(&match format {
@@ -358,8 +359,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
         }
         Verb::Explain { call, abi: names, kernel, tables } => {
             let tables = store::chosen(tables)?;
-            let abis: Vec<_> =
-                names.iter().map(|name| abi(&tables, name)).collect::<Result<_, _>>()?;
+            let abis = abis(&tables, &names)?;
             let committed = store::with_records(&tables)?;
             let dated = committed.as_ref().unwrap_or(&tables);
             let records = Records::new(dated)?;
@@ -427,12 +427,14 @@ fn command(name: &'static str) -> clap::Command {
     })
 }
 
+/// The ABIs that the user named.
+fn abis<'t>(tables: &'t Tables, names: &[String]) -> Result<Vec<&'t Abi>, Error> {
+    names.iter().map(|name| abi(tables, name)).collect()
+}
+
 /// The ABI that the user named.
 fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
-    let known = || tables.abis.iter().map(|abi| abi.name.as_str()).collect::<Vec<_>>().join(", ");
-    tables.abi(name).ok_or_else(|| {
-        Error::argument("--abi", format!("`{name}` is no ABI; there are {}", known()))
-    })
+    tables.abi_called(name).map_err(|what| Error::argument("--abi", what))
 }
 
 fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {

@@ -55,7 +55,20 @@ pub fn abis(lookup: &Lookup<'_>) -> String {
         let triples: Vec<_> = abi.triples.iter().map(|triple| quoted(triple)).collect();
         let _ = writeln!(out, "    &[{}],", triples.join(", "));
     }
-    out.push_str("];\n\n");
+    let _ = writeln!(out, "];\n\npub(super) static OTHER_NAMES: [&[&str]; {count}] = [");
+    for abi in &all {
+        let names: Vec<_> = abi.names.iter().map(|name| quoted(name)).collect();
+        let _ = writeln!(out, "    &[{}],", names.join(", "));
+    }
+    let _ = writeln!(out, "];\n\npub(super) static AUDIT: [&[AuditArch]; {count}] = [");
+    for facts in &lookup.abis {
+        let audit = facts.audit.iter().map(|(name, value)| {
+            format!("AuditArch {{ name: {}, value: {value:#x} }}", quoted(name))
+        });
+        let _ = writeln!(out, "    &[{}],", audit.collect::<Vec<_>>().join(", "));
+    }
+    let little = lookup.little;
+    let _ = writeln!(out, "];\n\npub(super) const AUDIT_ARCH_LE: u32 = {little:#x};\n");
     array(&mut out, "SEEDS", "u16", &lookup.seeds);
     strings(&mut out, "NAMES", &lookup.names);
     array(&mut out, "SLOT_OF_NAME", "u16", &lookup.slot_of_name);
@@ -81,6 +94,8 @@ pub fn abis(lookup: &Lookup<'_>) -> String {
     }
     out.push_str("];\n\n");
     out.push_str(include_str!("../lower/hash.rs"));
+    out.push('\n');
+    out.push_str(include_str!("../tables/names.rs"));
     out
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Exported<'t> {
 pub(crate) fn choose<'t>(
     tables: &'t Tables,
     read: &BTreeMap<&str, &'t KernelTable>,
-    names: &[String],
+    wanted: &[&Abi],
     header_names: bool,
 ) -> Result<Vec<Exported<'t>>, Error> {
     let mut exported = Vec::new();
@@ -42,13 +42,12 @@ pub(crate) fn choose<'t>(
         }
     }
     let there: Vec<&str> = exported.iter().map(|exported| exported.abi.name.as_str()).collect();
-    if let Some(name) = names.iter().find(|name| !there.contains(&name.as_str())) {
-        return Err(Error::argument(
-            "--abi",
-            format!("`{name}` is no ABI of these tables; there are {}", there.join(", ")),
-        ));
+    if let Some(Abi { name, .. }) = wanted.iter().find(|abi| !there.contains(&abi.name.as_str())) {
+        let what = format!("these tables do not have {name}; expected one of {}", there.join(", "));
+        return Err(Error::argument("--abi", what));
     }
-    exported.retain(|exported| names.is_empty() || names.contains(&exported.abi.name));
+    let chosen = |abi: &Abi| wanted.iter().any(|wanted| wanted.name == abi.name);
+    exported.retain(|exported| wanted.is_empty() || chosen(exported.abi));
     Ok(exported)
 }
 

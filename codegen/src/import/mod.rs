@@ -25,7 +25,7 @@ use crate::source::{Doubt, Source};
 use crate::tables::{Constants, ErrnoSet, Extra, KernelTable, TableSource, Tables};
 use crate::version::Version;
 use headers::SearchPath;
-use headers::constants::{self, OF_ARCH, OfArch};
+use headers::constants::{self, Group, LOOKUP, OF_ARCH, OfArch, UAPI};
 use headers::installed::Installed;
 use std::collections::BTreeSet;
 use tree::Tree;
@@ -46,7 +46,7 @@ pub fn tree(
     findings: &Findings,
 ) -> Result<Files, Error> {
     let tree = Tree::new(source, facts, findings)?;
-    let others = ["prototypes", "errno", "uapi"];
+    let others = ["prototypes", "errno", "uapi", "lookup"];
     if let Some(unknown) = only.iter().find(|name| {
         !others.contains(&name.as_str()) && !facts.sources.iter().any(|s| s.name == **name)
     }) {
@@ -93,6 +93,13 @@ pub fn tree(
     if wanted("uapi") {
         let text = render::constants(&tree.linux, &all_constants(&tree)?);
         out.push(("uapi.toml".to_owned(), text));
+    }
+    if wanted("lookup") {
+        let found = common(&tree, LOOKUP)?;
+        // Nothing to look up by is in a tree from before these headers.
+        if !found.is_empty() {
+            out.push(("lookup.toml".to_owned(), render::constants(&tree.linux, &found)));
+        }
     }
     Ok(out)
 }
@@ -151,7 +158,7 @@ pub fn headers(
     let header = |source: &str, headers: &SearchPath<'_>| {
         headers.find(source.strip_prefix("include/uapi/")?)
     };
-    let mut found = constants::common(linux, |_| Some(headers), header, findings)?;
+    let mut found = constants::common(UAPI, linux, |_| Some(headers), header, findings)?;
     for group in OF_ARCH {
         let Some(path) = headers.find(group.header) else { continue };
         let source = group.header.to_owned();
@@ -304,9 +311,19 @@ fn errnos(tree: &Tree<'_>) -> Result<Vec<ErrnoSet>, Error> {
     Ok(sets)
 }
 
-/// The constants of the tree: those that all architectures share, and those that some have values
-/// of their own for.
+/// The constants of `uapi.toml`: those that all architectures share, and those that some have
+/// values of their own for.
 fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
+    let mut found = common(tree, UAPI)?;
+    let before = tree.facts.constants()?;
+    for group in OF_ARCH {
+        found.extend(constants_of_arch(tree, group, before)?);
+    }
+    Ok(found)
+}
+
+/// Those in `wanted`, from the headers that all architectures share.
+fn common(tree: &Tree<'_>, wanted: &[(&str, &[Group])]) -> Result<Vec<Constants>, Error> {
     // Before Linux 3.7, headers of user space and of the kernel were not apart.
     let here = |header: &str, headers: &SearchPath<'_>| {
         let mixed = || headers.find(header.split_once("include/uapi/")?.1);
@@ -317,12 +334,7 @@ fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
         Some(arch) => tree.headers_of(arch),
         None => tree.any_headers(),
     };
-    let mut found = constants::common(&tree.linux, headers, here, tree.findings)?;
-    let before = tree.facts.constants()?;
-    for group in OF_ARCH {
-        found.extend(constants_of_arch(tree, group, before)?);
-    }
-    Ok(found)
+    constants::common(wanted, &tree.linux, headers, here, tree.findings)
 }
 
 /// The constants of one header, which architectures have values of their own for; those that share

@@ -39,6 +39,8 @@ pub struct Lookup<'t> {
     pub(crate) errnos: Vec<Vec<(u32, u16)>>,
     pub(crate) errno_names: Strings<&'t str>,
     pub(crate) dates: Dates<'t>,
+    /// The bit of an audit architecture that is for little-endian ones.
+    pub(crate) little: u32,
     /// The calls that ABIs never had, and those ABIs.
     pub(crate) absent: Vec<(&'t Absent, Vec<&'t Abi>)>,
 }
@@ -47,6 +49,8 @@ pub struct Lookup<'t> {
 pub(crate) struct Facts<'t> {
     pub(crate) abi: &'t Abi,
     pub(crate) table: &'t KernelTable,
+    /// The names and values by which the kernel's audit knows it.
+    pub(crate) audit: Vec<(&'t str, u32)>,
     /// Its set of error numbers.
     pub(crate) errnos: usize,
     pub(crate) calls: usize,
@@ -116,7 +120,11 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
         }
         slot_of_name.extend(of_name);
         let calls = slots[begin..].iter().filter(|[name, ..]| *name != NONE).count();
-        abis.push(Facts { abi, table, errnos: set_of(&sets, &abi.arch)?, calls, runs });
+        let mut audit = Vec::new();
+        for name in &abi.audit {
+            audit.extend(tables.lookup_value(name)?.map(|value| (name.as_str(), value)));
+        }
+        abis.push(Facts { abi, table, audit, errnos: set_of(&sets, &abi.arch)?, calls, runs });
     }
     let mut errno_names = Pool::default();
     let mut errnos = Vec::new();
@@ -160,6 +168,7 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
         errnos,
         errno_names: strings(errno_names.items)?,
         dates: Dates::default(),
+        little: tables.lookup_value("__AUDIT_ARCH_LE")?.unwrap_or_default(),
         absent,
     };
     lookup.dates = dates(tables, &lookup)?;

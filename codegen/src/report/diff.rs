@@ -194,9 +194,10 @@ impl<'t> Change<'t> {
 }
 
 /// Compares the ABIs called `only`, or all of them.
-pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Vec<AbiDiff<'t>> {
+pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<AbiDiff<'t>> {
     let mut found = Vec::new();
-    for abi in old.facts.abis.iter().filter(|abi| only.is_empty() || only.contains(&abi.name)) {
+    let chosen = |abi: &Abi| only.iter().any(|only| only.name == abi.name);
+    for abi in old.facts.abis.iter().filter(|abi| only.is_empty() || chosen(abi)) {
         let (mut entries, mut common, mut changes) = (false, 0, Vec::new());
         let (was, is) = (old.calls(abi), new.calls(abi));
         match (&was, &is) {

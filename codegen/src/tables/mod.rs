@@ -6,6 +6,8 @@ mod corrections;
 mod document;
 pub mod history;
 mod model;
+#[cfg(feature = "cli")]
+mod names;
 mod read;
 
 pub use calls::Call;
@@ -43,6 +45,7 @@ pub struct Tables {
     prototypes: Once<Prototypes>,
     absent: Once<Vec<Absent>>,
     headers: Once<Vec<Constants>>,
+    lookup: Once<Vec<Constants>>,
     errnos: Once<Vec<ErrnoSet>>,
     history: Once<History>,
     #[cfg(feature = "cli")]
@@ -101,6 +104,7 @@ impl Tables {
             prototypes: OnceLock::new(),
             absent: OnceLock::new(),
             headers: OnceLock::new(),
+            lookup: OnceLock::new(),
             errnos: OnceLock::new(),
             history: OnceLock::new(),
             #[cfg(feature = "cli")]
@@ -125,6 +129,31 @@ impl Tables {
     /// The ABI of that name.
     pub fn abi(&self, name: &str) -> Option<&Abi> {
         self.abis.iter().find(|abi| abi.name == name)
+    }
+
+    /// The ABI that a user calls so, as `aio_sys::Abi` parses it.
+    ///
+    /// # Errors
+    /// Nobody calls an ABI so.
+    #[cfg(feature = "cli")]
+    pub(crate) fn abi_called(&self, name: &str) -> Result<&Abi, String> {
+        let bare = names::bare(name.as_bytes());
+        let named = |abi: &&Abi| {
+            let others: Vec<&str> = abi.names.iter().map(String::as_str).collect();
+            names::is_named(&abi.name, &others, bare)
+        };
+        let meant = |abi: &&Abi| {
+            let triples: Vec<&str> = abi.triples.iter().map(String::as_str).collect();
+            names::is_triple(&triples, name.as_bytes())
+        };
+        let found = self.abis.iter().find(named).or_else(|| self.abis.iter().find(meant));
+        found.ok_or_else(|| {
+            let known = self.abis.iter().flat_map(|abi| [&abi.name].into_iter().chain(&abi.names));
+            let near = names::nearest(known.map(String::as_str), name);
+            let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+            let own: Vec<&str> = self.abis.iter().map(|abi| abi.name.as_str()).collect();
+            format!("unknown ABI `{name}`{near}; expected one of {}", own.join(", "))
+        })
     }
 
     /// The ABI for a Rust target: its `target_arch` and its pointer width.
@@ -201,6 +230,22 @@ impl Tables {
     /// Constants of the kernel's user-space headers.
     pub fn constants(&self) -> Result<&[Constants], Error> {
         Ok(once(&self.headers, || self.read("uapi.toml", read::headers))?)
+    }
+
+    /// What tracers and filters know architectures by, and the calls of `socketcall` and `ipc`.
+    pub fn lookup_constants(&self) -> Result<&[Constants], Error> {
+        Ok(once(&self.lookup, || self.read("lookup.toml", read::headers))?)
+    }
+
+    /// The value of constants of `lookup.toml` that `|` joins; `None` if its kernel does not have
+    /// one of them yet.
+    pub fn lookup_value(&self, constants: &str) -> Result<Option<u32>, Error> {
+        let known = self.lookup_constants()?;
+        let value = |name| {
+            let mut constants = known.iter().flat_map(|header| &header.constants);
+            Some(constants.find(|constant| constant.name == name)?.value as u32)
+        };
+        Ok(constants.split('|').map(value).try_fold(0, |joined, value| Some(joined | value?)))
     }
 
     /// All error numbers of `errno.toml`.

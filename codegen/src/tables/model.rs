@@ -57,6 +57,10 @@ pub struct Abi {
     pub rust: Vec<String>,
     /// Patterns of target triples; one that begins with `!` takes away.
     pub triples: Vec<String>,
+    /// What others call it.
+    pub names: Vec<String>,
+    /// What the kernel's audit calls it: constants, which `|` joins.
+    pub audit: Vec<String>,
     /// How a call is made, where a stub is emitted.
     pub call: Option<Convention>,
     /// Other ways to make one.

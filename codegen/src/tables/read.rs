@@ -95,7 +95,7 @@ pub(super) fn functions(top: &Block<'_>) -> Vec<CFunction> {
     top.list("function", c_function)
 }
 
-/// `uapi.toml`.
+/// `uapi.toml` or `lookup.toml`.
 pub(super) fn headers(top: &Block<'_>) -> Vec<Constants> {
     top.only(&["linux", "header"]);
     top.list("header", constants)
@@ -123,6 +123,8 @@ pub(super) const ABI_KEYS: &[&str] = &[
     "pairs",
     "rust",
     "triples",
+    "names",
+    "audit",
     "call",
     "other",
     "entry",
@@ -194,6 +196,8 @@ fn abi(block: &Block<'_>) -> Abi {
             [word(block, "pairs", &["whole", "consecutive", "even"])],
         rust: block.strings("rust"),
         triples: block.strings("triples"),
+        names: block.strings("names"),
+        audit: block.strings("audit"),
         call: block.block("call", |block| convention(block, CALL_KEYS)),
         others: block.list("other", other),
         #[cfg(feature = "cli")]

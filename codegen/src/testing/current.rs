@@ -372,6 +372,14 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "arch/powerpc/include/uapi/asm/cputable.h",
         "#define PPC_FEATURE2_SCV 0x00100000 /* scv syscall */\n",
     ),
+    (
+        "include/uapi/linux/audit.h",
+        "#include <linux/elf-em.h>\n#define __AUDIT_ARCH_LE 0x40000000\n\
+         #define AUDIT_ARCH_I386 (EM_386|__AUDIT_ARCH_LE)\n",
+    ),
+    ("include/uapi/linux/elf-em.h", "#define EM_386 3\n"),
+    ("include/uapi/linux/net.h", "#define SYS_SOCKET 1 /* sys_socket(2) */\n"),
+    ("include/uapi/linux/ipc.h", "#define SEMOP 1\n#define MSGSND 11\n#define SHMAT 21\n"),
     ("include/uapi/linux/mman.h", "#include <asm/mman.h>\n#define MAP_PRIVATE 0x02\n"),
     (
         "include/uapi/asm-generic/fcntl.h",

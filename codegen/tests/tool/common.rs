@@ -23,6 +23,7 @@ pub const IMPORTED: &[&str] = &[
     "asm-generic.toml",
     "errno.toml",
     "i386.toml",
+    "lookup.toml",
     "m68k.toml",
     "microblaze.toml",
     "mips-n32.toml",

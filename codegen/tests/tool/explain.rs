@@ -373,11 +373,28 @@ fn what_is_no_number() {
 
 #[test]
 fn an_unknown_abi() {
-    let sentence = refusal(&["io_submit", "--abi", "x86-64"]);
-    assert!(
-        sentence.starts_with("error: --abi: `x86-64` is no ABI; there are x86_64, x32, i386, "),
-        "{sentence}"
-    );
+    let message = refusal(&["io_submit", "--abi", "vax"]);
+    let begin = "error: --abi: unknown ABI `vax`; expected one of x86_64, x32, i386, ";
+    assert!(message.starts_with(begin), "{message}");
+    for (name, near) in [
+        ("amd46", "amd64"),
+        ("SCMP_ARCH_RISC64", "riscv64"),
+        ("qemu-aarch46", "aarch64"),
+        ("s39x", "s390x"),
+        ("powerpc46", "powerpc64"),
+    ] {
+        let message = refusal(&["io_submit", "--abi", name]);
+        let begin = format!("error: --abi: unknown ABI `{name}` (did you mean `{near}`?); ");
+        assert!(message.starts_with(&begin), "{message}");
+    }
+}
+
+#[test]
+fn an_abi_by_the_names_that_others_have_for_it() {
+    let own = explain(&["io_submit", "--abi", "mips-n32"]);
+    for name in ["SCMP_ARCH_MIPSEL64N32", "mipsn32el", "mips64-linux-gnuabin32", "qemu-mipsn32"] {
+        assert_eq!(explain(&["io_submit", "--abi", name]), own, "{name}");
+    }
 }
 
 /// The tool as it is installed, in a folder that is no checkout, answers from the tables that it

@@ -42,7 +42,7 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         );
         assert!(!stderr.contains("panicked"), "{stderr}");
         // The next import repairs it, and it alone.
-        let repaired = format!("wrote {}\n{RESOLVED}1 of 20 files changed\n", path.display());
+        let repaired = format!("wrote {}\n{RESOLVED}1 of 21 files changed\n", path.display());
         assert_eq!(import(tree.path(), folder.path(), &[]).2, repaired);
     }
 }

@@ -40,6 +40,8 @@ sigset     = 8
 pairs      = "whole"
 rust       = ["made_up"]
 triples    = ["made_up-*linux*"]
+names      = ["madeup"]
+audit      = []
 
 [abi.call]
 asm         = "1.85"

@@ -1,5 +1,5 @@
 //! The values of macros and enumerators that headers define: error numbers, and the constants of
-//! `uapi.toml`.
+//! `uapi.toml` and `lookup.toml`.
 
 use super::SearchPath;
 use crate::Error;
@@ -11,10 +11,10 @@ use crate::version::Version;
 
 /// Prefixes of constants' names, the Rust type of the field that takes them, and the series that
 /// began them.
-type Group = (&'static [&'static str], &'static str, &'static str);
+pub(in crate::import) type Group = (&'static [&'static str], &'static str, &'static str);
 
 /// The constants that `uapi.toml` holds, by header.
-const CONSTANTS: &[(&str, &[Group])] = &[
+pub(in crate::import) const UAPI: &[(&str, &[Group])] = &[
     (
         "include/uapi/linux/aio_abi.h",
         &[(&["IOCB_CMD_"], "u16", "2.6"), (&["IOCB_FLAG_"], "u32", "2.6.22")],
@@ -27,6 +27,14 @@ const CONSTANTS: &[(&str, &[Group])] = &[
     ("arch/powerpc/include/uapi/asm/cputable.h", &[(&["PPC_FEATURE2_SCV"], "usize", "5.9")]),
     ("include/uapi/linux/uio.h", &[(&["UIO_MAXIOV"], "usize", "2.6")]),
     ("fs/aio.c", &[(&["AIO_RING_MAGIC", "AIO_RING_COMPAT_", "AIO_RING_INCOMPAT_"], "u32", "3.10")]),
+];
+
+/// Those that `lookup.toml` holds: what tracers and filters know architectures by, and the calls
+/// that `socketcall` and `ipc` make.
+pub(in crate::import) const LOOKUP: &[(&str, &[Group])] = &[
+    ("include/uapi/linux/audit.h", &[(&["AUDIT_ARCH_", "__AUDIT_ARCH_LE"], "u32", "3.7")]),
+    ("include/uapi/linux/net.h", &[(&["SYS_"], "u32", "3.7")]),
+    ("include/uapi/linux/ipc.h", &[(&["SEM", "MSG", "SHM"], "u32", "3.7")]),
 ];
 
 /// Constants of one header that architectures have values of their own for.
@@ -76,16 +84,17 @@ pub(in crate::import) fn errno_set(
     Ok(ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos })
 }
 
-/// The constants of the headers that `find` finds. `headers` is asked for those of an architecture,
-/// or of any.
+/// The constants in `wanted` of the headers that `find` finds. `headers` is asked for those of an
+/// architecture, or of any.
 pub(in crate::import) fn common<'h, 's: 'h>(
+    wanted: &[(&str, &[Group])],
     linux: &Version,
     headers: impl Fn(Option<&str>) -> Option<&'h SearchPath<'s>>,
     find: impl Fn(&str, &SearchPath<'_>) -> Option<String>,
     findings: &Findings,
 ) -> Result<Vec<Constants>, Error> {
     let mut found = Vec::new();
-    for (source, groups) in CONSTANTS {
+    for (source, groups) in wanted {
         let arch = source.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
         let groups: Vec<&Group> = groups.iter().filter(|(.., since)| has(linux, since)).collect();
         let Some(headers) = headers(arch).filter(|_| !groups.is_empty()) else { continue };

@@ -230,6 +230,12 @@ fn headers_define_what_they_are_read_for() {
         ("arch/mips/include/uapi/asm/errno.h", "defines no error number; is the tree complete?"),
         ("arch/mips/include/uapi/asm/fcntl.h", "defines no O_NONBLOCK; is the tree complete?"),
         ("include/uapi/linux/mman.h", "defines no MAP_PRIVATE; is the tree complete?"),
+        (
+            "include/uapi/linux/audit.h",
+            "defines no AUDIT_ARCH_ and no __AUDIT_ARCH_LE; is the tree complete?",
+        ),
+        ("include/uapi/linux/net.h", "defines no SYS_; is the tree complete?"),
+        ("include/uapi/linux/ipc.h", "defines no SEM and no MSG and no SHM; is the tree complete?"),
         ("include/uapi/linux/stat.h", "defines no STATX_DIOALIGN; is the tree complete?"),
     ] {
         let mut tree = Tree::new();
