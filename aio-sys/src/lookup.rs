@@ -2,12 +2,13 @@
 
 mod data;
 mod history;
+mod multiplexed;
 mod names;
 mod prototype;
 mod text;
 mod version;
 
-use crate::lookup::data::{Facts, NONE, Run};
+use crate::lookup::data::{Facts, NONE};
 use crate::lookup::text::same;
 use core::fmt;
 use core::iter::FusedIterator;
@@ -111,21 +112,19 @@ impl Abi {
     /// The number of a system call. Aliases that only a header defines are names, too.
     #[inline]
     pub const fn number(self, name: &str) -> Option<u32> {
+        let Some(place) = Abi::name_place(name) else { return None };
+        let at = data::SLOT_OF_NAME[self as usize * data::NAMES.len() + place] as u32;
+        Calls::number(self, at)
+    }
+
+    /// The place of a name among those of all ABIs' calls.
+    #[inline]
+    const fn name_place(name: &str) -> Option<usize> {
         let place = data::place(name.as_bytes());
         match data::NAMES.get(place as u16) {
-            Some(known) if same(known.as_bytes(), name.as_bytes()) => {}
-            _ => return None,
+            Some(known) if same(known.as_bytes(), name.as_bytes()) => Some(place),
+            _ => None,
         }
-        let mut at = data::SLOT_OF_NAME[self as usize * data::NAMES.len() + place] as u32;
-        let mut runs = self.facts().runs;
-        while let [run, rest @ ..] = runs {
-            if at < run.count {
-                return Some(run.first + at);
-            }
-            at -= run.count;
-            runs = rest;
-        }
-        None
     }
 
     /// The name of a system call. If a number has several, the one in the kernel's table.
@@ -201,14 +200,8 @@ impl Abi {
     /// assert_eq!((first.number, first.name, first.entry), (0, "read", Some("sys_read")));
     /// ```
     pub const fn calls(self) -> Calls {
-        let Facts { runs, calls, .. } = self.facts();
-        let mut end = 0;
-        let mut rest: &[Run] = runs;
-        while let [run, others @ ..] = rest {
-            end += run.count;
-            rest = others;
-        }
-        Calls { abi: self, next: 0, end, left: *calls as usize }
+        let Facts { calls, .. } = self.facts();
+        Calls { abi: self, next: 0, end: self.facts().numbers(), left: *calls as usize }
     }
 
     /// The number on `to` of the system call that has `number` on `from`, by its name. The
@@ -220,14 +213,15 @@ impl Abi {
         }
     }
 
-    /// Why the ABI never had a system call that others have. `None` does not mean that the ABI has
-    /// it: check [`number`](Abi::number).
+    /// Why the ABI does not have a system call that others have, and what to use instead. `None`
+    /// does not mean that the ABI has it: check [`number`](Abi::number).
     ///
     /// ```
     /// use aio_sys::Abi;
     ///
     /// let absent = Abi::Riscv32.absent("io_getevents").unwrap();
     /// assert_eq!(absent.instead, "`io_pgetevents_time64`");
+    /// assert_eq!(Abi::Aarch64.absent("open").unwrap().instead, "`openat`");
     /// ```
     pub const fn absent(self, name: &str) -> Option<Absent> {
         let mut all = data::ABSENT;
@@ -306,12 +300,20 @@ pub struct Calls {
 }
 
 impl Calls {
-    fn at(&self, mut slot: u32) -> Option<Call> {
-        for run in self.abi.facts().runs {
-            if slot < run.count {
-                return self.abi.call(run.first + slot);
+    fn at(&self, at: u32) -> Option<Call> {
+        self.abi.call(Calls::number(self.abi, at)?)
+    }
+
+    /// The number at a place among an ABI's numbers, holes included.
+    #[inline]
+    const fn number(abi: Abi, at: u32) -> Option<u32> {
+        let (mut at, mut runs) = (at, abi.facts().runs);
+        while let [run, rest @ ..] = runs {
+            if at < run.count {
+                return Some(run.first + at);
             }
-            slot -= run.count;
+            at -= run.count;
+            runs = rest;
         }
         None
     }
@@ -352,7 +354,7 @@ impl DoubleEndedIterator for Calls {
 impl ExactSizeIterator for Calls {}
 impl FusedIterator for Calls {}
 
-/// Why an [`Abi`] never had a system call, and what to use instead: see [`Abi::absent`].
+/// Why an [`Abi`] does not have a system call, and what to use instead: see [`Abi::absent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Absent {

@@ -4,7 +4,7 @@ use aio_codegen::Tables;
 use aio_codegen::tables::Call;
 use aio_codegen::version::Version;
 use aio_sys::{Abi, Errno};
-use aio_tests::skip;
+use aio_tests::{CCompiler, skip};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -181,8 +181,66 @@ fn what_an_abi_lacks_has_a_reason() {
             }
         }
     }
+    // Every call that most ABIs have, and every ABI without it: the reason, and a call that it has.
+    let mut having: BTreeMap<&str, BTreeSet<Abi>> = BTreeMap::new();
+    with_calls(|abi, _, calls| {
+        for call in calls {
+            let name = Abi::ALL.iter().find_map(|abi| abi.name(abi.number(call.name)?));
+            having.entry(name.unwrap()).or_default().insert(abi);
+        }
+    });
+    having.retain(|_, abis| abis.len() * 2 > Abi::ALL.len());
+    let mut pairs = 0;
+    for (name, abis) in &having {
+        for abi in Abi::ALL {
+            let reason = abi.absent(name);
+            if abis.contains(abi) {
+                assert_eq!(reason, None, "{abi} has {name}");
+                continue;
+            }
+            pairs += 1;
+            let reason = reason.unwrap_or_else(|| panic!("{abi} has no {name}, and no reason"));
+            let words: Vec<&str> = reason.instead.split('`').skip(1).step_by(2).collect();
+            let [call] = words[..] else { continue };
+            assert!(abi.number(call).is_some(), "{abi}, {name}: {}", reason.instead);
+        }
+    }
+    assert!(having.len() > 380 && pairs > 1100, "{pairs} pairs of {} calls", having.len());
+    println!("{pairs} pairs of a call that most ABIs have, and an ABI that does not have it");
     assert_eq!(Abi::X86_64.absent("io_submit"), None);
     assert_eq!(Abi::X86_64.absent("no_such_call"), None);
+}
+
+/// Against net.h and ipc.h, as the C compiler reads them.
+#[test]
+fn one_number_for_many_calls() {
+    let sub_calls = [("socketcall", "SYS_", 1..=20), ("ipc", "", 1..=24)];
+    let mut asserts = "#include <linux/net.h>\n#include <linux/ipc.h>\n".to_owned();
+    let mut seen = 0;
+    for abi in Abi::ALL {
+        for (name, prefix, values) in sub_calls.clone() {
+            let number = abi.number(name).unwrap_or(u32::MAX);
+            let there = abi.entry(number) != Some("sys_ni_syscall");
+            for value in values {
+                let Some(call) = abi.multiplexed_name(number, value) else { continue };
+                assert!(there, "{abi} {name} {value}");
+                assert_eq!(abi.multiplexed(call), Some((number, value)), "{abi} {call}");
+                let constant = format!("{prefix}{}", call.to_uppercase());
+                asserts += &format!("_Static_assert({constant} == {value}, \"{constant}\");\n");
+                seen += 1;
+            }
+            assert_eq!(abi.multiplexed_name(number, 0), None);
+        }
+    }
+    assert_eq!(Abi::S390x.multiplexed_name(117, 1 << 16 | 24), Some("shmctl"));
+    assert_eq!(Abi::I386.multiplexed_name(102, 1 << 16 | 1), None);
+    assert_eq!(Abi::Microblaze.multiplexed("semop"), None);
+    assert!(seen > 13 * 20, "only {seen}");
+    let Some(cc) = CCompiler::find() else { return skip("net.h and ipc.h", "no C compiler") };
+    if let Err(why) = cc.run(&["-fsyntax-only"], &asserts) {
+        assert!(why.contains("No such file"), "{why}");
+        skip("net.h and ipc.h", "no headers of Linux");
+    }
 }
 
 #[test]

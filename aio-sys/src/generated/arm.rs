@@ -4509,20 +4509,46 @@ pub mod raw {
         unsafe { stub::syscall6(nr::SYS_sync_file_range2, Word::from(fd), Word::from(flags), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(nbytes as u64)[0], Word::halves(nbytes as u64)[1]) }
     }
 
-    #[doc(hidden)]
-    #[diagnostic::on_unimplemented(message = "arm has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`", label = "no such call here")]
-    pub trait Has_memfd_secret {}
-
-    /// `memfd_secret(unsigned int flags)`, defined in `mm/secretmem.c`.
-    #[doc(hidden)]
-    #[allow(unused_variables)]
-    #[inline]
-    pub unsafe fn memfd_secret(flags: c_uint) -> isize
-    where
-        for<'a> (): Has_memfd_secret,
-    {
-        -1
-    }
+    absent! { Has_alarm, alarm(seconds: c_uint),
+        "arm has no `alarm`: the ABI began without the calls that another one replaces; use `setitimer`" }
+    absent! { Has_fadvise64, fadvise64(fd: c_int, offset: i64, len: usize, advice: c_int),
+        "arm has no `fadvise64`: its file offsets and sizes have 64 bits in every call; use `arm_fadvise64_64`" }
+    absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
+        "arm has no `fadvise64_64`: its 64-bit arguments begin at even registers, which needs another order of arguments; use `arm_fadvise64_64`" }
+    absent! { Has_getrlimit, getrlimit(resource: c_uint, rlim: *mut c_void),
+        "arm has no `getrlimit`: the ABI began without the calls that another one replaces; use `ugetrlimit`" }
+    absent! { Has_ipc, ipc(call: c_uint, first: c_int, second: c_ulong, third: c_ulong, ptr: *mut c_void, fifth: c_long),
+        "arm has no `ipc`: each of its calls has a number of its own; use `semget`, `msgget`, `shmget` and the others" }
+    absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
+        "arm has no `llseek`: its file offsets and sizes have 64 bits in every call; use `lseek`" }
+    absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
+        "arm has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
+    absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
+        "arm has no `newfstatat`: its file offsets and sizes have 64 bits in every call; use `fstatat64`" }
+    absent! { Has_olduname, olduname(name: *mut c_void),
+        "arm has no `olduname`: the ABI began without the calls that another one replaces; use `uname`" }
+    absent! { Has_select, select(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tvp: *mut c_void),
+        "arm has no `select`: the ABI began without the calls that another one replaces; use `_newselect`" }
+    absent! { Has_sgetmask, sgetmask(),
+        "arm has no `sgetmask`: the ABI began without the calls that another one replaces; use `rt_sigprocmask`" }
+    absent! { Has_signal, signal(sig: c_int, handler: *mut c_void),
+        "arm has no `signal`: the ABI began without the calls that another one replaces; use `rt_sigaction`" }
+    absent! { Has_socketcall, socketcall(call: c_int, args: *mut c_ulong),
+        "arm has no `socketcall`: each of its calls has a number of its own; use `socket`, `connect`, `sendmsg` and the others" }
+    absent! { Has_ssetmask, ssetmask(newmask: c_int),
+        "arm has no `ssetmask`: the ABI began without the calls that another one replaces; use `rt_sigprocmask`" }
+    absent! { Has_stime, stime(tptr: *mut c_void),
+        "arm has no `stime`: the ABI began without the calls that another one replaces; use `clock_settime`" }
+    absent! { Has_sync_file_range, sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint),
+        "arm has no `sync_file_range`: its 64-bit arguments begin at even registers, which needs another order of arguments; use `sync_file_range2`" }
+    absent! { Has_time, time(tloc: *mut c_void),
+        "arm has no `time`: the ABI began without the calls that another one replaces; use `clock_gettime`" }
+    absent! { Has_umount, umount(name: *mut c_char, flags: c_int),
+        "arm has no `umount`: the ABI began without the calls that another one replaces; use `umount2`" }
+    absent! { Has_utime, utime(filename: *mut c_char, times: *mut c_void),
+        "arm has no `utime`: the ABI began without the calls that another one replaces; use `utimensat`" }
+    absent! { Has_waitpid, waitpid(pid: i32, stat_addr: *mut c_int, options: c_int),
+        "arm has no `waitpid`: the ABI began without the calls that another one replaces; use `wait4`" }
 }
 
 // Linux 7.3.4.

@@ -4673,20 +4673,18 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_fchroot, Word::from(fd), Word::from(flags)) }
     }
 
-    #[doc(hidden)]
-    #[diagnostic::on_unimplemented(message = "powerpc32 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`", label = "no such call here")]
-    pub trait Has_memfd_secret {}
-
-    /// `memfd_secret(unsigned int flags)`, defined in `mm/secretmem.c`.
-    #[doc(hidden)]
-    #[allow(unused_variables)]
-    #[inline]
-    pub unsafe fn memfd_secret(flags: c_uint) -> isize
-    where
-        for<'a> (): Has_memfd_secret,
-    {
-        -1
-    }
+    absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
+        "powerpc32 has no `llseek`: its file offsets and sizes have 64 bits in every call; use `lseek`" }
+    absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
+        "powerpc32 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
+    absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
+        "powerpc32 has no `newfstatat`: its file offsets and sizes have 64 bits in every call; use `fstatat64`" }
+    absent! { Has_semop, semop(semid: c_int, tsops: *mut c_void, nsops: c_uint),
+        "powerpc32 has no `semop`: the call is SEMOP (1) of its `ipc`; use `ipc` with SEMOP" }
+    absent! { Has_semtimedop, semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
+        "powerpc32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `ipc` with SEMTIMEDOP" }
+    absent! { Has_sync_file_range, sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint),
+        "powerpc32 has no `sync_file_range`: its 64-bit arguments begin at even registers, which needs another order of arguments; use `sync_file_range2`" }
 }
 
 // Linux 7.3.4.

@@ -4725,20 +4725,34 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_fchroot, Word::from(fd), Word::from(flags)) }
     }
 
-    #[doc(hidden)]
-    #[diagnostic::on_unimplemented(message = "sparc32 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`", label = "no such call here")]
-    pub trait Has_memfd_secret {}
-
-    /// `memfd_secret(unsigned int flags)`, defined in `mm/secretmem.c`.
-    #[doc(hidden)]
-    #[allow(unused_variables)]
-    #[inline]
-    pub unsafe fn memfd_secret(flags: c_uint) -> isize
-    where
-        for<'a> (): Has_memfd_secret,
-    {
-        -1
-    }
+    absent! { Has_getresgid, getresgid(rgidp: *mut u32, egidp: *mut u32, sgidp: *mut u32),
+        "sparc32 has no `getresgid`: the ABI has the call only for user and group numbers of 32 bits; use `getresgid32`" }
+    absent! { Has_getresuid, getresuid(ruidp: *mut u32, euidp: *mut u32, suidp: *mut u32),
+        "sparc32 has no `getresuid`: the ABI has the call only for user and group numbers of 32 bits; use `getresuid32`" }
+    absent! { Has_kexec_file_load, kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: c_ulong, cmdline_ptr: *const c_char, flags: c_ulong),
+        "sparc32 has no `kexec_file_load`: the architecture cannot load a kernel from a file; use `kexec_load`" }
+    absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
+        "sparc32 has no `llseek`: its file offsets and sizes have 64 bits in every call; use `lseek`" }
+    absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
+        "sparc32 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
+    absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
+        "sparc32 has no `newfstatat`: its file offsets and sizes have 64 bits in every call; use `fstatat64`" }
+    absent! { Has_olduname, olduname(name: *mut c_void),
+        "sparc32 has no `olduname`: the ABI began without the calls that another one replaces; use `uname`" }
+    absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
+        "sparc32 has no `recv`: the call is SYS_RECV (10) of its `socketcall`; use `recvfrom`, or `socketcall` with SYS_RECV" }
+    absent! { Has_semop, semop(semid: c_int, tsops: *mut c_void, nsops: c_uint),
+        "sparc32 has no `semop`: the call is SEMOP (1) of its `ipc`; use `ipc` with SEMOP" }
+    absent! { Has_semtimedop, semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
+        "sparc32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `ipc` with SEMTIMEDOP" }
+    absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
+        "sparc32 has no `send`: the call is SYS_SEND (9) of its `socketcall`; use `sendto`, or `socketcall` with SYS_SEND" }
+    absent! { Has_setresgid, setresgid(rgid: u32, egid: u32, sgid: u32),
+        "sparc32 has no `setresgid`: the ABI has the call only for user and group numbers of 32 bits; use `setresgid32`" }
+    absent! { Has_setresuid, setresuid(ruid: u32, euid: u32, suid: u32),
+        "sparc32 has no `setresuid`: the ABI has the call only for user and group numbers of 32 bits; use `setresuid32`" }
+    absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
+        "sparc32 has no `sync_file_range2`: its 64-bit arguments need no other order of arguments; use `sync_file_range`" }
 }
 
 // Linux 7.3.4.

@@ -29,6 +29,18 @@ pub(super) struct Facts {
     pub(super) runs: &'static [Run],
 }
 
+impl Facts {
+    /// How many numbers the runs have, holes included.
+    pub(super) const fn numbers(&self) -> u32 {
+        let (mut numbers, mut runs) = (0, self.runs);
+        while let [run, rest @ ..] = runs {
+            numbers += run.count;
+            runs = rest;
+        }
+        numbers
+    }
+}
+
 /// Numbers that follow each other, and their slots. Few of them are holes.
 pub(super) struct Run {
     pub(super) first: u32,

@@ -1,5 +1,25 @@
 //! The kernel's interface: numbers, the system-call instruction, calls by name, and typed calls.
 
+/// A call that the target does not have, and the message of the compiler to those who make it: a
+/// bound that nothing meets is an error at each call, with the trait's message.
+macro_rules! absent {
+    ($trait:ident, $name:ident($($parameter:ident: $type:ty),*), $message:tt) => {
+        #[doc(hidden)]
+        #[diagnostic::on_unimplemented(message = $message, label = "no such call here")]
+        pub trait $trait {}
+
+        #[doc(hidden)]
+        #[allow(unused_variables)]
+        #[inline]
+        pub unsafe fn $name($($parameter: $type),*) -> isize
+        where
+            for<'a> (): $trait,
+        {
+            -1
+        }
+    };
+}
+
 /// What is emitted for the target; [`abi`], [`nr`], [`raw`] and [`types`] say what is in it.
 #[cfg_attr(all(test, miri), allow(dead_code, reason = "the simulation hides some calls"))]
 pub(crate) mod target {

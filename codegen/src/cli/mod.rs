@@ -33,7 +33,8 @@ struct Cli {
 const EXIT_STATUS: &str = "\
 Exit status:
   0  fine
-  1  something differs (diff, check, emit --check), or is doubtful (import --strict)
+  1  something differs (diff, check, emit --check), is doubtful (import --strict), or is not on the
+     ABI (explain --abi)
   2  the verb could not do its work; nothing was changed
 
 `--help` after a verb shows examples.";
@@ -368,7 +369,9 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 print(&text)?;
                 return Ok(Outcome::differs(!has));
             }
-            print(&explain::explain(&tables, &records, &call, &abis)?)?;
+            let (text, has) = explain::explain(&tables, &records, &call, &abis)?;
+            print(&text)?;
+            return Ok(Outcome::differs(!has));
         }
         Verb::Emit { language, abi: Some(name), tables, .. } => {
             let tables = store::chosen(tables)?;

@@ -1,7 +1,7 @@
 //! The text that `aio-sys` includes for its feature `all-abis`.
 
 use super::header;
-use crate::lower::{Dates, Lookup, Strings};
+use crate::lower::{Dates, Lookup, Reason, Strings, SubCall};
 use crate::tables::Abi;
 use crate::text::quoted;
 use std::fmt::{Display, Write as _};
@@ -86,11 +86,16 @@ pub fn abis(lookup: &Lookup<'_>) -> String {
     out.push_str("];\n\n");
     strings(&mut out, "ERRNO_NAMES", &lookup.errno_names);
     out.push_str("pub(super) static ABSENT: &[(&str, &[Abi], Absent)] = &[\n");
-    for (absent, abis) in &lookup.absent {
-        let [name, why, instead] = [&absent.name, &absent.why, &absent.instead].map(|s| quoted(s));
+    for (Reason { name, why, instead }, abis) in &lookup.absent {
+        let [name, why, instead] = [name, why, instead].map(|text| quoted(text));
         let abis = variants(abis);
         let _ =
             writeln!(out, "    ({name}, &[{abis}], Absent {{ why: {why}, instead: {instead} }}),");
+    }
+    out.push_str("];\n\n");
+    out.push_str("pub(super) static SUB_CALLS: &[(&str, &str, u32)] = &[\n");
+    for SubCall { of, name, value, .. } in &lookup.sub_calls {
+        let _ = writeln!(out, "    ({}, {}, {value}),", quoted(of), quoted(name));
     }
     out.push_str("];\n\n");
     out.push_str(include_str!("../lower/hash.rs"));

@@ -1,9 +1,9 @@
 //! The module of one ABI in Rust: numbers, error numbers, constants, stubs, and the calls by name.
 
 use super::{header, stub};
-use crate::lower::{Function, Slot, Stub, Target, identifier};
+use crate::lower::{Function, Reason, Slot, Stub, Target, identifier};
 use crate::tables::history::Since;
-use crate::tables::{Absent, Asm, Both, BothKind, Call, Constants, ErrnoValue, NO_CALL};
+use crate::tables::{Asm, Both, BothKind, Call, Constants, ErrnoValue, NO_CALL};
 use crate::text::{joined, quoted};
 use std::fmt::Write as _;
 
@@ -96,19 +96,18 @@ fn raw(out: &mut String, target: &Target<'_>) {
             }
             None => String::new(),
         };
-        function(out, made, name, &since, "", "", &body(made, name, &target.stub));
+        function(out, made, name, &since, &body(made, name, &target.stub));
     }
-    for (Absent { name, why, instead, .. }, made) in &target.absent {
+    if !target.absent.is_empty() {
+        out.push('\n');
+    }
+    for (Reason { name, why, instead }, made) in &target.absent {
         let message = quoted(&format!("{} has no `{name}`: {why}; use {instead}", target.abi.name));
+        let (function, parameters) = (identifier(name), parameters(made));
         let _ = writeln!(
             out,
-            "\n    #[doc(hidden)]\n    #[diagnostic::on_unimplemented(message = {message}, \
-             label = \"no such call here\")]\n    pub trait Has_{name} {{}}"
+            "    absent! {{ Has_{name}, {function}({parameters}),\n        {message} }}"
         );
-        // A bound that nothing meets is an error at each call, and says the trait's message there.
-        let attributes = "#[doc(hidden)]\n    #[allow(unused_variables)]\n    ";
-        let bound = format!("\n    where\n        for<'a> (): Has_{name},\n   ");
-        function(out, made, name, "", attributes, &bound, "-1");
     }
     let _ = writeln!(out, "}}\n\n// Linux {}.", target.table.linux);
 }
@@ -163,15 +162,17 @@ fn body(function: &Function<'_>, name: &str, stub: &Stub<'_>) -> String {
     )
 }
 
-fn function(
-    out: &mut String,
-    function: &Function<'_>,
-    name: &str,
-    since: &str,
-    attributes: &str,
-    bound: &str,
-    body: &str,
-) {
+/// The parameters of a function, as Rust declares them.
+fn parameters(function: &Function<'_>) -> String {
+    let mut parameters = String::new();
+    for parameter in &function.parameters {
+        let comma = if parameters.is_empty() { "" } else { ", " };
+        let _ = write!(parameters, "{comma}{}: {}", parameter.name, parameter.rust);
+    }
+    parameters
+}
+
+fn function(out: &mut String, function: &Function<'_>, name: &str, since: &str, body: &str) {
     let mut c = String::new();
     for (ctype, name) in &function.prototype.args {
         let comma = if c.is_empty() { "" } else { ", " };
@@ -197,16 +198,11 @@ fn function(
         (None, Some(function)) => format!(" in assembly, which calls `{function}`"),
         (None, None) => String::new(),
     };
-    let mut parameters = String::new();
-    for parameter in &function.parameters {
-        let comma = if parameters.is_empty() { "" } else { ", " };
-        let _ = write!(parameters, "{comma}{}: {}", parameter.name, parameter.rust);
-    }
+    let parameters = parameters(function);
     let _ = writeln!(
         out,
-        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{results}\n    {attributes}\
-         #[inline]\n    \
-         pub unsafe fn {}({parameters}) -> isize{bound} {{\n        {body}\n    }}",
+        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{results}\n    \
+         #[inline]\n    pub unsafe fn {}({parameters}) -> isize {{\n        {body}\n    }}",
         identifier(name),
     );
 }

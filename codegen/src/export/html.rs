@@ -7,8 +7,9 @@
 use super::json::text;
 use super::{Exported, absences, by_name};
 use crate::Error;
+use crate::lower::Reason;
 use crate::report::records::Records;
-use crate::tables::{Absent, Tables};
+use crate::tables::Tables;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -118,7 +119,7 @@ pub(crate) fn html(
             .collect(),
         absent: absent
             .iter()
-            .map(|(Absent { name, why, instead, .. }, abis)| Absence {
+            .map(|(Reason { name, why, instead }, abis)| Absence {
                 name,
                 abis: abis.clone(),
                 why,

@@ -3,9 +3,10 @@
 
 use super::{Exported, absences};
 use crate::Error;
+use crate::lower::Reason;
 use crate::report::records::{Dates, Records};
 use crate::tables::history::{Since, Until};
-use crate::tables::{Absent, Call, Tables};
+use crate::tables::{Call, Tables};
 use crate::version::Version;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -34,7 +35,7 @@ defines the name
         gone_by             the first release known not to have it any more
         exact               the same
     removed                 rows that the table does not have any more: number, name, since, until
-  absent   calls that an ABI never had: name, abis, why, instead";
+  absent   calls that ABIs do not have, for a reason: name, abis, why, instead";
 
 const VERSION: u32 = 1;
 
@@ -138,7 +139,7 @@ pub(crate) fn json(
     }
     out += "\n],\"absent\":[";
     for (at, (absent, columns)) in absences(tables, exported)?.iter().enumerate() {
-        let Absent { name, why, instead, .. } = absent;
+        let Reason { name, why, instead } = absent;
         let abis = columns.iter().map(|&column| exported[column].abi.name.as_str()).collect();
         let _ = write!(out, "{}\n  {}", comma(at), text(&JsonAbsent { name, abis, why, instead })?);
     }

@@ -11,8 +11,9 @@ pub(crate) use json::{SCHEMA, json};
 pub(crate) use markdown::markdown;
 
 use crate::Error;
+use crate::lower::{Reason, Reasons};
 use crate::report::records::{Dates, Records};
-use crate::tables::{Abi, Absent, Call, KernelTable, Tables};
+use crate::tables::{Abi, Call, KernelTable, Tables};
 use crate::term::plain;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -74,21 +75,13 @@ fn by_name<'t>(
     rows
 }
 
-/// What `absent.toml` says of the ABIs chosen, and which of them each entry is about.
-fn absences<'t>(
-    tables: &'t Tables,
+/// Why the ABIs chosen do not have calls, and which of them each reason is for.
+fn absences(
+    tables: &Tables,
     exported: &[Exported<'_>],
-) -> Result<Vec<(&'t Absent, Vec<usize>)>, Error> {
-    let about = |absent: &'t Absent| {
-        let lacks = |(_, Exported { abi, table, calls }): &(usize, &Exported<'_>)| {
-            absent.holds(&abi.name, &table.linux)
-                && !calls.iter().any(|call| call.name == absent.name)
-        };
-        let columns: Vec<usize> =
-            exported.iter().enumerate().filter(lacks).map(|(column, _)| column).collect();
-        (absent, columns)
-    };
-    Ok(tables.absent()?.iter().map(about).filter(|(_, columns)| !columns.is_empty()).collect())
+) -> Result<Vec<(Reason, Vec<usize>)>, Error> {
+    let abis = exported.iter().map(|exported| (exported.abi, exported.table));
+    Ok(Reasons::new(tables)?.of_all(abis))
 }
 
 /// `abi⇥number⇥name⇥entry⇥compat⇥since⇥until`, by ABI and number; what is absent is empty. With

@@ -3,9 +3,9 @@
 
 use super::hash::{bucket, hash, slot};
 use super::history::{Dates, dates};
-use super::prototype;
+use super::{Reason, Reasons, SubCall, prototype};
 use crate::Error;
-use crate::tables::{Abi, Absent, Call, ErrnoSet, KernelTable, Prototype, Tables, set_of};
+use crate::tables::{Abi, Call, ErrnoSet, KernelTable, Prototype, Tables, set_of};
 use std::collections::BTreeMap;
 
 /// A hole in the numbers that is wider than this begins a new run.
@@ -41,8 +41,10 @@ pub struct Lookup<'t> {
     pub(crate) dates: Dates<'t>,
     /// The bit of an audit architecture that is for little-endian ones.
     pub(crate) little: u32,
-    /// The calls that ABIs never had, and those ABIs.
-    pub(crate) absent: Vec<(&'t Absent, Vec<&'t Abi>)>,
+    /// Why ABIs do not have calls, and those ABIs.
+    pub(crate) absent: Vec<(Reason, Vec<&'t Abi>)>,
+    /// What `socketcall` and `ipc` do.
+    pub(crate) sub_calls: Vec<SubCall<'t>>,
 }
 
 /// What is known of an ABI.
@@ -135,14 +137,10 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
         }
         errnos.push(values);
     }
+    let reasons = Reasons::new(tables)?;
     let mut absent = Vec::new();
-    for absence in tables.absent()? {
-        let holds = |(abi, table): &&(&Abi, &KernelTable)| absence.holds(&abi.name, &table.linux);
-        let abis: Vec<&Abi> = read.iter().filter(holds).map(|(abi, _)| *abi).collect();
-        // What only older kernels lacked is no fact of these tables.
-        if !abis.is_empty() {
-            absent.push((absence, abis));
-        }
+    for (reason, at) in reasons.of_all(read.iter().copied()) {
+        absent.push((reason, at.into_iter().map(|at| read[at].0).collect()));
     }
     let (entries, prototype_of) = functions.entries.items.into_iter().unzip();
     let prototypes = functions.prototypes.items;
@@ -170,6 +168,7 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
         dates: Dates::default(),
         little: tables.lookup_value("__AUDIT_ARCH_LE")?.unwrap_or_default(),
         absent,
+        sub_calls: reasons.sub_calls,
     };
     lookup.dates = dates(tables, &lookup)?;
     Ok(lookup)

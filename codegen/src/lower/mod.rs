@@ -1,6 +1,7 @@
 //! Tables and an ABI as what the printers in [`emit`](crate::emit) need. What is wrong with the
 //! tables is found here, or when they are read: a printer cannot fail.
 
+mod absent;
 #[cfg(feature = "cli")]
 mod assembly;
 mod function;
@@ -12,6 +13,9 @@ mod history;
 mod lookup;
 mod stub;
 
+#[cfg(feature = "all-abis")]
+pub(crate) use absent::SubCall;
+pub(crate) use absent::{Reason, Reasons};
 #[cfg(feature = "cli")]
 pub(crate) use assembly::{Assembly, assembly, c, name};
 pub use function::prototype;
@@ -30,9 +34,7 @@ pub(crate) use stub::{After, Language, Output, Piece, Stub, StubPlan, Word};
 
 use crate::Error;
 use crate::tables::history::Since;
-use crate::tables::{
-    Abi, Absent, Call, Constants, Convention, ErrnoValue, KernelTable, Other, Tables,
-};
+use crate::tables::{Abi, Call, Constants, Convention, ErrnoValue, KernelTable, Other, Tables};
 
 /// Everything that the module of one ABI is printed from.
 pub struct Target<'t> {
@@ -51,7 +53,7 @@ pub struct Target<'t> {
     /// The functions of `raw`: the name of the call that each makes, and since when it is there.
     pub(crate) functions: Vec<(&'t str, Option<Since<'t>>, Function<'t>)>,
     /// What stands where `raw` has no function because the ABI never had the call.
-    pub(crate) absent: Vec<(&'t Absent, Function<'t>)>,
+    pub(crate) absent: Vec<(Reason, Function<'t>)>,
 }
 
 /// Another way to make calls.
@@ -136,7 +138,7 @@ fn own<'t>(
 impl<'t> Target<'t> {
     /// Finds the functions of `raw`.
     fn raw(&mut self, tables: &'t Tables, convention: &Convention) -> Result<(), Error> {
-        let (absent, prototypes) = (tables.absent()?, tables.prototypes()?);
+        let (reasons, prototypes) = (Reasons::new(tables)?, tables.prototypes()?);
         let history = tables.history()?;
         let runs = history.runs(self.abi, self.table);
         let same = |call: &Call<'_>| {
@@ -150,15 +152,11 @@ impl<'t> Target<'t> {
                 self.functions.push((call.name, since, function));
             }
         }
-        for absence in absent {
-            let called = self.calls.iter().any(|call| call.name == absence.name);
-            if called || !absence.holds(&self.abi.name, &self.table.linux) {
-                continue;
-            }
-            let found = prototype(prototypes, self.abi, &absence.entry);
-            let function = found.and_then(|found| Function::new(self.abi, found));
-            if let Some(function) = function {
-                self.absent.push((absence, function));
+        for (reason, entries) in reasons.of_one(self.abi, self.table, &self.calls) {
+            let mut found =
+                entries.iter().filter_map(|entry| prototype(prototypes, self.abi, entry));
+            if let Some(function) = found.find_map(|found| Function::new(self.abi, found)) {
+                self.absent.push((reason, function));
             }
         }
         Ok(())

@@ -4,10 +4,9 @@
 use super::records::Records;
 use super::then::{evidence, former};
 use crate::Error;
+use crate::lower::{Reason, Reasons, SubCall};
 use crate::tables::history::Run;
-use crate::tables::{
-    Abi, Absent, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
-};
+use crate::tables::{Abi, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why};
 use crate::term::plain;
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,23 +44,24 @@ struct Facts<'t> {
     linux: &'t Version,
     prototypes: &'t [Prototype],
     bare: &'t [Bare],
-    absent: &'t [Absent],
     records: &'t Records<'t>,
+    reasons: Reasons<'t>,
 }
 
 /// A longer name is no call's, and is not compared with those that are.
 const LONGEST: usize = 100;
 
-/// The answer about a name or a number: on each of `abis` in full, or on every ABI at a glance.
+/// The answer about a name or a number, on each of `abis` in full, or on every ABI at a glance; and
+/// whether each of `abis` has the call.
 pub(crate) fn explain(
     tables: &Tables,
     records: &Records<'_>,
     what: &str,
     abis: &[&Abi],
-) -> Result<String, Error> {
+) -> Result<(String, bool), Error> {
     // Tables may be anybody's, and a terminal obeys some characters.
     let safe = |text: String| text.split('\n').map(plain).collect::<Vec<_>>().join("\n");
-    answer(tables, records, what, abis).map(safe)
+    answer(tables, records, what, abis).map(|(text, has)| (safe(text), has))
 }
 
 fn answer(
@@ -69,7 +69,7 @@ fn answer(
     records: &Records<'_>,
     what: &str,
     abis: &[&Abi],
-) -> Result<String, Error> {
+) -> Result<(String, bool), Error> {
     let asked = asked(what)?;
     let read = tables.imported()?;
     let facts = Facts::new(tables, &read, records)?;
@@ -80,11 +80,12 @@ fn answer(
         facts.known(name)?;
     }
     if abis.is_empty() {
-        return facts.everywhere(&asked, what);
+        return Ok((facts.everywhere(&asked, what)?, true));
     }
     let chosen = facts.rooms.iter().filter(|room| abis.iter().any(|abi| abi.name == room.abi.name));
-    let parts: Vec<String> = chosen.map(|room| facts.on(room, &asked)).collect();
-    Ok(parts.join("\n"))
+    let chosen: Vec<&Room> = chosen.collect();
+    let parts: Vec<String> = chosen.iter().map(|room| facts.on(room, &asked)).collect();
+    Ok((parts.join("\n"), chosen.iter().all(|room| room.find(&asked).is_some())))
 }
 
 /// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
@@ -121,8 +122,8 @@ impl<'t> Facts<'t> {
             linux: tables.prototypes_of()?,
             prototypes: tables.prototypes()?,
             bare: tables.bare()?,
-            absent: tables.absent()?,
             records,
+            reasons: Reasons::new(tables)?,
         })
     }
 
@@ -148,7 +149,7 @@ impl<'t> Facts<'t> {
             let calls = self.rooms.iter().flat_map(|room| room.calls.iter().map(|call| call.name));
             let all = self.rooms.iter().flat_map(|room| self.records.of(room.abi));
             let all = all.map(|run| run.name);
-            calls.chain(self.absent.iter().map(|absent| absent.name.as_str())).chain(all)
+            calls.chain(self.reasons.sub_calls.iter().map(|sub| sub.name.as_str())).chain(all)
         };
         if names().any(|known| known == name) {
             return Ok(());
@@ -300,6 +301,9 @@ impl<'t> Facts<'t> {
         let (others, redirected) = (others.join(", "), room.redirected(call).unwrap_or_default());
         let mut about = vec![vec!["number", &number], vec!["table", &table]];
         about.push(vec!["also", &others]);
+        let (sub_calls, by) = self.sub_calls(room, call.name);
+        about.push(vec!["does", &sub_calls]);
+        about.push(vec!["also by", &by]);
         about.push(vec!["entry point", &redirected]);
         let [since, until] = evidence(self.records, abi, call.number, call.name);
         about.push(vec!["since", &since]);
@@ -419,13 +423,24 @@ impl<'t> Facts<'t> {
         }
     }
 
+    /// The calls that this one makes, and the call that makes it, too.
+    fn sub_calls(&self, room: &Room, name: &str) -> (String, String) {
+        let made = self.reasons.sub_calls.iter().filter(|sub| sub.of == name);
+        let made: Vec<String> =
+            made.map(|SubCall { name, value, .. }| format!("{value} {name}")).collect();
+        let by = self.reasons.sub_calls.iter().find(|sub| {
+            sub.name == name && room.calls.iter().any(|call| call.name == sub.of && call.is_there())
+        });
+        let by =
+            by.map(|SubCall { of, constant, value, .. }| format!("{of}, {constant} ({value})"));
+        (made.join(", "), by.unwrap_or_default())
+    }
+
     /// Why an ABI lacks a call that another has.
     fn why_absent(&self, room: &Room, name: &str) -> String {
-        let listed = |absent: &&Absent| {
-            absent.name == name && absent.holds(&room.abi.name, &room.table.linux)
-        };
-        if let Some(absent) = self.absent.iter().find(listed) {
-            return format!("{}; use {}", absent.why, absent.instead);
+        let reason = self.reasons.of(room.abi, room.table, &room.calls, name);
+        if let Some(Reason { why, instead, .. }) = reason {
+            return format!("{why}; use {instead}");
         }
         if let Some(extra) =
             room.extras().find(|extra| extra.removed.iter().any(|removed| removed == name))

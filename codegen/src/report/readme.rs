@@ -69,6 +69,6 @@ fn with_example(tables: &Tables, readme: &str) -> Result<String, Error> {
     })?;
     Ok(format!(
         "{head}$ cargo codegen explain {command}\n{}```{tail}",
-        explain(tables, &Records::new(tables)?, &what, &[abi])?
+        explain(tables, &Records::new(tables)?, &what, &[abi])?.0
     ))
 }

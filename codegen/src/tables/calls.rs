@@ -20,6 +20,13 @@ pub struct Call<'t> {
     pub noreturn: bool,
 }
 
+impl Call<'_> {
+    /// Whether a kernel answers anything but `ENOSYS`, as far as the table says.
+    pub(crate) fn is_there(&self) -> bool {
+        self.entry != Some(NO_CALL)
+    }
+}
+
 impl KernelTable {
     /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such
     /// ABI.

@@ -43,7 +43,7 @@ pub struct Tables {
     /// A place for each of `files`.
     kernel: Vec<Once<KernelTable>>,
     prototypes: Once<Prototypes>,
-    absent: Once<Vec<Absent>>,
+    absent: Once<(Vec<Absent>, Vec<Rule>)>,
     headers: Once<Vec<Constants>>,
     lookup: Once<Vec<Constants>>,
     errnos: Once<Vec<ErrnoSet>>,
@@ -164,7 +164,6 @@ impl Tables {
     }
 
     /// Whether the imported table is there.
-    #[cfg(feature = "cli")]
     pub fn has_table(&self, name: &str) -> bool {
         self.files.iter().any(|(file, ..)| file.strip_suffix(".toml") == Some(name))
     }
@@ -217,8 +216,17 @@ impl Tables {
 
     /// The calls that an ABI never had.
     pub fn absent(&self) -> Result<&[Absent], Error> {
+        Ok(&self.all_absent()?.0)
+    }
+
+    /// The rules by which ABIs do not have calls.
+    pub fn absent_by_rule(&self) -> Result<&[Rule], Error> {
+        Ok(&self.all_absent()?.1)
+    }
+
+    fn all_absent(&self) -> Result<&(Vec<Absent>, Vec<Rule>), Error> {
         let read = || self.read("absent.toml", |top| read::absences(top, &self.abis));
-        Ok(once(&self.absent, read)?)
+        once(&self.absent, read)
     }
 
     /// How C functions get their arguments.
@@ -232,8 +240,12 @@ impl Tables {
         Ok(once(&self.headers, || self.read("uapi.toml", read::headers))?)
     }
 
-    /// What tracers and filters know architectures by, and the calls of `socketcall` and `ipc`.
+    /// What tracers and filters know architectures by, and the calls of `socketcall` and `ipc`. No
+    /// import of a kernel before 3.7 has them.
     pub fn lookup_constants(&self) -> Result<&[Constants], Error> {
+        if !self.has_table("lookup") {
+            return Ok(&[]);
+        }
         Ok(once(&self.lookup, || self.read("lookup.toml", read::headers))?)
     }
 

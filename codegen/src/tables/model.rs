@@ -478,6 +478,18 @@ pub struct Absent {
     pub until: Option<Version>,
 }
 
+/// Calls that ABIs do not have for the same reason.
+#[cfg_attr(feature = "cli", derive(Clone, Debug))]
+pub struct Rule {
+    /// The ABIs that it holds for; empty for every one.
+    pub abis: Vec<String>,
+    /// Why they are absent.
+    pub why: String,
+    /// Names of calls, and what to use instead: the first of these calls that the ABI has. A text
+    /// with a blank in it is no call.
+    pub calls: Vec<(Vec<String>, Vec<String>)>,
+}
+
 /// A named value of the kernel's user-space headers.
 #[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Constant {

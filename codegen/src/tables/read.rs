@@ -72,20 +72,24 @@ pub(super) fn prototypes(top: &Block<'_>) -> Prototypes {
 }
 
 /// `absent.toml`, whose ABIs have to be among `abis`.
-pub(super) fn absences(top: &Block<'_>, abis: &[Abi]) -> Vec<Absent> {
-    top.only(&["absent"]);
-    top.list("absent", |block| {
-        let absent = absence(block);
-        if let Some(unknown) =
-            absent.abis.iter().find(|name| abis.iter().all(|abi| abi.name != **name))
-        {
-            block.refuse(format!(
-                "`{unknown}`, which is to lack {}, is no ABI of abis.toml",
-                absent.name
-            ));
+pub(super) fn absences(top: &Block<'_>, abis: &[Abi]) -> (Vec<Absent>, Vec<Rule>) {
+    top.only(&["absent", "rule"]);
+    let known = |block: &Block<'_>, names: &[String]| {
+        if let Some(unknown) = names.iter().find(|name| abis.iter().all(|abi| abi.name != **name)) {
+            block.refuse(format!("`{unknown}` of `abis` is no ABI of abis.toml"));
         }
+    };
+    let listed = top.list("absent", |block| {
+        let absent = absence(block);
+        known(block, &absent.abis);
         absent
-    })
+    });
+    let rules = top.list("rule", |block| {
+        let rule = rule(block);
+        known(block, &rule.abis);
+        rule
+    });
+    (listed, rules)
 }
 
 /// `functions.toml`.
@@ -579,6 +583,18 @@ fn absence(block: &Block<'_>) -> Absent {
         why: block.string("why"),
         instead: block.string("instead"),
         until: block.optional_string("until").map(Version::new),
+    }
+}
+
+fn rule(block: &Block<'_>) -> Rule {
+    block.only(&["abis", "why", "calls"]);
+    Rule {
+        abis: block.strings("abis"),
+        why: block.string("why"),
+        calls: block.list("calls", |block| {
+            block.only(&["names", "instead"]);
+            (block.strings("names"), block.strings("instead"))
+        }),
     }
 }
 

@@ -13,6 +13,14 @@ fn explain(args: &[&str]) -> String {
     out
 }
 
+/// What it prints of a call that an ABI does not have.
+fn lacking(args: &[&str]) -> String {
+    let (status, out, err) =
+        run(codegen().arg("explain").args(args).arg("--tables").arg(committed()));
+    assert_eq!((status, err.as_str()), (Some(1), ""), "{args:?}");
+    out
+}
+
 /// The sentence that it refuses with.
 fn refusal(args: &[&str]) -> String {
     let (status, out, err) =
@@ -114,29 +122,96 @@ fn an_abi_with_a_base() {
 fn absence_has_a_reason() {
     let sentence = "riscv32 has no io_getevents: the ABI began after 32-bit time was given up; use \
                     `io_pgetevents_time64`\n";
-    assert_eq!(explain(&["io_getevents", "--abi", "riscv32"]), sentence);
-    let sentence = "arm has no mmap: its table has the call only in rows tagged oabi, which the \
-                    ABI does not take\n";
-    assert_eq!(explain(&["mmap", "--abi", "arm"]), sentence);
-    let sentence =
-        "csky has no sync_file_range: arch/csky/include/uapi/asm/unistd.h takes the name away\n";
-    assert_eq!(explain(&["sync_file_range", "--abi", "csky"]), sentence);
+    assert_eq!(lacking(&["io_getevents", "--abi", "riscv32"]), sentence);
+    for (name, abi, why) in [
+        (
+            "open",
+            "aarch64",
+            "the ABI began without the calls that another one replaces; use `openat`",
+        ),
+        (
+            "fork",
+            "riscv64",
+            "the ABI began without the calls that another one replaces; use `clone`",
+        ),
+        ("futex", "riscv32", "the ABI began after 32-bit time was given up; use `futex_time64`"),
+        ("futex_time64", "x32", "its time is 64-bit in every call; use `futex`"),
+        ("mmap", "arm", "its file offsets and sizes have 64 bits in every call; use `mmap2`"),
+        (
+            "chown32",
+            "aarch64",
+            "its user and group numbers have 32 bits in every call; use `fchownat`",
+        ),
+        (
+            "sync_file_range",
+            "csky",
+            "its 64-bit arguments begin at even registers, which needs another order of arguments; \
+             use `sync_file_range2`",
+        ),
+        (
+            "mseal",
+            "ia64",
+            "the ABI left the kernel after Linux 6.1, before the call came; use what programs used \
+             before the call came",
+        ),
+        (
+            "fork",
+            "powerpc-spu",
+            "SPU code has only a part of the 64-bit calls \
+             (arch/powerpc/platforms/cell/spu_callbacks.c); use a call from the PowerPC side",
+        ),
+        ("osf_shmat", "x86_64", "its table has no such row"),
+        ("break", "x86_64", "its table has no such row"),
+        ("breakpoint", "aarch64", "its table has no such row"),
+    ] {
+        let expected = format!("{abi} has no {name}: {why}\n");
+        assert_eq!(lacking(&[name, "--abi", abi]), expected);
+    }
+    // One that is there does not hide one that is not.
+    let text = lacking(&["open", "--abi", "aarch64", "--abi", "x86_64"]);
+    assert!(text.contains("open on x86_64\n") && text.contains("aarch64 has no open: "), "{text}");
+}
+
+/// `socketcall` and `ipc` can be asked both ways.
+#[test]
+fn a_call_by_another_call() {
+    let text = explain(&["socketcall", "--abi", "i386"]);
+    in_order(&text, &["socketcall on i386\n", "  does    1 socket, 2 bind, ", ", 20 sendmmsg\n"]);
+    let text = explain(&["ipc", "--abi", "s390x"]);
+    in_order(&text, &["ipc on s390x\n", "  does    1 semop, 2 semget, ", ", 24 shmctl\n"]);
+    let text = explain(&["socket", "--abi", "i386"]);
+    in_order(&text, &["socket on i386\n", "  also by  socketcall, SYS_SOCKET (1)\n"]);
+    for (name, abi, why) in [
+        (
+            "accept",
+            "i386",
+            "SYS_ACCEPT (5) of its `socketcall`; use `accept4`, or `socketcall` with SYS_ACCEPT",
+        ),
+        ("semop", "sparc64", "SEMOP (1) of its `ipc`; use `ipc` with SEMOP"),
+    ] {
+        let expected = format!("{abi} has no {name}: the call is {why}\n");
+        assert_eq!(lacking(&[name, "--abi", abi]), expected);
+    }
     assert_eq!(
-        explain(&["osf_shmat", "--abi", "x86_64"]),
-        "x86_64 has no osf_shmat: its table has no such row\n"
+        lacking(&["socketcall", "--abi", "x86_64"]),
+        "x86_64 has no socketcall: each of its calls has a number of its own; use `socket`, \
+         `connect`, `sendmsg` and the others\n"
     );
+    // The name alone is left there.
+    let text = explain(&["semop", "--abi", "microblaze"]);
+    assert!(!text.contains("also by"), "{text}");
 }
 
 #[test]
 fn a_number_without_a_call_has_neighbours() {
-    let text = explain(&["209", "--abi", "x32"]);
+    let text = lacking(&["209", "--abi", "x32"]);
     let row =
         "x32 has no call 1073742033 (0x400000d1): row 209 of its table, io_submit, is tagged 64, ";
     in_order(
         &text,
         &[row, "before it 0x400000d0 is io_getevents; after it 0x400000d2 is io_cancel\n"],
     );
-    let text = explain(&["4294967295", "--abi", "x86_64"]);
+    let text = lacking(&["4294967295", "--abi", "x86_64"]);
     in_order(
         &text,
         &["x86_64 has no call 4294967295 (0xffffffff)\n", "after it the table ends there\n"],
@@ -472,9 +547,8 @@ fn the_folder_that_was_asked_for_is_named() {
     let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead \
                   = \"a\"\n";
     fs::write(folder.path().join("absent.toml"), absent).unwrap();
-    let sentence = format!(
-        "error: {shown}/absent.toml:1: `none`, which is to lack a, is no ABI of abis.toml\n"
-    );
+    let sentence =
+        format!("error: {shown}/absent.toml:1: `none` of `abis` is no ABI of abis.toml\n");
     assert_eq!(there(&["export", "json"]), sentence);
 }
 
