@@ -112,8 +112,8 @@ pub use aio_macros::syscall;
 pub use direct::{AlignmentSource, DirectAlignment};
 #[cfg(feature = "all-abis")]
 pub use lookup::{
-    Abi, Absent, Argument, AuditArch, Call, Calls, CallsOf, Dated, Prototype, Removed, Since,
-    UnknownAbi, UnknownVersion, Until, Version,
+    Abi, Absent, Argument, AuditArch, Call, CallSet, CallSetIter, Calls, CallsOf, Dated, Prototype,
+    Removed, Since, UnknownAbi, UnknownVersion, Until, Version,
 };
 #[cfg(feature = "std")]
 pub use queue::Queue;

@@ -5,6 +5,7 @@ mod history;
 mod multiplexed;
 mod names;
 mod prototype;
+mod set;
 mod text;
 mod version;
 
@@ -16,6 +17,7 @@ use core::iter::FusedIterator;
 pub use history::{CallsOf, Dated, Removed, Since, Until};
 pub use names::{AuditArch, UnknownAbi};
 pub use prototype::{Argument, Prototype};
+pub use set::{CallSet, CallSetIter};
 pub use version::{UnknownVersion, Version};
 
 /// An ABI of Linux: its system-call numbers, its word size and its error numbers.

@@ -13,6 +13,7 @@ mod layouts;
 mod libc;
 mod linux_raw_sys;
 mod names;
+mod sets;
 mod syscalls;
 
 use aio_codegen::Tables;
