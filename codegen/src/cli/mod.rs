@@ -9,6 +9,7 @@ mod print;
 pub use compare::{Given, Said, checked, compared};
 
 use crate::import::{Claims, Findings};
+use crate::report::profile::{Input, profile as report_on};
 use crate::report::records::Records;
 use crate::report::{explain, then};
 use crate::source::Source;
@@ -33,8 +34,8 @@ struct Cli {
 const EXIT_STATUS: &str = "\
 Exit status:
   0  fine
-  1  something differs (diff, check, emit --check), is doubtful (import --strict), or is not on the
-     ABI (explain --abi)
+  1  something differs (diff, check, emit --check), is doubtful (import --strict), is not on the
+     ABI (explain --abi), or is to be mended (profile)
   2  the verb could not do its work; nothing was changed
 
 `--help` after a verb shows examples.";
@@ -145,6 +146,25 @@ Examples:
         /// Read the imported tables from this folder.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
+    },
+    /// Report what a seccomp profile of a container engine leaves open.
+    ///
+    /// For each architecture of the profile: the calls that it does not know, which of them are
+    /// newer than the newest call that it knows, and what they get. A program that gets EPERM of a
+    /// newer call does not fall back to an older one, as it does with ENOSYS. Also the names that
+    /// no kernel has ever had. The exit status is 1 if there is such a name, if newer calls get
+    /// anything but ENOSYS, or if libseccomp does not resolve a call of the profile.
+    #[command(after_help = "\
+Examples:
+  cargo codegen profile /usr/share/containers/seccomp.json
+  cargo codegen profile default.json --libseccomp libseccomp/src/syscalls.csv")]
+    Profile {
+        /// The profile: JSON, as Docker, Podman and the OCI's runtime specification have it.
+        #[arg(value_name = "FILE")]
+        profile: PathBuf,
+        /// The table of the libseccomp that reads the profile: src/syscalls.csv of its source.
+        #[arg(long, value_name = "FILE")]
+        libseccomp: Option<PathBuf>,
     },
     /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and
     /// example of explain.
@@ -373,6 +393,14 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             print(&text)?;
             return Ok(Outcome::differs(!has));
         }
+        Verb::Profile { profile, libseccomp } => {
+            let profile = Input::read(&profile)?;
+            let libseccomp = libseccomp.as_deref().map(Input::read).transpose()?;
+            let tables = store::chosen(None)?;
+            let (text, mend) = report_on(&tables, &profile, libseccomp.as_ref())?;
+            print(&text)?;
+            return Ok(Outcome::differs(mend));
+        }
         Verb::Emit { language, abi: Some(name), tables, .. } => {
             let tables = store::chosen(tables)?;
             let abi = abi(&tables, &name)?;
@@ -437,7 +465,12 @@ fn abis<'t>(tables: &'t Tables, names: &[String]) -> Result<Vec<&'t Abi>, Error>
 
 /// The ABI that the user named.
 fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
-    tables.abi_called(name).map_err(|what| Error::argument("--abi", what))
+    tables.abi_called(name).ok_or_else(|| {
+        let near = tables.abi_near(name).map(|near| format!(" (did you mean `{near}`?)"));
+        let own: Vec<&str> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
+        let (near, own) = (near.unwrap_or_default(), own.join(", "));
+        Error::argument("--abi", format!("unknown ABI `{name}`{near}; expected one of {own}"))
+    })
 }
 
 fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {

@@ -154,19 +154,7 @@ impl<'t> Facts<'t> {
         if names().any(|known| known == name) {
             return Ok(());
         }
-        // Who asks for `__NR_read` or `sys_read` means `read`.
-        let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"]
-            .iter()
-            .find_map(|prefix| name.strip_prefix(prefix));
-        let wanted = bare.unwrap_or(name);
-        let limit = (wanted.chars().count() / 3).max(1);
-        let known: BTreeSet<&str> = names().filter(|_| wanted.len() <= LONGEST).collect();
-        let distance = |known| (strsim::damerau_levenshtein(wanted, known), known);
-        let mut near: Vec<(usize, &str)> = known.into_iter().map(distance).collect();
-        near.retain(|(distance, _)| *distance <= limit);
-        near.sort_unstable();
-        near.truncate(if near.first().is_some_and(|(distance, _)| *distance == 0) { 1 } else { 3 });
-        let near: Vec<String> = near.iter().map(|(_, name)| format!("`{name}`")).collect();
+        let near = near(names(), name);
         let hint = match near.is_empty() {
             true => "`export tsv` lists them all".to_owned(),
             false => format!("did you mean {}?", near.join(" or ")),
@@ -543,6 +531,23 @@ impl<'t> Room<'t> {
         let _ = writeln!(out, "  before it {below}; after it {above}");
         out
     }
+}
+
+/// The names that are near to one that is no call's, as a message shows them.
+pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Vec<String> {
+    // Who asks for `__NR_read` or `sys_read` means `read`.
+    let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix));
+    let wanted = bare.unwrap_or(name);
+    let limit = (wanted.chars().count() / 3).max(1);
+    let known: BTreeSet<&str> = names.filter(|_| wanted.len() <= LONGEST).collect();
+    let distance = |known| (strsim::damerau_levenshtein(wanted, known), known);
+    let mut near: Vec<(usize, &str)> = known.into_iter().map(distance).collect();
+    near.retain(|(distance, _)| *distance <= limit);
+    near.sort_unstable();
+    near.truncate(if near.first().is_some_and(|(distance, _)| *distance == 0) { 1 } else { 3 });
+    near.iter().map(|(_, name)| format!("`{name}`")).collect()
 }
 
 /// A word as a message shows it: not all of a long one.

@@ -131,12 +131,9 @@ impl Tables {
         self.abis.iter().find(|abi| abi.name == name)
     }
 
-    /// The ABI that a user calls so, as `aio_sys::Abi` parses it.
-    ///
-    /// # Errors
-    /// Nobody calls an ABI so.
+    /// The ABI that somebody calls so, as `aio_sys::Abi` parses it.
     #[cfg(feature = "cli")]
-    pub(crate) fn abi_called(&self, name: &str) -> Result<&Abi, String> {
+    pub(crate) fn abi_called(&self, name: &str) -> Option<&Abi> {
         let bare = names::bare(name.as_bytes());
         let named = |abi: &&Abi| {
             let others: Vec<&str> = abi.names.iter().map(String::as_str).collect();
@@ -146,14 +143,14 @@ impl Tables {
             let triples: Vec<&str> = abi.triples.iter().map(String::as_str).collect();
             names::is_triple(&triples, name.as_bytes())
         };
-        let found = self.abis.iter().find(named).or_else(|| self.abis.iter().find(meant));
-        found.ok_or_else(|| {
-            let known = self.abis.iter().flat_map(|abi| [&abi.name].into_iter().chain(&abi.names));
-            let near = names::nearest(known.map(String::as_str), name);
-            let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
-            let own: Vec<&str> = self.abis.iter().map(|abi| abi.name.as_str()).collect();
-            format!("unknown ABI `{name}`{near}; expected one of {}", own.join(", "))
-        })
+        self.abis.iter().find(named).or_else(|| self.abis.iter().find(meant))
+    }
+
+    /// The name of an ABI that is near to one that nobody has for any.
+    #[cfg(feature = "cli")]
+    pub(crate) fn abi_near(&self, name: &str) -> Option<&str> {
+        let known = self.abis.iter().flat_map(|abi| [&abi.name].into_iter().chain(&abi.names));
+        names::nearest(known.map(String::as_str), name)
     }
 
     /// The ABI for a Rust target: its `target_arch` and its pointer width.

@@ -14,5 +14,6 @@ mod history;
 mod import;
 mod manual;
 mod new_abi;
+mod profile;
 mod prototypes;
 mod traps;
