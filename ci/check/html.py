@@ -324,6 +324,12 @@ with Driver() as driver:
         browser.check_details("read on i386", "Linux 2.6.12 or earlier")
         browser.open(page + "#q=cachestat&linux=6.6")
         check("loongarch32 in 6.6", "loongarch32" in browser.filled(), False)
+        # Calls that the tables do not have any more.
+        check("ia64 in 6.6", "ia64" in browser.filled(), True)
+        browser.open(page + "#q=timerfd&linux=2.6.24")
+        check("calls of timerfd in 2.6.24", browser.names(), ["timerfd"])
+        browser.click(cell("i386", "timerfd"))
+        browser.check_details("timerfd on i386", "322", "Linux 2.6.24, gone by 2.6.28")
         browser.check_contrasts()
         browser.picture(folder / "desktop-linux.png")
 

@@ -23,6 +23,8 @@ struct Data<'t> {
     entries: Vec<&'t str>,
     /// The rows, by name: a cell for each ABI.
     calls: Vec<(&'t str, Vec<Cell>)>,
+    /// What the tables do not have any more: column, number, name, first and last release.
+    removed: Vec<(usize, u32, &'t str, usize, Option<usize>)>,
     absent: Vec<Absence<'t>>,
 }
 
@@ -115,6 +117,14 @@ pub(crate) fn html(
                     Cell::Full(call.number, entry, since, at(call.compat), flags[0], flags[1])
                 });
                 (*name, cells.collect())
+            })
+            .collect(),
+        removed: exported
+            .iter()
+            .enumerate()
+            .flat_map(|(column, Exported { abi, calls, .. })| {
+                let runs = records.removed(abi, calls);
+                runs.map(move |run| (column, run.number, run.name, run.since, run.until))
             })
             .collect(),
         absent: absent

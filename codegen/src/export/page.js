@@ -1,6 +1,6 @@
 "use strict";
 // The tables, as html.rs describes them.
-const { abis, releases, entries, calls: every, absent } =
+const { abis, releases, entries, calls: every, removed, absent } =
   JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const narrow = matchMedia("(max-width: 700px)");
@@ -18,11 +18,12 @@ const element = (tag, text = "", className = "") => {
 };
 
 // A cell of the data: 0, [number, entry, since] or [number, entry, since, compat, does not return,
-// only in a header].
+// only in a header]; of a call that the tables do not have any more, [number, -1, since, -1, 0, 0,
+// until].
 const numberOf = (cell) => (cell ? cell[0] : null);
 const entryOf = (cell, at = 1) => (cell && cell[at] >= 0 ? entries[cell[at]] : null);
 const isGone = (cell) =>
-  !cell[5] && [null, "sys_ni_syscall"].includes(entryOf(cell)) && !entryOf(cell, 3);
+  !cell[5] && cell.length < 7 && [null, "sys_ni_syscall"].includes(entryOf(cell)) && !entryOf(cell, 3);
 const hex = (number) => "0x" + number.toString(16);
 // As the ABI's own programs would write it: where there is a base, one sees it.
 const shown = (number, column) => (abis[column].base > 0xffff ? hex(number) : String(number));
@@ -32,8 +33,7 @@ const sinceOf = ([, , first], column) => {
   if (abis[column].older === first) return `Linux ${release} or earlier`;
   return follows ? `Linux ${release}` : `after Linux ${releases[first - 1][0]}, by ${release}`;
 };
-const untilOf = (column) => {
-  const { last } = abis[column];
+const untilOf = (last) => {
   const [next, follows] = releases[last + 1];
   return `Linux ${releases[last][0]}` + (follows ? "" : `, gone by ${next}`);
 };
@@ -55,9 +55,15 @@ function ofKernel() {
   if (kernel === null) return every;
   const has = (cell, column) =>
     cell && cell[2] <= kernel && (abis[column].last === null || kernel <= abis[column].last);
-  return every
-    .map(([name, cells]) => [name, cells.map((cell, column) => (has(cell, column) ? cell : 0))])
-    .filter(([, cells]) => cells.some((cell) => cell));
+  const rows = new Map(every.map(([name, cells]) =>
+    [name, cells.map((cell, column) => (has(cell, column) ? cell : 0))]));
+  for (const [column, number, name, first, last] of removed) {
+    if (kernel < first || (last !== null && last < kernel)) continue;
+    if (!rows.has(name)) rows.set(name, abis.map(() => 0));
+    rows.get(name)[column] ||= [number, -1, first, -1, 0, 0, last];
+  }
+  const there = [...rows].filter(([, cells]) => cells.some((cell) => cell));
+  return there.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function columnsToShow() {
@@ -280,7 +286,7 @@ function factsOf({ row, column }) {
   const topic = `${name} on ${abis[column].name}`;
   if (!cell) {
     const reason = reasonOf(row, column);
-    const later = every.find(([other]) => other === name)[1][column];
+    const later = every.find(([other]) => other === name)?.[1][column];
     if (later) return { topic, facts: [["since", sinceOf(later, column)]] };
     if (!reason) return { topic, facts: [["absent", "the ABI has no such call"]] };
     return { topic, facts: [["absent", reason.why], ["use", reason.instead.replaceAll("`", "")]] };
@@ -292,7 +298,8 @@ function factsOf({ row, column }) {
   if (entryOf(cell)) facts.push(["entry", entryOf(cell)]);
   if (entryOf(cell, 3)) facts.push(["compat entry", entryOf(cell, 3)]);
   if (cell[2] >= 0) facts.push(["since", sinceOf(cell, column)]);
-  if (abis[column].last !== null) facts.push(["until", untilOf(column)]);
+  const last = cell[6] ?? abis[column].last;
+  if (last !== null) facts.push(["until", untilOf(last)]);
   if (cell[4]) facts.push(["returns", "never"]);
   if (cell[5]) {
     facts.push(["named by", "a header alone; the kernel's table does not have the name"]);

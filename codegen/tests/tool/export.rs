@@ -476,6 +476,10 @@ fn the_page_has_the_rows_of_tsv() {
         found.sort();
         wanted.sort();
         assert!(found == wanted, "{more:?}");
+        let removed = export("tsv", &[more, &["--removed"]].concat());
+        let removed = rows(&removed).iter().filter(|row| !wanted.contains(&owned(row))).count();
+        assert_eq!(data["removed"].as_array().unwrap().len(), removed, "{more:?}");
+        assert!(removed > 300, "{removed}");
     }
 }
 
