@@ -23,7 +23,8 @@ const element = (tag, text = "", className = "") => {
 const numberOf = (cell) => (cell ? cell[0] : null);
 const entryOf = (cell, at = 1) => (cell && cell[at] >= 0 ? entries[cell[at]] : null);
 const isGone = (cell) =>
-  !cell[5] && cell.length < 7 && [null, "sys_ni_syscall"].includes(entryOf(cell)) && !entryOf(cell, 3);
+  !cell[5] && cell.length < 7 && !entryOf(cell, 3) &&
+  [null, "sys_ni_syscall"].includes(entryOf(cell));
 const hex = (number) => "0x" + number.toString(16);
 // As the ABI's own programs would write it: where there is a base, one sees it.
 const shown = (number, column) => (abis[column].base > 0xffff ? hex(number) : String(number));
