@@ -111,7 +111,8 @@ pub unsafe fn add(ctx: aio_context_t) {
     }
 }
 
-/// Removes a context. Nobody reads its ring any more then.
+/// Removes a context. Nobody reads its ring any more then, unless the scheduler has preempted its
+/// reader for longer than [`PATIENCE`].
 pub fn remove(ctx: aio_context_t) {
     let Some((index, slot)) = index(ctx).map(|index| (index, &TABLE[index])) else { return };
     trace::destroyed(index, ctx);

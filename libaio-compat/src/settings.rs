@@ -58,6 +58,9 @@ pub fn trace() -> Option<&'static CStr> {
 static INITIALIZE: extern "C" fn() = initialize;
 
 extern "C" fn initialize() {
+    if is_privileged() {
+        return;
+    }
     let mut variable = [0; LONGEST];
     let mut length = 0;
     read(c"/proc/self/environ", |bytes: &[u8]| {
@@ -73,24 +76,27 @@ extern "C" fn initialize() {
             let variable = variable.get(..length).unwrap_or_default();
             length = 0;
             if let Some(value) = variable.strip_prefix(SYSCALLS) {
-                RING.store(matches!(value, b"" | b"0") || is_privileged(), Relaxed);
+                RING.store(matches!(value, b"" | b"0"), Relaxed);
             } else if let Some(value) = variable.strip_prefix(TRACE) {
-                if value.is_empty() || is_privileged() {
+                if value.is_empty() {
+                    TRACING.store(false, Relaxed);
                     continue;
                 }
                 // SAFETY: nobody else accesses it before `TRACING` is set.
                 let path = unsafe { &mut *PATH.0.get() };
                 // The name was at least as long as the NUL that follows.
                 path[..value.len()].copy_from_slice(value);
+                path[value.len()..].fill(0);
                 TRACING.store(true, Relaxed);
             }
         }
     });
 }
 
-/// Whether the program has privileges that its user does not have.
+/// Whether the program has privileges that its user does not have, or may have: its user may have
+/// it run out of descriptors.
 fn is_privileged() -> bool {
-    let mut privileged = false;
+    let mut privileged = true;
     read(c"/proc/self/auxv", |bytes: &[u8]| {
         const WORD: usize = size_of::<usize>();
         for pair in bytes.chunks_exact(2 * WORD) {
@@ -99,7 +105,9 @@ fn is_privileged() -> bool {
                 word.copy_from_slice(&pair[from..from + WORD]);
                 usize::from_ne_bytes(word)
             };
-            privileged |= word(0) == AT_SECURE && word(WORD) != 0;
+            if word(0) == AT_SECURE {
+                privileged = word(WORD) != 0;
+            }
         }
     });
     privileged
