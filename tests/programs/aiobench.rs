@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -152,6 +152,13 @@ fn an_interruption_reports_what_was_measured_and_kills() {
         command
             .args(["--buffered", "--seconds", "60", "--depth", "4,8", "file"])
             .current_dir(&room);
+        // SAFETY: signal(2) is async-signal-safe. What starts this test may ignore signals.
+        unsafe {
+            command.pre_exec(move || {
+                libc::signal(signal, libc::SIG_DFL);
+                Ok(())
+            })
+        };
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         thread::sleep(Duration::from_millis(300));
         // SAFETY: a process of ours, which was not waited for yet.
