@@ -4943,9 +4943,9 @@ pub mod raw {
     absent! { Has_kexec_file_load, kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: c_ulong, cmdline_ptr: *const c_char, flags: c_ulong),
         "i386 has no `kexec_file_load`: the architecture cannot load a kernel from a file; use `kexec_load`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "i386 has no `llseek`: its file offsets and sizes have 64 bits in every call; use `lseek`" }
+        "i386 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "i386 has no `newfstatat`: its file offsets and sizes have 64 bits in every call; use `fstatat64`" }
+        "i386 has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
     absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
         "i386 has no `recv`: the call is SYS_RECV (10) of its `socketcall`; use `recvfrom`, or `socketcall` with SYS_RECV" }
     absent! { Has_semop, semop(semid: c_int, tsops: *mut c_void, nsops: c_uint),
@@ -4955,7 +4955,7 @@ pub mod raw {
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
         "i386 has no `send`: the call is SYS_SEND (9) of its `socketcall`; use `sendto`, or `socketcall` with SYS_SEND" }
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
-        "i386 has no `sync_file_range2`: its 64-bit arguments need no other order of arguments; use `sync_file_range`" }
+        "i386 has no `sync_file_range2`: it has another variant, whose arguments may have another order; use `sync_file_range`" }
 }
 
 // Linux 7.3.4.

@@ -4614,23 +4614,23 @@ pub mod raw {
     absent! { Has_clock_settime64, clock_settime64(which_clock: i32, tp: *const __kernel_timespec),
         "powerpc64 has no `clock_settime64`: its time is 64-bit in every call; use `clock_settime`" }
     absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
-        "powerpc64 has no `fadvise64_64`: its 64-bit arguments need no other order of arguments; use `fadvise64`" }
+        "powerpc64 has no `fadvise64_64`: it has another variant, whose arguments may have another order; use `fadvise64`" }
     absent! { Has_fcntl64, fcntl64(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "powerpc64 has no `fcntl64`: its file offsets and sizes have 64 bits in every call; use `fcntl`" }
+        "powerpc64 has no `fcntl64`: the call for 64-bit offsets and sizes has another name there; use `fcntl`" }
     absent! { Has_fstat64, fstat64(fd: c_ulong, statbuf: *mut c_void),
-        "powerpc64 has no `fstat64`: its file offsets and sizes have 64 bits in every call; use `fstat`" }
+        "powerpc64 has no `fstat64`: the call for 64-bit offsets and sizes has another name there; use `fstat`" }
     absent! { Has_fstatat64, fstatat64(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "powerpc64 has no `fstatat64`: its file offsets and sizes have 64 bits in every call; use `newfstatat`" }
+        "powerpc64 has no `fstatat64`: the call for 64-bit offsets and sizes has another name there; use `newfstatat`" }
     absent! { Has_ftruncate64, ftruncate64(fd: c_uint, length: c_long),
-        "powerpc64 has no `ftruncate64`: its file offsets and sizes have 64 bits in every call; use `ftruncate`" }
+        "powerpc64 has no `ftruncate64`: the call for 64-bit offsets and sizes has another name there; use `ftruncate`" }
     absent! { Has_futex_time64, futex_time64(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32),
         "powerpc64 has no `futex_time64`: its time is 64-bit in every call; use `futex`" }
     absent! { Has_io_pgetevents_time64, io_pgetevents_time64(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset),
         "powerpc64 has no `io_pgetevents_time64`: its time is 64-bit in every call; use `io_pgetevents`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "powerpc64 has no `llseek`: its file offsets and sizes have 64 bits in every call; use `lseek`" }
+        "powerpc64 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
     absent! { Has_lstat64, lstat64(filename: *const c_char, statbuf: *mut c_void),
-        "powerpc64 has no `lstat64`: its file offsets and sizes have 64 bits in every call; use `lstat`" }
+        "powerpc64 has no `lstat64`: the call for 64-bit offsets and sizes has another name there; use `lstat`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "powerpc64 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_mq_timedreceive_time64, mq_timedreceive_time64(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec),
@@ -4652,11 +4652,11 @@ pub mod raw {
     absent! { Has_semtimedop_time64, semtimedop_time64(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
         "powerpc64 has no `semtimedop_time64`: its time is 64-bit in every call; use `semtimedop`" }
     absent! { Has_sendfile64, sendfile64(out_fd: c_int, in_fd: c_int, offset: *mut i64, count: usize),
-        "powerpc64 has no `sendfile64`: its file offsets and sizes have 64 bits in every call; use `sendfile`" }
+        "powerpc64 has no `sendfile64`: the call for 64-bit offsets and sizes has another name there; use `sendfile`" }
     absent! { Has_stat64, stat64(filename: *const c_char, statbuf: *mut c_void),
-        "powerpc64 has no `stat64`: its file offsets and sizes have 64 bits in every call; use `stat`" }
+        "powerpc64 has no `stat64`: the call for 64-bit offsets and sizes has another name there; use `stat`" }
     absent! { Has_sync_file_range, sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint),
-        "powerpc64 has no `sync_file_range`: its 64-bit arguments begin at even registers, which needs another order of arguments; use `sync_file_range2`" }
+        "powerpc64 has no `sync_file_range`: it has the variant with another order of arguments; use `sync_file_range2`" }
     absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut c_void),
         "powerpc64 has no `timer_gettime64`: its time is 64-bit in every call; use `timer_gettime`" }
     absent! { Has_timer_settime64, timer_settime64(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void),
@@ -4666,7 +4666,7 @@ pub mod raw {
     absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
         "powerpc64 has no `timerfd_settime64`: its time is 64-bit in every call; use `timerfd_settime`" }
     absent! { Has_truncate64, truncate64(path: *const c_char, length: c_long),
-        "powerpc64 has no `truncate64`: its file offsets and sizes have 64 bits in every call; use `truncate`" }
+        "powerpc64 has no `truncate64`: the call for 64-bit offsets and sizes has another name there; use `truncate`" }
     absent! { Has_utimensat_time64, utimensat_time64(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int),
         "powerpc64 has no `utimensat_time64`: its time is 64-bit in every call; use `utimensat`" }
 }

@@ -159,6 +159,29 @@ impl Abi {
         }
     }
 
+    /// Whether a release had the call that a number is now, under that name.
+    pub(super) const fn has_had(self, number: u32, version: Version) -> bool {
+        let (Some(period), Some(name)) = (self.present(number), self.name(number)) else {
+            return false;
+        };
+        if period.contains(version) {
+            return true;
+        }
+        let Removed { next: mut at, end, .. } = self.removed();
+        while at < end {
+            let past = &data::PAST[at as usize];
+            let is_it = match data::PAST_NAMES.get(past.name) {
+                Some(known) => past.number == number && same(name.as_bytes(), known.as_bytes()),
+                None => false,
+            };
+            if is_it && past.period.contains(version) {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+
     /// The period of a number's name, if it has one.
     const fn present(self, number: u32) -> Option<Period> {
         match self.slot(number) {

@@ -68,8 +68,8 @@ impl CallSet {
         set
     }
 
-    /// The calls that a release of Linux has: see [`Abi::had`]. A call that was removed with its
-    /// number is in no set.
+    /// The calls that a release of Linux has, under the names that they still have: see
+    /// [`Abi::had`]. A call that was removed, renamed or renumbered is in no set.
     ///
     /// ```
     /// use aio_sys::{Abi, CallSet, Version};
@@ -84,7 +84,7 @@ impl CallSet {
         let mut at = 0;
         while at < abi.facts().numbers() {
             if let Some(number) = Calls::number(abi, at) {
-                if !abi.had(number, version) {
+                if !abi.has_had(number, version) {
                     set.remove(number);
                 }
             }

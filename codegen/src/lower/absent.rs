@@ -117,8 +117,10 @@ impl<'t> Reasons<'t> {
             .any(|row| row.name == name && row.nr > last);
         newer.then(|| Reason {
             name: name.to_owned(),
-            why: format!("the ABI left the kernel after Linux {frozen}, before the call came"),
-            instead: "what programs used before the call came".to_owned(),
+            why: format!(
+                "the ABI left the kernel, and its table is of Linux {frozen}, without the call"
+            ),
+            instead: format!("the calls of Linux {frozen}"),
         })
     }
 

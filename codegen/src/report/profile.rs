@@ -4,6 +4,7 @@
 use super::explain::near;
 use super::records::Records;
 use crate::Error;
+use crate::tables::history::Since;
 use crate::tables::{Abi, Call, Tables};
 use crate::term::plain;
 use crate::version::Version;
@@ -181,8 +182,8 @@ impl<'r> Report<'r> {
     }
 
     /// The release that brought a call to an ABI.
-    fn since(&self, abi: &Abi, number: u32, name: &str) -> Option<&'r Version> {
-        self.records.dates(abi, number, name).0.map(|since| since.by)
+    fn since(&self, abi: &Abi, number: u32, name: &str) -> Option<Since<'r>> {
+        self.records.dates(abi, number, name).0
     }
 
     /// The release that brought the newest call of the profile: the first that any ABI has it in.
@@ -290,8 +291,9 @@ impl<'r> Report<'r> {
             let open = calls.iter().filter(|call| !names.contains(call.name));
             let dated = |call: &'_ Call<'r>| (self.since(abi, call.number, call.name), call.name);
             let newest = newest.map(|(version, _)| version);
-            let (newer, older): (Vec<_>, Vec<_>) =
-                open.map(dated).partition(|(since, _)| *since > newest);
+            let (newer, older): (Vec<_>, Vec<_>) = open
+                .map(dated)
+                .partition(|(since, _)| since.as_ref().map(|since| since.by) > newest);
             let known = calls.len() - newer.len() - older.len();
             let (name, all) = (&abi.name, calls.len());
             let _ = writeln!(out, "\n{name} ({shown}): it knows {known} of {all} calls");
@@ -306,6 +308,15 @@ impl<'r> Report<'r> {
                 }
             }
             mend |= !newer.is_empty() && default != "ENOSYS";
+            let largest = calls.iter().filter(|call| names.contains(call.name));
+            let largest = largest.map(|call| call.number).max();
+            let above = calls.iter().filter(|call| Some(call.number) > largest).count();
+            if above > 0 && default != "ENOSYS" {
+                let _ = writeln!(
+                    out,
+                    "  runc answers ENOSYS to the {above} whose numbers are above the profile's"
+                );
+            }
             let Some(libseccomp) = libseccomp else { continue };
             let lacking = self.unresolved(libseccomp, abi, &calls, &names);
             if let Some(lacking) = lacking.filter(|lacking| !lacking.is_empty()) {

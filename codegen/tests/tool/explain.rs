@@ -120,23 +120,19 @@ fn an_abi_with_a_base() {
 
 #[test]
 fn absence_has_a_reason() {
-    let sentence = "riscv32 has no io_getevents: the ABI began after 32-bit time was given up; use \
+    let sentence = "riscv32 has no io_getevents: it has no 32-bit time; use \
                     `io_pgetevents_time64`\n";
     assert_eq!(lacking(&["io_getevents", "--abi", "riscv32"]), sentence);
     for (name, abi, why) in [
-        (
-            "open",
-            "aarch64",
-            "the ABI began without the calls that another one replaces; use `openat`",
-        ),
-        (
-            "fork",
-            "riscv64",
-            "the ABI began without the calls that another one replaces; use `clone`",
-        ),
-        ("futex", "riscv32", "the ABI began after 32-bit time was given up; use `futex_time64`"),
+        ("open", "aarch64", "it does not have calls that another one replaces; use `openat`"),
+        ("fork", "riscv64", "it does not have calls that another one replaces; use `clone`"),
+        ("futex", "riscv32", "it has no 32-bit time; use `futex_time64`"),
         ("futex_time64", "x32", "its time is 64-bit in every call; use `futex`"),
-        ("mmap", "arm", "its file offsets and sizes have 64 bits in every call; use `mmap2`"),
+        (
+            "mmap",
+            "arm",
+            "the call for 64-bit offsets and sizes has another name there; use `mmap2`",
+        ),
         (
             "chown32",
             "aarch64",
@@ -145,14 +141,18 @@ fn absence_has_a_reason() {
         (
             "sync_file_range",
             "csky",
-            "its 64-bit arguments begin at even registers, which needs another order of arguments; \
-             use `sync_file_range2`",
+            "it has the variant with another order of arguments; use `sync_file_range2`",
         ),
         (
             "mseal",
             "ia64",
-            "the ABI left the kernel after Linux 6.1, before the call came; use what programs used \
-             before the call came",
+            "the ABI left the kernel, and its table is of Linux 6.1, without the call; use the \
+             calls of Linux 6.1",
+        ),
+        (
+            "llseek",
+            "i386",
+            "the call for 64-bit offsets and sizes has another name there; use `_llseek`",
         ),
         (
             "fork",

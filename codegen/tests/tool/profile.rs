@@ -37,11 +37,15 @@ fn calls_that_it_does_not_know_are_newer_or_older() {
     assert_eq!((status, err.as_str()), (Some(1), ""));
     assert!(out.starts_with("{}/p.json: its newest call is openat2, of Linux 5.6\n"), "{out}");
     let lines: Vec<&str> = out.lines().skip_while(|line| !line.starts_with("riscv64 ")).collect();
-    let [head, newer, older] = lines[..] else { panic!("{out}") };
+    let [head, newer, older, runc] = lines[..] else { panic!("{out}") };
     assert!(head.starts_with("riscv64 (SCMP_ARCH_RISCV64): it knows 3 of 3"), "{head}");
     assert!(newer.starts_with("  newer than the profile, ") && newer.contains(" get EPERM: "));
     assert!(newer.contains("close_range (5.9)") && newer.contains("mseal (6.10)"), "{newer}");
     assert!(older.starts_with("  older, ") && older.contains("write (4.15)"), "{older}");
+    // riscv_hwprobe (258) is newer than openat2 (437), and below it.
+    let count = newer.split(' ').find_map(|word| word.parse::<u32>().ok()).unwrap();
+    let above = runc.split(' ').find_map(|word| word.parse::<u32>().ok()).unwrap();
+    assert!(runc.starts_with("  runc answers ENOSYS to the ") && above < count, "{runc}");
     assert!(!older.contains("openat2") && !older.contains("mseal"), "{older}");
     assert!(!out.contains("architectures that Linux"), "{out}");
     let missing = out.lines().find_map(|line| line.strip_prefix("architectures that it does not "));
