@@ -76,7 +76,7 @@ pub(super) fn absences(top: &Block<'_>, abis: &[Abi]) -> (Vec<Absent>, Vec<Rule>
     top.only(&["absent", "rule"]);
     let known = |block: &Block<'_>, names: &[String]| {
         if let Some(unknown) = names.iter().find(|name| abis.iter().all(|abi| abi.name != **name)) {
-            block.refuse(format!("`{unknown}` of `abis` is no ABI of abis.toml"));
+            block.refuse(format!("unknown ABI `{unknown}`: not in abis.toml"));
         }
     };
     let listed = top.list("absent", |block| {

@@ -547,9 +547,8 @@ fn the_folder_that_was_asked_for_is_named() {
     let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead \
                   = \"a\"\n";
     fs::write(folder.path().join("absent.toml"), absent).unwrap();
-    let sentence =
-        format!("error: {shown}/absent.toml:1: `none` of `abis` is no ABI of abis.toml\n");
-    assert_eq!(there(&["export", "json"]), sentence);
+    let message = format!("error: {shown}/absent.toml:1: unknown ABI `none`: not in abis.toml\n");
+    assert_eq!(there(&["export", "json"]), message);
 }
 
 /// Headers of older kernels have numbers alone: that is no reserved number.
