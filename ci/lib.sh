@@ -94,26 +94,26 @@ suite_closure() {
 # suite_download SUITE ARCH DIR PACKAGE…
 suite_download() { (cd "$3" && again suite_apt "$1" "$2" download "${@:4}" >&2); }
 
-# What packages have in usr/, into a folder: suite_unpack SUITE ARCH FOLDER PACKAGE…
+# What packages have in usr/, into a directory: suite_unpack SUITE ARCH DIR PACKAGE…
 suite_unpack() {
-  local suite=$1 arch=$2 folder=$3 work deb; shift 3
-  work=$(mktemp -d "$folder/.unpack.XXXXXX")
+  local suite=$1 arch=$2 directory=$3 work deb; shift 3
+  work=$(mktemp -d "$directory/.unpack.XXXXXX")
   suite_download "$suite" "$arch" "$work" "$@"
   for deb in "$work"/*.deb; do dpkg -x "$deb" "$work/root"; done
-  cp -a "$work/root/usr/." "$folder/"
+  cp -a "$work/root/usr/." "$directory/"
   rm -rf "$work"
 }
 
 # The path of a command that runs an unpacked program with the libraries beside it, a newer C
-# library and its own dynamic linker among them: with_own_libraries FOLDER PROGRAM [ARGUMENT…],
+# library and its own dynamic linker among them: with_own_libraries DIR PROGRAM [ARGUMENT…],
 # where PROGRAM is bin/NAME or another path in there
 with_own_libraries() {
-  local folder=$1 program=$2 lib=$1/lib/x86_64-linux-gnu command=$1/with-own-libraries/${2##*/}
+  local directory=$1 program=$2 lib=$1/lib/x86_64-linux-gnu command=$1/with-own-libraries/${2##*/}
   shift 2
   [ -x "$command" ] || {
     mkdir -p "${command%/*}"
     printf '#!/bin/bash\nexec %s --library-path %s %s%s "$@"\n' \
-      "$lib/ld-linux-x86-64.so.2" "$lib" "$folder/$program" "${*:+ $*}" >"$command.$$"
+      "$lib/ld-linux-x86-64.so.2" "$lib" "$directory/$program" "${*:+ $*}" >"$command.$$"
     chmod +x "$command.$$"
     mv "$command.$$" "$command"
   }
@@ -170,7 +170,7 @@ abi_names() {
     "$repository/tables/abis.toml"
 }
 
-# A program outside the workspace: crate FOLDER DEPENDENCIES MAIN, where DEPENDENCIES are lines of
+# A program outside the workspace: crate DIR DEPENDENCIES MAIN, where DEPENDENCIES are lines of
 # the manifest and MAIN is the body of `main`. What it needs on this machine is fetched.
 crate() {
   mkdir -p "$1/src"

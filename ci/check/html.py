@@ -1,4 +1,4 @@
-"""Drives chromium over the page in a folder, syscalls.html, and holds what it shows against
+"""Drives chromium over the page in a directory, syscalls.html, and holds what it shows against
 syscalls.tsv beside it.
 
 chromedriver speaks HTTP and JSON (W3C WebDriver), so Python's own library is all that it takes.
@@ -211,9 +211,9 @@ def check(what, found, wanted):
         sys.exit(f"{what}: {found!r}, and it should be {wanted!r}")
 
 
-folder = pathlib.Path(sys.argv[1]).resolve()
-page = (folder / "syscalls.html").as_uri()
-rows = [line.split("\t") for line in (folder / "syscalls.tsv").read_text().splitlines()]
+directory = pathlib.Path(sys.argv[1]).resolve()
+page = (directory / "syscalls.html").as_uri()
+rows = [line.split("\t") for line in (directory / "syscalls.tsv").read_text().splitlines()]
 all_abis = list(dict.fromkeys(abi for abi, *_ in rows))
 all_names = sorted({name for _, _, name, *_ in rows})
 
@@ -251,7 +251,7 @@ with Driver() as driver:
         numbers = sorted((abi, name, int(number)) for abi, number, name, *_ in rows)
         check("numbers", sorted(map(tuple, table)), numbers)
         browser.check_contrasts()
-        browser.picture(folder / "desktop.png")
+        browser.picture(directory / "desktop.png")
 
         # What the address says is searched for.
         browser.open(page + "#q=io_submit")
@@ -260,7 +260,7 @@ with Driver() as driver:
         check("cells of #q=209", browser.hits(), having(209))
         check("209 is io_submit on x86_64", ("x86_64", "io_submit") in browser.hits(), True)
         browser.check_contrasts()
-        browser.picture(folder / "desktop-209.png")
+        browser.picture(directory / "desktop-209.png")
         browser.open(page + "#q=0x40000220")
         check("cells of #q=0x40000220", browser.hits(), having(0x40000220))
         browser.open(page + "#q=sys_io_submit")
@@ -299,7 +299,7 @@ with Driver() as driver:
         browser.type("/" + TAB * 3 + RIGHT * (1 + all_abis.index("riscv32")) + ENTER)
         browser.check_details("io_getevents on riscv32", "32-bit time", "io_pgetevents_time64")
         browser.check_contrasts()
-        browser.picture(folder / "desktop-details.png")
+        browser.picture(directory / "desktop-details.png")
         outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
         check("the focus is seen", outline, "solid")
 
@@ -331,7 +331,7 @@ with Driver() as driver:
         browser.click(cell("i386", "timerfd"))
         browser.check_details("timerfd on i386", "322", "Linux 2.6.24, gone by 2.6.28")
         browser.check_contrasts()
-        browser.picture(folder / "desktop-linux.png")
+        browser.picture(directory / "desktop-linux.png")
 
         # The head and the names stay where they are.
         where = """
@@ -361,25 +361,25 @@ with Driver() as driver:
     with Browser(driver, 1440, 900, dark=True) as browser:
         browser.open(page + "#q=209")
         browser.check_contrasts()
-        browser.picture(folder / "desktop-dark.png")
+        browser.picture(directory / "desktop-dark.png")
 
     with Browser(driver, 390, 844, phone=True) as browser:
         browser.open(page)
         fits = "return [document.documentElement.scrollWidth <= innerWidth, innerWidth]"
         check("the page is as wide as the phone", browser.run(fits), [True, 390])
         check("columns on a phone are fewer", 3 <= len(browser.columns()) < 10, True)
-        browser.picture(folder / "phone.png")
+        browser.picture(directory / "phone.png")
         browser.open(page + "#q=0x40000220")
         check("a number is found in hidden columns", browser.hits(), having(0x40000220))
         browser.open(page + "#q=209")
         check("cells of #q=209 on a phone", browser.hits(), having(209))
         check("209 is in sight on x86_64", browser.in_sight(cell("x86_64", "io_submit")), True)
-        browser.picture(folder / "phone-209.png")
+        browser.picture(directory / "phone-209.png")
         browser.open(page + "#q=1238&abi=x86_64,i386,arm,aarch64,riscv64,s390x")
         check("the first hit is in sight", browser.in_sight(cell("ia64", "io_setup")), True)
         browser.open(page)
         browser.click("document.querySelector('#chooser summary')")
-        browser.picture(folder / "phone-abis.png")
+        browser.picture(directory / "phone-abis.png")
         browser.click("document.querySelector('[data-choose=\"all\"]')")
         check("all columns on a phone", browser.columns(), all_abis)
         browser.open(page + "#q=arc_gettls&abi=x86_64,s390x")
@@ -388,18 +388,18 @@ with Driver() as driver:
         check("columns of the address", browser.columns(), ["x86_64", "s390x"])
         browser.click(cell("x86_64", "io_submit").replace("row.cells[column]", "row.cells[0]"))
         browser.check_details("209", "x86_64", "mips-n64")
-        browser.picture(folder / "phone-details.png")
+        browser.picture(directory / "phone-details.png")
 
     with Browser(driver, 390, 844, phone=True, dark=True) as browser:
         browser.open(page + "#q=io_")
         browser.check_contrasts()
-        browser.picture(folder / "phone-dark.png")
+        browser.picture(directory / "phone-dark.png")
 
     # The same page with names that are markup.
     with Browser(driver, 800, 600) as browser:
-        browser.open((folder / "markup.html").as_uri() + "#q=" + urllib.parse.quote("</script>"))
+        browser.open((directory / "markup.html").as_uri() + "#q=" + urllib.parse.quote("</script>"))
         check("a name that is markup", browser.names(), ["</script><img src=x onerror=boom()>"])
         browser.click(cell("xtensa", "</script><img src=x onerror=boom()>"))
         browser.check_details("<b>sys_setup</b>")
 
-print(f"{checks} checks of the page passed; screenshots are in {folder}", file=sys.stderr)
+print(f"{checks} checks of the page passed; screenshots are in {directory}", file=sys.stderr)

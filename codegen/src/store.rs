@@ -269,7 +269,9 @@ pub(crate) fn replace(directory: &Path, files: &[(String, String)]) -> Result<Ve
         fs::create_dir_all(parent).map_err(failed)?;
         // Whoever opens a named pipe waits until somebody writes to it.
         match fs::metadata(&path) {
-            Ok(there) if there.is_dir() => return Err(wrong(&path, "it is a folder".to_owned())),
+            Ok(there) if there.is_dir() => {
+                return Err(wrong(&path, "it is a directory".to_owned()));
+            }
             Ok(there) if !there.is_file() => {
                 return Err(wrong(&path, "it is no regular file".to_owned()));
             }

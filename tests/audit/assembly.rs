@@ -42,10 +42,10 @@ fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn no_instruction_more_than_by_hand() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let rustc = |source: &str, arguments: &[&str]| {
         let output = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()))
-            .current_dir(folder.path())
+            .current_dir(directory.path())
             .args(["--edition=2024", "-Copt-level=3", "-Ccodegen-units=1", "-Awarnings"])
             .args(arguments)
             .arg(root().join(source))
@@ -60,7 +60,7 @@ fn no_instruction_more_than_by_hand() {
         "tests/assembly/calls.rs",
         &["--crate-type=lib", "--emit=asm", "-Cllvm-args=-x86-asm-syntax=intel", from],
     );
-    let compiled = functions(&fs::read_to_string(folder.path().join("calls.s")).unwrap());
+    let compiled = functions(&fs::read_to_string(directory.path().join("calls.s")).unwrap());
     let by_hand = functions(include_str!("../assembly/x86_64.s"));
     assert_eq!(by_hand.len(), compiled.len());
     for (name, instructions) in &compiled {

@@ -285,7 +285,7 @@ struct Verdict {
 
 struct Emulator {
     command: String,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     jobs: Vec<Value>,
 }
 
@@ -298,7 +298,7 @@ impl Emulator {
             );
             return None;
         };
-        Some(Emulator { command, folder: tempfile::tempdir().unwrap(), jobs: Vec::new() })
+        Some(Emulator { command, directory: tempfile::tempdir().unwrap(), jobs: Vec::new() })
     }
 
     /// Adds jobs for calls by some of these stubs, in which the kernel clobbers all that it may.
@@ -312,7 +312,7 @@ impl Emulator {
         program.extend(functions.iter().map(|(_, function)| function.program.as_str()));
         let object = shim::compile(target, "obj", &program)
             .unwrap_or_else(|error| panic!("{target}: {error}"));
-        let file = self.folder.path().join(format!("{}.o", self.jobs.len()));
+        let file = self.directory.path().join(format!("{}.o", self.jobs.len()));
         std::fs::write(&file, object).unwrap();
         for (stub, function) in &functions {
             self.jobs.extend(function.jobs(way, stub, &file, target));

@@ -14,14 +14,14 @@ fn rustc() -> Command {
 }
 
 fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>, String> {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let shim = include_str!("shim/core.rs");
-    fs::write(folder.path().join("shim.rs"), format!("{shim}\n{program}"))
+    fs::write(directory.path().join("shim.rs"), format!("{shim}\n{program}"))
         .expect("it can be written");
     let output = rustc()
         // What takes the place of `core` is no stable Rust.
         .env("RUSTC_BOOTSTRAP", "1")
-        .current_dir(folder.path())
+        .current_dir(directory.path())
         .args([
             "--edition=2024",
             "-Copt-level=3",
@@ -35,7 +35,7 @@ fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>,
         .args([&format!("--emit={kind}=shim.out"), "shim.rs"])
         .output()
         .expect("rustc runs");
-    match fs::read(folder.path().join("shim.out")) {
+    match fs::read(directory.path().join("shim.out")) {
         Ok(text) if output.status.success() => Ok(text),
         _ => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }

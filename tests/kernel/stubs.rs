@@ -52,11 +52,11 @@ fn three_arguments() {
 #[test]
 fn four_arguments() {
     let mut buffer = [0u8; 4096];
-    let (folder, path) = (File::open("/proc").unwrap(), c"self");
+    let (directory, path) = (File::open("/proc").unwrap(), c"self");
     // SAFETY: the buffer has the room that is told.
     let length = surrounded(|| unsafe {
         raw::readlinkat(
-            folder.as_raw_fd(),
+            directory.as_raw_fd(),
             path.as_ptr(),
             buffer.as_mut_ptr().cast(),
             buffer.len() as i32,

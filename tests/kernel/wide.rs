@@ -152,16 +152,17 @@ fn two_64_bit_arguments_in_six_registers() {
 
 #[test]
 fn a_64_bit_argument_in_the_middle() {
-    let (folder, flags) = (File::open("/").unwrap(), libc::FAN_MARK_ADD);
+    let (directory, flags) = (File::open("/").unwrap(), libc::FAN_MARK_ADD);
     // The descriptor is looked at after the mask: a mask that has bits of both halves wrong is what
     // is refused first.
     for (mask, expected) in [(1u64, Errno::EBADF), (0, Errno::EINVAL), (1 << 63, Errno::EINVAL)] {
         // SAFETY: the path is null, which is allowed.
         let ours =
-            unsafe { raw::fanotify_mark(-1, flags, mask, folder.as_raw_fd(), std::ptr::null()) };
+            unsafe { raw::fanotify_mark(-1, flags, mask, directory.as_raw_fd(), std::ptr::null()) };
         // SAFETY: as above.
-        let theirs =
-            unsafe { libc::fanotify_mark(-1, flags, mask, folder.as_raw_fd(), std::ptr::null()) };
+        let theirs = unsafe {
+            libc::fanotify_mark(-1, flags, mask, directory.as_raw_fd(), std::ptr::null())
+        };
         let errno = std::io::Error::last_os_error().raw_os_error().unwrap();
         assert_eq!((theirs, Errno::decode(ours)), (-1, Err(expected)), "{mask:#x}");
         assert_eq!(expected.raw_os_error(), errno, "{mask:#x}");

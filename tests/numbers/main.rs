@@ -112,8 +112,8 @@ impl Oracle {
 
     /// No file of the package that has numbers is forgotten.
     fn is_read_as_a_whole(&self) {
-        fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-            for entry in fs::read_dir(folder).unwrap() {
+        fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() { walk(&path, found) } else { found.push(path) }
             }

@@ -15,7 +15,7 @@ struct Server {
     child: Child,
     /// `127.0.0.1:PORT`
     address: String,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Drop for Server {
@@ -42,18 +42,18 @@ impl Server {
     }
 
     fn root(&self) -> PathBuf {
-        self.folder.path().join("root")
+        self.directory.path().join("root")
     }
 
     /// With a file `some file` of `BYTES` bytes, in `below`, that is not in the page cache.
     fn with(options: &[&str]) -> Server {
-        let folder = TempDir::new().unwrap();
-        let root = folder.path().join("root");
+        let directory = TempDir::new().unwrap();
+        let root = directory.path().join("root");
         fs::create_dir_all(root.join("below")).unwrap();
         let path = root.join("below/some file");
         fs::write(&path, (0..BYTES).map(byte).collect::<Vec<_>>()).unwrap();
         fs::write(root.join("empty"), "").unwrap();
-        fs::write(folder.path().join("secret"), "not to be served").unwrap();
+        fs::write(directory.path().join("secret"), "not to be served").unwrap();
         std::os::unix::fs::symlink("../secret", root.join("way out")).unwrap();
         assert!(Command::new("mkfifo").arg(root.join("pipe")).status().unwrap().success());
         std::os::unix::fs::symlink("below/some file", root.join("link")).unwrap();
@@ -78,7 +78,7 @@ impl Server {
             .and_then(|rest| rest.strip_suffix("/\n"))
             .unwrap()
             .to_owned();
-        Server { child, address, folder }
+        Server { child, address, directory }
     }
 
     fn connect(&self) -> TcpStream {
@@ -204,14 +204,14 @@ fn what_is_not_to_be_had_is_told() {
         assert!(body.len() == BYTES || !is_file, "{request:?}: {}", body.len());
         assert!(body.is_empty() || !request.starts_with("HEAD"));
     }
-    let nowhere = program().arg(server.folder.path().join("nowhere")).output().unwrap();
+    let nowhere = program().arg(server.directory.path().join("nowhere")).output().unwrap();
     let said = String::from_utf8(nowhere.stderr).unwrap();
     assert!(
         nowhere.status.code() == Some(1)
             && said.ends_with("No such file or directory (os error 2)\n"),
         "{said}"
     );
-    let taken = program().arg(server.folder.path()).arg(&server.address).output().unwrap();
+    let taken = program().arg(server.directory.path()).arg(&server.address).output().unwrap();
     let said = String::from_utf8(taken.stderr).unwrap();
     assert!(said.starts_with(&format!("ranges: cannot listen at {}: ", server.address)), "{said}");
     assert_eq!(program().output().unwrap().status.code(), Some(2));
@@ -361,7 +361,10 @@ fn curl_gets_what_it_asks_for() {
     let Ok(whole) = curl(&["-f"], FILE) else {
         return aio_tests::skip("ranges by curl", "there is no curl here");
     };
-    assert!(whole.stdout == fs::read(server.folder.path().join("root/link")).unwrap(), "{whole:?}");
+    assert!(
+        whole.stdout == fs::read(server.directory.path().join("root/link")).unwrap(),
+        "{whole:?}"
+    );
     for (range, expected) in
         [("100-199", 100..200), ("-50", BYTES - 50..BYTES), ("1000000-", 1_000_000..BYTES)]
     {
@@ -373,7 +376,7 @@ fn curl_gets_what_it_asks_for() {
     }
     assert_eq!(curl(&["-f"], "/nothing").unwrap().status.code(), Some(22), "an error of HTTP");
     // A download that was interrupted goes on.
-    let half: &Path = &server.folder.path().join("half");
+    let half: &Path = &server.directory.path().join("half");
     fs::write(half, (0..500_000).map(byte).collect::<Vec<_>>()).unwrap();
     let on = curl(&["-f", "-C", "-", "-o", half.to_str().unwrap()], FILE).unwrap();
     assert!(on.status.success() && fs::read(half).unwrap() == whole.stdout, "{on:?}");

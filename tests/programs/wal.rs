@@ -37,8 +37,8 @@ fn dump(log: &Path) -> Vec<String> {
 
 #[test]
 fn what_was_appended_is_acknowledged_and_there() {
-    let folder = TempDir::new().unwrap();
-    let log = folder.path().join("log");
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log");
     assert_eq!(append(&log, "one\ntwo\n"), "1\n2\n");
     append(&log, "\nfour\n");
     assert_eq!(dump(&log), ["one", "two", "", "four"]);
@@ -46,8 +46,8 @@ fn what_was_appended_is_acknowledged_and_there() {
 
 #[test]
 fn a_torn_record_ends_the_log() {
-    let folder = TempDir::new().unwrap();
-    let log = folder.path().join("log");
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log");
     append(&log, "one\ntwo\nthree\n");
     let bytes = fs::read(&log).unwrap();
     let end = bytes.iter().rposition(|&byte| byte != 0).unwrap();
@@ -62,9 +62,9 @@ fn a_torn_record_ends_the_log() {
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     for round in 0..8 {
-        let log = folder.path().join(format!("log{round}"));
+        let log = directory.path().join(format!("log{round}"));
         let mut child = wal("append", &log).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let writer = thread::spawn(move || {
@@ -101,8 +101,8 @@ fn what_was_acknowledged_survives_a_kill() {
 /// A log that is in the hands of one append is refused to another, and can be read.
 #[test]
 fn one_append_at_a_time() {
-    let folder = TempDir::new().unwrap();
-    let log = folder.path().join("log");
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log");
     let mut first = wal("append", &log).spawn().unwrap();
     let mut stdin = first.stdin.take().unwrap();
     writeln!(stdin, "mine").unwrap();
@@ -125,8 +125,8 @@ fn one_append_at_a_time() {
 /// log stays as it is.
 #[test]
 fn a_power_cut_while_the_log_is_made() {
-    let folder = TempDir::new().unwrap();
-    let log = folder.path().join("log");
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log");
     append(&log, "one\n");
     let first = fs::read(&log).unwrap()[..4096].to_vec();
     let torn = |from: usize, to: usize| {
@@ -174,9 +174,9 @@ fn append_under_strace(options: &[&str], log: &Path) -> Option<Output> {
 
 /// The name of a new log is on disk before anything in it is acknowledged.
 #[test]
-fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
-    let folder = TempDir::new().unwrap();
-    let (log, trace) = (folder.path().join("log"), folder.path().join("trace"));
+fn the_directory_is_synced_before_the_first_record_is_acknowledged() {
+    let directory = TempDir::new().unwrap();
+    let (log, trace) = (directory.path().join("log"), directory.path().join("trace"));
     append(&log, "");
     fs::remove_file(&log).unwrap();
     let appended = append_under_strace(
@@ -184,7 +184,7 @@ fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
         &log,
     );
     let Some(appended) = appended else {
-        return aio_tests::skip("fsync of the log's folder", "strace cannot trace here");
+        return aio_tests::skip("fsync of the log's directory", "strace cannot trace here");
     };
     assert!(appended.status.success());
     let trace = fs::read_to_string(&trace).unwrap();
@@ -194,44 +194,44 @@ fn the_folder_is_synced_before_the_first_record_is_acknowledged() {
             .position(|line| line.contains(what))
             .unwrap_or_else(|| panic!("{what}: {trace}"))
     };
-    let folder = folder.path().canonicalize().unwrap();
-    let (made, named) = (line("fsync("), line(&format!("<{}>) ", folder.display())));
+    let directory = directory.path().canonicalize().unwrap();
+    let (made, named) = (line("fsync("), line(&format!("<{}>) ", directory.display())));
     let acknowledged = line("\"1\\n\"");
     assert!(made < named && named < acknowledged, "{trace}");
 }
 
-/// An append that could not sync the folder leaves that to the next one, which finds a log that is
-/// whole.
+/// An append that could not sync the directory leaves that to the next one, which finds a log that
+/// is whole.
 #[test]
-fn a_folder_that_was_not_synced_is_synced_by_the_next_append() {
-    let folder = TempDir::new().unwrap();
-    let (link, elsewhere) = (folder.path().join("link"), TempDir::new().unwrap());
-    let folder_of_log = elsewhere.path().canonicalize().unwrap();
-    let (log, trace) = (folder_of_log.join("log"), folder.path().join("trace"));
+fn a_directory_that_was_not_synced_is_synced_by_the_next_append() {
+    let directory = TempDir::new().unwrap();
+    let (link, elsewhere) = (directory.path().join("link"), TempDir::new().unwrap());
+    let directory_of_log = elsewhere.path().canonicalize().unwrap();
+    let (log, trace) = (directory_of_log.join("log"), directory.path().join("trace"));
     std::os::unix::fs::symlink(&log, &link).unwrap();
-    let options = ["-qq", "-o", trace.to_str().unwrap(), "-P", folder_of_log.to_str().unwrap()];
+    let options = ["-qq", "-o", trace.to_str().unwrap(), "-P", directory_of_log.to_str().unwrap()];
     for path in [&log, &log, &link] {
         let options = [&options[..], &["-e", "inject=fsync:error=EIO"]].concat();
         let Some(failed) = append_under_strace(&options, path) else {
             return aio_tests::skip(
-                "a failed fsync of the log's folder",
+                "a failed fsync of the log's directory",
                 "strace cannot trace here",
             );
         };
         let said = String::from_utf8(failed.stderr).unwrap();
-        let sentence = format!("wal: cannot sync the folder of {path:?}: EIO (I/O error)\n");
+        let sentence = format!("wal: cannot sync the directory of {path:?}: EIO (I/O error)\n");
         assert_eq!((failed.status.code(), said, failed.stdout), (Some(1), sentence, vec![]));
         assert!(dump(&log).is_empty());
     }
     assert_eq!(append(&log, "one\n"), "1\n");
 }
 
-/// Runs a test with a small file system of its own in a folder: `mount` is given that, and mounts
-/// something.
+/// Runs a test with a small file system of its own in a directory: `mount` is given that, and
+/// mounts something.
 fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
-    let folder = TempDir::new().unwrap();
-    let image = folder.path().join("image");
-    let (mounted, root) = (folder.path().join("small"), fs::metadata("/proc/self").unwrap());
+    let directory = TempDir::new().unwrap();
+    let image = directory.path().join("image");
+    let (mounted, root) = (directory.path().join("small"), fs::metadata("/proc/self").unwrap());
     fs::create_dir(&mounted).unwrap();
     if std::os::unix::fs::MetadataExt::uid(&root) != 0 {
         return aio_tests::skip(what, "only root can mount a small file system");
@@ -261,8 +261,8 @@ fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
 fn a_full_disk_is_told_and_loses_nothing() {
     let lines: String =
         (1..=4000).map(|number| format!("{number} {}\n", "x".repeat(1000))).collect();
-    let full = |folder: &Path| {
-        let log = folder.join("log");
+    let full = |directory: &Path| {
+        let log = directory.join("log");
         let mut child = wal("append", &log).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let (lines, output) =

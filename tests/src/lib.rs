@@ -12,7 +12,7 @@ use std::time::Duration;
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the package is a folder of the workspace")
+        .expect("the package is a directory of the workspace")
 }
 
 /// Says that something was not checked, and why. The test harness does not capture it.
@@ -100,13 +100,13 @@ pub fn package_source(name: &str) -> PathBuf {
         .output()
         .expect("cargo runs");
     let text = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-    let version = |folder: &Path| {
-        Some(folder.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('-')?.to_owned())
+    let version = |directory: &Path| {
+        Some(directory.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('-')?.to_owned())
     };
     let manifests =
         text.split('"').filter_map(|word| word.strip_suffix("/Cargo.toml")).map(Path::new);
-    let mut sources = manifests.filter(|folder| {
-        version(folder).is_some_and(|version| version.starts_with(char::is_numeric))
+    let mut sources = manifests.filter(|directory| {
+        version(directory).is_some_and(|version| version.starts_with(char::is_numeric))
     });
     match (sources.next(), sources.next()) {
         (Some(source), None) => source.to_owned(),
@@ -118,7 +118,7 @@ pub fn package_source(name: &str) -> PathBuf {
     }
 }
 
-/// A C compiler of the machine, and the folder in which Debian keeps the kernel's headers for every
+/// A C compiler of the host, and the directory in which Debian keeps the kernel's headers for every
 /// word size.
 pub struct CCompiler {
     command: &'static str,

@@ -88,7 +88,7 @@ impl Log {
                 .and_then(|()| file.sync_all())
                 .map_err(error("create"))?;
         }
-        sync_name(path).map_err(error("sync the folder of"))?;
+        sync_name(path).map_err(error("sync the directory of"))?;
         // Its place in the file is the reader's alone: all writes say where.
         let reader = file.try_clone().and_then(Reader::open).map_err(error("read"))?;
         let mut reader = reader.ok_or_else(|| format::foreign(path))?;
@@ -307,9 +307,9 @@ impl Log {
 
 /// The file's name, on disk. Whether an append before this one came as far as that, nobody knows.
 fn sync_name(path: &Path) -> io::Result<()> {
-    // The file of a symbolic link is in another folder.
+    // The file of a symbolic link is in another directory.
     let path = path.canonicalize()?;
-    File::open(path.parent().expect("a file is in a folder"))?.sync_all()
+    File::open(path.parent().expect("a file is in a directory"))?.sync_all()
 }
 
 /// The same file past the page cache, if it takes that in blocks.

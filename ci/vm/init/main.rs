@@ -8,7 +8,7 @@
 //! | words | |
 //! |---|---|
 //! | `module` FILE | loads a module |
-//! | `mount` TYPE DEVICE FOLDER | |
+//! | `mount` TYPE DEVICE DIR | |
 //! | `show` FILE | prints it |
 //! | `env` NAME=VALUE | for the programs that follow |
 //! | `run` COUNT PROGRAM ARGUMENT… | COUNT words; then prints `init: PROGRAM ended with STATUS`, 128 added to a signal |
@@ -135,13 +135,14 @@ fn read<'b>(file: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     buffer.get(..length)
 }
 
-fn mount(kind: &CStr, device: &CStr, folder: &CStr) -> Option<()> {
-    let [kind_, device_, folder_] =
-        [kind, device, folder].map(|string| string.as_ptr().cast_mut().cast());
-    // SAFETY: the kernel reads the path. The folder may be there already.
-    let _ = unsafe { raw::mkdirat(AT_FDCWD, folder.as_ptr().cast(), 0o755) };
+fn mount(kind: &CStr, device: &CStr, directory: &CStr) -> Option<()> {
+    let [kind_, device_, directory_] =
+        [kind, device, directory].map(|string| string.as_ptr().cast_mut().cast());
+    // SAFETY: the kernel reads the path. The directory may be there already.
+    let _ = unsafe { raw::mkdirat(AT_FDCWD, directory.as_ptr().cast(), 0o755) };
     // SAFETY: the kernel only reads the strings, whatever its prototype says.
-    check(unsafe { raw::mount(device_, folder_, kind_, 0, ptr::null_mut()) }, b"mount", folder)?;
+    let mounted = unsafe { raw::mount(device_, directory_, kind_, 0, ptr::null_mut()) };
+    check(mounted, b"mount", directory)?;
     Some(())
 }
 

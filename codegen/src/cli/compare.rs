@@ -86,7 +86,7 @@ pub(super) struct Check {
     headers: Vec<PathBuf>,
     #[command(flatten)]
     told: Told,
-    /// Check the imported tables of this folder instead of the committed ones.
+    /// Check the imported tables of this directory instead of the committed ones.
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
     /// Check this ABI only; may be repeated.
@@ -100,14 +100,14 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
         return told(compared(old, new, &args.abi, args.json)?);
     }
     let Sources(sources) = args.sources;
-    let side = |(kind, folder): (Kind, PathBuf)| {
+    let side = |(kind, directory): (Kind, PathBuf)| {
         Ok(match kind {
-            Kind::Tables => tables(&folder)?,
-            Kind::Linux => Given::Linux(Source::open(folder)),
+            Kind::Tables => tables(&directory)?,
+            Kind::Linux => Given::Linux(Source::open(directory)),
             Kind::Release => unreachable!("no option has this kind"),
             Kind::Headers => {
                 let claims = Claims { arch: args.arch.clone(), linux: None };
-                Given::Headers(Source::headers(&[folder])?, claims)
+                Given::Headers(Source::headers(&[directory])?, claims)
             }
         })
     };
@@ -126,13 +126,13 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
 
 pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     let theirs = match args.linux {
-        Some(folder) => Given::Linux(Source::open(folder)),
+        Some(directory) => Given::Linux(Source::open(directory)),
         None if args.headers.is_empty() => {
             return Err(Error::plain("give --linux DIR or --headers DIR"));
         }
         None => Given::Headers(Source::headers(&args.headers)?, args.told.claims()),
     };
-    let ours = args.tables.map_or_else(committed_side, |folder| tables(&folder))?;
+    let ours = args.tables.map_or_else(committed_side, |directory| tables(&directory))?;
     told(checked(ours, theirs, &args.abi)?)
 }
 
@@ -254,7 +254,7 @@ const SOURCES: [(Kind, &str); 3] = [
         "Installed headers, in one directory; only the ABIs that they are for are compared. Given \
          twice, they are the two sides",
     ),
-    (Kind::Tables, "A folder of imported tables"),
+    (Kind::Tables, "A directory of imported tables"),
 ];
 
 impl Args for Sources {
@@ -276,9 +276,10 @@ impl FromArgMatches for Sources {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Sources, clap::Error> {
         let mut found = Vec::new();
         for (kind, _) in SOURCES {
-            let folders = matches.get_many::<PathBuf>(kind.word()).into_iter().flatten().cloned();
+            let directories =
+                matches.get_many::<PathBuf>(kind.word()).into_iter().flatten().cloned();
             let places = matches.indices_of(kind.word()).into_iter().flatten();
-            found.extend(places.zip(folders.map(|folder| (kind, folder))));
+            found.extend(places.zip(directories.map(|directory| (kind, directory))));
         }
         found.sort_by_key(|(place, _)| *place);
         if found.len() > 2 {

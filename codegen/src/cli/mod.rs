@@ -56,7 +56,7 @@ Examples:
 bring tables/ and the Rust copies up to that kernel
   cargo codegen import --linux ~/src/linux-6.1 --only ia64
   cargo codegen import --linux ~/src/linux --tables /tmp/new  \
-into another folder; the repository stays as it is
+into another directory; the repository stays as it is
   cargo codegen import --headers /usr/include/x86_64-linux-gnu --tables /tmp/installed")]
     Import {
         /// The kernel source tree.
@@ -68,7 +68,7 @@ into another folder; the repository stays as it is
         )]
         linux: Option<PathBuf>,
         /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross
-        /// compiler's include folder, what `make headers_install` wrote. May be repeated where
+        /// compiler's include directory, what `make headers_install` wrote. May be repeated where
         /// they are split, as Zig's x86-linux-any and any-linux-any are. They have no entry
         /// points, so --tables must name another directory.
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
@@ -113,7 +113,7 @@ a kernel tree of each release; the newest is the one that the tables are from")]
         /// Only this ABI; may be repeated.
         #[arg(long, value_name = "ABI")]
         abi: Vec<String>,
-        /// Read the imported tables from this folder.
+        /// Read the imported tables from this directory.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
         /// Also the names that only headers define: aliases, and ARM's private calls.
@@ -143,7 +143,7 @@ Examples:
         /// --abi the exit status is 1 if the release does not have the call there.
         #[arg(long, value_name = "VERSION")]
         kernel: Option<Version>,
-        /// Read the imported tables from this folder.
+        /// Read the imported tables from this directory.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
@@ -187,7 +187,7 @@ write nothing; exit status 1 if a copy is not what the tables give
         /// Write nothing; the exit status is 1 if a copy differs.
         #[arg(long, conflicts_with = "abi")]
         check: bool,
-        /// Read the imported tables from this folder.
+        /// Read the imported tables from this directory.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
@@ -208,9 +208,9 @@ Examples:
   cargo codegen man | man -l -
   cargo codegen man ~/.local/share/man/man1    aio-codegen.1, aio-codegen-diff.1, ...")]
     Man {
-        /// Write them into this folder instead, a file each.
+        /// Write them into this directory instead, a file each.
         #[arg(value_name = "DIR")]
-        folder: Option<PathBuf>,
+        directory: Option<PathBuf>,
     },
 }
 
@@ -294,8 +294,8 @@ pub fn run() -> ExitCode {
 fn verb(verb: Verb) -> Result<Outcome, Error> {
     match verb {
         Verb::Import { linux, headers, told, tables, strict, only } => {
-            let (folder, committed) = match tables {
-                Some(folder) => (folder, false),
+            let (directory, committed) = match tables {
+                Some(directory) => (directory, false),
                 None if !headers.is_empty() => {
                     let what = "headers know no entry points, which the repository's tables \
                                 would lose; add --tables DIR";
@@ -308,8 +308,8 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 None => Source::headers(&headers)?,
             };
             let facts = match committed {
-                true => store::facts(&store::by_hand_in(&folder))?,
-                false => store::facts(&folder)?,
+                true => store::facts(&store::by_hand_in(&directory))?,
+                false => store::facts(&directory)?,
             };
             let findings = if committed { Findings::strict() } else { Findings::lenient() };
             let imported = match source.is_installed() {
@@ -320,19 +320,19 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let imported = imported?;
             // Nothing is written unless what is about to be written can be read.
             let summary = store::summary(&imported)?;
-            let (folder, files) = match committed {
+            let (directory, files) = match committed {
                 true => {
-                    let files = store::update(&folder, &source, only.is_empty(), imported)?;
-                    (folder, files)
+                    let files = store::update(&directory, &source, only.is_empty(), imported)?;
+                    (directory, files)
                 }
                 false => {
-                    store::readable(&folder, &imported)?;
-                    (store::imported_in(&folder), imported)
+                    store::readable(&directory, &imported)?;
+                    (store::imported_in(&directory), imported)
                 }
             };
-            let written = report(&folder, &files)?;
+            let written = report(&directory, &files)?;
             if !committed && only.is_empty() && !source.is_installed() {
-                for left in store::left_over(&folder, &files) {
+                for left in store::left_over(&directory, &files) {
                     let left = left.display();
                     say(format_args!(
                         "{left} is from an earlier import; this kernel does not have that table"
@@ -432,10 +432,10 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             // clap-rs/clap#6421.
             print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
         }
-        Verb::Man { folder } => {
+        Verb::Man { directory } => {
             let pages = man::pages()?;
-            match folder {
-                Some(folder) => report(&folder, &pages).map(drop)?,
+            match directory {
+                Some(directory) => report(&directory, &pages).map(drop)?,
                 None => print(&pages.into_iter().map(|(_, text)| text).collect::<String>())?,
             }
         }
@@ -473,10 +473,10 @@ fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
     })
 }
 
-fn report(folder: &Path, files: &[(String, String)]) -> Result<usize, Error> {
-    let written = store::replace(folder, files)?;
+fn report(directory: &Path, files: &[(String, String)]) -> Result<usize, Error> {
+    let written = store::replace(directory, files)?;
     for name in &written {
-        say(format_args!("wrote {}", folder.join(name).display()));
+        say(format_args!("wrote {}", directory.join(name).display()));
     }
     Ok(written.len())
 }

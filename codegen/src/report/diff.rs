@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 /// What a side was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A folder of imported tables. It keeps the tables of ABIs that have left the kernel.
+    /// A directory of imported tables. It keeps the tables of ABIs that have left the kernel.
     Tables,
     /// A kernel source tree.
     Linux,
@@ -42,15 +42,15 @@ impl Kind {
 /// One side of a comparison, read as a whole.
 pub(crate) struct Side {
     pub(crate) kind: Kind,
-    /// Its folders, as the user named them.
+    /// Its directories, as the user named them.
     pub(crate) shown: String,
-    /// What its tables were imported from, unless it is a folder of tables.
+    /// What its tables were imported from, unless it is a directory of tables.
     source: Option<Source>,
     pub(crate) facts: Tables,
 }
 
 impl Side {
-    /// A folder of tables.
+    /// A directory of tables.
     pub(crate) fn tables(shown: String, facts: Tables) -> Result<Side, Error> {
         Side::new(Kind::Tables, shown, None, facts)
     }
@@ -125,8 +125,8 @@ pub(crate) struct AbiDiff<'t> {
     pub(crate) old: Option<&'t KernelTable>,
     /// The same on the new side.
     pub(crate) new: Option<&'t KernelTable>,
-    /// One side lacks it because it has left the kernel, and the other, a folder of tables, keeps
-    /// what there was.
+    /// One side does not have it because it has left the kernel, and the other, a directory of
+    /// tables, keeps what there was.
     pub(crate) kept: bool,
     /// Whether both sides know entry points.
     pub(crate) entries: bool,

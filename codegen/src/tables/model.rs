@@ -29,7 +29,7 @@ pub struct TableSource {
 pub struct Abi {
     /// Its name, as everywhere in this project.
     pub name: String,
-    /// The kernel's `arch/` folder.
+    /// The kernel's `arch/` directory.
     pub arch: String,
     /// The kernel table with its numbers.
     pub table: String,
@@ -504,7 +504,7 @@ pub struct Constant {
 /// The constants of one kernel file.
 #[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Constants {
-    /// The kernel's `arch/` folders that they are for; empty for all.
+    /// The kernel's `arch/` directories that they are for; empty for all.
     pub archs: Vec<String>,
     /// The file.
     pub source: String,
@@ -528,7 +528,7 @@ pub struct ErrnoValue {
 /// The error numbers that some architectures share.
 #[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct ErrnoSet {
-    /// The kernel's `arch/` folders.
+    /// The kernel's `arch/` directories.
     pub archs: Vec<String>,
     /// The header.
     pub source: String,

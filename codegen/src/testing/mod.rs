@@ -349,7 +349,7 @@ impl Tree {
         }
         let mut texts = BTreeMap::from([("lib".to_owned(), BTreeSet::new())]);
         for (entry, own) in named.into_iter().filter(|(entry, _)| !defined.contains(entry)) {
-            let (folder, head) =
+            let (directory, head) =
                 match (entry.strip_prefix("sys_"), entry.strip_prefix("compat_sys_")) {
                     (Some(name), _) => ("lib".to_owned(), format!("SYSCALL_DEFINE0({name})")),
                     (_, Some(name)) => {
@@ -357,11 +357,11 @@ impl Tree {
                     }
                     _ => (own, format!("asmlinkage long {entry}(void)")),
                 };
-            texts.entry(folder).or_default().insert(format!("{head}\n{{\n}}\n"));
+            texts.entry(directory).or_default().insert(format!("{head}\n{{\n}}\n"));
         }
-        for (folder, text) in texts {
-            self.put(&format!("{folder}/calls.c"), text.into_iter().collect::<String>());
-            let makefile = format!("{folder}/Makefile");
+        for (directory, text) in texts {
+            self.put(&format!("{directory}/calls.c"), text.into_iter().collect::<String>());
+            let makefile = format!("{directory}/Makefile");
             if !self.files.contains_key(&makefile) {
                 self.put(&makefile, "obj-y += calls.o\n");
             }

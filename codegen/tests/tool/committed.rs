@@ -4,8 +4,8 @@
 use crate::common::*;
 use std::path::Path;
 
-pub fn export(folder: &Path, more: &[&str]) -> (Option<i32>, String, String) {
-    run(codegen().args(["export", "tsv", "--tables"]).arg(folder).args(more))
+pub fn export(directory: &Path, more: &[&str]) -> (Option<i32>, String, String) {
+    run(codegen().args(["export", "tsv", "--tables"]).arg(directory).args(more))
 }
 
 /// Rows per ABI, as `make headers` of Linux 7.2.13, 6.12.107 (s390) and 6.1.176 (ia64) and gcc

@@ -44,7 +44,7 @@ pub const IMPORTED: &[&str] = &[
 pub const README: &str = "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n\
                           $ cargo codegen explain io_setup --abi i386\n```\n";
 
-/// A folder for a repository, which has the tables of ABIs that have left the kernel.
+/// A directory for a repository, which has the tables of ABIs that have left the kernel.
 pub fn repository() -> TempDir {
     let repository = TempDir::new().unwrap();
     let tables = repository.path().join("tables/linux");
@@ -79,10 +79,10 @@ pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// `import --linux TREE --tables FOLDER --only …`, by the tool.
-pub fn import(tree: &Path, folder: &Path, only: &[&str]) -> (Option<i32>, String, String) {
+/// `import --linux TREE --tables DIR --only …`, by the tool.
+pub fn import(tree: &Path, directory: &Path, only: &[&str]) -> (Option<i32>, String, String) {
     let mut command = codegen();
-    command.arg("import").arg("--linux").arg(tree).arg("--tables").arg(folder);
+    command.arg("import").arg("--linux").arg(tree).arg("--tables").arg(directory);
     run(command.args(only.iter().flat_map(|table| ["--only", table])))
 }
 
@@ -133,10 +133,10 @@ pub fn mistake(tree: &Tree, only: &[&str]) -> String {
     files(tree, only).expect_err("the import is refused").to_string()
 }
 
-/// The tables of a folder, beside the committed facts.
-pub fn tables(folder: &Path) -> Tables {
+/// The tables of a directory, beside the committed facts.
+pub fn tables(directory: &Path) -> Tables {
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    let files = contents(folder).into_iter().map(|(name, bytes)| (name, text(bytes)));
+    let files = contents(directory).into_iter().map(|(name, bytes)| (name, text(bytes)));
     store::in_memory("{tables}", &files.collect::<Files>()).unwrap()
 }
 
@@ -152,20 +152,20 @@ pub fn call(tables: &Tables, abi: &str, name: &str) -> Option<(u32, &'static str
     calls.iter().find(|call| call.name == name).map(|call| (call.number, call.entry.unwrap_or("-")))
 }
 
-/// Every file of a folder.
-pub fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+/// Every file of a directory.
+pub fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     paths.filter(|path| path.is_file()).map(|path| (name(&path), fs::read(path).unwrap())).collect()
 }
 
-/// A folder of tables that any import would change.
+/// A directory of tables that any import would change.
 pub fn stale() -> TempDir {
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     for name in IMPORTED.iter().chain(&["ia64.toml", "s390-31bit.toml", "notes.txt"]) {
-        fs::write(folder.path().join(name), format!("# stale {name}\n")).unwrap();
+        fs::write(directory.path().join(name), format!("# stale {name}\n")).unwrap();
     }
-    folder
+    directory
 }
 
 /// The import ends with this error message.

@@ -298,11 +298,12 @@ fn the_old_convention_of_arm() {
 /// Tables of a kernel that has not every ABI.
 #[test]
 fn an_abi_that_the_kernel_lacks() {
-    let folder = TempDir::new().unwrap();
-    let (status, _, stderr) = import(Tree::linux_6_12().on_disk().path(), folder.path(), &[]);
+    let directory = TempDir::new().unwrap();
+    let (status, _, stderr) = import(Tree::linux_6_12().on_disk().path(), directory.path(), &[]);
     assert_eq!(status, Some(0), "{stderr}");
-    let explain =
-        |args: &[&str]| run(codegen().arg("explain").args(args).arg("--tables").arg(folder.path()));
+    let explain = |args: &[&str]| {
+        run(codegen().arg("explain").args(args).arg("--tables").arg(directory.path()))
+    };
     let (status, _, stderr) = explain(&["io_setup", "--abi", "loongarch32"]);
     let sentence = "error: --abi: no loongarch32: Linux 6.12.107, which these tables are from, has \
                     none; there are x86_64, ";
@@ -330,12 +331,12 @@ fn hostile_words() {
         refusal(&["a\u{1b}[2Jb"]),
         "error: no ABI has a call `a\\u{1b}[2Jb`; `export tsv` lists them all"
     );
-    let folder = TempDir::new().unwrap();
-    assert_eq!(import(Tree::new().on_disk().path(), folder.path(), &[]).0, Some(0));
-    let sh = folder.path().join("sh.toml");
+    let directory = TempDir::new().unwrap();
+    assert_eq!(import(Tree::new().on_disk().path(), directory.path(), &[]).0, Some(0));
+    let sh = directory.path().join("sh.toml");
     let text = fs::read_to_string(&sh).unwrap().replace("\"old_mmap\"", "\"old\\u001b[2Jmmap\"");
     fs::write(&sh, text.replace("\"7.2.13\"", "\"7.2.13\\u0007\"")).unwrap();
-    let explain = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).1;
+    let explain = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(directory.path())).1;
     for args in [&["explain", "mmap", "--abi", "sh"][..], &["explain", "mmap"], &["export", "tsv"]]
     {
         let text = explain(args);
@@ -472,13 +473,13 @@ fn an_abi_by_the_names_that_others_have_for_it() {
     }
 }
 
-/// The tool as it is installed, in a folder that is no checkout, answers from the tables that it
+/// The tool as it is installed, in a directory that is no checkout, answers from the tables that it
 /// was built with, whichever the verb.
 #[test]
 fn outside_a_checkout() {
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     let there = |args: &[&str]| {
-        run(codegen().current_dir(folder.path()).env_remove("CARGO_MANIFEST_DIR").args(args))
+        run(codegen().current_dir(directory.path()).env_remove("CARGO_MANIFEST_DIR").args(args))
     };
     for args in [
         &["explain", "io_submit"][..],
@@ -486,8 +487,8 @@ fn outside_a_checkout() {
         &["emit", "--abi", "i386"],
     ] {
         let tables = committed().join("..");
-        let of_folder = run(codegen().args(args).arg("--tables").arg(tables));
-        assert_eq!((there(args), of_folder.0), (of_folder.clone(), Some(0)), "{args:?}");
+        let of_directory = run(codegen().args(args).arg("--tables").arg(tables));
+        assert_eq!((there(args), of_directory.0), (of_directory.clone(), Some(0)), "{args:?}");
     }
     assert_eq!(there(&["diff", "--tables", committed().to_str().unwrap()]).0, Some(0));
     let tree = Tree::new().on_disk();
@@ -502,7 +503,7 @@ fn outside_a_checkout() {
         let sentence = what.replace("{}", "there is no checkout of aio-sys here to write into");
         assert_eq!(there(args), (Some(2), String::new(), sentence), "{args:?}");
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 /// Within a checkout every verb answers from its tables, wherever one stands.
@@ -516,28 +517,28 @@ fn within_a_checkout() {
     let sh = tables.join("sh.toml");
     fs::write(&sh, fs::read_to_string(&sh).unwrap().replace("\"io_submit\"", "\"io_sumbit\""))
         .unwrap();
-    for folder in ["", "tables", "aio-sys/src"] {
+    for directory in ["", "tables", "aio-sys/src"] {
         let there = |args: &[&str]| {
             let mut tool = codegen();
             run(tool
-                .current_dir(repository.path().join(folder))
+                .current_dir(repository.path().join(directory))
                 .env_remove("CARGO_MANIFEST_DIR")
                 .args(args))
         };
-        assert_eq!(there(&["explain", "io_sumbit", "--abi", "sh"]).0, Some(0), "{folder}");
+        assert_eq!(there(&["explain", "io_sumbit", "--abi", "sh"]).0, Some(0), "{directory}");
         let (status, text, _) =
             there(&["diff", "--abi", "sh", "--tables", committed().to_str().unwrap()]);
-        assert!(status == Some(1) && text.contains("io_sumbit"), "{folder}: {text}");
+        assert!(status == Some(1) && text.contains("io_sumbit"), "{directory}: {text}");
     }
 }
 
-/// A mistake names the file of the folder that was asked for.
+/// A mistake names the file of the directory that was asked for.
 #[test]
-fn the_folder_that_was_asked_for_is_named() {
-    let folder = TempDir::new().unwrap();
-    fs::copy(committed().join("i386.toml"), folder.path().join("i386.toml")).unwrap();
-    let shown = folder.path().display();
-    let there = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(folder.path())).2;
+fn the_directory_that_was_asked_for_is_named() {
+    let directory = TempDir::new().unwrap();
+    fs::copy(committed().join("i386.toml"), directory.path().join("i386.toml")).unwrap();
+    let shown = directory.path().display();
+    let there = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(directory.path())).2;
     let writes = "there is no such table; `import --linux` writes it\n";
     assert_eq!(
         there(&["explain", "io_submit"]),
@@ -546,7 +547,7 @@ fn the_folder_that_was_asked_for_is_named() {
     assert!(there(&["emit", "--abi", "i386"]).starts_with(&format!("error: {shown}/")));
     let absent = "[[absent]]\nname = \"a\"\nabis = [\"none\"]\nentry = \"a\"\nwhy = \"a\"\ninstead \
                   = \"a\"\n";
-    fs::write(folder.path().join("absent.toml"), absent).unwrap();
+    fs::write(directory.path().join("absent.toml"), absent).unwrap();
     let message = format!("error: {shown}/absent.toml:1: unknown ABI `none`: not in abis.toml\n");
     assert_eq!(there(&["export", "json"]), message);
 }

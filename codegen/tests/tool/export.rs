@@ -12,8 +12,8 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-fn export_of(folder: &Path, format: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    run(codegen().args(["export", format, "--tables"]).arg(folder).args(more))
+fn export_of(directory: &Path, format: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    run(codegen().args(["export", format, "--tables"]).arg(directory).args(more))
 }
 
 fn export(format: &str, more: &[&str]) -> String {
@@ -37,22 +37,22 @@ fn abis<'t>(rows: &[Row<&'t str>]) -> Vec<&'t str> {
 
 /// The committed tables, but for one edit of xtensa's.
 fn edited(from: &str, to: &str) -> TempDir {
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     for (name, bytes) in contents(&committed()) {
-        fs::write(folder.path().join(name), bytes).unwrap();
+        fs::write(directory.path().join(name), bytes).unwrap();
     }
-    let path = folder.path().join("xtensa.toml");
+    let path = directory.path().join("xtensa.toml");
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text.matches(from).count(), 1);
     fs::write(path, text.replace(from, to)).unwrap();
-    folder
+    directory
 }
 
 const FORMATS: [&str; 5] = ["tsv", "json", "c", "markdown", "html"];
 
 #[test]
 fn an_unknown_abi_is_refused_with_those_there_are() {
-    // What a folder without tables gives is the status of every failure.
+    // What a directory without tables gives is the status of every failure.
     let could_not = export_of(TempDir::new().unwrap().path(), "tsv", &[]).0;
     let known = abis(&rows(&export("tsv", &[]))).join(", ");
     let sentence = format!("error: --abi: unknown ABI `vax`; expected one of {known}\n");
@@ -61,14 +61,14 @@ fn an_unknown_abi_is_refused_with_those_there_are() {
         assert_eq!(refused, (could_not, String::new(), sentence.clone()), "{format}");
     }
     // One that is known elsewhere is not of the tables that are there.
-    let folder = TempDir::new().unwrap();
-    fs::copy(committed().join("ia64.toml"), folder.path().join("ia64.toml")).unwrap();
+    let directory = TempDir::new().unwrap();
+    fs::copy(committed().join("ia64.toml"), directory.path().join("ia64.toml")).unwrap();
     let sentence = "error: --abi: these tables do not have sh; expected one of ia64\n";
     assert_eq!(
-        export_of(folder.path(), "tsv", &["--abi", "sh"]),
+        export_of(directory.path(), "tsv", &["--abi", "sh"]),
         (could_not, String::new(), sentence.to_owned())
     );
-    assert_eq!(abis(&rows(&export_of(folder.path(), "tsv", &[]).1)), ["ia64"]);
+    assert_eq!(abis(&rows(&export_of(directory.path(), "tsv", &[]).1)), ["ia64"]);
 }
 
 #[test]
@@ -231,8 +231,8 @@ fn json_is_what_its_help_says() {
 
 /// What a strict compiler says of a program that includes the header as `calls.h`.
 fn compile(cc: &CCompiler, header: &str, flags: &[&str], program: &str) -> Result<String, String> {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("calls.h"), header).unwrap();
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("calls.h"), header).unwrap();
     let mut all = vec![
         "-Wall",
         "-Wextra",
@@ -240,7 +240,7 @@ fn compile(cc: &CCompiler, header: &str, flags: &[&str], program: &str) -> Resul
         "-pedantic",
         "-Werror",
         "-I",
-        folder.path().to_str().unwrap(),
+        directory.path().to_str().unwrap(),
     ];
     all.extend(flags);
     cc.run(&all, program)
@@ -333,14 +333,14 @@ fn the_plain_names_are_those_of_the_system() {
 
 #[test]
 fn a_name_that_c_cannot_spell_is_refused() {
-    let folder = edited("\"io_setup\"", "\"io setup\\n#error\"");
-    let (status, stdout, stderr) = export_of(folder.path(), "c", &[]);
+    let directory = edited("\"io_setup\"", "\"io setup\\n#error\"");
+    let (status, stdout, stderr) = export_of(directory.path(), "c", &[]);
     assert_eq!(
         (status, stdout.as_str()),
         (export_of(TempDir::new().unwrap().path(), "c", &[]).0, "")
     );
     assert_eq!(stderr, "error: `io setup\\n#error` cannot be part of a macro's name\n");
-    assert_eq!(export_of(folder.path(), "c", &["--abi", "x86_64"]).0, Some(0));
+    assert_eq!(export_of(directory.path(), "c", &["--abi", "x86_64"]).0, Some(0));
 }
 
 // Markdown.
@@ -415,9 +415,9 @@ fn markdown_shows_markup_as_it_stands() {
         .zip(odd)
         .map(|(nr, name)| format!("{{ nr = {nr}, tag = \"common\", name = '{name}' }},\n"))
         .collect();
-    let folder = edited("syscalls = [\n", &format!("syscalls = [\n{}", named.concat()));
+    let directory = edited("syscalls = [\n", &format!("syscalls = [\n{}", named.concat()));
     for (more, column) in [(&[][..], 0), (&["--abi", "xtensa"], 1)] {
-        let (status, markdown, stderr) = export_of(folder.path(), "markdown", more);
+        let (status, markdown, stderr) = export_of(directory.path(), "markdown", more);
         assert_eq!(status, Some(0), "{stderr}");
         let cells = tables_of(&markdown);
         let missing = odd.iter().find(|name| !cells.iter().any(|row| row[column] == **name));
@@ -512,8 +512,8 @@ fn the_page_loads_nothing_and_is_small() {
 #[test]
 fn no_name_ends_the_script() {
     let odd = "</script><script>boom()</script><!-- page.js -->";
-    let folder = edited("\"io_setup\"", &format!("'{odd}'"));
-    let (status, page, stderr) = export_of(folder.path(), "html", &[]);
+    let directory = edited("\"io_setup\"", &format!("'{odd}'"));
+    let (status, page, stderr) = export_of(directory.path(), "html", &[]);
     assert_eq!(status, Some(0), "{stderr}");
     assert_eq!(page.matches("</script").count(), export("html", &[]).matches("</script").count());
     assert!(data_of(&page)["calls"].as_array().unwrap().iter().any(|call| call[0] == odd));

@@ -32,16 +32,16 @@ fn the_committed_copies_are_what_the_tables_give() {
         );
         expected.push(name);
     }
-    let folder = fs::read_dir(root().join("aio-sys/src/generated")).unwrap();
+    let directory = fs::read_dir(root().join("aio-sys/src/generated")).unwrap();
     let mut found: Vec<_> =
-        folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        directory.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     found.sort();
     expected.sort();
     assert_eq!(found, expected, "each committed copy has an ABI, and no ABI goes without");
 }
 
-/// Checks aio-sys with nothing but its build script, in a target folder of its own, so that it does
-/// not wait for who runs this test. What cargo prints, and what it says that it does.
+/// Checks aio-sys with nothing but its build script, in a target directory of its own, so that it
+/// does not wait for who runs this test. What cargo prints, and what it says that it does.
 fn check_the_crate() -> (String, String) {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(["check", "-v", "-p", "aio-sys", "--no-default-features", "--features", "generate"])
@@ -63,7 +63,7 @@ fn a_build_emits_the_committed_text_and_only_once() {
         .lines()
         .find(|line| line.contains("build-script-executed") && line.contains("aio-sys"))
         .expect("the build script ran");
-    let (_, rest) = script.split_once("\"out_dir\":\"").expect("it has an output folder");
+    let (_, rest) = script.split_once("\"out_dir\":\"").expect("it has an output directory");
     let out_dir = rest.split('"').next().unwrap();
     let emitted = fs::read_to_string(format!("{out_dir}/target.rs")).unwrap();
     // Cargo builds for the host, whatever this test was built for.

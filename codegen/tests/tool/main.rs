@@ -4,9 +4,9 @@ mod common;
 
 mod committed;
 mod diff;
+mod directories;
 mod explain;
 mod export;
-mod folders;
 mod formats;
 mod generated;
 mod gotchas;

@@ -24,10 +24,10 @@ fn completions(shell: &str) -> String {
 
 #[test]
 fn shells_take_their_completions() {
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     let clean = Some((Some(0), String::new(), String::new()));
     for (shell, no_execution) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
-        let file = folder.path().join(shell);
+        let file = directory.path().join(shell);
         fs::write(&file, completions(shell)).unwrap();
         match read_by(shell, &[no_execution], &file) {
             None => aio_tests::skip(
@@ -41,8 +41,8 @@ fn shells_take_their_completions() {
 
 /// The words that bash offers after some others.
 fn offered(line: &str) -> Option<Vec<String>> {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("completions");
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("completions");
     let words: Vec<&str> = line.split(' ').collect();
     let last = words.len() - 1;
     let script = format!(
@@ -73,10 +73,10 @@ fn bash_offers_verbs_and_options() {
 
 #[test]
 fn man_pages_are_roff_without_a_warning() {
-    let folder = TempDir::new().unwrap();
-    let (status, stdout, stderr) = run(codegen().arg("man").arg(folder.path()));
+    let directory = TempDir::new().unwrap();
+    let (status, stdout, stderr) = run(codegen().arg("man").arg(directory.path()));
     assert_eq!((status, stdout.as_str()), (Some(0), ""));
-    let pages = contents(folder.path());
+    let pages = contents(directory.path());
     assert_eq!(stderr.lines().count(), pages.len());
     let (_, all, _) = run(codegen().arg("man"));
     let help = run(codegen().arg("--help")).1;
@@ -96,7 +96,7 @@ fn man_pages_are_roff_without_a_warning() {
         [("groff", &["-k", "-ww", "-man", "-z"]), ("mandoc", &["-T", "lint", "-W", "error"])];
     for (program, arguments) in readers {
         for name in pages.keys() {
-            match read_by(program, arguments, &folder.path().join(name)) {
+            match read_by(program, arguments, &directory.path().join(name)) {
                 Some(said) => assert_eq!(said, (Some(0), String::new(), String::new()), "{name}"),
                 None => {
                     aio_tests::skip("man pages", &format!("this machine has no {program}"));

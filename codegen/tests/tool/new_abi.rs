@@ -1,4 +1,4 @@
-//! Adding an ABI is data: one block and one table in a folder, and the tool emits what the crate
+//! Adding an ABI is data: one block and one table in a directory, and the tool emits what the crate
 //! compiles with.
 //!
 //! The made-up ABI makes its calls on this kernel, by what the others have between them: a number
@@ -114,12 +114,12 @@ fn emit(tables: &Path) -> (Option<i32>, String, String) {
     run(codegen().args(["emit", "--abi", "made-up", "--tables"]).arg(tables))
 }
 
-fn rustc(arguments: &[&str], folder: &Path) {
+fn rustc(arguments: &[&str], directory: &Path) {
     let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
     let output = Command::new(rustc)
         .args(["--edition=2024", "-O"])
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 /// What the tool says of a profile: status, report and error message, in which `{}` is the
 /// directory.
 fn profile(text: &str, libseccomp: Option<&str>) -> (Option<i32>, String, String) {
-    let folder = TempDir::new().unwrap();
-    let [json, csv] = ["p.json", "s.csv"].map(|name| folder.path().join(name));
+    let directory = TempDir::new().unwrap();
+    let [json, csv] = ["p.json", "s.csv"].map(|name| directory.path().join(name));
     fs::write(&json, text).unwrap();
     let mut tool = codegen();
     tool.arg("profile").arg(&json);
@@ -17,7 +17,7 @@ fn profile(text: &str, libseccomp: Option<&str>) -> (Option<i32>, String, String
         tool.arg("--libseccomp").arg(&csv);
     }
     let (status, out, err) = run(&mut tool);
-    let place = folder.path().display().to_string();
+    let place = directory.path().display().to_string();
     (status, out.replace(&place, "{}"), err.replace(&place, "{}"))
 }
 

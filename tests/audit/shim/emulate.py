@@ -297,8 +297,8 @@ class Qemu:
         if not shutil.which(command) and not shutil.which(f"{command}-static"):
             raise Unknown(f"there is no {command}")
         command = shutil.which(command) or shutil.which(f"{command}-static")
-        self.folder = tempfile.TemporaryDirectory()
-        program, path = f"{self.folder.name}/program", f"{self.folder.name}/gdb"
+        self.directory = tempfile.TemporaryDirectory()
+        program, path = f"{self.directory.name}/program", f"{self.directory.name}/gdb"
         with open(program, "wb") as file:
             file.write(executable(elf, code, self.order))
         os.chmod(program, 0o700)
@@ -426,7 +426,7 @@ class Qemu:
         self.process.wait()
         self.process.stderr.close()
         self.socket.close()
-        self.folder.cleanup()
+        self.directory.cleanup()
 
 
 def executable(elf, code, order):

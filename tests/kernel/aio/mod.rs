@@ -2,7 +2,7 @@
 //! ring.
 //!
 //! The expected values are the kernel's own (fs/aio.c, io_submit(2) and its kin); nothing is
-//! assumed to have been set up but a file in the temporary folder.
+//! assumed to have been set up but a file in the temporary directory.
 
 mod contexts;
 mod events;

@@ -29,7 +29,7 @@ impl Context {
 fn fsync_ends_as_fsync_does() {
     let context = Context::new(1);
     let written = tempfile::NamedTempFile::new().unwrap();
-    let (read_only, folder) = (
+    let (read_only, directory) = (
         File::open(written.path()).unwrap(),
         File::open(written.path().parent().unwrap()).unwrap(),
     );
@@ -41,7 +41,7 @@ fn fsync_ends_as_fsync_does() {
     let files: [BorrowedFd<'_>; 9] = [
         written.as_fd(),
         read_only.as_fd(),
-        folder.as_fd(),
+        directory.as_fd(),
         path.as_fd(),
         null.as_fd(),
         reader.as_fd(),

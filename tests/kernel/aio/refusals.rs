@@ -18,7 +18,7 @@ fn einval_of_submit() {
     refused("sync with a buffer", iocb { aio_lio_opcode: IOCB_CMD_FSYNC, ..good });
     refused("sync of what has none", request(IOCB_CMD_FSYNC, &eventfd(), ptr::null(), 0, 0));
     refused(
-        "read of a folder",
+        "read of a directory",
         request(IOCB_CMD_PREAD, &File::open("/").unwrap(), ptr::null(), 0, 0),
     );
     refused(

@@ -21,7 +21,7 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
         if probe == Err(Errno::EOPNOTSUPP) {
             return aio_tests::skip(
                 "RWF_NOWAIT counted",
-                "the file system of the temporary folder does not know it",
+                "the file system of the temporary directory does not know it",
             );
         }
         let read = async |block: usize| {
@@ -49,7 +49,7 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
         {
             return aio_tests::skip(
                 "RWF_NOWAIT counted",
-                "the page cache of the temporary folder cannot be emptied",
+                "the page cache of the temporary directory cannot be emptied",
             );
         }
         for (count, block) in [5, 60, 33].into_iter().enumerate() {

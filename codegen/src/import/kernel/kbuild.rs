@@ -1,5 +1,5 @@
 //! When the kernel's makefiles build a file: `obj-$(CONFIG_AIO) += aio.o`, composite objects and
-//! folders followed up to the top of the tree.
+//! directories followed up to the top of the tree.
 
 use super::condition::{Conditions, all};
 use crate::Error;
@@ -30,7 +30,7 @@ impl Built {
     }
 }
 
-/// A folder's makefile.
+/// A directory's makefile.
 #[derive(Default)]
 struct Rules {
     /// What each rule adds to, and when it stands.
@@ -44,9 +44,9 @@ pub(in crate::import) struct Kbuild<'s> {
     source: &'s Source,
     findings: &'s Findings,
     rules: HashMap<String, Rules>,
-    /// When a folder's makefile takes an item in.
+    /// When a directory's makefile takes an item in.
     items: HashMap<(String, String), Built>,
-    /// The `.c` files that others of the folder include: by whom, and when.
+    /// The `.c` files that others of the directory include: by whom, and when.
     included: HashMap<String, HashMap<String, (String, Option<String>)>>,
     sources: HashMap<String, Built>,
 }
@@ -65,74 +65,74 @@ impl<'s> Kbuild<'s> {
         if let Some(known) = self.sources.get(source) {
             return Ok(known.clone());
         }
-        let built = self.folders(source)?;
+        let built = self.directories(source)?;
         self.sources.insert(source.to_owned(), built.clone());
         Ok(built)
     }
 
-    fn folders(&mut self, source: &str) -> Result<Built, Error> {
-        let Some((folder, file)) = source.rsplit_once('/') else { return Ok(Built::Unnamed) };
+    fn directories(&mut self, source: &str) -> Result<Built, Error> {
+        let Some((directory, file)) = source.rsplit_once('/') else { return Ok(Built::Unnamed) };
         let stem = file.trim_end_matches(".c").trim_end_matches(".S");
-        let own = self.object(folder, stem, 0)?;
+        let own = self.object(directory, stem, 0)?;
         if own == Built::Unnamed {
             return Ok(own);
         }
         // What no list has is in the top's makefile, or in the architecture's.
         let mut parts = vec![own.part()];
-        let mut folder = folder;
-        while let Some((above, name)) = folder.rsplit_once('/') {
+        let mut directory = directory;
+        while let Some((above, name)) = directory.rsplit_once('/') {
             parts.push(self.item(above, &format!("{name}/"), 0)?.part());
-            folder = above;
+            directory = above;
         }
-        parts.push(self.item("", &format!("{folder}/"), 0)?.part());
+        parts.push(self.item("", &format!("{directory}/"), 0)?.part());
         parts.reverse();
         Ok(Built::when(all(parts)))
     }
 
     /// When `stem.o` is built; a file that no makefile names may be included by its neighbour, as
     /// kernel/sched does.
-    fn object(&mut self, folder: &str, stem: &str, depth: usize) -> Result<Built, Error> {
+    fn object(&mut self, directory: &str, stem: &str, depth: usize) -> Result<Built, Error> {
         let object = format!("{stem}.o");
-        if depth > DEEPEST || self.names(folder, &object)? {
-            return self.item(folder, &object, depth);
+        if depth > DEEPEST || self.names(directory, &object)? {
+            return self.item(directory, &object, depth);
         }
-        if !self.included.contains_key(folder) {
-            let found = included(self.source, folder);
-            self.included.insert(folder.to_owned(), found);
+        if !self.included.contains_key(directory) {
+            let found = included(self.source, directory);
+            self.included.insert(directory.to_owned(), found);
         }
-        let Some((by, when)) = self.included[folder].get(&format!("{stem}.c")).cloned() else {
+        let Some((by, when)) = self.included[directory].get(&format!("{stem}.c")).cloned() else {
             return Ok(Built::Unnamed);
         };
-        Ok(match self.object(folder, &by, depth + 1)? {
+        Ok(match self.object(directory, &by, depth + 1)? {
             Built::Unnamed => Built::Unnamed,
             whole => Built::when(all([whole.part(), when.unwrap_or_default()])),
         })
     }
 
-    fn names(&mut self, folder: &str, item: &str) -> Result<bool, Error> {
-        Ok(self.rules(folder)?.named.contains_key(item))
+    fn names(&mut self, directory: &str, item: &str) -> Result<bool, Error> {
+        Ok(self.rules(directory)?.named.contains_key(item))
     }
 
-    /// When a folder's makefile takes the item in; rules that name it twice are alternatives.
-    fn item(&mut self, folder: &str, item: &str, depth: usize) -> Result<Built, Error> {
-        let key = (folder.to_owned(), item.to_owned());
+    /// When a directory's makefile takes the item in; rules that name it twice are alternatives.
+    fn item(&mut self, directory: &str, item: &str, depth: usize) -> Result<Built, Error> {
+        let key = (directory.to_owned(), item.to_owned());
         if let Some(known) = self.items.get(&key) {
             return Ok(known.clone());
         }
         // A list that takes itself in is not followed.
         self.items.insert(key.clone(), Built::Unnamed);
-        let built = self.ways(folder, item, depth)?;
+        let built = self.ways(directory, item, depth)?;
         self.items.insert(key, built.clone());
         Ok(built)
     }
 
-    fn ways(&mut self, folder: &str, item: &str, depth: usize) -> Result<Built, Error> {
+    fn ways(&mut self, directory: &str, item: &str, depth: usize) -> Result<Built, Error> {
         let mut ways: Vec<String> = Vec::new();
-        let rules = self.rules(folder)?;
+        let rules = self.rules(directory)?;
         let rules: Vec<_> =
             rules.named.get(item).into_iter().flatten().map(|&(at, width)| (at, width)).collect();
         for (at, width) in rules {
-            let (target, when) = self.rules[folder].rules[at].clone();
+            let (target, when) = self.rules[directory].rules[at].clone();
             let (list, switch) = target.rsplit_once('-').unwrap_or((&target, "y"));
             let switch = match switch {
                 "y" | "m" | "objs" => "",
@@ -146,9 +146,9 @@ impl<'s> Kbuild<'s> {
                 "obj" | "lib" | "core" | "subdir" => Built::Always,
                 part if depth < DEEPEST => {
                     let object = format!("{part}.o");
-                    match self.names(folder, &object)? {
-                        true => self.item(folder, &object, depth + 1)?,
-                        false => self.item(folder, &format!("$({part}-y)"), depth + 1)?,
+                    match self.names(directory, &object)? {
+                        true => self.item(directory, &object, depth + 1)?,
+                        false => self.item(directory, &format!("$({part}-y)"), depth + 1)?,
                     }
                 }
                 _ => Built::Always,
@@ -163,19 +163,19 @@ impl<'s> Kbuild<'s> {
                 let what = format!(
                     "says in more than {LONGEST} characters when {item} is built; simplify it"
                 );
-                self.findings.judge(Kind::Makefile, self.source.wrong(folder, what))?;
+                self.findings.judge(Kind::Makefile, self.source.wrong(directory, what))?;
                 return Ok(Built::Always);
             }
         }
         Ok(if ways.is_empty() { Built::Unnamed } else { Built::When(ways.join(" || ")) })
     }
 
-    fn rules(&mut self, folder: &str) -> Result<&Rules, Error> {
-        if !self.rules.contains_key(folder) {
+    fn rules(&mut self, directory: &str) -> Result<&Rules, Error> {
+        if !self.rules.contains_key(directory) {
             // The top's Makefile is a program; its lists stand in Kbuild.
             let names: &[&str] =
-                if folder.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
-            let within = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+                if directory.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
+            let within = if directory.is_empty() { String::new() } else { format!("{directory}/") };
             let mut paths = names.iter().map(|name| format!("{within}{name}"));
             let rules = match paths.find(|path| self.source.is_file(path)) {
                 Some(path) => {
@@ -189,21 +189,22 @@ impl<'s> Kbuild<'s> {
                 }
                 None => Rules::default(),
             };
-            self.rules.insert(folder.to_owned(), rules);
+            self.rules.insert(directory.to_owned(), rules);
         }
-        Ok(&self.rules[folder])
+        Ok(&self.rules[directory])
     }
 }
 
-/// The `.c` files that `.c` files of a folder include: by which object, and under which condition.
-fn included(source: &Source, folder: &str) -> HashMap<String, (String, Option<String>)> {
+/// The `.c` files that `.c` files of a directory include: by which object, and under which
+/// condition.
+fn included(source: &Source, directory: &str) -> HashMap<String, (String, Option<String>)> {
     let mut found = HashMap::new();
     let mut buffer = Vec::new();
     // What cannot be read is told by who looks for definitions there.
-    let entries = source.list(folder).unwrap_or_default();
+    let entries = source.list(directory).unwrap_or_default();
     for entry in entries.iter().filter(|entry| !entry.is_directory) {
         let Some(stem) = entry.name.strip_suffix(".c") else { continue };
-        let path = format!("{folder}/{}", entry.name);
+        let path = format!("{directory}/{}", entry.name);
         let Ok(text) = source.skim(&path, &mut buffer) else { continue };
         if !text.contains(".c\"") {
             continue;

@@ -133,20 +133,20 @@ fn json_has_the_same_to_say() {
 /// The order of the command line is that of the sides, whatever the options are called.
 #[test]
 fn the_first_source_is_the_old_side() {
-    let folder = imported_folder(&Tree::new());
+    let directory = imported_directory(&Tree::new());
     let other = other().on_disk();
     let sign = |text: &str| text.contains("\n  added            89  readdir");
     let (status, text, _) =
-        tool(&[&"diff", &"--tables", &folder.path(), &"--linux", &other.path()]);
+        tool(&[&"diff", &"--tables", &directory.path(), &"--linux", &other.path()]);
     assert!(status == Some(1) && sign(&text), "{text}");
     let (status, text, _) =
-        tool(&[&"diff", &"--linux", &other.path(), &"--tables", &folder.path()]);
+        tool(&[&"diff", &"--linux", &other.path(), &"--tables", &directory.path()]);
     assert!(
         status == Some(1) && !sign(&text) && text.contains("\n  removed          89  readdir"),
         "{text}"
     );
     let (status, text, _) =
-        tool(&[&"diff", &"--tables", &folder.path(), &"--tables", &folder.path()]);
+        tool(&[&"diff", &"--tables", &directory.path(), &"--tables", &directory.path()]);
     assert!(status == Some(0) && text.ends_with("\n\nthe same: 32 ABIs\n"), "{text}");
 }
 

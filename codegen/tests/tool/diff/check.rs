@@ -181,12 +181,12 @@ fn abis_that_one_side_lacks() {
     assert_eq!(judged(&ours, &tree), (Some(0), 0, vec![note]));
     // A table that the others were imported with has to be there.
     ours.retain(|(name, _)| name != "xtensa.toml");
-    let (folder, disk) = (folder_of(&ours), tree.on_disk());
+    let (directory, disk) = (directory_of(&ours), tree.on_disk());
     let missing = format!(
         "error: {}: is missing from the tables beside it; import them again\n",
-        folder.path().join("xtensa.toml").display()
+        directory.path().join("xtensa.toml").display()
     );
-    let checked = tool(&[&"check", &"--tables", &folder.path(), &"--linux", &disk.path()]);
+    let checked = tool(&[&"check", &"--tables", &directory.path(), &"--linux", &disk.path()]);
     assert_eq!(checked, (Some(2), String::new(), missing));
     // And so has an ABI that is not frozen, where tables are given one by one.
     ours.retain(|(name, _)| name != "prototypes.toml");

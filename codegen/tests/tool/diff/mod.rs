@@ -41,18 +41,18 @@ fn diff(old: &Tree, new: &Tree, more: &[&str]) -> (Option<i32>, String) {
     plain(compared(old, new, &only, options.contains(&"--json")))
 }
 
-/// A folder of these tables.
-fn folder_of(files: &Files) -> TempDir {
-    let folder = TempDir::new().unwrap();
+/// A directory of these tables.
+fn directory_of(files: &Files) -> TempDir {
+    let directory = TempDir::new().unwrap();
     for (name, text) in files {
-        fs::write(folder.path().join(name), text).unwrap();
+        fs::write(directory.path().join(name), text).unwrap();
     }
-    folder
+    directory
 }
 
-/// A folder of what a tree's own import writes.
-fn imported_folder(tree: &Tree) -> TempDir {
-    folder_of(&good(tree, &[]))
+/// A directory of what a tree's own import writes.
+fn imported_directory(tree: &Tree) -> TempDir {
+    directory_of(&good(tree, &[]))
 }
 
 /// Tables as a side of a comparison.

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn write(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
+fn write(directory: &Path, name: &str, text: &str) {
+    let path = directory.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
@@ -11,22 +11,22 @@ fn write(folder: &Path, name: &str, text: &str) {
 /// Headers of sh, as a distribution installs them, of Linux 7.2.13.
 fn headers() -> TempDir {
     let root = TempDir::new().unwrap();
-    let folder = root.path().join("sh4-linux-gnu");
+    let directory = root.path().join("sh4-linux-gnu");
     write(
-        &folder,
+        &directory,
         "asm/unistd.h",
         "#define __NR_mmap 90\n#define __NR_io_setup 245\n#define __NR_pidfd_send_signal 424\n\
          #define __NR_set_mempolicy_home_node 450\n#define __NR_rseq_slice_yield 471\n",
     );
-    write(&folder, "asm/errno.h", "#define EPERM 1 /* Operation not permitted */\n");
-    write(&folder, "linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
+    write(&directory, "asm/errno.h", "#define EPERM 1 /* Operation not permitted */\n");
+    write(&directory, "linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
     root
 }
 
 #[test]
 fn headers_are_compared_without_entry_points_and_other_abis() {
-    let (tables, headers) = (imported_folder(&Tree::new()), headers());
-    let folder = headers.path().join("sh4-linux-gnu");
+    let (tables, headers) = (imported_directory(&Tree::new()), headers());
+    let directory = headers.path().join("sh4-linux-gnu");
     let compared = |verb: &str, more: &[&str]| {
         let mut command = codegen();
         command
@@ -34,7 +34,7 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
             .arg("--tables")
             .arg(tables.path())
             .arg("--headers")
-            .arg(&folder)
+            .arg(&directory)
             .args(more);
         run(&mut command)
     };
@@ -50,10 +50,10 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(text.starts_with("5 names of 1 ABI in common with "), "{text}");
     // On either side.
-    let (status, text, _) = tool(&[&"diff", &"--headers", &folder, &"--tables", &tables.path()]);
+    let (status, text, _) = tool(&[&"diff", &"--headers", &directory, &"--tables", &tables.path()]);
     assert!(status == Some(0) && text.ends_with("the same: 1 ABI\n"), "{text}");
 
-    let unistd = folder.join("asm/unistd.h");
+    let unistd = directory.join("asm/unistd.h");
     let edited = fs::read_to_string(&unistd).unwrap().replace("mmap 90", "mmap 91");
     fs::write(&unistd, edited.replace("#define __NR_io_setup 245\n", "")).unwrap();
     let (status, text, _) = compared("diff", &[]);
@@ -63,7 +63,7 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     assert!(text.contains(lines), "{text}");
     let (status, text, _) = compared("check", &[]);
     assert_eq!(status, Some(1));
-    let file = format!("{}/asm/unistd.h", folder.display());
+    let file = format!("{}/asm/unistd.h", directory.display());
     assert!(text.contains(&format!(
         "error: sh: mmap is 90 in {}/sh.toml, and 91 in {file}\n",
         tables.path().display()
@@ -83,10 +83,10 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     );
 }
 
-/// What the architectures share may be above the folder that was named.
+/// What the architectures share may be above the directory that was named.
 #[test]
-fn a_header_above_the_folder_is_named_as_it_is() {
-    let (tables, root) = (imported_folder(&Tree::new()), TempDir::new().unwrap());
+fn a_header_above_the_directory_is_named_as_it_is() {
+    let (tables, root) = (imported_directory(&Tree::new()), TempDir::new().unwrap());
     let own = root.path().join("aarch64-linux-gnu");
     write(&own, "asm/unistd.h", "#include <asm-generic/unistd.h>\n");
     write(&own, "asm/errno.h", "#define EPERM 1\n");
@@ -97,20 +97,21 @@ fn a_header_above_the_folder_is_named_as_it_is() {
     assert!(text.contains(&format!(", and 91 in {}\n", file.display())), "{text}");
 }
 
-/// `import` and `check` join headers that are split; `diff` compares the one folder with the other.
+/// `import` and `check` join headers that are split; `diff` compares the one directory with the
+/// other.
 #[test]
-fn headers_in_two_folders() {
-    let (tables, headers) = (imported_folder(&Tree::new()), headers());
+fn headers_in_two_directories() {
+    let (tables, headers) = (imported_directory(&Tree::new()), headers());
     let (own, shared) = (headers.path().join("sh4-linux-gnu"), headers.path().join("shared"));
     fs::create_dir(&shared).unwrap();
     fs::rename(own.join("linux"), shared.join("linux")).unwrap();
     let unistd = fs::read_to_string(own.join("asm/unistd.h")).unwrap();
     fs::write(own.join("asm/unistd.h"), unistd.replace("mmap 90", "mmap 91")).unwrap();
-    let folder = tables.path().join("installed");
+    let directory = tables.path().join("installed");
     let split = |verb: &str, tables: &Path| {
         tool(&[&verb, &"--headers", &shared, &"--headers", &own, &"--tables", &tables])
     };
-    let (status, _, stderr) = split("import", &folder);
+    let (status, _, stderr) = split("import", &directory);
     assert!(status == Some(0) && stderr.ends_with("2 of 2 files changed\n"), "{stderr}");
     let (status, text, stderr) = split("check", tables.path());
     assert_eq!((status, stderr.as_str()), (Some(1), ""));
@@ -125,10 +126,10 @@ fn headers_in_two_folders() {
 
 #[test]
 fn headers_without_a_version() {
-    let (tables, headers) = (imported_folder(&Tree::new()), headers());
+    let (tables, headers) = (imported_directory(&Tree::new()), headers());
     let own = headers.path().join("sh4-linux-gnu");
-    let folder = tables.path().join("installed");
-    let verbs = [("import", &*folder), ("check", tables.path())];
+    let directory = tables.path().join("installed");
+    let verbs = [("import", &*directory), ("check", tables.path())];
     let said = |(verb, tables): (&str, &Path), version: &str| {
         let version: &dyn AsRef<OsStr> = &version;
         tool(&[&verb, &"--headers", &own, &"--tables", &tables, &"--linux-version", version])
@@ -152,7 +153,7 @@ fn headers_without_a_version() {
             assert!(status == Some(2) && stderr.contains("  --headers <DIR>"), "{stderr}");
         }
     }
-    let linux = fs::read_to_string(folder.join("sh.toml")).unwrap();
+    let linux = fs::read_to_string(directory.join("sh.toml")).unwrap();
     assert!(linux.contains("linux  = \"7.2.12\"\n"), "{linux}");
 }
 
@@ -190,12 +191,12 @@ fn what_cannot_be_read_is_status_2() {
         "--abi: unknown ABI `vax`; expected one of x86_64, x32, ",
     );
     // Nothing is compared, and that is no agreement.
-    let folder = imported_folder(&tree);
+    let directory = imported_directory(&tree);
     for verb in ["diff", "check"] {
         let (status, _, stderr) = tool(&[
             &verb,
             &"--tables",
-            &folder.path(),
+            &directory.path(),
             &"--linux",
             &disk.path(),
             &"--abi",
@@ -204,7 +205,7 @@ fn what_cannot_be_read_is_status_2() {
         let sentence = format!(
             "error: {}: has none of the ABIs that are to be compared with {}\n",
             disk.path().display(),
-            folder.path().display()
+            directory.path().display()
         );
         assert_eq!((status, stderr), (Some(2), sentence));
     }
@@ -215,9 +216,9 @@ fn what_cannot_be_read_is_status_2() {
         &[&"diff", &"--linux", &disk.path()],
         &format!("{}/{SH}:{line}: `1 half` is no row", disk.path().display()),
     );
-    fs::write(folder.path().join("sh.toml"), "linux = 7").unwrap();
-    let place = format!("{}/sh.toml:1: ", folder.path().display());
-    refused(&[&"diff", &"--tables", &folder.path()], &place);
+    fs::write(directory.path().join("sh.toml"), "linux = 7").unwrap();
+    let place = format!("{}/sh.toml:1: ", directory.path().display());
+    refused(&[&"diff", &"--tables", &directory.path()], &place);
 }
 
 #[test]

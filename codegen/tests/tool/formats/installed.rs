@@ -53,35 +53,35 @@ const ARM64: &[(&str, &str)] = &[
     ("asm/errno.h", "#include <asm-generic/errno.h>\n"),
 ];
 
-fn write(folder: &Path, files: &[(&str, &str)]) {
+fn write(directory: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
-        let path = folder.join(name);
+        let path = directory.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 }
 
-/// `import --headers FOLDER`, and perhaps `--arch ARCH`, in this process.
-fn import_headers(folder: &Path, more: &[&str]) -> Result<Files, Error> {
+/// `import --headers DIR`, and perhaps `--arch ARCH`, in this process.
+fn import_headers(directory: &Path, more: &[&str]) -> Result<Files, Error> {
     let arch = more.get(1).map(|&arch| arch.to_owned());
-    import_split(&[folder], &Claims { arch, linux: None })
+    import_split(&[directory], &Claims { arch, linux: None })
 }
 
-/// `import --headers FOLDER …`, and perhaps more options, in this process.
-fn import_split(folders: &[&Path], claims: &Claims) -> Result<Files, Error> {
-    import::headers(&Source::headers(folders)?, claims, &COMMITTED, &Findings::strict())
+/// `import --headers DIR …`, and perhaps more options, in this process.
+fn import_split(directories: &[&Path], claims: &Claims) -> Result<Files, Error> {
+    import::headers(&Source::headers(directories)?, claims, &COMMITTED, &Findings::strict())
 }
 
 #[track_caller]
-fn headers(folder: &Path, more: &[&str]) -> Tables {
-    let files = import_headers(folder, more).unwrap_or_else(|error| panic!("{error}"));
+fn headers(directory: &Path, more: &[&str]) -> Tables {
+    let files = import_headers(directory, more).unwrap_or_else(|error| panic!("{error}"));
     store::in_memory("{tables}", &files).unwrap()
 }
 
 #[track_caller]
-fn headers_refused(folder: &Path, more: &[&str], sentence: &str) {
-    let sentence = sentence.replace("{folder}", folder.to_str().unwrap());
-    assert_eq!(import_headers(folder, more).map_err(|error| error.to_string()), Err(sentence));
+fn headers_refused(directory: &Path, more: &[&str], sentence: &str) {
+    let sentence = sentence.replace("{directory}", directory.to_str().unwrap());
+    assert_eq!(import_headers(directory, more).map_err(|error| error.to_string()), Err(sentence));
 }
 
 #[test]
@@ -132,17 +132,17 @@ fn the_headers_of_all_architectures_and_links_to_them() {
         symlink(Path::new("../../../lib/linux/uapi/arm64/asm").join(name), triplet.join(name))
             .unwrap();
     }
-    // A link to the folder, whose own name tells nothing.
+    // A link to the directory, whose own name tells nothing.
     let linked = include.join("elsewhere");
     fs::create_dir(&linked).unwrap();
     symlink("../../lib/linux/uapi/arm64/asm", linked.join("asm")).unwrap();
-    for folder in [uapi.join("arm64"), include.join("aarch64-linux-gnu"), linked] {
-        let tables = headers(&folder, &[]);
+    for directory in [uapi.join("arm64"), include.join("aarch64-linux-gnu"), linked] {
+        let tables = headers(&directory, &[]);
         assert_eq!(
             listed(&tables, "aarch64"),
             "0 io_setup -\n222 mmap -\n",
             "{}",
-            folder.display()
+            directory.display()
         );
         let table = tables.table("asm-generic").unwrap();
         assert!(table.takes.len() == 1 && table.linux.as_str() == "6.1.187");
@@ -156,8 +156,8 @@ fn the_headers_of_a_cross_compiler() {
     write(&include, SHARED);
     write(&include, &ARM64[..1]);
     write(&include, &[("asm/bitsperlong.h", "#include <asm-generic/bitsperlong.h>\n"), ARM64[2]]);
-    for folder in [&include, &root.path().join("usr/riscv64-linux-gnu")] {
-        let tables = headers(folder, &[]);
+    for directory in [&include, &root.path().join("usr/riscv64-linux-gnu")] {
+        let tables = headers(directory, &[]);
         assert_eq!(listed(&tables, "riscv64"), "0 io_setup -\n222 mmap -\n");
         assert_eq!(listed(&tables, "riscv32"), "0 io_setup -\n222 mmap2 -\n");
     }
@@ -172,7 +172,8 @@ fn the_headers_that_make_installed() {
     headers_refused(
         &include,
         &[],
-        "{folder}: the path does not say for which architecture these headers are; add --arch ARCH",
+        "{directory}: the path does not say for which architecture these headers are; \
+         add --arch ARCH",
     );
     let tables = headers(&include, &["--arch", "x86"]);
     assert_eq!(listed(&tables, "x32"), "0 read -\n543 io_setup -\n");
@@ -245,7 +246,7 @@ fn arm_has_hyphens_and_private_calls() {
     assert_eq!(table.extras.len(), 1);
 }
 
-/// `asm/` is in one folder, as in the Zig distribution, and the rest in another, with generic
+/// `asm/` is in one directory, as in the Zig distribution, and the rest in another, with generic
 /// headers in the place of those that an architecture lacks.
 #[test]
 fn headers_that_are_split() {
@@ -261,8 +262,8 @@ fn headers_that_are_split() {
     write(&shared, SHARED);
     write(&shared, &[("asm/errno.h", "#include <asm-generic/errno.h>\n")]);
     write(&other, X86);
-    let good = |folders: &[&Path]| {
-        import_split(folders, &Claims::default()).unwrap_or_else(|e| panic!("{e}"))
+    let good = |directories: &[&Path]| {
+        import_split(directories, &Claims::default()).unwrap_or_else(|e| panic!("{e}"))
     };
     let split = good(&[&own, &shared]);
     let tables = store::in_memory("{tables}", &split).unwrap();
@@ -271,7 +272,7 @@ fn headers_that_are_split() {
     let table = tables.table("sparc").unwrap();
     assert_eq!((table.linux.as_str(), table.source.as_str()), ("6.1.187", "asm/unistd.h"));
     assert_eq!(good(&[&shared, &own]), split);
-    // A link to it, and the folder above it.
+    // A link to it, and the directory above it.
     let linked = root.path().join("linked");
     fs::create_dir(&linked).unwrap();
     symlink(own.join("asm"), linked.join("asm")).unwrap();
@@ -279,12 +280,13 @@ fn headers_that_are_split() {
     write(&include, SHARED);
     assert_eq!(good(&[&include, &own]), good(&[&own, &include]));
 
-    let refused = |folders: &[&Path], sentence: &str| {
+    let refused = |directories: &[&Path], sentence: &str| {
         let names = [("{own}", &own), ("{shared}", &shared), ("{other}", &other)];
-        let sentence = names.iter().fold(sentence.to_owned(), |sentence, (name, folder)| {
-            sentence.replace(name, folder.to_str().unwrap())
+        let sentence = names.iter().fold(sentence.to_owned(), |sentence, (name, directory)| {
+            sentence.replace(name, directory.to_str().unwrap())
         });
-        let error = import_split(folders, &Claims::default()).map_err(|error| error.to_string());
+        let error =
+            import_split(directories, &Claims::default()).map_err(|error| error.to_string());
         assert_eq!(error, Err(sentence));
     };
     refused(
@@ -329,42 +331,42 @@ fn the_version_of_headers_that_do_not_say_it() {
     assert!(error.contains("defines no LINUX_VERSION_CODE"), "{error}");
 }
 
-/// What a folder is told that has no headers of an architecture.
+/// What a directory is told that has no headers of an architecture.
 const NO_UNISTD: &str =
     "there is no asm/unistd.h; give a directory of installed headers, as /usr/include/TRIPLET is";
 
 #[test]
-fn what_is_no_folder_of_headers() {
+fn what_is_not_a_directory_of_headers() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("x86_64-linux-gnu");
-    headers_refused(&include, &[], "{folder}: is not a directory");
+    headers_refused(&include, &[], "{directory}: is not a directory");
     fs::create_dir(&include).unwrap();
-    headers_refused(&include, &[], &format!("{{folder}}: {NO_UNISTD}"));
+    headers_refused(&include, &[], &format!("{{directory}}: {NO_UNISTD}"));
     write(&include, X86);
     headers_refused(
         &include,
         &[],
-        "{folder}: there is no linux/version.h here or above to say which kernel these headers are \
-         of; import and check take --linux-version VERSION",
+        "{directory}: there is no linux/version.h here or above to say which kernel these headers \
+         are of; import and check take --linux-version VERSION",
     );
     write(&include, SHARED);
     headers_refused(
         &include,
         &["--arch", "arm64"],
-        "{folder}: the path says that these are headers of x86, and --arch says arm64",
+        "{directory}: the path says that these are headers of x86, and --arch says arm64",
     );
     write(&include, &[("linux/version.h", "#define NOTHING 1\n")]);
     headers_refused(
         &include,
         &[],
-        "{folder}/linux/version.h: defines no LINUX_VERSION_CODE; are the headers complete?",
+        "{directory}/linux/version.h: defines no LINUX_VERSION_CODE; are the headers complete?",
     );
     write(&include, SHARED);
     write(&include, &[("asm/unistd_64.h", "#define __NR_read x\n")]);
     headers_refused(
         &include,
         &[],
-        "{folder}/asm/unistd_64.h:1: `__NR_read` has no number that can be worked out",
+        "{directory}/asm/unistd_64.h:1: `__NR_read` has no number that can be worked out",
     );
     write(
         &include,
@@ -376,7 +378,7 @@ fn what_is_no_folder_of_headers() {
     headers_refused(
         &include,
         &[],
-        "{folder}/asm/unistd_x32.h:1: `__NR_read` is 7, less than what x32 adds to its numbers, \
+        "{directory}/asm/unistd_x32.h:1: `__NR_read` is 7, less than what x32 adds to its numbers, \
          1073741824",
     );
     write(&include, X86);
@@ -384,7 +386,7 @@ fn what_is_no_folder_of_headers() {
     headers_refused(
         &include,
         &[],
-        "{folder}: holds no asm/errno.h; are all of the headers installed?",
+        "{directory}: holds no asm/errno.h; are all of the headers installed?",
     );
     let other = root.path().join("include");
     write(&other, SHARED);
@@ -407,7 +409,7 @@ fn a_package_that_lacks_the_header_of_an_abi() {
         headers_refused(
             &include,
             &[],
-            &format!("{{folder}}/asm/unistd.h:{line}: includes <{name}>, {INSTALLED}"),
+            &format!("{{directory}}/asm/unistd.h:{line}: includes <{name}>, {INSTALLED}"),
         );
     }
     let include = root.path().join("mips64el-linux-gnuabi64");
@@ -434,7 +436,7 @@ fn a_package_that_lacks_the_header_of_an_abi() {
     headers_refused(
         &include,
         &[],
-        &format!("{{folder}}/asm/unistd.h:8: includes <asm/unistd_n64.h>, {INSTALLED}"),
+        &format!("{{directory}}/asm/unistd.h:8: includes <asm/unistd_n64.h>, {INSTALLED}"),
     );
     // What arm's two ABIs share is there, and what is the one's alone is not.
     let include = root.path().join("arm-linux-gnueabihf");
@@ -451,7 +453,7 @@ fn a_package_that_lacks_the_header_of_an_abi() {
     headers_refused(
         &include,
         &[],
-        &format!("{{folder}}/asm/unistd.h:3: includes <asm/unistd-eabi.h>, {INSTALLED}"),
+        &format!("{{directory}}/asm/unistd.h:3: includes <asm/unistd-eabi.h>, {INSTALLED}"),
     );
 }
 
@@ -483,7 +485,7 @@ fn a_package_that_lacks_what_its_headers_include() {
         headers_refused(
             &include,
             &[],
-            &format!("{{folder}}/{name}:{line}: includes <{lost}>, {INSTALLED}"),
+            &format!("{{directory}}/{name}:{line}: includes <{lost}>, {INSTALLED}"),
         );
     }
 }

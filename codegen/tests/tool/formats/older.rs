@@ -192,7 +192,7 @@ fn plain_defines_are_preprocessed_for_each_abi() {
 }
 
 #[test]
-fn x86_had_another_folder() {
+fn x86_had_another_directory() {
     let mut tree = Tree::linux_4_19();
     tree.write("Makefile", "VERSION = 3\nPATCHLEVEL = 9\nSUBLEVEL = 0\nEXTRAVERSION =\n");
     let moved = tree.files.iter().filter_map(|(path, bytes)| {
@@ -271,7 +271,7 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     );
     assert_eq!(import(part.path()), (Some(2), String::new(), sentence));
     assert!(contents(&repository.path().join("tables/linux")) == before);
-    // In another folder there is nothing to lose.
+    // In another directory there is nothing to lose.
     let tables = imported(&tree, &[]);
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
     assert!(calls(&tables, "x32").is_empty());

@@ -3,9 +3,9 @@
 use super::*;
 
 #[test]
-fn a_folder_that_cannot_be_written() {
-    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
-    let file = folder.path().join("file");
+fn a_directory_that_cannot_be_written() {
+    let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let file = directory.path().join("file");
     fs::write(&file, "mine").unwrap();
     // Not even root can put a file into the last.
     for path in [file.clone(), file.join("below"), "/proc/sys/kernel".into()] {
@@ -17,20 +17,20 @@ fn a_folder_that_cannot_be_written() {
         );
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
-    assert_eq!(contents(folder.path()), BTreeMap::from([("file".to_owned(), b"mine".to_vec())]));
+    assert_eq!(contents(directory.path()), BTreeMap::from([("file".to_owned(), b"mine".to_vec())]));
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_table() {
-    let (tree, folder) = (Tree::new().on_disk(), stale());
-    let path = folder.path().join("uapi.toml");
+fn a_directory_instead_of_a_table() {
+    let (tree, directory) = (Tree::new().on_disk(), stale());
+    let path = directory.path().join("uapi.toml");
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    let before = contents(folder.path());
-    let sentence = format!("error: {}: cannot be written: it is a folder\n", path.display());
-    assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
+    let before = contents(directory.path());
+    let sentence = format!("error: {}: cannot be written: it is a directory\n", path.display());
+    assert_eq!(import(tree.path(), directory.path(), &[]), (Some(2), String::new(), sentence));
     assert!(
-        contents(folder.path()) == before,
+        contents(directory.path()) == before,
         "some tables were written before the mistake was seen"
     );
 }
@@ -38,26 +38,27 @@ fn a_folder_in_the_place_of_a_table() {
 /// A disk that fills up while the files are written: two have found room, and the third does not.
 #[test]
 fn a_full_disk_changes_no_table() {
-    let (tree, folder) = (Tree::new().on_disk(), stale());
-    let before = contents(folder.path());
+    let (tree, directory) = (Tree::new().on_disk(), stale());
+    let before = contents(directory.path());
     let tool = codegen();
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(tool.get_program());
     limited.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen").arg("import");
-    limited.arg("--linux").arg(tree.path()).arg("--tables").arg(folder.path());
+    limited.arg("--linux").arg(tree.path()).arg("--tables").arg(directory.path());
     let sentence = format!(
         "error: {}: cannot be written: File too large (os error 27)\n",
-        folder.path().display()
+        directory.path().display()
     );
     assert_eq!(run(&mut limited), (Some(2), String::new(), sentence));
-    assert!(contents(folder.path()) == before, "a table changed, or a temporary file stayed");
+    assert!(contents(directory.path()) == before, "a table changed, or a temporary file stayed");
 }
 
-/// A folder's name is no command to the terminal.
+/// A directory's name is no command to the terminal.
 #[test]
 fn what_was_written_is_said_plainly() {
-    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
-    let (status, _, stderr) = import(tree.path(), &folder.path().join("e\u{1b}[31mvil"), &["sh"]);
+    let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let (status, _, stderr) =
+        import(tree.path(), &directory.path().join("e\u{1b}[31mvil"), &["sh"]);
     assert_eq!(status, Some(0), "{stderr}");
     assert!(
         stderr.contains("/e\\u{1b}[31mvil/sh.toml\n") && !stderr.contains('\u{1b}'),
@@ -67,12 +68,12 @@ fn what_was_written_is_said_plainly() {
 
 #[test]
 fn a_pipe_in_the_place_of_a_table_is_not_opened() {
-    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
-    let pipe = folder.path().join("sh.toml");
+    let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let pipe = directory.path().join("sh.toml");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let sentence = format!("error: {}: cannot be written: it is no regular file\n", pipe.display());
-    assert_eq!(import(tree.path(), folder.path(), &[]), (Some(2), String::new(), sentence));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(import(tree.path(), directory.path(), &[]), (Some(2), String::new(), sentence));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
 /// As `cp -rs` makes one.
@@ -90,9 +91,9 @@ fn a_tree_of_links_is_read_as_what_they_lead_to() {
     );
     let linked = links.path().join(tree.path().file_name().unwrap());
     let [one, other] = [tree.path(), &linked].map(|tree| {
-        let folder = TempDir::new().unwrap();
-        assert_eq!(import(tree, folder.path(), &[]).0, Some(0));
-        contents(folder.path())
+        let directory = TempDir::new().unwrap();
+        assert_eq!(import(tree, directory.path(), &[]).0, Some(0));
+        contents(directory.path())
     });
     assert!(one == other);
 }

@@ -3,9 +3,9 @@
 use super::*;
 
 #[test]
-fn a_folder_that_is_no_kernel_tree() {
-    let folder = TempDir::new().unwrap();
-    let at = |name: &str| folder.path().join(name);
+fn a_directory_that_is_not_a_kernel_tree() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name);
     fs::write(at("file"), "").unwrap();
     for (path, makefile, why) in [
         ("missing", None, "it is not a directory"),

@@ -26,7 +26,7 @@ fn a_number_is_used_once_in_an_abi() {
     refused(&tree, &format!("{{tree}}/{X86_64}:{}: {sentence}", line + 1));
 }
 
-/// The findings of an import into another folder, and what it gives.
+/// The findings of an import into another directory, and what it gives.
 fn lenient(tree: &Tree) -> (Tables, String) {
     let findings = Findings::lenient();
     let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();

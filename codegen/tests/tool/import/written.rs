@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn a_tree_becomes_tables() {
-    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
-    let new = folder.path().join("below/here");
+    let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let new = directory.path().join("below/here");
     let (status, stdout, stderr) = import(tree.path(), &new, &[]);
     assert_eq!((status, stdout.as_str()), (Some(0), ""), "{stderr}");
     let said: Vec<&str> = stderr.lines().collect();
@@ -127,30 +127,30 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
 
 #[test]
 fn a_second_import_changes_no_byte() {
-    let (mut tree, folder) = (Tree::new(), TempDir::new().unwrap());
+    let (mut tree, directory) = (Tree::new(), TempDir::new().unwrap());
     let disk = tree.on_disk();
-    assert_eq!(import(disk.path(), folder.path(), &[]).0, Some(0));
+    assert_eq!(import(disk.path(), directory.path(), &[]).0, Some(0));
     let state = || -> Vec<_> {
-        let files = contents(folder.path()).into_iter();
+        let files = contents(directory.path()).into_iter();
         files
             .map(|(name, bytes)| {
-                (fs::metadata(folder.path().join(&name)).unwrap().ino(), name, bytes)
+                (fs::metadata(directory.path().join(&name)).unwrap().ino(), name, bytes)
             })
             .collect()
     };
     let before = state();
     let nothing = (Some(0), String::new(), format!("{RESOLVED}0 of 21 files changed\n"));
-    assert_eq!(import(disk.path(), folder.path(), &[]), nothing);
+    assert_eq!(import(disk.path(), directory.path(), &[]), nothing);
     assert!(state() == before, "a file was written anew");
 
     let sh = "arch/sh/kernel/syscalls/syscall.tbl";
     tree.edit(sh, "245\t", "240\tcommon\tgetpid\tsys_getpid\n245\t");
     // The new number ends in an entry point that the tree defines, too.
     let said = ["sh.toml", "prototypes.toml"]
-        .map(|name| format!("wrote {}/{name}\n", folder.path().display()));
+        .map(|name| format!("wrote {}/{name}\n", directory.path().display()));
     let more = RESOLVED.replace("287", "288");
     let two = (Some(0), String::new(), said.concat() + &more + "2 of 21 files changed\n");
-    assert_eq!(import(tree.on_disk().path(), folder.path(), &[]), two);
+    assert_eq!(import(tree.on_disk().path(), directory.path(), &[]), two);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 #[test]
-fn the_export_of_a_folder_names_the_damaged_line() {
+fn the_export_of_a_directory_names_the_damaged_line() {
     for (from, to, sentence) in [
         ("nr = 435, ", "nr = 435 ", "not valid TOML: "),
         ("nr = 435, ", "nr = 4x5, ", "not valid TOML: "),
@@ -27,14 +27,14 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         ),
         ("nr = 435, ", "nr = 435, \0", "not valid TOML: "),
     ] {
-        let folder = TempDir::new().unwrap();
+        let directory = TempDir::new().unwrap();
         let tree = Tree::new().on_disk();
-        assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
-        let path = folder.path().join("xtensa.toml");
+        assert_eq!(import(tree.path(), directory.path(), &[]).0, Some(0));
+        let path = directory.path().join("xtensa.toml");
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.matches(from).count(), 1);
         fs::write(&path, text.replace(from, to)).unwrap();
-        let (status, stdout, stderr) = export(folder.path(), &[]);
+        let (status, stdout, stderr) = export(directory.path(), &[]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{to}");
         assert!(
             stderr.starts_with(&format!("error: {}:11: {sentence}", path.display())),
@@ -43,22 +43,22 @@ fn the_export_of_a_folder_names_the_damaged_line() {
         assert!(!stderr.contains("panicked"), "{stderr}");
         // The next import repairs it, and it alone.
         let repaired = format!("wrote {}\n{RESOLVED}1 of 21 files changed\n", path.display());
-        assert_eq!(import(tree.path(), folder.path(), &[]).2, repaired);
+        assert_eq!(import(tree.path(), directory.path(), &[]).2, repaired);
     }
 }
 
 #[test]
-fn the_export_of_a_folder_that_lacks_a_table() {
-    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
-    assert_eq!(import(tree.path(), folder.path(), &[]).0, Some(0));
-    let path = folder.path().join("sh.toml");
+fn the_export_of_a_directory_without_one_table() {
+    let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    assert_eq!(import(tree.path(), directory.path(), &[]).0, Some(0));
+    let path = directory.path().join("sh.toml");
     fs::remove_file(&path).unwrap();
     let missing = format!(
         "error: {}: is missing from the tables beside it; import them again\n",
         path.display()
     );
     for verb in [&["export", "tsv"][..], &["explain", "io_setup"]] {
-        let said = run(codegen().args(verb).arg("--tables").arg(folder.path()));
+        let said = run(codegen().args(verb).arg("--tables").arg(directory.path()));
         assert_eq!(said, (Some(2), String::new(), missing.clone()));
     }
     symlink("nowhere", &path).unwrap();
@@ -66,11 +66,11 @@ fn the_export_of_a_folder_that_lacks_a_table() {
         "error: {}: cannot be read: No such file or directory (os error 2)\n",
         path.display()
     );
-    assert_eq!(export(folder.path(), &[]), (Some(2), String::new(), dangling));
-    // An import brings it back, and a folder of one table is whole.
+    assert_eq!(export(directory.path(), &[]), (Some(2), String::new(), dangling));
+    // An import brings it back, and a directory of one table is whole.
     fs::remove_file(&path).unwrap();
-    assert_eq!(import(tree.path(), folder.path(), &["sh"]).0, Some(0));
-    assert_eq!(export(folder.path(), &[]).0, Some(0));
+    assert_eq!(import(tree.path(), directory.path(), &["sh"]).0, Some(0));
+    assert_eq!(export(directory.path(), &[]).0, Some(0));
     let one = TempDir::new().unwrap();
     assert_eq!(import(tree.path(), one.path(), &["sh"]).0, Some(0));
     assert_eq!(export(one.path(), &[]).0, Some(0));
@@ -87,9 +87,9 @@ fn the_export_of_a_folder_that_lacks_a_table() {
 }
 
 #[test]
-fn the_export_of_a_folder_without_tables() {
-    let folder = TempDir::new().unwrap();
-    for path in [folder.path().to_owned(), folder.path().join("missing")] {
+fn the_export_of_a_directory_without_tables() {
+    let directory = TempDir::new().unwrap();
+    for path in [directory.path().to_owned(), directory.path().join("missing")] {
         let sentence =
             format!("error: {}: holds no imported tables; `import` writes them\n", path.display());
         assert_eq!(export(&path, &[]), (Some(2), String::new(), sentence));
@@ -129,14 +129,14 @@ fn a_full_disk_is_a_mistake() {
     {
         assert_eq!(run(codegen().args(arguments).stderr(full())).0, Some(status), "{arguments:?}");
     }
-    let (tree, folder) = (Tree::new().on_disk(), TempDir::new().unwrap());
+    let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
     let mut tool = codegen();
     tool.arg("import")
         .arg("--linux")
         .arg(tree.path())
         .arg("--tables")
-        .arg(folder.path())
+        .arg(directory.path())
         .stderr(full());
     assert_eq!(run(&mut tool).0, Some(0));
-    assert_eq!(contents(folder.path()).len(), IMPORTED.len());
+    assert_eq!(contents(directory.path()).len(), IMPORTED.len());
 }
