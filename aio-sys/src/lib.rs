@@ -1,23 +1,31 @@
 //! Linux system calls without a C library, and native AIO (`io_submit`) on top.
 //!
-//! The layers, from the kernel upwards; each uses only those above it in this table:
+//! ```toml
+//! [dependencies]
+//! aio-sys = "0.1"
+//! ```
 //!
-//! | layer | for | example |
-//! |---|---|---|
-//! | [`nr`] | system-call numbers | `nr::SYS_io_submit` |
-//! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
-//! | [`raw`] | system calls by name, as the kernel declares them | `raw::close(fd)` |
-//! | this module | typed system calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
-//! | [`Context`], [`Ring`] | an AIO context with an owner, and its events without a system call | [`Context::submit`] |
-//! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
-//! | module `tokio` | the same for tasks of tokio | `tokio::Queue::submit` |
+//! # Example: two reads by one system call
 //!
-//! - [How-to](howto): which layer to use, `O_DIRECT`, short transfers, event loops, shutdown,
-//!   threads, seccomp filters, system calls of your own.
-//! - [How it works](guide): one request followed through the kernel, from `io_submit` to its event.
+//! ```
+//! # #[cfg(feature = "std")] {
+//! use aio_sys::{Queue, op};
+//! use std::num::NonZeroU32;
 //!
-//! Numbers, registers and prototypes are imported from the kernel's sources; none is typed by hand.
-//! Errors are [`Errno`] values; the C library's `errno` is never touched.
+//! let file = std::fs::File::open("/proc/self/exe")?;
+//! let mut queue = Queue::new(NonZeroU32::new(8).unwrap())?;
+//!
+//! // The queue owns the buffers until the reads have completed.
+//! queue.batch(|batch| {
+//!     batch.push(op::read_at(&file, vec![0; 4], 0))?;
+//!     batch.push(op::read_at(&file, vec![0; 64], 64))
+//! })?;
+//! for completion in queue.wait(2, None)? {
+//!     assert_eq!(completion.result?, completion.buf.unwrap().len());
+//! }
+//! # }
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 //!
 //! # Example: a system call of your own, in one line
 //!
@@ -34,23 +42,32 @@
 //! # }
 //! ```
 //!
+//! # Which layer do I need?
+//!
+//! From the kernel upwards; each layer uses only those above it in this table:
+//!
+//! | layer | for | example |
+//! |---|---|---|
+//! | [`nr`] | system-call numbers | `nr::SYS_io_submit` |
+//! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
+//! | [`raw`] | system calls by name, as the kernel declares them | `raw::close(fd)` |
+//! | this module | typed system calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
+//! | [`Context`], [`Ring`] | an AIO context with an owner, and its events without a system call | [`Context::submit`] |
+//! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
+//! | module `tokio` | the same for tasks of tokio | `tokio::Queue::submit` |
+//!
+//! - [How-to](howto): which layer to use, `O_DIRECT`, short transfers, event loops, shutdown,
+//!   threads, seccomp filters, system calls of your own.
+//! - [How it works](guide): one request followed through the kernel, from `io_submit` to its event.
+//! - `Abi` (feature `all-abis`): the system calls of every ABI by name and by number, and the
+//!   kernel release that brought each.
+//!
+//! Numbers, registers and prototypes are imported from the kernel's sources; none is typed by hand.
+//! Errors are [`Errno`] values; the C library's `errno` is never touched.
+//!
 //! # Cargo features
 //!
-//! - `generate` (default): numbers and stubs are generated for the target when the crate is built.
-//!   Without it the checked-in bindings are used; they are the same, and there are no build
-//!   dependencies.
-//! - `macros` (default): re-exports [`#[syscall]`](macro@syscall). Without it the typed calls here
-//!   come from their checked-in expansion, and no proc macro is built.
-//! - `std` (default): [`Queue`], [`scope`](scope()) and everything else that needs memory, threads
-//!   or `BorrowedFd`. Without it the crate is `no_std` and allocates nothing.
-//! - `tokio`: the module `tokio`, with a queue that tasks share.
-//! - `mio`: a [`Queue`] created with an eventfd is a `mio::event::Source`.
-//! - `bytes`: buffers of the crate `bytes` in a [`Queue`].
-//! - `all-abis`: the type `Abi`, the system calls of every ABI by name and by number.
-//! - `serde`: `Serialize` and `Deserialize` for [`Errno`], and for `Abi` with `all-abis`.
-//! - `nightly`: inline assembly on mips, sparc, m68k, csky and hexagon, where only a nightly
-//!   compiler has `asm!`. Without it the stubs there are `libc::syscall`. Elsewhere it changes
-//!   nothing.
+#![doc = include_str!("features.md")]
 #![no_std]
 #![cfg_attr(
     all(
@@ -107,6 +124,15 @@ use sys::*;
 pub use aio::context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
 pub use aio::ring::{Events, Ring, RingError};
 #[cfg(feature = "macros")]
+/// # Types of arguments
+///
+#[doc = include_str!("sys/conversions.md")]
+///
+/// [`Arg`] says more of them, and [`Ret`] has the types of results.
+///
+/// # Declaring a system call
+///
+#[doc(inline)]
 pub use aio_macros::syscall;
 #[cfg(feature = "std")]
 pub use direct::{AlignmentSource, DirectAlignment};

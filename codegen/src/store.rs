@@ -1,7 +1,7 @@
 //! Where tables are kept: in a checkout of this project, in a directory that the user names, in the
 //! tool itself, or in memory.
 
-use crate::report::{coverage, readme::readme};
+use crate::report::{coverage, pages::PAGES};
 use crate::source::{Source, disk};
 use crate::tables::history;
 use crate::{Error, Tables, emit, import, lower};
@@ -250,8 +250,10 @@ pub(crate) fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
         copies.push((place(&abi.name), emit::target(&lower::target(tables, abi)?)));
     }
-    let text = readme(tables, &disk::read(&root.join("README.md"))?)?;
-    copies.push(("README.md".to_owned(), text));
+    for (path, written) in PAGES {
+        let text = written(tables, path, &disk::read(&root.join(path))?)?;
+        copies.push((path.to_owned(), text));
+    }
     Ok(copies)
 }
 

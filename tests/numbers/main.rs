@@ -169,7 +169,7 @@ impl Oracle {
         assert!(mended.is_empty(), "no longer true of {}:\n{}", self.name, mended.concat());
     }
 
-    /// Its line of the README's table.
+    /// Its line of the table in docs/testing.md.
     fn figures(&self) -> String {
         let package = package_source(self.name);
         let (name, version) =
@@ -194,7 +194,7 @@ impl Oracle {
         }
         let lacking = if self.one_kernel { lacking.to_string() } else { "–".to_owned() };
         let (abis, calls, errors) = (abis.len(), calls.len(), errors.len());
-        let link = format!("[`{name}`](tests/oracles/{name}.txt) {version}");
+        let link = format!("[`{name}`](../tests/oracles/{name}.txt) {version}");
         format!(
             "| {link} | {abis} | {calls} | {wrong} | {no_call} | {lacking} | {errors} | \
              {wrong_errors} |\n"
@@ -218,7 +218,7 @@ fn syscalls_agrees_but_for_its_known_errors() {
 }
 
 #[test]
-fn the_readme_has_the_figures() {
+fn the_documentation_has_the_figures() {
     let mut table =
         "| crate | ABIs | calls | wrong number | no such call | lacking | errno values | wrong |\n"
             .to_owned();
@@ -226,21 +226,21 @@ fn the_readme_has_the_figures() {
     for oracle in [libc::LIBC, linux_raw_sys::LINUX_RAW_SYS, syscalls::SYSCALLS] {
         table += &oracle.figures();
     }
-    let readme = text(&root().join("README.md"));
+    let page = text(&root().join("docs/testing.md"));
     let (begin, end) = (
         "<!-- Figures: written by `AIO_BLESS=1 cargo test -p aio-tests --test numbers` -->\n",
         "<!-- end of figures -->",
     );
     let (head, rest) =
-        readme.split_once(begin).expect("README.md has the line that the figures stand below");
-    let (_, tail) = rest.split_once(end).expect("README.md has the line that ends the figures");
+        page.split_once(begin).expect("docs/testing.md has the line above the figures");
+    let (_, tail) = rest.split_once(end).expect("docs/testing.md has the line below the figures");
     let expected = format!("{head}{begin}{table}{end}{tail}");
     if env::var_os("AIO_BLESS").is_some() {
-        fs::write(root().join("README.md"), expected).unwrap();
+        fs::write(root().join("docs/testing.md"), expected).unwrap();
     } else {
         assert!(
-            readme == expected,
-            "README.md should have the figures\n{table}and AIO_BLESS=1 writes them"
+            page == expected,
+            "docs/testing.md should have the figures\n{table}and AIO_BLESS=1 writes them"
         );
     }
 }

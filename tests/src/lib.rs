@@ -155,7 +155,13 @@ impl CCompiler {
     }
 }
 
-/// The README's examples, run as documentation tests.
+/// The examples of the documentation, run as documentation tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;
+mod documentation {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../aio-sys/README.md")]
+    struct Crate;
+    #[doc = include_str!("../../docs/abis.md")]
+    struct Abis;
+}

@@ -14,18 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A Rust type that an argument of `#[syscall]` can have where the kernel's prototype has `K`.
 ///
-/// | Rust | kernel |
-/// |---|---|
-/// | an integer | an integer of the same width, signed or not, or a wider one, to which it is sign- or zero-extended; never a narrower one |
-/// | `Saturating<usize>` | `int`, `unsigned int`: a length, or the largest value of the type |
-/// | `&T`, `Option<&T>`, `&[T]` | `*const T` |
-/// | `&mut T`, `Option<&mut T>`, `&mut [T]` | `*mut T` |
-/// | the same, for a `T` that is `Copy + 'static` | `*const c_void`, `*mut c_void`: a structure that [`types`](crate::types) does not have |
-/// | `&mut MaybeUninit<T>` | `*mut T` |
-/// | `&[u8]`, `&mut [u8]` | `*const c_char`, `*mut c_char` |
-/// | `&CStr` | `*const c_char` |
-/// | [`ReadOnly`] of what becomes a `*const` | `*mut` |
-/// | `BorrowedFd`, `&F` of a type that is `AsFd`, such as `&File` | `int`, `unsigned int` |
+#[doc = include_str!("conversions.md")]
 ///
 /// `None` is a null pointer. Other pointers are Rust expressions in the argument list, such as
 /// `atomic.as_ptr()` and `ptr::null()`. The size of a structure is not checked, since the tables do

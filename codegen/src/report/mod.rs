@@ -5,7 +5,7 @@ pub(crate) mod check;
 pub mod coverage;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod pages;
 pub(crate) mod profile;
-pub(crate) mod readme;
 pub(crate) mod records;
 pub(crate) mod then;

@@ -40,9 +40,21 @@ pub const IMPORTED: &[&str] = &[
     "xtensa.toml",
 ];
 
-/// A README with nothing but the places that `emit` writes.
-pub const README: &str = "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n\
-                          $ cargo codegen explain io_setup --abi i386\n```\n";
+/// The files with regions that `emit` writes, with nothing but these.
+pub const PAGES: [(&str, &str); 3] = [
+    ("README.md", "<!-- targets: written by `cargo codegen emit` -->\n<!-- end of targets -->\n"),
+    ("docs/abis.md", "<!-- ABIs: written by `cargo codegen emit` -->\n<!-- end of ABIs -->\n"),
+    ("codegen/README.md", "$ cargo codegen explain io_setup --abi i386\n```\n"),
+];
+
+/// Writes them into a repository.
+pub fn write_pages(repository: &Path) {
+    for (name, text) in PAGES {
+        let path = repository.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
 
 /// A directory for a repository, which has the tables of ABIs that have left the kernel.
 pub fn repository() -> TempDir {

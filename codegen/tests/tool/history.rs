@@ -147,7 +147,7 @@ fn a_line_that_no_import_writes_is_refused() {
 fn an_import_into_the_repository_adds_its_release() {
     let (repository, mut tree) = (repository(), Tree::new());
     let root = repository.path();
-    fs::write(root.join("README.md"), README).unwrap();
+    write_pages(root);
     let import = |tree: &Tree| {
         let on_disk = tree.on_disk();
         let mut command = codegen();

@@ -242,7 +242,7 @@ fn a_stale_copy_is_a_difference() {
         ),
     );
     assert_eq!(emit(&["--check"]), missing);
-    fs::write(&readme, README).unwrap();
+    write_pages(repository.path());
     let stale = |name: &str| {
         (
             Some(1),
@@ -253,8 +253,11 @@ fn a_stale_copy_is_a_difference() {
     assert_eq!(emit(&["--check"]), stale("aio-sys/src/generated/target.rs"));
     assert_eq!(emit(&[]).0, Some(0));
     assert_eq!(emit(&["--check"]), (Some(0), String::new(), String::new()));
-    fs::write(&readme, README).unwrap();
-    assert_eq!(emit(&["--check"]), stale("README.md"));
+    for (name, text) in PAGES {
+        fs::write(repository.path().join(name), text).unwrap();
+        assert_eq!(emit(&["--check"]), stale(name));
+        assert_eq!(emit(&[]).0, Some(0));
+    }
 }
 
 /// The tool on a terminal that `script` makes.

@@ -233,7 +233,7 @@ fn a_table_that_the_tree_cannot_have() {
 #[test]
 fn an_abi_that_leaves_the_kernel_is_not_lost() {
     let repository = repository();
-    fs::write(repository.path().join("README.md"), README).unwrap();
+    write_pages(repository.path());
     let import = |tree: &Path| {
         let mut command = codegen();
         command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen"));

@@ -262,8 +262,10 @@ fn the_repository_changes_as_a_whole() {
         command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen"));
         run(command.arg("import").arg("--linux").arg(tree.path()))
     };
-    // No README: the last file that an import makes cannot be made.
-    let readme = repository.path().join("README.md");
+    // No README of the tool: the last file that an import makes cannot be made.
+    write_pages(repository.path());
+    let readme = repository.path().join("codegen/README.md");
+    fs::remove_file(&readme).unwrap();
     let missing = format!(
         "error: {}: cannot be read: No such file or directory (os error 2)\n",
         readme.display()
@@ -274,11 +276,11 @@ fn the_repository_changes_as_a_whole() {
         FROZEN
     );
     assert!(contents(&repository.path().join("aio-sys/src/generated")).is_empty());
-    fs::write(&readme, format!("# Mine\n{README}more of mine\n")).unwrap();
+    fs::write(&readme, format!("# Mine\n{}more of mine\n", PAGES[2].1)).unwrap();
     let (status, _, stderr) = import();
     let stubs = COMMITTED.abis.iter().filter(|abi| abi.stub().is_some()).count();
-    // Beside the copies: the file that picks one, that of all ABIs, and the README.
-    let all = IMPORTED.len() + stubs + 3;
+    // Beside the copies: the file that picks one, that of all ABIs, and the pages.
+    let all = IMPORTED.len() + stubs + 2 + PAGES.len();
     assert!(
         status == Some(0) && stderr.ends_with(&format!("\n{all} of {all} files changed\n")),
         "{stderr}"
@@ -290,9 +292,11 @@ fn the_repository_changes_as_a_whole() {
     assert_eq!(contents(&repository.path().join("aio-sys/src/generated")).len(), stubs + 2);
     let readme = fs::read_to_string(&readme).unwrap();
     assert!(
-        readme.starts_with("# Mine\n<!--") && readme.ends_with("```\nmore of mine\n"),
+        readme.starts_with("# Mine\n$ cargo codegen explain io_setup")
+            && readme.ends_with("```\nmore of mine\n"),
         "{readme}"
     );
-    assert!(readme.contains("\n| x32 | yes | 10 | 7.2.13 | 0x40000000 | 543 | 207 |"), "{readme}");
+    let abis = fs::read_to_string(repository.path().join("docs/abis.md")).unwrap();
+    assert!(abis.contains("\n| x32 | yes | 10 | 7.2.13 | 0x40000000 | 543 | 207 |"), "{abis}");
     assert_eq!(import().2, format!("{RESOLVED}0 of {all} files changed\n"));
 }
