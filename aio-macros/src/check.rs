@@ -1,4 +1,4 @@
-//! Says what is wrong, each mistake in one sentence at one token.
+//! Says what is wrong, each mistake in one message at one token.
 
 use crate::expand::{first, is_return};
 use crate::parse::{Attribute, Call, Function};

@@ -34,7 +34,7 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     let Function { attrs, head, output, end, .. } = function;
     let end_of_docs = attrs.iter().rposition(|attr| attr.is("doc")).map_or(0, |last| last + 1);
     let (above, below) = attrs.split_at(end_of_docs);
-    let docs = docs(call).into_iter().skip(usize::from(above.is_empty()));
+    let docs = doc_lines(call).into_iter().skip(usize::from(above.is_empty()));
     let documented = call.reason.is_some().then(
         || quote!(#[allow(clippy::undocumented_unsafe_blocks, reason = "`safe` is the comment")]),
     );
@@ -133,7 +133,7 @@ fn calling(function: TokenStream, argument: TokenStream, end: Span) -> TokenStre
 }
 
 /// Lines, with an empty one before each paragraph.
-fn docs(call: &Call) -> Vec<String> {
+fn doc_lines(call: &Call) -> Vec<String> {
     let reason = call.reason.as_ref().map(|reason| reason.text.value()).unwrap_or_default();
     let heading = if reason.is_empty() { "" } else { "# Why this is safe" };
     let kernel = match &call.callee {

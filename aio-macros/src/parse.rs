@@ -64,7 +64,7 @@ pub(crate) struct Attribute {
 
 impl Parse for Call {
     fn parse(input: ParseStream) -> Result<Self> {
-        let root = root(input)?;
+        let root = parse_root(input)?;
         if input.is_empty() {
             return fail(
                 Span::call_site(),
@@ -119,7 +119,7 @@ impl Parse for Call {
 }
 
 /// `crate = path,`
-fn root(input: ParseStream) -> Result<Option<TokenStream>> {
+fn parse_root(input: ParseStream) -> Result<Option<TokenStream>> {
     let Some(key) = input.parse::<Option<Token![crate]>>()? else {
         return Ok(None);
     };

@@ -14,10 +14,10 @@ fn expands(attr: &str, item: &str, expected: &str) {
     assert_eq!(text(expand(attr, item)), text(expected.parse().unwrap()));
 }
 
-/// Takes the sentences off the front of an expansion.
+/// Takes the messages off the front of an expansion.
 fn mistakes(expansion: TokenStream) -> (Vec<String>, TokenStream) {
     let mut tokens: Vec<TokenTree> = expansion.into_iter().collect();
-    let mut sentences = Vec::new();
+    let mut messages = Vec::new();
     while let [_, _, _, _, _, TokenTree::Ident(name), _, TokenTree::Group(message), ..] =
         &tokens[..]
     {
@@ -25,16 +25,16 @@ fn mistakes(expansion: TokenStream) -> (Vec<String>, TokenStream) {
             break;
         }
         let message: syn::LitStr = syn::parse2(message.stream()).unwrap();
-        sentences.push(message.value());
+        messages.push(message.value());
         tokens.drain(..8);
     }
-    (sentences, tokens.into_iter().collect())
+    (messages, tokens.into_iter().collect())
 }
 
 #[track_caller]
-fn refuses(attr: &str, item: &str, sentence: &str) -> String {
-    let (sentences, rest) = mistakes(expand(attr, item));
-    assert_eq!(sentences, [sentence]);
+fn refuses(attr: &str, item: &str, message: &str) -> String {
+    let (messages, rest) = mistakes(expand(attr, item));
+    assert_eq!(messages, [message]);
     rest.to_string()
 }
 
@@ -254,7 +254,7 @@ fn safety_sections() {
 
 #[test]
 fn attribute_mistakes() {
-    for (attr, sentence) in [
+    for (attr, message) in [
         ("", "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`"),
         ("110", "`110` needs parentheses, even without arguments: write `110()`"),
         (
@@ -324,7 +324,7 @@ fn attribute_mistakes() {
             "no system call takes more than 6 arguments: this is the seventh",
         ),
     ] {
-        let rest = refuses(attr, GETPPID, sentence);
+        let rest = refuses(attr, GETPPID, message);
         let stand_in = "#[allow(warnings, clippy::all)] fn getppid() -> i32 { loop {} }";
         assert_eq!(rest, stand_in.parse::<TokenStream>().unwrap().to_string());
     }
@@ -333,7 +333,7 @@ fn attribute_mistakes() {
 #[test]
 fn declaration_mistakes() {
     let getppid = r#"unsafe getppid(), safe = "it cannot fail""#;
-    for (attr, item, sentence) in [
+    for (attr, item, message) in [
         (
             getppid,
             "const fn f() -> i32;",
@@ -392,7 +392,7 @@ fn declaration_mistakes() {
             "no argument of the call uses `mut`: pass it, or name it `_mut`",
         ),
     ] {
-        let rest = refuses(attr, item, sentence);
+        let rest = refuses(attr, item, message);
         assert!(rest.ends_with("{ loop { } }"), "{rest}");
     }
 }
@@ -401,7 +401,7 @@ fn declaration_mistakes() {
 fn what_is_no_declaration_stays_as_it_is() {
     let body = "the kernel has the body: end the declaration with `;`";
     let no_fn = "`#[syscall]` goes on a function without a body, as in `fn getppid() -> i32;`";
-    for (item, sentence) in [
+    for (item, message) in [
         ("fn getppid() -> i32 { 1 }", body),
         ("struct Getppid;", no_fn),
         ("pub trait Getppid { fn getppid() -> i32; }", no_fn),
@@ -412,18 +412,18 @@ fn what_is_no_declaration_stays_as_it_is() {
         ("macro_rules! getppid { () => { } }", no_fn),
         ("", no_fn),
     ] {
-        let rest = refuses(r#"unsafe getppid(), safe = "it cannot fail""#, item, sentence);
+        let rest = refuses(r#"unsafe getppid(), safe = "it cannot fail""#, item, message);
         assert_eq!(rest, item.parse::<TokenStream>().unwrap().to_string());
     }
 }
 
 #[test]
 fn every_mistake_is_told() {
-    let (sentences, _) =
+    let (messages, _) =
         mistakes(expand("close(fd), safe = \"\"", "async const fn f(self, fd: u8, x: u8);"));
-    assert_eq!(sentences.len(), 7, "{sentences:#?}");
-    let (sentences, _) = mistakes(expand("close", "async unsafe fn f() { }"));
-    assert_eq!(sentences.len(), 5, "{sentences:#?}");
+    assert_eq!(messages.len(), 7, "{messages:#?}");
+    let (messages, _) = mistakes(expand("close", "async unsafe fn f() { }"));
+    assert_eq!(messages.len(), 5, "{messages:#?}");
 }
 
 /// Xorshift, so that every run is the same.

@@ -284,7 +284,7 @@ with Driver() as driver:
         browser.type(BACKSPACE * 3 + "no such call")
         check("calls after nonsense", browser.names(), [])
         nothing = "No call has “no such call” in its name."
-        check("a sentence instead", browser.text("nothing"), nothing)
+        check("a message instead", browser.text("nothing"), nothing)
         browser.type(BACKSPACE * len("no such call") + "<b>&\"'")
         nothing = "No call has “<b>&\"'” in its name."
         check("markup in the query", browser.text("nothing"), nothing)

@@ -127,10 +127,10 @@ class Tree:
     def without(self, ours, printed):
         """The ABIs without a row, if the tree has not their architecture or the import says so."""
         here = {abi for abi, _, _ in ours}
-        told = any("left-out ABI" in line for line in printed[-1:])
+        named = any("left-out ABI" in line for line in printed[-1:])
         gone = [abi for abi in self.archs if abi not in here]
         there = lambda abi: os.path.isdir(os.path.join(self.path, "arch", self.archs[abi]))
-        return {abi for abi in gone if told or not there(abi)}
+        return {abi for abi in gone if named or not there(abi)}
 
     def has(self, row):
         """Whether a line of a table or a header of the row's architecture has name and number."""

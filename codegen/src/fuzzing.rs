@@ -1,5 +1,5 @@
 //! Doors for the fuzzer (`codegen/fuzz`): each takes any bytes and comes back, with the tables or
-//! with a sentence.
+//! with a message.
 
 use crate::import::fuzzing::{self, TABLES};
 use crate::{Error, Tables, emit, lower};
@@ -24,16 +24,16 @@ pub fn toml(bytes: &[u8]) {
         let abi = tables.abi("i386").expect("it is there");
         let lowered = read().and_then(|()| lower::target(&tables, abi));
         let emitted = lowered.map(|target| drop(emit::target(&target)));
-        sentence(emitted);
+        check_message(emitted);
     }
-    sentence(
+    check_message(
         Tables::new(vec![("abis.toml".to_owned(), "hostile.toml".to_owned(), text.into())])
             .map(drop),
     );
 }
 
-fn sentence(result: Result<(), Error>) {
+fn check_message(result: Result<(), Error>) {
     if let Err(error) = result {
-        assert!(!error.what.is_empty(), "a mistake without a sentence");
+        assert!(!error.what.is_empty(), "an error without a message");
     }
 }

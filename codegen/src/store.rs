@@ -86,7 +86,7 @@ pub(crate) fn imported_in(directory: &Path) -> PathBuf {
 
 /// The tables written by hand that an import into a directory goes by: those that the directory
 /// has, and for the rest the tool's own, which messages then say how to replace.
-fn by_hand(directory: &Path) -> Result<Vec<(String, String, Cow<'static, str>)>, Error> {
+fn handwritten(directory: &Path) -> Result<Vec<(String, String, Cow<'static, str>)>, Error> {
     let mut found = Vec::new();
     for &(name, text) in aio_tables::BY_HAND {
         let path = directory.join(name);
@@ -109,7 +109,7 @@ pub(crate) fn facts(directory: &Path) -> Result<Tables, Error> {
     let imported = aio_tables::IMPORTED.iter().map(|&(name, text)| {
         (name.to_owned(), format!("{TABLES}/{LINUX}/{name}"), Cow::Borrowed(text))
     });
-    let mut by_hand = by_hand(directory)?;
+    let mut by_hand = handwritten(directory)?;
     for (name, shown, _) in &mut by_hand {
         // What is told to be corrected is the file that then counts.
         let own = directory.join(&*name).display().to_string();
@@ -123,7 +123,7 @@ pub(crate) fn facts(directory: &Path) -> Result<Tables, Error> {
 /// The tables of a directory, with `newer` instead of those it has. Tables written by hand that it
 /// does not have are the repository's.
 pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
-    let mut found = by_hand(directory)?;
+    let mut found = handwritten(directory)?;
     let imported = imported_in(directory);
     let mut names: Vec<String> =
         aio_tables::IMPORTED.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -185,7 +185,7 @@ pub(crate) fn update(
         import::nothing_missing(&old, tree, &imported)?;
     }
     let mut new = load(&directory, &imported)?;
-    import::nothing_lost(&old, &new, &imported)?;
+    import::check_nothing_lost(&old, &new, &imported)?;
     let mut tables: Vec<(String, String)> = imported
         .iter()
         .map(|(name, text)| (format!("{TABLES}/{LINUX}/{name}"), text.clone()))
@@ -195,14 +195,14 @@ pub(crate) fn update(
         imported.push((history::FILE.to_owned(), text));
         new = load(&directory, &imported)?;
     }
-    tables.extend(copies(root, &new)?);
+    tables.extend(emit_copies(root, &new)?);
     Ok(tables)
 }
 
 /// The files of a checkout that another history changes.
 pub(crate) fn with_history(root: &Path, text: String) -> Result<Vec<(String, String)>, Error> {
     let name = history::FILE;
-    let copies = copies(root, &load(&root.join(TABLES), &[(name.to_owned(), text.clone())])?)?;
+    let copies = emit_copies(root, &load(&root.join(TABLES), &[(name.to_owned(), text.clone())])?)?;
     Ok(std::iter::once((format!("{TABLES}/{name}"), text)).chain(copies).collect())
 }
 
@@ -215,7 +215,7 @@ pub(crate) fn left_over(directory: &Path, imported: &[(String, String)]) -> Vec<
 }
 
 /// Reads every file that is to be written into a directory.
-pub(crate) fn readable(directory: &Path, imported: &[(String, String)]) -> Result<(), Error> {
+pub(crate) fn check_readable(directory: &Path, imported: &[(String, String)]) -> Result<(), Error> {
     let tables = load(directory, imported)?;
     for (name, _) in imported {
         match name.trim_end_matches(".toml") {
@@ -241,7 +241,7 @@ pub fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
 }
 
 /// Every file of the repository that is emitted from the tables: path and text.
-pub(crate) fn copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String)>, Error> {
+pub(crate) fn emit_copies(root: &Path, tables: &Tables) -> Result<Vec<(String, String)>, Error> {
     let place = |name: &str| format!("aio-sys/src/generated/{name}.rs");
     let mut copies = vec![
         (place("target"), emit::choice(tables)),

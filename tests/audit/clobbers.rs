@@ -1,29 +1,28 @@
-//! What the stubs tell the compiler about registers, in the words that LLVM gets to read, against
-//! the contract of `tables/abis.toml`: every stub, for every Rust target of its ABI. How LLVM calls
-//! a register, and what the target's flags are, the compiler is asked, so that no name is known
-//! here.
+//! Checks which registers each stub declares to LLVM against the contract of `tables/abis.toml`:
+//! every stub, for every Rust target of its ABI. LLVM's names of the registers and of the flags are
+//! taken from the compiler, not typed here.
 
-use crate::shim::{self, Stub, Way, has_asm, ways, with_option, without};
+use crate::shim::{self, Stub, Way, all_ways, has_asm, with_option, without};
 use aio_codegen::tables::{ClobberKind as How, Tables};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What LLVM is told about one `asm!`.
+/// One `asm!` as LLVM sees it.
 #[derive(Clone, Debug, Default)]
-struct Told {
+struct InlineAsm {
     /// The assembly.
     text: String,
     /// The words before it, `sideeffect` and `alignstack` among them.
     words: Vec<String>,
     /// Registers that hold something else afterwards.
     changed: BTreeSet<String>,
-    /// Whether the rest of the program may look at memory, or change it, only before or only
+    /// Whether the rest of the program may read or write memory only before or only
     /// after.
     memory: bool,
 }
 
-impl Told {
+impl InlineAsm {
     /// Reads `…asm WORDS "TEXT", "CONSTRAINTS"(…) ATTRIBUTES`, a line of LLVM's assembly.
-    fn read(line: &str, attributes: &BTreeMap<&str, &str>) -> Option<Told> {
+    fn read(line: &str, attributes: &BTreeMap<&str, &str>) -> Option<InlineAsm> {
         let (_, line) = line.split_once(" asm ")?;
         let mut quoted = line.split('"');
         let words = quoted.next()?.split_whitespace().map(str::to_owned).collect();
@@ -41,7 +40,7 @@ impl Told {
         let outputs = constraints
             .split(',')
             .filter_map(|one| register(one.strip_prefix('=')?.trim_start_matches('&')));
-        Some(Told {
+        Some(InlineAsm {
             text,
             words,
             changed: clobbers.iter().cloned().chain(outputs).collect(),
@@ -49,8 +48,8 @@ impl Told {
         })
     }
 
-    fn says(&self, word: &str) -> bool {
-        self.words.iter().any(|said| said == word)
+    fn has(&self, word: &str) -> bool {
+        self.words.iter().any(|one| one == word)
     }
 }
 
@@ -60,12 +59,12 @@ fn register(constraint: &str) -> Option<String> {
 }
 
 /// Every `asm!` of a module of LLVM's assembly, by function.
-fn told(module: &str) -> BTreeMap<String, Vec<Told>> {
+fn inline_asm(module: &str) -> BTreeMap<String, Vec<InlineAsm>> {
     let attributes: BTreeMap<_, _> = module
         .lines()
         .filter_map(|line| line.strip_prefix("attributes #")?.split_once(" = "))
         .collect();
-    let mut functions: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    let mut functions: BTreeMap<String, Vec<InlineAsm>> = BTreeMap::new();
     let mut current = None;
     for line in module.lines() {
         if line.starts_with("define ") {
@@ -76,17 +75,17 @@ fn told(module: &str) -> BTreeMap<String, Vec<Told>> {
                 .0;
             current = Some(functions.entry(name.to_owned()).or_default());
         }
-        if let (Some(functions), Some(told)) = (&mut current, Told::read(line, &attributes)) {
-            functions.push(told);
+        if let (Some(functions), Some(asm)) = (&mut current, InlineAsm::read(line, &attributes)) {
+            functions.push(asm);
         }
     }
     functions
 }
 
-/// What LLVM is told about each function of a program, which stands behind the shim.
-fn compile(target: &str, program: &str) -> Result<BTreeMap<String, Vec<Told>>, String> {
+/// Every `asm!` of a program that is compiled behind the shim, by function.
+fn compile(target: &str, program: &str) -> Result<BTreeMap<String, Vec<InlineAsm>>, String> {
     let module = shim::compile(target, "llvm-ir", program)?;
-    Ok(told(&String::from_utf8(module).expect("LLVM's assembly is ASCII")))
+    Ok(inline_asm(&String::from_utf8(module).expect("LLVM's assembly is ASCII")))
 }
 
 /// A function `MODULE_STUB` for each stub of a way, which stands in the module `MODULE`.
@@ -122,11 +121,11 @@ fn probe(name: &str, operands: &str) -> String {
 /// widths.
 #[derive(Debug)]
 struct Contract {
-    /// LLVM's names of each destroyed register that can be named.
-    destroyed: BTreeMap<String, BTreeSet<String>>,
+    /// LLVM's names of each clobbered register that can be named.
+    clobbered: BTreeMap<String, BTreeSet<String>>,
     /// LLVM's names of the result's register.
     result: BTreeSet<String>,
-    /// LLVM's names of the target's flags, if the call destroys them.
+    /// LLVM's names of the target's flags, if the call clobbers them.
     flags: BTreeSet<String>,
     /// How lines of assembly begin that move the stack pointer.
     stack: Vec<String>,
@@ -146,7 +145,7 @@ impl Contract {
             convention.clobbers.iter().filter(|row| row.rust != How::Operand).collect();
         let without_name: Vec<&str> =
             otherwise.iter().flat_map(|row| &row.registers).map(String::as_str).collect();
-        let mut named: BTreeSet<&str> = way.destroyed().into_iter().collect();
+        let mut named: BTreeSet<&str> = way.clobbered().into_iter().collect();
         named.retain(|register| !without_name.contains(register));
         let mut program = probe("flags", "options(nostack)")
             + &probe("none", "options(nostack, preserves_flags)");
@@ -167,21 +166,23 @@ impl Contract {
                 probe(&format!("holds_{at}"), "options(nostack)")
             );
         }
-        let told = compile(target, &program).unwrap_or_else(|error| panic!("{target}: {error}"));
-        let none = &told["none"][0].changed;
+        let found = compile(target, &program).unwrap_or_else(|error| panic!("{target}: {error}"));
+        let none = &found["none"][0].changed;
         let changed =
-            |name: &str| told.get(name).map_or(BTreeSet::new(), |told| &told[0].changed - none);
+            |name: &str| found.get(name).map_or(BTreeSet::new(), |found| &found[0].changed - none);
         let mut names = asked.iter().enumerate().map(|(at, register)| {
             let names = &changed(&format!("declared_{at}")) | &changed(&format!("word_{at}"));
             assert!(matches!(names.len(), 1 | 2), "{target}: `{register}` is {names:?} to LLVM");
             ((*register).to_owned(), names)
         });
-        let destroyed = names.by_ref().take(named.len()).collect();
+        let clobbered = names.by_ref().take(named.len()).collect();
         let (_, result) = names.next().unwrap();
         let all_flags = changed("flags");
         let (mut called, mut kept) = (false, convention.flags_kept);
-        for (_, row) in
-            otherwise.iter().enumerate().filter(|(at, _)| told.contains_key(&format!("holds_{at}")))
+        for (_, row) in otherwise
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| found.contains_key(&format!("holds_{at}")))
         {
             for register in &row.registers {
                 let named = compile(target, &probe("named", &declares(register)));
@@ -201,73 +202,73 @@ impl Contract {
         let stack = lines.map(|line| line.split('{').next().unwrap().trim().to_owned()).collect();
         Contract {
             stack,
-            destroyed,
+            clobbered,
             result,
             flags: if kept { BTreeSet::new() } else { all_flags },
             called,
         }
     }
 
-    /// What the stub of a module tells: to its caller, or in itself, if it is called.
+    /// The `asm!` of a module's stub: in its caller, or in the stub itself if it is not inlined.
     fn stub<'t>(
         &self,
-        told: &'t BTreeMap<String, Vec<Told>>,
+        found: &'t BTreeMap<String, Vec<InlineAsm>>,
         module: &str,
         Stub { name, .. }: &Stub,
-    ) -> Result<&'t Told, String> {
-        let mut stub = &told[&format!("{module}_{name}")];
+    ) -> Result<&'t InlineAsm, String> {
+        let mut stub = &found[&format!("{module}_{name}")];
         if self.called {
-            // What a function destroys that is called, its caller knows.
+            // The caller knows what a called function clobbers.
             if !stub.is_empty() {
                 return Err(format!(
-                    "it is inlined, and LLVM is not told of registers without a name: {stub:?}"
+                    "it is inlined, and LLVM does not know of registers without a name: {stub:?}"
                 ));
             }
             let symbol = format!("{}{module}{}{name}", module.len(), name.len());
-            stub = told
+            stub = found
                 .iter()
                 .find(|(name, _)| name.contains(&symbol))
-                .expect("what is called is there")
+                .expect("the stub is in the module")
                 .1;
         }
         let [stub] = stub.as_slice() else {
-            return Err(format!("{} system calls in place of one", stub.len()));
+            return Err(format!("{} system calls instead of one", stub.len()));
         };
         Ok(stub)
     }
 
-    fn uses_stack(&self, told: &Told) -> bool {
-        self.stack.iter().any(|line| told.text.contains(line))
+    fn uses_stack(&self, asm: &InlineAsm) -> bool {
+        self.stack.iter().any(|line| asm.text.contains(line))
     }
 
-    /// What is wrong with a stub.
-    fn audit(&self, told: &Told) -> Result<(), String> {
-        for (register, names) in &self.destroyed {
-            if told.changed.is_disjoint(names) {
+    /// Reports what is wrong with a stub.
+    fn audit(&self, asm: &InlineAsm) -> Result<(), String> {
+        for (register, names) in &self.clobbered {
+            if asm.changed.is_disjoint(names) {
                 return Err(format!(
-                    "`{register}` is destroyed, and LLVM is not told of {names:?}: {told:?}"
+                    "`{register}` is clobbered, and LLVM does not know of {names:?}: {asm:?}"
                 ));
             }
         }
-        let missing: Vec<_> = self.flags.difference(&told.changed).collect();
+        let missing: Vec<_> = self.flags.difference(&asm.changed).collect();
         if !missing.is_empty() {
             return Err(format!(
-                "the flags are destroyed, and LLVM is not told of {missing:?}: {told:?}"
+                "the flags are clobbered, and LLVM does not know of {missing:?}: {asm:?}"
             ));
         }
-        if told.changed.is_disjoint(&self.result) {
-            return Err(format!("LLVM is told of no result in {:?}: {told:?}", self.result));
+        if asm.changed.is_disjoint(&self.result) {
+            return Err(format!("no result is declared in {:?}: {asm:?}", self.result));
         }
-        if !told.memory {
+        if !asm.memory {
             return Err(format!(
-                "the kernel reads and writes memory, and LLVM is told that it does not: {told:?}"
+                "the kernel reads and writes memory, and LLVM assumes that it does not: {asm:?}"
             ));
         }
-        if !told.says("sideeffect") {
-            return Err(format!("LLVM may leave the call out: {told:?}"));
+        if !asm.has("sideeffect") {
+            return Err(format!("LLVM may remove the call: {asm:?}"));
         }
-        if self.uses_stack(told) && !told.says("alignstack") {
-            return Err(format!("the stack is used, and LLVM is told that it is not: {told:?}"));
+        if self.uses_stack(asm) && !asm.has("alignstack") {
+            return Err(format!("the stack is used, and LLVM assumes that it is not: {asm:?}"));
         }
         Ok(())
     }
@@ -283,13 +284,13 @@ struct Mutant {
     undeclared: Option<String>,
 }
 
-fn mutants(stubs: &str, contract: &Contract) -> Vec<Mutant> {
+fn make_mutants(stubs: &str, contract: &Contract) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     let mut add = |what: String, text, on_the_stack, undeclared: Option<&String>| {
         let undeclared = undeclared.cloned();
         mutants.push(Mutant { what, text, on_the_stack, undeclared });
     };
-    for register in contract.destroyed.keys() {
+    for register in contract.clobbered.keys() {
         let text = without(stubs, register);
         add(format!("`{register}` not declared"), text, false, Some(register));
     }
@@ -308,28 +309,28 @@ fn mutants(stubs: &str, contract: &Contract) -> Vec<Mutant> {
 }
 
 #[test]
-fn what_is_destroyed_is_declared() {
+fn clobbered_registers_are_declared() {
     let tables = Tables::embedded().unwrap();
     if !has_asm(&tables, "what the stubs tell LLVM") {
         return;
     }
-    for way in ways(&tables) {
+    for way in all_ways(&tables) {
         let name = &way.name;
         assert!(!way.targets.is_empty(), "no Rust target has {name}");
         let (each, mut registers) = (way.each(), Vec::new());
         for target in &way.targets {
             let contract = Contract::ask(target, &way);
-            let told = compile(target, &(way.stubs.clone() + &callers(&way, "stub")));
-            let told =
-                told.unwrap_or_else(|error| panic!("the stubs of {name} for {target}: {error}"));
+            let found = compile(target, &(way.stubs.clone() + &callers(&way, "stub")));
+            let found =
+                found.unwrap_or_else(|error| panic!("the stubs of {name} for {target}: {error}"));
             for stub in &each {
                 if let Err(error) =
-                    contract.stub(&told, "stub", stub).and_then(|told| contract.audit(told))
+                    contract.stub(&found, "stub", stub).and_then(|asm| contract.audit(asm))
                 {
                     panic!("{} of {name} for {target}: {error}", stub.name);
                 }
             }
-            registers.push(contract.destroyed.len());
+            registers.push(contract.clobbered.len());
         }
         println!(
             "{name}: {} stubs, {registers:?} registers declared, for {}",
@@ -340,32 +341,32 @@ fn what_is_destroyed_is_declared() {
 }
 
 #[test]
-fn a_declaration_that_is_missing_or_false_is_found() {
+fn a_missing_or_wrong_declaration_is_found() {
     let tables = Tables::embedded().unwrap();
     if !has_asm(&tables, "whether the audit of the stubs finds mistakes") {
         return;
     }
-    for way in ways(&tables) {
+    for way in all_ways(&tables) {
         let (name, target) = (&way.name, way.targets.first().unwrap());
         let (contract, each) = (Contract::ask(target, &way), way.each());
-        let mutants = mutants(&way.stubs, &contract);
+        let mutants = make_mutants(&way.stubs, &contract);
         let mut program = String::new();
         for (at, mutant) in mutants.iter().enumerate() {
             let module = format!("mutant{at}");
             program += &mutant.text.replacen("pub mod stub {", &format!("pub mod {module} {{"), 1);
             program += &callers(&way, &module);
         }
-        let told = compile(target, &program)
+        let found = compile(target, &program)
             .unwrap_or_else(|error| panic!("mutants of {name} for {target}: {error}"));
         for (at, mutant) in mutants.iter().enumerate() {
             // What is returned is declared, too.
             let second = way.convention.second.as_ref();
             let returned = mutant.undeclared.is_some() && mutant.undeclared.as_ref() == second;
             for stub in each.iter().filter(|stub| !(returned && stub.both)) {
-                let mutated = contract.stub(&told, &format!("mutant{at}"), stub);
+                let mutated = contract.stub(&found, &format!("mutant{at}"), stub);
                 let harmless = mutant.on_the_stack
-                    && mutated.as_ref().is_ok_and(|told| !contract.uses_stack(told));
-                let verdict = mutated.and_then(|told| contract.audit(told));
+                    && mutated.as_ref().is_ok_and(|asm| !contract.uses_stack(asm));
+                let verdict = mutated.and_then(|asm| contract.audit(asm));
                 assert!(
                     harmless || verdict.is_err(),
                     "{} of {name}: {} is not noticed",

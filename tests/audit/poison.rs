@@ -1,8 +1,10 @@
-//! The stubs under an emulator whose kernel destroys every register that the contract lets it: what
+//! The stubs under an emulator whose kernel clobbers every register that the contract lets it: what
 //! the compiler keeps across a system call is there afterwards. `ci/oracle/poison` has the
 //! emulator, and runs this.
 
-use crate::shim::{self, MOST_ARGUMENTS, Stub, Way, ways, with_option, with_wrong_second, without};
+use crate::shim::{
+    self, MOST_ARGUMENTS, Stub, Way, all_ways, with_option, with_wrong_second, without,
+};
 use aio_codegen::tables::{ClobberKind, Failure, Tables};
 use aio_tests::skip;
 use serde_json::{Value, json};
@@ -16,9 +18,9 @@ use std::process::{Command, Stdio};
 const VALUES: usize = 40;
 /// More comparisons than any machine has registers for flags.
 const COMPARISONS: usize = 12;
-/// Vectors, where the call destroys registers for those.
+/// Vectors, where the call clobbers registers for those.
 const VECTORS: u32 = 40;
-/// Floating-point numbers, where the call destroys registers for those that `asm!` has no name for.
+/// Floating-point numbers, where the call clobbers registers for those that `asm!` has no name for.
 const FLOATS: u32 = 4;
 /// How often the loop calls.
 const TIMES: u64 = 3;
@@ -252,7 +254,7 @@ impl Function {
                     "number": (&convention.number, value("nr")),
                     "arguments": arguments,
                     "stacked": convention.stack.as_ref().map(|stack| (stack.first, &stacked)),
-                    "destroyed": way.destroyed(),
+                    "clobbered": way.clobbered(),
                     "flags": !convention.flags_kept,
                     "poison": poison,
                     "results": results,
@@ -414,7 +416,7 @@ fn can_be_left_out(way: &Way<'_>, poisoned: &BTreeSet<String>) -> Vec<Vec<String
 }
 
 /// Registers whose loss goes unnoticed, by way of calling, each with the reason.
-fn unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
+fn read_unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
     let lines = include_str!("../oracles/unnoticed.txt").lines();
     let entries = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| {
         let (place, why) = line.split_once(": ").expect("a reason behind `: `");
@@ -427,7 +429,7 @@ fn unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
 fn what_is_live_across_a_call_survives() {
     let Some(mut emulator) = Emulator::new() else { return };
     let tables = Tables::embedded().unwrap();
-    let ways = ways(&tables);
+    let ways = all_ways(&tables);
     let jobs = ways
         .iter()
         .flat_map(|way| kinds(&way.targets).into_iter().map(move |target| (way, target)));
@@ -495,7 +497,7 @@ fn what_is_live_across_a_call_survives() {
         }
     }
     let (mut surprises, mut noticed) = (Vec::new(), BTreeMap::<&str, (usize, Vec<String>)>::new());
-    let unnoticed = unnoticed();
+    let unnoticed = read_unnoticed();
     for ((way, target, registers), verdicts) in
         jobs.into_iter().zip(emulator.run().chunks(counts.len()))
     {

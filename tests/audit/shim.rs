@@ -92,7 +92,7 @@ pub fn has_asm(tables: &Tables, what: &str) -> bool {
 }
 
 /// Every way that there are stubs for.
-pub fn ways(tables: &Tables) -> Vec<Way<'_>> {
+pub fn all_ways(tables: &Tables) -> Vec<Way<'_>> {
     let output = rustc().args(["--print", "target-list"]).output().expect("rustc runs");
     let list = String::from_utf8(output.stdout).expect("rustc speaks UTF-8");
     let means = |target: &&str, abi: &Abi| {
@@ -169,7 +169,7 @@ impl Way<'_> {
     }
 
     /// Every register that a call changes, but for the result's.
-    pub fn destroyed(&self) -> Vec<&str> {
+    pub fn clobbered(&self) -> Vec<&str> {
         let mut registers: Vec<&str> = self.convention.second.as_deref().into_iter().collect();
         if let Failure::Flag(flag) = &self.convention.failure {
             registers.push(flag);
@@ -186,13 +186,13 @@ pub fn with_wrong_second(way: &Way<'_>) -> Option<String> {
     let second = way.convention.second.as_deref()?;
     let taken = format!("lateout({second:?}) second");
     let other = way.convention.arguments.iter().find(|argument| {
-        **argument != way.convention.result && way.destroyed().iter().all(|one| one != argument)
+        **argument != way.convention.result && way.clobbered().iter().all(|one| one != argument)
     })?;
     let wrong = format!("lateout({other:?}) second, lateout({second:?}) _");
     way.stubs.contains(&taken).then(|| way.stubs.replace(&taken, &wrong))
 }
 
-/// The stubs without the word that a register is destroyed.
+/// The stubs without the word that a register is clobbered.
 pub fn without(stubs: &str, register: &str) -> String {
     let (output, name) = (format!("lateout({register:?}) _"), format!("({register:?})"));
     let mut lines = String::new();

@@ -77,7 +77,7 @@ impl<'a> Work<'a> {
 type Contender<'a> = Box<dyn FnMut() + 'a>;
 
 /// Aligned, so that nobody is lucky with where the bytes go.
-fn blocks(count: usize) -> Vec<AlignedBuf> {
+fn new_blocks(count: usize) -> Vec<AlignedBuf> {
     (0..count).map(|_| AlignedBuf::new(BLOCK, BLOCK).unwrap()).collect()
 }
 
@@ -95,7 +95,7 @@ struct Hand {
 
 impl Hand {
     fn new(batch: usize) -> Hand {
-        let (mut iocbs, blocks) = (vec![iocb::default(); batch], blocks(batch));
+        let (mut iocbs, blocks) = (vec![iocb::default(); batch], new_blocks(batch));
         let first = iocbs.as_mut_ptr();
         // SAFETY: inside of the array.
         let pointers = (0..batch).map(|i| unsafe { first.add(i) }).collect();
@@ -119,7 +119,7 @@ impl Hand {
 
 fn queue(work: Work<'_>, batch: usize) -> Contender<'_> {
     let mut queue = Queue::<AlignedBuf>::new(NonZeroU32::new(batch as u32).unwrap()).unwrap();
-    let mut blocks = blocks(batch);
+    let mut blocks = new_blocks(batch);
     Box::new(move || {
         queue.batch(|requests| {
             for i in 0..batch {
@@ -251,7 +251,7 @@ fn libaio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
 fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     use io_uring::{IoUring, opcode, types::Fd};
     let mut ring = IoUring::new(batch as u32).ok()?;
-    let mut blocks = blocks(batch);
+    let mut blocks = new_blocks(batch);
     let fd = Fd(work.fd().as_raw_fd());
     Some(Box::new(move || {
         {
@@ -281,7 +281,7 @@ fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
 
 /// One plain call for each.
 fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
-    let mut blocks = blocks(batch);
+    let mut blocks = new_blocks(batch);
     Box::new(move || match work {
         Work::Poll(fd) => {
             for _ in 0..batch {

@@ -332,7 +332,7 @@ fn table(work: Work<'_>, wanted: &[String]) {
 }
 
 /// A file whose blocks are on disk.
-fn file(directory: &Path) -> tempfile::NamedTempFile {
+fn new_file(directory: &Path) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new_in(directory).unwrap();
     let part = vec![7; 1 << 20];
     for _ in 0..(BLOCKS * BLOCK as u64) >> 20 {
@@ -347,7 +347,7 @@ fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let directory = arguments.iter().find(|argument| argument.contains('/'));
-    let file = file(&directory.map_or_else(std::env::temp_dir, PathBuf::from));
+    let file = new_file(&directory.map_or_else(std::env::temp_dir, PathBuf::from));
     let busy = std::env::var_os("AIO_BENCH_BUSY").map(|_| {
         println!("beside a busy process");
         Command::new("sh").arg("-c").arg("while :; do :; done").spawn().unwrap()

@@ -5,7 +5,7 @@ mod common;
 
 use aio_sys::{Full, PollEvents, Queue, RwFlags, op};
 use aio_tests::Counting;
-use common::{file, pair};
+use common::{pair, temp_file};
 use std::num::NonZeroU32;
 use std::os::fd::BorrowedFd;
 
@@ -15,7 +15,7 @@ static ALLOCATOR: Counting = Counting;
 /// Every operation, refused ones and waits among them.
 #[test]
 fn nothing_is_allocated_once_it_is_made() {
-    let file = file(4096);
+    let file = temp_file(4096);
     let (_reader, writer) = pair();
     // SAFETY: the kernel refuses it; nobody can own it.
     let none = unsafe { BorrowedFd::borrow_raw(i32::MAX) };

@@ -38,11 +38,11 @@ fn a_quota_that_is_used_up_is_told() {
                 Ok(context) => contexts.push(context),
                 Err(error) => {
                     assert_eq!((error.errno, error.requested), (Errno::EAGAIN, piece));
-                    let sentence = error.to_string();
+                    let message = error.to_string();
                     assert!(
-                        sentence.contains("fs.aio-max-nr")
-                            && sentence.contains("/proc/sys/fs/aio-nr"),
-                        "{sentence}"
+                        message.contains("fs.aio-max-nr")
+                            && message.contains("/proc/sys/fs/aio-nr"),
+                        "{message}"
                     );
                     piece /= 2;
                 }

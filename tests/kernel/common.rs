@@ -27,7 +27,7 @@ pub const SIGSTOP: i32 = signal(libc::SIGSTOP, 23);
 pub const SIGCONT: i32 = signal(libc::SIGCONT, 25);
 
 /// A file with `bytes` bytes, counting up.
-pub fn file(bytes: usize) -> File {
+pub fn temp_file(bytes: usize) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&(0..bytes).map(|i| i as u8).collect::<Vec<_>>()).unwrap();
     file.rewind().unwrap();

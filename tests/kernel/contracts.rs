@@ -1,7 +1,7 @@
 //! What the AIO layer promises where an answer of the kernel cannot be taken at its word: filters
 //! that answer without making the call, forks, counts, old kernels.
 
-use crate::common::{catches, file, in_child, itself, pair, refuse};
+use crate::common::{catches, in_child, itself, pair, refuse, temp_file};
 use aio_sys::types::*;
 use aio_sys::{Cause, Completion, Context, Errno, IoBuf, PollEvents, Queue, SetupError, nr, op};
 use core::ffi::c_long;
@@ -455,7 +455,7 @@ fn more_buffers_than_32_bits_can_count_are_refused() {
         }
     }
     for count in [1025, (1 << 32) + 5] {
-        let file = file(0);
+        let file = temp_file(0);
         let nowhere = std::ptr::NonNull::<Abc>::dangling().as_ptr();
         // SAFETY: they have no bytes of their own, so that nothing is allocated.
         let bufs = unsafe { Vec::from_raw_parts(nowhere, count, count) };
@@ -573,7 +573,7 @@ fn buffers_panic() {
     if !catches("a panic in the background") {
         return;
     }
-    let file = file(0);
+    let file = temp_file(0);
     for _ in 0..10 {
         let mut queue = Queue::<Bad>::new(capacity(1)).unwrap();
         assert!(queue.submit(op::write_at(&file, Bad(vec![0]), 0)).is_ok());

@@ -1,7 +1,7 @@
 //! Calls that `#[syscall]` declares with types of the standard library, which is the oracle, as is
 //! libc.
 
-use crate::common::{await_child, catches, file, fork, in_child, pipe};
+use crate::common::{await_child, catches, fork, in_child, pipe, temp_file};
 use aio_sys::{Errno, Ret, syscall};
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char};
@@ -104,7 +104,7 @@ fn borrowed_descriptors_and_bytes_are_arguments() {
     assert_eq!(&bytes[..8], b"tes more");
     assert_eq!(read_bytes(reader.as_fd(), &mut bytes), Ok(0), "the other end is closed");
 
-    let mut source = file(10);
+    let mut source = temp_file(10);
     source.seek(SeekFrom::Start(8)).unwrap();
     let mut chars = [0; 4];
     assert_eq!(read(&source, &mut chars).unwrap(), 2);
@@ -228,7 +228,7 @@ mod by_number {
 
     #[test]
     fn a_structure_is_returned_by_number() {
-        let file = file(1 << 20);
+        let file = temp_file(1 << 20);
         let range = [0, 1 << 19];
         let ours = match cachestat(&file, &range) {
             Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {

@@ -1,6 +1,6 @@
 //! What others do to a queue: filters, one call at a time, and memory that is taken away.
 
-use crate::common::{file, in_child, itself, pair, refuse};
+use crate::common::{in_child, itself, pair, refuse, temp_file};
 use aio_sys::{Cause, Completion, Context, Errno, PollEvents, Queue, nr, op};
 use core::ffi::c_long;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(10));
 
-fn queue(capacity: u32) -> Queue<Vec<u8>> {
+fn new_queue(capacity: u32) -> Queue<Vec<u8>> {
     Queue::new(NonZeroU32::new(capacity).unwrap()).unwrap()
 }
 
@@ -19,20 +19,20 @@ fn filtered(
     errno: i32,
     check: impl Fn(&mut Queue<Vec<u8>>, aio_sys::PollToken, Errno) -> bool,
 ) {
-    let file = file(10);
+    let file = temp_file(10);
     in_child(|| {
         let (reader, mut writer) = pair();
-        let mut queue = queue(8);
+        let mut queue = new_queue(8);
         queue.submit(op::read_at(&file, vec![0; 3], 2)).unwrap();
         let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert!(refuse(calls, errno));
-        let told = Errno::decode(-(errno as isize)).unwrap_err();
+        let expected = Errno::decode(-(errno as isize)).unwrap_err();
         // Whatever is refused, what was in flight before is handed out.
         let read = |done: Completion<Vec<u8>>| {
             assert_eq!((done.result, done.buf), (Ok(3), Some(vec![2, 3, 4])))
         };
         assert_eq!(queue.reap().map(read).count(), 1);
-        let fine = check(&mut queue, poll, told);
+        let fine = check(&mut queue, poll, expected);
         if queue.outstanding() > 0 {
             writer.write_all(b"x").unwrap();
             while queue
@@ -53,13 +53,13 @@ const ERRORS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EINTR];
 #[test]
 fn without_io_setup_there_is_no_queue() {
     for errno in ERRORS {
-        filtered(&[nr::SYS_io_setup], errno, |queue, poll, told| {
+        filtered(&[nr::SYS_io_setup], errno, |queue, poll, expected| {
             let error = Queue::<Vec<u8>>::new(NonZeroU32::MIN).unwrap_err();
-            let sentence = error.to_string();
+            let message = error.to_string();
             let why = ["seccomp filter", "system call was interrupted", "Interrupted system call"];
             assert!(
-                error.errno == told && why.iter().any(|why| sentence.contains(why)),
-                "{sentence}"
+                error.errno == expected && why.iter().any(|why| message.contains(why)),
+                "{message}"
             );
             // One that is there goes on.
             queue.cancel(poll) == Ok(true)
@@ -73,16 +73,16 @@ fn without_io_setup_there_is_no_queue() {
 
 #[test]
 fn without_io_submit_requests_end_at_once() {
-    let file = file(10);
+    let file = temp_file(10);
     for errno in ERRORS {
-        filtered(&[nr::SYS_io_submit], errno, |queue, poll, told| {
+        filtered(&[nr::SYS_io_submit], errno, |queue, poll, expected| {
             queue.batch(|batch| {
                 for _ in 0..3 {
                     batch.push(op::read_at(&file, vec![7; 2], 0)).unwrap();
                 }
             });
             let refused = |done: Completion<Vec<u8>>| {
-                assert_eq!((done.result, done.buf), (Err(told), Some(vec![7; 2])))
+                assert_eq!((done.result, done.buf), (Err(expected), Some(vec![7; 2])))
             };
             assert_eq!(queue.wait(3, None).map(|ready| ready.map(refused).count()), Ok(3));
             queue.cancel(poll) == Ok(true)
@@ -97,7 +97,9 @@ fn without_io_submit_requests_end_at_once() {
 #[test]
 fn without_io_cancel_a_poll_goes_on() {
     for errno in ERRORS {
-        filtered(&[nr::SYS_io_cancel], errno, |queue, poll, told| queue.cancel(poll) == Err(told));
+        filtered(&[nr::SYS_io_cancel], errno, |queue, poll, expected| {
+            queue.cancel(poll) == Err(expected)
+        });
     }
 }
 
@@ -109,10 +111,10 @@ fn without_io_getevents_only_what_is_ready_can_be_had() {
         #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
         nr::SYS_io_pgetevents_time64,
     ];
-    let file = file(10);
+    let file = temp_file(10);
     for errno in ERRORS {
-        filtered(&calls, errno, |queue, _, told| {
-            assert_eq!(queue.wait_interruptible(1, None).map(Iterator::count), Err(told));
+        filtered(&calls, errno, |queue, _, expected| {
+            assert_eq!(queue.wait_interruptible(1, None).map(Iterator::count), Err(expected));
             queue.submit(op::read_at(&file, vec![0; 1], 9)).unwrap();
             queue
                 .wait(1, None)
@@ -127,12 +129,12 @@ fn without_io_getevents_only_what_is_ready_can_be_had() {
 fn without_io_destroy_the_end_is_an_error() {
     let (reader, _writer) = pair();
     for errno in ERRORS {
-        filtered(&[nr::SYS_io_destroy], errno, |queue, _, told| {
-            let mut busy = self::queue(1);
+        filtered(&[nr::SYS_io_destroy], errno, |queue, _, expected| {
+            let mut busy = self::new_queue(1);
             busy.submit(op::poll(&reader, PollEvents::IN)).unwrap();
-            assert_eq!(busy.close(), Err(told));
-            drop(self::queue(1));
-            std::mem::replace(queue, self::queue(1)).close() == Err(told)
+            assert_eq!(busy.close(), Err(expected));
+            drop(self::new_queue(1));
+            std::mem::replace(queue, self::new_queue(1)).close() == Err(expected)
         });
     }
 }
@@ -144,7 +146,7 @@ fn without_io_destroy_the_end_is_an_error() {
 /// the middle and last: it ends with its number, and the others with their bytes.
 #[test]
 fn each_refusal_wherever_it_stands() {
-    let file = file(64);
+    let file = temp_file(64);
     let (socket, _peer) = pair();
     let readable = std::fs::File::open("/proc/self/exe").unwrap();
     // SAFETY: the kernel refuses it; nobody can own it.
@@ -175,7 +177,7 @@ fn each_refusal_wherever_it_stands() {
     ];
     for (what, errno, bad) in refusals {
         for at in 0..3 {
-            let mut queue = queue(3);
+            let mut queue = new_queue(3);
             let tokens = queue.batch(|batch| {
                 [0, 1, 2].map(|i| match i == at {
                     true => bad(batch),
@@ -184,7 +186,7 @@ fn each_refusal_wherever_it_stands() {
             });
             let mut seen = 0;
             while queue.outstanding() > 0 {
-                let handed_out = queue.wait(1, LONG).map(|ready| {
+                let delivered = queue.wait(1, LONG).map(|ready| {
                     ready
                         .map(|done| {
                             let i = tokens.iter().position(|&token| token == done.token).unwrap()
@@ -203,7 +205,7 @@ fn each_refusal_wherever_it_stands() {
                         })
                         .count()
                 });
-                seen += handed_out.unwrap();
+                seen += delivered.unwrap();
             }
             assert_eq!(seen, 3);
         }
@@ -275,11 +277,11 @@ fn a_context_without_its_ring_is_told() {
 /// was.
 #[test]
 fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
-    let file = file(10);
+    let file = temp_file(10);
     let (reader, _writer) = pair();
     for take_away in [unmap, remap] {
         in_child(|| {
-            let (mut queue, at, bytes) = ring_of(|| queue(4));
+            let (mut queue, at, bytes) = ring_of(|| new_queue(4));
             let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
             take_away(at, bytes);
             queue.batch(|batch| {
@@ -288,14 +290,14 @@ fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
                 }
             });
             let mut refused = 0;
-            let handed_out = queue
+            let delivered = queue
                 .reap()
                 .map(|done| {
                     assert_eq!((done.result, done.buf.is_some()), (Err(Errno::EINVAL), true));
                     refused += 1;
                 })
                 .count();
-            assert_eq!((handed_out, refused, queue.pending(), queue.outstanding()), (3, 3, 0, 1));
+            assert_eq!((delivered, refused, queue.pending(), queue.outstanding()), (3, 3, 0, 1));
             assert_eq!(queue.wait(1, None).map(Iterator::count), Err(Errno::EINVAL));
             assert_eq!(queue.cancel(poll), Ok(false));
             // The poll is in flight and cannot be waited for: to drop it would abort.
@@ -303,7 +305,7 @@ fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
         });
         // With nothing in flight there is nothing to be afraid of.
         in_child(|| {
-            let (queue, at, bytes) = ring_of(|| queue(4));
+            let (queue, at, bytes) = ring_of(|| new_queue(4));
             take_away(at, bytes);
             drop(queue);
             true
@@ -323,7 +325,7 @@ fn dropped_without_its_ring_it_aborts_rather_than_free() {
 #[ignore = "a part of dropped_without_its_ring_it_aborts_rather_than_free"]
 fn aborts() {
     let (reader, _writer) = pair();
-    let (mut queue, at, bytes) = ring_of(|| queue(1));
+    let (mut queue, at, bytes) = ring_of(|| new_queue(1));
     queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     unmap(at, bytes);
 }

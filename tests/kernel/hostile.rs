@@ -2,7 +2,7 @@
 //! compiler lets through. What it does not is in `ui/aio/`.
 
 use crate::common::{
-    Graveyard, Mortal, Panics, Random, direct_file, file, in_child, itself, pair, seeds,
+    Graveyard, Mortal, Panics, Random, direct_file, in_child, itself, pair, seeds, temp_file,
 };
 use aio_sys::{
     Borrowed, Completion, Errno, IoBuf, IoBufMut, PollEvents, Queue, Scope, SpareBuf, op, scope,
@@ -20,7 +20,7 @@ fn capacity(requests: u32) -> NonZeroU32 {
     NonZeroU32::new(requests).unwrap()
 }
 
-fn queue<B: IoBuf>(requests: u32) -> Queue<B> {
+fn new_queue<B: IoBuf>(requests: u32) -> Queue<B> {
     Queue::new(capacity(requests)).unwrap()
 }
 
@@ -53,7 +53,7 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
         let graveyard = Arc::<Graveyard>::default();
         let mut lost = 0;
         for _ in 0..4 {
-            let mut queue = queue(1 + random.below(32) as u32);
+            let mut queue = new_queue(1 + random.below(32) as u32);
             // Buffers that it has.
             let mut held = 0;
             for _ in 0..random.below(12) {
@@ -127,8 +127,8 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
 /// Such a buffer is not taken in, and its slot is as free as before.
 #[test]
 fn a_buffer_that_panics_when_it_is_asked() {
-    let file = file(100);
-    let mut queue = queue(2);
+    let file = temp_file(100);
+    let mut queue = new_queue(2);
     for round in 0..20 {
         for at in 0..2 {
             let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -187,8 +187,8 @@ fn a_buffer_that_panics_when_it_is_asked() {
 /// same buffer.
 #[test]
 fn completions_borrow_their_queue() {
-    let file = file(100);
-    let (first, other) = (RefCell::new(queue(4)), RefCell::new(queue(4)));
+    let file = temp_file(100);
+    let (first, other) = (RefCell::new(new_queue(4)), RefCell::new(new_queue(4)));
     first.borrow_mut().submit(op::read_at(&file, vec![0; 4], 1)).unwrap();
     let mut depth = 0;
     for done in first.borrow_mut().wait(1, LONG).unwrap() {
@@ -205,7 +205,7 @@ fn completions_borrow_their_queue() {
 /// Scopes in scopes, on other threads, with buffers that go from one to the other.
 #[test]
 fn scopes_in_scopes() {
-    let file = file(100);
+    let file = temp_file(100);
     let (mut outer, mut inner) = ([0; 8], [0; 8]);
     scope(capacity(4), |one| {
         let mut back = None;
@@ -244,7 +244,7 @@ fn scopes_in_scopes() {
 /// that the kernel has let go of.
 #[test]
 fn completions_may_leave_their_scope() {
-    let file = file(100);
+    let file = temp_file(100);
     let mut buf = [0; 8];
     let done = scope(capacity(1), |scope| {
         let mut kept = None;
@@ -265,7 +265,7 @@ fn completions_may_leave_their_scope() {
 fn a_child_leaks_what_is_in_flight() {
     let file = direct_file(1);
     let graveyard = Arc::new(Graveyard::default());
-    let mut queue = queue::<Mortal>(1);
+    let mut queue = new_queue::<Mortal>(1);
     assert!(queue.submit(op::read_at(&file, graveyard.buffer(), 0)).is_ok());
     for close in [false, true] {
         in_child(|| {
@@ -310,7 +310,7 @@ fn a_process_that_ends_in_a_scope() {
 #[test]
 fn tokens_of_others() {
     let (reader, _writer) = pair();
-    let (mut one, mut other) = (queue::<Vec<u8>>(2), queue::<Vec<u8>>(2));
+    let (mut one, mut other) = (new_queue::<Vec<u8>>(2), new_queue::<Vec<u8>>(2));
     let poll = one.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     assert_eq!(other.cancel(poll), Ok(false), "it has none in flight");
     assert_eq!(one.cancel(poll), Ok(true));
@@ -364,7 +364,7 @@ fn filled() {
             panic!("when it is filled");
         }
     }
-    let (file, mut queue) = (file(8), queue(1));
+    let (file, mut queue) = (temp_file(8), new_queue(1));
     queue.submit(op::read_spare_at(&file, Filled(Vec::with_capacity(8)), 0)).unwrap();
     let _ = catch_unwind(AssertUnwindSafe(|| queue.wait(1, None).map(Iterator::count)));
 }

@@ -1,6 +1,6 @@
 //! A queue in an event loop of `mio`.
 
-use crate::common::{Graveyard, Mortal, Random, direct_file, file, seeds};
+use crate::common::{Graveyard, Mortal, Random, direct_file, seeds, temp_file};
 use aio_sys::{Errno, Queue, op};
 use mio::{Events, Interest, Poll, Token};
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn every_completion_is_found_by_clearing_and_then_draining() {
     const WAVES: usize = 200;
-    let file = file(4096);
+    let file = temp_file(4096);
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(8).unwrap()).unwrap();
     let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(8));
     poll.registry().register(&mut queue, Token(7), Interest::READABLE).unwrap();
@@ -121,7 +121,7 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
 /// In a child the counter is the parent's, and stays as it is.
 #[test]
 fn a_child_does_not_clear_its_parent_s_counter() {
-    let file = file(16);
+    let file = temp_file(16);
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::MIN).unwrap();
     queue.submit(op::read_at(&file, vec![0; 4], 0)).unwrap();
     crate::common::in_child(|| queue.clear_eventfd() == 0);

@@ -1,7 +1,7 @@
 //! `scope`: buffers that are borrowed, and nobody's but the kernel's until it has let go of them.
 
 use crate::common::{
-    AIO_CALLS, Random, aio_nr, catches, file, in_child, itself, pair, quota, refuse,
+    AIO_CALLS, Random, aio_nr, catches, in_child, itself, pair, quota, refuse, temp_file,
 };
 use aio_sys::{Borrowed, Errno, Full, PollEvents, RwFlags, Scope, op, scope};
 use std::fs::File;
@@ -18,7 +18,7 @@ fn capacity(requests: u32) -> NonZeroU32 {
 
 #[test]
 fn it_reads_and_writes_what_is_borrowed() {
-    let file = file(100);
+    let file = temp_file(100);
     let (mut low, mut high, text) = ([0; 10], vec![0; 20], String::from("text"));
     scope(capacity(4), |scope| {
         let (first, second, write) = scope.batch(|batch| {
@@ -68,7 +68,7 @@ fn it_reads_and_writes_what_is_borrowed() {
 
 #[test]
 fn vectors_of_what_is_borrowed() {
-    let file = file(100);
+    let file = temp_file(100);
     let (mut low, mut high, mut other) = ([0; 10], vec![0; 20], [1; 3]);
     let (one, two) = (b"one".as_slice(), String::from("two"));
     scope(capacity(3), |scope| {
@@ -130,7 +130,7 @@ fn vectors_of_what_is_borrowed() {
 /// What a completion gives back can be lent again, and is the owner's after the scope.
 #[test]
 fn a_buffer_goes_round() {
-    let file = file(100);
+    let file = temp_file(100);
     let mut buf = [0; 4];
     let mut sum = 0;
     scope(capacity(1), |scope| {
@@ -195,7 +195,7 @@ fn the_end_waits_for_what_is_in_flight() {
 
 #[test]
 fn two_scopes_may_change_places() {
-    let file = file(100);
+    let file = temp_file(100);
     let (mut one, mut two) = ([0; 10], [0; 10]);
     let _quota = quota();
     let limit = aio_nr() + 4000;
@@ -220,7 +220,7 @@ fn two_scopes_may_change_places() {
 
 #[test]
 fn a_child_leaves_it_without_touching_anything() {
-    let file = file(10);
+    let file = temp_file(10);
     let mut buf = [0; 4];
     scope(capacity(2), |scope| {
         scope.submit(op::read_at(&file, &mut buf, 2)).unwrap();
@@ -259,7 +259,7 @@ fn anything_at_any_time() {
     if !catches("scopes that end at random") {
         return;
     }
-    let file = file(4096);
+    let file = temp_file(4096);
     let expected: Vec<u8> = (0..4096).map(|i| i as u8).collect();
     for seed in 1..=30 {
         let mut random = Random(seed);
@@ -299,7 +299,7 @@ fn anything_at_any_time() {
 
 #[test]
 fn all_of_a_borrowed_buffer() {
-    let file = file(100);
+    let file = temp_file(100);
     let mut buf = [0; 10];
     let (read, written) = scope(capacity(1), |scope| {
         let (read, back) = scope.read_exact_at(&file, &mut buf, 5).unwrap();

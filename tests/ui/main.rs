@@ -18,7 +18,7 @@ mod temporaries;
 const BLESSED_BY: &str = "rustc 1.95.0";
 
 #[test]
-fn mistakes_are_sentences_at_one_token() {
+fn mistakes_are_messages_at_one_token() {
     let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
     let version = Command::new(rustc).arg("--version").output().unwrap().stdout;
     let version = String::from_utf8_lossy(&version);

@@ -1402,7 +1402,7 @@ pub mod stub {
     ///
     /// r7 is the frame pointer of Thumb code, and may be in A32. The same lines are right in A32, Thumb-2 and Thumb-1, where no other register may be left for the number.
     ///
-    /// nolibc lists lr and the flags as destroyed; the kernel restores them, as the C libraries take it (arch/arm/kernel/entry-common.S).
+    /// nolibc lists lr and the flags as clobbered; the kernel restores them, as the C libraries take it (arch/arm/kernel/entry-common.S).
     pub const INSTRUCTION: &str = "svc 0";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -1189,7 +1189,7 @@ pub mod stub {
     ///
     /// The manual page and musl have a seventh argument in $a6; do_syscall of arch/loongarch/kernel/syscall.c passes six.
     ///
-    /// strace lists no register as destroyed; the kernel is followed.
+    /// strace lists no register as clobbered; the kernel is followed.
     pub const INSTRUCTION: &str = "syscall 0";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -192,8 +192,8 @@ fn all() -> Option<()> {
         .split_inclusive(|byte| *byte == 0)
         .map_while(|word| CStr::from_bytes_with_nul(word).ok());
     let mut environment = Vector::new();
-    while let Some(verb) = words.next() {
-        match verb.to_bytes() {
+    while let Some(directive) = words.next() {
+        match directive.to_bytes() {
             b"module" => module(words.next()?)?,
             b"mount" => mount(words.next()?, words.next()?, words.next()?)?,
             b"show" => print(read(words.next()?, &mut [0; 256])?),

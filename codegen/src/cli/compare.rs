@@ -1,7 +1,7 @@
-//! The verbs `diff` and `check`: which sides are compared, and what is said of them.
+//! The subcommands `diff` and `check`: which sides are compared, and what is printed.
 
-use super::print::{print, say};
-use super::{Outcome, Told, abis};
+use super::print::{print, to_stderr};
+use super::{HeaderOptions, Outcome, find_abis};
 use crate::import::{Claims, Findings};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
@@ -85,7 +85,7 @@ pub(super) struct Check {
     #[arg(long, value_name = "DIR")]
     headers: Vec<PathBuf>,
     #[command(flatten)]
-    told: Told,
+    options: HeaderOptions,
     /// Check the imported tables of this directory instead of the committed ones.
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
@@ -96,18 +96,18 @@ pub(super) struct Check {
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
     if let [old, new] = args.releases.as_slice() {
-        let [old, new] = [old, new].map(|linux| Given::Release(linux.clone()));
-        return told(compared(old, new, &args.abi, args.json)?);
+        let [old, new] = [old, new].map(|linux| SideInput::Release(linux.clone()));
+        return report(compare_sides(old, new, &args.abi, args.json)?);
     }
     let Sources(sources) = args.sources;
     let side = |(kind, directory): (Kind, PathBuf)| {
         Ok(match kind {
             Kind::Tables => tables(&directory)?,
-            Kind::Linux => Given::Linux(Source::open(directory)),
+            Kind::Linux => SideInput::Linux(Source::open(directory)),
             Kind::Release => unreachable!("no option has this kind"),
             Kind::Headers => {
                 let claims = Claims { arch: args.arch.clone(), linux: None };
-                Given::Headers(Source::headers(&[directory])?, claims)
+                SideInput::Headers(Source::headers(&[directory])?, claims)
             }
         })
     };
@@ -121,29 +121,29 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
         Some(second) => (first, second),
         None => (committed_side()?, first),
     };
-    told(compared(old, new, &args.abi, args.json)?)
+    report(compare_sides(old, new, &args.abi, args.json)?)
 }
 
 pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     let theirs = match args.linux {
-        Some(directory) => Given::Linux(Source::open(directory)),
+        Some(directory) => SideInput::Linux(Source::open(directory)),
         None if args.headers.is_empty() => {
             return Err(Error::plain("give --linux DIR or --headers DIR"));
         }
-        None => Given::Headers(Source::headers(&args.headers)?, args.told.claims()),
+        None => SideInput::Headers(Source::headers(&args.headers)?, args.options.claims()),
     };
     let ours = args.tables.map_or_else(committed_side, |directory| tables(&directory))?;
-    told(checked(ours, theirs, &args.abi)?)
+    report(check_sides(ours, theirs, &args.abi)?)
 }
 
-fn told(said: Said) -> Result<Outcome, Error> {
-    said.warnings.iter().for_each(say);
-    print(&said.text)?;
-    Ok(Outcome::differs(said.differs))
+fn report(comparison: Comparison) -> Result<Outcome, Error> {
+    comparison.warnings.iter().for_each(to_stderr);
+    print(&comparison.text)?;
+    Ok(Outcome::differs(comparison.differs))
 }
 
 /// A side of a comparison, before it is compared.
-pub enum Given {
+pub enum SideInput {
     /// Imported tables, and what messages call them.
     Tables(String, Box<Tables>),
     /// A kernel tree.
@@ -156,7 +156,7 @@ pub enum Given {
 
 /// What a subcommand prints, in colour, and whether it found a difference.
 #[derive(Debug)]
-pub struct Said {
+pub struct Comparison {
     /// For standard output.
     pub text: String,
     /// Whether the exit status is 1.
@@ -169,20 +169,29 @@ pub struct Said {
 ///
 /// # Errors
 /// A side cannot be read, or has none of these ABIs.
-pub fn compared(old: Given, new: Given, only: &[String], json: bool) -> Result<Said, Error> {
+pub fn compare_sides(
+    old: SideInput,
+    new: SideInput,
+    only: &[String],
+    json: bool,
+) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
     let (old, new) = (side(old, &mut warnings)?, side(new, &mut warnings)?);
     let found = compare(&old, &new, only)?;
     let text = if json { diff::json } else { diff::text };
     let differs = found.iter().any(AbiDiff::differs);
-    Ok(Said { text: text(&old, &new, &found), differs, warnings })
+    Ok(Comparison { text: text(&old, &new, &found), differs, warnings })
 }
 
 /// What `check` prints of the tables and what they are checked against.
 ///
 /// # Errors
 /// Same as [`compared`].
-pub fn checked(ours: Given, theirs: Given, only: &[String]) -> Result<Said, Error> {
+pub fn check_sides(
+    ours: SideInput,
+    theirs: SideInput,
+    only: &[String],
+) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
     let (ours, theirs) = (side(ours, &mut warnings)?, side(theirs, &mut warnings)?);
     let found = compare(&ours, &theirs, only)?;
@@ -194,11 +203,11 @@ pub fn checked(ours: Given, theirs: Given, only: &[String]) -> Result<Said, Erro
     let findings = judgement::judge(&ours, &theirs, &found, &records);
     let text = judgement::text(&theirs, &found, &findings);
     let differs = findings.iter().any(|finding| finding.error);
-    Ok(Said { text, differs, warnings })
+    Ok(Comparison { text, differs, warnings })
 }
 
 fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiDiff<'t>>, Error> {
-    let only = abis(&old.facts, only)?;
+    let only = find_abis(&old.facts, only)?;
     let found = diff::compare(old, new, &only);
     if found.is_empty() {
         return Err(nothing(old, new));
@@ -211,28 +220,28 @@ fn nothing(old: &Side, new: &Side) -> Error {
     Error::in_file(&new.shown, what)
 }
 
-fn committed_side() -> Result<Given, Error> {
-    Ok(Given::Tables("tables/linux".to_owned(), committed()?.into()))
+fn committed_side() -> Result<SideInput, Error> {
+    Ok(SideInput::Tables("tables/linux".to_owned(), committed()?.into()))
 }
 
-fn tables(directory: &Path) -> Result<Given, Error> {
-    Ok(Given::Tables(directory.display().to_string(), whole(directory)?.into()))
+fn tables(directory: &Path) -> Result<SideInput, Error> {
+    Ok(SideInput::Tables(directory.display().to_string(), whole(directory)?.into()))
 }
 
 /// Reads a side. A gap in it is for the comparison to show.
-fn side(given: Given, warnings: &mut Vec<String>) -> Result<Side, Error> {
+fn side(given: SideInput, warnings: &mut Vec<String>) -> Result<Side, Error> {
     let (facts, findings) = (Tables::embedded()?, Findings::lenient());
     let (source, files) = match given {
-        Given::Tables(shown, tables) => return Side::tables(shown, *tables),
-        Given::Release(linux) => {
+        SideInput::Tables(shown, tables) => return Side::tables(shown, *tables),
+        SideInput::Release(linux) => {
             let files = import::history::release(&committed()?, &linux)?;
             return Side::release(&linux, in_memory(&format!("Linux {linux}"), &files)?);
         }
-        Given::Linux(source) => {
+        SideInput::Linux(source) => {
             let files = import::numbers(&source, &facts, &findings)?;
             (source, files)
         }
-        Given::Headers(source, claims) => {
+        SideInput::Headers(source, claims) => {
             let files = import::headers(&source, &claims, &facts, &findings)?;
             (source, files)
         }

@@ -1,11 +1,11 @@
 //! The man pages.
 
-use super::{INSTALLED, command};
+use super::{INSTALLED, build_command};
 use crate::Error;
 
 /// The man pages: file and text.
 pub(super) fn pages() -> Result<Vec<(String, String)>, Error> {
-    let mut command = command(INSTALLED);
+    let mut command = build_command(INSTALLED);
     command.build();
     let failed =
         |error: std::io::Error| Error::plain(format!("the man pages cannot be written: {error}"));

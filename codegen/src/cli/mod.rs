@@ -1,12 +1,12 @@
 //! The command line: what `cargo codegen` takes, and where it reads and writes.
 //!
-//! Exit status: 0 fine, 1 something differs, 2 the verb could not do its work.
+//! Exit status: 0 success, 1 difference found, 2 error.
 
 mod compare;
 mod man;
 mod print;
 
-pub use compare::{Given, Said, checked, compared};
+pub use compare::{Comparison, SideInput, check_sides, compare_sides};
 
 use crate::import::{Claims, Findings};
 use crate::report::profile::{Input, profile as report_on};
@@ -19,7 +19,7 @@ use crate::{Error, Tables, emit, export, import, lower, store};
 use clap::builder::{Resettable, StyledStr};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use print::{fail, print, printed, say};
+use print::{fail, ignore_broken_pipe, print, to_stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 #[command(version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    subcommand: Subcommands,
 }
 
 const EXIT_STATUS: &str = "\
@@ -48,7 +48,7 @@ Examples:
   cargo codegen export tsv --header-names --tables /tmp/new";
 
 #[derive(Subcommand)]
-enum Verb {
+enum Subcommands {
     /// Read a kernel source tree and write the tables. All or nothing: an error changes no file.
     #[command(after_help = "\
 Examples:
@@ -74,7 +74,7 @@ into another directory; the repository stays as it is
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
         headers: Vec<PathBuf>,
         #[command(flatten)]
-        told: Told,
+        options: HeaderOptions,
         /// Write into this directory instead of the repository's own tables. What is doubtful in
         /// the tree, such as a private call or a gap, is then a warning. abis.toml, absent.toml
         /// and functions.toml are read from this directory if they are there.
@@ -214,10 +214,10 @@ Examples:
     },
 }
 
-// What `import` and `check` are told of installed headers. Clap would print a doc comment, and what
+// Facts about installed headers, for `import` and `check`. Clap would print a doc comment, and what
 // is required is not if it conflicts with another argument, as --headers does with --linux.
 #[derive(Args)]
-struct Told {
+struct HeaderOptions {
     /// The kernel's name of the headers' architecture, where the path does not tell.
     #[arg(long, value_name = "ARCH", requires = "headers", conflicts_with = "linux")]
     arch: Option<String>,
@@ -226,7 +226,7 @@ struct Told {
     linux_version: Option<Version>,
 }
 
-impl Told {
+impl HeaderOptions {
     fn claims(self) -> Claims {
         Claims { arch: self.arch, linux: self.linux_version }
     }
@@ -256,7 +256,7 @@ enum Format {
     Html,
 }
 
-/// What a verb that did its work has to say.
+/// The result of a subcommand that succeeded.
 #[derive(Clone, Copy)]
 enum Outcome {
     Fine,
@@ -273,10 +273,10 @@ impl Outcome {
 pub fn run() -> ExitCode {
     let cargo =
         std::env::var_os("CARGO_PKG_NAME").is_some_and(|package| package == env!("CARGO_PKG_NAME"));
-    let matches = command(if cargo { ALIAS } else { INSTALLED }).try_get_matches();
+    let matches = build_command(if cargo { ALIAS } else { INSTALLED }).try_get_matches();
     let outcome = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => verb(cli.verb),
-        Err(answer) => match printed(answer.print()) {
+        Ok(cli) => run_subcommand(cli.subcommand),
+        Err(answer) => match ignore_broken_pipe(answer.print()) {
             Ok(()) => return ExitCode::from(answer.exit_code() as u8),
             Err(error) => Err(error),
         },
@@ -291,9 +291,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn verb(verb: Verb) -> Result<Outcome, Error> {
-    match verb {
-        Verb::Import { linux, headers, told, tables, strict, only } => {
+fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
+    match subcommand {
+        Subcommands::Import { linux, headers, options, tables, strict, only } => {
             let (directory, committed) = match tables {
                 Some(directory) => (directory, false),
                 None if !headers.is_empty() => {
@@ -313,10 +313,10 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             };
             let findings = if committed { Findings::strict() } else { Findings::lenient() };
             let imported = match source.is_installed() {
-                true => import::headers(&source, &told.claims(), &facts, &findings),
+                true => import::headers(&source, &options.claims(), &facts, &findings),
                 false => import::tree(&source, &facts, &only, &findings),
             };
-            findings.lines().into_iter().for_each(say);
+            findings.lines().into_iter().for_each(to_stderr);
             let imported = imported?;
             // Nothing is written unless what is about to be written can be read.
             let summary = store::summary(&imported)?;
@@ -326,7 +326,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                     (directory, files)
                 }
                 false => {
-                    store::readable(&directory, &imported)?;
+                    store::check_readable(&directory, &imported)?;
                     (store::imported_in(&directory), imported)
                 }
             };
@@ -334,21 +334,21 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             if !committed && only.is_empty() && !source.is_installed() {
                 for left in store::left_over(&directory, &files) {
                     let left = left.display();
-                    say(format_args!(
+                    to_stderr(format_args!(
                         "{left} is from an earlier import; this kernel does not have that table"
                     ));
                 }
             }
             if let Some(summary) = summary {
-                say(summary);
+                to_stderr(summary);
             }
-            say(format_args!("{written} of {} files changed", files.len()));
+            to_stderr(format_args!("{written} of {} files changed", files.len()));
             if let Some(warnings) = findings.summary() {
-                say(warnings);
+                to_stderr(warnings);
                 return Ok(Outcome::differs(strict));
             }
         }
-        Verb::History { trees } => {
+        Subcommands::History { trees } => {
             let root = store::writable("it is where the history is kept")?;
             let facts = store::committed()?;
             let mut kernels = Vec::new();
@@ -361,12 +361,12 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             let text = import::history::from_releases(&kernels, &facts)?;
             report(&root, &store::with_history(&root, text)?)?;
         }
-        Verb::Diff(args) => return compare::diff(args),
-        Verb::Check(args) => return compare::check(args),
-        Verb::Export { format, abi, tables, header_names, removed } => {
+        Subcommands::Diff(args) => return compare::diff(args),
+        Subcommands::Check(args) => return compare::check(args),
+        Subcommands::Export { format, abi, tables, header_names, removed } => {
             let tables = store::chosen(tables)?;
             let read = tables.imported()?;
-            let abis = abis(&tables, &abi)?;
+            let abis = find_abis(&tables, &abi)?;
             let exported = export::choose(&tables, &read, &abis, header_names)?;
             let committed = store::with_records(&tables)?;
             let records = Records::new(committed.as_ref().unwrap_or(&tables))?;
@@ -378,9 +378,9 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 Format::Html => export::html(&tables, &exported, &records)?,
             })?;
         }
-        Verb::Explain { call, abi: names, kernel, tables } => {
+        Subcommands::Explain { call, abi: names, kernel, tables } => {
             let tables = store::chosen(tables)?;
-            let abis = abis(&tables, &names)?;
+            let abis = find_abis(&tables, &names)?;
             let committed = store::with_records(&tables)?;
             let dated = committed.as_ref().unwrap_or(&tables);
             let records = Records::new(dated)?;
@@ -393,7 +393,7 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             print(&text)?;
             return Ok(Outcome::differs(!has));
         }
-        Verb::Profile { profile, libseccomp } => {
+        Subcommands::Profile { profile, libseccomp } => {
             let profile = Input::read(&profile)?;
             let libseccomp = libseccomp.as_deref().map(Input::read).transpose()?;
             let tables = store::chosen(None)?;
@@ -401,18 +401,18 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
             print(&text)?;
             return Ok(Outcome::differs(mend));
         }
-        Verb::Emit { language, abi: Some(name), tables, .. } => {
+        Subcommands::Emit { language, abi: Some(name), tables, .. } => {
             let tables = store::chosen(tables)?;
-            let abi = abi(&tables, &name)?;
+            let abi = find_abi(&tables, &name)?;
             print(&match language {
                 None => emit::target(&lower::target(&tables, abi)?),
                 Some(Language::C) => emit::c(&lower::c(&tables, abi)?),
                 Some(Language::Asm) => emit::asm(&lower::assembly(&tables, abi)?),
             })?;
         }
-        Verb::Emit { abi: None, check, tables, .. } => {
+        Subcommands::Emit { abi: None, check, tables, .. } => {
             let root = store::writable("add --abi ABI")?;
-            let copies = store::copies(&root, &store::chosen(tables)?)?;
+            let copies = store::emit_copies(&root, &store::chosen(tables)?)?;
             if !check {
                 report(&root, &copies)?;
                 return Ok(Outcome::Fine);
@@ -425,14 +425,14 @@ fn verb(verb: Verb) -> Result<Outcome, Error> {
                 return Ok(Outcome::Differs);
             }
         }
-        Verb::Completions { shell } => {
+        Subcommands::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut command(INSTALLED), INSTALLED, &mut text);
-            // For bash the hyphen is spelled in two ways, and no option is found below a verb:
-            // clap-rs/clap#6421.
+            clap_complete::generate(shell, &mut build_command(INSTALLED), INSTALLED, &mut text);
+            // For bash the hyphen is spelled in two ways, and no option is found below a
+            // subcommand: clap-rs/clap#6421.
             print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
         }
-        Verb::Man { directory } => {
+        Subcommands::Man { directory } => {
             let pages = man::pages()?;
             match directory {
                 Some(directory) => report(&directory, &pages).map(drop)?,
@@ -448,23 +448,24 @@ const ALIAS: &str = "cargo codegen";
 const INSTALLED: &str = "aio-codegen";
 
 /// The command line of the tool that is called so.
-fn command(name: &'static str) -> clap::Command {
+fn build_command(name: &'static str) -> clap::Command {
     let called = |text: Option<&StyledStr>| {
         Resettable::from(text.map(|text| text.to_string().replace(ALIAS, name).into()))
     };
-    Cli::command().name(name).bin_name(name).mut_subcommands(|verb| {
-        let (help, long) = (called(verb.get_after_help()), called(verb.get_after_long_help()));
-        verb.after_help(help).after_long_help(long)
+    Cli::command().name(name).bin_name(name).mut_subcommands(|subcommand| {
+        let (help, long) =
+            (called(subcommand.get_after_help()), called(subcommand.get_after_long_help()));
+        subcommand.after_help(help).after_long_help(long)
     })
 }
 
 /// The ABIs that the user named.
-fn abis<'t>(tables: &'t Tables, names: &[String]) -> Result<Vec<&'t Abi>, Error> {
-    names.iter().map(|name| abi(tables, name)).collect()
+fn find_abis<'t>(tables: &'t Tables, names: &[String]) -> Result<Vec<&'t Abi>, Error> {
+    names.iter().map(|name| find_abi(tables, name)).collect()
 }
 
 /// The ABI that the user named.
-fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
+fn find_abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
     tables.abi_called(name).ok_or_else(|| {
         let near = tables.abi_near(name).map(|near| format!(" (did you mean `{near}`?)"));
         let own: Vec<&str> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
@@ -476,7 +477,7 @@ fn abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
 fn report(directory: &Path, files: &[(String, String)]) -> Result<usize, Error> {
     let written = store::replace(directory, files)?;
     for name in &written {
-        say(format_args!("wrote {}", directory.join(name).display()));
+        to_stderr(format_args!("wrote {}", directory.join(name).display()));
     }
     Ok(written.len())
 }
@@ -486,24 +487,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_verb_shows_examples_that_it_takes() {
+    fn each_subcommand_shows_valid_examples() {
         let mut command = Cli::command();
         command.build();
         command.clone().debug_assert();
-        for verb in command.get_subcommands() {
-            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for subcommand in command.get_subcommands() {
+            let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
             let examples: Vec<&str> = help
                 .lines()
                 .filter_map(|line| line.trim().strip_prefix("cargo codegen "))
                 .collect();
-            assert!(examples.len() >= 2, "{}", verb.get_name());
+            assert!(examples.len() >= 2, "{}", subcommand.get_name());
             for example in examples {
                 // What follows is the shell's, or a remark.
                 let line = example.split(['|', '>']).next().unwrap().trim_end();
                 let words = line.split("  ").next().unwrap().split(' ');
                 let parsed = Cli::try_parse_from(std::iter::once("cargo codegen").chain(words));
                 assert!(parsed.is_ok(), "{example}: {}", parsed.err().unwrap());
-                assert!(example.starts_with(verb.get_name()), "{example}");
+                assert!(example.starts_with(subcommand.get_name()), "{example}");
             }
         }
     }

@@ -7,22 +7,22 @@ use std::io::Write as _;
 
 /// Prints an error as other command-line tools do.
 pub(super) fn fail(error: Error) {
-    say(format_args!("error: {error}"));
+    to_stderr(format_args!("error: {error}"));
 }
 
 /// Prints a message, which may quote a file or what was typed. A closed standard error is ignored:
 /// there is no other place to report it.
-pub(super) fn say(sentence: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{}", plain(&sentence.to_string()));
+pub(super) fn to_stderr(message: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{}", plain(&message.to_string()));
 }
 
 /// Prints to standard output; colours reach a terminal alone, and none where NO_COLOR is set.
 pub(super) fn print(text: &str) -> Result<(), Error> {
-    printed(anstream::stdout().write_all(text.as_bytes()))
+    ignore_broken_pipe(anstream::stdout().write_all(text.as_bytes()))
 }
 
 /// An error, unless it is one of a reader that has gone.
-pub(super) fn printed(result: std::io::Result<()>) -> Result<(), Error> {
+pub(super) fn ignore_broken_pipe(result: std::io::Result<()>) -> Result<(), Error> {
     match result {
         // A reader that has seen enough, as `head` has, is no mistake.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

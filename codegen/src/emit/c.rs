@@ -1,6 +1,6 @@
 //! The stubs of an ABI for C: a header with inline assembly.
 
-use crate::lower::{After, Input, Language, Output, Piece, Stub, name};
+use crate::lower::{After, Input, Language, Output, Piece, Stub, function_name};
 use crate::tables::{BothKind, Clobber, Convention, Failure, MOST_ARGUMENTS, Widen};
 use std::fmt::Write as _;
 
@@ -110,10 +110,10 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
     for clobbers in &stub.clobbers {
         let Some(Clobber { why, source, only, .. }) = clobbers.row else { continue };
         let only = only.as_ref().map_or(String::new(), |only| format!(" (if {})", only.c));
-        lines.push(format!("Destroyed: {}{only}: {why} ({source}).", clobbers.registers.join(" ")));
+        lines.push(format!("Clobbered: {}{only}: {why} ({source}).", clobbers.registers.join(" ")));
     }
     if !convention.flags_kept {
-        lines.push("Destroyed: the flags.".to_owned());
+        lines.push("Clobbered: the flags.".to_owned());
     }
     lines.extend(convention.quirks.iter().cloned());
     let text: String =
@@ -137,7 +137,7 @@ fn meaning(kind: BothKind) -> (&'static str, &'static str) {
 pub(crate) fn signature(count: usize, both: bool) -> String {
     let parameters: String = (0..count).map(|at| format!(", aio_word a{at}")).collect();
     let second = if both { ", aio_word *second" } else { "" };
-    format!("aio_word {}(aio_word nr{parameters}{second})", name(count, both))
+    format!("aio_word {}(aio_word nr{parameters}{second})", function_name(count, both))
 }
 
 /// A string literal.

@@ -103,7 +103,7 @@ fn raw(out: &mut String, target: &Target<'_>) {
     }
     for (Reason { name, why, instead }, made) in &target.absent {
         let message = quoted(&format!("{} has no `{name}`: {why}; use {instead}", target.abi.name));
-        let (function, parameters) = (identifier(name), parameters(made));
+        let (function, parameters) = (identifier(name), parameter_list(made));
         let _ = writeln!(
             out,
             "    absent! {{ Has_{name}, {function}({parameters}),\n        {message} }}"
@@ -113,7 +113,7 @@ fn raw(out: &mut String, target: &Target<'_>) {
 }
 
 /// What goes into each register.
-pub(crate) fn registers(function: &Function<'_>) -> Vec<String> {
+pub(crate) fn register_operands(function: &Function<'_>) -> Vec<String> {
     let mut registers = Vec::new();
     for slot in function.slots() {
         registers.push(match slot {
@@ -129,7 +129,7 @@ pub(crate) fn registers(function: &Function<'_>) -> Vec<String> {
 
 fn body(function: &Function<'_>, name: &str, stub: &Stub<'_>) -> String {
     const SAFETY: &str = "// SAFETY: passed on; the caller's promise is about this call.\n        ";
-    let registers = registers(function);
+    let registers = register_operands(function);
     let mut arguments = String::new();
     for register in &registers {
         arguments.push_str(", ");
@@ -163,7 +163,7 @@ fn body(function: &Function<'_>, name: &str, stub: &Stub<'_>) -> String {
 }
 
 /// The parameters of a function, as Rust declares them.
-fn parameters(function: &Function<'_>) -> String {
+fn parameter_list(function: &Function<'_>) -> String {
     let mut parameters = String::new();
     for parameter in &function.parameters {
         let comma = if parameters.is_empty() { "" } else { ", " };
@@ -198,7 +198,7 @@ fn function(out: &mut String, function: &Function<'_>, name: &str, since: &str, 
         (None, Some(function)) => format!(" in assembly, which calls `{function}`"),
         (None, None) => String::new(),
     };
-    let parameters = parameters(function);
+    let parameters = parameter_list(function);
     let _ = writeln!(
         out,
         "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{results}\n    \

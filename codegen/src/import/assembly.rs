@@ -44,7 +44,8 @@ pub(super) fn stubs(
     for file in source.walk(directories, |_| true, named, findings.unlisted())? {
         let text = findings.whole(source, &file);
         let Some(text) = findings.accept(Kind::Code, text)? else { continue };
-        let symbols = if file.ends_with(".S") { labels(&text, wanted) } else { made(&text) };
+        let symbols =
+            if file.ends_with(".S") { labels(&text, wanted) } else { macro_symbols(&text) };
         for (line, symbol, body) in
             symbols.into_iter().filter(|(_, symbol, _)| wanted.contains(symbol.as_str()))
         {
@@ -55,7 +56,7 @@ pub(super) fn stubs(
 }
 
 /// The symbols that a C file makes with the macros of [`STUBS`], with line and body.
-fn made(text: &str) -> Vec<(u32, String, String)> {
+fn macro_symbols(text: &str) -> Vec<(u32, String, String)> {
     let mut found = Vec::new();
     if STUBS.iter().any(|(name, _)| text.contains(name)) {
         for (line, text) in (1..).zip(text.lines()) {
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(passes("alpha_clone", "clone").as_deref(), Some("sys_clone"));
         assert_eq!(passes("a", "x").as_deref(), Some("sys_x"));
         assert_eq!(passes("sys_b", "x"), None, "another stub calls it");
-        let made = made("save_static_function(sys_fork);\nsave(sys_x);");
+        let made = macro_symbols("save_static_function(sys_fork);\nsave(sys_x);");
         assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
     }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 pub(crate) static TABLES: LazyLock<Tables> =
     LazyLock::new(|| Tables::embedded().expect("the committed tables are good"));
 
-fn text(bytes: &[u8]) -> String {
+fn as_text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -30,7 +30,7 @@ pub fn table(bytes: &[u8]) {
             .filter_map(|taker| Some((TABLES.abi(&taker.abi)?, taker.clone())))
             .collect();
         let findings = Findings::lenient();
-        let read = tbl::parse("hostile.tbl", &text(bytes), &taken, &findings);
+        let read = tbl::parse("hostile.tbl", &as_text(bytes), &taken, &findings);
         let Ok((rows, _)) = read else { continue };
         let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
         let table = KernelTable {
@@ -49,7 +49,7 @@ pub fn table(bytes: &[u8]) {
 
 /// A header that includes itself under any name, and what it says of numbers.
 pub fn header(bytes: &[u8]) {
-    let text = text(bytes);
+    let text = as_text(bytes);
     let include = |name: &str, _: (&str, usize)| {
         Ok((name.len() % 2 == 0).then(|| (name.to_owned(), Arc::from(text.as_str()))))
     };
@@ -72,7 +72,7 @@ pub fn header(bytes: &[u8]) {
 
 /// A C file with system calls.
 pub fn prototypes(bytes: &[u8]) {
-    let _ = definitions::parse("arch/x86/hostile.c", &text(bytes), &BTreeSet::from(["x"]));
+    let _ = definitions::parse("arch/x86/hostile.c", &as_text(bytes), &BTreeSet::from(["x"]));
 }
 
 /// What is known when the tree has been imported before: far less than the committed tables, which
@@ -99,6 +99,6 @@ pub fn tree(source: &Source, known: &Tables) {
             tables.errno_sets().expect("what was written can be read");
             tables.constants().expect("what was written can be read");
         }
-        Err(error) => assert!(!error.what.is_empty(), "a mistake without a sentence"),
+        Err(error) => assert!(!error.what.is_empty(), "an error without a message"),
     }
 }

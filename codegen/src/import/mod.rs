@@ -201,7 +201,11 @@ pub fn nothing_missing(
 ///
 /// # Errors
 /// There is one.
-pub fn nothing_lost(old: &Tables, new: &Tables, files: &[(String, String)]) -> Result<(), Error> {
+pub fn check_nothing_lost(
+    old: &Tables,
+    new: &Tables,
+    files: &[(String, String)],
+) -> Result<(), Error> {
     for source in &old.sources {
         let file = format!("{}.toml", source.name);
         if source.frozen.is_some()
@@ -276,7 +280,7 @@ fn asm_header(
     /// Those that are younger than the architecture: up to this series it had the generic one.
     const YOUNG: &[(&str, &str)] = &[("arch/arm64/include/uapi/asm/mman.h", "5.7")];
     let headers = tree.headers_of(arch)?;
-    let own = headers.own(name);
+    let own = headers.own_path(name);
     let until = |(path, until): &(&str, &str)| {
         own == *path && tree.linux.series() <= Version::new(*until).series()
     };

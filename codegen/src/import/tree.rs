@@ -383,7 +383,7 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
                     continue;
                 }
                 _ => {
-                    let error = headers.lacks(&missing.text, &missing.file, missing.line);
+                    let error = headers.missing_header(&missing.text, &missing.file, missing.line);
                     findings.judge(Kind::Unreadable, error)?;
                 }
             }

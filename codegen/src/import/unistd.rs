@@ -41,7 +41,7 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
 }
 
 /// What user space adds to the numbers, which is what `abis.toml` says.
-pub(crate) fn base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
+pub(crate) fn read_base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     let Some(name) = &abi.base_macro else { return Ok(Some(0)) };
     let base = unit.value(name).map_err(|error| error.what)?;
     match base {
@@ -60,7 +60,7 @@ pub(crate) fn no_number(found: &Macro) -> Error {
 }
 
 /// A call that a header defines twice has two numbers, of which a compiler takes the last.
-pub(crate) fn one_number(unit: &Unit, findings: &Findings) -> Result<(), Error> {
+pub(crate) fn check_one_number(unit: &Unit, findings: &Findings) -> Result<(), Error> {
     let macros = unit.macros();
     for first in unit.redefined.iter().filter(|first| called(&first.text).is_some()) {
         let Some(last) = macros.iter().find(|last| last.name == first.text) else { continue };
@@ -85,12 +85,12 @@ pub(crate) fn numbers<'f>(
         findings.judge(Kind::Conflict, Error::at(&*line.file, line.line, CONFLICT))?;
     }
     // Some headers have the base in the numbers already.
-    let base = base(unit, abi).map_err(|what| Error::in_file(file, what));
+    let base = read_base(unit, abi).map_err(|what| Error::in_file(file, what));
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
-    one_number(unit, findings)?;
-    let entries = entries(unit, abi, findings)?;
+    check_one_number(unit, findings)?;
+    let entries = read_entries(unit, abi, findings)?;
     let macros = unit.macros();
-    let listed: HashSet<&str> = listed(unit).collect();
+    let listed: HashSet<&str> = listed_macros(unit).collect();
     let is_call = |name: &str| {
         (called(name).is_some() || listed.contains(name))
             && macros.iter().any(|found| found.name == name)
@@ -140,7 +140,7 @@ pub(crate) fn numbers<'f>(
     }
     numbers.rows.sort_by_key(|row| row.nr);
     unnamed(&numbers, base, &entries, findings)?;
-    once(&mut numbers, file, findings)?;
+    check_unique(&mut numbers, file, findings)?;
     numbers.names.sort();
     if let Some((file, _)) =
         files.into_iter().max_by_key(|(file, count)| (*count, file.to_string()))
@@ -186,7 +186,7 @@ const SECOND_NAMES: &[(&str, &str)] = &[
 ];
 
 /// Two calls of one number are a mistake, but for these names.
-fn once(numbers: &mut Numbers<'_>, file: &str, findings: &Findings) -> Result<(), Error> {
+fn check_unique(numbers: &mut Numbers<'_>, file: &str, findings: &Findings) -> Result<(), Error> {
     let abi = numbers.abi.name.as_str();
     let second = |row: &Row| SECOND_NAMES.contains(&(abi, row.name.as_str()));
     let (seconds, rows): (Vec<Row>, Vec<Row>) = numbers.rows.drain(..).partition(second);
@@ -213,7 +213,7 @@ struct Listed<'u> {
 /// stands for one. Two such macros also name the compat entry point, last: of one, it holds for
 /// whoever has the number; of the other, only where `long` has 32 bits, since the number means
 /// another call elsewhere.
-fn entries<'u>(
+fn read_entries<'u>(
     unit: &'u Unit,
     abi: &Abi,
     findings: &Findings,
@@ -259,7 +259,7 @@ fn entries<'u>(
 }
 
 /// The macros that the lines of the kernel's list have as their number.
-fn listed(unit: &Unit) -> impl Iterator<Item = &str> {
+fn listed_macros(unit: &Unit) -> impl Iterator<Item = &str> {
     let lines = unit.lines.iter().filter_map(|line| line.text.split_once('('));
     let lines = lines.filter(|(word, _)| is_list(word.trim()));
     let numbers = lines.map(|(_, list)| list.split(',').next().unwrap_or_default().trim());

@@ -38,13 +38,13 @@ pub(crate) fn assembly<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Assembly<
     };
     let mut functions = Vec::new();
     for (count, both) in stub.each(MOST_ARGUMENTS) {
-        functions.push((name(count, both), function(&stub, how, count, both)?));
+        functions.push((function_name(count, both), function(&stub, how, count, both)?));
     }
     Ok(Assembly { functions, stub, file: &how.file })
 }
 
 /// The name of a function in C.
-pub(crate) fn name(count: usize, both: bool) -> String {
+pub(crate) fn function_name(count: usize, both: bool) -> String {
     format!("aio_syscall{count}{}", if both { "_both" } else { "" })
 }
 
@@ -85,7 +85,7 @@ fn function(
             function.load.replace("{to}", to).replace("{offset}", &offset.to_string())
         }
     };
-    let given = stub.given(count);
+    let given = stub.operands(count);
     let mut lines = function.enter.clone();
     let mut moves: Vec<(&str, Source)> =
         given.iter().enumerate().map(|(word, (to, _))| (*to, source(word))).collect();
@@ -165,7 +165,7 @@ mod tests {
                 assert_eq!(header.matches(&declared).count(), 1, "{}: {declared}", abi.name);
                 let defined = format!("\nstatic inline {}\n{{", emit::signature(count, both));
                 assert_eq!(header.matches(&defined).count(), 1, "{}: {defined}", abi.name);
-                let name = name(count, both);
+                let name = function_name(count, both);
                 assert!(file.contains(&format!("\t.globl {name}\n")), "{}: {name}", abi.name);
             }
             let call =

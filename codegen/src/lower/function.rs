@@ -237,7 +237,7 @@ mod tests {
         abi.pairs = pairs;
         let prototype = made_up("sys_made_up", "fs/made_up.c", args);
         Function::new(&abi, &prototype)
-            .map_or(Vec::new(), |function| crate::emit::rust::registers(&function))
+            .map_or(Vec::new(), |function| crate::emit::rust::register_operands(&function))
     }
 
     /// The Rust types of the function for `made_up`, which ends in `arch_made_up` with the

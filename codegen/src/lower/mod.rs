@@ -17,7 +17,7 @@ mod stub;
 pub(crate) use absent::SubCall;
 pub(crate) use absent::{Reason, Reasons};
 #[cfg(feature = "cli")]
-pub(crate) use assembly::{Assembly, assembly, c, name};
+pub(crate) use assembly::{Assembly, assembly, c, function_name};
 pub use function::prototype;
 #[cfg(feature = "cli")]
 pub use function::registers;

@@ -152,7 +152,7 @@ impl<'t> Stub<'t> {
 
     /// The registers that a call with so many arguments takes something in, the number's first, and
     /// what goes there; the arguments that are left travel in memory.
-    pub(crate) fn given(&self, count: usize) -> Vec<(&'t str, Word)> {
+    pub(crate) fn operands(&self, count: usize) -> Vec<(&'t str, Word)> {
         let mut given = vec![(self.convention.number.as_str(), Word::Number)];
         for (at, register) in self.convention.arguments.iter().enumerate().take(count) {
             given.push((register, Word::Argument(at)));
@@ -161,15 +161,15 @@ impl<'t> Stub<'t> {
     }
 
     /// The clobbers that an operand tells a compiler of.
-    fn changed(&self, language: Language) -> Vec<&'t str> {
+    fn clobber_operands(&self, language: Language) -> Vec<&'t str> {
         let mut changed = Vec::new();
         for Clobbers { registers, row } in &self.clobbers {
-            let told = row.is_none_or(|row| match language {
+            let declared = row.is_none_or(|row| match language {
                 Language::Rust => row.rust == ClobberKind::Operand,
                 #[cfg(feature = "cli")]
                 Language::C => row.c_condition().is_none(),
             });
-            if told {
+            if declared {
                 changed.extend(registers);
             }
         }
@@ -188,7 +188,7 @@ impl<'t> Stub<'t> {
         let Convention { unnameable, save, address, stack, .. } = self.convention;
         let result = self.convention.result.as_str();
         let is_unnameable = |register: &str| unnameable.iter().any(|name| name == register);
-        let given = self.given(count);
+        let given = self.operands(count);
         let mut hidden: Vec<(&'t str, Word)> = Vec::new();
         for &(register, word) in &given {
             if is_unnameable(register) {
@@ -264,7 +264,7 @@ impl<'t> Stub<'t> {
             add(&stack.release, "", "", None);
         }
 
-        let changed = self.changed(language);
+        let changed = self.clobber_operands(language);
         let mut second = self.convention.second.as_deref().filter(|_| both);
         let (mut inputs, mut output) = (Vec::new(), Output::Alone);
         for &(register, word) in &given {

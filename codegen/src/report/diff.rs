@@ -78,13 +78,13 @@ impl Side {
     }
 
     /// A table of numbers, if it is there; all that are there were read.
-    fn table(&self, name: &str) -> Option<&KernelTable> {
+    fn find_table(&self, name: &str) -> Option<&KernelTable> {
         if self.facts.has_table(name) { self.facts.table(name).ok() } else { None }
     }
 
     /// The table of an ABI and its calls, if the side has the ABI.
     fn calls(&self, abi: &Abi) -> Option<(&KernelTable, Vec<Call<'_>>)> {
-        let table = self.table(&abi.table)?;
+        let table = self.find_table(&abi.table)?;
         let calls = abi.calls(table);
         if calls.is_empty() { None } else { Some((table, calls)) }
     }
@@ -110,7 +110,8 @@ impl Side {
         match self.kind {
             Kind::Tables => None,
             Kind::Linux | Kind::Headers | Kind::Release => {
-                let mut tables = self.facts.sources.iter().map(|source| self.table(&source.name));
+                let mut tables =
+                    self.facts.sources.iter().map(|source| self.find_table(&source.name));
                 tables.find_map(|table| table.map(|table| &table.linux))
             }
         }
@@ -213,12 +214,12 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
             }
             _ => {}
         }
-        let left = |has: &Side, lacks: &Side| {
+        let left = |has: &Side, missing_in: &Side| {
             let table = has.facts.sources.iter().find(|source| source.name == abi.table);
             let frozen = table.and_then(|table| table.frozen.as_ref());
             has.kind == Kind::Tables
                 && frozen
-                    .zip(lacks.linux())
+                    .zip(missing_in.linux())
                     .is_some_and(|(frozen, linux)| linux.series() > frozen.series())
         };
         let kept = (is.is_none() && left(old, new)) || (was.is_none() && left(new, old));
@@ -374,7 +375,7 @@ fn arrow(old: &str, new: &str) -> String {
     if old == new { old.to_owned() } else { format!("{old} → {new}") }
 }
 
-/// For programs; the keys are described by the help of the verb.
+/// For programs; the keys are described by the help of the subcommand.
 pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     let side = |side: &Side| json!({ "kind": side.kind.word(), "path": side.shown });
     let table = |table: Option<&KernelTable>| {

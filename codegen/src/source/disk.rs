@@ -11,33 +11,34 @@ pub(super) const LARGEST: usize = 8 << 20;
 
 /// The text of a file; bytes that are not UTF-8 are replaced.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
-    let bytes = bytes(path).map_err(|what| Error::in_file(path.display().to_string(), what))?;
+    let bytes =
+        read_bytes(path).map_err(|what| Error::in_file(path.display().to_string(), what))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The bytes of a file, or why it cannot be read.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     // Whoever opens a named pipe waits until somebody writes to it.
     if !metadata.is_file() {
         return Err("is no regular file".to_owned());
     }
     let mut bytes = Vec::new();
-    regular(path, &mut bytes)?;
+    read_regular(path, &mut bytes)?;
     Ok(bytes)
 }
 
 /// The bytes of what is known to be a regular file, instead of those that the buffer holds.
-pub(super) fn regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), String> {
     bytes.clear();
     let most = LARGEST as u64 + 1;
     let read = fs::File::open(path).and_then(|file| file.take(most).read_to_end(bytes));
     read.map_err(|error| format!("cannot be read: {error}"))?;
-    not_too_large(bytes)
+    check_size(bytes)
 }
 
 /// Refuses what is larger than any kernel source.
-pub(super) fn not_too_large(bytes: &[u8]) -> Result<(), String> {
+pub(super) fn check_size(bytes: &[u8]) -> Result<(), String> {
     if bytes.len() > LARGEST {
         return Err(format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20));
     }

@@ -88,7 +88,7 @@ impl Layer {
     /// The bytes of a file.
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
         let bytes = match (&self.place, plain(path)) {
-            (Place::Disk { root, .. }, Some(path)) => disk::bytes(&root.join(&*path)),
+            (Place::Disk { root, .. }, Some(path)) => disk::read_bytes(&root.join(&*path)),
             (Place::Memory(files), Some(path)) => in_memory(files, &path).map(<[u8]>::to_vec),
             (_, None) => Err(outside()),
         };
@@ -103,7 +103,7 @@ impl Layer {
     ) -> Result<&'b [u8], Error> {
         let bytes = match &self.place {
             Place::Disk { root, .. } => {
-                disk::regular(&root.join(path), buffer).map(|()| &buffer[..])
+                disk::read_regular(&root.join(path), buffer).map(|()| &buffer[..])
             }
             Place::Memory(files) => in_memory(files, path),
         };
@@ -191,7 +191,7 @@ fn in_memory<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'f
     // As the operating system says it of a file on disk.
     let none = || format!("cannot be read: {}", io::Error::from_raw_os_error(2));
     let bytes = files.get(path).ok_or_else(none)?;
-    disk::not_too_large(bytes)?;
+    disk::check_size(bytes)?;
     Ok(bytes)
 }
 

@@ -19,7 +19,7 @@ fn memory() -> Source {
     Source::in_memory("linux", files.collect())
 }
 
-fn directory() -> TempDir {
+fn new_directory() -> TempDir {
     let directory = TempDir::new().unwrap();
     for (path, bytes) in FILES {
         let path = directory.path().join(path);
@@ -32,7 +32,7 @@ fn directory() -> TempDir {
 /// What is the same of a directory and of a map.
 #[test]
 fn a_map_is_read_as_a_directory_is() {
-    let directory = directory();
+    let directory = new_directory();
     for source in [memory(), Source::open(directory.path())] {
         assert_eq!(source.version().unwrap().as_str(), "7.3.0-rc4");
         assert!(source.is_directory("fs") && !source.is_file("fs") && source.exists("fs"));
@@ -65,7 +65,7 @@ fn a_map_is_read_as_a_directory_is() {
 
 #[test]
 fn a_file_is_read_once() {
-    let directory = directory();
+    let directory = new_directory();
     let source = Source::open(directory.path());
     let (text, list) = (source.text("Makefile").unwrap(), source.list("fs").unwrap());
     fs::remove_file(directory.path().join("Makefile")).unwrap();
@@ -78,7 +78,7 @@ fn a_file_is_read_once() {
 /// anyway, and one to a directory may lead round in a circle.
 #[test]
 fn links_that_count() {
-    let (directory, other) = (directory(), directory());
+    let (directory, other) = (new_directory(), new_directory());
     let fs = directory.path().join("fs");
     symlink(other.path().join("fs/aio.c"), fs.join("out.c")).unwrap();
     symlink("aio.c", fs.join("within.c")).unwrap();

@@ -99,7 +99,7 @@ impl<'d> Block<'d> {
         self.table.contains_key(key)
     }
 
-    fn value(&self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
+    fn get(&self, key: &str) -> Option<&'d Spanned<DeValue<'d>>> {
         let value = self.table.get(key);
         if value.is_none() {
             self.refuse(format!("the key `{key}` is missing"));
@@ -117,7 +117,7 @@ impl<'d> Block<'d> {
     }
 
     pub(crate) fn string(&self, key: &str) -> String {
-        let Some(value) = self.value(key) else { return String::new() };
+        let Some(value) = self.get(key) else { return String::new() };
         match value.get_ref().as_str() {
             Some(text) => text.to_owned(),
             None => {
@@ -132,7 +132,7 @@ impl<'d> Block<'d> {
     }
 
     pub(crate) fn flag(&self, key: &str) -> bool {
-        let Some(value) = self.value(key) else { return false };
+        let Some(value) = self.get(key) else { return false };
         match value.get_ref().as_bool() {
             Some(flag) => flag,
             None => {
@@ -143,7 +143,7 @@ impl<'d> Block<'d> {
     }
 
     pub(crate) fn integer(&self, key: &str) -> i64 {
-        let Some(value) = self.value(key) else { return 0 };
+        let Some(value) = self.get(key) else { return 0 };
         let Some(integer) = value.get_ref().as_integer() else {
             self.mismatch(key, value, "a whole number");
             return 0;
@@ -169,7 +169,7 @@ impl<'d> Block<'d> {
 
     pub(crate) fn strings(&self, key: &str) -> Vec<String> {
         let mut strings = Vec::new();
-        let Some(value) = self.value(key) else { return strings };
+        let Some(value) = self.get(key) else { return strings };
         match value.get_ref().as_array() {
             Some(array) => {
                 for item in array {
@@ -189,7 +189,7 @@ impl<'d> Block<'d> {
         if !self.has(key) {
             return None;
         }
-        let value = self.value(key)?;
+        let value = self.get(key)?;
         let block = self.inner(key, value)?;
         Some(read(&block))
     }
@@ -209,7 +209,7 @@ impl<'d> Block<'d> {
         if !self.has(key) {
             return &[];
         }
-        let Some(value) = self.value(key) else { return &[] };
+        let Some(value) = self.get(key) else { return &[] };
         let Some(array) = value.get_ref().as_array() else {
             self.mismatch(key, value, "an array of tables");
             return &[];

@@ -32,7 +32,7 @@ pub(super) fn kernel_table(top: &Block<'_>) -> KernelTable {
         extras: top.list("extra", extra),
         errnos: top.list("set", errno_set),
         rows: top.list("syscalls", |block| {
-            let row = row(block);
+            let row = read_row(block);
             for (at, taker) in takes.iter().enumerate() {
                 if !taker.takes(&row.tag) {
                     continue;
@@ -56,7 +56,7 @@ pub(super) fn prototypes(top: &Block<'_>) -> Prototypes {
     top.only(&["linux", "tables", "prototypes", "bare"]);
     let mut prototypes: Vec<Prototype> = Vec::new();
     top.list("prototypes", |block| {
-        let prototype = prototype(block);
+        let prototype = read_prototype(block);
         let at = prototypes.partition_point(|before| before.entry <= prototype.entry);
         prototypes.insert(at, prototype);
     });
@@ -85,7 +85,7 @@ pub(super) fn absences(top: &Block<'_>, abis: &[Abi]) -> (Vec<Absent>, Vec<Rule>
         absent
     });
     let rules = top.list("rule", |block| {
-        let rule = rule(block);
+        let rule = read_rule(block);
         known(block, &rule.abis);
         rule
     });
@@ -153,7 +153,7 @@ pub(super) const CALL_KEYS: &[&str] = &[
     "failure",
     "flag",
     "widen",
-    "destroyed",
+    "clobbered",
     "flags",
     "unnameable",
     "save",
@@ -283,8 +283,8 @@ fn convention(block: &Block<'_>, keys: &[&str]) -> Convention {
         failure,
         widen: [None, Some(Widen::Zero), Some(Widen::Sign)]
             [word(block, "widen", &["", "zero", "sign"])],
-        clobbers: block.list("destroyed", clobber),
-        flags_kept: word(block, "flags", &["destroyed", "kept"]) == 1,
+        clobbers: block.list("clobbered", clobber),
+        flags_kept: word(block, "flags", &["clobbered", "kept"]) == 1,
         unnameable: block.strings("unnameable"),
         save: block.strings("save"),
         load: block.strings("load"),
@@ -342,7 +342,7 @@ impl Convention {
         } else {
             let mut gone = self.clobbers.iter().flat_map(|row| &row.registers);
             gone.find(dead).map(|register| {
-                format!("`{register}` is `result` or unnameable, and cannot be `destroyed`, too")
+                format!("`{register}` is `result` or unnameable, and cannot be `clobbered`, too")
             })
         }
     }
@@ -502,7 +502,7 @@ fn taker(block: &Block<'_>) -> Taker {
     Taker { abi: block.string("abi"), tags: block.strings("tags") }
 }
 
-fn row(block: &Block<'_>) -> Row {
+fn read_row(block: &Block<'_>) -> Row {
     block.only(&["nr", "tag", "name", "entry", "compat", "noreturn"]);
     Row {
         nr: block.number_to("nr", MOST_NUMBER),
@@ -532,7 +532,7 @@ fn extra(block: &Block<'_>) -> Extra {
     }
 }
 
-fn prototype(block: &Block<'_>) -> Prototype {
+fn read_prototype(block: &Block<'_>) -> Prototype {
     block.only(&["entry", "args", "abis", "source", "line", "calls", "condition", "optional"]);
     Prototype {
         entry: block.string("entry"),
@@ -586,7 +586,7 @@ fn absence(block: &Block<'_>) -> Absent {
     }
 }
 
-fn rule(block: &Block<'_>) -> Rule {
+fn read_rule(block: &Block<'_>) -> Rule {
     block.only(&["abis", "why", "calls"]);
     Rule {
         abis: block.strings("abis"),

@@ -92,9 +92,9 @@ impl Tree {
             let numbered = UNIFIED
                 .iter()
                 .map(|(nr, name)| (nr + if path.contains("alpha") { 110 } else { 0 }, name));
-            let lacks = |name| own.iter().any(|own| own.strip_prefix('-') == Some(name));
+            let is_removed = |name| own.iter().any(|own| own.strip_prefix('-') == Some(name));
             let mut rows: Vec<(u32, String)> = numbered
-                .filter(|(_, name)| !lacks(name))
+                .filter(|(_, name)| !is_removed(name))
                 .map(|(nr, name)| (nr, format!("{nr}\t{tag}\t{name}\tsys_{name}\n")))
                 .collect();
             if let Some(tag) = own.iter().find_map(|own| own.strip_prefix('+')) {

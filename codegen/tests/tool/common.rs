@@ -57,7 +57,7 @@ pub fn write_pages(repository: &Path) {
 }
 
 /// A directory for a repository, which has the tables of ABIs that have left the kernel.
-pub fn repository() -> TempDir {
+pub fn new_repository() -> TempDir {
     let repository = TempDir::new().unwrap();
     let tables = repository.path().join("tables/linux");
     fs::create_dir_all(&tables).unwrap();
@@ -153,14 +153,14 @@ pub fn tables(directory: &Path) -> Tables {
 }
 
 /// The calls of an ABI. They live as long as the test, which is all that borrows them.
-pub fn calls(tables: &Tables, abi: &str) -> Vec<Call<'static>> {
+pub fn calls_of(tables: &Tables, abi: &str) -> Vec<Call<'static>> {
     let abi = tables.abi(abi).unwrap();
     abi.calls(Box::leak(Box::new(tables.table(&abi.table).unwrap().clone())))
 }
 
 /// Number and entry point of a call, `-` if it has none; `None` if the ABI lacks it.
 pub fn call(tables: &Tables, abi: &str, name: &str) -> Option<(u32, &'static str)> {
-    let calls = calls(tables, abi);
+    let calls = calls_of(tables, abi);
     calls.iter().find(|call| call.name == name).map(|call| (call.number, call.entry.unwrap_or("-")))
 }
 
@@ -182,12 +182,12 @@ pub fn stale() -> TempDir {
 
 /// The import ends with this error message.
 #[track_caller]
-pub fn refused(tree: &Tree, sentence: &str) {
-    refused_only(tree, &[], sentence);
+pub fn refused(tree: &Tree, message: &str) {
+    refused_only(tree, &[], message);
 }
 
 /// The same with `--only`.
 #[track_caller]
-pub fn refused_only(tree: &Tree, only: &[&str], sentence: &str) {
-    assert_eq!(mistake(tree, only), sentence);
+pub fn refused_only(tree: &Tree, only: &[&str], message: &str) {
+    assert_eq!(mistake(tree, only), message);
 }

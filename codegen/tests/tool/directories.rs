@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 #[test]
 fn the_export_of_a_directory_names_the_damaged_line() {
-    for (from, to, sentence) in [
+    for (from, to, message) in [
         ("nr = 435, ", "nr = 435 ", "not valid TOML: "),
         ("nr = 435, ", "nr = 4x5, ", "not valid TOML: "),
         ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=2147483647\n"),
@@ -37,7 +37,7 @@ fn the_export_of_a_directory_names_the_damaged_line() {
         let (status, stdout, stderr) = export(directory.path(), &[]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""), "{to}");
         assert!(
-            stderr.starts_with(&format!("error: {}:11: {sentence}", path.display())),
+            stderr.starts_with(&format!("error: {}:11: {message}", path.display())),
             "{to}: {stderr}"
         );
         assert!(!stderr.contains("panicked"), "{stderr}");
@@ -57,8 +57,8 @@ fn the_export_of_a_directory_without_one_table() {
         "error: {}: is missing from the tables beside it; import them again\n",
         path.display()
     );
-    for verb in [&["export", "tsv"][..], &["explain", "io_setup"]] {
-        let said = run(codegen().args(verb).arg("--tables").arg(directory.path()));
+    for subcommand in [&["export", "tsv"][..], &["explain", "io_setup"]] {
+        let said = run(codegen().args(subcommand).arg("--tables").arg(directory.path()));
         assert_eq!(said, (Some(2), String::new(), missing.clone()));
     }
     symlink("nowhere", &path).unwrap();
@@ -75,9 +75,9 @@ fn the_export_of_a_directory_without_one_table() {
     assert_eq!(import(tree.path(), one.path(), &["sh"]).0, Some(0));
     assert_eq!(export(one.path(), &[]).0, Some(0));
     // The repository has them all.
-    let repository = repository();
-    let here = |verb: &[&str]| {
-        run(codegen().env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).args(verb))
+    let repository = new_repository();
+    let here = |subcommand: &[&str]| {
+        run(codegen().env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).args(subcommand))
     };
     let (status, _, stderr) = here(&["export", "tsv"]);
     assert!(
@@ -90,9 +90,9 @@ fn the_export_of_a_directory_without_one_table() {
 fn the_export_of_a_directory_without_tables() {
     let directory = TempDir::new().unwrap();
     for path in [directory.path().to_owned(), directory.path().join("missing")] {
-        let sentence =
+        let message =
             format!("error: {}: holds no imported tables; `import` writes them\n", path.display());
-        assert_eq!(export(&path, &[]), (Some(2), String::new(), sentence));
+        assert_eq!(export(&path, &[]), (Some(2), String::new(), message));
     }
 }
 
@@ -117,16 +117,18 @@ fn a_reader_that_has_seen_enough_is_no_mistake() {
 #[test]
 fn a_full_disk_is_a_mistake() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
-    let sentence =
+    let message =
         "error: standard output cannot be written: No space left on device (os error 28)\n";
     for arguments in [&["export", "tsv"][..], &["--help"], &["export", "--help"]] {
         let said = run(codegen().args(arguments).stdout(full()));
-        assert_eq!(said, (Some(2), String::new(), sentence.to_owned()), "{arguments:?}");
+        assert_eq!(said, (Some(2), String::new(), message.to_owned()), "{arguments:?}");
     }
     // What cannot be said changes no status.
-    for (arguments, status) in
-        [(&["explain", "io_sumbit"][..], 2), (&["no-verb"], 2), (&["explain", "io_submit"], 0)]
-    {
+    for (arguments, status) in [
+        (&["explain", "io_sumbit"][..], 2),
+        (&["no-subcommand"], 2),
+        (&["explain", "io_submit"], 0),
+    ] {
         assert_eq!(run(codegen().args(arguments).stderr(full())).0, Some(status), "{arguments:?}");
     }
     let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());

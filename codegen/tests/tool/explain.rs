@@ -509,7 +509,7 @@ fn outside_a_checkout() {
 /// Within a checkout every verb answers from its tables, wherever one stands.
 #[test]
 fn within_a_checkout() {
-    let repository = repository();
+    let repository = new_repository();
     let tables = repository.path().join("tables/linux");
     for (name, bytes) in contents(&committed()) {
         fs::write(tables.join(name), bytes).unwrap();

@@ -25,7 +25,7 @@ fn export(format: &str, more: &[&str]) -> String {
 /// abi, number, name, entry, compat, since, until.
 type Row<S> = [S; 7];
 
-fn rows(tsv: &str) -> Vec<Row<&str>> {
+fn parse_rows(tsv: &str) -> Vec<Row<&str>> {
     tsv.lines().map(|line| line.split('\t').collect::<Vec<_>>().try_into().unwrap()).collect()
 }
 
@@ -54,21 +54,21 @@ const FORMATS: [&str; 5] = ["tsv", "json", "c", "markdown", "html"];
 fn an_unknown_abi_is_refused_with_those_there_are() {
     // What a directory without tables gives is the status of every failure.
     let could_not = export_of(TempDir::new().unwrap().path(), "tsv", &[]).0;
-    let known = abis(&rows(&export("tsv", &[]))).join(", ");
-    let sentence = format!("error: --abi: unknown ABI `vax`; expected one of {known}\n");
+    let known = abis(&parse_rows(&export("tsv", &[]))).join(", ");
+    let message = format!("error: --abi: unknown ABI `vax`; expected one of {known}\n");
     for format in FORMATS {
         let refused = export_of(&committed(), format, &["--abi", "x86_64", "--abi", "vax"]);
-        assert_eq!(refused, (could_not, String::new(), sentence.clone()), "{format}");
+        assert_eq!(refused, (could_not, String::new(), message.clone()), "{format}");
     }
     // One that is known elsewhere is not of the tables that are there.
     let directory = TempDir::new().unwrap();
     fs::copy(committed().join("ia64.toml"), directory.path().join("ia64.toml")).unwrap();
-    let sentence = "error: --abi: these tables do not have sh; expected one of ia64\n";
+    let message = "error: --abi: these tables do not have sh; expected one of ia64\n";
     assert_eq!(
         export_of(directory.path(), "tsv", &["--abi", "sh"]),
-        (could_not, String::new(), sentence.to_owned())
+        (could_not, String::new(), message.to_owned())
     );
-    assert_eq!(abis(&rows(&export_of(directory.path(), "tsv", &[]).1)), ["ia64"]);
+    assert_eq!(abis(&parse_rows(&export_of(directory.path(), "tsv", &[]).1)), ["ia64"]);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn abi_narrows_every_format() {
     let wanted = |line: &&str| line.starts_with("s390\t") || line.starts_with("x32\t");
     let two: String = all.lines().filter(wanted).map(|line| format!("{line}\n")).collect();
     assert_eq!(export("tsv", &asked), two);
-    let two = rows(&two);
+    let two = parse_rows(&two);
 
     assert_eq!(
         from_json(&parsed(&export("json", &asked))),
@@ -157,7 +157,7 @@ fn from_json(document: &Value) -> Vec<Row<String>> {
     rows
 }
 
-fn keys(value: &Value) -> Vec<&str> {
+fn keys_of(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
@@ -167,7 +167,7 @@ fn json_has_the_rows_of_tsv() {
         let tsv = export("tsv", more);
         let document = parsed(&export("json", more));
         assert!(
-            from_json(&document) == rows(&tsv).iter().map(owned).collect::<Vec<_>>(),
+            from_json(&document) == parse_rows(&tsv).iter().map(owned).collect::<Vec<_>>(),
             "{more:?}"
         );
     }
@@ -184,7 +184,7 @@ fn json_is_what_its_help_says() {
     let check = |value: &Value, wanted: &[&str]| {
         let mut sorted = wanted.to_vec();
         sorted.sort();
-        let mut keys = keys(value);
+        let mut keys = keys_of(value);
         keys.sort();
         assert_eq!(keys, sorted);
         assert_eq!(wanted.iter().find(|key| !explained(key)), None, "is not explained");
@@ -257,7 +257,7 @@ fn every_macro_has_the_right_value() {
     let tsv = export("tsv", &["--header-names"]);
     let header = export("c", &["--header-names"]);
     let mut program = "#include \"calls.h\"\n#include \"calls.h\"\n".to_owned();
-    for (at, [abi, number, name, ..]) in rows(&tsv).iter().enumerate() {
+    for (at, [abi, number, name, ..]) in parse_rows(&tsv).iter().enumerate() {
         equal(&mut program, at, &format!("AIO_SYS_NR_{}_{name}", abi.replace('-', "_")), number);
     }
     compile(&cc, &header, &["-std=c99", "-fsyntax-only"], &program).unwrap();
@@ -273,7 +273,7 @@ fn every_macro_has_the_right_value() {
     let macros = compile(&cc, &header, &["-E", "-dM"], "#include \"calls.h\"\n").unwrap();
     assert_eq!(
         macros.lines().filter(|line| line.contains(" AIO_SYS_NR_")).count(),
-        1 + rows(&tsv).len()
+        1 + parse_rows(&tsv).len()
     );
     assert!(!macros.contains("__NR_"));
 }
@@ -301,7 +301,7 @@ fn the_plain_names_are_those_of_the_system() {
         // Alone, the header gives every name.
         let tsv = export("tsv", &["--abi", abi]);
         let mut program = "#include \"calls.h\"\n".to_owned();
-        for (at, [_, number, name, ..]) in rows(&tsv).iter().enumerate() {
+        for (at, [_, number, name, ..]) in parse_rows(&tsv).iter().enumerate() {
             equal(&mut program, 2 * at, &format!("__NR_{name}"), number);
             equal(&mut program, 2 * at + 1, &format!("SYS_{name}"), number);
         }
@@ -373,13 +373,16 @@ fn markdown_of_one_abi_has_its_calls() {
     let tsv = export("tsv", &["--abi", "x86_64"]);
     let cells = tables_of(&export("markdown", &["--abi", "x86_64"]));
     assert_eq!(cells[0], ["number", "name", "entry", "compat", "since", "until"]);
-    assert_eq!(cells[1..], rows(&tsv).iter().map(|row| row[1..].to_vec()).collect::<Vec<_>>());
+    assert_eq!(
+        cells[1..],
+        parse_rows(&tsv).iter().map(|row| row[1..].to_vec()).collect::<Vec<_>>()
+    );
 }
 
 #[test]
 fn markdown_of_several_has_their_numbers_side_by_side() {
     let tsv = export("tsv", &[]);
-    let rows = rows(&tsv);
+    let rows = parse_rows(&tsv);
     let mut wanted: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     let mut dates: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for &[abi, number, name, _, _, since, _] in &rows {
@@ -472,12 +475,13 @@ fn the_page_has_the_rows_of_tsv() {
                 found.push([abi, number, word(&call[0]), entry, compat, since, until]);
             }
         }
-        let mut wanted: Vec<_> = rows(&tsv).iter().map(owned).collect();
+        let mut wanted: Vec<_> = parse_rows(&tsv).iter().map(owned).collect();
         found.sort();
         wanted.sort();
         assert!(found == wanted, "{more:?}");
         let removed = export("tsv", &[more, &["--removed"]].concat());
-        let removed = rows(&removed).iter().filter(|row| !wanted.contains(&owned(row))).count();
+        let removed =
+            parse_rows(&removed).iter().filter(|row| !wanted.contains(&owned(row))).count();
         assert_eq!(data["removed"].as_array().unwrap().len(), removed, "{more:?}");
         assert!(removed > 300, "{removed}");
     }

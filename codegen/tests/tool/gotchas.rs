@@ -18,7 +18,7 @@ fn holds(tables: &Tables, facts: &[(&str, &str, u32, &str)]) {
 }
 
 #[track_caller]
-fn lacks(tables: &Tables, name: &str, abis: &[&str]) {
+fn assert_absent(tables: &Tables, name: &str, abis: &[&str]) {
     for abi in abis {
         assert_eq!(call(tables, abi, name), None, "{abi} {name}");
     }
@@ -31,7 +31,7 @@ fn gotcha_01_mips_n64_common_row_is_kept() {
     let other: Vec<_> =
         rows.iter().filter(|row| row.tag != "n64").map(|row| (row.nr, row.tag.as_str())).collect();
     assert_eq!(other, [(450, "common")]);
-    assert_eq!(calls(&tables, "mips-n64").len(), rows.len());
+    assert_eq!(calls_of(&tables, "mips-n64").len(), rows.len());
     assert_eq!(tables.table("mips-n64").unwrap().tags("mips-n64"), Some(&[][..]));
     holds(&tables, &[("mips-n64", "set_mempolicy_home_node", 5450, "sys_set_mempolicy_home_node")]);
 
@@ -47,9 +47,13 @@ fn gotcha_02_csky_and_hexagon_rename_84() {
     for abi in ["csky", "hexagon"] {
         holds(&tables, &[(abi, "sync_file_range2", 84, "sys_sync_file_range2")]);
         // One call, not an alias beside it.
-        assert_eq!(calls(&tables, abi).iter().filter(|call| call.number == 84).count(), 1, "{abi}");
+        assert_eq!(
+            calls_of(&tables, abi).iter().filter(|call| call.number == 84).count(),
+            1,
+            "{abi}"
+        );
     }
-    lacks(&tables, "sync_file_range", &["csky", "hexagon"]);
+    assert_absent(&tables, "sync_file_range", &["csky", "hexagon"]);
     for abi in
         ["aarch64", "riscv64", "riscv32", "loongarch64", "loongarch32", "nios2", "openrisc", "arc"]
     {
@@ -116,7 +120,7 @@ fn gotcha_04_entry_points_have_all_kinds_of_names() {
     );
     let tables = embedded();
     let compat = |name| {
-        calls(&tables, "mips-o32")
+        calls_of(&tables, "mips-o32")
             .iter()
             .find(|call| call.name == name)
             .and_then(|call| call.compat)
@@ -133,7 +137,7 @@ fn gotcha_04_entry_points_have_all_kinds_of_names() {
         ],
     );
     let i386: Vec<_> =
-        calls(&tables, "i386").iter().map(|call| (call.entry, call.compat)).collect();
+        calls_of(&tables, "i386").iter().map(|call| (call.entry, call.compat)).collect();
     assert_eq!(
         i386,
         [
@@ -148,9 +152,9 @@ fn gotcha_04_entry_points_have_all_kinds_of_names() {
 #[test]
 fn gotcha_05_what_only_the_kernel_includes_is_no_number_of_user_space() {
     let tables = embedded();
-    lacks(&tables, "time", &["sparc64", "arm64-compat"]);
+    assert_absent(&tables, "time", &["sparc64", "arm64-compat"]);
     holds(&tables, &[("sparc32", "time", 231, "sys_time32")]);
-    assert!(!calls(&tables, "sparc64").iter().any(|call| call.number == 231));
+    assert!(!calls_of(&tables, "sparc64").iter().any(|call| call.number == 231));
     let kernel_only: Vec<&str> =
         tables.abis.iter().filter(|abi| !abi.uapi).map(|abi| abi.name.as_str()).collect();
     assert_eq!(kernel_only, ["arm64-compat", "powerpc-spu"]);
@@ -160,7 +164,7 @@ fn gotcha_05_what_only_the_kernel_includes_is_no_number_of_user_space() {
     tree.append("arch/arm64/include/uapi/asm/unistd.h", "#define __NR_mine 5000\n");
     let tables = imported(&tree, &[]);
     assert_eq!(call(&tables, "aarch64", "mine"), Some((5000, "-")));
-    lacks(&tables, "mine", &["arm64-compat"]);
+    assert_absent(&tables, "mine", &["arm64-compat"]);
 }
 
 #[test]
@@ -232,9 +236,9 @@ fn gotcha_07_some_abis_number_otherwise() {
     assert_eq!(x32, (512..=547).collect::<Vec<_>>());
     // Alpha's shift is the same for all newer calls that both have.
     let alpha: BTreeMap<&str, u32> =
-        calls(&tables, "alpha").iter().map(|call| (call.name, call.number)).collect();
+        calls_of(&tables, "alpha").iter().map(|call| (call.name, call.number)).collect();
     let newer: Vec<_> =
-        calls(&tables, "aarch64").into_iter().filter(|call| call.number >= 424).collect();
+        calls_of(&tables, "aarch64").into_iter().filter(|call| call.number >= 424).collect();
     assert!(newer.len() >= 48, "as many as in Linux 7.2");
     for call in newer.iter().filter(|call| call.name != "memfd_secret") {
         assert_eq!(alpha[call.name], call.number + 110, "{}", call.name);
@@ -319,9 +323,9 @@ fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
         for name in ["io_getevents", "gettimeofday", "nanosleep", "fstat64", "llseek"] {
             assert_eq!(call(&tables, abi, name).is_some(), name == "llseek", "{abi} {name}");
         }
-        lacks(&tables, "getrlimit", &[abi]);
+        assert_absent(&tables, "getrlimit", &[abi]);
     }
-    lacks(&tables, "_llseek", &["riscv32", "arc", "csky"]);
+    assert_absent(&tables, "_llseek", &["riscv32", "arc", "csky"]);
     holds(&tables, &[("arc", "llseek", 62, "sys_llseek"), ("csky", "fstat64", 80, "sys_fstat64")]);
 
     // A call that one table alone gets is a gap in all others, until absent.toml gives a reason.
@@ -361,8 +365,8 @@ fn gotcha_10_order_is_per_abi() {
     }
     let mut tree = Tree::new();
     let line = tree.edit(GENERIC, "245\tcsky", "243\tcsky");
-    let sentence = "number 243 is out of order in csky: it comes after 244; sort the rows";
-    refused(&tree, &format!("{{tree}}/{GENERIC}:{line}: {sentence}"));
+    let message = "number 243 is out of order in csky: it comes after 244; sort the rows";
+    refused(&tree, &format!("{{tree}}/{GENERIC}:{line}: {message}"));
 }
 
 /// Everything but the hashes: a line for each fact.
@@ -432,12 +436,12 @@ fn gotcha_12_vendor_trees_carry_conflicts_and_private_calls() {
     );
     let tables = imported(&tree, &[]);
     holds(&tables, &[("arm", "nv_mmap_pgoff", 314, "sys_nv_mmap_pgoff")]);
-    lacks(&embedded(), "nv_mmap_pgoff", &["arm", "i386", "x86_64"]);
+    assert_absent(&embedded(), "nv_mmap_pgoff", &["arm", "i386", "x86_64"]);
 
     let line =
         tree.edit("arch/arm/tools/syscall.tbl", "314\tcommon\tnv_mmap", "243\tcommon\tnv_mmap");
-    let sentence = "number 243 is used twice in arm; the first is at line";
-    refused(&tree, &format!("{{tree}}/arch/arm/tools/syscall.tbl:{line}: {sentence} 4"));
+    let message = "number 243 is used twice in arm; the first is at line";
+    refused(&tree, &format!("{{tree}}/arch/arm/tools/syscall.tbl:{line}: {message} 4"));
     let mut tree = Tree::new();
     tree.append("arch/arm/tools/syscall.tbl", "900\tcommon\tnv_mmap_pgoff\tsys_nv_mmap_pgoff\n");
     refused(
@@ -487,7 +491,7 @@ fn gotcha_13_versions_differ() {
             ("riscv32", "riscv_hwprobe", 258, "sys_riscv_hwprobe"),
         ],
     );
-    assert!(calls(&tables, "s390").len() == 433 && calls(&tables, "s390x").len() >= 390);
+    assert!(calls_of(&tables, "s390").len() == 433 && calls_of(&tables, "s390x").len() >= 390);
     let tags: BTreeSet<String> =
         tables.table("s390").unwrap().rows.iter().map(|row| row.tag.clone()).collect();
     assert_eq!(tags, BTreeSet::from(["common".to_owned()]));
@@ -529,7 +533,7 @@ fn gotcha_14_the_compat_column_belongs_to_32_bit() {
 
     let tables = imported(&Tree::linux_6_1(), &["asm-generic"]);
     let of = |abi, name: &str| {
-        let call = calls(&tables, abi).into_iter().find(|call| call.name == name).unwrap();
+        let call = calls_of(&tables, abi).into_iter().find(|call| call.name == name).unwrap();
         (call.number, call.entry, call.compat)
     };
     assert_eq!(of("aarch64", "fcntl"), (25, Some("sys_fcntl"), None));

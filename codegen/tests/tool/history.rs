@@ -145,7 +145,7 @@ fn a_line_that_no_import_writes_is_refused() {
 
 #[test]
 fn an_import_into_the_repository_adds_its_release() {
-    let (repository, mut tree) = (repository(), Tree::new());
+    let (repository, mut tree) = (new_repository(), Tree::new());
     let root = repository.path();
     write_pages(root);
     let import = |tree: &Tree| {

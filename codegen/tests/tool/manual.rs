@@ -62,11 +62,11 @@ fn offered(line: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn bash_offers_verbs_and_options() {
-    let Some(verbs) = offered("aio-codegen di") else {
+fn bash_offers_subcommands_and_options() {
+    let Some(subcommands) = offered("aio-codegen di") else {
         return aio_tests::skip("what bash completes", "this machine has no bash");
     };
-    assert_eq!(verbs, ["diff"]);
+    assert_eq!(subcommands, ["diff"]);
     assert_eq!(offered("aio-codegen check --he").unwrap(), ["--headers", "--help"]);
     assert_eq!(offered("aio-codegen completions z").unwrap(), ["zsh"]);
 }
@@ -80,11 +80,11 @@ fn man_pages_are_roff_without_a_warning() {
     assert_eq!(stderr.lines().count(), pages.len());
     let (_, all, _) = run(codegen().arg("man"));
     let help = run(codegen().arg("--help")).1;
-    let verbs = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let verbs = verbs
+    let subcommands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let subcommands = subcommands
         .lines()
         .map(|line| format!("aio-codegen-{}.1", line.split_whitespace().next().unwrap()));
-    let mut expected: Vec<String> = verbs.chain(["aio-codegen.1".to_owned()]).collect();
+    let mut expected: Vec<String> = subcommands.chain(["aio-codegen.1".to_owned()]).collect();
     expected.sort();
     assert_eq!(pages.keys().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
     for (name, text) in &pages {
@@ -113,12 +113,14 @@ fn help_calls_the_tool_by_the_name_that_it_was_started_by() {
     for (package, name, other) in
         [("aio-codegen", "cargo codegen", "aio-codegen"), ("other", "aio-codegen", "cargo codegen")]
     {
-        for verb in ["import", "diff", "check", "export", "explain", "emit"] {
+        for subcommand in ["import", "diff", "check", "export", "explain", "emit"] {
             for help in ["-h", "--help"] {
-                let (_, text, _) = run(codegen().env("CARGO_PKG_NAME", package).args([verb, help]));
-                assert!(text.contains(&format!("Usage: {name} {verb} ")), "{text}");
+                let (_, text, _) =
+                    run(codegen().env("CARGO_PKG_NAME", package).args([subcommand, help]));
+                assert!(text.contains(&format!("Usage: {name} {subcommand} ")), "{text}");
                 assert!(
-                    text.contains(&format!("Examples:\n  {name} {verb} ")) && !text.contains(other),
+                    text.contains(&format!("Examples:\n  {name} {subcommand} "))
+                        && !text.contains(other),
                     "{text}"
                 );
             }

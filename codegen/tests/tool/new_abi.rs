@@ -62,10 +62,10 @@ both        = [
 failure     = "flag"
 flag        = "r12"
 widen       = ""
-destroyed   = [
+clobbered   = [
   { registers = ["rcx", "r8..=r9", "r11"], why = "it is made up", source = "arch/made-up/entry.S" },
 ]
-flags       = "destroyed"
+flags       = "clobbered"
 unnameable  = ["rbx"]
 save        = ["push %{register}"]
 load        = ["mov {from}, %{register}"]
@@ -176,7 +176,7 @@ fn a_block_and_a_table_make_an_abi() {
 fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
     let work = tempfile::tempdir().unwrap();
     let path = work.path().join("abis.toml");
-    let complaint = |from: &str, to: &str| {
+    let refusal = |from: &str, to: &str| {
         let made = ABI.replacen(from, to, 1);
         assert_ne!(made, ABI, "{from}");
         fs::write(&path, format!("{TABLE}{made}")).unwrap();
@@ -246,7 +246,7 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
         (
             "\"rcx\", \"r8",
             "\"rax\", \"r8",
-            "`rax` is `result` or unnameable, and cannot be `destroyed`, too",
+            "`rax` is `result` or unnameable, and cannot be `clobbered`, too",
         ),
         ("r8..=r9", "r8..=v9", "`r8..=v9` is no register, and no range of them such as `v0..=v31`"),
         (
@@ -257,10 +257,10 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
         ("asm         =", "assembler   =", "unknown key `assembler`"),
         ("quirks      = [\"It is made up.\"]\n", "", "the key `quirks` is missing"),
     ];
-    for (from, to, sentence) in refused {
-        let complaint = complaint(from, to);
+    for (from, to, message) in refused {
+        let complaint = refusal(from, to);
         let (line, rest) = complaint.split_once(": ").unwrap();
         assert!(line.parse::<usize>().is_ok_and(|line| line > 20), "{complaint}");
-        assert!(rest.starts_with(sentence), "{complaint} is not {sentence}");
+        assert!(rest.starts_with(message), "{complaint} is not {message}");
     }
 }

@@ -9,7 +9,7 @@ fn embedded() -> Tables {
     Tables::embedded().unwrap()
 }
 
-fn rows(table: &str) -> Vec<Row> {
+fn parse_rows(table: &str) -> Vec<Row> {
     embedded().table(table).unwrap().rows.clone()
 }
 
@@ -21,13 +21,13 @@ fn trap_1_the_kernel_does_not_filter_mips_by_tag() {
         assert_eq!(call(&tables, abi, "set_mempolicy_home_node"), Some((number, entry)));
     }
     // All but one are tagged n64, and all are calls.
-    let tagged = rows("mips-n64").iter().filter(|row| row.tag == "n64").count();
-    assert_eq!(calls(&tables, "mips-n64").len(), tagged + 1);
+    let tagged = parse_rows("mips-n64").iter().filter(|row| row.tag == "n64").count();
+    assert_eq!(calls_of(&tables, "mips-n64").len(), tagged + 1);
 }
 
 #[test]
 fn trap_2_columns_may_be_missing_or_say_nothing() {
-    let x86_64 = rows("x86_64");
+    let x86_64 = parse_rows("x86_64");
     let row = |name: &str| x86_64.iter().find(|row| row.name == name).unwrap();
     assert_eq!((row("uselib").entry.as_deref(), row("uselib").noreturn), (None, false));
     assert_eq!(row("_sysctl").entry.as_deref(), Some("sys_ni_syscall"));
@@ -36,13 +36,13 @@ fn trap_2_columns_may_be_missing_or_say_nothing() {
     assert_eq!(noreturn, ["exit", "exit_group"]);
     assert!(row("exit").compat.is_none());
     // In s390's own columns a 31-bit call has no native entry.
-    let s390 = rows("s390-31bit");
+    let s390 = parse_rows("s390-31bit");
     let only_compat: Vec<_> =
         s390.iter().filter(|row| row.entry.is_none() && row.compat.is_some()).collect();
     assert_eq!(only_compat.len(), 75);
     assert!(only_compat.iter().all(|row| row.tag == "32" || row.name == "readdir"));
     assert!(!embedded().sources.iter().any(|source| {
-        rows(&source.name)
+        parse_rows(&source.name)
             .iter()
             .any(|row| [&row.entry, &row.compat].into_iter().flatten().any(|symbol| symbol == "-"))
     }));
@@ -74,7 +74,7 @@ fn trap_2_columns_may_be_missing_or_say_nothing() {
 fn trap_3_native_columns_hold_compat_entry_points() {
     let tables = embedded();
     let compat = |abi| -> Vec<u32> {
-        let calls = calls(&tables, abi);
+        let calls = calls_of(&tables, abi);
         calls
             .iter()
             .filter(|call| call.entry.is_some_and(|e| e.starts_with("compat_")))
@@ -144,7 +144,7 @@ fn trap_4_headers_add_names_and_bases() {
         let table = tables.table(&abi.table).unwrap();
         assert!(abi.calls(table).iter().all(|call| call.number >= abi.base), "{}", abi.name);
     }
-    assert!(!calls(&tables, "xtensa").iter().any(|call| call.name.contains("XTENSA")));
+    assert!(!calls_of(&tables, "xtensa").iter().any(|call| call.name.contains("XTENSA")));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn trap_5_no_tag_begins_like_another() {
     let tables = embedded();
     for source in &tables.sources {
         let mut tags: BTreeSet<String> =
-            rows(&source.name).into_iter().map(|row| row.tag).collect();
+            parse_rows(&source.name).into_iter().map(|row| row.tag).collect();
         tags.extend(
             tables.table(&source.name).unwrap().takes.iter().flat_map(|taker| taker.tags.clone()),
         );
@@ -165,15 +165,15 @@ fn trap_5_no_tag_begins_like_another() {
     // The kernel's own script counts this row among those of x86_64.
     let mut tree = Tree::new();
     let line = tree.edit(X86_64, "134\t64\t", "134\t64only\t");
-    let sentence = "the tag `64only` begins like `64`, and syscallhdr.sh, which compares prefixes, \
+    let message = "the tag `64only` begins like `64`, and syscallhdr.sh, which compares prefixes, \
                     mixes them up";
-    refused(&tree, &format!("{{tree}}/{X86_64}:{line}: {sentence}"));
+    refused(&tree, &format!("{{tree}}/{X86_64}:{line}: {message}"));
 }
 
 #[test]
 fn trap_6_a_name_is_no_entry_point() {
     let differ = |table| {
-        let rows = rows(table);
+        let rows = parse_rows(table);
         let other = |row: &&Row| {
             row.entry.as_ref().is_some_and(|entry| *entry != format!("sys_{}", row.name))
         };
@@ -252,7 +252,7 @@ fn trap_8_the_entry_point_leads_to_the_arguments() {
         ("openrisc", 344, &["sys_or1k_atomic"]),
         ("mips-n64", 362, &[]),
     ] {
-        let entries = calls(&tables, abi).into_iter().filter_map(|call| call.entry);
+        let entries = calls_of(&tables, abi).into_iter().filter_map(|call| call.entry);
         let (found, missing): (Vec<_>, Vec<_>) = entries
             .filter(|entry| *entry != "sys_ni_syscall")
             .partition(|entry| known.contains(entry));

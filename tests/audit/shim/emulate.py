@@ -1,5 +1,5 @@
 """Runs functions of object files under an emulator, with a kernel that leaves nothing in the
-registers that it may destroy.
+registers that it may clobber.
 
 Reads one job a line as JSON, and answers with one line each. A job names a section of an object,
 which begins with the function; the section `.insn` there is the system-call instruction and nothing
@@ -186,7 +186,7 @@ CONDITIONS = {
     "xcc.c": ("state", 1 << 36 | 1 << 32),
 }
 
-# Destroyed registers that hold 0 before and after (riscv_v_vstate_discard of
+# Clobbered registers that hold 0 before and after (riscv_v_vstate_discard of
 # arch/riscv/include/asm/vector.h).
 ZERO = ["vstart"]
 
@@ -469,7 +469,7 @@ class Stuck(Exception):
 
 
 class Run:
-    """One function on one machine, with something in the registers that the kernel destroys."""
+    """One function on one emulated CPU, with values in the registers that it clobbers."""
 
     def __init__(self, job):
         with open(job["object"], "rb") as file:
@@ -534,7 +534,7 @@ class Run:
             at += 1
 
     def kernel(self):
-        """Looks at what came, and destroys what the contract lets it."""
+        """Checks what came, and clobbers what the contract lets it."""
         self.calls += 1
         for name, value in [self.job["number"], *self.job["arguments"]]:
             found = self.read(name)
@@ -546,7 +546,7 @@ class Run:
                 found = self.at(self.read(self.stack) + first + at * self.bytes)
                 if found != value:
                     self.wrong.append(f"argument {at} in memory is {found:#x}, and not {value:#x}")
-        for at, name in enumerate(self.job["destroyed"]):
+        for at, name in enumerate(self.job["clobbered"]):
             if name in ZERO:
                 self.skipped[name] = "it becomes 0, for which all code takes it"
             elif self.machine.has(name):
@@ -574,7 +574,7 @@ class Run:
         for site in sites:
             self.machine.stop_at(site)
         at = TEXT
-        # A loop whose counter is destroyed may never end.
+        # A loop whose counter is clobbered may never end.
         for _ in range(100):
             try:
                 stopped = self.machine.go(at)

@@ -67,7 +67,7 @@ fn the_ring_holds_the_events_that_the_call_returns() {
     let context = Context::new(3);
     let (_reader, writer) = pair();
     let mut polls =
-        [0x0123_4567_89ab_cdef, 2, u64::MAX].map(|data| poll(&writer, libc::POLLOUT, data));
+        [0x0123_4567_89ab_cdef, 2, u64::MAX].map(|data| poll_request(&writer, libc::POLLOUT, data));
     // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut polls.each_mut()) }, Ok(3));
     let ring = ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize);

@@ -6,7 +6,7 @@ use super::*;
 fn a_poll_is_cancelled_by_an_error_and_a_result_of_zero() {
     let context = Context::new(1);
     let (reader, _writer) = pair();
-    let mut request = poll(&reader, libc::POLLIN, 9);
+    let mut request = poll_request(&reader, libc::POLLIN, 9);
     // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut [&mut request]) }, Ok(1));
     let mut result = io_event { data: 77, ..io_event::default() };
@@ -75,7 +75,7 @@ fn einval_of_getevents() {
 fn events_beyond_the_slice_stay_in_the_ring() {
     let context = Context::new(3);
     let (_reader, writer) = pair();
-    let mut polls = [1, 2, 3].map(|data| poll(&writer, libc::POLLOUT, data));
+    let mut polls = [1, 2, 3].map(|data| poll_request(&writer, libc::POLLOUT, data));
     // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut polls.each_mut()) }, Ok(3));
     let mut events = [io_event::default(); 2];
@@ -172,7 +172,7 @@ fn the_mask_is_in_force_while_it_waits() {
 fn time64_waits_for_what_its_upper_half_says() {
     let context = Context::new(1);
     let (reader, mut writer) = pair();
-    let mut poll = poll(&reader, libc::POLLIN, 3);
+    let mut poll = poll_request(&reader, libc::POLLIN, 3);
     // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut [&mut poll]) }, Ok(1));
     let wait = |seconds, nanoseconds| {
@@ -218,7 +218,7 @@ fn an_eventfd_counts_completions() {
     let context = Context::new(2);
     let (_reader, writer) = pair();
     let counter = eventfd();
-    let mut polls = [1, 2].map(|data| poll(&writer, libc::POLLOUT, data));
+    let mut polls = [1, 2].map(|data| poll_request(&writer, libc::POLLOUT, data));
     for request in &mut polls {
         request.aio_flags = IOCB_FLAG_RESFD;
         request.aio_resfd = counter.as_raw_fd() as u32;

@@ -10,7 +10,7 @@ mod plain;
 mod refusals;
 mod submit;
 
-use crate::common::{AIO_CALLS, aio_nr, eventfd, file, in_child, pair, pipe, quota, refuse};
+use crate::common::{AIO_CALLS, aio_nr, eventfd, in_child, pair, pipe, quota, refuse, temp_file};
 use aio_sys::types::*;
 use aio_sys::{
     ContextId, Errno, io_cancel, io_destroy, io_getevents, io_pgetevents, io_setup, io_submit, raw,
@@ -72,7 +72,13 @@ impl Drop for Context {
     }
 }
 
-fn request(opcode: u16, file: &impl AsRawFd, buffer: *const u8, bytes: usize, offset: i64) -> iocb {
+fn new_request(
+    opcode: u16,
+    file: &impl AsRawFd,
+    buffer: *const u8,
+    bytes: usize,
+    offset: i64,
+) -> iocb {
     iocb {
         aio_lio_opcode: opcode,
         aio_fildes: file.as_raw_fd() as u32,
@@ -83,8 +89,8 @@ fn request(opcode: u16, file: &impl AsRawFd, buffer: *const u8, bytes: usize, of
     }
 }
 
-fn poll(file: &impl AsRawFd, events: i16, data: u64) -> iocb {
-    let mut request = request(IOCB_CMD_POLL, file, ptr::null(), 0, 0);
+fn poll_request(file: &impl AsRawFd, events: i16, data: u64) -> iocb {
+    let mut request = new_request(IOCB_CMD_POLL, file, ptr::null(), 0, 0);
     request.aio_buf = events as u64;
     request.aio_data = data;
     request

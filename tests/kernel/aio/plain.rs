@@ -56,7 +56,7 @@ fn fsync_ends_as_fsync_does() {
         for (opcode, result) in [(IOCB_CMD_FSYNC, fsync), (IOCB_CMD_FDSYNC, fdatasync)] {
             // The two agree in their errors.
             let expected = if result == 0 { Ok(0) } else { plain(-1) };
-            let sync = request(opcode, file, ptr::null(), 0, 0);
+            let sync = new_request(opcode, file, ptr::null(), 0, 0);
             // SAFETY: a sync has no buffer.
             assert_eq!(unsafe { context.outcome(sync) }, expected, "file {at}");
         }
@@ -72,7 +72,7 @@ fn poll_ends_as_poll_does() {
     drop(peer);
     let (reader, writer) = pipe();
     let (widow, _) = pipe();
-    let (counter, regular) = (eventfd(), file(1));
+    let (counter, regular) = (eventfd(), temp_file(1));
     let files = [
         near.as_fd(),
         alone.as_fd(),
@@ -93,7 +93,7 @@ fn poll_ends_as_poll_does() {
             unsafe { libc::poll(&raw mut expected, 1, 0) };
             if expected.revents != 0 {
                 // SAFETY: a poll has no buffer.
-                let mask = unsafe { context.outcome(poll(file, asked, 0)) };
+                let mask = unsafe { context.outcome(poll_request(file, asked, 0)) };
                 assert_eq!(mask, Ok(expected.revents as i64), "file {at}, {asked:#x}");
             }
         }
@@ -109,10 +109,10 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
     let mut buffer = [0u8; 8];
     let vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let flagged = |opcode, file: &dyn AsRawFd, offset, flags| {
-        let both = request(opcode, &file.as_raw_fd(), (&raw const vector).cast(), 1, offset);
+        let both = new_request(opcode, &file.as_raw_fd(), (&raw const vector).cast(), 1, offset);
         iocb { aio_rw_flags: flags, ..both }
     };
-    let mut cached = file(8);
+    let mut cached = temp_file(8);
     cached.read_to_end(&mut Vec::new()).unwrap();
     let ((reader, mut writer), (socket, far)) = (pipe(), pair());
     let sources: [(&str, &dyn AsRawFd, i64); 3] =
@@ -139,7 +139,7 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
         }
     }
 
-    let files = [file(10), file(10)];
+    let files = [temp_file(10), temp_file(10)];
     for flags in [0, RWF_APPEND, RWF_APPEND | RWF_DSYNC] {
         // SAFETY: as above.
         let expected =

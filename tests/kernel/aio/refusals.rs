@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn einval_of_submit() {
     let context = Context::new(1);
-    let file = file(10);
+    let file = temp_file(10);
     let mut buffer = [0u8; 16];
-    let good = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 16, 0);
+    let good = new_request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 16, 0);
     let refused =
         |what: &str, request: iocb| assert_eq!(context.refusal(request), Errno::EINVAL, "{what}");
     refused("reserved field", iocb { aio_reserved2: 1, ..good });
@@ -16,10 +16,10 @@ fn einval_of_submit() {
     refused("opcode that was never implemented", iocb { aio_lio_opcode: IOCB_CMD_NOOP, ..good });
     refused("negative offset", iocb { aio_offset: -1, ..good });
     refused("sync with a buffer", iocb { aio_lio_opcode: IOCB_CMD_FSYNC, ..good });
-    refused("sync of what has none", request(IOCB_CMD_FSYNC, &eventfd(), ptr::null(), 0, 0));
+    refused("sync of what has none", new_request(IOCB_CMD_FSYNC, &eventfd(), ptr::null(), 0, 0));
     refused(
         "read of a directory",
-        request(IOCB_CMD_PREAD, &File::open("/").unwrap(), ptr::null(), 0, 0),
+        new_request(IOCB_CMD_PREAD, &File::open("/").unwrap(), ptr::null(), 0, 0),
     );
     refused(
         "more iovecs than 1024",
@@ -44,7 +44,7 @@ fn einval_of_submit() {
 #[test]
 fn efault_of_submit() {
     let context = Context::new(1);
-    let file = file(10);
+    let file = temp_file(10);
     let id = context.0.as_raw();
     let bad = ptr::without_provenance_mut::<iocb>(1);
     // SAFETY: the kernel refuses the addresses.
@@ -60,7 +60,7 @@ fn efault_of_submit() {
     );
     let nowhere = ptr::without_provenance::<u8>(1);
     assert_eq!(
-        context.refusal(request(IOCB_CMD_PREADV, &file, nowhere, 1, 0)),
+        context.refusal(new_request(IOCB_CMD_PREADV, &file, nowhere, 1, 0)),
         Errno::EFAULT,
         "iovec array"
     );
@@ -69,7 +69,7 @@ fn efault_of_submit() {
     // only when it writes.
     if cfg!(target_pointer_width = "64") {
         let kernel = ptr::without_provenance::<u8>(usize::MAX - 8191);
-        let read = request(IOCB_CMD_PREAD, &file, kernel, 1, 0);
+        let read = new_request(IOCB_CMD_PREAD, &file, kernel, 1, 0);
         if cfg!(target_arch = "s390x") {
             // SAFETY: nothing is there.
             assert_eq!(unsafe { context.outcome(read) }, Err(Errno::EFAULT));
@@ -103,7 +103,7 @@ fn ebadf_of_submit() {
     path.write_all(b"x").unwrap();
     let read_only = File::open(path.path()).unwrap();
     let data = [0u8; 1];
-    let write = request(IOCB_CMD_PWRITE, &read_only, data.as_ptr(), 1, 0);
+    let write = new_request(IOCB_CMD_PWRITE, &read_only, data.as_ptr(), 1, 0);
     assert_eq!(context.refusal(write), Errno::EBADF, "write on a descriptor for reading");
     assert_eq!(
         context.refusal(iocb { aio_fildes: u32::MAX, ..write }),
@@ -117,9 +117,9 @@ fn ebadf_of_submit() {
 #[test]
 fn eopnotsupp_of_submit() {
     let context = Context::new(1);
-    let file = file(10);
+    let file = temp_file(10);
     let mut buffer = [0u8; 1];
-    let mut read = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 1, 0);
+    let mut read = new_request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 1, 0);
     read.aio_rw_flags = 1 << 30;
     assert_eq!(context.refusal(read), Errno::EOPNOTSUPP);
     // The same bits where the kernel does not look for them change nothing.
@@ -131,11 +131,11 @@ fn eopnotsupp_of_submit() {
 
 #[test]
 fn eperm_of_submit() {
-    let file = file(10);
+    let file = temp_file(10);
     in_child(|| {
         let context = Context::new(1);
         let mut buffer = [0u8; 1];
-        let mut read = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 1, 0);
+        let mut read = new_request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 1, 0);
         read.aio_flags = IOCB_FLAG_IOPRIO;
         // The real-time class.
         read.aio_reqprio = 1 << 13;
@@ -161,7 +161,7 @@ fn eperm_of_submit_on_an_append_only_file() {
         return aio_tests::skip("EPERM of io_submit on an append-only file", &why.to_string());
     }
     let context = Context::new(1);
-    let mut write = request(IOCB_CMD_PWRITE, &file, b"x".as_ptr(), 1, 0);
+    let mut write = new_request(IOCB_CMD_PWRITE, &file, b"x".as_ptr(), 1, 0);
     write.aio_rw_flags = RWF_NOAPPEND;
     // SAFETY: the byte is static.
     let refused = unsafe { context.submit(&mut [&mut write]) };
@@ -204,12 +204,12 @@ fn enosys_of_every_call() {
 fn what_goes_wrong_later_is_told_in_the_event() {
     in_child(|| {
         let context = Context::new(2);
-        let file = file(10);
+        let file = temp_file(10);
         let nowhere = ptr::without_provenance::<u8>(4096);
-        let mut read = request(IOCB_CMD_PREAD, &file, nowhere, 10, 0);
+        let mut read = new_request(IOCB_CMD_PREAD, &file, nowhere, 10, 0);
         let (deaf, speaker) = pair();
         drop(deaf);
-        let mut write = request(IOCB_CMD_PWRITE, &speaker, b"x".as_ptr(), 1, 0);
+        let mut write = new_request(IOCB_CMD_PWRITE, &speaker, b"x".as_ptr(), 1, 0);
         (read.aio_data, write.aio_data) = (1, 2);
         // SAFETY: nothing is mapped at the address of the read; the write's byte is static.
         assert_eq!(unsafe { context.submit(&mut [&mut read, &mut write]) }, Ok(2));

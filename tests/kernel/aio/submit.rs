@@ -5,10 +5,10 @@ use super::*;
 #[test]
 fn two_requests_in_one_call_move_the_right_bytes() {
     let context = Context::new(2);
-    let file = file(100);
+    let file = temp_file(100);
     let (mut low, mut high) = ([0u8; 10], [0u8; 20]);
-    let mut first = request(IOCB_CMD_PREAD, &file, low.as_mut_ptr(), low.len(), 5);
-    let mut second = request(IOCB_CMD_PREAD, &file, high.as_mut_ptr(), high.len(), 90);
+    let mut first = new_request(IOCB_CMD_PREAD, &file, low.as_mut_ptr(), low.len(), 5);
+    let mut second = new_request(IOCB_CMD_PREAD, &file, high.as_mut_ptr(), high.len(), 90);
     (first.aio_data, second.aio_data) = (1, 2);
     // SAFETY: both buffers live, untouched, until the events are reaped below.
     assert_eq!(unsafe { context.submit(&mut [&mut first, &mut second]) }, Ok(2));
@@ -27,17 +27,17 @@ fn two_requests_in_one_call_move_the_right_bytes() {
 #[test]
 fn writes_and_syncs_reach_the_file() {
     let context = Context::new(4);
-    let file = file(0);
+    let file = temp_file(0);
     let data = [7u8; 64];
-    let mut write = request(IOCB_CMD_PWRITE, &file, data.as_ptr(), data.len(), 0);
+    let mut write = new_request(IOCB_CMD_PWRITE, &file, data.as_ptr(), data.len(), 0);
     write.aio_rw_flags = RWF_DSYNC;
     let iovec = [libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: 32 }; 2];
-    let mut vectored = request(IOCB_CMD_PWRITEV, &file, iovec.as_ptr().cast(), 2, 64);
+    let mut vectored = new_request(IOCB_CMD_PWRITEV, &file, iovec.as_ptr().cast(), 2, 64);
     // SAFETY: `data` outlives the events.
     assert_eq!(unsafe { context.submit(&mut [&mut write, &mut vectored]) }, Ok(2));
     assert_eq!(context.reap(2).iter().map(|event| event.res).collect::<Vec<_>>(), [64, 64]);
-    let mut syncs =
-        [IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC].map(|opcode| request(opcode, &file, ptr::null(), 0, 0));
+    let mut syncs = [IOCB_CMD_FSYNC, IOCB_CMD_FDSYNC]
+        .map(|opcode| new_request(opcode, &file, ptr::null(), 0, 0));
     let [fsync, fdsync] = &mut syncs;
     // SAFETY: a sync has no buffer.
     match unsafe { context.submit(&mut [fsync, fdsync]) } {
@@ -50,7 +50,7 @@ fn writes_and_syncs_reach_the_file() {
     let iovec = buffers
         .each_mut()
         .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: 50 });
-    let mut read = request(IOCB_CMD_PREADV, &file, iovec.as_ptr().cast(), 2, 28);
+    let mut read = new_request(IOCB_CMD_PREADV, &file, iovec.as_ptr().cast(), 2, 28);
     // SAFETY: the buffers live until the event is reaped.
     assert_eq!(unsafe { context.submit(&mut [&mut read]) }, Ok(1));
     assert_eq!(context.reap(1)[0].res, 100);
@@ -62,9 +62,9 @@ fn writes_and_syncs_reach_the_file() {
 #[test]
 fn the_kernel_writes_the_key_and_nothing_else() {
     let context = Context::new(1);
-    let file = file(10);
+    let file = temp_file(10);
     let mut buffer = [0u8; 4];
-    let mut read = request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 4, 3);
+    let mut read = new_request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 4, 3);
     (read.aio_data, read.aio_key, read.aio_rw_flags) = (u64::MAX, u32::MAX, RWF_HIPRI);
     // SAFETY: a structure of integers without padding.
     let bytes =
@@ -114,10 +114,10 @@ fn nothing_submitted_is_zero_and_needs_a_context() {
 fn a_bad_request_in_the_middle_ends_the_call_and_tells_why_when_it_comes_first() {
     let context = Context::new(4);
     let (_reader, writer) = pair();
-    let mut first = poll(&writer, libc::POLLOUT, 1);
-    let mut bad = poll(&writer, libc::POLLOUT, 2);
+    let mut first = poll_request(&writer, libc::POLLOUT, 1);
+    let mut bad = poll_request(&writer, libc::POLLOUT, 2);
     bad.aio_fildes = u32::MAX;
-    let mut third = poll(&writer, libc::POLLOUT, 3);
+    let mut third = poll_request(&writer, libc::POLLOUT, 3);
     // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut [&mut first, &mut bad, &mut third]) }, Ok(1));
     // SAFETY: as above.
@@ -131,7 +131,7 @@ fn a_bad_request_in_the_middle_ends_the_call_and_tells_why_when_it_comes_first()
 fn a_longer_count_than_the_ring_has_events_is_cut() {
     let context = Context::new(1);
     let (_reader, writer) = pair();
-    let mut request = poll(&writer, libc::POLLOUT, 1);
+    let mut request = poll_request(&writer, libc::POLLOUT, 1);
     let mut array = [&raw mut request, ptr::null_mut()];
     // SAFETY: the kernel reads the array up to the null, which it refuses.
     let taken =
@@ -146,7 +146,7 @@ fn slots_come_back_only_when_events_are_reaped() {
     let (_reader, writer) = pair();
     let mut taken = 0;
     let full = loop {
-        let mut request = poll(&writer, libc::POLLOUT, 0);
+        let mut request = poll_request(&writer, libc::POLLOUT, 0);
         // SAFETY: a poll has no buffer.
         match unsafe { context.submit(&mut [&mut request]) } {
             Ok(count) => taken += count,
@@ -155,7 +155,7 @@ fn slots_come_back_only_when_events_are_reaped() {
         assert!(taken < 1 << 20, "the ring never fills");
     };
     assert_eq!(full, Errno::EAGAIN);
-    let again = poll(&writer, libc::POLLOUT, 0);
+    let again = poll_request(&writer, libc::POLLOUT, 0);
     assert_eq!(
         context.refusal(again),
         Errno::EAGAIN,

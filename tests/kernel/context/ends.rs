@@ -7,26 +7,29 @@ use super::*;
 fn filters_are_told() {
     for errno in [libc::ENOSYS, libc::EPERM, libc::EINTR] {
         in_child(|| {
-            let mut context = context(2);
+            let mut context = new_context(2);
             let (_reader, writer) = pair();
-            let mut ready = poll(writer.as_raw_fd(), libc::POLLOUT, 1);
+            let mut ready = poll_request(writer.as_raw_fd(), libc::POLLOUT, 1);
             assert_eq!(submit(&context, &mut [&mut ready]).all(), Ok(1));
-            let told = Errno::decode(-(errno as isize)).unwrap_err();
+            let expected = Errno::decode(-(errno as isize)).unwrap_err();
             assert!(refuse(AIO_CALLS, errno));
             let error = Context::new(NonZeroU32::MIN).unwrap_err();
-            assert_eq!(error.errno, told);
+            assert_eq!(error.errno, expected);
             assert!(
                 errno == libc::EINTR || error.to_string().contains("a seccomp filter"),
                 "{error}"
             );
             let error = submit(&context, &mut [&mut ready]).error.unwrap();
-            assert_eq!((error.index, error.errno), (0, told));
+            assert_eq!((error.index, error.errno), (0, expected));
             assert_eq!(error.cause == Cause::Hidden, errno == libc::ENOSYS);
             assert_eq!(data(&mut context, 1), [1], "the ring needs no call");
             let mut events = [io_event::default()];
-            assert_eq!(context.getevents_interruptible(1, &mut events, None), Err(told));
-            assert_eq!(context.pgetevents(0, &mut events, None, &sigset_t::default()), Err(told));
-            context.close() == Err(told)
+            assert_eq!(context.getevents_interruptible(1, &mut events, None), Err(expected));
+            assert_eq!(
+                context.pgetevents(0, &mut events, None, &sigset_t::default()),
+                Err(expected)
+            );
+            context.close() == Err(expected)
         });
     }
 }
@@ -35,11 +38,13 @@ fn filters_are_told() {
 #[test]
 fn a_filter_that_answers_0_does_not_make_it_spin() {
     in_child(|| {
-        let context = context(1);
+        let context = new_context(1);
         let (_reader, writer) = pair();
         assert!(refuse(&[nr::SYS_io_submit], 0));
         let error =
-            submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).error.unwrap();
+            submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 1)])
+                .error
+                .unwrap();
         error.cause == Cause::Hidden
     });
 }
@@ -49,7 +54,7 @@ fn a_filter_that_answers_0_does_not_make_it_spin() {
 #[test]
 fn without_time64_the_older_calls_serve() {
     in_child(|| {
-        let mut context = context(1);
+        let mut context = new_context(1);
         let mut events = [io_event::default()];
         let wait = Duration::from_millis(30);
         assert!(refuse(&[nr::SYS_io_pgetevents_time64], libc::ENOSYS));
@@ -66,9 +71,9 @@ fn without_time64_the_older_calls_serve() {
 /// The child gets errors, and the parent all of its events.
 #[test]
 fn a_child_touches_nothing() {
-    let mut context = context(4);
+    let mut context = new_context(4);
     let (_reader, writer) = pair();
-    let mut polls = [1, 2, 3].map(|data| poll(writer.as_raw_fd(), libc::POLLOUT, data));
+    let mut polls = [1, 2, 3].map(|data| poll_request(writer.as_raw_fd(), libc::POLLOUT, data));
     assert_eq!(submit(&context, &mut polls.each_mut()).all(), Ok(3));
     in_child(|| {
         let mut events = [io_event::default(); 4];
@@ -80,7 +85,7 @@ fn a_child_touches_nothing() {
             context.pgetevents(1, &mut events, None, &sigset_t::default()),
             Err(Errno::EINVAL)
         );
-        let mut again = poll(writer.as_raw_fd(), libc::POLLOUT, 4);
+        let mut again = poll_request(writer.as_raw_fd(), libc::POLLOUT, 4);
         let error = submit(&context, &mut [&mut again]).error.unwrap();
         assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::Forked));
         // One of its own is another, also when it has the same address.
@@ -103,9 +108,9 @@ fn a_child_touches_nothing() {
 /// A ring that was borrowed before the fork, and events that were lent, are of no use after it.
 #[test]
 fn a_child_cannot_take_by_what_it_borrowed_before() {
-    let mut context = context(4);
+    let mut context = new_context(4);
     let (_reader, writer) = pair();
-    let mut polls = [1, 2, 3].map(|data| poll(writer.as_raw_fd(), libc::POLLOUT, data));
+    let mut polls = [1, 2, 3].map(|data| poll_request(writer.as_raw_fd(), libc::POLLOUT, data));
     assert_eq!(submit(&context, &mut polls.each_mut()).all(), Ok(3));
     // SAFETY: it takes no events.
     let id = unsafe { context.id() };
@@ -131,9 +136,9 @@ fn a_child_cannot_take_by_what_it_borrowed_before() {
 fn a_child_of_a_visit_takes_nothing() {
     for child_first in [true, false] {
         in_child(|| {
-            let mut context = context(8);
+            let mut context = new_context(8);
             let (_reader, writer) = pair();
-            let poll = |data| poll(writer.as_raw_fd(), libc::POLLOUT, data);
+            let poll = |data| poll_request(writer.as_raw_fd(), libc::POLLOUT, data);
             assert_eq!(submit(&context, &mut [1, 2, 3].map(poll).each_mut()).all(), Ok(3));
             let (mut hold, mut release) = pair();
             let (mut child, mut seen) = (-1, Vec::new());
@@ -166,7 +171,7 @@ fn a_child_of_a_visit_takes_nothing() {
 /// Children that share the memory share its contexts.
 #[test]
 fn a_child_in_the_same_memory_may() {
-    let mut context = context(1);
+    let mut context = new_context(1);
     let (_reader, writer) = pair();
     extern "C" fn child(context: *mut libc::c_void) -> libc::c_int {
         // SAFETY: the parent waits, and does not use it meanwhile.
@@ -175,7 +180,7 @@ fn a_child_in_the_same_memory_may() {
         i32::from(taken != Ok(1))
     }
     assert_eq!(
-        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
+        submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
         Ok(1)
     );
     let mut stack = vec![0u128; 1 << 14];
@@ -208,7 +213,7 @@ fn however_it_ends_the_quota_comes_back() {
     // Other tests come and go beside this one, with a few requests each.
     let _quota = quota();
     let limit = aio_nr() + 4000;
-    let large = || context(5000);
+    let large = || new_context(5000);
     drop(large());
     settles("drop", limit);
     assert_eq!(large().close(), Ok(()));
@@ -217,7 +222,10 @@ fn however_it_ends_the_quota_comes_back() {
     settles("into_background", limit);
     let (reader, _writer) = pair();
     let busy = large();
-    assert_eq!(submit(&busy, &mut [&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(), Ok(1));
+    assert_eq!(
+        submit(&busy, &mut [&mut poll_request(reader.as_raw_fd(), libc::POLLIN, 1)]).all(),
+        Ok(1)
+    );
     drop(busy);
     settles("drop with a poll in flight", limit);
     if catches("a context that is unwound over") {

@@ -4,13 +4,13 @@ use super::*;
 
 #[test]
 fn events_come_in_order_round_the_end_of_the_ring() {
-    let mut context = context(1);
+    let mut context = new_context(1);
     let places = u64::from(context.capacity().events) + 1;
     let (_reader, writer) = pair();
     let (mut sent, mut seen) = (0, 0);
     while seen < 10 * places {
         let mut polls: Vec<_> =
-            (sent..sent + 7).map(|i| poll(writer.as_raw_fd(), libc::POLLOUT, i)).collect();
+            (sent..sent + 7).map(|i| poll_request(writer.as_raw_fd(), libc::POLLOUT, i)).collect();
         let mut requests: Vec<&mut iocb> = polls.iter_mut().collect();
         sent += submit(&context, &mut requests).all().unwrap() as u64;
         match sent % 3 {
@@ -44,7 +44,7 @@ fn events_come_in_order_round_the_end_of_the_ring() {
 /// of range.
 #[test]
 fn a_damaged_head_sends_the_reader_to_the_kernel() {
-    let mut context = context(1);
+    let mut context = new_context(1);
     let (_reader, writer) = pair();
     let nr = context.capacity().events + 1;
     // SAFETY: it takes no events.
@@ -52,7 +52,7 @@ fn a_damaged_head_sends_the_reader_to_the_kernel() {
         std::ptr::with_exposed_provenance_mut::<aio_ring>(context.id().as_raw() as usize)
     };
     assert_eq!(
-        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 5)]).all(),
+        submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 5)]).all(),
         Ok(1)
     );
     // SAFETY: the ring is mapped, and nobody else writes the head.
@@ -65,7 +65,7 @@ fn a_damaged_head_sends_the_reader_to_the_kernel() {
 
 #[test]
 fn waiting_takes_as_long_as_it_was_told() {
-    let mut context = context(1);
+    let mut context = new_context(1);
     let mut events = [io_event::default(); 2];
     let wait = Duration::from_millis(30);
     let start = Instant::now();
@@ -86,7 +86,7 @@ fn waiting_takes_as_long_as_it_was_told() {
     assert_eq!(context.pgetevents(3, &mut events, None, &sigset_t::default()), Err(Errno::EINVAL));
     let (_reader, writer) = pair();
     assert_eq!(
-        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
+        submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
         Ok(1)
     );
     assert_eq!(
@@ -98,10 +98,10 @@ fn waiting_takes_as_long_as_it_was_told() {
 
 #[test]
 fn a_time_too_long_for_the_kernel_is_not_over_at_once() {
-    let mut context = context(1);
+    let mut context = new_context(1);
     let (reader, mut writer) = pair();
     assert_eq!(
-        submit(&context, &mut [&mut poll(reader.as_raw_fd(), libc::POLLIN, 1)]).all(),
+        submit(&context, &mut [&mut poll_request(reader.as_raw_fd(), libc::POLLIN, 1)]).all(),
         Ok(1)
     );
     std::thread::scope(|threads| {
@@ -145,14 +145,14 @@ fn signals() -> impl Drop {
 
 #[test]
 fn a_signal_ends_the_wait_and_loses_nothing() {
-    let mut context = context(2);
+    let mut context = new_context(2);
     let (_reader, writer) = pair();
     let mut events = [io_event::default(); 2];
     let _signals = signals();
     assert_eq!(context.getevents_interruptible(1, &mut events, None), Err(Errno::EINTR));
     assert_eq!(context.pgetevents(1, &mut events, None, &sigset_t::default()), Err(Errno::EINTR));
     assert_eq!(
-        submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
+        submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 1)]).all(),
         Ok(1)
     );
     assert_eq!(
@@ -165,17 +165,17 @@ fn a_signal_ends_the_wait_and_loses_nothing() {
 
 #[test]
 fn a_wait_goes_on_after_signals() {
-    let mut context = context(2);
+    let mut context = new_context(2);
     let ((reader, mut late), (_reader, writer)) = (pair(), pair());
     let mut events = [io_event::default(); 2];
     let _signals = signals();
     let (start, time) = (Instant::now(), Duration::from_millis(60));
     assert_eq!(context.getevents(1, &mut events, Some(time)), Ok(0));
     assert!(start.elapsed() >= time);
-    let mut ready = poll(writer.as_raw_fd(), libc::POLLOUT, 1);
+    let mut ready = poll_request(writer.as_raw_fd(), libc::POLLOUT, 1);
     assert_eq!(submit(&context, &mut [&mut ready]).all(), Ok(1));
     assert_eq!(context.getevents(2, &mut events, Some(time)), Ok(1), "what there is");
-    let mut waiting = poll(reader.as_raw_fd(), libc::POLLIN, 2);
+    let mut waiting = poll_request(reader.as_raw_fd(), libc::POLLIN, 2);
     assert_eq!(submit(&context, &mut [&mut waiting]).all(), Ok(1));
     let writer = std::thread::spawn(move || {
         std::thread::sleep(time);
@@ -192,7 +192,7 @@ fn a_wait_goes_on_after_signals() {
 #[test]
 fn the_mask_is_that_of_the_wait() {
     in_child(|| {
-        let mut context = context(1);
+        let mut context = new_context(1);
         // SAFETY: the handler does nothing; the signal is blocked before it is raised.
         unsafe {
             libc::signal(

@@ -5,7 +5,7 @@ mod events;
 mod submit;
 
 use crate::common::{
-    AIO_CALLS, aio_nr, await_child, catches, file, fork, in_child, leave, pair, quota, refuse,
+    AIO_CALLS, aio_nr, await_child, catches, fork, in_child, leave, pair, quota, refuse, temp_file,
 };
 use aio_sys::types::*;
 use aio_sys::{Cause, Context, Errno, IocbFlags, PollEvents, Ring, RwFlags, SubmitOutcome, nr};
@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-fn context(requests: u32) -> Context {
+fn new_context(requests: u32) -> Context {
     Context::new(NonZeroU32::new(requests).unwrap()).unwrap()
 }
 
-fn poll(fd: RawFd, events: i16, data: u64) -> iocb {
+fn poll_request(fd: RawFd, events: i16, data: u64) -> iocb {
     iocb {
         aio_data: data,
         aio_fildes: fd as u32,

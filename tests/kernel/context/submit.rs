@@ -7,10 +7,10 @@ use aio_tests::pin;
 fn a_refused_request_is_told_wherever_it_stands() {
     let (_reader, writer) = pair();
     for bad in 0..3 {
-        let mut context = context(3);
+        let mut context = new_context(3);
         let mut polls = [0, 1, 2].map(|i| {
             let fd = if i == bad { -1 } else { writer.as_raw_fd() };
-            poll(fd, libc::POLLOUT, i)
+            poll_request(fd, libc::POLLOUT, i)
         });
         let mut requests = polls.each_mut();
         let outcome = submit(&context, &mut requests);
@@ -32,7 +32,7 @@ fn a_refused_request_is_told_wherever_it_stands() {
 #[test]
 fn every_refusal_has_its_number() {
     // Not everyone may make one.
-    let file = file(10);
+    let file = temp_file(10);
     in_child(|| {
         // SAFETY: the child gives up its privileges, and with them the right to real-time priority.
         unsafe { libc::setresuid(65534, 65534, 65534) };
@@ -61,10 +61,10 @@ fn refusals(file: &File) {
     ];
     for (errno, bad) in refusals {
         for at in 0..3 {
-            let mut context = context(3);
+            let mut context = new_context(3);
             let mut requests = [0, 1, 2].map(|i| match i == at {
                 true => bad,
-                false => poll(writer.as_raw_fd(), libc::POLLOUT, i as u64),
+                false => poll_request(writer.as_raw_fd(), libc::POLLOUT, i as u64),
             });
             let mut requests = requests.each_mut();
             // SAFETY: the request that is no poll is refused.
@@ -82,10 +82,11 @@ fn refusals(file: &File) {
 
 #[test]
 fn a_full_ring_says_so_until_events_are_taken() {
-    let mut context = context(1);
+    let mut context = new_context(1);
     let capacity = context.capacity();
     let (_reader, writer) = pair();
-    let mut polls = vec![poll(writer.as_raw_fd(), libc::POLLOUT, 0); capacity.events as usize + 1];
+    let mut polls =
+        vec![poll_request(writer.as_raw_fd(), libc::POLLOUT, 0); capacity.events as usize + 1];
     let mut requests: Vec<&mut iocb> = polls.iter_mut().collect();
     let outcome = submit(&context, &mut requests);
     assert!(
@@ -109,13 +110,13 @@ fn a_full_ring_says_so_until_events_are_taken() {
 /// What `Capacity::usable` promises, when the places were handed out on every processor before.
 #[test]
 fn what_is_usable_can_be_used_from_any_processor() {
-    let mut context = context(20);
+    let mut context = new_context(20);
     let usable = context.capacity().usable as usize;
     let (_reader, writer) = pair();
     let cpus = std::thread::available_parallelism().unwrap().get();
     for round in 0..200 {
         pin(round % cpus);
-        let mut polls = vec![poll(writer.as_raw_fd(), libc::POLLOUT, 0); usable];
+        let mut polls = vec![poll_request(writer.as_raw_fd(), libc::POLLOUT, 0); usable];
         let mut requests: Vec<&mut iocb> = polls.iter_mut().collect();
         assert_eq!(submit(&context, &mut requests).all(), Ok(usable), "round {round}");
         pin((round + 1) % cpus);
@@ -126,7 +127,8 @@ fn what_is_usable_can_be_used_from_any_processor() {
         // One by one, so that this processor takes a group of its own.
         for _ in 0..round % 7 {
             assert_eq!(
-                submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).all(),
+                submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 0)])
+                    .all(),
                 Ok(1)
             );
         }
@@ -139,12 +141,14 @@ fn what_is_usable_can_be_used_from_any_processor() {
 #[test]
 fn a_context_that_was_taken_away_is_told_from_a_bad_request() {
     in_child(|| {
-        let context = context(1);
+        let context = new_context(1);
         // SAFETY: neither the ring nor the id is used below, but by calls that are to fail.
         unsafe { aio_sys::io_destroy(context.id()) }.unwrap();
         let (_reader, writer) = pair();
         let error =
-            submit(&context, &mut [&mut poll(writer.as_raw_fd(), libc::POLLOUT, 0)]).error.unwrap();
+            submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 0)])
+                .error
+                .unwrap();
         assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::NoContext));
         context.close() == Err(Errno::EINVAL)
     });

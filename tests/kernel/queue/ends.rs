@@ -11,7 +11,7 @@ fn a_descriptor_may_be_closed_once_it_is_submitted() {
         // SAFETY: new, and ours.
         fds.map(|fd| File::from(unsafe { OwnedFd::from_raw_fd(fd) })).into()
     };
-    let mut queue = queue(1);
+    let mut queue = new_queue(1);
     queue.submit(op::write_at(&writer, b"late".to_vec(), 0)).unwrap();
     drop(writer);
     assert_eq!(only(&mut queue).result, Ok(4));
@@ -32,9 +32,9 @@ fn anything_at_any_time() {
     for seed in seeds(if cfg!(guest) { 8 } else { 40 }) {
         eprintln!("AIO_SEED={seed}");
         let mut random = Random(seed);
-        let file = file(PARTS * PART);
+        let file = temp_file(PARTS * PART);
         let mut model: Vec<u8> = (0..PARTS * PART).map(|i| i as u8).collect();
-        let mut queue = queue(1 + random.below(40) as u32);
+        let mut queue = new_queue(1 + random.below(40) as u32);
         // Part, and what is written there.
         let mut in_flight: Vec<(Token, usize, Option<u8>)> = Vec::new();
         let mut polls: Vec<PollToken> = Vec::new();
@@ -157,7 +157,7 @@ fn however_it_ends_the_quota_comes_back() {
     let _quota = quota();
     let limit = aio_nr() + 4000;
     let large = || {
-        let mut queue = queue(5000);
+        let mut queue = new_queue(5000);
         queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert!(aio_nr() >= 5000);
         queue
@@ -178,8 +178,8 @@ fn however_it_ends_the_quota_comes_back() {
 
 #[test]
 fn it_can_be_sent_to_another_thread() {
-    let file = file(10);
-    let mut queue = queue(1);
+    let file = temp_file(10);
+    let mut queue = new_queue(1);
     queue.submit(op::read_at(&file, vec![0; 2], 3)).unwrap();
     let mut queue = std::thread::spawn(move || {
         assert_eq!(only(&mut queue).buf.unwrap(), [3, 4]);
@@ -196,7 +196,7 @@ fn it_can_be_sent_to_another_thread() {
 #[ignore = "a part of one_call_per_batch"]
 fn counted() {
     let (_reader, writer) = pair();
-    let mut queue = queue(32);
+    let mut queue = new_queue(32);
     for round in 0..100 {
         queue.batch(|batch| {
             for _ in 0..1 + round % 32 {

@@ -6,9 +6,9 @@ use super::*;
 /// errors and waits for nothing, and the parent gets everything.
 #[test]
 fn a_fork_at_every_stage() {
-    let file = file(100);
+    let file = temp_file(100);
     let (reader, mut writer) = pair();
-    let mut queue = queue(8);
+    let mut queue = new_queue(8);
     let child = |queue: &mut Queue<Vec<u8>>, poll: Option<PollToken>| {
         let in_flight = queue.outstanding();
         queue.submit(op::read_at(&file, vec![0; 3], 0)).unwrap();
@@ -58,7 +58,7 @@ fn a_fork_at_every_stage() {
 fn a_child_of_a_visit_has_no_other_completion() {
     in_child(|| {
         let (_reader, writer) = pair();
-        let mut queue = queue(3);
+        let mut queue = new_queue(3);
         queue.batch(|batch| {
             while batch.free() > 0 {
                 batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();

@@ -10,8 +10,8 @@ mod transfers;
 mod waiting;
 
 use crate::common::{
-    AIO_CALLS, Random, aio_nr, await_child, catches, file, fork, in_child, itself, leave, pair,
-    quota, refuse, seeds,
+    AIO_CALLS, Random, aio_nr, await_child, catches, fork, in_child, itself, leave, pair, quota,
+    refuse, seeds, temp_file,
 };
 use aio_sys::types::{aio_ring, iovec};
 use aio_sys::{
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 const LONG: Option<Duration> = Some(Duration::from_secs(10));
 
-fn queue(capacity: u32) -> Queue<Vec<u8>> {
+fn new_queue(capacity: u32) -> Queue<Vec<u8>> {
     Queue::new(NonZeroU32::new(capacity).unwrap()).unwrap()
 }
 

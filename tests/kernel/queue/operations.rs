@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn each_operation_does_what_it_says() {
-    let file = file(100);
-    let mut queue = queue(8);
+    let file = temp_file(100);
+    let mut queue = new_queue(8);
     let write = queue.submit(op::write_at(&file, vec![7; 10], 50)).unwrap();
     let done = only(&mut queue);
     assert_eq!((done.token, done.result, done.buf.unwrap()), (write, Ok(10), vec![7; 10]));
@@ -47,8 +47,8 @@ fn each_operation_does_what_it_says() {
 /// The kernel reads no byte into an empty buffer, and says 0, as at the end of the file.
 #[test]
 fn a_read_into_nothing_is_refused_and_spare_capacity_is_filled() {
-    let file = file(100);
-    let mut queue = queue(2);
+    let file = temp_file(100);
+    let mut queue = new_queue(2);
     queue.submit(op::read_at(&file, Vec::with_capacity(8), 0)).unwrap();
     assert_eq!(only(&mut queue).result, Err(Errno::EINVAL));
     queue.submit(op::read_at(&file, vec![0; 8], 0).range(3..3)).unwrap();
@@ -76,8 +76,8 @@ fn a_read_into_nothing_is_refused_and_spare_capacity_is_filled() {
 
 #[test]
 fn user_data_comes_back_with_the_result() {
-    let file = file(8);
-    let mut queue = queue(4);
+    let file = temp_file(8);
+    let mut queue = new_queue(4);
     queue.batch(|batch| {
         batch.push(op::read_at(&file, vec![0; 8], 0).user_data(u64::MAX)).unwrap();
         batch.push(op::fsync(no_fd()).user_data(2)).unwrap();
@@ -95,7 +95,7 @@ fn user_data_comes_back_with_the_result() {
 /// What the operation does not own: the caller vouches for it.
 #[test]
 fn memory_that_the_caller_keeps() {
-    let file = file(64);
+    let file = temp_file(64);
     let mut bytes = [0u8; 8];
     let (low, high) = bytes.split_at_mut(3);
     let iovecs =
@@ -126,8 +126,8 @@ fn memory_that_the_caller_keeps() {
 /// The kernel refuses a priority of a class that there is not: so it has looked at it.
 #[test]
 fn priorities_reach_the_kernel() {
-    let file = file(8);
-    let mut queue = queue(2);
+    let file = temp_file(8);
+    let mut queue = new_queue(2);
     // Best effort, level 7 (include/uapi/linux/ioprio.h); there is no class 5.
     for (priority, result) in [(2 << 13 | 7, Ok(8)), (5 << 13, Err(Errno::EINVAL))] {
         queue.submit(op::read_at(&file, vec![0; 8], 0).priority(priority)).unwrap();
@@ -138,7 +138,7 @@ fn priorities_reach_the_kernel() {
 /// Who waits for the eventfd learns of what the kernel is not given, too, alone and in a batch.
 #[test]
 fn what_completes_without_the_kernel_is_signalled() {
-    let file = file(8);
+    let file = temp_file(8);
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(4).unwrap()).unwrap();
     queue.submit(op::completed(Ok(usize::MAX))).unwrap();
     assert_eq!((queue.clear_eventfd(), only(&mut queue).result), (1, Ok(isize::MAX as usize)));
@@ -159,7 +159,7 @@ fn what_completes_without_the_kernel_is_signalled() {
 /// An eventfd of the caller's, shared by two queues, is signalled for what the kernel refuses, too.
 #[test]
 fn an_eventfd_of_the_caller_s() {
-    let (file, eventfd) = (file(8), crate::common::eventfd());
+    let (file, eventfd) = (temp_file(8), crate::common::eventfd());
     let mut queues = [0; 2]
         .map(|_| Queue::<Vec<u8>>::with_shared_eventfd(NonZeroU32::new(2).unwrap(), &eventfd))
         .map(Result::unwrap);
@@ -183,7 +183,7 @@ fn an_eventfd_of_the_caller_s() {
 
 #[test]
 fn buffers_that_are_shared_or_of_any_type() {
-    let file = file(8);
+    let file = temp_file(8);
     let text: std::sync::Arc<[u8]> = b"text".as_slice().into();
     let mut shared = Queue::new(NonZeroU32::MIN).unwrap();
     shared.submit(op::write_at(&file, text.clone(), 0)).unwrap();
@@ -208,11 +208,11 @@ fn buffers_that_are_shared_or_of_any_type() {
 fn a_file_that_is_kept_open() {
     let (reader, writer) = crate::common::pipe();
     let writer = std::sync::Arc::new(writer);
-    let mut queue = queue(1);
+    let mut queue = new_queue(1);
     let poll = op::poll(std::sync::Arc::new(reader), PollEvents::IN);
     queue.submit(poll).unwrap();
     assert_eq!(queue.pending(), 0);
-    let mut other = self::queue(1);
+    let mut other = self::new_queue(1);
     other.submit(op::write_at(writer.clone(), b"x".to_vec(), 0)).unwrap();
     assert_eq!(std::sync::Arc::strong_count(&writer), 2);
     assert_eq!(only(&mut other).result, Ok(1));
@@ -223,8 +223,8 @@ fn a_file_that_is_kept_open() {
 /// What is left is delivered the next time.
 #[test]
 fn completions_are_taken_one_by_one() {
-    let file = file(8);
-    let mut queue = queue(4);
+    let file = temp_file(8);
+    let mut queue = new_queue(4);
     queue.batch(|batch| {
         for _ in 0..4 {
             batch.push(op::read_at(&file, vec![0; 1], 0)).unwrap();
@@ -246,8 +246,8 @@ fn completions_are_taken_one_by_one() {
 /// Neither buffers nor their bytes: they may be long, and secret.
 #[test]
 fn debug_output_has_no_bytes() {
-    let file = file(8);
-    let mut queue = queue(1);
+    let file = temp_file(8);
+    let mut queue = new_queue(1);
     let op = op::read_at(&file, b"secret".to_vec(), 0);
     let shown = format!("{op:?}");
     queue.submit(op).unwrap();
@@ -262,8 +262,8 @@ fn debug_output_has_no_bytes() {
 
 #[test]
 fn flags_reach_the_kernel() {
-    let file = file(0);
-    let mut queue = queue(2);
+    let file = temp_file(0);
+    let mut queue = new_queue(2);
     queue.submit(op::write_at(&file, b"head".to_vec(), 0)).unwrap();
     assert_eq!(only(&mut queue).result, Ok(4));
     queue
@@ -285,7 +285,7 @@ fn flags_reach_the_kernel() {
 #[test]
 fn a_poll_tells_what_it_found_and_can_be_cancelled() {
     let (mut reader, mut writer) = pair();
-    let mut queue = queue(4);
+    let mut queue = new_queue(4);
     let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     assert_eq!((queue.reap().count(), queue.pending()), (0, 0));
     writer.write_all(b"x").unwrap();
@@ -311,7 +311,7 @@ fn a_poll_tells_what_it_found_and_can_be_cancelled() {
 
 #[test]
 fn kinds_of_buffers() {
-    let file = file(4096);
+    let file = temp_file(4096);
     let mut boxes = Queue::<Box<[u8]>>::new(NonZeroU32::MIN).unwrap();
     boxes.submit(op::read_at(&file, Box::<[u8]>::from([0; 4]), 4)).unwrap();
     assert_eq!(&*only(&mut boxes).buf.unwrap(), &[4, 5, 6, 7]);
@@ -340,8 +340,8 @@ fn kinds_of_buffers() {
 
 #[test]
 fn parts_of_buffers() {
-    let file = file(100);
-    let mut queue = queue(3);
+    let file = temp_file(100);
+    let mut queue = new_queue(3);
     queue.batch(|batch| {
         batch.push(op::read_at(&file, vec![0; 8], 10).range(2..5)).unwrap();
         batch.push(op::write_at(&file, vec![1, 2, 3, 4], 50).range(1..3)).unwrap();
@@ -369,7 +369,7 @@ fn parts_of_buffers() {
 #[test]
 fn indexes_of_tokens_are_few_and_different() {
     let (reader, _writer) = pair();
-    let mut queue = queue(5);
+    let mut queue = new_queue(5);
     for _ in 0..3 {
         let mut indexes = queue.batch(|batch| {
             [0; 5].map(|_| {
@@ -378,13 +378,13 @@ fn indexes_of_tokens_are_few_and_different() {
         });
         indexes.sort();
         assert_eq!(indexes, [0, 1, 2, 3, 4]);
-        queue = self::queue(5);
+        queue = self::new_queue(5);
     }
 }
 
 #[test]
 fn buffers_of_the_crate_bytes() {
-    let file = file(10);
+    let file = temp_file(10);
     let mut reads = Queue::<bytes::BytesMut>::new(NonZeroU32::MIN).unwrap();
     let mut halves = bytes::BytesMut::zeroed(8);
     let back = halves.split_off(4);
@@ -426,8 +426,8 @@ fn direct_io_takes_an_aligned_buffer() {
 /// Whatever else is in flight, or completes first, is delivered later.
 #[test]
 fn reads_and_writes_of_all_and_waits_for_one() {
-    let (file, (reader, mut writer)) = (file(100), pair());
-    let mut queue = queue(4);
+    let (file, (reader, mut writer)) = (temp_file(100), pair());
+    let mut queue = new_queue(4);
     let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     let first = queue.submit(op::read_at(&file, vec![0; 1], 7)).unwrap();
     let refused = queue.submit(op::read_at(no_fd(), vec![0; 1], 0)).unwrap();

@@ -5,9 +5,9 @@ use super::*;
 /// First, in the middle and last: its buffer comes back with the error, and the others go on.
 #[test]
 fn a_refused_request_completes_with_its_error() {
-    let file = file(100);
+    let file = temp_file(100);
     for bad in 0..3 {
-        let mut queue = queue(3);
+        let mut queue = new_queue(3);
         let tokens = queue.batch(|batch| {
             [0, 1, 2].map(|i| {
                 let fd = if i == bad { no_fd() } else { file.as_fd() };
@@ -28,8 +28,8 @@ fn a_refused_request_completes_with_its_error() {
 /// Many at once, of several kinds.
 #[test]
 fn a_batch_of_mistakes() {
-    let file = file(100);
-    let mut queue = queue(64);
+    let file = temp_file(100);
+    let mut queue = new_queue(64);
     let expected = queue.batch(|batch| {
         let mut expected = Vec::new();
         for i in 0..8 {
@@ -66,8 +66,8 @@ fn a_batch_of_mistakes() {
 /// More elements than the scratch holds: the batch goes out in parts, and each gets its own bytes.
 #[test]
 fn vectors_that_do_not_fit_together() {
-    let file = file(4096);
-    let mut queue = queue(16);
+    let file = temp_file(4096);
+    let mut queue = new_queue(16);
     let tokens: Vec<Token> = queue.batch(|batch| {
         (0..10)
             .map(|i| batch.push(op::readv_at(&file, vec![vec![0; 1]; 300], i * 16)).unwrap())
@@ -85,9 +85,9 @@ fn vectors_that_do_not_fit_together() {
 
 #[test]
 fn when_it_is_full_the_buffer_comes_back() {
-    let file = file(10);
+    let file = temp_file(10);
     let (reader, _writer) = pair();
-    let mut queue = queue(3);
+    let mut queue = new_queue(3);
     let before = queue.capacity();
     queue.batch(|batch| {
         batch.push(op::poll(&reader, PollEvents::IN)).unwrap();
@@ -122,7 +122,7 @@ fn when_it_is_full_the_buffer_comes_back() {
 fn filled_again_and_again_without_eagain() {
     let (_reader, writer) = pair();
     for capacity in [1, 7, 64, 500] {
-        let mut queue = queue(capacity);
+        let mut queue = new_queue(capacity);
         let mut random = Random(capacity.into());
         for _ in 0..300 {
             queue.batch(|batch| {

@@ -25,7 +25,7 @@ fn sleeping<'s, T: Send + 's>(
 fn threads_submit_while_one_sleeps() {
     const THREADS: u64 = 4;
     const EACH: u64 = 500;
-    let file = Arc::new(file(4096));
+    let file = Arc::new(temp_file(4096));
     let (submitter, mut reaper) = split(16);
     thread::scope(|threads| {
         for thread in 0..THREADS {
@@ -83,7 +83,7 @@ fn what_the_kernel_refuses_wakes_the_reaper() {
 
 #[test]
 fn what_completes_without_the_kernel_wakes_the_reaper() {
-    let (file, (submitter, mut reaper)) = (file(8), split(2));
+    let (file, (submitter, mut reaper)) = (temp_file(8), split(2));
     for (empty_read, result) in [(false, Ok(3)), (true, Err(Errno::EINVAL))] {
         thread::scope(|threads| {
             let wait = sleeping(threads, || reaper.wait(1, None).unwrap().next().unwrap());
@@ -101,7 +101,7 @@ fn a_panic_in_a_batch_keeps_nothing_from_the_reaper() {
     if !catches("a panic in a batch, beside a reaper") {
         return;
     }
-    let (file, (submitter, mut reaper)) = (file(8), split(2));
+    let (file, (submitter, mut reaper)) = (temp_file(8), split(2));
     thread::scope(|threads| {
         let wait = sleeping(threads, || reaper.wait(2, None).unwrap().map(|done| done.result));
         let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -175,7 +175,7 @@ fn what_was_accepted_is_delivered_before_the_end() {
 
 #[test]
 fn what_is_in_flight_at_the_end_is_delivered() {
-    let ((reader, mut writer), file) = (pair(), file(8));
+    let ((reader, mut writer), file) = (pair(), temp_file(8));
     let (submitter, mut reaper) = split(4);
     let poll = submitter.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     submitter.submit(op::read_at(&file, vec![0; 8], 0)).unwrap();
@@ -192,7 +192,7 @@ fn what_is_in_flight_at_the_end_is_delivered() {
 
 #[test]
 fn drain_cancels_polls_and_refuses_what_comes_later() {
-    let ((reader, _writer), file) = (pair(), file(8));
+    let ((reader, _writer), file) = (pair(), temp_file(8));
     let (submitter, mut reaper) = split(4);
     let poll = submitter.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     let read = submitter.submit(op::read_at(&file, vec![0; 8], 0)).unwrap();
@@ -207,7 +207,7 @@ fn drain_cancels_polls_and_refuses_what_comes_later() {
 /// The queue is not locked while completions are delivered.
 #[test]
 fn completions_lead_to_the_next_requests() {
-    let file = file(100);
+    let file = temp_file(100);
     let (submitter, mut reaper) = split(1);
     submitter.submit(op::read_at(&file, vec![0; 1], 0)).unwrap();
     for round in 0..64 {
@@ -260,8 +260,8 @@ fn a_descriptor_that_uses_the_queue_when_it_is_dropped() {
         }
     }
     let (submitter, mut reaper) = split(1);
-    submitter.submit(op::read_at(&file(8), vec![0; 1], 0)).unwrap();
-    let uses = Arc::new(Uses(file(8), submitter.clone()));
+    submitter.submit(op::read_at(&temp_file(8), vec![0; 1], 0)).unwrap();
+    let uses = Arc::new(Uses(temp_file(8), submitter.clone()));
     let Err(Full(buf)) = submitter.submit(op::read_at(uses, vec![7], 0)) else {
         panic!("two of one")
     };

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_file_too_large_is_told_in_the_completion() {
-    let file = file(0);
+    let file = temp_file(0);
     in_child(|| {
         let limit = libc::rlimit { rlim_cur: 4096, rlim_max: 4096 };
         // SAFETY: of this process alone, which ends soon.
@@ -12,7 +12,7 @@ fn a_file_too_large_is_told_in_the_completion() {
             libc::signal(crate::common::SIGXFSZ, libc::SIG_IGN);
             libc::setrlimit(libc::RLIMIT_FSIZE, &limit);
         }
-        let mut queue = queue(2);
+        let mut queue = new_queue(2);
         let (short, none) = queue.batch(|batch| {
             let short = batch.push(op::write_at(&file, vec![1; 100], 4090)).unwrap();
             (short, batch.push(op::write_at(&file, vec![1; 100], 4096)).unwrap())
@@ -56,7 +56,7 @@ fn no_space_is_told_in_the_completion() {
             return true;
         }
         let file = File::create(dir.path().join("file")).unwrap();
-        let mut queue = queue(3);
+        let mut queue = new_queue(3);
         let tokens = queue.batch(|batch| {
             [0, 1, 2].map(|i| {
                 batch.push(op::write_at(&file, vec![1; 48 << 10], i * (48 << 10))).unwrap()
@@ -73,12 +73,12 @@ fn no_space_is_told_in_the_completion() {
 /// spins or is lost.
 #[test]
 fn under_a_filter_every_request_still_ends() {
-    let file = file(10);
+    let file = temp_file(10);
     for errno in [libc::ENOSYS, libc::EPERM, libc::EINTR] {
         in_child(|| {
-            let told = Errno::decode(-(errno as isize));
+            let expected = Errno::decode(-(errno as isize));
             let (reader, _writer) = pair();
-            let mut queue = queue(8);
+            let mut queue = new_queue(8);
             let early = queue.submit(op::read_at(&file, vec![0; 1], 0)).unwrap();
             let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
             assert!(refuse(AIO_CALLS, errno));
@@ -92,17 +92,17 @@ fn under_a_filter_every_request_still_ends() {
                 .reap()
                 .map(|done| {
                     count += 1;
-                    assert_eq!(done.result, if done.token == early { Ok(1) } else { told });
+                    assert_eq!(done.result, if done.token == early { Ok(1) } else { expected });
                     assert!(done.buf.is_some());
                 })
                 .count();
             assert_eq!(count, 6);
-            assert_eq!(queue.cancel(poll).map(usize::from), told);
-            assert_eq!(queue.wait_interruptible(1, None).map(Iterator::count), told);
+            assert_eq!(queue.cancel(poll).map(usize::from), expected);
+            assert_eq!(queue.wait_interruptible(1, None).map(Iterator::count), expected);
             assert!(Queue::<Vec<u8>>::new(NonZeroU32::MIN).is_err());
             // The poll is in flight, and nothing can be waited for: this would abort if it were
             // dropped.
-            queue.close().map(|()| 0) == told
+            queue.close().map(|()| 0) == expected
         });
     }
 }
@@ -116,7 +116,7 @@ fn dropped_under_a_filter_it_aborts_rather_than_free() {
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(libc::SIGABRT));
     // With nothing in flight there is no reason to.
     in_child(|| {
-        let mut queue = queue(1);
+        let mut queue = new_queue(1);
         let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert_eq!(queue.cancel(poll), Ok(true));
         assert_eq!(only(&mut queue).result, Ok(0));
@@ -128,7 +128,7 @@ fn dropped_under_a_filter_it_aborts_rather_than_free() {
 #[ignore = "a part of dropped_under_a_filter_it_aborts_rather_than_free"]
 fn aborts() {
     let (reader, _writer) = pair();
-    let mut queue = queue(1);
+    let mut queue = new_queue(1);
     queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     assert!(refuse(AIO_CALLS, libc::ENOSYS));
 }

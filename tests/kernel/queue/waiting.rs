@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn it_waits_for_no_more_than_can_come() {
     let (reader, writer) = pair();
-    let mut queue = queue(4);
+    let mut queue = new_queue(4);
     assert_eq!(queue.wait(1, None).map(Iterator::count), Ok(0), "nothing was submitted");
     queue.submit(op::poll(&writer, PollEvents::OUT)).unwrap();
     let mut count = 0;
@@ -30,7 +30,7 @@ fn without_the_ring_calls_serve() {
     in_child(|| {
         let before = rings();
         let (_reader, writer) = pair();
-        let mut queue = queue(8);
+        let mut queue = new_queue(8);
         let ring = *rings().iter().find(|ring| !before.contains(ring)).unwrap();
         let damage = || {
             let ring = std::ptr::with_exposed_provenance_mut::<aio_ring>(ring);
@@ -84,7 +84,7 @@ fn panics(before: impl Fn()) {
         return;
     }
     let (_reader, writer) = pair();
-    let mut queue = queue(8);
+    let mut queue = new_queue(8);
     queue.batch(|batch| {
         for _ in 0..3 {
             batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
@@ -108,7 +108,7 @@ fn a_panic_in_a_batch_submits_what_was_put_in() {
         return;
     }
     let (_reader, writer) = pair();
-    let mut queue = queue(4);
+    let mut queue = new_queue(4);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         queue.batch(|batch| {
             batch.push(op::poll(&writer, PollEvents::OUT)).unwrap();
@@ -136,7 +136,7 @@ fn ticks() {
 fn an_interruptible_wait_ends_with_a_signal_and_loses_nothing() {
     in_child(|| {
         let (reader, mut writer) = pair();
-        let mut queue = queue(2);
+        let mut queue = new_queue(2);
         let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         ticks();
         for _ in 0..10 {
@@ -156,7 +156,7 @@ fn an_interruptible_wait_ends_with_a_signal_and_loses_nothing() {
 fn a_wait_goes_on_after_signals() {
     in_child(|| {
         let (reader, mut writer) = pair();
-        let mut queue = queue(2);
+        let mut queue = new_queue(2);
         let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         ticks();
         let (start, time) = (Instant::now(), Duration::from_millis(50));
@@ -178,7 +178,7 @@ fn a_wait_goes_on_after_signals() {
 fn a_wait_goes_on_after_a_stop() {
     in_child(|| {
         let (reader, _writer) = pair();
-        let mut queue = queue(1);
+        let mut queue = new_queue(1);
         queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         // SAFETY: it cannot fail.
         let me = unsafe { libc::getpid() };

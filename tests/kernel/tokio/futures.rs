@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn what_was_written_is_read() {
     run(async || {
-        let (queue, file) = (queue::<Vec<u8>>(4), Arc::new(file(0)));
+        let (queue, file) = (new_queue::<Vec<u8>>(4), Arc::new(temp_file(0)));
         let tasks: Vec<_> = (0..32u64)
             .map(|task| {
                 let (queue, file) = (queue.clone(), file.clone());
@@ -46,7 +46,7 @@ fn what_was_written_is_read() {
 #[test]
 fn what_is_refused_ends_and_the_others_are_done() {
     run(async || {
-        let (queue, file) = (queue::<Vec<u8>>(4), file(64));
+        let (queue, file) = (new_queue::<Vec<u8>>(4), temp_file(64));
         // SAFETY: the kernel refuses it; nobody can own it.
         let no_fd = unsafe { BorrowedFd::borrow_raw(i32::MAX) };
         let fds = [file.as_fd(), no_fd, file.as_fd()];
@@ -67,7 +67,7 @@ fn what_is_refused_ends_and_the_others_are_done() {
 #[test]
 fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
     run(async || {
-        let (queue, file) = (queue::<Vec<u8>>(2), file(8));
+        let (queue, file) = (new_queue::<Vec<u8>>(2), temp_file(8));
         let (reader, _writer) = pair();
         let polls = queue.batch(2, |batch| {
             [(); 2].map(|()| batch.push(op::poll(&reader, PollEvents::IN)).unwrap())
@@ -99,7 +99,7 @@ fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
     for seed in seeds(4) {
         eprintln!("AIO_SEED={seed}");
         run(async || {
-            let (queue, graveyard) = (queue::<Mortal>(8), Arc::<Graveyard>::default());
+            let (queue, graveyard) = (new_queue::<Mortal>(8), Arc::<Graveyard>::default());
             let mut random = Random(seed);
             let (mut kept, mut tasks) = (Vec::new(), Vec::new());
             for _ in 0..1000 {
@@ -142,7 +142,7 @@ fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
 fn a_future_that_is_forgotten() {
     run(async || {
         let (queue, graveyard, file) =
-            (queue::<Mortal>(2), Arc::<Graveyard>::default(), direct_file(1));
+            (new_queue::<Mortal>(2), Arc::<Graveyard>::default(), direct_file(1));
         for count in 1..=10 {
             let mut read = Box::pin(queue.submit(op::read_at(&file, graveyard.buffer(), 0)));
             let pending = poll_once(read.as_mut()).is_pending();
@@ -173,7 +173,7 @@ fn a_runtime_that_ends_first() {
     for (round, runtime) in runtimes().into_iter().chain(runtimes()).enumerate() {
         let graveyard = Arc::<Graveyard>::default();
         let (queue, mut reads) = runtime.block_on(async {
-            let queue = queue::<Mortal>(16);
+            let queue = new_queue::<Mortal>(16);
             let mut reads: Vec<_> = (0..24)
                 .map(|_| {
                     let (queue, file, buf) = (queue.clone(), file.clone(), graveyard.buffer());
@@ -218,7 +218,7 @@ fn a_runtime_that_ends_first() {
 fn a_submission_that_blocks_holds_up_nobody_else() {
     let [_, runtime] = runtimes();
     runtime.block_on(async {
-        let (queue, file) = (queue::<Vec<u8>>(8), Arc::new(file(64)));
+        let (queue, file) = (new_queue::<Vec<u8>>(8), Arc::new(temp_file(64)));
         let (socket, mut writer) = pair();
         let (started, submits) = std::sync::mpsc::channel();
         let blocked = tokio::spawn({
@@ -272,7 +272,7 @@ fn a_submission_that_blocks_holds_up_nobody_else() {
 #[test]
 fn a_request_that_is_dropped_in_its_own_batch() {
     run(async || {
-        let queue = queue::<Vec<u8>>(2);
+        let queue = new_queue::<Vec<u8>>(2);
         let (reader, _writer) = pair();
         for _ in 0..100 {
             queue

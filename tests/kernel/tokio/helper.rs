@@ -193,7 +193,7 @@ fn a_write_whose_future_is_dropped_is_completed() {
             let mut future = Box::pin(queue.submit(write));
             // While the kernel is busy, it is only queued.
             let (reader, _writer) = pair();
-            let busy = busy(&queue, &reader).await;
+            let busy = submit_busy(&queue, &reader).await;
             let _ = poll_once(future.as_mut());
             drop((future, busy));
             queue.drain().await;
@@ -211,7 +211,7 @@ fn nowait<B: IoBuf + Send>(capacity: u32) -> Queue<B> {
 /// Whether the helper is needed for each transfer of the file.
 async fn needs_helper(file: &Arc<File>) -> bool {
     let read = op::read_at(file.clone(), vec![0; 1], 0).flags(RwFlags::NOWAIT);
-    let needs = queue(1).submit(read).await.0 == Err(Errno::EOPNOTSUPP);
+    let needs = new_queue(1).submit(read).await.0 == Err(Errno::EOPNOTSUPP);
     if !needs {
         aio_tests::skip("a helper at the end", "this kernel's tmpfs takes RWF_NOWAIT");
     }
@@ -296,7 +296,7 @@ fn the_end_waits_for_the_helper() {
 fn everyone_who_closes_waits_for_the_end() {
     let (runtime, release) = one_helper();
     runtime.block_on(async {
-        let queue = queue::<Vec<u8>>(1);
+        let queue = new_queue::<Vec<u8>>(1);
         let mut ends = [Box::pin(queue.close()), Box::pin(queue.close())];
         for _ in 0..20 {
             assert!(ends.iter_mut().all(|end| poll_once(end.as_mut()).is_pending()));

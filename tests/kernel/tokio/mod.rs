@@ -8,7 +8,7 @@ mod together;
 mod wakers;
 
 use crate::common::{
-    Graveyard, Mortal, Random, catches, direct_file, file, in_child, pair, refuse, seeds,
+    Graveyard, Mortal, Random, catches, direct_file, in_child, pair, refuse, seeds, temp_file,
 };
 use aio_sys::tokio::{Builder, Queue, Request};
 use aio_sys::{Errno, IoBuf, IoBufMut, PollEvents, RwFlags, op};
@@ -32,7 +32,7 @@ fn runtimes() -> [Runtime; 2] {
         .map(|mut builder| builder.enable_all().build().unwrap())
 }
 
-fn queue<B: IoBuf + Send>(capacity: u32) -> Queue<B> {
+fn new_queue<B: IoBuf + Send>(capacity: u32) -> Queue<B> {
     Queue::new(NonZeroU32::new(capacity).unwrap()).unwrap()
 }
 
@@ -51,7 +51,7 @@ async fn until(condition: impl Fn() -> bool) {
 
 /// Polls that keep the kernel so busy that a few requests more are queued, and not sent at once.
 /// For queues of `MANY`.
-async fn busy<B: IoBuf + Send>(
+async fn submit_busy<B: IoBuf + Send>(
     queue: &Queue<B>,
     fd: impl AsFd,
 ) -> Vec<Request<B, Result<PollEvents, Errno>>> {

@@ -40,7 +40,7 @@ fn a_queue_that_is_created_while_its_runtime_shuts_down() {
 #[test]
 fn close_waits_for_transfers_and_cancels_polls() {
     run(async || {
-        let (queue, file, (reader, _writer)) = (queue::<Mortal>(8), direct_file(4), pair());
+        let (queue, file, (reader, _writer)) = (new_queue::<Mortal>(8), direct_file(4), pair());
         let graveyard = Arc::new(Graveyard::default());
         let file = Arc::new(file);
         let mut reads = Vec::new();
@@ -83,7 +83,7 @@ fn close_gives_the_quota_back() {
     let _quota = crate::common::quota();
     run(async || {
         let limit = crate::common::aio_nr() + 4000;
-        let queue = queue::<Vec<u8>>(5000);
+        let queue = new_queue::<Vec<u8>>(5000);
         let other = queue.clone();
         assert!(crate::common::aio_nr() >= 5000);
         queue.close().await.unwrap();
@@ -95,7 +95,7 @@ fn close_gives_the_quota_back() {
 #[test]
 fn drain_waits_for_what_others_have_submitted() {
     run(async || {
-        let (queue, file) = (queue::<Vec<u8>>(4), Arc::new(file(64)));
+        let (queue, file) = (new_queue::<Vec<u8>>(4), Arc::new(temp_file(64)));
         assert_eq!((queue.capacity(), queue.free()), (4, 4));
         for at in 0..16 {
             let write = op::write_at(file.clone(), vec![at; 4], u64::from(at) * 4);
@@ -121,8 +121,8 @@ fn drain_waits_for_what_others_have_submitted() {
 #[test]
 fn close_cancels_polls_that_are_queued() {
     run(async || {
-        let (queue, (reader, _writer)) = (queue::<Vec<u8>>(MANY), pair());
-        let busy = busy(&queue, &reader).await;
+        let (queue, (reader, _writer)) = (new_queue::<Vec<u8>>(MANY), pair());
+        let busy = submit_busy(&queue, &reader).await;
         let reader = Arc::new(reader);
         let mut queued = Box::pin(queue.submit(op::poll(reader.clone(), PollEvents::IN)));
         assert!(poll_once(queued.as_mut()).is_pending());
@@ -141,7 +141,7 @@ fn close_ends_with_the_runtime_of_the_queue() {
         return;
     }
     let [first, second] = runtimes();
-    let (queue, file) = (first.block_on(async { queue::<Vec<u8>>(2) }), direct_file(1));
+    let (queue, file) = (first.block_on(async { new_queue::<Vec<u8>>(2) }), direct_file(1));
     let (reader, _writer) = pair();
     // Without its task, nobody takes the poll's completion.
     let mut poll = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
@@ -173,7 +173,7 @@ fn a_queued_write_is_done_when_everything_is_dropped() {
             let queue: Queue<Vec<u8>> =
                 Builder::new(NonZeroU32::new(MANY).unwrap()).nowait(true).build().unwrap();
             let (reader, _writer) = pair();
-            let busy = busy(&queue, &reader).await;
+            let busy = submit_busy(&queue, &reader).await;
             let file = Arc::new(File::create(&path).unwrap());
             let mut write = Box::pin(queue.submit(op::write_at(file, b"late".to_vec(), 0)));
             let _ = poll_once(write.as_mut());
@@ -192,7 +192,7 @@ fn a_queued_write_is_done_when_everything_is_dropped() {
 #[test]
 fn drain_waits_although_the_queue_is_being_closed() {
     run(async || {
-        let (queue, (socket, mut writer)) = (queue::<Vec<u8>>(4), pair());
+        let (queue, (socket, mut writer)) = (new_queue::<Vec<u8>>(4), pair());
         // The kernel has the poll cancelled, and a read of a socket is not: on another thread.
         let reads = std::thread::spawn({
             let (queue, handle) = (queue.clone(), runtime::Handle::current());

@@ -8,10 +8,10 @@ use super::*;
 fn requests_of_one_turn_wait_for_each_other() {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (queue, (reader, mut writer)) = (queue::<Vec<u8>>(MANY), pair());
+        let (queue, (reader, mut writer)) = (new_queue::<Vec<u8>>(MANY), pair());
         let (from, to) = crate::common::pipe();
         let to = Arc::new(to);
-        let busy = busy(&queue, &reader).await;
+        let busy = submit_busy(&queue, &reader).await;
         let written = || -> usize {
             let mut bytes = 0;
             // SAFETY: the kernel writes to the number.
@@ -53,8 +53,8 @@ fn requests_of_one_turn_wait_for_each_other() {
 #[test]
 fn a_queued_request_keeps_its_file_open() {
     run(async || {
-        let (queue, (reader, _writer)) = (queue::<Vec<u8>>(MANY), pair());
-        let _busy = busy(&queue, &reader).await;
+        let (queue, (reader, _writer)) = (new_queue::<Vec<u8>>(MANY), pair());
+        let _busy = submit_busy(&queue, &reader).await;
         let (mut from, to) = crate::common::pipe();
         let mut write = Box::pin(queue.submit(op::write_at(Arc::new(to), b"late".to_vec(), 0)));
         let _ = poll_once(write.as_mut());
@@ -75,7 +75,7 @@ fn a_queued_request_keeps_its_file_open() {
 #[test]
 fn many_tasks_of_one_file() {
     run(async || {
-        let (queue, file) = (queue::<Vec<u8>>(32), Arc::new(file(4096)));
+        let (queue, file) = (new_queue::<Vec<u8>>(32), Arc::new(temp_file(4096)));
         let tasks = (0..100u64).map(|task| {
             let (queue, file) = (queue.clone(), file.clone());
             tokio::spawn(async move {
@@ -99,7 +99,7 @@ fn many_tasks_of_one_file() {
 #[test]
 fn reads_and_writes_of_all() {
     run(async || {
-        let (queue, file) = (queue::<Vec<u8>>(2), file(100));
+        let (queue, file) = (new_queue::<Vec<u8>>(2), temp_file(100));
         assert_eq!(queue.read_exact_at(&file, vec![0; 10], 5).await, (Ok(10), (5..15).collect()));
         let (result, buf) = queue.read_exact_at(&file, vec![0; 10], 95).await;
         assert_eq!((result, &buf[..5]), (Ok(5), &[95, 96, 97, 98, 99][..]), "the file ends");
@@ -125,7 +125,7 @@ fn reads_and_writes_of_all() {
 fn all_futures_are_send() {
     fn is_send<T: Send>(_: impl FnOnce() -> T) {}
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (queue, file) = (runtime.block_on(async { queue::<Vec<u8>>(1) }), file(1));
+    let (queue, file) = (runtime.block_on(async { new_queue::<Vec<u8>>(1) }), temp_file(1));
     is_send(|| queue.submit(op::read_at(&file, Vec::new(), 0)));
     is_send(|| queue.submit(op::poll(&file, PollEvents::IN)));
     is_send(|| queue.read_exact_at(&file, Vec::new(), 0));

@@ -20,7 +20,7 @@ fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
                     .map(|path| path.file_name().unwrap().to_str().unwrap().parse::<i32>().unwrap())
             };
             let before: Vec<i32> = eventfds().collect();
-            let queue = queue::<Vec<u8>>(4);
+            let queue = new_queue::<Vec<u8>>(4);
             let eventfd = eventfds().find(|fd| !before.contains(fd)).unwrap();
             let (reader, mut writer) = pair();
             let mut poll = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
@@ -53,7 +53,7 @@ fn a_child_of_a_runtime_gets_errors_and_takes_nothing() {
     in_child(|| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (queue, file) = (queue::<Vec<u8>>(4), file(16));
+            let (queue, file) = (new_queue::<Vec<u8>>(4), temp_file(16));
             let (reader, mut writer) = pair();
             let mut poll = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
             assert!(poll_once(poll.as_mut()).is_pending());
@@ -85,7 +85,7 @@ fn wakers_that_come_back() {
         }
     }
     run(async || {
-        let queue = queue::<Vec<u8>>(4);
+        let queue = new_queue::<Vec<u8>>(4);
         let (reader, mut writer) = pair();
         let quiet = Arc::new(pair());
         let poll = |pair: Arc<(std::os::unix::net::UnixStream, std::os::unix::net::UnixStream)>| {
@@ -173,7 +173,7 @@ fn detached_buffers_that_panic_when_they_are_dropped() {
     let bomb = || Bomb(vec![0; 4]);
     run(async || {
         DROPPED.store(0, Ordering::SeqCst);
-        let (queue, file) = (queue::<Bomb>(4), file(8));
+        let (queue, file) = (new_queue::<Bomb>(4), temp_file(8));
         let both = queue.batch(2, |batch| {
             drop(batch.push(op::read_at(&file, bomb(), 0)).unwrap());
             drop(batch.push(op::readv_at(&file, vec![bomb(), bomb()], 0)).unwrap());
@@ -187,7 +187,7 @@ fn detached_buffers_that_panic_when_they_are_dropped() {
     let [_, runtime] = runtimes();
     DROPPED.store(0, Ordering::SeqCst);
     runtime.block_on(async {
-        let (queue, file) = (queue::<Bomb>(4), file(8));
+        let (queue, file) = (new_queue::<Bomb>(4), temp_file(8));
         let (socket, mut writer) = pair();
         let blocked = tokio::spawn({
             let queue = queue.clone();
@@ -239,7 +239,7 @@ fn wakers_that_panic() {
         }
     }
     run(async || {
-        let queue = queue::<Vec<u8>>(2);
+        let queue = new_queue::<Vec<u8>>(2);
         let (reader, mut writer) = pair();
         let counts = [true, false].map(|panics| Arc::new(Counts { panics, ..Counts::default() }));
         let wakers = counts.clone().map(Waker::from);
@@ -263,7 +263,7 @@ fn the_last_handle_does_not_block() {
         let (reader, _writer) = pair();
         let mut fastest = LONG;
         for _ in 0..5 {
-            let queue = queue::<Vec<u8>>(2);
+            let queue = new_queue::<Vec<u8>>(2);
             let mut poll = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
             assert!(poll_once(poll.as_mut()).is_pending());
             drop(poll);
@@ -301,10 +301,10 @@ fn a_detached_descriptor_that_panics_or_uses_the_queue_when_it_is_dropped() {
     // On one thread, so that it is queued still when its future is dropped.
     let [runtime, _] = runtimes();
     runtime.block_on(async {
-        let queue = queue::<Vec<u8>>(MANY);
-        let uses = Arc::new(Uses(file(8), queue.clone()));
+        let queue = new_queue::<Vec<u8>>(MANY);
+        let uses = Arc::new(Uses(temp_file(8), queue.clone()));
         let (reader, _writer) = pair();
-        let busy = busy(&queue, &reader).await;
+        let busy = submit_busy(&queue, &reader).await;
         let mut read = Box::pin(queue.submit(op::read_at(uses, vec![0; 8], 0)));
         assert!(poll_once(read.as_mut()).is_pending());
         drop(read);

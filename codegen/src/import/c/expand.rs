@@ -66,7 +66,7 @@ impl<'a> Expander<'a> {
         self.depth += 1;
         let mut out = Vec::new();
         let mut work: Vec<_> = tokens.into_iter().rev().map(Work::Token).collect();
-        while let Some(mut token) = self.next(&mut work) {
+        while let Some(mut token) = self.take_next(&mut work) {
             if self.directive && token.is("defined") {
                 out.push(self.defined(&mut work)?);
                 continue;
@@ -95,7 +95,7 @@ impl<'a> Expander<'a> {
         Ok(out)
     }
 
-    fn next(&mut self, work: &mut Vec<Work>) -> Option<Token> {
+    fn take_next(&mut self, work: &mut Vec<Work>) -> Option<Token> {
         loop {
             match work.pop()? {
                 Work::Token(token) => return Some(token),
@@ -107,18 +107,18 @@ impl<'a> Expander<'a> {
     /// Whether a `(` follows, be it after the expansion that ends here: the arguments may stand
     /// outside of it.
     fn at_parenthesis(&mut self, work: &mut Vec<Work>) -> bool {
-        let next = self.next(work);
+        let next = self.take_next(work);
         let found = next.as_ref().is_some_and(|token| token.is("("));
         work.extend(next.map(Work::Token));
         found
     }
 
     fn defined(&mut self, work: &mut Vec<Work>) -> Result<Token, Stop> {
-        let enclosed = self.at_parenthesis(work) && self.next(work).is_some();
-        match self.next(work) {
+        let enclosed = self.at_parenthesis(work) && self.take_next(work).is_some();
+        match self.take_next(work) {
             Some(name)
                 if is_name(&name.text)
-                    && (!enclosed || self.next(work).is_some_and(|t| t.is(")"))) =>
+                    && (!enclosed || self.take_next(work).is_some_and(|t| t.is(")"))) =>
             {
                 Ok(Token::new(if self.macros.contains_key(&name.text) { "1" } else { "0" }))
             }
@@ -136,7 +136,7 @@ impl<'a> Expander<'a> {
         let mut args = Vec::new();
         let mut arg = Vec::new();
         let mut depth = 0;
-        while let Some(token) = self.next(work) {
+        while let Some(token) = self.take_next(work) {
             depth += match &*token.text {
                 "(" => 1,
                 ")" => -1,

@@ -12,7 +12,7 @@ fn with(text: &str, predefined: &[(&str, &str)], files: &[(&str, &str)]) -> Resu
     Unit::preprocess("a.h", text, predefined, find).map_err(|error| error.to_string())
 }
 
-fn unit(text: &str) -> Unit {
+fn preprocess_header(text: &str) -> Unit {
     with(text, &[], &[]).unwrap()
 }
 
@@ -21,11 +21,11 @@ fn fails(text: &str) -> String {
 }
 
 fn value(body: &str) -> Option<i64> {
-    unit(&format!("#define IT {body}")).value("IT").unwrap()
+    preprocess_header(&format!("#define IT {body}")).value("IT").unwrap()
 }
 
 fn holds(condition: &str) -> bool {
-    unit(&format!("#if {condition}\nyes\n#endif")).lines.len() == 1
+    preprocess_header(&format!("#if {condition}\nyes\n#endif")).lines.len() == 1
 }
 
 fn texts(unit: &Unit) -> Vec<&str> {
@@ -34,7 +34,7 @@ fn texts(unit: &Unit) -> Vec<&str> {
 
 #[test]
 fn lines_are_joined_and_comments_are_blanks() {
-    let unit = unit(
+    let unit = preprocess_header(
         "a \\\r\n  b/* x\r\n y */c // d \\\n e\n\"/* no */\" '\\'' '\"' /* \" */ z\n\n  / 2 //\n\
          /\\\n* gone */w\n",
     );
@@ -46,12 +46,12 @@ fn lines_are_joined_and_comments_are_blanks() {
 
 #[test]
 fn an_apostrophe_in_a_dead_group_hides_no_directive() {
-    assert_eq!(texts(&unit("#if 0\ndon't /* look\n#else\nb\n#endif")), ["b"]);
+    assert_eq!(texts(&preprocess_header("#if 0\ndon't /* look\n#else\nb\n#endif")), ["b"]);
 }
 
 #[test]
 fn a_macro_has_its_body_comment_and_place() {
-    let unit = unit(
+    let unit = preprocess_header(
         r#"/* x */ # define	EPERM	 1 /* Operation \
   not */
 #define A /* no */ (1  +/**/2)
@@ -120,7 +120,7 @@ fn one_branch_of_a_conditional_is_live() {
     assert_eq!(lines(&["D"]), "6");
     // What cannot be live is not evaluated.
     assert_eq!(
-        texts(&unit(
+        texts(&preprocess_header(
             "#if 1\nx\n#elif 1 / 0\n#endif\n#if 0\n#if 1 / 0\n#frob\n#error\n#endif\n#endif"
         )),
         ["x"]
@@ -190,7 +190,7 @@ fn conditions_are_those_of_c() {
 
 #[test]
 fn macros_expand_as_in_c() {
-    let unit = unit(
+    let unit = preprocess_header(
         "#define ONE 1 + 1
 #define TWICE ONE * 2
 #define A B
@@ -271,7 +271,7 @@ fn values_have_the_types_of_c() {
     ] {
         assert_eq!(value(body), None, "{body}");
     }
-    let unit = unit("\n#define ZERO (1 / 0)");
+    let unit = preprocess_header("\n#define ZERO (1 / 0)");
     assert_eq!(
         unit.value("ZERO").unwrap_err().to_string(),
         "a.h:2: a division by zero; correct the macros it comes from"
@@ -324,7 +324,7 @@ fn includes_are_read_or_recorded() {
 
 #[test]
 fn generic_calls_stay_as_they_are_written() {
-    let unit = unit(
+    let unit = preprocess_header(
         "#ifndef __SYSCALL
 #define __SYSCALL(x, y)
 #endif
@@ -359,7 +359,7 @@ enum e v; struct { enum { I = C, J = MAX(I, 2), K __attribute__((x)), L = ~0U, B
 #define BASE 8
 #define MAX(a, b) (a > b ? a : b)
 enum e f(enum e);";
-    let unit = unit(text);
+    let unit = preprocess_header(text);
     let found = unit.enumerators().unwrap();
     let seen: Vec<_> =
         found.iter().map(|(name, value, line)| (&**name, *value, line.line)).collect();
@@ -403,7 +403,7 @@ fn hostile_input_is_refused_in_time() {
     }
     let cast = format!("#define A {}1", "(int)".repeat(600));
     assert!(
-        unit(&cast)
+        preprocess_header(&cast)
             .value("A")
             .unwrap_err()
             .to_string()

@@ -46,7 +46,7 @@ pub(super) fn understood(
 
 /// Reports the entry points of the tables that the tree does not define, where the committed tables
 /// have them.
-pub(super) fn complete(
+pub(super) fn check_complete(
     tree: &Tree<'_>,
     read: &Read<'_>,
     uses: &BTreeSet<Use<'_>>,

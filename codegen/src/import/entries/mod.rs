@@ -35,7 +35,7 @@ type Takers<'u> = BTreeMap<(&'u str, &'u str, usize), BTreeSet<&'u str>>;
 /// The prototypes of the tables' entry points, and the entry points without one.
 pub(super) fn join(tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, Vec<Bare>), Error> {
     let generic = Symbols::read(tree)?;
-    let architectures = architectures(tree, read, &generic)?;
+    let architectures = read_architectures(tree, read, &generic)?;
     let missing = may_be_missing(tree)?;
     let mut found = prototypes::scan(tree)?;
     let joined = Joined::new(tree, read, &architectures, &missing, &found)?;
@@ -45,10 +45,10 @@ pub(super) fn join(tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, 
         false => prototypes::plain(tree, &undefined)?,
     };
     if more.is_empty() {
-        return joined.told(tree, read);
+        return joined.checked(tree, read);
     }
     found.extend(more);
-    Joined::new(tree, read, &architectures, &missing, &found)?.told(tree, read)
+    Joined::new(tree, read, &architectures, &missing, &found)?.checked(tree, read)
 }
 
 /// The entry points and the definitions that were found.
@@ -97,7 +97,7 @@ impl<'j> Joined<'j> {
             let [a, b] = [a, b].map(|row| (&row.entry, &row.source, &row.condition, row.line));
             a.cmp(&b)
         });
-        let bare = bare(facts, &lacking, &assembly, missing, &definitions);
+        let bare = find_bare(facts, &lacking, &assembly, missing, &definitions);
         Ok(Joined { uses, definitions, rows: joined, bare })
     }
 
@@ -110,15 +110,19 @@ impl<'j> Joined<'j> {
         self.uses.iter().filter(undefined).map(|used| used.entry).collect()
     }
 
-    /// The result; what is missing is reported.
-    fn told(self, tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, Vec<Bare>), Error> {
-        complete::complete(tree, read, &self.uses, &self.bare, &self.definitions)?;
+    /// The rows. Reports what is missing.
+    fn checked(
+        self,
+        tree: &Tree<'_>,
+        read: &Read<'_>,
+    ) -> Result<(Vec<Prototype>, Vec<Bare>), Error> {
+        complete::check_complete(tree, read, &self.uses, &self.bare, &self.definitions)?;
         Ok((self.rows, self.bare))
     }
 }
 
 /// The architectures of the ABIs. One whose table has a column for narrow programs can run them.
-fn architectures<'g>(
+fn read_architectures<'g>(
     tree: &'g Tree<'_>,
     read: &Read<'_>,
     generic: &'g Symbols,
@@ -279,7 +283,7 @@ fn may_be_missing(tree: &Tree<'_>) -> Result<BTreeMap<String, u32>, Error> {
 const NI: &str = "kernel/sys_ni.c";
 
 /// What the entry points are that no definition is for.
-fn bare(
+fn find_bare(
     facts: &Tables,
     lacking: &[Use<'_>],
     assembly: &Stubs<'_>,

@@ -79,7 +79,7 @@ pub(in crate::import) fn errno_set(
     header: &str,
     source: String,
 ) -> Result<ErrnoSet, Error> {
-    let errnos = errnos(headers, header)?;
+    let errnos = read_errnos(headers, header)?;
     let sha256 = headers.source.sha256(header)?;
     Ok(ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos })
 }
@@ -132,7 +132,7 @@ pub(in crate::import) fn of_arch(
     if !has(linux, since) {
         return Ok(None);
     }
-    let values = values(headers, header, names)?;
+    let values = read_values(headers, header, names)?;
     let named = names.iter().zip(values);
     let constants = named.map(|(name, value)| constant((*name).to_owned(), value, rust)).collect();
     let sha256 = headers.source.sha256(header)?;
@@ -148,7 +148,7 @@ fn constant(name: String, value: i64, rust: &str) -> Constant {
 }
 
 /// The error numbers that a header defines, by value.
-fn errnos(headers: &SearchPath<'_>, header: &str) -> Result<Vec<ErrnoValue>, Error> {
+fn read_errnos(headers: &SearchPath<'_>, header: &str) -> Result<Vec<ErrnoValue>, Error> {
     let (unit, _) = headers.preprocess(header, &[], None)?;
     let mut errnos = Vec::new();
     for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
@@ -180,7 +180,7 @@ fn with_prefix(
     header: &str,
     prefixes: &[&str],
 ) -> Result<Vec<(String, i64)>, Error> {
-    let unit = unit(headers, header)?;
+    let unit = read_unit(headers, header)?;
     let file = headers.source.name(header);
     let wanted = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let mut constants: Vec<(usize, String, i64)> = Vec::new();
@@ -199,8 +199,8 @@ fn with_prefix(
 }
 
 /// The values of macros that a header defines, itself or through those that it includes.
-fn values(headers: &SearchPath<'_>, header: &str, names: &[&str]) -> Result<Vec<i64>, Error> {
-    let unit = unit(headers, header)?;
+fn read_values(headers: &SearchPath<'_>, header: &str, names: &[&str]) -> Result<Vec<i64>, Error> {
+    let unit = read_unit(headers, header)?;
     let value = |name: &&str| {
         let missing =
             || headers.source.incomplete(header, Doubt::Missing, format!("defines no {name}"));
@@ -209,7 +209,7 @@ fn values(headers: &SearchPath<'_>, header: &str, names: &[&str]) -> Result<Vec<
     names.iter().map(value).collect()
 }
 
-fn unit(headers: &SearchPath<'_>, header: &str) -> Result<Unit, Error> {
+fn read_unit(headers: &SearchPath<'_>, header: &str) -> Result<Unit, Error> {
     // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte
     // order, but what is included must have one; what only i386 has is wanted.
     let asked = [

@@ -45,15 +45,15 @@ impl<'s> Installed<'s> {
         facts: &Tables,
     ) -> Result<Installed<'s>, Error> {
         let wrong = |what: String| Error::in_file(source.shown(), what);
-        let told = source.places().iter().find_map(|place| arch_of(place, facts));
-        let arch = match (&claims.arch, told) {
-            (Some(arch), Some(told)) if *arch != told => {
+        let found = source.places().iter().find_map(|place| arch_of(place, facts));
+        let arch = match (&claims.arch, found) {
+            (Some(arch), Some(found)) if *arch != found => {
                 return Err(wrong(format!(
-                    "the path says that these are headers of {told}, and --arch says {arch}"
+                    "the path says that these are headers of {found}, and --arch says {arch}"
                 )));
             }
             (Some(arch), _) => arch.to_owned(),
-            (None, Some(told)) => told,
+            (None, Some(found)) => found,
             (None, None) => {
                 let what = "the path does not say for which architecture these headers are; \
                             add --arch ARCH";
@@ -99,7 +99,7 @@ impl<'s> Installed<'s> {
                 continue;
             }
             if let Some(missing) = unit.missing.first() {
-                let error = self.headers.lacks(&missing.text, &missing.file, missing.line);
+                let error = self.headers.missing_header(&missing.text, &missing.file, missing.line);
                 findings.judge(Kind::Unreadable, error)?;
             }
             let mut numbers = unistd::numbers(&unit, abi, &self.source.name(header), findings)?;
@@ -149,13 +149,13 @@ fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
 fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Version, Error> {
     match (headers.find("linux/version.h"), claimed) {
         (Some(path), claimed) => {
-            let told = version_in(headers, &path)?;
+            let found = version_in(headers, &path)?;
             match claimed {
-                Some(claimed) if *claimed != told => {
-                    let what = format!("says Linux {told}, and --linux-version says {claimed}");
+                Some(claimed) if *claimed != found => {
+                    let what = format!("says Linux {found}, and --linux-version says {claimed}");
                     Err(headers.source.wrong(&path, what))
                 }
-                _ => Ok(told),
+                _ => Ok(found),
             }
         }
         (None, Some(claimed)) => Ok(claimed.clone()),

@@ -85,14 +85,14 @@ impl<'s> SearchPath<'s> {
     }
 
     /// The path of a header of the architecture's own, or where it would be.
-    pub(super) fn own(&self, name: &str) -> String {
+    pub(super) fn own_path(&self, name: &str) -> String {
         self.paths(name).into_iter().next().unwrap_or_default()
     }
 
     /// The header of the numbers, or where it would be. It is the generic one only where the
     /// architecture says so, as riscv did up to Linux 4.19.
     pub(super) fn unistd(&self) -> String {
-        let own = self.own("asm/unistd.h");
+        let own = self.own_path("asm/unistd.h");
         let makefile = own.replace("unistd.h", "Kbuild");
         let generic = |line: &str| {
             let mut words = line.split([' ', '\t', '=']);
@@ -114,7 +114,7 @@ impl<'s> SearchPath<'s> {
     }
 
     /// What to say of an included header that is not there.
-    pub(super) fn lacks(&self, name: &str, file: &str, line: usize) -> Error {
+    pub(super) fn missing_header(&self, name: &str, file: &str, line: usize) -> Error {
         let what = format!("includes <{name}>, which is not there");
         self.source.incomplete_at(file, line, what)
     }
@@ -179,7 +179,7 @@ impl<'s> SearchPath<'s> {
                     && !name.starts_with("asm/unistd")
                     && !from.ends_with(".c") =>
                 {
-                    Err(self.lacks(name, from, line))
+                    Err(self.missing_header(name, from, line))
                 }
                 None => Ok(None),
             }

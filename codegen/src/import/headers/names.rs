@@ -54,8 +54,8 @@ pub(in crate::import) fn names(
         findings.judge(Kind::Names, wrong(to))?;
         return Ok(None);
     }
-    unistd::one_number(&unit, findings)?;
-    let base = match unistd::base(&unit, abi) {
+    unistd::check_one_number(&unit, findings)?;
+    let base = match unistd::read_base(&unit, abi) {
         Ok(Some(base)) => base,
         Ok(None) => {
             let name = abi.base_macro.as_deref().unwrap_or_default();

@@ -110,7 +110,7 @@ impl<'s> Kbuild<'s> {
     }
 
     fn names(&mut self, directory: &str, item: &str) -> Result<bool, Error> {
-        Ok(self.rules(directory)?.named.contains_key(item))
+        Ok(self.read_rules(directory)?.named.contains_key(item))
     }
 
     /// When a directory's makefile takes the item in; rules that name it twice are alternatives.
@@ -128,7 +128,7 @@ impl<'s> Kbuild<'s> {
 
     fn ways(&mut self, directory: &str, item: &str, depth: usize) -> Result<Built, Error> {
         let mut ways: Vec<String> = Vec::new();
-        let rules = self.rules(directory)?;
+        let rules = self.read_rules(directory)?;
         let rules: Vec<_> =
             rules.named.get(item).into_iter().flatten().map(|&(at, width)| (at, width)).collect();
         for (at, width) in rules {
@@ -170,7 +170,7 @@ impl<'s> Kbuild<'s> {
         Ok(if ways.is_empty() { Built::Unnamed } else { Built::When(ways.join(" || ")) })
     }
 
-    fn rules(&mut self, directory: &str) -> Result<&Rules, Error> {
+    fn read_rules(&mut self, directory: &str) -> Result<&Rules, Error> {
         if !self.rules.contains_key(directory) {
             // The top's Makefile is a program; its lists stand in Kbuild.
             let names: &[&str] =
@@ -325,14 +325,14 @@ fn widths(item: &str) -> Vec<(String, &'static str)> {
 mod tests {
     use super::*;
 
-    fn source(files: &[(&str, &str)]) -> Source {
+    fn in_memory(files: &[(&str, &str)]) -> Source {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().into()));
         Source::in_memory("linux", files.collect())
     }
 
     #[test]
     fn conditions_are_followed_to_the_top() {
-        let source = source(&[
+        let source = in_memory(&[
             ("Kbuild", "obj-y += fs/\nobj-$(CONFIG_NET)\t+= net/\n"),
             (
                 "fs/Makefile",
@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn hostile_makefiles() {
         let built = |text: &str| {
-            let source = source(&[("a/Makefile", text)]);
+            let source = in_memory(&[("a/Makefile", text)]);
             Kbuild::new(&source, &Findings::strict()).built("a/x.c").map_err(|error| error.what)
         };
         // Each list is in every list of the next layer.
@@ -398,9 +398,10 @@ mod tests {
         assert!(built(itself).is_ok());
         let many: String = (0..100_000).map(|at| format!("obj-$(CONFIG_{at}) += x.o\n")).collect();
         assert!(built(&many).unwrap_err().contains("more than 2048 characters when x.o is built"));
-        let anew: String = (0..100_000).map(|at| format!("z-$(CONFIG_{at}) := x.o\n")).collect();
+        let assignments: String =
+            (0..100_000).map(|at| format!("z-$(CONFIG_{at}) := x.o\n")).collect();
         assert!(
-            built(&format!("z-y := x.o\n{anew}"))
+            built(&format!("z-y := x.o\n{assignments}"))
                 .unwrap_err()
                 .contains("more than 2048 characters")
         );

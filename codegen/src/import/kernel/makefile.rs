@@ -29,7 +29,7 @@ pub(in crate::import) fn tags(
     let own = format!("{directory}/kernel/Makefile.syscalls");
     let (Some(list), Some(added)) = (read(&kbuild)?, read(&own)?) else { return Ok(None) };
     let made = list.lines().any(listed);
-    let (header, variable) = (&abi.header, variable(&abi.header));
+    let (header, variable) = (&abi.header, abis_variable(&abi.header));
     let left_out = |file: &str, what: String| {
         findings.judge(Kind::LeftOut, source.incomplete(file, Doubt::Missing, what)).map(|()| None)
     };
@@ -74,13 +74,13 @@ fn stem(header: &str) -> &str {
 
 /// `syscall_abis_64`, to which `scripts/Makefile.asm-headers` and the architecture's
 /// `Makefile.syscalls` add.
-fn variable(header: &str) -> String {
+fn abis_variable(header: &str) -> String {
     format!("syscall_abis_{}", stem(header))
 }
 
 /// The tags that a makefile adds for a header; `None` if it does not speak of it.
 fn shared(text: &str, header: &str) -> Option<Vec<String>> {
-    let variable = variable(header);
+    let variable = abis_variable(header);
     let added = text.lines().filter_map(|line| line.split_once("+="));
     let lists: Vec<&str> =
         added.filter(|(name, _)| name.trim() == variable).map(|(_, list)| list).collect();

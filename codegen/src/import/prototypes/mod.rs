@@ -47,7 +47,7 @@ pub(super) struct Definition {
 /// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are
 /// no system calls; only the tables know.
 pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
-    let mut files = files(tree, directories(tree.source))?;
+    let mut files = list_files(tree, directories(tree.source))?;
     let drivers = DRIVERS.iter().filter(|file| tree.source.is_file(file));
     files.extend(drivers.map(|&file| file.to_owned()));
     let found = search(tree, files, &BTreeSet::new())?;
@@ -62,7 +62,7 @@ pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
 /// in drivers.
 pub(super) fn plain(tree: &Tree<'_>, wanted: &BTreeSet<&str>) -> Result<Vec<Definition>, Error> {
     let drivers = ["drivers".to_owned(), "sound".to_owned()];
-    let files = files(tree, directories(tree.source).into_iter().chain(drivers))?;
+    let files = list_files(tree, directories(tree.source).into_iter().chain(drivers))?;
     let mut found = search(tree, files, wanted)?;
     found.retain(|definition| wanted.contains(definition.entry.as_str()));
     Ok(found)
@@ -94,7 +94,7 @@ pub(super) fn directories(source: &Source) -> Vec<String> {
 }
 
 /// The `.c` files of some directories.
-fn files(
+fn list_files(
     tree: &Tree<'_>,
     directories: impl IntoIterator<Item = String>,
 ) -> Result<Vec<String>, Error> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 #[test]
 fn every_kind_of_change_is_a_line_below_its_abi() {
-    let (status, text) = diff(&Tree::new(), &other(), &[]);
+    let (status, text) = diff(&Tree::new(), &changed_tree(), &[]);
     assert_eq!(status, Some(1));
     assert_eq!(
         text,
@@ -35,7 +35,7 @@ the same: 28 ABIs
 "
     );
     // The other way round.
-    let (status, text) = diff(&other(), &Tree::new(), &["--abi", "sh", "--abi", "i386"]);
+    let (status, text) = diff(&changed_tree(), &Tree::new(), &["--abi", "sh", "--abi", "i386"]);
     assert_eq!(status, Some(1));
     assert!(
         text.contains(
@@ -68,7 +68,7 @@ fn nothing_differs_is_said_and_is_status_0() {
 fn json_has_the_same_to_say() {
     let (status, text) = diff(
         &Tree::new(),
-        &other(),
+        &changed_tree(),
         &["--json", "--abi", "i386", "--abi", "arm", "--abi", "xtensa"],
     );
     assert_eq!(status, Some(1));
@@ -134,7 +134,7 @@ fn json_has_the_same_to_say() {
 #[test]
 fn the_first_source_is_the_old_side() {
     let directory = imported_directory(&Tree::new());
-    let other = other().on_disk();
+    let other = changed_tree().on_disk();
     let sign = |text: &str| text.contains("\n  added            89  readdir");
     let (status, text, _) =
         tool(&[&"diff", &"--tables", &directory.path(), &"--linux", &other.path()]);
@@ -201,8 +201,9 @@ fn abis_that_one_side_lacks_are_said_once() {
 fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
     let mut tree = Tree::new();
     let ours = with_newer(&good(&Tree::linux_6_12(), &[]), &good(&tree, &[]));
-    let diff = |ours: &Files, new: Given| plain(compared(given("{ours}", ours), new, &[], false));
-    let (status, text) = diff(&ours, Given::Linux(source(&tree, "{tree}")));
+    let diff =
+        |ours: &Files, new: SideInput| plain(compare_sides(given("{ours}", ours), new, &[], false));
+    let (status, text) = diff(&ours, SideInput::Linux(source(&tree, "{tree}")));
     assert_eq!(status, Some(0), "{text}");
     assert!(
         text.ends_with(
@@ -212,7 +213,7 @@ fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
     );
     // The kernel of its own series has to have it.
     is_linux(&mut tree, "6.12.1");
-    let (status, text) = diff(&ours, Given::Linux(source(&tree, "{tree}")));
+    let (status, text) = diff(&ours, SideInput::Linux(source(&tree, "{tree}")));
     assert!(status == Some(1) && text.contains("\nonly in {ours}: s390\n"), "{text}");
     let (status, text) = diff(&ours, given("{other}", &good(&Tree::new(), &[])));
     assert!(status == Some(1) && text.contains("\nonly in {ours}: s390\n"), "{text}");
@@ -231,14 +232,14 @@ fn entry_points_that_one_side_does_not_know() {
     let without: String = text.lines().map(row).collect();
     assert!(!without.contains("entry = "));
     *text = without.replace("nr = 245", "nr = 246");
-    let linux = || Given::Linux(source(&tree, "{tree}"));
-    let (status, text) = plain(compared(linux(), given("{ours}", &ours), &[], false));
+    let linux = || SideInput::Linux(source(&tree, "{tree}"));
+    let (status, text) = plain(compare_sides(linux(), given("{ours}", &ours), &[], false));
     assert_eq!(status, Some(1));
     let ends = "\n\nsh, Linux 7.2.13\n  renumbered  245 → 246  io_setup\n\n\
         without entry points, since one side knows none: sh\nthe same: 31 ABIs\n";
     assert!(text.ends_with(ends), "{text}");
     let only = ["sh".to_owned()];
-    let (status, text) = plain(checked(given("{ours}", &ours), linux(), &only));
+    let (status, text) = plain(check_sides(given("{ours}", &ours), linux(), &only));
     assert!(
         status == Some(1)
             && text.contains("5 names of 1 ABI in common")

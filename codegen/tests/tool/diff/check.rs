@@ -12,13 +12,16 @@ fn tables_agree_with_the_kernel_they_are_from() {
         said[0].strip_suffix(" names of 32 ABIs in common with {tree}: 0 errors, 0 notes").unwrap();
     let tables = imported(&tree, &[]);
     let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
-    assert_eq!(names.parse(), Ok(there.map(|abi| calls(&tables, &abi.name).len()).sum::<usize>()));
+    assert_eq!(
+        names.parse(),
+        Ok(there.map(|abi| calls_of(&tables, &abi.name).len()).sum::<usize>())
+    );
 }
 
 /// The same kernel: whatever differs is a mistake, with ABI, call, numbers and files.
 #[test]
 fn what_differs_from_the_same_kernel_is_an_error() {
-    let (ours, tree) = (good(&Tree::new(), &[]), other());
+    let (ours, tree) = (good(&Tree::new(), &[]), changed_tree());
     let (status, said) = check(&ours, &tree);
     assert_eq!(status, Some(1));
     let i386 = format!("{{tree}}/{I386}");
@@ -207,9 +210,9 @@ fn abis_that_one_side_lacks() {
 fn check_needs_an_abi_that_both_have() {
     let tree = Tree::new().on_disk();
     let (status, _, stderr) = tool(&[&"check", &"--linux", &tree.path(), &"--abi", &"ia64"]);
-    let sentence = format!(
+    let message = format!(
         "error: {}: has none of the ABIs that are to be compared with tables/linux\n",
         tree.path().display()
     );
-    assert_eq!((status, stderr), (Some(2), sentence));
+    assert_eq!((status, stderr), (Some(2), message));
 }

@@ -6,7 +6,7 @@ mod check;
 mod process;
 
 use crate::common::*;
-use aio_codegen::cli::{Given, Said, checked, compared};
+use aio_codegen::cli::{Comparison, SideInput, check_sides, compare_sides};
 use aio_codegen::{Error, store};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -19,13 +19,13 @@ const SH: &str = "arch/sh/kernel/syscalls/syscall.tbl";
 const I386: &str = "arch/x86/entry/syscalls/syscall_32.tbl";
 const ARM: &str = "arch/arm/include/uapi/asm/unistd.h";
 
-/// A verb with its arguments, which may be paths.
+/// A subcommand with its arguments, which may be paths.
 fn tool(args: &[&dyn AsRef<OsStr>]) -> (Option<i32>, String, String) {
     run(codegen().args(args.iter().map(|arg| arg.as_ref())))
 }
 
 /// What a subcommand says in this process: its exit status, and the text without colours.
-fn plain(said: Result<Said, Error>) -> (Option<i32>, String) {
+fn plain(said: Result<Comparison, Error>) -> (Option<i32>, String) {
     let said = said.unwrap_or_else(|error| panic!("{error}"));
     let text = anstream::adapter::strip_str(&said.text).to_string();
     (Some(i32::from(said.differs)), text)
@@ -37,8 +37,8 @@ fn diff(old: &Tree, new: &Tree, more: &[&str]) -> (Option<i32>, String) {
         more.iter().partition(|more| more.starts_with('-'));
     let only: Vec<String> = abis.into_iter().map(str::to_owned).collect();
     let [old, new] =
-        [(old, "{old}"), (new, "{new}")].map(|(tree, shown)| Given::Linux(source(tree, shown)));
-    plain(compared(old, new, &only, options.contains(&"--json")))
+        [(old, "{old}"), (new, "{new}")].map(|(tree, shown)| SideInput::Linux(source(tree, shown)));
+    plain(compare_sides(old, new, &only, options.contains(&"--json")))
 }
 
 /// A directory of these tables.
@@ -56,8 +56,8 @@ fn imported_directory(tree: &Tree) -> TempDir {
 }
 
 /// Tables as a side of a comparison.
-fn given(shown: &str, files: &Files) -> Given {
-    Given::Tables(shown.to_owned(), store::in_memory(shown, files).unwrap().into())
+fn given(shown: &str, files: &Files) -> SideInput {
+    SideInput::Tables(shown.to_owned(), store::in_memory(shown, files).unwrap().into())
 }
 
 /// The files of one import over those of another.
@@ -68,13 +68,13 @@ fn with_newer(old: &Files, new: &Files) -> Files {
 
 /// The tables of one tree, which are in `{ours}`, checked against another tree, `{tree}`.
 fn check(ours: &Files, tree: &Tree) -> (Option<i32>, Vec<String>) {
-    let theirs = Given::Linux(source(tree, "{tree}"));
-    let (status, text) = plain(checked(given("{ours}", ours), theirs, &[]));
+    let theirs = SideInput::Linux(source(tree, "{tree}"));
+    let (status, text) = plain(check_sides(given("{ours}", ours), theirs, &[]));
     (status, text.lines().map(str::to_owned).collect())
 }
 
 /// A tree in which something of every kind differs from [`Tree::new`].
-fn other() -> Tree {
+fn changed_tree() -> Tree {
     let mut tree = Tree::new();
     tree.edit(
         SH,

@@ -27,10 +27,10 @@ fn headers() -> TempDir {
 fn headers_are_compared_without_entry_points_and_other_abis() {
     let (tables, headers) = (imported_directory(&Tree::new()), headers());
     let directory = headers.path().join("sh4-linux-gnu");
-    let compared = |verb: &str, more: &[&str]| {
+    let compared = |subcommand: &str, more: &[&str]| {
         let mut command = codegen();
         command
-            .arg(verb)
+            .arg(subcommand)
             .arg("--tables")
             .arg(tables.path())
             .arg("--headers")
@@ -108,8 +108,8 @@ fn headers_in_two_directories() {
     let unistd = fs::read_to_string(own.join("asm/unistd.h")).unwrap();
     fs::write(own.join("asm/unistd.h"), unistd.replace("mmap 90", "mmap 91")).unwrap();
     let directory = tables.path().join("installed");
-    let split = |verb: &str, tables: &Path| {
-        tool(&[&verb, &"--headers", &shared, &"--headers", &own, &"--tables", &tables])
+    let split = |subcommand: &str, tables: &Path| {
+        tool(&[&subcommand, &"--headers", &shared, &"--headers", &own, &"--tables", &tables])
     };
     let (status, _, stderr) = split("import", &directory);
     assert!(status == Some(0) && stderr.ends_with("2 of 2 files changed\n"), "{stderr}");
@@ -129,27 +129,27 @@ fn headers_without_a_version() {
     let (tables, headers) = (imported_directory(&Tree::new()), headers());
     let own = headers.path().join("sh4-linux-gnu");
     let directory = tables.path().join("installed");
-    let verbs = [("import", &*directory), ("check", tables.path())];
-    let said = |(verb, tables): (&str, &Path), version: &str| {
+    let subcommands = [("import", &*directory), ("check", tables.path())];
+    let said = |(subcommand, tables): (&str, &Path), version: &str| {
         let version: &dyn AsRef<OsStr> = &version;
-        tool(&[&verb, &"--headers", &own, &"--tables", &tables, &"--linux-version", version])
+        tool(&[&subcommand, &"--headers", &own, &"--tables", &tables, &"--linux-version", version])
     };
-    for verb in verbs {
-        let (status, _, stderr) = said(verb, "7.2.12");
+    for subcommand in subcommands {
+        let (status, _, stderr) = said(subcommand, "7.2.12");
         let both = "/linux/version.h: says Linux 7.2.13, and --linux-version says 7.2.12\n";
         assert!(status == Some(2) && stderr.ends_with(both), "{stderr}");
     }
     fs::remove_file(own.join("linux/version.h")).unwrap();
-    for verb in verbs {
-        assert_eq!(said(verb, "7.2.12").0, Some(0));
-        let (status, _, stderr) = said(verb, "abc");
+    for subcommand in subcommands {
+        assert_eq!(said(subcommand, "7.2.12").0, Some(0));
+        let (status, _, stderr) = said(subcommand, "abc");
         let refused = "error: invalid value 'abc' for '--linux-version <VERSION>': a kernel's \
                        version is like 6.12, ";
         assert!(status == Some(2) && stderr.starts_with(refused), "{stderr}");
         for (option, value) in [("--linux-version", "7.2"), ("--arch", "sh")] {
-            let (_, _, stderr) = tool(&[&verb.0, &"--linux", &own, &option, &value]);
+            let (_, _, stderr) = tool(&[&subcommand.0, &"--linux", &own, &option, &value]);
             assert!(stderr.starts_with("error: the argument '--linux <DIR>' cannot"), "{stderr}");
-            let (status, _, stderr) = tool(&[&verb.0, &option, &value]);
+            let (status, _, stderr) = tool(&[&subcommand.0, &option, &value]);
             assert!(status == Some(2) && stderr.contains("  --headers <DIR>"), "{stderr}");
         }
     }
@@ -192,9 +192,9 @@ fn what_cannot_be_read_is_status_2() {
     );
     // Nothing is compared, and that is no agreement.
     let directory = imported_directory(&tree);
-    for verb in ["diff", "check"] {
+    for subcommand in ["diff", "check"] {
         let (status, _, stderr) = tool(&[
-            &verb,
+            &subcommand,
             &"--tables",
             &directory.path(),
             &"--linux",
@@ -202,12 +202,12 @@ fn what_cannot_be_read_is_status_2() {
             &"--abi",
             &"ia64",
         ]);
-        let sentence = format!(
+        let message = format!(
             "error: {}: has none of the ABIs that are to be compared with {}\n",
             disk.path().display(),
             directory.path().display()
         );
-        assert_eq!((status, stderr), (Some(2), sentence));
+        assert_eq!((status, stderr), (Some(2), message));
     }
     // A damaged tree, and a damaged table.
     let line = tree.append(SH, "1 half\n");
@@ -223,7 +223,7 @@ fn what_cannot_be_read_is_status_2() {
 
 #[test]
 fn a_stale_copy_is_a_difference() {
-    let repository = repository();
+    let repository = new_repository();
     let emit = |more: &[&str]| {
         let mut command = codegen();
         command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen")).arg("emit").args(more);
@@ -282,7 +282,7 @@ fn on_a_terminal(tree: &Tree, settings: &[(&str, &str)]) -> Option<String> {
 
 #[test]
 fn colours_are_for_terminals() {
-    let tree = other();
+    let tree = changed_tree();
     let (_, plain) = diff(&Tree::new(), &tree, &[]);
     assert!(!plain.contains('\u{1b}'), "{plain}");
     match on_a_terminal(&tree, &[]) {
@@ -307,7 +307,7 @@ fn colours_are_for_terminals() {
 
 #[test]
 fn what_a_tree_says_is_no_command_to_a_terminal() {
-    let mut tree = other();
+    let mut tree = changed_tree();
     tree.edit("Makefile", "EXTRAVERSION =", "EXTRAVERSION = -\u{1b}[2J");
     let (_, text) = diff(&Tree::new(), &tree, &["--abi", "sh"]);
     assert!(text.contains("\nsh, Linux 7.2.13 → 7.2.13-\\u{1b}[2J\n"), "{text}");

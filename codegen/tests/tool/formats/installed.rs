@@ -79,9 +79,9 @@ fn headers(directory: &Path, more: &[&str]) -> Tables {
 }
 
 #[track_caller]
-fn headers_refused(directory: &Path, more: &[&str], sentence: &str) {
-    let sentence = sentence.replace("{directory}", directory.to_str().unwrap());
-    assert_eq!(import_headers(directory, more).map_err(|error| error.to_string()), Err(sentence));
+fn headers_refused(directory: &Path, more: &[&str], message: &str) {
+    let message = message.replace("{directory}", directory.to_str().unwrap());
+    assert_eq!(import_headers(directory, more).map_err(|error| error.to_string()), Err(message));
 }
 
 #[test]
@@ -280,14 +280,14 @@ fn headers_that_are_split() {
     write(&include, SHARED);
     assert_eq!(good(&[&include, &own]), good(&[&own, &include]));
 
-    let refused = |directories: &[&Path], sentence: &str| {
+    let refused = |directories: &[&Path], message: &str| {
         let names = [("{own}", &own), ("{shared}", &shared), ("{other}", &other)];
-        let sentence = names.iter().fold(sentence.to_owned(), |sentence, (name, directory)| {
-            sentence.replace(name, directory.to_str().unwrap())
+        let message = names.iter().fold(message.to_owned(), |message, (name, directory)| {
+            message.replace(name, directory.to_str().unwrap())
         });
         let error =
             import_split(directories, &Claims::default()).map_err(|error| error.to_string());
-        assert_eq!(error, Err(sentence));
+        assert_eq!(error, Err(message));
     };
     refused(
         &[&other, &shared, &own],
@@ -492,11 +492,11 @@ fn a_package_that_lacks_what_its_headers_include() {
 
 #[test]
 fn headers_are_not_for_the_repository() {
-    let sentence = "error: --headers: headers know no entry points, which the repository's tables \
+    let message = "error: --headers: headers know no entry points, which the repository's tables \
                     would lose; add --tables DIR\n";
     let mut command = codegen();
     assert_eq!(
         run(command.args(["import", "--headers", "/usr/include"])),
-        (Some(2), String::new(), sentence.to_owned())
+        (Some(2), String::new(), message.to_owned())
     );
 }

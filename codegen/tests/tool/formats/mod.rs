@@ -16,7 +16,7 @@ use tempfile::TempDir;
 fn listed(tables: &Tables, abi: &str) -> String {
     let base = tables.abi(abi).unwrap().base;
     let mut lines = String::new();
-    for call in calls(tables, abi) {
+    for call in calls_of(tables, abi) {
         let name =
             if call.tag.is_some() { call.name.to_owned() } else { format!("({})", call.name) };
         lines += &format!("{} {name} {}\n", call.number - base, call.entry.unwrap_or("-"));

@@ -53,7 +53,7 @@ fn entry_points_are_defined() {
 #[test]
 fn what_the_definitions_hang_on_is_there() {
     let complete = "is the tree complete?";
-    for (path, text, sentence) in [
+    for (path, text, message) in [
         (
             "kernel/sys_ni.c",
             "",
@@ -123,7 +123,7 @@ fn what_the_definitions_hang_on_is_there() {
         let mut tree = Tree::new();
         tree.write("arch/x86/entry/syscall_32.c", "/* both tables */\n");
         damage(&mut tree, path, text);
-        refused(&tree, &sentence);
+        refused(&tree, &message);
         if text.is_empty() && path.ends_with("Kconfig") && path != "init/Kconfig"
             || path.ends_with("sys_ni.c")
         {
@@ -203,10 +203,10 @@ fn a_file_is_a_file_of_a_sensible_size() {
 
 /// The import of a tree on disk, which is `{tree}` in the message, into the repository is refused.
 #[track_caller]
-fn refused_there(tree: &Path, sentence: &str) {
+fn refused_there(tree: &Path, message: &str) {
     let source = Source::open(tree);
     let refused = import::tree(&source, &COMMITTED, &[], &Findings::strict()).unwrap_err();
-    assert_eq!(refused.to_string(), sentence.replace("{tree}", tree.to_str().unwrap()));
+    assert_eq!(refused.to_string(), message.replace("{tree}", tree.to_str().unwrap()));
 }
 
 /// The hash is that of the file, whatever its letters.

@@ -27,8 +27,8 @@ fn a_directory_instead_of_a_table() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     let before = contents(directory.path());
-    let sentence = format!("error: {}: cannot be written: it is a directory\n", path.display());
-    assert_eq!(import(tree.path(), directory.path(), &[]), (Some(2), String::new(), sentence));
+    let message = format!("error: {}: cannot be written: it is a directory\n", path.display());
+    assert_eq!(import(tree.path(), directory.path(), &[]), (Some(2), String::new(), message));
     assert!(
         contents(directory.path()) == before,
         "some tables were written before the mistake was seen"
@@ -45,11 +45,11 @@ fn a_full_disk_changes_no_table() {
     limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(tool.get_program());
     limited.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen").arg("import");
     limited.arg("--linux").arg(tree.path()).arg("--tables").arg(directory.path());
-    let sentence = format!(
+    let message = format!(
         "error: {}: cannot be written: File too large (os error 27)\n",
         directory.path().display()
     );
-    assert_eq!(run(&mut limited), (Some(2), String::new(), sentence));
+    assert_eq!(run(&mut limited), (Some(2), String::new(), message));
     assert!(contents(directory.path()) == before, "a table changed, or a temporary file stayed");
 }
 
@@ -71,8 +71,8 @@ fn a_pipe_in_the_place_of_a_table_is_not_opened() {
     let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
     let pipe = directory.path().join("sh.toml");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let sentence = format!("error: {}: cannot be written: it is no regular file\n", pipe.display());
-    assert_eq!(import(tree.path(), directory.path(), &[]), (Some(2), String::new(), sentence));
+    let message = format!("error: {}: cannot be written: it is no regular file\n", pipe.display());
+    assert_eq!(import(tree.path(), directory.path(), &[]), (Some(2), String::new(), message));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 

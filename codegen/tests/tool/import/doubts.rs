@@ -241,7 +241,7 @@ fn imported(tree: &Tree, findings: Findings) -> (Result<Files, Error>, Vec<(Kind
 }
 
 /// Every row of the tables: `ABI number name`.
-fn rows(files: &Files) -> BTreeSet<String> {
+fn parse_rows(files: &Files) -> BTreeSet<String> {
     let tables = store::in_memory("{tables}", files).unwrap();
     let there = tables.abis.iter().filter(|abi| tables.has_table(&abi.table));
     there
@@ -256,7 +256,7 @@ fn rows(files: &Files) -> BTreeSet<String> {
 #[test]
 fn every_kind_of_finding() {
     let whole = imported(&Tree::new(), Findings::strict()).0.unwrap();
-    let whole = rows(&whole);
+    let whole = parse_rows(&whole);
     // These two have tests of their own.
     let others = [Kind::Private, Kind::Replaced];
     for &(kind, class, _) in KINDS.iter().filter(|(kind, ..)| !others.contains(kind)) {
@@ -290,7 +290,7 @@ fn every_kind_of_finding() {
                 assert_eq!(lenient.1, []);
             }
         }
-        let found = rows(&lenient.0.unwrap_or_else(|error| panic!("{kind:?}: {error}")));
+        let found = parse_rows(&lenient.0.unwrap_or_else(|error| panic!("{kind:?}: {error}")));
         let more: Vec<&str> = more.to_vec();
         assert_eq!(found.difference(&whole).collect::<Vec<_>>(), more, "{kind:?}");
         let lost = |row: &&String| less.iter().any(|less| row.starts_with(less));
@@ -345,7 +345,7 @@ fn private_calls_are_told_and_are_in_the_tables() {
             &["i386 472 mine", "x32 1073742372 mine", "x86_64 548 mine"],
         ),
     ];
-    let whole = rows(&imported(&Tree::new(), Findings::strict()).0.unwrap());
+    let whole = parse_rows(&imported(&Tree::new(), Findings::strict()).0.unwrap());
     for (harm, place, more) in cases {
         for file in ["kernel/mine.c", "mine/mine.c", "drivers/misc/mine.c"] {
             let mut tree = Tree::new();
@@ -363,7 +363,7 @@ fn private_calls_are_told_and_are_in_the_tables() {
             assert_eq!((*kind, said), (Kind::Private, &format!("{place} {why}")), "{file}");
             assert!(warnings[1..].iter().all(|(kind, _)| *kind == Kind::Private), "{warnings:?}");
             let files = files.unwrap();
-            assert_eq!(rows(&files).difference(&whole).collect::<Vec<_>>(), *more, "{file}");
+            assert_eq!(parse_rows(&files).difference(&whole).collect::<Vec<_>>(), *more, "{file}");
             let tables = store::in_memory("{tables}", &files).unwrap();
             let found = tables.prototypes().unwrap().iter().find(|found| found.entry == "sys_mine");
             assert_eq!(found.map(|found| found.source.as_str()), Some(file));
@@ -474,7 +474,7 @@ fn calls_in_headers_of_numbers() {
         line + 1
     );
     assert!(said.contains(&&*unnamed) && said.contains(&&*replaced), "{said:?}");
-    assert!(rows(&files.unwrap()).contains("arm64-compat 501 myCall"));
+    assert!(parse_rows(&files.unwrap()).contains("arm64-compat 501 myCall"));
 }
 
 /// Editors of other systems put a mark before the first line.
@@ -521,17 +521,17 @@ fn what_is_left_over_from_a_newer_kernel() {
             older.put(&format!("arch/x86/syscalls/{name}"), text);
         }
     }
-    let clean = rows(&imported(&older, Findings::lenient()).0.unwrap());
+    let clean = parse_rows(&imported(&older, Findings::lenient()).0.unwrap());
     assert!(clean.iter().any(|row| row.starts_with("x86_64 ")));
     older.put(X86_64, Tree::new().read(X86_64) + "600\tcommon\tmine\tsys_mine\n");
     let (files, _) = imported(&older, Findings::lenient());
-    assert_eq!(rows(&files.unwrap()), clean);
+    assert_eq!(parse_rows(&files.unwrap()), clean);
 
     let mut older = Tree::linux_6_1();
-    let clean = rows(&imported(&older, Findings::lenient()).0.unwrap());
+    let clean = parse_rows(&imported(&older, Findings::lenient()).0.unwrap());
     older.put(GENERIC, Tree::new().read(GENERIC));
     let (files, warnings) = imported(&older, Findings::lenient());
-    assert_eq!(rows(&files.unwrap()), clean);
+    assert_eq!(parse_rows(&files.unwrap()), clean);
     assert!(warnings.iter().any(|(kind, _)| *kind == Kind::LeftOut), "{warnings:?}");
 }
 
@@ -539,10 +539,10 @@ fn what_is_left_over_from_a_newer_kernel() {
 #[test]
 fn a_line_that_begins_with_no_number_is_no_row() {
     let mut tree = Tree::new();
-    let whole = rows(&imported(&tree, Findings::strict()).0.unwrap());
+    let whole = parse_rows(&imported(&tree, Findings::strict()).0.unwrap());
     tree.append(M68K, "// my calls\n/* mine */\n");
     let (files, warnings) = imported(&tree, Findings::lenient());
-    assert_eq!(rows(&files.unwrap()), whole);
+    assert_eq!(parse_rows(&files.unwrap()), whole);
     assert!(warnings.len() == 2 && warnings.iter().all(|(kind, _)| *kind == Kind::Skipped));
 }
 
@@ -551,10 +551,10 @@ fn a_line_that_begins_with_no_number_is_no_row() {
 fn tables_of_an_earlier_import_are_named() {
     let directory = TempDir::new().unwrap();
     let left = directory.path().join("ia64.toml").display().to_string();
-    for (tree, told) in [(Tree::linux_6_1(), false), (Tree::new(), true)] {
+    for (tree, reported) in [(Tree::linux_6_1(), false), (Tree::new(), true)] {
         let (status, _, said) = import(tree.on_disk().path(), directory.path(), &[]);
         let line =
             format!("{left} is from an earlier import; this kernel does not have that table");
-        assert_eq!((status, said.lines().any(|said| said == line)), (Some(0), told), "{said}");
+        assert_eq!((status, said.lines().any(|said| said == line)), (Some(0), reported), "{said}");
     }
 }

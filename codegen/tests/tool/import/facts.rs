@@ -26,10 +26,10 @@ fn a_directory_that_is_not_a_kernel_tree() {
         let (old, tables) = (stale(), at("tables"));
         let before = contents(old.path());
         let ends = "give the directory that holds the kernel's Makefile";
-        let sentence =
+        let message =
             format!("error: {}: is no kernel source tree ({why}); {ends}\n", at(path).display());
         for to in [old.path(), &tables] {
-            assert_eq!(import(&at(path), to, &[]), (Some(2), String::new(), sentence.clone()));
+            assert_eq!(import(&at(path), to, &[]), (Some(2), String::new(), message.clone()));
         }
         assert!(contents(old.path()) == before && !tables.exists(), "{path}");
     }
@@ -39,12 +39,12 @@ fn a_directory_that_is_not_a_kernel_tree() {
         "ifeq ($(X),)\nendif\n".repeat(20) + "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\n",
     )
     .unwrap();
-    let sentence = format!(
+    let message = format!(
         "error: {}: is Linux 7.2.13, and has no table of system calls; give the top of a kernel \
          tree\n",
         at("empty").display()
     );
-    assert_eq!(import(&at("empty"), &at("tables"), &[]), (Some(2), String::new(), sentence));
+    assert_eq!(import(&at("empty"), &at("tables"), &[]), (Some(2), String::new(), message));
 }
 
 const NO_VERSION: &str = "its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL";
@@ -185,12 +185,12 @@ fn headers_add_the_base_of_abis_toml() {
     let mut tree = Tree::new();
     let line = "#define __X32_SYSCALL_BIT 0x40000000\n";
     tree.edit(HEADER_X86, line, "#define __X32_SYSCALL_BIT 0x20000000\n");
-    let sentence =
+    let message =
         "says that the base of x32 is 0x20000000, abis.toml 0x40000000; correct `base` there";
-    refused(&tree, &format!("{{tree}}/{HEADER_X86}: {sentence}"));
+    refused(&tree, &format!("{{tree}}/{HEADER_X86}: {message}"));
     tree.edit(HEADER_X86, "#define __X32_SYSCALL_BIT 0x20000000\n", "");
-    let sentence = "does not define __X32_SYSCALL_BIT; correct `base_macro` in tables/abis.toml";
-    refused(&tree, &format!("{{tree}}/{HEADER_X86}: {sentence}"));
+    let message = "does not define __X32_SYSCALL_BIT; correct `base_macro` in tables/abis.toml";
+    refused(&tree, &format!("{{tree}}/{HEADER_X86}: {message}"));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn headers_are_whole() {
 
 #[test]
 fn headers_define_what_they_are_read_for() {
-    for (path, sentence) in [
+    for (path, message) in [
         ("include/uapi/linux/aio_abi.h", "defines no IOCB_CMD_; is the tree complete?"),
         ("include/uapi/linux/fs.h", "defines no RWF_; is the tree complete?"),
         ("arch/mips/include/uapi/asm/errno.h", "defines no error number; is the tree complete?"),
@@ -240,7 +240,7 @@ fn headers_define_what_they_are_read_for() {
     ] {
         let mut tree = Tree::new();
         tree.write(path, "#define SOMETHING 1\n");
-        refused(&tree, &format!("{{tree}}/{path}: {sentence}"));
+        refused(&tree, &format!("{{tree}}/{path}: {message}"));
     }
     let mut tree = Tree::new();
     tree.edit(

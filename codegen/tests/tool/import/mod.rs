@@ -1,5 +1,5 @@
 //! The importer on a kernel tree in miniature: what it writes, and every way in which a tree can be
-//! wrong. A refusal is one sentence with its place, and changes no table.
+//! wrong. A refusal is one message with its place, and changes no table.
 
 mod damaged;
 mod disk;

@@ -4,12 +4,12 @@ use super::*;
 use aio_codegen::import::{self, Findings};
 use aio_codegen::{Tables, store};
 
-/// Puts `to` in the place of `from` in the x86_64 table, whose line the sentence then names.
+/// Puts `to` in the place of `from` in the x86_64 table, whose line the message then names.
 #[track_caller]
-fn refused_row(from: &str, to: &str, sentence: &str) {
+fn refused_row(from: &str, to: &str, message: &str) {
     let mut tree = Tree::new();
     let line = tree.edit(X86_64, from, to);
-    refused(&tree, &format!("{{tree}}/{X86_64}:{line}: {sentence}"));
+    refused(&tree, &format!("{{tree}}/{X86_64}:{line}: {message}"));
 }
 
 const EXIT: &str = "60\tcommon\texit\t\t\tsys_exit\t\t\t-\t\t\tnoreturn\n";
@@ -22,8 +22,8 @@ fn a_number_is_used_once_in_an_abi() {
     let mut tree = Tree::new();
     let twice = "534\tx32\tpreadv\tsys_preadv\n534\tx32\tmy_call\tsys_preadv\n543\tx32";
     let line = tree.edit(X86_64, "543\tx32", twice);
-    let sentence = format!("number 534 is used twice in x32; the first is at line {line}");
-    refused(&tree, &format!("{{tree}}/{X86_64}:{}: {sentence}", line + 1));
+    let message = format!("number 534 is used twice in x32; the first is at line {line}");
+    refused(&tree, &format!("{{tree}}/{X86_64}:{}: {message}", line + 1));
 }
 
 /// The findings of an import into another directory, and what it gives.
@@ -146,12 +146,12 @@ fn a_row_has_three_to_six_columns() {
 #[test]
 fn an_entry_point_is_a_symbol() {
     for bad in ["sys-exit", "sys_exit()", "\"sys_exit\"", "sys_exit;"] {
-        let sentence = "is no entry point; a C identifier or - is wanted";
-        refused_row(EXIT, &format!("60 common exit {bad}\n"), &format!("`{bad}` {sentence}"));
+        let message = "is no entry point; a C identifier or - is wanted";
+        refused_row(EXIT, &format!("60 common exit {bad}\n"), &format!("`{bad}` {message}"));
         refused_row(
             EXIT,
             &format!("60 common exit sys_exit {bad}\n"),
-            &format!("`{bad}` {sentence}"),
+            &format!("`{bad}` {message}"),
         );
     }
 }
@@ -170,8 +170,8 @@ fn a_number_is_a_number() {
         "0x100000000",
         "99999999999999999999",
     ] {
-        let sentence = format!("`{bad}` is no system-call number; the row must begin with one");
-        refused_row(EXIT, &format!("{bad}\tcommon\texit\tsys_exit\n"), &sentence);
+        let message = format!("`{bad}` is no system-call number; the row must begin with one");
+        refused_row(EXIT, &format!("{bad}\tcommon\texit\tsys_exit\n"), &message);
     }
     refused_row(
         EXIT,
@@ -181,8 +181,8 @@ fn a_number_is_a_number() {
     // It fits a register of its own, but not with what user space adds.
     let mut tree = Tree::new();
     let line = tree.append(MIPS_O32, "4294967295\to32\tlast\tsys_last\n");
-    let sentence = "`4294967295` is no system-call number; the row must begin with one";
-    refused(&tree, &format!("{{tree}}/{MIPS_O32}:{line}: {sentence}"));
+    let message = "`4294967295` is no system-call number; the row must begin with one";
+    refused(&tree, &format!("{{tree}}/{MIPS_O32}:{line}: {message}"));
 }
 
 #[test]
@@ -202,12 +202,12 @@ fn a_file_that_ends_within_a_line_was_cut_off() {
     let text = tree.read(X86_64);
     let last = text.lines().count();
     tree.write(X86_64, &text[..text.len() - 3]);
-    let sentence = "the file ends within a line; was it cut off?";
-    refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
+    let message = "the file ends within a line; was it cut off?";
+    refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {message}"));
     tree.write(X86_64, &text[..text.len() - "\tio_setup\t\tcompat_sys_io_setup\n".len()]);
-    let sentence =
+    let message =
         "`543 x32` is no row: a number, a tag and a name are wanted; was the file cut off?";
-    refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {sentence}"));
+    refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {message}"));
     tree.write(X86_64, "");
     refused(
         &tree,
@@ -277,8 +277,8 @@ fn a_file_with_too_many_rows_is_no_table() {
     let mut tree = Tree::new();
     let rows: String = (0..=10_000).map(|nr| format!("{nr}\to32\tcall{nr}\n")).collect();
     tree.write(MIPS_O32, rows);
-    let sentence = "more than 10000 rows, which no kernel table has; is this one?";
-    refused(&tree, &format!("{{tree}}/{MIPS_O32}:10001: {sentence}"));
+    let message = "more than 10000 rows, which no kernel table has; is this one?";
+    refused(&tree, &format!("{{tree}}/{MIPS_O32}:10001: {message}"));
 }
 
 #[test]
@@ -299,6 +299,6 @@ fn binary_garbage_is_named_and_not_printed() {
     );
     let mut tree = Tree::new();
     tree.write(X86_64, b"0\tcommon\tre\xff\xfead\tsys_read\n");
-    let sentence = "is no name of a system call; letters, digits and _ are, 64 at most";
-    refused(&tree, &format!("{{tree}}/{X86_64}:1: `re\u{fffd}\u{fffd}ad` {sentence}"));
+    let message = "is no name of a system call; letters, digits and _ are, 64 at most";
+    refused(&tree, &format!("{{tree}}/{X86_64}:1: `re\u{fffd}\u{fffd}ad` {message}"));
 }

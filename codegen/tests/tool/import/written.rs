@@ -198,11 +198,11 @@ fn frozen_tables_come_from_no_newer_series() {
                 let tables = imported(&tree, &[table]);
                 assert_eq!(tables.table(table).unwrap().linux.as_str(), linux);
             } else {
-                let sentence = format!(
+                let message = format!(
                     "{{tree}}: is Linux {linux}, and the table {table} is frozen at {series}: give \
                      a tree of that series"
                 );
-                refused_only(&tree, &[table], &sentence);
+                refused_only(&tree, &[table], &message);
             }
         }
         // Whoever asks for everything gets what the tree is for.
@@ -243,8 +243,8 @@ fn one_table_needs_no_others_in_the_tree() {
     let mut tree = Tree::linux_6_1();
     tree.remove("include/uapi/asm-generic/unistd.h");
     good(&tree, &["ia64"]);
-    let sentence = "includes <asm-generic/unistd.h>, which is not there; is the tree complete?";
-    refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h:4: {sentence}"));
+    let message = "includes <asm-generic/unistd.h>, which is not there; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h:4: {message}"));
     // The generic header is in newer trees, too; there it is not what the numbers are taken from.
     let mut tree = Tree::new();
     tree.remove(GENERIC);
@@ -256,7 +256,7 @@ fn one_table_needs_no_others_in_the_tree() {
 
 #[test]
 fn the_repository_changes_as_a_whole() {
-    let (tree, repository) = (Tree::new().on_disk(), repository());
+    let (tree, repository) = (Tree::new().on_disk(), new_repository());
     let import = || {
         let mut command = codegen();
         command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen"));
