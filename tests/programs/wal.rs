@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use tempfile::TempDir;
 
@@ -60,16 +60,41 @@ fn a_torn_record_ends_the_log() {
     assert_eq!(dump(&log), ["one"]);
 }
 
+/// The space that small records are written to next has written extents, as `FIEMAP` reports them:
+/// a durable write to it needs no commit of the file system's journal.
+#[test]
+fn small_records_find_space_that_is_written() {
+    let directory = TempDir::new().unwrap();
+    let log = directory.path().join("log");
+    append(&log, "one\n");
+    let Ok(extents) = Command::new("filefrag").arg("-v").arg(&log).output() else {
+        return aio_tests::skip("zeros ahead of records", "no filefrag here");
+    };
+    let extents = String::from_utf8(extents.stdout).unwrap();
+    let Some(unwritten) = extents.lines().find(|extent| extent.contains("unwritten")) else {
+        return aio_tests::skip("zeros ahead of records", "no unwritten extents here");
+    };
+    let columns: Vec<&str> = unwritten.split([':', '.']).map(str::trim).collect();
+    let first: u64 = columns[1].parse().unwrap();
+    assert!(first >= 2 + 128, "{extents}");
+    assert_eq!(dump(&log), ["one"]);
+}
+
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
     let directory = TempDir::new().unwrap();
-    for round in 0..8 {
+    for round in 0..16 {
         let log = directory.path().join(format!("log{round}"));
         let mut child = wal("append", &log).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
+        // In every other round a line is only written when the one before is acknowledged.
+        let (next, may_write) = mpsc::channel();
+        let one_at_a_time = round % 2 == 1;
         let writer = thread::spawn(move || {
             for number in 1.. {
-                if writeln!(stdin, "record {number}").is_err() {
+                if writeln!(stdin, "record {number}").is_err()
+                    || one_at_a_time && may_write.recv().is_err()
+                {
                     break;
                 }
             }
@@ -80,10 +105,12 @@ fn what_was_acknowledged_survives_a_kill() {
             let Ok(line) = line else { break };
             acknowledged += 1;
             assert_eq!(line, acknowledged.to_string(), "acknowledged in order");
-            if acknowledged == 100 * (round + 1) {
+            if acknowledged == 50 * (round + 1) {
                 child.kill().unwrap();
             }
+            let _ = next.send(());
         }
+        drop(next);
         child.wait().unwrap();
         writer.join().unwrap();
         let records = dump(&log);
@@ -261,20 +288,24 @@ fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
 fn a_full_disk_is_told_and_loses_nothing() {
     let lines: String =
         (1..=4000).map(|number| format!("{number} {}\n", "x".repeat(1000))).collect();
-    let full = |directory: &Path| {
+    let full = |directory: &Path, one_at_a_time: bool| {
         let log = directory.join("log");
         let mut child = wal("append", &log).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let (lines, output) =
-            (lines.clone(), thread::spawn(move || child.wait_with_output().unwrap()));
+        let (mut stdin, lines) = (child.stdin.take().unwrap(), lines.clone());
+        let (next, may_write) = mpsc::channel();
         // It does not read on when it has failed.
-        let _ = stdin.write_all(lines.as_bytes());
-        drop(stdin);
-        let output = output.join().unwrap();
-        let (said, acknowledged) = (
-            String::from_utf8(output.stderr).unwrap(),
-            output.stdout.split(|&b| b == b'\n').count() - 1,
-        );
+        let writer = thread::spawn(move || {
+            lines.split_inclusive('\n').find(|line| {
+                stdin.write_all(line.as_bytes()).is_err()
+                    || one_at_a_time && may_write.recv().is_err()
+            });
+        });
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let acknowledged = stdout.lines().inspect(|_| _ = next.send(())).count();
+        drop(next);
+        writer.join().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(acknowledged > 0 && said.contains("ENOSPC"), "{said}");
         assert!(
@@ -289,6 +320,11 @@ fn a_full_disk_is_told_and_loses_nothing() {
                 .zip(1..)
                 .all(|(record, number)| record.starts_with(&format!("{number} ")))
         );
+    };
+    let full = |directory: &Path| {
+        full(directory, false);
+        fs::remove_file(directory.join("log")).unwrap();
+        full(directory, true);
     };
     in_a_small_file_system("a log on a full tmpfs", "mount -t tmpfs -o size=2m none \"$2\"", full);
     // It cannot set space aside, so each write has to find its own.

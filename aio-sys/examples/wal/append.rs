@@ -3,12 +3,14 @@
 use crate::common::reason;
 use crate::format::{self, BLOCK, Found, GROUP, Reader};
 use crate::input::Input;
+use crate::space::Space;
 use crate::{Result, cannot};
 use aio_sys::{
     AlignedBuf, AlignmentSource, Completion, DirectAlignment, Errno, PollEvents, Queue, RwFlags,
     Token, op,
 };
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::num::NonZeroU32;
@@ -19,9 +21,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes in flight at most.
 const WRITES: usize = 4;
-/// Space is set aside so many bytes at a time: a write that makes the file longer waits for its
-/// metadata, one at a time.
-const STEP: u64 = 64 * GROUP as u64;
+/// Requests in flight at most: those, zeros, and a poll.
+const REQUESTS: u32 = WRITES as u32 + 2;
 
 pub struct Log {
     /// Dropped first: buffers in flight are its own, and it waits for them.
@@ -37,29 +38,31 @@ pub struct Log {
     groups: VecDeque<Group>,
     /// Where the next goes.
     end: u64,
-    /// How far space is set aside.
-    room: u64,
+    /// What is prepared from there on.
+    space: Space,
     /// The last record that is in a group.
     last: u64,
     /// The last one that is on disk, as are all before it.
     durable: u64,
-    /// Why nothing is added any more.
+    /// Waits for input.
+    poll: Option<Token>,
+    can_poll: bool,
+    /// Why nothing more is appended.
     failure: Option<String>,
 }
 
 /// Records that are written at once.
 struct Group {
-    token: Token,
+    state: State,
     offset: u64,
     /// The part of the buffer that is being written.
     range: Range<usize>,
     last: u64,
-    state: State,
 }
 
 #[derive(PartialEq)]
 enum State {
-    InFlight,
+    InFlight(Token),
     Durable,
     Failed,
 }
@@ -111,7 +114,7 @@ impl Log {
         // back reads as zeros when it is set aside again.
         file.set_len(reader.end()).and_then(|()| file.sync_all()).map_err(error("recover"))?;
 
-        let capacity = const { NonZeroU32::new(WRITES as u32 + 1).unwrap() };
+        let capacity = const { NonZeroU32::new(REQUESTS).unwrap() };
         let queue = Queue::new(capacity).map_err(|error| error.to_string())?;
         let spare: std::result::Result<_, _> =
             (0..WRITES).map(|_| AlignedBuf::new(GROUP, BLOCK)).collect();
@@ -124,9 +127,11 @@ impl Log {
             spare: spare.map_err(|error| error.to_string())?,
             groups: VecDeque::with_capacity(WRITES),
             end,
-            room: end,
+            space: Space::new(end, BLOCK).map_err(|error| error.to_string())?,
             last: reader.number(),
             durable: reader.number(),
+            poll: None,
+            can_poll: true,
             failure: None,
         })
     }
@@ -136,172 +141,186 @@ impl Log {
         self.durable
     }
 
-    /// Makes records of lines until there are no more, and has those acknowledged that are on disk.
+    /// Appends a record for each line until the input ends, and acknowledges those that are durable.
     pub fn append(
         &mut self,
         input: &mut Input,
         mut acknowledge: impl FnMut(RangeInclusive<u64>) -> Result<()>,
     ) -> Result<()> {
-        let mut poll = None;
-        let mut can_poll = true;
-        let mut ended = Vec::with_capacity(WRITES + 1);
+        let mut completed = Vec::with_capacity(REQUESTS as usize);
         loop {
             self.submit(input);
-            let in_flight = self.groups.iter().any(|group| group.state == State::InFlight);
-            if !in_flight {
-                if let Some(sentence) = self.failure.take() {
-                    return Err(sentence);
+            if let Some(numbers) = self.newly_durable() {
+                acknowledge(numbers)?;
+            }
+            let writing = self.queue.outstanding() > usize::from(self.poll.is_some());
+            if !writing {
+                if let Some(message) = self.failure.take() {
+                    return Err(message);
                 }
                 if input.is_over() {
                     return Ok(());
                 }
             }
-            if self.failure.is_none() && input.is_wanted() && poll.is_none() {
-                if can_poll {
-                    poll = Some(
-                        self.queue
-                            .submit(op::poll(input.fd(), PollEvents::IN))
-                            .expect("a place is kept for it"),
-                    );
-                } else if !in_flight {
-                    // Nobody waits for it.
-                    input.fill()?;
+            if self.failure.is_none() && input.is_wanted() && self.poll.is_none() {
+                // Without a write there is nothing else to wait for.
+                if !writing && input.fill()? {
                     continue;
+                }
+                if self.can_poll {
+                    let poll = self.queue.submit(op::poll(input.fd(), PollEvents::IN));
+                    self.poll = Some(poll.expect("the queue has a slot for it").into());
                 }
             }
             let ready = self.queue.wait(1, None);
-            ended.extend(ready.map_err(|errno| format!("cannot wait for AIO: {errno}"))?);
-            for done in ended.drain(..) {
-                if poll.is_none_or(|poll| done.token != poll) {
-                    self.written(done);
-                    continue;
-                }
-                poll = None;
-                match done.result {
-                    Ok(_) => input.fill().unwrap_or_else(|sentence| self.failure = Some(sentence)),
-                    // A terminal, for one, cannot be waited for in this way.
-                    Err(_) => can_poll = false,
-                }
-            }
-            let acknowledged = self.durable;
-            while self.groups.front().is_some_and(|group| group.state == State::Durable) {
-                self.durable = self.groups.pop_front().map_or(self.durable, |group| group.last);
-            }
-            if self.durable > acknowledged {
-                acknowledge(acknowledged + 1..=self.durable)?;
-            }
+            completed.extend(ready.map_err(|errno| format!("cannot wait for AIO: {errno}"))?);
+            completed.drain(..).for_each(|done| self.complete(done, input));
         }
     }
 
-    /// Writes the lines that are there, as many at once as come together while all buffers are in
-    /// flight.
+    /// The records that have become durable, if there are any.
+    fn newly_durable(&mut self) -> Option<RangeInclusive<u64>> {
+        let first = self.durable + 1;
+        while self.groups.front().is_some_and(|group| group.state == State::Durable) {
+            self.durable = self.groups.pop_front()?.last;
+        }
+        (self.durable >= first).then_some(first..=self.durable)
+    }
+
+    fn complete(&mut self, done: Completion<AlignedBuf>, input: &mut Input) {
+        if self.poll == Some(done.token) {
+            self.poll = None;
+            // Some terminals, for example, cannot be polled in this way.
+            self.can_poll = done.result.is_ok();
+            if self.can_poll {
+                self.failure = input.fill().err().or(self.failure.take());
+            }
+        } else if let Some(done) = self.space.complete(done) {
+            self.complete_write(done);
+        }
+    }
+
+    /// Submits the lines that are there as groups, one for each spare buffer at most. While all
+    /// buffers are in flight, lines gather for the next group.
     fn submit(&mut self, input: &mut Input) {
         while self.failure.is_none() {
             let Some(mut buf) = self.spare.pop() else { break };
-            let (mut len, mut last) = (0, self.last);
-            loop {
-                let line = match input.line() {
-                    Ok(Some(line)) => line,
-                    Ok(None) => break,
-                    Err(sentence) => {
-                        self.failure = Some(sentence);
-                        break;
-                    }
-                };
-                let Some(more) = format::encode(last + 1, line, &mut buf[len..]) else { break };
-                let taken = line.len();
-                input.take(taken);
-                len += more;
-                last += 1;
-            }
-            let whole = len.next_multiple_of(BLOCK);
-            if len == 0 || !self.make_room(whole) {
+            let limit = self.space.limit(self.end);
+            let (len, last) = self.fill(input, &mut buf[..limit]);
+            let place = self.end..self.end + len as u64;
+            if len == 0 || !self.allocate(&place) {
                 self.spare.push(buf);
                 break;
             }
-            buf[len..whole].fill(0);
-            let offset = self.end;
-            let range = 0..whole;
-            let token = self.write(buf, range.clone(), offset);
-            self.groups.push_back(Group { token, offset, range, last, state: State::InFlight });
-            self.end += whole as u64;
-            self.last = last;
+            let state = if self.groups.is_empty() && len == BLOCK {
+                self.write_now(buf, place.start)
+            } else {
+                State::InFlight(self.write(buf, 0..len, place.start))
+            };
+            self.groups.push_back(Group { state, offset: place.start, range: 0..len, last });
+            if let Some((zeros, ahead)) = self.space.zeros_after(&place) {
+                let range = 0..(ahead.end - ahead.start) as usize;
+                let token = self.write(zeros, range, ahead.start);
+                self.space.in_flight(token);
+            }
+            (self.end, self.last) = (place.end, last);
         }
     }
 
-    /// Durable when it is complete.
+    /// Makes records of the lines that are there, and fills up the last block with zeros. Returns
+    /// how many bytes that is, and the number of the last record.
+    fn fill(&mut self, input: &mut Input, buf: &mut [u8]) -> (usize, u64) {
+        let (mut len, mut last) = (0, self.last);
+        loop {
+            let line = match input.line() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                Err(message) => {
+                    self.failure = Some(message);
+                    break;
+                }
+            };
+            let Some(more) = format::encode(last + 1, line, &mut buf[len..]) else { break };
+            let bytes = line.len();
+            input.take(bytes);
+            len += more;
+            last += 1;
+        }
+        let whole = len.next_multiple_of(BLOCK);
+        buf[len..whole].fill(0);
+        (whole, last)
+    }
+
+    fn allocate(&mut self, place: &Range<u64>) -> bool {
+        let result = self.space.allocate(&self.file, place);
+        if let Err(error) = &result {
+            let (bytes, reason) = (place.end - place.start, reason(error));
+            let path = &self.path;
+            self.failure =
+                Some(format!("cannot make room in {path:?} for {bytes} bytes: {reason}"));
+        }
+        result.is_ok()
+    }
+
+    /// Submits a write that is durable when it completes.
     fn write(&mut self, buf: AlignedBuf, range: Range<usize>, offset: u64) -> Token {
         let file = self.direct.as_ref().unwrap_or(&self.file);
         let write = op::write_at(file, buf, offset).range(range).flags(RwFlags::DSYNC);
-        self.queue.submit(write).expect("no more buffers than the queue has room for")
+        self.queue.submit(write).expect("the queue has a slot for each buffer")
     }
 
-    /// Takes in how a write ended.
-    fn written(&mut self, done: Completion<AlignedBuf>) {
-        let group = self
-            .groups
-            .iter()
-            .position(|group| group.token == done.token)
-            .expect("a write of ours");
-        let buf = done.buf.expect("a write");
-        let range = self.groups[group].range.clone();
-        let at = self.groups[group].offset + range.start as u64;
-        // After a short write the rest of it follows, from a whole block on.
+    /// Writes a small group that has no other to overlap with: an AIO request would only add
+    /// context switches, to a kernel thread that waits for the disk and back. Lines that arrive
+    /// meanwhile gather for the next group.
+    fn write_now(&mut self, buf: AlignedBuf, offset: u64) -> State {
+        let file = self.direct.as_ref().unwrap_or(&self.file);
+        let written = file.write_all_at(&buf[..BLOCK], offset).and_then(|()| file.sync_data());
+        self.spare.push(buf);
+        match written {
+            Ok(()) => State::Durable,
+            Err(error) => self.fail(offset, reason(&error)),
+        }
+    }
+
+    fn complete_write(&mut self, done: Completion<AlignedBuf>) {
+        let is_its = |group: &Group| group.state == State::InFlight(done.token);
+        let at = self.groups.iter().position(is_its).expect("the write of a group");
+        let group = &self.groups[at];
+        let (start, end, offset) = (group.range.start, group.range.end, group.offset);
+        let buf = done.buf.expect("a write has a buffer");
+        // After a short write the rest follows, from a whole block on.
         let rest = match done.result {
-            Ok(bytes) if bytes == range.len() => {
-                self.groups[group].state = State::Durable;
+            Ok(bytes) => start + bytes / BLOCK * BLOCK,
+            Err(_) => start,
+        };
+        let state = match done.result {
+            Ok(_) if rest == end => {
                 self.spare.push(buf);
-                return;
+                State::Durable
             }
-            Ok(bytes) => range.start + bytes / BLOCK * BLOCK,
-            Err(_) => range.start,
+            Err(Errno::EINTR) => State::InFlight(self.write(buf, rest..end, offset + rest as u64)),
+            Ok(_) if rest > start => {
+                State::InFlight(self.write(buf, rest..end, offset + rest as u64))
+            }
+            Ok(bytes) => {
+                let all = end - start;
+                self.fail(
+                    offset + start as u64,
+                    format!("only {bytes} of {all} bytes are accepted"),
+                )
+            }
+            Err(errno) => self.fail(offset + start as u64, errno),
         };
-        if rest > range.start || done.result == Err(Errno::EINTR) {
-            let offset = self.groups[group].offset + rest as u64;
-            let range = rest..range.end;
-            self.groups[group].token = self.write(buf, range.clone(), offset);
-            self.groups[group].range = range;
-            return;
-        }
-        self.groups[group].state = State::Failed;
-        let reason = match done.result {
-            Err(errno) => errno.to_string(),
-            Ok(bytes) => format!("only {bytes} of {} bytes are taken", range.len()),
-        };
-        self.failure.get_or_insert_with(|| {
-            format!("cannot write {:?} at offset {at}: {reason}", self.path)
-        });
+        self.groups[at].state = state;
+        self.groups[at].range.start = rest;
     }
 
-    /// Sees to it that there is space for so many bytes more.
-    fn make_room(&mut self, bytes: usize) -> bool {
-        let wanted = self.end + bytes as u64;
-        // What is left of the disk, if it is less than a step, is used as well.
-        for target in [wanted.next_multiple_of(STEP), wanted] {
-            if self.room >= wanted {
-                break;
-            }
-            match allocate(&self.file, self.room, target - self.room) {
-                Ok(()) => self.room = target,
-                // Then each write finds its own.
-                Err(error)
-                    if [Some(libc::EOPNOTSUPP), Some(libc::ENOSYS)]
-                        .contains(&error.raw_os_error()) =>
-                {
-                    self.room = u64::MAX;
-                }
-                Err(error) if target == wanted => {
-                    let sentence = format!(
-                        "cannot make room in {:?} for {bytes} bytes: {}",
-                        self.path,
-                        reason(&error)
-                    );
-                    self.failure = Some(sentence);
-                }
-                Err(_) => {}
-            }
-        }
-        self.room >= wanted
+    /// The first failure is the one to report.
+    fn fail(&mut self, offset: u64, reason: impl Display) -> State {
+        let path = &self.path;
+        self.failure
+            .get_or_insert_with(|| format!("cannot write {path:?} at offset {offset}: {reason}"));
+        State::Failed
     }
 }
 
@@ -333,17 +352,6 @@ fn direct(file: &File) -> io::Result<Option<File>> {
 fn lock(file: &File) -> io::Result<()> {
     // SAFETY: it touches no memory.
     match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Sets space aside, which reads as zeros.
-fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    // A file cannot be so long that they do not fit.
-    let (offset, len) = (offset as libc::off_t, len as libc::off_t);
-    // SAFETY: it touches no memory.
-    match unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, len) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

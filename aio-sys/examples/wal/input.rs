@@ -1,4 +1,4 @@
-//! Standard input, line by line, as far as it has come.
+//! Standard input, line by line.
 
 use crate::Result;
 use crate::common::reason;
@@ -9,72 +9,79 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 pub struct Input {
     file: File,
-    /// What was read, from the first line that was not taken.
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
+    /// What was read and not yet taken is `bytes[start..end]`.
     start: usize,
-    ended: bool,
-    /// How many were taken.
+    end: usize,
+    is_closed: bool,
+    /// The number of lines that were taken.
     lines: u64,
 }
 
 impl Input {
     pub fn new(stdin: impl AsFd) -> Result<Input> {
-        // Not through the buffer of `Stdin`, in which a poll cannot look.
+        // A poll does not know what is in the buffer of `Stdin`.
         let file = stdin.as_fd().try_clone_to_owned().map(File::from);
-        let file =
-            file.map_err(|error| format!("cannot read standard input: {}", reason(&error)))?;
-        Ok(Input { file, bytes: Vec::with_capacity(2 * GROUP), start: 0, ended: false, lines: 0 })
+        let file = file.map_err(|error| cannot_read(&error))?;
+        let bytes = vec![0; 2 * GROUP].into();
+        Ok(Input { file, bytes, start: 0, end: 0, is_closed: false, lines: 0 })
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 
-    /// Whether to read more. Not as long as there is enough for a write.
+    /// Whether to read more: not while there is enough for a group.
     pub fn is_wanted(&self) -> bool {
-        !self.ended && self.bytes.len() - self.start < GROUP
+        !self.is_closed && self.end - self.start < GROUP
     }
 
     /// Whether all lines were taken.
     pub fn is_over(&self) -> bool {
-        self.ended && self.start == self.bytes.len()
+        self.is_closed && self.start == self.end
     }
 
-    /// Reads once, which does not block if a poll has said so.
-    pub fn fill(&mut self) -> Result<()> {
-        self.bytes.drain(..self.start);
-        self.start = 0;
-        let old = self.bytes.len();
-        self.bytes.resize(old + GROUP, 0);
-        let result = self.file.read(&mut self.bytes[old..]);
-        self.bytes.truncate(old + *result.as_ref().unwrap_or(&0));
-        match result {
-            Ok(0) => self.ended = true,
-            Ok(_) => {}
-            Err(error)
-                if [ErrorKind::Interrupted, ErrorKind::WouldBlock].contains(&error.kind()) => {}
-            Err(error) => return Err(format!("cannot read standard input: {}", reason(&error))),
+    /// Reads once, and returns whether that brought bytes or the end of the input. It does not
+    /// block after a poll has reported input.
+    pub fn fill(&mut self) -> Result<bool> {
+        if self.start == self.end || self.bytes.len() - self.end < GROUP {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
         }
-        Ok(())
+        match self.file.read(&mut self.bytes[self.end..]) {
+            Ok(bytes) => {
+                self.is_closed = bytes == 0;
+                self.end += bytes;
+                Ok(true)
+            }
+            Err(error)
+                if [ErrorKind::Interrupted, ErrorKind::WouldBlock].contains(&error.kind()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(cannot_read(&error)),
+        }
     }
 
-    /// The next line, if all of it is there; the last one may lack its end.
+    /// The next line, if all of it was read. The last line may end without a newline.
     pub fn line(&self) -> Result<Option<&[u8]>> {
-        let rest = &self.bytes[self.start..];
+        let rest = &self.bytes[self.start..self.end];
         let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
         if end > LINE {
-            return Err(format!(
-                "line {} is longer than the {LINE} bytes that a record holds",
-                self.lines + 1
-            ));
+            let number = self.lines + 1;
+            return Err(format!("line {number} is longer than the limit of {LINE} bytes"));
         }
-        let whole = end < rest.len() || self.ended && end > 0;
-        Ok(whole.then(|| &rest[..end]))
+        let is_whole = end < rest.len() || self.is_closed && end > 0;
+        Ok(is_whole.then(|| &rest[..end]))
     }
 
-    /// Takes the line of so many bytes.
+    /// Takes the line of `len` bytes.
     pub fn take(&mut self, len: usize) {
-        self.start = (self.start + len + 1).min(self.bytes.len());
+        self.start = (self.start + len + 1).min(self.end);
         self.lines += 1;
     }
+}
+
+fn cannot_read(error: &std::io::Error) -> String {
+    format!("cannot read standard input: {}", reason(error))
 }

@@ -21,6 +21,7 @@ mod append;
 mod common;
 mod format;
 mod input;
+mod space;
 
 use append::Log;
 use common::reason;
