@@ -80,6 +80,18 @@ fn each_call_has_the_dates_of_its_last_run() {
     assert!(dated > 13_000, "{dated}");
 }
 
+/// What was removed is not in the table of today, under the same number and name.
+#[test]
+fn a_removed_call_is_not_there_any_more() {
+    with_runs(|abi, _, _| {
+        for removed in abi.removed() {
+            let (number, name) = (removed.number, removed.name);
+            assert_ne!(abi.number(name), Some(number), "{abi} {name}");
+            assert_ne!(abi.name(number), Some(name), "{abi} {number}");
+        }
+    });
+}
+
 /// Since when syscalls(2) of man-pages has calls, which is by name and for the first ABI.
 #[test]
 fn calls_have_the_dates_of_man_pages() {

@@ -13,6 +13,9 @@ impl Abi {
     /// The release that gave a number its name. For a number that is no longer in use, of its last
     /// name. `None` for an unknown number.
     ///
+    /// For a call that was removed and came back, it is the release in which it came back: from
+    /// there on, each release has it. [`earlier`](Abi::earlier) has the period before.
+    ///
     /// It is the first whose table or user-space header has the call. A kernel may have it earlier:
     /// `clone3` of aarch64 can be used from 5.3 on, and its header has it from 5.5.
     ///
@@ -66,7 +69,7 @@ impl Abi {
                 return true;
             }
         }
-        let Removed { next: mut at, end, .. } = self.removed();
+        let Removed { next: mut at, end, .. } = self.former();
         while at < end {
             let Past { number: past, period, .. } = &data::PAST[at as usize];
             if *past == number && period.contains(version) {
@@ -79,8 +82,8 @@ impl Abi {
 
     /// The calls that a release is known to have, as [`had`](Abi::had) knows it: first those that
     /// are still there, then those that were removed since. A number that had two names is there
-    /// twice. None, for a release that is older than
-    /// the ABI or than all that is known; for one newer than that, the calls of the newest release.
+    /// twice. None, for a release that is older than the ABI or than all that is known; for one newer
+    /// than that, the calls of the newest release.
     ///
     /// ```
     /// use aio_sys::{Abi, Version};
@@ -91,11 +94,12 @@ impl Abi {
     /// assert_eq!(calls_of(Version::new(3, 6, 0)).count(), 0);
     /// ```
     pub const fn calls_of(self, version: Version) -> CallsOf {
-        CallsOf { version, calls: self.calls(), removed: self.removed() }
+        CallsOf { version, calls: self.calls(), former: self.former() }
     }
 
     /// The names that numbers had and do not have any more: calls that were removed, renamed or
-    /// renumbered, in order of their numbers.
+    /// renumbered, in order of their numbers. None of them is a [`number`](Abi::number) of today
+    /// under the same name.
     ///
     /// ```
     /// use aio_sys::{Abi, Version};
@@ -105,8 +109,34 @@ impl Abi {
     /// assert_eq!((former.name, Abi::I386.name(322)), ("timerfd", Some("timerfd_create")));
     /// ```
     pub const fn removed(self) -> Removed {
-        let (next, end) = (data::PAST_OF[self as usize], data::PAST_OF[self as usize + 1]);
-        Removed { abi: self, next, end }
+        self.past(0, 1)
+    }
+
+    /// Earlier periods of names that numbers have today: calls that were removed and came back, and
+    /// names that are an alias of a newer one today.
+    ///
+    /// ```
+    /// use aio_sys::{Abi, Version};
+    ///
+    /// let sysctl = Abi::Arm64Compat.number("_sysctl").unwrap();
+    /// let before = Abi::Arm64Compat.earlier().find(|call| call.number == sysctl).unwrap();
+    /// assert_eq!(before.until.unwrap().last(), Version::new(5, 8, 0));
+    /// assert_eq!(Abi::Arm64Compat.since(sysctl).unwrap().by(), Version::new(6, 11, 0));
+    /// assert!(!Abi::Arm64Compat.had(sysctl, Version::new(6, 1, 0)));
+    /// ```
+    pub const fn earlier(self) -> Removed {
+        self.past(1, 2)
+    }
+
+    /// Both: removed calls, and earlier periods of those of today.
+    const fn former(self) -> Removed {
+        self.past(0, 2)
+    }
+
+    /// From one of the ABI's two parts of `PAST` to another.
+    const fn past(self, from: usize, to: usize) -> Removed {
+        let parts = 2 * self as usize;
+        Removed { abi: self, next: data::PAST_OF[parts + from], end: data::PAST_OF[parts + to] }
     }
 
     /// The last name that a number had and does not have any more.
@@ -167,7 +197,7 @@ impl Abi {
         if period.contains(version) {
             return true;
         }
-        let Removed { next: mut at, end, .. } = self.removed();
+        let Removed { next: mut at, end, .. } = self.earlier();
         while at < end {
             let past = &data::PAST[at as usize];
             let is_it = match data::PAST_NAMES.get(past.name) {
@@ -344,7 +374,8 @@ pub struct Dated {
     pub until: Option<Until>,
 }
 
-/// An iterator over what an [`Abi`] does not have any more: see [`Abi::removed`].
+/// An iterator over former names of an [`Abi`]'s numbers: see [`Abi::removed`] and
+/// [`Abi::earlier`].
 #[derive(Clone, Debug)]
 pub struct Removed {
     abi: Abi,
@@ -377,14 +408,14 @@ impl FusedIterator for Removed {}
 pub struct CallsOf {
     version: Version,
     calls: Calls,
-    removed: Removed,
+    former: Removed,
 }
 
 impl Iterator for CallsOf {
     type Item = Dated;
 
     fn next(&mut self) -> Option<Dated> {
-        let (abi, version) = (self.removed.abi, self.version);
+        let (abi, version) = (self.former.abi, self.version);
         let present = self.calls.find_map(|call| {
             let period = abi.present(call.number).filter(|period| period.contains(version))?;
             let (since, until) = (period.since(abi), period.until());
@@ -395,7 +426,7 @@ impl Iterator for CallsOf {
                 let until = call.until.is_none_or(|until| !until.last().is_before(version));
                 until && !version.is_before(call.since.by())
             };
-            self.removed.find(there)
+            self.former.find(there)
         })
     }
 }

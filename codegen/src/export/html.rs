@@ -122,9 +122,9 @@ pub(crate) fn html(
         removed: exported
             .iter()
             .enumerate()
-            .flat_map(|(column, Exported { abi, calls, .. })| {
-                let runs = records.removed(abi, calls);
-                runs.map(move |run| (column, run.number, run.name, run.since, run.until))
+            .flat_map(|(column, Exported { abi, table, .. })| {
+                let runs = records.former(abi, table).into_iter();
+                runs.map(move |(run, _)| (column, run.number, run.name, run.since, run.until))
             })
             .collect(),
         absent: absent

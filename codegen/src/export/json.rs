@@ -34,7 +34,10 @@ defines the name
         last                the last release known to have it
         gone_by             the first release known not to have it any more
         exact               the same
-    removed                 rows that the table does not have any more: number, name, since, until
+    removed                 rows that neither the table has nor the newest release: number, name,
+                            since, until
+    earlier                 earlier periods of rows that were removed and that it has again: the
+                            same
   absent   calls that ABIs do not have, for a reason: name, abis, why, instead";
 
 const VERSION: u32 = 1;
@@ -63,7 +66,7 @@ struct JsonCall<'t> {
 }
 
 #[derive(Serialize)]
-struct JsonRemoved<'t> {
+struct JsonFormer<'t> {
     number: u32,
     name: &'t str,
     since: Option<JsonSince<'t>>,
@@ -129,11 +132,15 @@ pub(crate) fn json(
             let call = JsonCall { number, name, entry, compat, tag, noreturn, since, until };
             let _ = write!(out, "{}\n  {}", comma(at), text(&call)?);
         }
-        out += "\n],\"removed\":[";
-        for (at, run) in records.removed(abi, calls).enumerate() {
-            let (since, until) = dates(records.dates_of(abi, run));
-            let removed = JsonRemoved { number: run.number, name: run.name, since, until };
-            let _ = write!(out, "{}\n  {}", comma(at), text(&removed)?);
+        let former = records.former(abi, table);
+        for (key, again) in [("removed", false), ("earlier", true)] {
+            let _ = write!(out, "\n],\"{key}\":[");
+            let rows = former.iter().filter(|(_, back)| *back == again);
+            for (at, (run, _)) in rows.enumerate() {
+                let (since, until) = dates(records.dates_of(abi, run));
+                let row = JsonFormer { number: run.number, name: run.name, since, until };
+                let _ = write!(out, "{}\n  {}", comma(at), text(&row)?);
+            }
         }
         out += "\n]}";
     }

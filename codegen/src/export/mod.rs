@@ -85,10 +85,11 @@ fn absences(
 }
 
 /// `abi⇥number⇥name⇥entry⇥compat⇥since⇥until`, by ABI and number; what is absent is empty. With
-/// `removed` also the rows that a newer kernel does not have any more, after those of their ABI.
+/// `removed` also former rows, after those of their ABI: what neither the table has nor the newest
+/// release, and earlier periods of what came back.
 pub(crate) fn tsv(exported: &[Exported<'_>], records: &Records<'_>, removed: bool) -> String {
     let mut out = String::new();
-    for Exported { abi, calls, .. } in exported {
+    for Exported { abi, table, calls } in exported {
         let mut line = |number: u32, words: [&str; 3], (since, until): Dates<'_>| {
             let [name, entry, compat] = words.map(plain);
             let since = since.map_or(String::new(), |since| since.to_string());
@@ -101,7 +102,7 @@ pub(crate) fn tsv(exported: &[Exported<'_>], records: &Records<'_>, removed: boo
             let dates = records.dates(abi, call.number, call.name);
             line(call.number, [call.name, entry, compat], dates);
         }
-        for run in records.removed(abi, calls).filter(|_| removed) {
+        for (run, _) in records.former(abi, table).into_iter().filter(|_| removed) {
             line(run.number, [run.name, "", ""], records.dates_of(abi, run));
         }
     }

@@ -20,7 +20,8 @@ pub(crate) struct Dates<'t> {
     pub(crate) since: Vec<u8>,
     /// Names that numbers had: number, name, first and last release.
     pub(crate) past: Vec<(u32, u16, u8, u8)>,
-    /// Where those of each ABI begin, and the end.
+    /// For each ABI, where those begin that it does not have any more, and earlier periods of those
+    /// that it has; then the end.
     pub(crate) past_of: Vec<u16>,
     pub(crate) names: Strings<&'t str>,
 }
@@ -71,11 +72,18 @@ pub(super) fn dates<'t>(tables: &'t Tables, lookup: &Lookup<'t>) -> Result<Dates
             }
         }
         past.extend(each.iter().copied());
-        for run in past {
-            let (since, until) = (release(run.since)?, last(run.until)?);
-            dates.past.push((run.number, names.of(run.name), since, until));
+        let calls = facts.abi.calls(facts.table);
+        let still = |run: &Run<'_>| {
+            calls.iter().any(|call| (call.number, call.name) == (run.number, run.name))
+        };
+        let (earlier, removed): (Vec<_>, Vec<_>) = past.into_iter().partition(still);
+        for runs in [removed, earlier] {
+            for run in runs {
+                let (since, until) = (release(run.since)?, last(run.until)?);
+                dates.past.push((run.number, names.of(run.name), since, until));
+            }
+            dates.past_of.push(index(dates.past.len())?);
         }
-        dates.past_of.push(index(dates.past.len())?);
     }
     dates.names = strings(names.items)?;
     Ok(dates)

@@ -239,20 +239,21 @@ impl<'t> Facts<'t> {
         Ok(out)
     }
 
-    /// What ABIs have no more: a line for each name and number, with those that had it.
+    /// What ABIs had once: a line for each name and number, with those that had it.
     fn former(&self, asked: &Asked) -> Vec<String> {
-        let mut gone: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut gone: Vec<((String, bool), Vec<&str>)> = Vec::new();
         for room in &self.rooms {
             let meant = |run: &Run<'_>| asked.is(room.abi, run.number, run.name);
-            for line in former(self.records, room.abi, &room.calls, meant) {
+            for line in former(self.records, room.abi, room.table, meant) {
                 match gone.iter_mut().find(|(known, _)| *known == line) {
                     Some((_, abis)) => abis.push(&room.abi.name),
                     None => gone.push((line, vec![&room.abi.name])),
                 }
             }
         }
-        let line = |(line, abis): &(String, Vec<&str>)| {
-            format!("no longer on {}: {line}\n", abis.join(", "))
+        let line = |((line, back), abis): &((String, bool), Vec<&str>)| {
+            let when = if *back { "earlier" } else { "no longer" };
+            format!("{when} on {}: {line}\n", abis.join(", "))
         };
         gone.iter().map(line).collect()
     }
@@ -297,7 +298,8 @@ impl<'t> Facts<'t> {
         about.push(vec!["since", &since]);
         about.push(vec!["until", &until]);
         let meant = |run: &Run<'_>| run.number == call.number || run.name == call.name;
-        let was = former(self.records, abi, &room.calls, meant).join("; ");
+        let was = former(self.records, abi, room.table, meant);
+        let was = was.into_iter().map(|(line, _)| line).collect::<Vec<_>>().join("; ");
         about.push(vec!["before", &was]);
         about.push(vec!["returns", if call.noreturn { "never" } else { "" }]);
         about.retain(|line| !line[1].is_empty());

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::tables::history::{History, Release, Run, Since, Until};
-use crate::tables::{Abi, Call, Tables};
+use crate::tables::{Abi, KernelTable, Tables};
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,12 +80,22 @@ impl<'t> Records<'t> {
         Some(runs.any(|run| self.had(run, kernel)))
     }
 
-    /// The runs of an ABI that are in none of these calls.
-    pub(crate) fn removed(&self, abi: &Abi, calls: &[Call<'_>]) -> impl Iterator<Item = &Run<'t>> {
+    /// The rows that neither a table has nor the newest release, `false`; and `true`, earlier runs
+    /// of rows that were removed and that the table has again.
+    pub(crate) fn former(&self, abi: &Abi, table: &KernelTable) -> Vec<(&Run<'t>, bool)> {
+        let calls = abi.calls(table);
         let there: BTreeSet<_> = calls.iter().map(|call| (call.number, call.name)).collect();
-        let last = self.history.span(abi).and_then(|span| span.last);
-        let present =
-            move |run: &Run<'_>| run.until == last && there.contains(&(run.number, run.name));
-        self.of(abi).iter().filter(move |run| !present(run))
+        let mut former = Vec::new();
+        let mut runs = self.of(abi);
+        // Runs are in order of number and release.
+        while let [run, later @ ..] = runs {
+            let back = there.contains(&(run.number, run.name));
+            let mut same = later.iter().take_while(|later| later.number == run.number);
+            if if back { same.any(|later| later.name == run.name) } else { run.until.is_some() } {
+                former.push((run, back));
+            }
+            runs = later;
+        }
+        former
     }
 }

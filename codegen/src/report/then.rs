@@ -4,7 +4,7 @@ use super::explain::{aligned, asked, short};
 use super::records::Records;
 use crate::Error;
 use crate::tables::history::Run;
-use crate::tables::{Abi, Call, Tables};
+use crate::tables::{Abi, KernelTable, Tables};
 use crate::version::Version;
 
 /// The answer about a name or a number in one release, on each of `abis` or on every ABI, and
@@ -82,18 +82,20 @@ fn dates(records: &Records<'_>, abi: &Abi, run: &Run<'_>) -> (String, String) {
     (text(since.map(|since| since.to_string())), text(until.map(|until| until.to_string())))
 }
 
-/// What an ABI with these calls does not have any more, of the runs asked for: a line each.
+/// The former rows of an ABI with this table, of the runs asked for: a line each, and whether the
+/// table has the row again.
 pub(super) fn former(
     records: &Records<'_>,
     abi: &Abi,
-    calls: &[Call<'_>],
+    table: &KernelTable,
     asked: impl Fn(&Run<'_>) -> bool,
-) -> Vec<String> {
-    let line = |run: &Run<'_>| {
+) -> Vec<(String, bool)> {
+    let line = |(run, back): (&Run<'_>, bool)| {
         let (since, until) = dates(records, abi, run);
-        format!("{} {}, since {since}, until {until}", short(abi, run.number), run.name)
+        let line = format!("{} {}, since {since}, until {until}", short(abi, run.number), run.name);
+        (line, back)
     };
-    records.removed(abi, calls).filter(|run| asked(run)).map(line).collect()
+    records.former(abi, table).into_iter().filter(|(run, _)| asked(run)).map(line).collect()
 }
 
 /// The trees that show since when and until when a call is there.

@@ -173,6 +173,31 @@ fn json_has_the_rows_of_tsv() {
     }
 }
 
+/// With the names that only headers define, and without: a row that is still in the table, or in its
+/// headers, was not removed.
+#[test]
+fn what_was_removed_is_not_there_any_more() {
+    let all: Value = parsed(&export("json", &["--header-names"]));
+    for document in [&all, &parsed(&export("json", &[]))] {
+        for (abi, whole) in
+            document["abis"].as_array().unwrap().iter().zip(all["abis"].as_array().unwrap())
+        {
+            let row = |row: &Value| (row["number"].clone(), row["name"].clone());
+            let rows = |abi: &Value, key| -> Vec<_> {
+                abi[key].as_array().unwrap().iter().map(row).collect()
+            };
+            let (there, removed) = (rows(whole, "calls"), rows(abi, "removed"));
+            for row in &removed {
+                assert!(!there.contains(row), "{} {row:?}", abi["name"]);
+            }
+            for row in rows(abi, "earlier") {
+                assert!(there.contains(&row), "{} {row:?}", abi["name"]);
+            }
+            assert!(abi["removed"].as_array().unwrap().iter().all(|row| !row["until"].is_null()));
+        }
+    }
+}
+
 #[test]
 fn json_is_what_its_help_says() {
     let document = parsed(&export("json", &["--header-names"]));
@@ -193,7 +218,10 @@ fn json_is_what_its_help_says() {
     for abi in document["abis"].as_array().unwrap() {
         check(
             abi,
-            &["name", "arch", "bits", "base", "linux", "source", "sha256", "calls", "removed"],
+            &[
+                "name", "arch", "bits", "base", "linux", "source", "sha256", "calls", "removed",
+                "earlier",
+            ],
         );
         for call in abi["calls"].as_array().unwrap() {
             check(
@@ -205,8 +233,8 @@ fn json_is_what_its_help_says() {
                 check(&call["until"], &["last", "gone_by", "exact"]);
             }
         }
-        for removed in abi["removed"].as_array().unwrap() {
-            check(removed, &["number", "name", "since", "until"]);
+        for former in ["removed", "earlier"].iter().flat_map(|key| abi[key].as_array().unwrap()) {
+            check(former, &["number", "name", "since", "until"]);
         }
     }
     for absent in document["absent"].as_array().unwrap() {
@@ -479,6 +507,7 @@ fn the_page_has_the_rows_of_tsv() {
         found.sort();
         wanted.sort();
         assert!(found == wanted, "{more:?}");
+        // With earlier periods of calls that came back.
         let removed = export("tsv", &[more, &["--removed"]].concat());
         let removed =
             parse_rows(&removed).iter().filter(|row| !wanted.contains(&owned(row))).count();
