@@ -150,7 +150,6 @@ need_i686_linker() {
   export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=gcc
 }
 
-# The tool. One build serves all scripts: that of `cargo codegen`.
 # The directory with a record of what each release of Linux has, as `history`: find_history FILE,
 # which is in it. Ends the script where there is none.
 find_history() {
@@ -161,6 +160,7 @@ find_history() {
   exit 0
 }
 
+# The tool, optimized: the oracles run it thousands of times. One build is for all of them.
 build_codegen() { cargo build -q --release -p aio-codegen --features cli; }
 codegen() { "${CARGO_TARGET_DIR:-$repository/target}/release/aio-codegen" "$@"; }
 

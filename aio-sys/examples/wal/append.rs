@@ -141,7 +141,7 @@ impl Log {
         self.durable
     }
 
-    /// Appends a record for each line until the input ends, and acknowledges those that are durable.
+    /// Appends a record for each line until the input ends, and acknowledges the durable ones.
     pub fn append(
         &mut self,
         input: &mut Input,

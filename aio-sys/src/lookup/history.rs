@@ -82,8 +82,8 @@ impl Abi {
 
     /// The calls that a release is known to have, as [`had`](Abi::had) knows it: first those that
     /// are still there, then those that were removed since. A number that had two names is there
-    /// twice. None, for a release that is older than the ABI or than all that is known; for one newer
-    /// than that, the calls of the newest release.
+    /// twice. None, for a release that is older than the ABI or than all that is known; for a newer
+    /// one, the calls of the newest release.
     ///
     /// ```
     /// use aio_sys::{Abi, Version};

@@ -173,8 +173,8 @@ fn json_has_the_rows_of_tsv() {
     }
 }
 
-/// With the names that only headers define, and without: a row that is still in the table, or in its
-/// headers, was not removed.
+/// With the names that only headers define, and without: a row that is still in the table, or in
+/// its headers, was not removed.
 #[test]
 fn what_was_removed_is_not_there_any_more() {
     let all: Value = parsed(&export("json", &["--header-names"]));

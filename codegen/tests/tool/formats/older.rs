@@ -125,7 +125,114 @@ fn a_generic_header_that_is_damaged_is_refused() {
     assert!(stderr.contains("`__SYSCALL(__NR_clone, sys-clone)` names no entry point"), "{stderr}");
     let mut tree = Tree::linux_6_1();
     let line =
-        tree.edit(generic, "#define __NR_clone 220\n", "    let repository = new_repository();
+        tree.edit(generic, "#define __NR_clone 220\n", "<<<<<<< HEAD\n#define __NR_clone 220\n");
+    refused(
+        &tree,
+        &format!("{{tree}}/{generic}:{line}: a merge conflict marker; resolve the conflict first"),
+    );
+    let mut tree = Tree::linux_6_1();
+    tree.edit(
+        generic,
+        "#define __NR_pidfd_send_signal 424\n__SYSCALL(__NR_pidfd_send_signal, \
+         sys_pidfd_send_signal)\n",
+        "",
+    );
+    let stderr = mistake(&tree, &[]);
+    assert!(stderr.contains("aarch64 lacks pidfd_send_signal"), "{stderr}");
+    let mut tree = Tree::linux_6_1();
+    tree.write("arch/nios2/include/uapi/asm/unistd.h", "#include <asm/nothing.h>\n");
+    let message = "includes <asm/nothing.h>, which is not there; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h:1: {message}"));
+    tree.write("arch/nios2/include/uapi/asm/unistd.h", "\n");
+    let message = "defines no system call; is the tree complete?";
+    refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h: {message}"));
+}
+
+// Plain #defines, as Linux 4.19 has them.
+
+#[test]
+fn plain_defines_are_preprocessed_for_each_abi() {
+    let tables = imported(&Tree::linux_4_19(), &[]);
+    for (abi, expected) in [
+        ("mips-o32", "0 syscall -\n241 io_setup -\n"),
+        ("mips-n32", "200 io_setup -\n"),
+        ("mips-n64", "200 io_setup -\n"),
+        ("sparc32", "1 exit -\n53 getgid32 -\n268 io_setup -\n"),
+        ("sparc64", "1 exit -\n268 io_setup -\n"),
+        ("powerpc32", "1 exit -\n204 fcntl64 -\n227 io_setup -\n"),
+        ("powerpc64", "1 exit -\n227 io_setup -\n"),
+        ("powerpc-spu", ""),
+        // Another system's names are none of Linux.
+        ("parisc32", "1 exit -\n215 io_setup -\n"),
+        (
+            "alpha",
+            "0 osf_syscall -\n22 umount2 -\n209 shmat -\n321 umount -\n398 io_setup -\n209 \
+             (osf_shmat) -\n",
+        ),
+        // The base stands in the numbers.
+        ("ia64", "0 ni_syscall -\n214 io_setup -\n"),
+        // A comment defines nothing, and what is below 0 is no call.
+        ("m68k", "241 io_setup -\n"),
+        ("microblaze", "245 io_setup -\n"),
+        ("sh", "245 io_setup -\n"),
+        // __SYSCALL with three arguments.
+        ("xtensa", "0 spill sys_ni_syscall\n239 io_setup sys_io_setup\n"),
+    ] {
+        assert_eq!(listed(&tables, abi), expected, "{abi}");
+    }
+    // These three had tables; lines may end as on another system, and numbers may be hexadecimal.
+    assert_eq!(
+        listed(&tables, "x86_64"),
+        "0 read sys_read\n56 clone sys_clone\n134 uselib -\n206 io_setup sys_io_setup\n"
+    );
+    assert_eq!(calls_of(&tables, "x32").last().unwrap().name, "uselib_too");
+    assert_eq!(call(&tables, "arm", "io_setup"), Some((243, "sys_io_setup")));
+    assert_eq!(call(&tables, "s390", "time"), Some((13, "-")));
+    assert_eq!(tables.table("arm").unwrap().tags("arm-oabi").unwrap(), ["common", "oabi"]);
+}
+
+#[test]
+fn x86_had_another_directory() {
+    let mut tree = Tree::linux_4_19();
+    tree.write("Makefile", "VERSION = 3\nPATCHLEVEL = 9\nSUBLEVEL = 0\nEXTRAVERSION =\n");
+    let moved = tree.files.iter().filter_map(|(path, bytes)| {
+        let name = path.strip_prefix("arch/x86/entry/syscalls/")?;
+        Some((format!("arch/x86/syscalls/{name}"), bytes.clone()))
+    });
+    let moved: Vec<_> = moved.collect();
+    tree.remove("arch/x86/entry/syscalls");
+    tree.files.extend(moved);
+    // Linux 3.9 had no RWF_ and kept the ring's constants elsewhere.
+    tree.write("include/uapi/linux/fs.h", "#define BLKSSZGET 0x1268\n");
+    tree.write(
+        "fs/aio.c",
+        "SYSCALL_DEFINE2(io_setup, unsigned, nr_events, aio_context_t __user *, ctxp)\n{\n}\n",
+    );
+    let tables = imported(&tree, &[]);
+    let table = tables.table("x86_64").unwrap();
+    assert_eq!(
+        (table.source.as_str(), table.linux.as_str()),
+        ("arch/x86/syscalls/syscall_64.tbl", "3.9.0")
+    );
+    assert_eq!(call(&tables, "x32", "execve"), Some((0x4000_0000 + 520, "compat_sys_execve")));
+}
+
+#[test]
+fn a_table_that_the_tree_cannot_have() {
+    refused_only(
+        &{
+            let mut tree = Tree::new();
+            tree.remove("arch/xtensa");
+            tree
+        },
+        &["xtensa"],
+        "{tree}: is Linux 7.2.13, which has no ABI of the table xtensa",
+    );
+}
+
+#[test]
+fn an_abi_that_leaves_the_kernel_is_not_lost() {
+    let repository = new_repository();
     write_pages(repository.path());
     let import = |tree: &Path| {
         let mut command = codegen();
