@@ -3,6 +3,7 @@
 //! Exit status: 0 success, 1 difference found, 2 error.
 
 mod compare;
+mod completions;
 mod man;
 mod print;
 
@@ -426,11 +427,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             }
         }
         Subcommands::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut build_command(INSTALLED), INSTALLED, &mut text);
-            // For bash the hyphen is spelled in two ways, and no option is found below a
-            // subcommand: clap-rs/clap#6421.
-            print(&String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen"))?;
+            print(&completions::script(shell, &Tables::embedded()?)?)?;
         }
         Subcommands::Man { directory } => {
             let pages = man::pages()?;

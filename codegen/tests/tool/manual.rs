@@ -39,36 +39,116 @@ fn shells_take_their_completions() {
     }
 }
 
-/// The words that bash offers after some others.
-fn offered(line: &str) -> Option<Vec<String>> {
-    let directory = TempDir::new().unwrap();
-    let file = directory.path().join("completions");
+/// A script for a shell that prints what it offers at the end of `line`, a word to a line. The
+/// completions are in the directory where it runs, as `_aio-codegen`.
+type Asks = fn(line: &str) -> String;
+
+const SHELLS: [(&str, &[&str], Asks); 3] =
+    [("bash", &[], bash), ("zsh", &["-f"], zsh), ("fish", &["--no-config"], fish)];
+
+fn bash(line: &str) -> String {
     let words: Vec<&str> = line.split(' ').collect();
     let last = words.len() - 1;
-    let script = format!(
-        "{}\nCOMP_WORDS=({line}); COMP_CWORD={last}; COMP_LINE='{line}'; COMP_POINT={}\n\
-         $(complete -p aio-codegen | sed 's/.*-F \\([^ ]*\\).*/\\1/') {} '{}' {}\nprintf '%s\\n' \
-         \"${{COMPREPLY[@]}}\"\n",
-        completions("bash"),
+    format!(
+        "source _aio-codegen
+         COMP_WORDS=({line}{}) COMP_CWORD={last} COMP_LINE='{line}' COMP_POINT={}
+         $(complete -p aio-codegen | sed 's/.*-F \\([^ ]*\\).*/\\1/') {} '{}' {}
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        if words[last].is_empty() { "''" } else { "" },
         line.len(),
         words[0],
         words[last],
         words[last - 1],
-    );
-    fs::write(&file, script).unwrap();
-    let (status, stdout, stderr) = read_by("bash", &[], &file)?;
-    assert_eq!((status, stderr.as_str()), (Some(0), ""));
-    Some(stdout.lines().map(str::to_owned).collect())
+    )
+}
+
+/// It completes only on a terminal, which is one of its own here. What `compadd` is to offer is
+/// written into a file.
+fn zsh(line: &str) -> String {
+    format!(
+        r#"rm -f ready offered finished
+        zmodload zsh/zpty
+        cat >setup <<'END'
+        fpath=($PWD $fpath)
+        autoload -U compinit && compinit -u -D
+        bindkey '^I' complete-word
+        compadd() {{
+            local -a hits
+            if [[ ${{@[1,(i)(-|--)]}} != *-(O|A|D)\ * ]]; then
+                builtin compadd -O hits "$@"
+                print -rl -- $hits >>offered
+            fi
+            builtin compadd "$@"
+        }}
+        finish() {{ touch finished }}
+        comppostfuncs=(finish)
+        touch ready
+END
+        wait_for() {{ repeat 600; do [[ -e $1 ]] && return; zpty -r -t shell _; sleep 0.05; done }}
+        zpty shell env TERM=dumb zsh -f -i
+        zpty -w shell "source setup"
+        wait_for ready
+        zpty -w -n shell '{line}'$'\t'
+        wait_for finished
+        zpty -d shell
+        cat offered
+"#
+    )
+}
+
+fn fish(line: &str) -> String {
+    format!("source _aio-codegen\ncomplete -C '{line}' | cut -f 1\n")
 }
 
 #[test]
-fn bash_offers_subcommands_and_options() {
-    let Some(subcommands) = offered("aio-codegen di") else {
-        return aio_tests::skip("what bash completes", "this machine has no bash");
-    };
-    assert_eq!(subcommands, ["diff"]);
-    assert_eq!(offered("aio-codegen check --he").unwrap(), ["--headers", "--help"]);
-    assert_eq!(offered("aio-codegen completions z").unwrap(), ["zsh"]);
+fn shells_offer_the_values_that_there_are() {
+    let tables = &*COMMITTED;
+    let abis: Vec<&str> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
+    let cases: [(&str, &[&str]); 13] = [
+        ("di", &["diff"]),
+        ("check --he", &["--headers", "--help"]),
+        ("completions z", &["zsh"]),
+        ("export ma", &["markdown"]),
+        ("emit as", &["asm"]),
+        ("emit c --abi ", &abis),
+        ("diff --abi x86", &["x86_64"]),
+        ("check --abi ri", &["riscv32", "riscv64"]),
+        ("export json --abi arm-", &["arm-oabi"]),
+        ("explain io_pg", &["io_pgetevents", "io_pgetevents_time64"]),
+        ("explain --abi i386 modify_l", &["modify_ldt"]),
+        ("import --only err", &["errno"]),
+        ("import --arch pow", &["powerpc"]),
+    ];
+    for (shell, arguments, asks) in SHELLS {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("_aio-codegen"), completions(shell)).unwrap();
+        for (line, expected) in cases {
+            fs::write(directory.path().join("script"), asks(&format!("aio-codegen {line}")))
+                .unwrap();
+            let mut command = Command::new(shell);
+            command.args(arguments).arg("script").current_dir(directory.path());
+            if command.output().is_err() {
+                let reason = "this machine does not have the shell";
+                aio_tests::skip(&format!("what {shell} completes"), reason);
+                break;
+            }
+            let (status, stdout, _) = run(&mut command);
+            let mut offered: Vec<&str> = stdout.lines().collect();
+            let mut expected = expected.to_vec();
+            offered.sort();
+            expected.sort();
+            assert_eq!((status, offered), (Some(0), expected), "{shell}: {line}");
+        }
+    }
+}
+
+/// What others call an ABI is taken, though it is not offered.
+#[test]
+fn completions_do_not_restrict_what_is_taken() {
+    for abi in ["amd64", "riscv64gc-unknown-linux-gnu"] {
+        let (status, _, stderr) = run(codegen().args(["explain", "read", "--abi", abi]));
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{abi}");
+    }
 }
 
 #[test]
