@@ -12,7 +12,8 @@ use std::fmt::Write as _;
 pub(super) fn script(shell: Shell, tables: &Tables) -> Result<String, Error> {
     let values = values(tables)?;
     let offer = |arg| offer(arg, &values);
-    let mut command = build_command(INSTALLED).mut_subcommands(|subcommand| subcommand.mut_args(offer));
+    let mut command =
+        build_command(INSTALLED).mut_subcommands(|subcommand| subcommand.mut_args(offer));
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, INSTALLED, &mut text);
     // For bash the hyphen is spelled in two ways, and no option is found below a subcommand:

@@ -5,6 +5,7 @@
 mod compare;
 mod completions;
 mod man;
+mod named;
 mod print;
 
 pub use compare::{Comparison, SideInput, check_sides, compare_sides};
@@ -133,7 +134,8 @@ Examples:
   cargo codegen explain 0x40000220 --abi x32
   cargo codegen explain openat2 --kernel 5.10      which ABIs of that release have it")]
     Explain {
-        /// A call's name, or its number: decimal, or hexadecimal after 0x. A number below the
+        /// A call's name, `__NR_openat`, `SYS_openat` or a function of the kernel as
+        /// `__x64_sys_openat`, or its number: decimal, or hexadecimal after 0x. A number below the
         /// ABI's base is the table's own.
         #[arg(value_name = "NAME|NUMBER")]
         call: String,
@@ -382,6 +384,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
         Subcommands::Explain { call, abi: names, kernel, tables } => {
             let tables = store::chosen(tables)?;
             let abis = find_abis(&tables, &names)?;
+            let call = named::call(&tables, &abis, &call)?;
             let committed = store::with_records(&tables)?;
             let dated = committed.as_ref().unwrap_or(&tables);
             let records = Records::new(dated)?;
