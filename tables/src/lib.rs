@@ -13,6 +13,7 @@ pub const BY_HAND: &[(&str, &str)] = embed! { "":
     "absent.toml"
     "corrections.toml"
     "functions.toml"
+    "manual.toml"
 };
 
 /// What each release of Linux changed in the tables of numbers: file name and text. `cargo codegen

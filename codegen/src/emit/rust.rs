@@ -1,7 +1,7 @@
 //! The module of one ABI in Rust: numbers, error numbers, constants, stubs, and the calls by name.
 
 use super::{header, stub};
-use crate::lower::{Function, Reason, Slot, Stub, Target, identifier};
+use crate::lower::{Function, RawFunction, Reason, Slot, Stub, Target, identifier};
 use crate::tables::history::Since;
 use crate::tables::{Asm, Both, BothKind, Call, Constants, ErrnoValue, NO_CALL};
 use crate::text::{joined, quoted};
@@ -86,18 +86,10 @@ fn raw(out: &mut String, target: &Target<'_>) {
          #[allow(unused_imports)]\n    use crate::types::*;\n    #[allow(unused_imports)]\n    \
          use core::ffi::*;\n",
     );
-    for (name, since, made) in &target.functions {
-        let since = match since {
-            Some(since @ (Since { exact: true, .. } | Since { after: None, .. })) => {
-                format!(" Since Linux {since}.")
-            }
-            Some(Since { after: Some(after), by, .. }) => {
-                format!(" In Linux {by}, and not in {after}.")
-            }
-            None => String::new(),
-        };
-        function(out, made, name, &since, &body(made, name, &target.stub));
+    for function in &target.functions {
+        raw_function(out, function, &body(&function.function, function.name, &target.stub));
     }
+
     if !target.absent.is_empty() {
         out.push('\n');
     }
@@ -172,7 +164,21 @@ fn parameter_list(function: &Function<'_>) -> String {
     parameters
 }
 
-fn function(out: &mut String, function: &Function<'_>, name: &str, since: &str, body: &str) {
+fn raw_function(out: &mut String, raw: &RawFunction<'_>, body: &str) {
+    let RawFunction { name, since, page, function } = raw;
+    let since = match since {
+        Some(since @ (Since { exact: true, .. } | Since { after: None, .. })) => {
+            format!(" Since Linux {since}.")
+        }
+        Some(Since { after: Some(after), by, .. }) => {
+            format!(" In Linux {by}, and not in {after}.")
+        }
+        None => String::new(),
+    };
+    let page = match page {
+        true => format!(" [{name}(2)](https://man7.org/linux/man-pages/man2/{name}.2.html)."),
+        false => String::new(),
+    };
     let mut c = String::new();
     for (ctype, name) in &function.prototype.args {
         let comma = if c.is_empty() { "" } else { ", " };
@@ -201,7 +207,7 @@ fn function(out: &mut String, function: &Function<'_>, name: &str, since: &str, 
     let parameters = parameter_list(function);
     let _ = writeln!(
         out,
-        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{results}\n    \
+        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{page}{results}\n    \
          #[inline]\n    pub unsafe fn {}({parameters}) -> isize {{\n        {body}\n    }}",
         identifier(name),
     );

@@ -50,10 +50,21 @@ pub struct Target<'t> {
     pub(crate) stub: Stub<'t>,
     /// Other ways to make one.
     pub(crate) others: Vec<Way<'t>>,
-    /// The functions of `raw`: the name of the call that each makes, and since when it is there.
-    pub(crate) functions: Vec<(&'t str, Option<Since<'t>>, Function<'t>)>,
+    /// The functions of `raw`.
+    pub(crate) functions: Vec<RawFunction<'t>>,
     /// What stands where `raw` has no function because the ABI never had the call.
     pub(crate) absent: Vec<(Reason, Function<'t>)>,
+}
+
+/// A function of `raw`.
+pub(crate) struct RawFunction<'t> {
+    /// The name of the system call.
+    pub(crate) name: &'t str,
+    /// The kernel release that brought it.
+    pub(crate) since: Option<Since<'t>>,
+    /// Whether section 2 of the man-pages has a page of its name.
+    pub(crate) page: bool,
+    pub(crate) function: Function<'t>,
 }
 
 /// Another way to make calls.
@@ -139,6 +150,7 @@ impl<'t> Target<'t> {
     /// Finds the functions of `raw`.
     fn raw(&mut self, tables: &'t Tables, convention: &Convention) -> Result<(), Error> {
         let (reasons, prototypes) = (Reasons::new(tables)?, tables.prototypes()?);
+        let manual = tables.manual()?;
         let history = tables.history()?;
         let runs = history.runs(self.abi, self.table);
         let same = |call: &Call<'_>| {
@@ -149,7 +161,8 @@ impl<'t> Target<'t> {
             let Some(function) = Function::of(self.abi, prototypes, call) else { continue };
             if function.slots().len() <= convention.most_arguments() {
                 let since = same(call).map(|run| history.since(self.abi, run));
-                self.functions.push((call.name, since, function));
+                let (name, page) = (call.name, manual.has(call.name));
+                self.functions.push(RawFunction { name, since, page, function });
             }
         }
         for (reason, entries) in reasons.of_one(self.abi, self.table, &self.calls) {

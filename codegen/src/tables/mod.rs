@@ -5,6 +5,7 @@ mod calls;
 mod corrections;
 mod document;
 pub mod history;
+mod manual;
 mod model;
 #[cfg(feature = "cli")]
 mod names;
@@ -21,6 +22,7 @@ use aio_tables::{BY_HAND, HISTORY, IMPORTED};
 use corrections::Corrections;
 use document::Block;
 use history::History;
+use manual::Manual;
 use std::borrow::Cow;
 #[cfg(feature = "cli")]
 use std::collections::BTreeMap;
@@ -52,6 +54,7 @@ pub struct Tables {
     functions: Once<Vec<CFunction>>,
     #[cfg(feature = "cli")]
     corrections: Once<Corrections>,
+    manual: Once<Manual>,
 }
 
 impl Tables {
@@ -111,6 +114,7 @@ impl Tables {
             functions: OnceLock::new(),
             #[cfg(feature = "cli")]
             corrections: OnceLock::new(),
+            manual: OnceLock::new(),
         }
     }
 
@@ -286,6 +290,11 @@ impl Tables {
     #[cfg(feature = "cli")]
     pub(crate) fn corrections(&self) -> Result<&Corrections, Error> {
         once(&self.corrections, || self.read(corrections::FILE, corrections::read))
+    }
+
+    /// Which system calls have a page in the man-pages.
+    pub(crate) fn manual(&self) -> Result<&Manual, Error> {
+        once(&self.manual, || self.read(manual::FILE, manual::read))
     }
 
     /// What each release changed; nothing, where no such file is beside the tables.
