@@ -8,7 +8,7 @@
 //! included, goes to the kernel, which knows it or answers `EINVAL`. So does every id for which
 //! there is no slot.
 
-use crate::trace;
+use crate::{settings, time, trace};
 use aio_sys::types::{aio_context_t, io_event};
 use aio_sys::{ContextId, Ring, raw};
 use core::cell::UnsafeCell;
@@ -28,6 +28,8 @@ static TABLE: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 struct Slot {
     /// The context's id; 0 if there is none.
     ctx: AtomicUsize,
+    /// The process that has created it: not a forked child.
+    process: AtomicUsize,
     state: State,
     /// Written by who has locked the slot, before `ctx` is.
     ring: UnsafeCell<Option<Ring>>,
@@ -40,9 +42,14 @@ impl Slot {
     const fn new() -> Slot {
         Slot {
             ctx: AtomicUsize::new(0),
+            process: AtomicUsize::new(0),
             state: State(AtomicUsize::new(0)),
             ring: UnsafeCell::new(None),
         }
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        self.process.load(SeqCst) == this_process()
     }
 
     /// A copy of the ring.
@@ -54,6 +61,11 @@ impl Slot {
         // SAFETY: nobody writes it, since the slot is locked; what it holds is not dropped.
         unsafe { self.ring.get().read() }
     }
+}
+
+fn this_process() -> usize {
+    // SAFETY: it takes nothing.
+    unsafe { raw::getpid() as usize }
 }
 
 /// The slots that a context may be in, with their indexes.
@@ -77,10 +89,12 @@ pub fn index(ctx: aio_context_t) -> Option<usize> {
     candidates(ctx).find(|(_, slot)| is_it(slot)).map(|(index, _)| index)
 }
 
-/// The contexts that are here, with their slots' indexes.
+/// The contexts of this process that are here, with their slots' indexes.
 pub fn all() -> impl Iterator<Item = (usize, aio_context_t)> {
-    let id = |slot: &Slot| slot.ctx.load(SeqCst) as aio_context_t;
-    TABLE.iter().map(id).enumerate().filter(|(_, ctx)| *ctx != 0)
+    TABLE.iter().enumerate().filter_map(|(index, slot)| {
+        let ctx = slot.ctx.load(SeqCst) as aio_context_t;
+        (ctx != 0 && slot.is_of_this_process()).then_some((index, ctx))
+    })
 }
 
 /// Adds a context, if there is a slot for it.
@@ -102,6 +116,7 @@ pub unsafe fn add(ctx: aio_context_t) {
         if is_free {
             // SAFETY: the slot is locked.
             unsafe { slot.ring.get().write(Some(ring)) };
+            slot.process.store(this_process(), SeqCst);
             trace::created(index);
             slot.ctx.store(ctx as usize, SeqCst);
             slot.state.unlock(locked);
@@ -111,27 +126,36 @@ pub unsafe fn add(ctx: aio_context_t) {
     }
 }
 
-/// Removes a context. Nobody reads its ring any more then, unless the scheduler has preempted its
-/// reader for longer than [`PATIENCE`].
+/// Removes a context. Nobody reads its ring any more then, unless its reader has not run for
+/// [`STALLED`]. Of several threads that destroy a context each waits for its reader.
 pub fn remove(ctx: aio_context_t) {
-    let Some((index, slot)) = index(ctx).map(|index| (index, &TABLE[index])) else { return };
-    trace::destroyed(index, ctx);
-    if slot.ctx.compare_exchange(ctx as usize, 0, SeqCst, SeqCst).is_ok() {
-        slot.state.wait();
+    while let Some((index, slot)) = index(ctx).map(|index| (index, &TABLE[index])) {
+        let is_ours = slot.is_of_this_process();
+        let (before, locked) = slot.state.lock(is_ours);
+        // The slot may be another context's by now.
+        if slot.ctx.load(SeqCst) == ctx as usize {
+            if is_ours {
+                trace::destroyed(index, ctx);
+            }
+            slot.ctx.store(0, SeqCst);
+            slot.state.reset();
+            return;
+        }
+        slot.state.restore(before, locked);
     }
 }
 
 /// Makes a system call that may take events from a context. Nobody reads the ring meanwhile.
 pub fn enter(ctx: aio_context_t, call: impl FnOnce() -> isize) -> isize {
     while let Some(slot) = find(ctx) {
-        slot.state.enter();
+        let entered = slot.state.enter();
         // The slot may be another context's by now.
         if slot.ctx.load(SeqCst) == ctx as usize {
             let result = call();
-            slot.state.leave();
+            slot.state.leave(entered);
             return result;
         }
-        slot.state.leave();
+        slot.state.leave(entered);
     }
     call()
 }
@@ -181,8 +205,12 @@ pub unsafe fn take(
 ///
 /// A lock that a signal handler finds held by the thread that it has interrupted would be held
 /// forever. So nobody waits for longer than [`PATIENCE`]: then the lock is taken over, which its
-/// holder notices. A thread that leaves by a jump out of a signal handler costs nothing but time:
-/// its lock is taken over, and a count that stays makes all others use the system call.
+/// holder notices. Who destroys the context waits longer, since the kernel unmaps the ring then:
+/// for [`STALLED`], if the holder may be another thread.
+///
+/// A thread that leaves by a jump out of a signal handler costs nothing but time: its lock is taken
+/// over, and a count that stays makes all others use the system call until the context is
+/// destroyed.
 struct State(AtomicUsize);
 
 /// The ring is being read.
@@ -197,6 +225,9 @@ const GENERATION: usize = 1 << (usize::BITS / 2 + 2);
 const PATIENCE: u32 = 10_000;
 /// Of these, how many before the processor is yielded.
 const SPINS: u32 = 100;
+/// How many microseconds a reader may be stopped without harm while its context is destroyed: much
+/// longer than a scheduler preempts a thread, or a control group is throttled.
+const STALLED: usize = 10_000_000;
 
 impl State {
     /// Locks the slot if nobody uses it.
@@ -239,21 +270,61 @@ impl State {
         self.0.load(SeqCst)
     }
 
-    /// Counts this thread in.
-    #[inline]
-    fn enter(&self) {
+    /// Waits until the ring is not read, locks the slot whoever is inside the kernel, and returns
+    /// the states before and after it.
+    fn lock(&self, is_ours: bool) -> (usize, usize) {
+        let begun = time::now();
         loop {
             let now = self.wait();
-            let entered = (now & !READING) + 1;
-            if self.0.compare_exchange(now, entered, SeqCst, SeqCst).is_ok() {
-                return;
+            let is_stuck = now & READING != 0;
+            if is_stuck && is_ours && time::now().wrapping_sub(begun) < STALLED {
+                // A thread that is alone has interrupted its own reading, or has left it by a jump.
+                if !settings::is_single_threaded() {
+                    time::sleep();
+                    continue;
+                }
+            }
+            let locked = READING | now.wrapping_add(GENERATION);
+            if self.0.compare_exchange(now, locked, SeqCst, SeqCst).is_ok() {
+                return (now & !READING, locked);
             }
         }
     }
 
-    /// Counts it out.
+    /// Undoes what [`lock`](State::lock) did.
+    fn restore(&self, before: usize, locked: usize) {
+        let _ = self.0.compare_exchange(locked, before, SeqCst, SeqCst);
+    }
+
+    /// Unlocks a slot whose context is gone. Threads that are inside the kernel for it, or have
+    /// left it by a jump, do not count any more.
+    fn reset(&self) {
+        let reset = |now: usize| Some(now.wrapping_add(GENERATION) & !(READING | INSIDE));
+        let _ = self.0.fetch_update(SeqCst, SeqCst, reset);
+    }
+
+    /// Counts this thread in, and returns the state with it.
     #[inline]
-    fn leave(&self) {
-        self.0.fetch_sub(1, SeqCst);
+    fn enter(&self) -> usize {
+        loop {
+            let now = self.wait();
+            let entered = (now & !READING) + 1;
+            if self.0.compare_exchange(now, entered, SeqCst, SeqCst).is_ok() {
+                return entered;
+            }
+        }
+    }
+
+    /// Counts it out, unless the context is gone. The generation does not change while a thread is
+    /// inside.
+    #[inline]
+    fn leave(&self, entered: usize) {
+        loop {
+            let now = self.wait();
+            let is_gone = (now ^ entered) & !(READING | INSIDE) != 0;
+            if is_gone || self.0.compare_exchange(now, now - 1, SeqCst, SeqCst).is_ok() {
+                return;
+            }
+        }
     }
 }

@@ -16,6 +16,10 @@ const TRACE: &[u8] = b"LIBAIO_COMPAT_TRACE=";
 
 /// include/uapi/linux/fcntl.h.
 pub const AT_FDCWD: c_int = -100;
+/// arch/sparc/include/uapi/asm/fcntl.h, and include/uapi/asm-generic/fcntl.h for all others that
+/// Rust compiles for.
+pub const O_CLOEXEC: c_int =
+    if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) { 0x40_0000 } else { 0x8_0000 };
 /// include/uapi/linux/auxvec.h.
 const AT_SECURE: usize = 23;
 
@@ -113,10 +117,25 @@ fn is_privileged() -> bool {
     privileged
 }
 
+/// Whether this is the only thread of the process; `false` if that cannot be known.
+pub fn is_single_threaded() -> bool {
+    /// Of the fields that follow the name in proc_pid_stat(5), the one with the number of threads.
+    const THREADS: usize = 17;
+    let mut single = false;
+    read(c"/proc/self/stat", |bytes: &[u8]| {
+        // The name is in parentheses, and may have some itself.
+        if let Some(name) = bytes.iter().rposition(|&byte| byte == b')') {
+            let mut fields = bytes[name + 1..].trim_ascii().split(|&byte| byte == b' ');
+            single = fields.nth(THREADS) == Some(b"1");
+        }
+    });
+    single
+}
+
 /// Calls `take` with each piece of a file, whose lengths are multiples of 16 but for the last one.
 fn read(path: &CStr, mut take: impl FnMut(&[u8])) {
     // SAFETY: the kernel reads the path.
-    let file = unsafe { raw::openat(AT_FDCWD, path.as_ptr(), 0, 0) };
+    let file = unsafe { raw::openat(AT_FDCWD, path.as_ptr(), O_CLOEXEC, 0) };
     if file < 0 {
         return;
     }

@@ -96,3 +96,18 @@ pub fn now() -> usize {
     unsafe { clock_gettime(CLOCK_MONOTONIC, &mut time) };
     (time.tv_sec as usize).wrapping_mul(1_000_000).wrapping_add(time.tv_nsec as usize / 1000)
 }
+
+/// Sleeps for a millisecond.
+pub fn sleep() {
+    let time = Timespec { tv_nsec: 1_000_000, ..Timespec::default() };
+    // SAFETY: the kernel reads the time.
+    #[cfg(not(target_arch = "riscv32"))]
+    unsafe {
+        raw::nanosleep((&raw const time).cast_mut(), core::ptr::null_mut())
+    };
+    // SAFETY: the kernel reads the time.
+    #[cfg(target_arch = "riscv32")]
+    unsafe {
+        raw::clock_nanosleep_time64(CLOCK_MONOTONIC, 0, &time, core::ptr::null_mut())
+    };
+}

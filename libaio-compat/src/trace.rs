@@ -2,7 +2,7 @@
 //! exit for those that are left. `README.md` says what a line has.
 
 use crate::contexts::{self, SLOTS};
-use crate::settings::{self, AT_FDCWD};
+use crate::settings::{self, AT_FDCWD, O_CLOEXEC};
 use crate::time;
 use aio_sys::raw;
 use aio_sys::types::{aio_context_t, io_event, iocb};
@@ -250,20 +250,20 @@ impl Line {
     }
 }
 
-/// A line is written by one call, so that those of several processes do not mix.
+/// A line is written by one call, so that those of several processes do not mix. It does not wait
+/// for the reader of a FIFO.
 fn append(path: &CStr, bytes: &[u8]) {
-    /// include/uapi/asm-generic/fcntl.h.
-    const O_WRONLY: c_int = 1;
-    /// arch/mips/include/uapi/asm/fcntl.h, arch/sparc/include/uapi/asm/fcntl.h, and
-    /// include/uapi/asm-generic/fcntl.h for all others that Rust compiles for.
-    const O_CREAT_APPEND: c_int = match () {
-        _ if cfg!(any(target_arch = "mips", target_arch = "mips64")) => 0x100 | 8,
-        _ if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) => 0x200 | 8,
-        _ => 0x40 | 0x400,
+    /// O_WRONLY, O_CREAT, O_APPEND and O_NONBLOCK: arch/mips/include/uapi/asm/fcntl.h,
+    /// arch/sparc/include/uapi/asm/fcntl.h, and include/uapi/asm-generic/fcntl.h for all others
+    /// that Rust compiles for.
+    const FLAGS: c_int = match () {
+        _ if cfg!(any(target_arch = "mips", target_arch = "mips64")) => 1 | 0x100 | 8 | 0x80,
+        _ if cfg!(any(target_arch = "sparc", target_arch = "sparc64")) => 1 | 0x200 | 8 | 0x4000,
+        _ => 1 | 0x40 | 0x400 | 0x800,
     };
     const MODE: u16 = 0o600;
     // SAFETY: the kernel reads the path.
-    let file = unsafe { raw::openat(AT_FDCWD, path.as_ptr(), O_WRONLY | O_CREAT_APPEND, MODE) };
+    let file = unsafe { raw::openat(AT_FDCWD, path.as_ptr(), FLAGS | O_CLOEXEC, MODE) };
     if file >= 0 {
         // SAFETY: the kernel reads the bytes. What cannot be written cannot be reported.
         unsafe { raw::write(file as _, bytes.as_ptr().cast(), bytes.len()) };
