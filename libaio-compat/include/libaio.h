@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/select.h> /* sigset_t, also where <signal.h> has it only with POSIX */
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -44,6 +45,9 @@ struct timespec;
 
 typedef struct io_context *io_context_t;
 
+/* Standards before C99 and C++11 do not have it. */
+__extension__ typedef long long libaio_offset_t;
+
 typedef enum io_iocb_cmd {
 	IO_CMD_PREAD = 0,
 	IO_CMD_PWRITE = 1,
@@ -67,8 +71,8 @@ struct io_iocb_sockaddr {
 struct io_iocb_common {
 	LIBAIO_WIDE(void *buf, __pad1);
 	LIBAIO_WIDE(unsigned long nbytes, __pad2);
-	long long offset;
-	long long __pad3;
+	libaio_offset_t offset;
+	libaio_offset_t __pad3;
 	unsigned flags;
 	unsigned resfd;
 };
@@ -76,7 +80,7 @@ struct io_iocb_common {
 struct io_iocb_vector {
 	LIBAIO_WIDE(const struct iovec *vec, __pad1);
 	LIBAIO_WIDE(unsigned long nr, __pad2);
-	long long offset;
+	libaio_offset_t offset;
 };
 
 struct iocb {
@@ -98,6 +102,16 @@ struct io_event {
 	LIBAIO_WIDE(struct iocb *obj, __pad2);
 	LIBAIO_WIDE(unsigned long res, __pad3);
 	LIBAIO_WIDE(unsigned long res2, __pad4);
+};
+
+struct io_sigset {
+	unsigned long ss;
+	unsigned long ss_len;
+};
+
+struct io_sigset_compat {
+	LIBAIO_WIDE(unsigned long ss, __ss_pad);
+	unsigned long ss_len;
 };
 
 #undef LIBAIO_LITTLE
@@ -129,28 +143,29 @@ extern int io_queue_init(int maxevents, io_context_t *ctxp);
 extern int io_queue_release(io_context_t ctx);
 extern int io_queue_run(io_context_t ctx);
 
-static inline void io_set_callback(struct iocb *iocb, io_callback_t cb)
+static __inline__ void io_set_callback(struct iocb *iocb, io_callback_t cb)
 {
-	iocb->data = (void *)cb;
+	iocb->data = __extension__(void *)cb;
 }
 
 /* For an iocb that was prepared. */
-static inline void io_set_eventfd(struct iocb *iocb, int eventfd)
+static __inline__ void io_set_eventfd(struct iocb *iocb, int eventfd)
 {
 	iocb->u.c.flags |= 1; /* IOCB_FLAG_RESFD */
 	iocb->u.c.resfd = eventfd;
 }
 
 /* Each io_prep_* overwrites the whole iocb: set data and eventfd afterwards. */
-static inline void libaio_prep(struct iocb *iocb, io_iocb_cmd_t command, int fd)
+static __inline__ void libaio_prep(struct iocb *iocb, io_iocb_cmd_t command, int fd)
 {
 	memset(iocb, 0, sizeof(*iocb));
 	iocb->aio_lio_opcode = command;
 	iocb->aio_fildes = fd;
 }
 
-static inline void libaio_prep_transfer(struct iocb *iocb, io_iocb_cmd_t command, int fd,
-					const void *buf, size_t count, long long offset, int flags)
+static __inline__ void libaio_prep_transfer(struct iocb *iocb, io_iocb_cmd_t command, int fd,
+					    const void *buf, size_t count, libaio_offset_t offset,
+					    int flags)
 {
 	libaio_prep(iocb, command, fd);
 	iocb->aio_rw_flags = flags;
@@ -159,73 +174,74 @@ static inline void libaio_prep_transfer(struct iocb *iocb, io_iocb_cmd_t command
 	iocb->u.c.offset = offset;
 }
 
-static inline void io_prep_pread(struct iocb *iocb, int fd, void *buf, size_t count,
-				 long long offset)
+static __inline__ void io_prep_pread(struct iocb *iocb, int fd, void *buf, size_t count,
+				     libaio_offset_t offset)
 {
 	libaio_prep_transfer(iocb, IO_CMD_PREAD, fd, buf, count, offset, 0);
 }
 
-static inline void io_prep_pwrite(struct iocb *iocb, int fd, void *buf, size_t count,
-				  long long offset)
+static __inline__ void io_prep_pwrite(struct iocb *iocb, int fd, void *buf, size_t count,
+				      libaio_offset_t offset)
 {
 	libaio_prep_transfer(iocb, IO_CMD_PWRITE, fd, buf, count, offset, 0);
 }
 
-static inline void io_prep_preadv2(struct iocb *iocb, int fd, const struct iovec *iov, int iovcnt,
-				   long long offset, int flags)
+static __inline__ void io_prep_preadv2(struct iocb *iocb, int fd, const struct iovec *iov,
+				       int iovcnt, libaio_offset_t offset, int flags)
 {
 	libaio_prep_transfer(iocb, IO_CMD_PREADV, fd, iov, iovcnt, offset, flags);
 }
 
-static inline void io_prep_pwritev2(struct iocb *iocb, int fd, const struct iovec *iov, int iovcnt,
-				    long long offset, int flags)
+static __inline__ void io_prep_pwritev2(struct iocb *iocb, int fd, const struct iovec *iov,
+					int iovcnt, libaio_offset_t offset, int flags)
 {
 	libaio_prep_transfer(iocb, IO_CMD_PWRITEV, fd, iov, iovcnt, offset, flags);
 }
 
-static inline void io_prep_preadv(struct iocb *iocb, int fd, const struct iovec *iov, int iovcnt,
-				  long long offset)
+static __inline__ void io_prep_preadv(struct iocb *iocb, int fd, const struct iovec *iov,
+				      int iovcnt, libaio_offset_t offset)
 {
 	io_prep_preadv2(iocb, fd, iov, iovcnt, offset, 0);
 }
 
-static inline void io_prep_pwritev(struct iocb *iocb, int fd, const struct iovec *iov, int iovcnt,
-				   long long offset)
+static __inline__ void io_prep_pwritev(struct iocb *iocb, int fd, const struct iovec *iov,
+				       int iovcnt, libaio_offset_t offset)
 {
 	io_prep_pwritev2(iocb, fd, iov, iovcnt, offset, 0);
 }
 
-static inline void io_prep_poll(struct iocb *iocb, int fd, int events)
+static __inline__ void io_prep_poll(struct iocb *iocb, int fd, int events)
 {
 	libaio_prep(iocb, IO_CMD_POLL, fd);
 	iocb->u.poll.events = events;
 }
 
-static inline void io_prep_fsync(struct iocb *iocb, int fd)
+static __inline__ void io_prep_fsync(struct iocb *iocb, int fd)
 {
 	libaio_prep(iocb, IO_CMD_FSYNC, fd);
 }
 
-static inline void io_prep_fdsync(struct iocb *iocb, int fd)
+static __inline__ void io_prep_fdsync(struct iocb *iocb, int fd)
 {
 	libaio_prep(iocb, IO_CMD_FDSYNC, fd);
 }
 
-static inline int io_poll(io_context_t ctx, struct iocb *iocb, io_callback_t cb, int fd, int events)
+static __inline__ int io_poll(io_context_t ctx, struct iocb *iocb, io_callback_t cb, int fd,
+			      int events)
 {
 	io_prep_poll(iocb, fd, events);
 	io_set_callback(iocb, cb);
 	return io_submit(ctx, 1, &iocb);
 }
 
-static inline int io_fsync(io_context_t ctx, struct iocb *iocb, io_callback_t cb, int fd)
+static __inline__ int io_fsync(io_context_t ctx, struct iocb *iocb, io_callback_t cb, int fd)
 {
 	io_prep_fsync(iocb, fd);
 	io_set_callback(iocb, cb);
 	return io_submit(ctx, 1, &iocb);
 }
 
-static inline int io_fdsync(io_context_t ctx, struct iocb *iocb, io_callback_t cb, int fd)
+static __inline__ int io_fdsync(io_context_t ctx, struct iocb *iocb, io_callback_t cb, int fd)
 {
 	io_prep_fdsync(iocb, fd);
 	io_set_callback(iocb, cb);

@@ -19,6 +19,9 @@ const unsigned char layout[] = {
 	BOTH(saddr.addr), BOTH(saddr.len),
 	FIELD(struct io_event, data), FIELD(struct io_event, obj), FIELD(struct io_event, res),
 	FIELD(struct io_event, res2),
+	sizeof(struct io_sigset), FIELD(struct io_sigset, ss), FIELD(struct io_sigset, ss_len),
+	sizeof(struct io_sigset_compat), FIELD(struct io_sigset_compat, ss),
+	FIELD(struct io_sigset_compat, ss_len),
 	IO_CMD_PREAD, IO_CMD_PWRITE, IO_CMD_FSYNC, IO_CMD_FDSYNC, IO_CMD_POLL, IO_CMD_NOOP,
 	IO_CMD_PREADV, IO_CMD_PWRITEV,
 };
