@@ -12,7 +12,7 @@ mod time;
 mod trace;
 
 use aio_sys::raw;
-use aio_sys::types::{__aio_sigset, aio_context_t, io_event, iocb, sigset_t};
+use aio_sys::types::{aio_context_t, io_event, iocb, sigset_t};
 use core::ffi::{c_int, c_long, c_void};
 use core::mem;
 use time::{Time, Timespec};
@@ -115,9 +115,8 @@ pub unsafe extern "C" fn io_pgetevents(
     timeout: *mut Timespec,
     sigmask: *const sigset_t,
 ) -> c_int {
-    let mask = __aio_sigset::new(sigmask);
     // SAFETY: the kernel checks the pointers.
-    let call = || unsafe { time::io_pgetevents(ctx, min_nr, nr, events, timeout, &mask) };
+    let call = || unsafe { time::io_pgetevents(ctx, min_nr, nr, events, timeout, sigmask) };
     // SAFETY: the caller vouches for the pointers.
     unsafe { pgetevents(ctx, min_nr, nr, events, timeout, sigmask, call) }
 }
@@ -136,11 +135,8 @@ pub unsafe extern "C" fn io_getevents_time64(
     events: *mut io_event,
     timeout: *mut aio_sys::types::__kernel_timespec,
 ) -> c_int {
-    let call =
-        // SAFETY: the kernel checks the pointers.
-        || unsafe { raw::io_pgetevents_time64(ctx, min_nr, nr, events, timeout, core::ptr::null()) };
-    // SAFETY: the caller vouches for the pointers.
-    unsafe { getevents(ctx, min_nr, nr, events, timeout, call) }
+    // SAFETY: passed on.
+    unsafe { io_pgetevents_time64(ctx, min_nr, nr, events, timeout, core::ptr::null()) }
 }
 
 /// io_pgetevents(2) with 64-bit time.
@@ -158,9 +154,8 @@ pub unsafe extern "C" fn io_pgetevents_time64(
     timeout: *mut aio_sys::types::__kernel_timespec,
     sigmask: *const sigset_t,
 ) -> c_int {
-    let mask = __aio_sigset::new(sigmask);
-    // SAFETY: the kernel checks the pointers.
-    let call = || unsafe { raw::io_pgetevents_time64(ctx, min_nr, nr, events, timeout, &mask) };
+    // SAFETY: the kernel checks the masks; the caller vouches for the timeout.
+    let call = || unsafe { time::io_pgetevents_time64(ctx, min_nr, nr, events, timeout, sigmask) };
     // SAFETY: the caller vouches for the pointers.
     unsafe { pgetevents(ctx, min_nr, nr, events, timeout, sigmask, call) }
 }

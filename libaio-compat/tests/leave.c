@@ -154,7 +154,7 @@ static void *emptier(void *unused)
 {
 	static char bytes[1 << 16];
 	(void)unused;
-	usleep(20000);
+	usleep(200000);
 	CHECK(read(pipes[0], bytes, sizeof bytes) == sizeof bytes);
 	return NULL;
 }
