@@ -2,6 +2,7 @@
 
 mod aiobench;
 mod aiocp;
+mod command_lines;
 mod example;
 mod ranges;
 mod wal;

@@ -1,9 +1,9 @@
 //! The load: requests in flight, and a new one for each that has ended.
 
-use crate::common::reason;
+use crate::STOP;
+use crate::common::{Result, cannot};
 use crate::histogram::Histogram;
 use crate::options::Options;
-use crate::{Result, STOP, cannot_read};
 use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Errno, Queue, op};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Write};
@@ -29,12 +29,12 @@ impl Input {
         // Not one that blocks, as a pipe does; whether it takes O_DIRECT is found out when it is
         // known what it is.
         let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let mut file = open(libc::O_NONBLOCK).map_err(|error| cannot_read(path, reason(&error)))?;
-        let meta = file.metadata().map_err(|error| cannot_read(path, reason(&error)))?;
+        let mut file = open(libc::O_NONBLOCK).map_err(cannot("read", path))?;
+        let meta = file.metadata().map_err(cannot("read", path))?;
         let size = if meta.is_file() {
             meta.len()
         } else if meta.file_type().is_block_device() {
-            file.seek(SeekFrom::End(0)).map_err(|error| cannot_read(path, reason(&error)))?
+            file.seek(SeekFrom::End(0)).map_err(cannot("read", path))?
         } else {
             return Err(format!(
                 "{path:?} is neither a regular file nor a block device: there are no random places \
@@ -55,7 +55,7 @@ impl Input {
                          --buffered to read through the page cache"
                     ));
                 }
-                Err(error) => return Err(cannot_read(path, reason(&error))),
+                Err(error) => return Err(cannot("read", path)(error)),
             };
             let known = DirectAlignment::of(&file)
                 .filter(|align| align.source != AlignmentSource::Guess)

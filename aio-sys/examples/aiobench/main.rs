@@ -1,4 +1,4 @@
-//! `aiobench FILE` measures random reads by native AIO: how many a second, and how long each takes.
+//! `aiobench FILE` measures random reads by native AIO: reads per second, and their latencies.
 //!
 //! ```text
 //! cargo run --release -p aio-sys --example aiobench -- FILE
@@ -6,65 +6,77 @@
 //!
 //! `--help` lists the options. It is meant as a model of a loop that keeps a disk busy:
 //!
-//! - [`load::run`] keeps requests in flight, and allocates nothing meanwhile;
-//! - [`options::Options`] reads the command line;
-//! - [`histogram::Histogram`] counts times in buckets, and draws them.
+//! - [`load::run`] keeps requests in flight, and allocates no memory meanwhile;
+//! - [`options::Options`] parses the command line;
+//! - [`histogram::Histogram`] counts latencies in buckets, and draws them.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod histogram;
 mod load;
 mod options;
+#[path = "../common/signal.rs"]
+mod signal;
 
-use common::reason;
+use common::{Program, Result, print};
+use lexopt::Parser;
 use load::{Input, Outcome};
-use options::{Command, Options};
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use options::Options;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-const USAGE: &str = "usage: aiobench [--depth N,…] [--batch N] [--block SIZE] [--seconds N] \
-    [--direct|--buffered] [--seed N] FILE";
-const HELP: &str = "
-Reads blocks at random places of FILE, a regular file or a block device, by Linux native AIO.
+const PROGRAM: Program = Program {
+    name: "aiobench",
+    usage: "[OPTION]... FILE",
+    help: "\
+Reads blocks at random offsets of FILE, a regular file or a block device, by Linux native AIO.
 Nothing is written.
 
-  --depth N,…   requests in flight, one run for each number      [1,32,128]
-  --batch N     requests submitted by one call at most           [1]
-  --block SIZE  bytes of a read; 4k, 1m                          [4k]
-  --seconds N   how long each run takes                          [5]
-  --direct      past the page cache, with O_DIRECT               [this]
-  --buffered    through the page cache
-  --seed N      where the places begin; the same are the same    [1]
+Options:
+  --depth N,...  requests in flight, one run for each number      [default: 1,32,128]
+  --batch N      requests submitted by one system call at most    [default: 1]
+  --block SIZE   bytes of a read; 4k, 1m                          [default: 4k]
+  --seconds N    duration of a run                                [default: 5]
+  --direct       read with O_DIRECT, not through the page cache   [default]
+  --buffered     read through the page cache
+  --seed N       seed of the offsets; the same give the same      [default: 1]
+  -h, --help     print this text
+  -V, --version  print the version
 
-Each run reports on standard output: reads a second, and latencies, from before a request is
+Each run reports on standard output: reads per second, and latencies, from before a request is
 submitted until its completion is seen. A percentile is exact to 2 %. The bars show how many reads
-took so long. A line that begins with 'result' is for scripts: KEY=VALUE, separated by spaces; times
-are in microseconds.
+took that long. A line that begins with 'result' is for scripts: KEY=VALUE, separated by spaces;
+times are in microseconds.
 
-The state of things is on standard error if that is a terminal. Colours and fine bars are for
-terminals, without NO_COLOR.
+The progress is on standard error if that is a terminal. Colours and fine bars are for terminals
+without NO_COLOR.
 An interruption (Ctrl-C) ends the measurement, and what was measured so far is reported.
-Exit status: 0 measured, 1 failed, 2 wrong usage; it dies of the signal that interrupts it.";
+Exit status: 0 measured, 1 failed, 2 wrong usage; killed by the signal that interrupts it.",
+};
 
-/// A failure is a sentence for the user.
-type Result<T> = std::result::Result<T, String>;
-
-/// The signal that has come, or 0.
+/// The signal that has arrived, or 0.
 static STOP: AtomicI32 = AtomicI32::new(0);
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Run(options)) => options,
-        Ok(Command::Help) => return finish(write(&format!("{USAGE}\n{HELP}\n"))),
-        Err(sentence) => return complain(2, &format!("{sentence}; {USAGE}")),
+    let options = match Options::parse(Parser::from_env()) {
+        Ok(options) => options,
+        Err(stop) => return PROGRAM.stop(stop),
     };
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        on_signal(signal);
+        // SAFETY: it only stores to an atomic variable.
+        unsafe { signal::handle_once(signal, stop) };
     }
-    finish(measure(&options))
+    let result = measure(&options);
+    if result.is_ok() && STOP.load(Relaxed) != 0 {
+        // SAFETY: it ends the process: the signal has its default action since it arrived.
+        unsafe { libc::raise(STOP.load(Relaxed)) };
+    }
+    PROGRAM.end(result)
+}
+
+extern "C" fn stop(signal: i32) {
+    STOP.store(signal, Relaxed);
 }
 
 /// One run after the other.
@@ -72,7 +84,7 @@ fn measure(options: &Options) -> Result<()> {
     let input = Input::open(options)?;
     for &depth in &options.depths {
         let outcome = load::run(&input, options, depth)?;
-        write(&report(&input, options, depth.get(), &outcome))?;
+        print(report(&input, options, depth.get(), &outcome))?;
         if STOP.load(Relaxed) != 0 {
             break;
         }
@@ -80,11 +92,11 @@ fn measure(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What a run has found out, for people and for scripts.
+/// The results of a run, for people and for scripts.
 fn report(input: &Input, options: &Options, depth: u32, outcome: &Outcome) -> String {
     let (seconds, latencies) = (outcome.elapsed.as_secs_f64(), &outcome.latencies);
     let (reads, block) = (latencies.count(), options.block);
-    // Nothing was measured if it was interrupted at once.
+    // An interruption may come before the first read has completed.
     let per_second = |amount: f64| if reads == 0 { 0.0 } else { amount / seconds };
     let iops = per_second(reads as f64);
     let mib = iops * block as f64 / f64::from(1 << 20);
@@ -103,53 +115,4 @@ fn report(input: &Input, options: &Options, depth: u32, outcome: &Outcome) -> St
         options.seed,
         outcome.batches,
     )
-}
-
-fn write(text: &str) -> Result<()> {
-    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-    written.map_err(|error| format!("cannot write to standard output: {}", reason(&error)))
-}
-
-/// The exit status, or the signal that ended it.
-fn finish(result: Result<()>) -> ExitCode {
-    match (result, STOP.load(Relaxed)) {
-        (Err(sentence), _) => complain(1, &sentence),
-        (Ok(()), 0) => ExitCode::SUCCESS,
-        (Ok(()), signal) => {
-            // SAFETY: it ends the process: the signal's action is the default again since it came.
-            unsafe { libc::raise(signal) };
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Not `eprintln!`, which panics if standard error takes nothing.
-fn complain(status: u8, sentence: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "aiobench: {sentence}");
-    ExitCode::from(status)
-}
-
-/// `cannot read "PATH": REASON`.
-fn cannot_read(path: &Path, reason: impl Display) -> String {
-    format!("cannot read {path:?}: {reason}")
-}
-
-/// Has `stop` handle a signal the first time; the second time it kills. One that is ignored stays
-/// so.
-fn on_signal(signal: i32) {
-    // SAFETY: zeros are a valid `sigaction`: no flags, no signals masked, the default action.
-    let (mut action, mut old): (libc::sigaction, libc::sigaction) = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = stop as extern "C" fn(i32) as libc::sighandler_t;
-    action.sa_flags = libc::SA_RESETHAND;
-    // SAFETY: both are valid `sigaction`s, and `stop` calls nothing.
-    unsafe {
-        libc::sigaction(signal, std::ptr::null(), &mut old);
-        if old.sa_sigaction != libc::SIG_IGN {
-            libc::sigaction(signal, &action, std::ptr::null_mut());
-        }
-    }
-}
-
-extern "C" fn stop(signal: i32) {
-    STOP.store(signal, Relaxed);
 }

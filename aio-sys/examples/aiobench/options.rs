@@ -1,22 +1,16 @@
 //! The command line.
 
-use crate::Result;
-use std::ffi::{OsStr, OsString};
+use crate::common::Stop;
+use lexopt::{Arg, Parser};
+use std::ffi::OsString;
 use std::num::NonZeroU32;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// What it asks for.
-pub enum Command {
-    Run(Options),
-    Help,
-}
 
 pub struct Options {
     pub path: PathBuf,
     pub depths: Vec<NonZeroU32>,
-    /// Requests that are submitted by one call at most.
+    /// Requests that are submitted by one system call at most.
     pub batch: NonZeroU32,
     /// A multiple of 512.
     pub block: usize,
@@ -29,7 +23,8 @@ pub struct Options {
 const MAX_BLOCK: usize = 0x7fff_f000;
 
 impl Options {
-    pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command> {
+    pub fn parse(mut args: Parser) -> Result<Options, Stop> {
+        let mut path = None;
         let mut options = Options {
             path: PathBuf::new(),
             depths: [1, 32, 128].into_iter().filter_map(NonZeroU32::new).collect(),
@@ -39,61 +34,49 @@ impl Options {
             direct: true,
             seed: 1,
         };
-        let (mut paths, mut more) = (Vec::new(), true);
-        let mut args = args;
-        while let Some(arg) = args.next() {
-            // `--name value` or `--name=value`
-            let bytes = arg.as_bytes();
-            let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
-                Some(at) => (&bytes[..at], Some(OsStr::from_bytes(&bytes[at + 1..]).to_owned())),
-                None => (bytes, None),
-            };
-            match name {
-                b"--" if more && value.is_none() => more = false,
-                b"--help" | b"-h" if more && value.is_none() => return Ok(Command::Help),
-                b"--direct" if more && value.is_none() => options.direct = true,
-                b"--buffered" if more && value.is_none() => options.direct = false,
-                b"--depth" | b"--batch" | b"--block" | b"--seconds" | b"--seed" if more => {
-                    let name = String::from_utf8_lossy(name).into_owned();
-                    let value = value
-                        .or_else(|| args.next())
-                        .ok_or_else(|| format!("{name} needs a value"))?;
-                    options.set(&name, &value)?;
-                }
-                [b'-', _, ..] if more => return Err(format!("unknown option {arg:?}")),
-                _ => paths.push(PathBuf::from(arg)),
+        while let Some(arg) = args.next()? {
+            match arg {
+                Arg::Long("direct") => options.direct = true,
+                Arg::Long("buffered") => options.direct = false,
+                Arg::Long("depth") => options.depths = value(&mut args, "depth", DEPTH, depths)?,
+                Arg::Long("batch") => options.batch = value(&mut args, "batch", BATCH, number)?,
+                Arg::Long("block") => options.block = value(&mut args, "block", BLOCK, size)?,
+                Arg::Long("seconds") => options.time = value(&mut args, "seconds", TIME, seconds)?,
+                Arg::Long("seed") => options.seed = value(&mut args, "seed", SEED, number)?,
+                Arg::Value(file) if path.is_none() => path = Some(file),
+                arg => return Err(Stop::at(arg)),
             }
         }
-        match paths.len() {
-            1 => Ok(Command::Run(Options { path: paths.remove(0), ..options })),
-            given => Err(format!("one FILE is needed, {given} given")),
-        }
+        let path: OsString = path.ok_or_else(|| Stop::Wrong("FILE is missing".to_owned()))?;
+        Ok(Options { path: path.into(), ..options })
     }
+}
 
-    fn set(&mut self, name: &str, value: &OsStr) -> Result<()> {
-        let text = value.to_str().unwrap_or_default();
-        let known = match name {
-            "--depth" => text
-                .split(',')
-                .map(|part| part.parse().ok())
-                .collect::<Option<_>>()
-                .map(|v| self.depths = v),
-            "--batch" => text.parse().ok().map(|batch| self.batch = batch),
-            "--block" => size(text).map(|block| self.block = block),
-            "--seconds" => seconds(text).map(|time| self.time = time),
-            _ => text.parse().ok().map(|seed| self.seed = seed),
-        };
-        known.ok_or_else(|| {
-            let wanted = match name {
-                "--depth" => "numbers from 1 on, separated by commas",
-                "--batch" => "a number from 1 on",
-                "--block" => "a multiple of 512 below 2 GiB, such as 4096, 4k or 1m",
-                "--seconds" => "a number above 0, such as 5 or 0.5",
-                _ => "a number from 0 on",
-            };
-            format!("{name} takes {wanted}, not {value:?}")
-        })
-    }
+const DEPTH: &str = "numbers from 1 on, separated by commas";
+const BATCH: &str = "a number from 1 on";
+const BLOCK: &str = "a multiple of 512 below 2 GiB, such as 4096, 4k or 1m";
+const TIME: &str = "a number above 0, such as 5 or 0.5";
+const SEED: &str = "a number from 0 on";
+
+/// The value of an option, or an error that says what is expected.
+fn value<T>(
+    args: &mut Parser,
+    name: &str,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, Stop> {
+    let value = args.value()?;
+    value.to_str().and_then(parse).ok_or_else(|| {
+        Stop::Wrong(format!("invalid value {value:?} of option '--{name}'; expected {expected}"))
+    })
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn depths(text: &str) -> Option<Vec<NonZeroU32>> {
+    text.split(',').map(number).collect()
 }
 
 fn size(text: &str) -> Option<usize> {
@@ -107,7 +90,7 @@ fn size(text: &str) -> Option<usize> {
 }
 
 fn seconds(text: &str) -> Option<Duration> {
-    // A year is long enough, and an `Instant` can be so far away.
+    // At most a year, which can be added to an `Instant`.
     let seconds = text.parse::<f64>().ok().filter(|&seconds| seconds <= 366.0 * 86400.0)?;
     Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 pub struct Progress {
     started: Instant,
-    /// 0 if it is not known.
+    /// 0 if unknown.
     size: u64,
     terminal: bool,
     drawn: Option<Instant>,
@@ -19,7 +19,7 @@ impl Progress {
         Progress { started, size, terminal: io::stderr().is_terminal(), drawn: None }
     }
 
-    /// Draws the state of things, unless it did a moment ago.
+    /// Draws the bar, unless it was drawn a moment ago.
     pub fn show(&mut self, done: u64) {
         if !self.terminal || self.drawn.is_some_and(|last| last.elapsed() < Progress::EVERY) {
             return;
@@ -39,7 +39,7 @@ impl Progress {
         }
     }
 
-    /// Puts a text where the bar is.
+    /// Shows a text instead of the bar.
     pub fn note(&mut self, text: &str) {
         if self.terminal {
             self.drawn = Some(Instant::now());
@@ -48,7 +48,7 @@ impl Progress {
     }
 }
 
-/// Leaves a clean line to whatever is said next.
+/// Clears the line for what is printed next.
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.drawn.is_some() {
@@ -61,7 +61,7 @@ impl Drop for Progress {
 pub fn human(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let (mut value, mut unit) = (bytes as f64, 0);
-    // What would be shown as 1024.0 is one of the next unit.
+    // 1023.95 and more would be rounded to 1024.0.
     while value >= 1023.95 {
         (value, unit) = (value / 1024.0, unit + 1);
     }

@@ -1,11 +1,14 @@
-//! Where the copy goes: in sight only when it is whole.
+//! The destination. A new file appears under its name only when it is complete. A file that exists
+//! is replaced in the same way if nobody can tell the difference, and otherwise written in place.
 
-use crate::{Result, cannot};
-use std::ffi::{CString, c_char, c_int};
+use crate::common::{Result, cannot};
+use crate::signal;
+use rustix::fs::{AtFlags, CWD, FallocateFlags, StatxAttributes, StatxFlags, XattrFlags};
+use rustix::io::Errno;
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind};
-use std::mem;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -13,131 +16,177 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 
-/// The destination, and the file that is written in its stead.
+/// The destination, and the file that is written.
 pub struct Target {
     pub path: PathBuf,
     pub file: File,
-    /// What is there already.
-    old: Option<Metadata>,
+    meta: Metadata,
     place: Place,
 }
 
 enum Place {
-    /// The destination itself, a device or a pipe.
+    /// The destination itself.
     Itself,
-    /// A file without a name, which is gone if the process is.
-    Unnamed,
-    /// A file beside the destination, where the file system knows no others.
+    /// A file without a name, which the kernel removes when the process ends.
+    Unnamed { replaces: bool },
+    /// A file beside the destination, on file systems without unnamed files.
     Hidden(Hidden),
 }
 
 impl Target {
-    /// Opens what is to be written. A destination that could not be written is refused here, like
-    /// one that is no file.
-    pub fn open(mut path: PathBuf) -> Result<Target> {
-        let old = match OpenOptions::new().write(true).open(&path) {
-            Ok(file) => Some((file.metadata().map_err(cannot("write", &path))?, file)),
+    /// Opens the destination, or creates a file for it with the source's permissions.
+    pub fn open(path: PathBuf, src: &Metadata) -> Result<Target> {
+        let (file, place) = match OpenOptions::new().write(true).open(&path) {
+            Ok(old) => replacement(&path, &old).unwrap_or((old, Place::Itself)),
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(cannot("write", &path)(error));
             }
             Err(_) if path.is_symlink() => {
                 return Err(format!("{path:?} is a dangling symbolic link"));
             }
-            // "name/" is a directory or nothing.
+            // "name/" can only be a directory.
             Err(_) if !ends_in_its_name(&path) => {
                 return Err(format!("{path:?} is not a directory"));
             }
-            Err(_) => None,
+            // The kernel applies the umask, or the default ACL of the directory.
+            Err(_) => create(&path, src.mode() & 0o777, false)
+                .map_err(cannot("create a file in", directory(&path)))?,
         };
-        let old = match old {
-            Some((meta, file)) if !meta.is_file() => {
-                return Ok(Target { path, file, old: Some(meta), place: Place::Itself });
-            }
-            Some((meta, _)) => {
-                // Through symbolic links: their target is replaced, not they.
-                path = fs::canonicalize(&path).map_err(cannot("find", &path))?;
-                Some(meta)
-            }
-            None => None,
-        };
-        let dir = directory(&path);
-        let mut options = OpenOptions::new();
-        options.write(true).mode(0o600);
-        // It is through /proc that the file can get its name.
-        let unnamed = options.clone().custom_flags(libc::O_TMPFILE).open(dir).ok();
-        let (file, place) = match unnamed.filter(|_| Path::new("/proc/self/fd").exists()) {
-            Some(file) => (file, Place::Unnamed),
-            None => {
-                let hidden = Hidden::beside(&path);
-                let file = options
-                    .create_new(true)
-                    .open(&hidden.path)
-                    .map_err(cannot("create a file in", dir))?;
-                (file, Place::Hidden(hidden))
-            }
-        };
-        Ok(Target { path, file, old, place })
+        let meta = file.metadata().map_err(cannot("write", &path))?;
+        Ok(Target { path, file, meta, place })
     }
 
-    /// Whether a write at an offset goes there.
+    pub fn is_regular(&self) -> bool {
+        self.meta.is_file()
+    }
+
+    /// Whether offsets mean something there.
     pub fn takes_aio(&self) -> bool {
-        self.old.as_ref().is_none_or(|meta| meta.is_file() || meta.file_type().is_block_device())
+        self.is_regular() || self.meta.file_type().is_block_device()
     }
 
-    /// Makes room for all of it: better told now than later that there is none, and a write that
-    /// makes the file longer is not asynchronous.
-    pub fn reserve(&self, size: u64) -> Result<()> {
-        if let Place::Itself = self.place {
+    /// Gives a regular file its size. Unless it is to have holes, space is allocated at once: a
+    /// full disk is reported early, and a write that makes a file longer is not asynchronous.
+    pub fn reserve(&self, size: u64, with_holes: bool) -> Result<()> {
+        if !self.is_regular() {
             return Ok(());
         }
-        allocate(&self.file, size)
-            .or_else(|error| match error.kind() {
-                ErrorKind::Unsupported => self.file.set_len(size),
-                _ => Err(error),
-            })
-            .map_err(cannot(&format!("make room for {size} bytes in"), &self.path))
-    }
-
-    /// Gives the file its final size, owner and permissions.
-    pub fn settle(&self, size: u64, src: &Metadata) -> Result<()> {
-        if let Place::Itself = self.place {
-            return Ok(());
-        }
-        self.file.set_len(size).map_err(cannot("truncate", &self.path))?;
-        let mode = match &self.old {
-            Some(old) => {
-                // Only root may give files away.
-                let _ = fchown(&self.file, Some(old.uid()), Some(old.gid()));
-                old.mode()
-            }
-            None => src.mode() & !umask(),
+        self.file.set_len(0).map_err(cannot("truncate", &self.path))?;
+        let allocated = match with_holes {
+            true => Err(Errno::OPNOTSUPP),
+            false if size == 0 => return Ok(()),
+            false => rustix::io::retry_on_intr(|| {
+                rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, size)
+            }),
         };
-        // Some file systems have no permissions; the copy is whole all the same.
-        let _ = self.file.set_permissions(Permissions::from_mode(mode & 0o777));
-        Ok(())
+        match allocated {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.file.set_len(size),
+            result => result.map_err(io::Error::from),
+        }
+        .map_err(cannot(&format!("make room for {size} bytes in"), &self.path))
     }
 
-    /// Puts the file, which is whole and on disk, in the destination's place.
+    /// Gives the file its final size: the source may have become shorter.
+    pub fn settle(&self, size: u64) -> Result<()> {
+        match self.is_regular() {
+            true => self.file.set_len(size).map_err(cannot("truncate", &self.path)),
+            false => Ok(()),
+        }
+    }
+
+    /// Gives the file, which is complete and on disk, the destination's name.
     pub fn commit(self) -> Result<()> {
-        let Target { path, file, old, place } = self;
+        let Target { path, file, place, .. } = self;
         let hidden = match place {
             Place::Itself => return Ok(()),
             Place::Hidden(hidden) => hidden,
-            Place::Unnamed => {
-                if old.is_none() {
+            Place::Unnamed { replaces } => {
+                if !replaces {
                     match link(&file, &path) {
-                        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                        result => return result.map_err(cannot("create", &path)),
+                        Err(Errno::EXIST) => {}
+                        result => return result.map_err(|e| cannot("create", &path)(e.into())),
                     }
                 }
-                // No call gives a file a name that another has; a rename does.
+                // linkat(2) does not replace a file, rename(2) does.
                 let hidden = Hidden::beside(&path);
-                link(&file, &hidden.path).map_err(cannot("create a file in", directory(&path)))?;
+                link(&file, &hidden.path)
+                    .map_err(|error| cannot("create a file in", directory(&path))(error.into()))?;
                 hidden
             }
         };
         fs::rename(&hidden.path, &path).map_err(cannot("replace", &path))
     }
+}
+
+/// A new file that can replace an old one without a trace: the same owner, permissions, ACL and
+/// extended attributes. `None` if there is more to the old one than that, or if the process may not
+/// create such a file: then the old one has to be written itself, as `cp` does.
+fn replacement(path: &Path, old: &File) -> Option<(File, Place)> {
+    let meta = old.metadata().ok()?;
+    // A symbolic link may be one of /proc, to a file that another process has open.
+    let is_plain = fs::symlink_metadata(path).ok()?.is_file()
+        && meta.nlink() == 1
+        && meta.mode() & 0o7000 == 0
+        && !is_mount_point(old);
+    if !is_plain {
+        return None;
+    }
+    let (file, place) = create(path, 0o600, true).ok()?;
+    let now = file.metadata().ok()?;
+    if (now.uid(), now.gid()) != (meta.uid(), meta.gid()) {
+        fchown(&file, Some(meta.uid()), Some(meta.gid())).ok()?;
+    }
+    copy_attributes(old, &file).ok()?;
+    // The ACL is there already, and its mask is the permissions of the group.
+    file.set_permissions(Permissions::from_mode(meta.mode() & 0o777)).ok()?;
+    Some((file, place))
+}
+
+/// The ACL and other extended attributes.
+fn copy_attributes(old: &File, new: &File) -> rustix::io::Result<()> {
+    // From the default ACL of the directory.
+    match rustix::fs::fremovexattr(new, "system.posix_acl_access") {
+        Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+        Err(errno) => return Err(errno),
+    }
+    let (mut names, mut value) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let len = match rustix::fs::flistxattr(old, names.as_mut_slice()) {
+        Ok(len) => len,
+        Err(Errno::OPNOTSUPP) => return Ok(()),
+        Err(errno) => return Err(errno),
+    };
+    for name in names[..len].split_inclusive(|&byte| byte == 0) {
+        let name = CStr::from_bytes_with_nul(name).map_err(|_| Errno::INVAL)?;
+        // Of these the kernel changes some when the file is written.
+        if name.to_bytes().starts_with(b"security.") && name != c"security.selinux" {
+            return Err(Errno::PERM);
+        }
+        let len = rustix::fs::fgetxattr(old, name, value.as_mut_slice())?;
+        rustix::fs::fsetxattr(new, name, &value[..len], XattrFlags::empty())?;
+    }
+    Ok(())
+}
+
+/// Whether something is mounted on the path that the file was opened by. Before Linux 5.8 this is
+/// not known, and rename(2) fails with `EBUSY`.
+fn is_mount_point(file: &File) -> bool {
+    rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty())
+        .is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// Creates a file in the destination's directory, without its name.
+fn create(path: &Path, mode: u32, replaces: bool) -> io::Result<(File, Place)> {
+    let dir = directory(path);
+    let mut options = OpenOptions::new();
+    options.write(true).mode(mode);
+    // An unnamed file gets a name through /proc.
+    let unnamed = options.clone().custom_flags(libc::O_TMPFILE).open(dir).ok();
+    if let Some(file) = unnamed.filter(|_| Path::new("/proc/self/fd").exists()) {
+        return Ok((file, Place::Unnamed { replaces }));
+    }
+    let hidden = Hidden::beside(path);
+    let file = options.create_new(true).open(&hidden.path)?;
+    Ok((file, Place::Hidden(hidden)))
 }
 
 /// Not so if it ends in `/` or `/.`.
@@ -149,50 +198,14 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn allocate(file: &File, size: u64) -> io::Result<()> {
-    // A 32-bit C library may have no word for the size.
-    let size = libc::off_t::try_from(size).map_err(|_| ErrorKind::Unsupported)?;
-    loop {
-        // SAFETY: it takes no memory of ours.
-        match done(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size) }) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
+/// Gives an unnamed file a name.
+fn link(file: &File, name: &Path) -> rustix::io::Result<()> {
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, unnamed, CWD, name, AtFlags::SYMLINK_FOLLOW)
 }
 
-/// Gives a name to a file that has none.
-fn link(file: &File, name: &Path) -> io::Result<()> {
-    let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    let to = CString::new(name.as_os_str().as_bytes())?;
-    // SAFETY: both are strings, and are only read.
-    done(unsafe {
-        libc::linkat(
-            libc::AT_FDCWD,
-            from.as_ptr(),
-            libc::AT_FDCWD,
-            to.as_ptr(),
-            libc::AT_SYMLINK_FOLLOW,
-        )
-    })
-}
-
-fn umask() -> libc::mode_t {
-    // SAFETY: it takes no memory of ours. There is no call that only asks; there is no other thread
-    // to see 0 meanwhile.
-    unsafe {
-        let mask = libc::umask(0);
-        libc::umask(mask);
-        mask
-    }
-}
-
-fn done(result: c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// A name beside the destination that nobody else uses, and that is gone again when this is dropped
-/// or the process is interrupted, if a file has got it by then.
+/// A name beside the destination that is not used otherwise. If a file has it, it is removed when
+/// this is dropped or a signal interrupts the process.
 struct Hidden {
     path: PathBuf,
 }
@@ -205,11 +218,14 @@ impl Hidden {
         // 64 random bits.
         let path = directory(path)
             .join(format!(".aiocp-{:016x}", RandomState::new().build_hasher().finish()));
-        // Never freed: a handler may be about to read it. There is one a process.
+        // Never freed: a signal handler may be about to read it. A process has few.
         let name =
             CString::new(path.as_os_str().as_bytes()).expect("a path that was opened has no NUL");
         HIDDEN.store(name.into_raw(), SeqCst);
-        [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM].into_iter().for_each(on_signal);
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            // SAFETY: it calls unlink and raise, which are async-signal-safe.
+            unsafe { signal::handle_once(signal, remove_and_die) };
+        }
         Hidden { path }
     }
 }
@@ -222,28 +238,11 @@ impl Drop for Hidden {
     }
 }
 
-/// Has `remove_and_die` handle a signal, unless whoever started the process had it ignored.
-fn on_signal(signal: c_int) {
-    // SAFETY: zeros are a valid `sigaction`: no flags, no signals masked, the default action.
-    let (mut action, mut old): (libc::sigaction, libc::sigaction) =
-        unsafe { (mem::zeroed(), mem::zeroed()) };
-    action.sa_sigaction = remove_and_die as extern "C" fn(c_int) as libc::sighandler_t;
-    action.sa_flags = libc::SA_RESETHAND;
-    // SAFETY: both are valid `sigaction`s, and `remove_and_die` calls nothing but what a handler
-    // may.
-    unsafe {
-        libc::sigaction(signal, ptr::null(), &mut old);
-        if old.sa_sigaction != libc::SIG_IGN {
-            libc::sigaction(signal, &action, ptr::null_mut());
-        }
-    }
-}
-
 extern "C" fn remove_and_die(signal: c_int) {
     let name = HIDDEN.load(SeqCst);
     // SAFETY: `name` is null or a string that is never freed; unlink and raise are
-    // async-signal-safe. On entry the signal got its default action back: the one raised here,
-    // delivered on return, is what the process dies of.
+    // async-signal-safe. The signal has its default action since the handler was entered: the one
+    // raised here is delivered on return, and kills the process.
     unsafe {
         if !name.is_null() {
             libc::unlink(name);

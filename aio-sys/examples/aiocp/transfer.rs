@@ -1,15 +1,16 @@
-//! From one file to another: by AIO where offsets mean something, in order where they do not.
+//! From one file to another: by AIO if both have offsets, in order if not.
 
-use crate::common::reason;
+use crate::common::{Result, cannot, reason};
 use crate::progress::Progress;
-use crate::{Result, cannot, cannot_at};
 use aio_sys::{AlignedBuf, AlignedBufError, Completion, DirectAlignment, Errno, Queue, op};
+use rustix::fs::SeekFrom;
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// An open file, and the path that messages name it by.
@@ -24,12 +25,17 @@ pub struct End<'a> {
     path: &'a Path,
     file: &'a File,
     /// The same file opened with `O_DIRECT`, and the alignment of offset, length and address that
-    /// it wants.
+    /// it requires.
     direct: Option<(File, usize)>,
     /// False once the file has refused an aligned request.
     try_direct: bool,
-    /// Whether it ever took one.
+    /// Whether it has accepted one.
     was_direct: bool,
+}
+
+/// `cannot VERB "PATH" at offset N: REASON`
+fn cannot_at(verb: &str, path: &Path, offset: u64, reason: impl Display) -> String {
+    format!("cannot {verb} {path:?} at offset {offset}: {reason}")
 }
 
 impl<'a> End<'a> {
@@ -42,7 +48,7 @@ impl<'a> End<'a> {
     }
 
     fn new(Named { path, file }: Named<'a>, options: &mut OpenOptions) -> End<'a> {
-        // By descriptor, not by path: it is the same file, whatever became of its name.
+        // By descriptor, not by path, which may be another file's by now.
         let again = format!("/proc/self/fd/{}", file.as_raw_fd());
         let open = |align| Some((options.custom_flags(libc::O_DIRECT).open(again).ok()?, align));
         let wanted = DirectAlignment::of(file).map(|align| align.memory.max(align.offset));
@@ -50,30 +56,56 @@ impl<'a> End<'a> {
         End { path, file, try_direct: direct.is_some(), direct, was_direct: false }
     }
 
-    /// The best request for `range` of a chunk's buffer: through which descriptor, for how much,
-    /// whether that is direct. A read may ask for more than `range`, a write may leave some of
-    /// it for later.
-    fn request(&self, task: Task, range: Range<usize>) -> (&File, Range<usize>, bool) {
+    /// The best request for `range` of the buffer of a chunk at `offset`: the descriptor, the part
+    /// of the buffer, and whether it is direct. A read may be for more than `range`, a write may
+    /// leave some of it for the next one.
+    fn request(&self, task: Task, offset: u64, range: Range<usize>) -> (&File, Range<usize>, bool) {
         if let Some((file, align)) = self.direct.as_ref().filter(|_| self.try_direct) {
             let len = match task {
                 Task::Read => range.len().next_multiple_of(*align),
                 Task::Write => range.len() / align * align,
             };
-            // The buffer itself, and where it lies in the file, are aligned to `CHUNK`.
-            if range.start % align == 0 && len > 0 {
+            // The buffer is aligned to `CHUNK`.
+            let is_aligned = (offset + range.start as u64) % *align as u64 == 0;
+            if is_aligned && range.start % align == 0 && len > 0 {
                 return (file, range.start..range.start + len, true);
             }
         }
         (self.file, range, false)
     }
+
+    /// A request without AIO, for files that do not support it, such as many of /proc.
+    fn transfer(
+        &self,
+        task: Task,
+        buffer: &mut [u8],
+        offset: u64,
+    ) -> std::result::Result<usize, Errno> {
+        let result = match task {
+            Task::Read => self.file.read_at(buffer, offset),
+            Task::Write => self.file.write_at(buffer, offset),
+        };
+        let errno = |error: io::Error| error.raw_os_error().and_then(Errno::from_raw_os_error);
+        result.map_err(|error| errno(error).unwrap_or(Errno::EIO))
+    }
+
+    /// The data at `from` or after it, up to the next hole.
+    fn data(&self, from: u64, end: u64) -> Range<u64> {
+        let seek = |to| rustix::fs::seek(self.file, to);
+        match seek(SeekFrom::Data(from)) {
+            Ok(start) => start..seek(SeekFrom::Hole(start)).unwrap_or(end),
+            // There is a hole up to the end.
+            Err(rustix::io::Errno::NXIO) => end..end,
+            Err(_) => from..end,
+        }
+    }
 }
 
-/// Requests in flight at most, each with a buffer of its own: a copy takes `REQUESTS * CHUNK` bytes
-/// of memory. More of it was no faster on a disk, and slower where it did not fit the processor's
-/// cache.
+/// Requests in flight at most, each with its own buffer: a copy uses `REQUESTS * CHUNK` bytes of
+/// memory. More was no faster on a disk, and slower where it did not fit the CPU cache.
 const REQUESTS: usize = 16;
-/// Completions to wait for at a time, and so requests to submit together. It saves calls, and
-/// leaves the disk enough to do.
+/// Completions to wait for at a time, and so requests to submit together: fewer system calls, and
+/// the disk has enough to do meanwhile.
 const BATCH: usize = REQUESTS / 4;
 /// Bytes of a buffer. A multiple of every page size, so that no two buffers meet in one page of the
 /// page cache.
@@ -83,8 +115,7 @@ const CHUNK: usize = 256 << 10;
 #[derive(Clone, Copy, Default)]
 struct Chunk {
     offset: u64,
-    /// Bytes to copy. Reading is over when `read` has come so far, the chunk is done when
-    /// `written` has.
+    /// Bytes to copy, of which `read` were read and `written` written.
     want: usize,
     read: usize,
     written: usize,
@@ -109,31 +140,31 @@ enum Task {
     Write,
 }
 
-/// What has ended, and how.
-type Ended = Completion<AlignedBuf>;
-
-/// A copy under way, `REQUESTS` chunks at a time.
+/// A copy of `REQUESTS` chunks at a time.
 pub struct Copy<'a> {
-    /// Dropped first: buffers in flight are its own, and it waits for them.
+    /// Dropped first, which waits for requests in flight.
     queue: Queue<AlignedBuf>,
     src: End<'a>,
     dst: End<'a>,
-    /// Those that are in flight, by their requests' indexes.
+    /// Those in flight, by the indexes of their requests.
     chunks: [Chunk; REQUESTS],
-    /// Those that have something to do next.
+    /// Those to submit next.
     waiting: Vec<(Chunk, AlignedBuf)>,
-    /// Where the first chunk lies that was not begun.
+    /// Where the next chunk begins.
     next: u64,
+    /// There is no hole from `next` up to here.
+    data_end: u64,
     /// Where the file ends: its size when the copy began, or less if it shrinks.
     end: u64,
     done: u64,
-    /// Requests that the kernel took so far.
+    /// Requests that the kernel has accepted.
     requests: u64,
 }
 
 impl<'a> Copy<'a> {
-    pub fn new(src: End<'a>, dst: End<'a>, size: u64) -> Result<Copy<'a>> {
-        // Aligned to whatever `O_DIRECT` may want.
+    /// `with_holes` leaves out the holes of the source.
+    pub fn new(src: End<'a>, dst: End<'a>, size: u64, with_holes: bool) -> Result<Copy<'a>> {
+        // Aligned to whatever `O_DIRECT` may require.
         let buffers = (0..REQUESTS).map(|_| Ok((Chunk::default(), AlignedBuf::new(CHUNK, CHUNK)?)));
         let no_memory =
             |_: AlignedBufError| format!("no memory for {REQUESTS} buffers of {CHUNK} bytes");
@@ -141,37 +172,53 @@ impl<'a> Copy<'a> {
         let capacity = const { NonZeroU32::new(REQUESTS as u32).unwrap() };
         let queue = Queue::new(capacity).map_err(|error| error.to_string())?;
         let chunks = [Chunk::default(); REQUESTS];
-        Ok(Copy { queue, src, dst, chunks, waiting, next: 0, end: size, done: 0, requests: 0 })
+        Ok(Copy {
+            queue,
+            src,
+            dst,
+            chunks,
+            waiting,
+            next: 0,
+            data_end: if with_holes { 0 } else { size },
+            end: size,
+            done: 0,
+            requests: 0,
+        })
     }
 
-    /// Copies everything, and says how many bytes that was.
+    /// Copies everything, and returns the number of bytes.
     pub fn run(&mut self, progress: &mut Progress) -> Result<u64> {
-        let mut ended = Vec::with_capacity(REQUESTS);
+        let mut completed = Vec::with_capacity(REQUESTS);
         loop {
             self.submit();
             if self.queue.outstanding() == 0 {
                 return Ok(self.end);
             }
-            self.wait(&mut ended)?;
-            ended.drain(..).try_for_each(|ended| self.advance(ended))?;
+            self.wait(&mut completed)?;
+            completed.drain(..).try_for_each(|done| self.advance(done))?;
             progress.show(self.done);
         }
     }
 
-    /// Submits what each waiting chunk has to do next, by one call. One that is copied takes on
-    /// another part of the file, if there is one, or its buffer is not needed any more.
+    /// Submits the next request of each waiting chunk, by one system call. The buffer of a chunk
+    /// that is copied is used for the next part of the file, or dropped if there is none.
     fn submit(&mut self) {
         let (src, dst) = (&self.src, &self.dst);
         self.queue.batch(|batch| {
             for (mut chunk, buffer) in self.waiting.drain(..) {
                 if chunk.task().is_none() {
-                    let want = self.end.saturating_sub(self.next).min(CHUNK as u64) as usize;
+                    if self.next == self.data_end && self.next < self.end {
+                        let data = src.data(self.next, self.end);
+                        (self.next, self.data_end) = (data.start, data.end);
+                    }
+                    let end = self.data_end.min(self.end);
+                    let want = end.saturating_sub(self.next).min(CHUNK as u64) as usize;
                     chunk = Chunk { offset: self.next, want, ..Chunk::default() };
                     self.next += want as u64;
                 }
                 let Some((task, range)) = chunk.task() else { continue };
                 let end = if task == Task::Read { src } else { dst };
-                let (file, range, direct) = end.request(task, range);
+                let (file, range, direct) = end.request(task, chunk.offset, range);
                 chunk.direct = direct;
                 let offset = chunk.offset + range.start as u64;
                 let token = match task {
@@ -184,46 +231,52 @@ impl<'a> Copy<'a> {
         });
     }
 
-    /// Waits for requests to end. If the kernel has no place for one, it gets one back when
-    /// another's event is read: so it is not enough that requests were refused, as long as
-    /// others are in flight.
-    fn wait(&mut self, all: &mut Vec<Ended>) -> Result<()> {
-        let no_place = |ended: &Ended| ended.result == Err(Errno::EAGAIN);
-        while all.iter().all(no_place) && self.queue.outstanding() > 0 {
+    /// Waits for completions. If the kernel has no slot for a request, it has one again when the
+    /// event of another is read: so refused requests are not enough while others are in flight.
+    fn wait(&mut self, all: &mut Vec<Completion<AlignedBuf>>) -> Result<()> {
+        let no_slot = |done: &Completion<AlignedBuf>| done.result == Err(Errno::EAGAIN);
+        while all.iter().all(no_slot) && self.queue.outstanding() > 0 {
             let ready = self.queue.wait(BATCH, None);
             all.extend(ready.map_err(|errno| format!("cannot wait for AIO: {errno}"))?);
         }
-        match all.iter().all(no_place) {
+        match all.iter().all(no_slot) {
             true => Err(self.failure(&self.chunks[all[0].token.index()], Errno::EAGAIN)),
             false => Ok(()),
         }
     }
 
-    /// Takes in how a chunk's request ended.
-    fn advance(&mut self, ended: Ended) -> Result<()> {
-        let mut chunk = self.chunks[ended.token.index()];
-        let buffer = ended.buf.expect("a read or a write");
+    /// Handles the completion of a chunk's request.
+    fn advance(&mut self, done: Completion<AlignedBuf>) -> Result<()> {
+        let mut chunk = self.chunks[done.token.index()];
+        let mut buffer = done.buf.expect("a read or a write");
         let (task, range) = chunk.task().expect("a chunk in flight has something to do");
         let end = if task == Task::Read { &mut self.src } else { &mut self.dst };
-        end.was_direct |= chunk.direct && ended.result.is_ok();
-        self.requests += u64::from(ended.result != Err(Errno::EAGAIN));
-        match (task, ended.result) {
-            // The source has shrunk.
+        end.was_direct |= chunk.direct && done.result.is_ok();
+        self.requests += u64::from(done.result != Err(Errno::EAGAIN));
+        let result = match done.result {
+            Err(Errno::EINVAL) if !chunk.direct => {
+                let offset = chunk.offset + range.start as u64;
+                end.transfer(task, &mut buffer[range.clone()], offset)
+            }
+            result => result,
+        };
+        match (task, result) {
+            // The source has become shorter.
             (Task::Read, Ok(0)) => {
                 self.end = self.end.min(chunk.offset + chunk.read as u64);
                 chunk.want = chunk.read;
             }
-            // Both may be short: the rest is asked for next. A direct read may also be longer than
-            // what is wanted.
+            // Both may be short: the rest is requested next. A direct read may also be longer than
+            // the chunk.
             (Task::Read, Ok(bytes)) => chunk.read += bytes.min(range.len()),
             (Task::Write, Ok(bytes @ 1..)) => {
                 chunk.written += bytes;
                 self.done += bytes as u64;
             }
             (Task::Write, Ok(0)) => return Err(self.failure(&chunk, Errno::EIO)),
-            // Once more; others have ended meanwhile, if there was no place.
+            // Again. If there was no slot, others have completed meanwhile.
             (_, Err(Errno::EINTR | Errno::EAGAIN)) => {}
-            // Once more, without O_DIRECT: it wants something here that the kernel does not tell.
+            // Again without O_DIRECT: it requires something here that the kernel does not report.
             (_, Err(Errno::EINVAL)) if chunk.direct => end.try_direct = false,
             (_, Err(errno)) => return Err(self.failure(&chunk, errno)),
         }
@@ -250,13 +303,13 @@ impl<'a> Copy<'a> {
                 self.requests += 1;
                 Ok(())
             }
-            // Kernels before 4.18 have it in their headers only.
+            // Before Linux 4.18 the opcode is only in the headers.
             Err(Errno::EINVAL) => flush(self.dst.file).map_err(cannot("flush", self.dst.path)),
             Err(errno) => Err(format!("cannot flush {:?}: {errno}", self.dst.path)),
         }
     }
 
-    /// How it was done, for the report.
+    /// For the report.
     pub fn summary(&self) -> String {
         let direct = |end: &End| if end.was_direct { "yes" } else { "no" };
         let (requests, src, dst) = (self.requests, direct(&self.src), direct(&self.dst));
@@ -264,8 +317,7 @@ impl<'a> Copy<'a> {
     }
 }
 
-/// Copies up to the end of `src`, which may be a pipe, a device, or a file that does not know its
-/// size.
+/// Copies up to the end of `src`, which may be a pipe, a device, or a file without a size.
 pub fn stream(src: Named<'_>, dst: Named<'_>, progress: &mut Progress) -> Result<u64> {
     let (mut from, mut to) = (src.file, dst.file);
     let mut buffer = vec![0; CHUNK];
@@ -293,7 +345,7 @@ pub fn stream(src: Named<'_>, dst: Named<'_>, progress: &mut Progress) -> Result
     }
 }
 
-/// fsync, for what has something to flush: pipes and character devices say `EINVAL`.
+/// fsync(2), which pipes and character devices do not support.
 pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all()
         .or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })

@@ -18,12 +18,14 @@
 //! TLS, compression and multipart ranges.
 
 mod body;
+#[path = "../common/mod.rs"]
+mod common;
 mod open;
 mod reply;
 
 use aio_sys::tokio::{Builder, Queue};
 use body::Piecewise;
-use clap::Parser;
+use common::{Program, Result, Stop, cannot, print, reason};
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, HOST, HeaderMap, HeaderValue};
@@ -31,9 +33,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use lexopt::{Arg, Parser, ValueExt};
 use open::Root;
 use std::convert::Infallible;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,42 +45,67 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 
-/// Serves the files in DIRECTORY and below over HTTP. Symbolic links are followed as long as they
-/// are relative and stay in the directory. The address is printed on standard output.
-#[derive(Parser)]
-#[command(name = "ranges")]
+const PROGRAM: Program = Program {
+    name: "ranges",
+    usage: "[--timeout SECONDS] DIRECTORY [ADDRESS]",
+    help: "\
+Serves the files in DIRECTORY and below over HTTP. Symbolic links are followed as long as they are
+relative and stay in the directory. The address is printed on standard output.
+
+ADDRESS is 127.0.0.1:8080 by default. Port 0 is any that is free.
+
+Options:
+  --timeout SECONDS  how long a connection may be idle, a request's head may take, and a client may
+                     accept nothing of a response [default: 30]
+  -h, --help         print this text
+  -V, --version      print the version
+
+Exit status: 1 failed, 2 wrong usage.",
+};
+
 struct Options {
     directory: PathBuf,
-    /// Port 0 is any that is free.
-    #[arg(default_value = "127.0.0.1:8080")]
     address: String,
-    /// How many seconds a connection may be idle, a request's head may take, and a client may
-    /// accept nothing of a response.
-    #[arg(long, value_name = "SECONDS", default_value = "30")]
-    timeout: NonZeroU32,
+    timeout: Duration,
 }
 
 /// Reads in flight, of all connections.
 const READS: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 fn main() -> ExitCode {
-    let Err(error) = run(Options::parse());
-    eprintln!("ranges: {error}");
-    ExitCode::FAILURE
+    match parse(Parser::from_env()) {
+        Ok(options) => PROGRAM.end(run(options)),
+        Err(stop) => PROGRAM.stop(stop),
+    }
 }
 
+fn parse(mut args: Parser) -> std::result::Result<Options, Stop> {
+    let (mut directory, mut address, mut timeout) = (None, None, 30);
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("timeout") => timeout = args.value()?.parse::<NonZeroU32>()?.get(),
+            Arg::Value(path) if directory.is_none() => directory = Some(path.into()),
+            Arg::Value(name) if address.is_none() => address = Some(name.string()?),
+            arg => return Err(Stop::at(arg)),
+        }
+    }
+    Ok(Options {
+        directory: directory.ok_or_else(|| Stop::Wrong("DIRECTORY is missing".to_owned()))?,
+        address: address.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+        timeout: Duration::from_secs(timeout.into()),
+    })
+}
+
+/// Returns only on failure.
 #[tokio::main]
-async fn run(options: Options) -> Result<Infallible, String> {
-    let Options { directory, address, timeout } = options;
-    let timeout = Duration::from_secs(timeout.get().into());
-    let root = Root::open(&directory)
-        .map_err(|error| format!("cannot serve {}: {error}", directory.display()))?;
+async fn run(Options { directory, address, timeout }: Options) -> Result<()> {
+    let root = Root::open(&directory).map_err(cannot("serve", &directory))?;
     let reads = Builder::new(READS).nowait(true).build().map_err(|error| error.to_string())?;
     let server = Arc::new(Server { root, reads });
-    let failed = |error| format!("cannot listen at {address}: {error}");
+    let failed = |error| format!("cannot listen at {address}: {}", reason(&error));
     let listener = TcpListener::bind(&address).await.map_err(failed)?;
-    // Standard output may be closed.
-    let _ = writeln!(io::stdout(), "http://{}/", listener.local_addr().map_err(failed)?);
+    // It serves files all the same.
+    let _ = print(format_args!("http://{}/\n", listener.local_addr().map_err(failed)?));
     loop {
         match listener.accept().await {
             Ok((client, _)) => drop(tokio::spawn(connection(server.clone(), client, timeout))),

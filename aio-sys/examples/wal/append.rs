@@ -1,14 +1,14 @@
 //! The end of the log, where records are added.
 
-use crate::common::reason;
+use crate::common::{Result, cannot, reason};
 use crate::format::{self, BLOCK, Found, GROUP, Reader};
 use crate::input::Input;
 use crate::space::Space;
-use crate::{Result, cannot};
 use aio_sys::{
     AlignedBuf, AlignmentSource, Completion, DirectAlignment, Errno, PollEvents, Queue, RwFlags,
     Token, op,
 };
+use rustix::fs::{FlockOperation, flock};
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
@@ -25,24 +25,22 @@ const WRITES: usize = 4;
 const REQUESTS: u32 = WRITES as u32 + 2;
 
 pub struct Log {
-    /// Dropped first: buffers in flight are its own, and it waits for them.
+    /// Dropped first, which waits for requests in flight.
     queue: Queue<AlignedBuf>,
     path: PathBuf,
-    /// It has the lock.
+    /// It holds the lock.
     file: File,
-    /// The same file past the page cache: only there is a write on its way when io_submit has
-    /// returned.
+    /// The same file with `O_DIRECT`, without which io_submit(2) waits for a write.
     direct: Option<File>,
     spare: Vec<AlignedBuf>,
-    /// Those whose records were not acknowledged, the oldest first.
+    /// Those whose records are not acknowledged, the oldest first.
     groups: VecDeque<Group>,
-    /// Where the next goes.
+    /// Where the next group begins.
     end: u64,
-    /// What is prepared from there on.
     space: Space,
-    /// The last record that is in a group.
+    /// The last record in a group.
     last: u64,
-    /// The last one that is on disk, as are all before it.
+    /// This record and all before it are on disk.
     durable: u64,
     /// Waits for input.
     poll: Option<Token>,
@@ -51,11 +49,11 @@ pub struct Log {
     failure: Option<String>,
 }
 
-/// Records that are written at once.
+/// Records that are written together.
 struct Group {
     state: State,
     offset: u64,
-    /// The part of the buffer that is being written.
+    /// The part of the buffer that is not yet written.
     range: Range<usize>,
     last: u64,
 }
@@ -68,52 +66,10 @@ enum State {
 }
 
 impl Log {
-    /// Opens a log, or makes one, and clears away what is behind its last whole record.
+    /// Opens or creates a log, and discards what is behind its last complete record.
     pub fn open(path: &Path) -> Result<Log> {
-        let error = |verb| move |error| cannot(verb, path, reason(&error));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(error("open"))?;
-        let meta = file.metadata().map_err(error("open"))?;
-        if !meta.is_file() {
-            return Err(format!("{path:?} is not a regular file"));
-        }
-        lock(&file).map_err(|failure| match failure.kind() {
-            io::ErrorKind::WouldBlock => format!("{path:?} is in use by another append"),
-            _ => error("lock")(failure),
-        })?;
-        if format::is_begun(&file).map_err(error("read"))? {
-            file.write_all_at(&format::first(), 0)
-                .and_then(|()| file.sync_all())
-                .map_err(error("create"))?;
-        }
-        sync_name(path).map_err(error("sync the directory of"))?;
-        // Its place in the file is the reader's alone: all writes say where.
-        let reader = file.try_clone().and_then(Reader::open).map_err(error("read"))?;
-        let mut reader = reader.ok_or_else(|| format::foreign(path))?;
-        loop {
-            match reader.next().map_err(error("read"))? {
-                Found::Record(..) => {}
-                Found::End => break,
-                Found::Torn => {
-                    let _ = writeln!(
-                        io::stderr(),
-                        "wal: {}, which is cleared away",
-                        format::torn(path, &reader)
-                    );
-                    break;
-                }
-            }
-        }
-        // What is behind may be whole records of writes that came after one that was lost: they
-        // were not acknowledged, and must not reappear behind new ones. Space that is given
-        // back reads as zeros when it is set aside again.
-        file.set_len(reader.end()).and_then(|()| file.sync_all()).map_err(error("recover"))?;
-
+        let file = open(path)?;
+        let reader = recover(&file, path)?;
         let capacity = const { NonZeroU32::new(REQUESTS).unwrap() };
         let queue = Queue::new(capacity).map_err(|error| error.to_string())?;
         let spare: std::result::Result<_, _> =
@@ -122,7 +78,7 @@ impl Log {
         Ok(Log {
             queue,
             path: path.to_owned(),
-            direct: direct(&file).map_err(error("open"))?,
+            direct: direct(&file),
             file,
             spare: spare.map_err(|error| error.to_string())?,
             groups: VecDeque::with_capacity(WRITES),
@@ -136,12 +92,12 @@ impl Log {
         })
     }
 
-    /// The last record that is on disk, as are all before it.
+    /// This record and all before it are on disk.
     pub fn durable(&self) -> u64 {
         self.durable
     }
 
-    /// Appends a record for each line until the input ends, and acknowledges the durable ones.
+    /// Appends a record for each line until the input ends, and acknowledges durable ones.
     pub fn append(
         &mut self,
         input: &mut Input,
@@ -324,35 +280,64 @@ impl Log {
     }
 }
 
-/// The file's name, on disk. Whether an append before this one came as far as that, nobody knows.
+/// The locked file. If it is new, its first block and its name are on disk.
+fn open(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(path).map_err(cannot("open", path))?;
+    if !file.metadata().map_err(cannot("open", path))?.is_file() {
+        return Err(format!("{path:?} is not a regular file"));
+    }
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
+        rustix::io::Errno::WOULDBLOCK => format!("{path:?} is in use by another append"),
+        errno => cannot("lock", path)(errno.into()),
+    })?;
+    if format::is_begun(&file).map_err(cannot("read", path))? {
+        file.write_all_at(&format::first(), 0)
+            .and_then(|()| file.sync_all())
+            .map_err(cannot("create", path))?;
+    }
+    sync_name(path).map_err(cannot("sync the directory of", path))?;
+    Ok(file)
+}
+
+/// Reads up to the last complete record, and discards the rest.
+fn recover(file: &File, path: &Path) -> Result<Reader> {
+    // Nothing else uses the position in the file: all writes have an offset.
+    let reader = file.try_clone().and_then(Reader::open).map_err(cannot("read", path))?;
+    let mut reader = reader.ok_or_else(|| format::foreign(path))?;
+    loop {
+        match reader.next().map_err(cannot("read", path))? {
+            Found::Record(..) => {}
+            Found::End => break,
+            Found::Torn => {
+                let torn = format::torn(path, &reader);
+                let _ = writeln!(io::stderr(), "wal: {torn}, which is discarded");
+                break;
+            }
+        }
+    }
+    // There may be complete records of writes that followed a lost one. They were not acknowledged,
+    // and must not reappear behind new ones. Space that is allocated again reads as zeros.
+    let recovered = file.set_len(reader.end()).and_then(|()| file.sync_all());
+    recovered.map_err(cannot("recover", path))?;
+    Ok(reader)
+}
+
+/// Syncs the file's name. It is not known whether an earlier append did.
 fn sync_name(path: &Path) -> io::Result<()> {
     // The file of a symbolic link is in another directory.
     let path = path.canonicalize()?;
     File::open(path.parent().expect("a file is in a directory"))?.sync_all()
 }
 
-/// The same file past the page cache, if it takes that in blocks.
-fn direct(file: &File) -> io::Result<Option<File>> {
+/// The same file with `O_DIRECT`, if that works in blocks of this size.
+fn direct(file: &File) -> Option<File> {
     let fits = |align: DirectAlignment| {
         align.source == AlignmentSource::Guess || BLOCK % align.memory.max(align.offset) == 0
     };
-    if !DirectAlignment::of(file).is_some_and(fits) {
-        return Ok(None);
-    }
-    // By descriptor, not by path: it is the same file, whatever became of its name.
+    DirectAlignment::of(file).filter(|&align| fits(align))?;
+    // By descriptor, not by path, which may be another file's by now.
     let again = format!("/proc/self/fd/{}", file.as_raw_fd());
-    match OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(again) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Keeps other appends away, for as long as the file is open.
-fn lock(file: &File) -> io::Result<()> {
-    // SAFETY: it touches no memory.
-    match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(again).ok()
 }

@@ -1,7 +1,6 @@
 //! Standard input, line by line.
 
-use crate::Result;
-use crate::common::reason;
+use crate::common::{Result, reason};
 use crate::format::{GROUP, LINE};
 use std::fs::File;
 use std::io::{ErrorKind, Read};

@@ -6,14 +6,14 @@
 //! cargo run --release -p aio-sys --example wal -- dump LOG
 //! ```
 //!
-//! `--help` says what it promises. It is meant as a model:
+//! `--help` describes what it guarantees. It is meant as a model:
 //!
-//! - [`format`] lays records out so that a torn one is told from a whole one, and that no write can
-//!   damage an earlier one;
-//! - [`append::Log`] has several durable writes in flight, each with all the records that came
+//! - [`format`] is a layout in which a torn record is detected and no write can damage an earlier
+//!   record;
+//! - [`append::Log`] has several durable writes in flight, each with all records that arrived
 //!   meanwhile, and acknowledges a record when it and all before it are on disk;
-//! - [`append::Log::open`] finds the end of a log that was cut off anywhere, and clears away what
-//!   is behind;
+//! - [`space::Space`] prepares the space for records, so that their writes change no metadata;
+//! - [`append::Log::open`] finds the end of a log that was cut off anywhere, and discards the rest;
 //! - standard input is waited for by the same queue, as a poll.
 
 mod append;
@@ -24,58 +24,79 @@ mod input;
 mod space;
 
 use append::Log;
-use common::reason;
+use common::{Program, Result, Stop, cannot, cannot_print};
 use format::{Found, Reader};
 use input::Input;
-use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
+use lexopt::{Arg, Parser};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: wal append FILE | wal dump FILE";
-const HELP: &str = "
-append  Each line of standard input becomes a record at the end of the log FILE, which is made if
-        there is none. When a record and all before it are on disk, its number is written to
-        standard output, a line each; records are numbered from 1. A power cut after that does not
-        lose it. Records that come while others are written go to disk together.
+const PROGRAM: Program = Program {
+    name: "wal",
+    usage: "append LOG | wal dump LOG",
+    help: "\
+append  Each line of standard input becomes a record at the end of LOG, which is created if it does
+        not exist. When a record and all before it are on disk, its number is written to standard
+        output, one a line; records are numbered from 1. A power cut after that does not lose it.
+        Records that arrive while others are being written go to disk together.
 dump    Writes the records to standard output, each as its number, a tab and the line.
 
-A log that was cut off in the middle of a record ends with the record before, for both; append
-clears the rest away. One that was cut off while it was made is empty.
-Writes go past the page cache, where the file system takes O_DIRECT. Space is set aside in steps, so
-that the file is larger than the records in it. One append at a time can have a log.
+For both, a log that was cut off in the middle of a record ends with the record before, and append
+discards the rest. A log that was cut off while it was created is empty.
 
-Exit status: 0 all is done, 1 failed, 2 wrong usage. If append fails, the sentence says how many
-records are durable.";
+Writes use O_DIRECT where the file system supports it. Space is allocated in steps, so that the file
+is larger than its records. Only one append at a time can use a log.
 
-/// A failure is a sentence for the user.
-type Result<T> = std::result::Result<T, String>;
+Options:
+  -h, --help     print this text
+  -V, --version  print the version
+
+Exit status: 0 success, 1 failed, 2 wrong usage. If append fails, the message says which records are
+durable.",
+};
+
+enum Command {
+    Append(PathBuf),
+    Dump(PathBuf),
+}
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let args: Vec<&OsStr> = args.iter().map(OsString::as_os_str).collect();
-    let result = match args.as_slice() {
-        [help] if ["--help", "-h"].iter().any(|name| help == name) => {
-            io::stdout().write_all(format!("{USAGE}\n{HELP}\n").as_bytes()).map_err(cannot_print)
-        }
-        [verb, path] if *verb == "append" && path.as_bytes() != b"--help" => {
-            append(Path::new(path))
-        }
-        [verb, path] if *verb == "dump" && path.as_bytes() != b"--help" => dump(Path::new(path)),
-        _ => return complain(2, USAGE),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(sentence) => complain(1, &sentence),
+    match parse(Parser::from_env()) {
+        Ok(Command::Append(log)) => PROGRAM.end(append(&log)),
+        Ok(Command::Dump(log)) => PROGRAM.end(dump(&log)),
+        Err(stop) => PROGRAM.stop(stop),
     }
 }
 
-/// Lines of standard input go into the log, numbers of durable ones to standard output.
+fn parse(mut args: Parser) -> std::result::Result<Command, Stop> {
+    let (mut subcommand, mut log) = (None, None);
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Value(name) if subcommand.is_none() => {
+                subcommand = Some(match name.to_str() {
+                    Some("append") => Command::Append,
+                    Some("dump") => Command::Dump,
+                    _ => {
+                        let message =
+                            format!("unknown subcommand {name:?}; expected append or dump");
+                        return Err(Stop::Wrong(message));
+                    }
+                });
+            }
+            Arg::Value(path) if log.is_none() => log = Some(path.into()),
+            arg => return Err(Stop::at(arg)),
+        }
+    }
+    let missing = |name| Stop::Wrong(format!("{name} is missing"));
+    let subcommand: fn(PathBuf) -> Command = subcommand.ok_or_else(|| missing("a subcommand"))?;
+    Ok(subcommand(log.ok_or_else(|| missing("LOG"))?))
+}
+
+/// Appends the lines of standard input, and prints the numbers of durable ones.
 fn append(path: &Path) -> Result<()> {
-    // SAFETY: no handler is installed. A limit on file sizes is to be an error like any other.
+    // SAFETY: no handler is installed. A file-size limit is then an error like any other.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     let mut log = Log::open(path)?;
     let mut out = BufWriter::new(io::stdout());
@@ -83,20 +104,18 @@ fn append(path: &Path) -> Result<()> {
         let written = { numbers }.try_for_each(|number| writeln!(out, "{number}"));
         written.and_then(|()| out.flush()).map_err(cannot_print)
     });
-    result.map_err(|sentence| {
-        format!("{sentence}; records up to number {} are durable", log.durable())
-    })
+    result
+        .map_err(|message| format!("{message}; records up to number {} are durable", log.durable()))
 }
 
-/// Records go to standard output.
+/// Prints the records.
 fn dump(path: &Path) -> Result<()> {
-    let cannot_read = |error| cannot("read", path, reason(&error));
-    let file = File::open(path).map_err(cannot_read)?;
-    let mut reader =
-        Reader::open(file).map_err(cannot_read)?.ok_or_else(|| format::foreign(path))?;
+    let file = File::open(path).map_err(cannot("read", path))?;
+    let reader = Reader::open(file).map_err(cannot("read", path))?;
+    let mut reader = reader.ok_or_else(|| format::foreign(path))?;
     let mut out = BufWriter::new(io::stdout().lock());
     loop {
-        match reader.next().map_err(cannot_read)? {
+        match reader.next().map_err(cannot("read", path))? {
             Found::Record(number, line) => {
                 let written = write!(out, "{number}\t")
                     .and_then(|()| out.write_all(line))
@@ -111,19 +130,4 @@ fn dump(path: &Path) -> Result<()> {
         }
     }
     out.flush().map_err(cannot_print)
-}
-
-/// Not `eprintln!`, which panics if standard error takes nothing.
-fn complain(status: u8, sentence: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "wal: {sentence}");
-    ExitCode::from(status)
-}
-
-/// `cannot VERB "PATH": REASON`
-fn cannot(verb: &str, path: &Path, reason: impl Display) -> String {
-    format!("cannot {verb} {path:?}: {reason}")
-}
-
-fn cannot_print(error: io::Error) -> String {
-    format!("cannot write to standard output: {}", reason(&error))
 }

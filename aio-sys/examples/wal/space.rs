@@ -7,10 +7,12 @@
 
 use crate::format::GROUP;
 use aio_sys::{AlignedBuf, AlignedBufError, Completion, Token};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::ops::Range;
-use std::os::fd::AsRawFd;
 
 /// Bytes that are allocated at a time.
 const STEP: u64 = 64 * GROUP as u64;
@@ -57,16 +59,12 @@ impl Space {
             if self.allocated >= group.end {
                 break;
             }
-            match allocate(file, self.allocated..target) {
+            let (start, bytes) = (self.allocated, target - self.allocated);
+            match fallocate(file, FallocateFlags::empty(), start, bytes) {
                 Ok(()) => self.allocated = target,
                 // Then each write allocates its own.
-                Err(error)
-                    if [Some(libc::EOPNOTSUPP), Some(libc::ENOSYS)]
-                        .contains(&error.raw_os_error()) =>
-                {
-                    self.allocated = u64::MAX;
-                }
-                Err(error) if target == group.end => return Err(error),
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.allocated = u64::MAX,
+                Err(errno) if target == group.end => return Err(errno.into()),
                 Err(_) => {}
             }
         }
@@ -85,7 +83,7 @@ impl Space {
         if enough || group.end - group.start > SMALL {
             return None;
         }
-        match std::mem::replace(&mut self.zeros, Zeros::Failed) {
+        match mem::replace(&mut self.zeros, Zeros::Failed) {
             Zeros::Ready(buf) => Some((buf, self.written..end)),
             _ => None,
         }
@@ -108,16 +106,5 @@ impl Space {
             _ => Zeros::Failed,
         };
         None
-    }
-}
-
-/// Allocates space, which reads as zeros.
-fn allocate(file: &File, Range { start, end }: Range<u64>) -> io::Result<()> {
-    // A file cannot be so long that they do not fit.
-    let (offset, len) = (start as libc::off_t, (end - start) as libc::off_t);
-    // SAFETY: it touches no memory.
-    match unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, len) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }
