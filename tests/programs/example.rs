@@ -17,7 +17,9 @@ pub fn example(name: &str) -> PathBuf {
         assert!(build.status.success(), "the examples build");
         String::from_utf8(build.stdout).expect("cargo writes UTF-8")
     });
-    let message = BUILT.lines().find(|line| line.contains(&format!(r#""name":"{name}""#)));
+    // The library `tokio` has the name of an example.
+    let target = format!(r#""kind":["example"],"crate_types":["bin"],"name":"{name}""#);
+    let message = BUILT.lines().find(|line| line.contains(&target));
     let (_, path) = message
         .and_then(|line| line.split_once(r#""executable":""#))
         .expect("it says where the program is");

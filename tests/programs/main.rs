@@ -5,4 +5,5 @@ mod aiocp;
 mod command_lines;
 mod example;
 mod ranges;
+mod short;
 mod wal;
