@@ -104,7 +104,7 @@ fn files_that_cannot_be_measured_are_named() {
     assert_refused(
         &["--block", "2m", "file"],
         1,
-        r#""file" is too small: it has 1048576 bytes, and a block has 2097152"#,
+        r#""file" is too small: 1048576 bytes for blocks of 2097152"#,
     );
     assert_refused(
         &["/dev/null"],
@@ -118,9 +118,9 @@ fn files_that_cannot_be_measured_are_named() {
         assert_refused(
             &["--direct", sys],
             1,
-            "refuses O_DIRECT: take a file on a disk, or --buffered",
+            "does not support O_DIRECT: use a file on a disk, or --buffered",
         );
-        assert_refused(&["--buffered", sys], 1, "the file has shrunk");
+        assert_refused(&["--buffered", sys], 1, "the file has become shorter");
     }
 }
 

@@ -1,13 +1,13 @@
-//! Times in buckets: counting one is an addition, and takes no memory.
+//! Latencies in buckets: to count one is an addition, and allocates no memory.
 
-/// Buckets for each power of two, so that one is less than 2 % wide.
+/// Buckets for each power of two: a bucket is less than 2 % wide.
 const FINE: usize = 64;
 const FINE_BITS: u32 = FINE.ilog2();
 
-/// How many requests took how many nanoseconds.
+/// The number of requests by their latency in nanoseconds.
 pub struct Histogram {
-    /// The first `FINE` are for as many nanoseconds, the next for twice as many in steps of one,
-    /// the next in steps of two…
+    /// The first `FINE` buckets are one nanosecond wide, and the next `FINE`; after that the width
+    /// doubles every `FINE` buckets.
     buckets: Box<[u64]>,
     count: u64,
     max: u64,
@@ -29,7 +29,7 @@ impl Histogram {
         self.count
     }
 
-    /// As long as `part` of the requests took at most; the last one's is exact.
+    /// The latency that `part` of the requests did not exceed. The maximum is exact.
     pub fn quantile(&self, part: f64) -> u64 {
         let wanted = (self.count as f64 * part).ceil() as u64;
         let mut seen = 0;
@@ -40,7 +40,7 @@ impl Histogram {
         self.buckets.iter().enumerate().find(reached).map_or(0, |(at, _)| upper(at).min(self.max))
     }
 
-    /// A bar for each power of two between the first and the last that has any.
+    /// A bar for each power of two from the lowest to the highest latency.
     pub fn draw(&self, fancy: bool) -> String {
         let rows: Vec<(u64, u64)> = self
             .buckets
@@ -68,12 +68,12 @@ impl Histogram {
 
 #[inline]
 fn bucket(nanos: u64) -> usize {
-    // The power of two is what is above the bits that tell one from another inside of it.
+    // The bits above `FINE_BITS` are the power of two, those below the bucket in it.
     let shift = (nanos | FINE as u64).ilog2() - FINE_BITS;
     (shift as usize * FINE) + (nanos >> shift) as usize
 }
 
-/// The largest of a bucket.
+/// The highest latency of a bucket.
 fn upper(bucket: usize) -> u64 {
     if bucket < 2 * FINE {
         return bucket as u64;

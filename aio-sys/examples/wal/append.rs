@@ -1,4 +1,4 @@
-//! The end of the log, where records are added.
+//! Appending records at the end of the log.
 
 use crate::common::{Result, cannot, reason};
 use crate::format::{self, BLOCK, Found, GROUP, Reader};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Writes in flight at most.
 const WRITES: usize = 4;
-/// Requests in flight at most: those, zeros, and a poll.
+/// Requests in flight at most: these, zeros, and a poll.
 const REQUESTS: u32 = WRITES as u32 + 2;
 
 pub struct Log {

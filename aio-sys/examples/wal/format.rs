@@ -1,18 +1,19 @@
-//! What is in the file.
+//! The layout of the file.
 //!
-//! The first block says that it is a log. What was written at once begins at a block and fills
-//! whole ones, so that no block is written twice, and a write that is torn damages nothing but
-//! itself. It is records, one after the other, then zeros:
+//! The first block identifies a log. A group of records, which is written at once, begins at a
+//! block and fills whole ones. So no block with records is written again, and a torn write damages
+//! only itself. A group is records, one after the other, then zeros:
 //!
 //! | bytes | |
 //! |---|---|
-//! | 4 | length of the record, these 8 bytes included, little-endian: 0 is no record |
+//! | 4 | length of the record, these 8 bytes included, little-endian; 0 if there is no record |
 //! | 4 | CRC-32 of the record's number as 8 bytes, the length as above, and the line |
 //! | length − 8 | the line |
-//! | 0 to 7 | zeros, so that the next begins at a multiple of 8, and no header lies across two blocks |
+//! | 0 to 7 | zeros: each record begins at a multiple of 8, and no header lies across two blocks |
 //!
-//! The number is not written. It is in the sum, so that a record fits only where it belongs: not
-//! behind a gap, as when a later write reached the disk and an earlier one did not.
+//! The number is not stored. It is part of the checksum, so that a record is only accepted after
+//! the one before it: not behind a gap, which is left when a later write reached the disk and an
+//! earlier one did not. Behind the last group there is nothing, or zeros.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -20,17 +21,17 @@ use std::mem;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Written at once, or not at all; what every disk's blocks divide.
+/// A multiple of the block size of every disk.
 pub const BLOCK: usize = 4096;
-/// What is written at once at most.
+/// Bytes of a group at most.
 pub const GROUP: usize = 64 * BLOCK;
 const HEADER: usize = 8;
 /// Bytes of a line at most.
 pub const LINE: usize = GROUP - HEADER;
-/// What the first block begins with; the rest of it is zeros.
+/// The start of the first block; the rest of it is zeros.
 const MAGIC: &[u8] = b"aio-sys write-ahead log 1\n";
 
-/// Puts a record at the start of `room`, and says how much of it that takes; `None` if it is too
+/// Writes a record to the start of `room`, and returns its length there; `None` if `room` is too
 /// small.
 pub fn encode(number: u64, line: &[u8], room: &mut [u8]) -> Option<usize> {
     let len = HEADER + line.len();
@@ -51,10 +52,10 @@ fn sum(number: u64, length: [u8; 4], line: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Reads record after record.
+/// Reads the records in order.
 pub struct Reader {
     input: BufReader<File>,
-    /// How far it has read.
+    /// The position in the file.
     at: u64,
     end: u64,
     number: u64,
@@ -64,9 +65,9 @@ pub struct Reader {
 /// What comes next.
 pub enum Found<'a> {
     Record(u64, &'a [u8]),
-    /// The log ends as it should.
+    /// The log ends with a complete record.
     End,
-    /// There is something that is no record: the log ends before it.
+    /// The log ends here, with something that is not a record.
     Torn,
 }
 
@@ -77,11 +78,11 @@ pub fn first() -> [u8; BLOCK] {
     first
 }
 
-/// Whether a file is what is left of a log that was being made when the power was cut: some of its
-/// first block, the rest zeros or missing, and nothing behind. No record can have been in it.
+/// Whether the creation of a log was cut off by a power failure: a part of the first block, the
+/// rest zeros or missing, and nothing behind. It cannot have had a record.
 pub fn is_begun(file: &File) -> io::Result<bool> {
     let mut bytes = [0; BLOCK];
-    // Zeros are as good as missing, so a short read does no harm.
+    // After a short read the rest is zeros, as if it were missing.
     file.read_at(&mut bytes, 0)?;
     let alike = bytes.iter().zip(first()).all(|(&byte, wanted)| byte == wanted || byte == 0);
     Ok(alike && bytes != first() && file.metadata()?.len() <= BLOCK as u64)
@@ -99,12 +100,12 @@ impl Reader {
         Ok((begun || bytes == first()).then_some(reader))
     }
 
-    /// Where the last record ends that was found.
+    /// Where the last record ends that was read.
     pub fn end(&self) -> u64 {
         self.end
     }
 
-    /// Which number that has; 0 if there is none.
+    /// The number of that record; 0 if there is none.
     pub fn number(&self) -> u64 {
         self.number
     }
@@ -120,7 +121,7 @@ impl Reader {
             if in_block == 0 {
                 return Ok(Found::End);
             }
-            // What was written at once ends here. The next begins at a block.
+            // The group ends here. The next one begins at a block.
             self.skip_to(BLOCK as u64)?;
         }
         let [length, sum_found] =
@@ -129,7 +130,7 @@ impl Reader {
         if !(HEADER..=GROUP).contains(&len) {
             return Ok(Found::Torn);
         }
-        // Not what a cut-off line leaves of the one before.
+        // Cleared of the line before, of which a line that is cut off would leave a part.
         let mut line = mem::take(&mut self.line);
         line.clear();
         line.resize(len - HEADER, 0);
@@ -146,7 +147,7 @@ impl Reader {
         Ok(Found::Record(self.number, &self.line))
     }
 
-    /// Reads until `bytes` are full, or the file ends.
+    /// Reads until `bytes` is full or the file ends.
     fn read(&mut self, mut bytes: &mut [u8]) -> io::Result<usize> {
         let wanted = bytes.len();
         while !bytes.is_empty() {
@@ -162,7 +163,7 @@ impl Reader {
         Ok(got)
     }
 
-    /// Goes on at the next multiple of so many bytes.
+    /// Continues at the next multiple of `multiple`.
     fn skip_to(&mut self, multiple: u64) -> io::Result<()> {
         let next = self.at.next_multiple_of(multiple);
         self.input.seek_relative((next - self.at) as i64)?;
