@@ -83,7 +83,7 @@ impl Log {
             spare: spare.map_err(|error| error.to_string())?,
             groups: VecDeque::with_capacity(WRITES),
             end,
-            space: Space::new(end, BLOCK).map_err(|error| error.to_string())?,
+            space: Space::new(end).map_err(|error| error.to_string())?,
             last: reader.number(),
             durable: reader.number(),
             poll: None,

@@ -5,7 +5,7 @@
 //! waits for a commit of the file system's journal. So zeros are written ahead of small groups:
 //! their own writes then change no metadata. A large group is worth a commit of its own.
 
-use crate::format::GROUP;
+use crate::format::{BLOCK, GROUP};
 use aio_sys::{AlignedBuf, AlignedBufError, Completion, Token};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
@@ -39,8 +39,8 @@ enum Zeros {
 
 impl Space {
     /// For records from `end` on, with nothing behind.
-    pub fn new(end: u64, align: usize) -> Result<Space, AlignedBufError> {
-        let zeros = Zeros::Ready(AlignedBuf::new(ZEROS, align)?);
+    pub fn new(end: u64) -> Result<Space, AlignedBufError> {
+        let zeros = Zeros::Ready(AlignedBuf::new(ZEROS, BLOCK)?);
         Ok(Space { allocated: end, written: end, zeros })
     }
 
@@ -100,7 +100,8 @@ impl Space {
         }
         self.zeros = match (done.result, done.buf) {
             (Ok(bytes @ 1..), Some(buf)) => {
-                self.written += bytes as u64;
+                // Groups begin at blocks.
+                self.written += (bytes / BLOCK * BLOCK) as u64;
                 Zeros::Ready(buf)
             }
             _ => Zeros::Failed,
