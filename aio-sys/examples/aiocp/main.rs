@@ -145,6 +145,7 @@ fn transfer(
     if size == 0 || !target.takes_aio() {
         target.reserve(0, false)?;
         let bytes = transfer::stream(source, destination, progress)?;
+        target.settle(bytes)?;
         progress.note("flushing");
         transfer::flush(&target.file).map_err(cannot("flush", &target.path))?;
         return Ok((bytes, "0 requests, read and written in order".to_owned()));

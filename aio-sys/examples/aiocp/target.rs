@@ -53,7 +53,22 @@ impl Target {
                 .map_err(cannot("create a file in", directory(&path)))?,
         };
         let meta = file.metadata().map_err(cannot("write", &path))?;
-        Ok(Target { path, file, meta, place })
+        let target = Target { path, file, meta, place };
+        if target.is_read_only() {
+            // Until it is complete: with O_DIRECT it is opened again.
+            target.set_mode(target.meta.mode() | 0o200)?;
+        }
+        Ok(target)
+    }
+
+    /// Whether it is a new file that its owner may not write.
+    fn is_read_only(&self) -> bool {
+        !matches!(self.place, Place::Itself) && self.meta.mode() & 0o200 == 0
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<()> {
+        let permissions = Permissions::from_mode(mode & 0o777);
+        self.file.set_permissions(permissions).map_err(cannot("write", &self.path))
     }
 
     pub fn is_regular(&self) -> bool {
@@ -86,10 +101,13 @@ impl Target {
         .map_err(cannot(&format!("make room for {size} bytes in"), &self.path))
     }
 
-    /// Gives the file its final size: the source may have become shorter.
+    /// Gives the file its final size and permissions: the source may have become shorter.
     pub fn settle(&self, size: u64) -> Result<()> {
-        match self.is_regular() {
-            true => self.file.set_len(size).map_err(cannot("truncate", &self.path)),
+        if self.is_regular() {
+            self.file.set_len(size).map_err(cannot("truncate", &self.path))?;
+        }
+        match self.is_read_only() {
+            true => self.set_mode(self.meta.mode()),
             false => Ok(()),
         }
     }
