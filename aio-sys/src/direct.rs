@@ -63,7 +63,7 @@ impl DirectAlignment {
                 let meta = file.metadata().ok();
                 let is_device =
                     meta.as_ref().is_some_and(|meta| meta.file_type().is_block_device());
-                match is_device.then(|| sector(fd)).flatten() {
+                match is_device.then(|| sector_size(fd)).flatten() {
                     Some(size) => (size, size, AlignmentSource::Sector),
                     None => {
                         let preferred = meta.map_or(0, |meta| meta.blksize());
@@ -105,7 +105,7 @@ fn statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
 }
 
 /// The size of a block device's logical sectors.
-fn sector(fd: BorrowedFd<'_>) -> Option<u32> {
+fn sector_size(fd: BorrowedFd<'_>) -> Option<u32> {
     let mut size: c_int = 0;
     let size_at = (&raw mut size).expose_provenance();
     // SAFETY: the kernel writes an `int`, since it is a block device.

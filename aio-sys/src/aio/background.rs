@@ -12,62 +12,62 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
 /// At most. They only wait, most of the time for RCU grace periods, of which several can share one.
-const THREADS: usize = 8;
+const MAX_THREADS: usize = 8;
 
 /// The threads of an address space. A forked child has none of its parent's, and the lock may be
 /// held for good there: it gets a crew of its own.
-struct Crew {
-    home: Owner,
-    work: Mutex<Work>,
+struct Pool {
+    owner: Owner,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Work {
+struct State {
     values: VecDeque<Box<dyn Send>>,
     threads: usize,
 }
 
 /// Drops a value on another thread; here, if there can be none.
 pub(crate) fn drop<T: Send + 'static>(value: T) {
-    let crew = Crew::here();
-    let has_room = crew.with(|work| {
-        work.values.push_back(Box::new(value));
-        let has_room = work.threads < THREADS;
-        work.threads += usize::from(has_room);
+    let pool = Pool::current();
+    let has_room = pool.with(|state| {
+        state.values.push_back(Box::new(value));
+        let has_room = state.threads < MAX_THREADS;
+        state.threads += usize::from(has_room);
         has_room
     });
-    if has_room && Builder::new().name("aio-destroy".into()).spawn(|| crew.work()).is_err() {
-        crew.work();
+    if has_room && Builder::new().name("aio-destroy".into()).spawn(|| pool.run()).is_err() {
+        pool.run();
     }
 }
 
-impl Crew {
-    fn here() -> &'static Crew {
-        static CREW: AtomicPtr<Crew> = AtomicPtr::new(ptr::null_mut());
+impl Pool {
+    fn current() -> &'static Pool {
+        static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
         loop {
-            let known = CREW.load(Ordering::Acquire);
+            let current = POOL.load(Ordering::Acquire);
             // SAFETY: a crew that was stored is never freed.
-            let crew = unsafe { known.as_ref() };
-            if let Some(crew) = crew.filter(|crew| crew.home.is_current()) {
-                return crew;
+            let pool = unsafe { current.as_ref() };
+            if let Some(pool) = pool.filter(|pool| pool.owner.is_current()) {
+                return pool;
             }
-            let crew = Crew { home: Owner::of(ContextId::NONE), work: Mutex::default() };
-            let new = Box::into_raw(Box::new(crew));
-            if CREW.compare_exchange(known, new, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+            let pool = Pool { owner: Owner::of(ContextId::NONE), state: Mutex::default() };
+            let new = Box::into_raw(Box::new(pool));
+            if POOL.compare_exchange(current, new, Ordering::AcqRel, Ordering::Relaxed).is_err() {
                 // SAFETY: made above, and known to nobody else.
                 mem::drop(unsafe { Box::from_raw(new) });
             }
         }
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Work) -> T) -> T {
-        change(&mut self.work.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn work(&self) {
-        let next = |work: &mut Work| {
-            let value = work.values.pop_front();
-            work.threads -= usize::from(value.is_none());
+    fn run(&self) {
+        let next = |state: &mut State| {
+            let value = state.values.pop_front();
+            state.threads -= usize::from(value.is_none());
             value
         };
         while let Some(value) = self.with(next) {

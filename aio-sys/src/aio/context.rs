@@ -601,21 +601,21 @@ impl Context {
         if !self.owner.is_current() || min > events.len() {
             return Err(Errno::EINVAL);
         }
-        let mut taken = 0;
+        let mut count = 0;
         let read = self.ring.as_mut().and_then(|ring| ring.read(events.len())).map(|ready| {
             for event in ready {
-                events[taken] = event;
-                taken += 1;
+                events[count] = event;
+                count += 1;
             }
         });
-        if read.is_some() && (taken >= min || timeout == Some(Duration::ZERO)) {
-            return Ok(taken);
+        if read.is_some() && (count >= min || timeout == Some(Duration::ZERO)) {
+            return Ok(count);
         }
         // Without a ring there may be `min` already, and more to take.
-        let min_nr = min.saturating_sub(taken);
-        match self.wait(min_nr, &mut events[taken..], timeout, on_signal) {
-            Ok(more) => Ok(taken + more),
-            Err(_) if taken > 0 => Ok(taken),
+        let min_nr = min.saturating_sub(count);
+        match self.wait(min_nr, &mut events[count..], timeout, on_signal) {
+            Ok(more) => Ok(count + more),
+            Err(_) if count > 0 => Ok(count),
             Err(errno) => Err(errno),
         }
     }
@@ -710,7 +710,7 @@ impl Context {
 
     /// The ring is not read any more: the kernel has said that it is not there.
     #[cfg(feature = "std")]
-    pub(crate) fn without_ring(&mut self) {
+    pub(crate) fn drop_ring(&mut self) {
         self.ring = None;
     }
 

@@ -83,17 +83,17 @@ fn process_id() -> usize {
 }
 
 fn page() -> *mut AtomicUsize {
-    let known = PAGE.load(Ordering::Acquire);
-    if !known.is_null() {
-        return known;
+    let current = PAGE.load(Ordering::Acquire);
+    if !current.is_null() {
+        return current;
     }
-    let made = map().unwrap_or(UNSUPPORTED);
-    match PAGE.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => made,
+    let new = map().unwrap_or(UNSUPPORTED);
+    match PAGE.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => new,
         Err(first) => {
-            if made != UNSUPPORTED {
+            if new != UNSUPPORTED {
                 // SAFETY: mapped by this call, and known to nobody else.
-                unsafe { abi::syscall2(nr::SYS_munmap, Word::from(made), Word::from(BYTES)) };
+                unsafe { abi::syscall2(nr::SYS_munmap, Word::from(new), Word::from(BYTES)) };
             }
             first
         }

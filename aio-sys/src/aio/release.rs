@@ -29,17 +29,17 @@ impl Release {
 
     /// That of the running kernel, which is asked once.
     pub(crate) fn running() -> Release {
-        static KNOWN: AtomicU32 = AtomicU32::new(0);
-        let known = match KNOWN.load(Ordering::Relaxed) {
+        static CACHE: AtomicU32 = AtomicU32::new(0);
+        let packed = match CACHE.load(Ordering::Relaxed) {
             0 => {
-                let Release(major, minor) = ask().unwrap_or(Release::UNKNOWN);
-                let asked = u32::from(major) << 16 | u32::from(minor);
-                KNOWN.store(asked, Ordering::Relaxed);
-                asked
+                let Release(major, minor) = query().unwrap_or(Release::UNKNOWN);
+                let queried = u32::from(major) << 16 | u32::from(minor);
+                CACHE.store(queried, Ordering::Relaxed);
+                queried
             }
-            known => known,
+            packed => packed,
         };
-        Release((known >> 16) as u16, known as u16)
+        Release((packed >> 16) as u16, packed as u16)
     }
 
     /// What uname(2) reports as `release`.
@@ -78,7 +78,7 @@ struct Utsname {
     domainname: [u8; 65],
 }
 
-fn ask() -> Option<Release> {
+fn query() -> Option<Release> {
     const NONE: [u8; 65] = [0; 65];
     let mut name = Utsname {
         sysname: NONE,

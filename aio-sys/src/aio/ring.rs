@@ -181,8 +181,8 @@ impl Events<'_> {
     #[inline]
     pub fn get(&self, index: usize) -> Option<io_event> {
         let mapped = &self.ring.mapped;
-        let is_there = index < self.len() && mapped.is_ours();
-        is_there.then(|| mapped.event(self.ready.index(index as u32)))
+        let exists = index < self.len() && mapped.is_ours();
+        exists.then(|| mapped.event(self.ready.index(index as u32)))
     }
 
     /// Copies of all, the oldest first.
@@ -342,18 +342,19 @@ mod tests {
     }
 
     /// A ring of five places, numbered by their events' data.
-    struct Room {
+    struct TestRing {
         fake: *mut Fake,
         ring: Ring,
     }
 
-    impl Room {
-        fn new(head: u32, tail: u32) -> Room {
+    impl TestRing {
+        fn new(head: u32, tail: u32) -> TestRing {
             let fake = Box::into_raw(fake(head, tail));
-            // SAFETY: a ring, which lives until the room is dropped.
+            // SAFETY: a ring, which lives until the test is dropped.
             let mapped =
-                unsafe { Mapped::new(NonNull::new(fake).unwrap().cast(), here()) }.unwrap();
-            Room { fake, ring: Ring { mapped } }
+                unsafe { Mapped::new(NonNull::new(fake).unwrap().cast(), current_owner()) }
+                    .unwrap();
+            TestRing { fake, ring: Ring { mapped } }
         }
 
         fn take(&mut self, max: usize) -> Option<Vec<u64>> {
@@ -365,7 +366,7 @@ mod tests {
         }
     }
 
-    impl Drop for Room {
+    impl Drop for TestRing {
         fn drop(&mut self) {
             // SAFETY: from `Box::into_raw`, and used by nobody any more.
             drop(unsafe { Box::from_raw(self.fake) });
@@ -389,23 +390,23 @@ mod tests {
         })
     }
 
-    fn here() -> Owner {
+    fn current_owner() -> Owner {
         Owner::of(ContextId::NONE)
     }
 
-    fn refusal(change: impl FnOnce(&mut aio_ring)) -> RingError {
+    fn error_of(change: impl FnOnce(&mut aio_ring)) -> RingError {
         let mut fake = fake(0, 0);
         change(&mut fake.header);
         // SAFETY: a header that lives on; the result is not used.
-        unsafe { Mapped::new(NonNull::from(&mut *fake).cast(), here()) }.unwrap_err()
+        unsafe { Mapped::new(NonNull::from(&mut *fake).cast(), current_owner()) }.unwrap_err()
     }
 
     #[test]
-    fn what_is_no_ring_of_this_kind_is_refused() {
-        assert_eq!(refusal(|ring| ring.magic ^= 1), RingError::NotARing);
-        assert_eq!(refusal(|ring| ring.incompat_features = 1), RingError::Incompatible);
-        assert_eq!(refusal(|ring| ring.header_length = 64), RingError::Layout);
-        assert_eq!(refusal(|ring| ring.nr = 1), RingError::Layout);
+    fn unknown_layouts_are_refused() {
+        assert_eq!(error_of(|ring| ring.magic ^= 1), RingError::NotARing);
+        assert_eq!(error_of(|ring| ring.incompat_features = 1), RingError::Incompatible);
+        assert_eq!(error_of(|ring| ring.header_length = 64), RingError::Layout);
+        assert_eq!(error_of(|ring| ring.nr = 1), RingError::Layout);
     }
 
     /// Against arithmetic that nobody can get wrong.
@@ -418,82 +419,82 @@ mod tests {
                     .take_while(|&i| i != tail as u64)
                     .collect();
                 for max in 0..=NR {
-                    let mut room = Room::new(head as u32, tail as u32);
-                    assert_eq!(room.ring.pending(), Some(expected.len()));
+                    let mut test = TestRing::new(head as u32, tail as u32);
+                    assert_eq!(test.ring.pending(), Some(expected.len()));
                     let taken = &expected[..max.min(expected.len())];
                     assert_eq!(
-                        room.take(max).unwrap(),
+                        test.take(max).unwrap(),
                         taken,
                         "from {head} to {tail}, at most {max}"
                     );
-                    assert_eq!(room.head() as usize, (head + taken.len()) % NR);
+                    assert_eq!(test.head() as usize, (head + taken.len()) % NR);
                 }
-                let mut room = Room::new(head as u32, tail as u32);
-                let events = room.ring.peek().unwrap();
+                let mut test = TestRing::new(head as u32, tail as u32);
+                let events = test.ring.peek().unwrap();
                 let seen: Vec<u64> = events.iter().map(|event| event.data).collect();
                 assert_eq!((events.len(), events.get(expected.len())), (seen.len(), None));
                 events.commit(seen.len());
-                assert_eq!(room.head() as usize, tail);
+                assert_eq!(test.head() as usize, tail);
                 assert_eq!(seen, expected, "peeked from {head} to {tail}");
             }
         }
     }
 
     #[test]
-    fn indexes_outside_of_the_ring_are_not_followed() {
+    fn invalid_indexes_are_not_used() {
         for (head, tail) in
             [(NR as u32, 0), (0, NR as u32), (u32::MAX, 0), (0, u32::MAX), (u32::MAX, u32::MAX)]
         {
-            let mut room = Room::new(head, tail);
-            assert_eq!(room.ring.pending(), None);
-            assert!(room.ring.peek().is_none());
-            assert_eq!(room.take(1), None);
-            assert_eq!(room.head(), head, "left as it was");
+            let mut test = TestRing::new(head, tail);
+            assert_eq!(test.ring.pending(), None);
+            assert!(test.ring.peek().is_none());
+            assert_eq!(test.take(1), None);
+            assert_eq!(test.head(), head, "left as it was");
         }
     }
 
     #[test]
-    fn what_is_not_committed_comes_again() {
-        let mut room = Room::new(3, 2);
+    fn uncommitted_events_are_returned_again() {
+        let mut test = TestRing::new(3, 2);
         assert_eq!(
-            room.ring.peek().unwrap().iter().map(|event| event.data).collect::<Vec<_>>(),
+            test.ring.peek().unwrap().iter().map(|event| event.data).collect::<Vec<_>>(),
             [3, 4, 0, 1]
         );
-        room.ring.peek().unwrap().commit(1);
-        room.ring.peek().unwrap().commit(0);
-        assert_eq!(room.take(usize::MAX).unwrap(), [4, 0, 1]);
+        test.ring.peek().unwrap().commit(1);
+        test.ring.peek().unwrap().commit(0);
+        assert_eq!(test.take(usize::MAX).unwrap(), [4, 0, 1]);
     }
 
     #[test]
-    fn another_reader_is_noticed() {
-        let mut room = Room::new(3, 2);
-        assert!(room.ring.peek().unwrap().try_commit(1));
-        let events = room.ring.peek().unwrap();
-        // SAFETY: the ring of the room, which lives on; the field is an atomic's.
-        unsafe { AtomicU32::from_ptr(&raw mut (*room.fake).header.head) }
+    fn another_reader_is_detected() {
+        let mut test = TestRing::new(3, 2);
+        assert!(test.ring.peek().unwrap().try_commit(1));
+        let events = test.ring.peek().unwrap();
+        // SAFETY: the ring of the test, which lives on; the field is an atomic's.
+        unsafe { AtomicU32::from_ptr(&raw mut (*test.fake).header.head) }
             .store(0, Ordering::Relaxed);
         assert!(!events.try_commit(1));
-        assert!(!room.ring.peek().unwrap().try_commit(3), "more than there are");
-        assert_eq!(room.take(usize::MAX).unwrap(), [0, 1]);
+        assert!(!test.ring.peek().unwrap().try_commit(3), "more than there are");
+        assert_eq!(test.take(usize::MAX).unwrap(), [0, 1]);
     }
 
     #[test]
     #[should_panic(expected = "5 events are more than the 4 that were shown")]
-    fn more_than_was_shown_is_not_committed() {
-        Room::new(3, 2).ring.peek().unwrap().commit(5);
+    fn commit_of_too_many_panics() {
+        TestRing::new(3, 2).ring.peek().unwrap().commit(5);
     }
 
     #[test]
-    fn a_panic_takes_what_was_visited() {
-        let mut room = Room::new(3, 2);
+    fn a_panic_takes_the_visited_events() {
+        let mut test = TestRing::new(3, 2);
         let mut visited = 0;
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            room.ring.reap(|_| {
+            test.ring.reap(|_| {
                 visited += 1;
                 assert!(visited < 3);
             })
         }));
         assert!(panicked.is_err());
-        assert_eq!(room.take(usize::MAX).unwrap(), [1]);
+        assert_eq!(test.take(usize::MAX).unwrap(), [1]);
     }
 }

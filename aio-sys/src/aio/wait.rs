@@ -68,33 +68,33 @@ impl Wait<'_> {
     /// Waits, and returns how many events were written. `ENOSYS` also if a filter answers a count
     /// that cannot be.
     pub(crate) fn call(self) -> Result<usize, Errno> {
-        let most = self.events.len();
-        self.answer().and_then(|count| (count <= most).then_some(count).ok_or(Errno::ENOSYS))
+        let room = self.events.len();
+        self.dispatch().and_then(|count| (count <= room).then_some(count).ok_or(Errno::ENOSYS))
     }
 
     #[cfg(not(all(target_pointer_width = "32", not(target_arch = "x86_64"))))]
-    fn answer(self) -> Result<usize, Errno> {
-        self.plain()
+    fn dispatch(self) -> Result<usize, Errno> {
+        self.with_native_timespec()
     }
 
     /// By io_pgetevents_time64. Kernels before 5.1 do not have that call; then the one with 32-bit
     /// seconds is used, and the answer is remembered.
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
-    fn answer(self) -> Result<usize, Errno> {
+    fn dispatch(self) -> Result<usize, Errno> {
         use crate::sys::raw;
         use crate::sys::types::{__aio_sigset, __kernel_timespec};
         use core::ptr;
         use core::sync::atomic::{AtomicBool, Ordering};
 
-        static ABSENT: AtomicBool = AtomicBool::new(false);
-        if !ABSENT.load(Ordering::Relaxed) {
+        static IS_ABSENT: AtomicBool = AtomicBool::new(false);
+        if !IS_ABSENT.load(Ordering::Relaxed) {
             let mut time = self.timeout.map(|timeout| __kernel_timespec {
                 tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
                 tv_nsec: i64::from(timeout.subsec_nanos()),
             });
             let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
             let mask = __aio_sigset::new(self.sigmask.map_or(ptr::null(), ptr::from_ref));
-            // SAFETY: the kernel writes only `events`, at most as many as there are; it reads the
+            // SAFETY: the kernel writes only `events`, at room as many as there are; it reads the
             // time and the mask.
             let result = unsafe {
                 raw::io_pgetevents_time64(
@@ -107,18 +107,18 @@ impl Wait<'_> {
                 )
             };
             match Errno::decode(result) {
-                Err(Errno::ENOSYS) => ABSENT.store(true, Ordering::Relaxed),
-                answer => return answer,
+                Err(Errno::ENOSYS) => IS_ABSENT.store(true, Ordering::Relaxed),
+                result => return result,
             }
         }
-        self.plain()
+        self.with_native_timespec()
     }
 
     /// By the calls that take the target's own [`timespec`].
     #[cfg(not(target_arch = "riscv32"))]
-    fn plain(self) -> Result<usize, Errno> {
+    fn with_native_timespec(self) -> Result<usize, Errno> {
         let Wait { ctx, min_nr, events, timeout, sigmask } = self;
-        let timeout = timeout.map(saturated);
+        let timeout = timeout.map(saturating_timespec);
         match sigmask {
             None => io_getevents(ctx, min_nr, events, timeout.as_ref()),
             #[cfg(not(target_arch = "m68k"))]
@@ -130,7 +130,7 @@ impl Wait<'_> {
 
     /// riscv32 never had them.
     #[cfg(target_arch = "riscv32")]
-    fn plain(self) -> Result<usize, Errno> {
+    fn with_native_timespec(self) -> Result<usize, Errno> {
         Err(Errno::ENOSYS)
     }
 }
@@ -167,15 +167,15 @@ impl Clock {
 }
 
 #[cfg(any(test, not(target_arch = "riscv32")))]
-fn saturated(time: Duration) -> timespec {
+fn saturating_timespec(time: Duration) -> timespec {
     #[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
-    const LONGEST: timespec = timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+    const MAX: timespec = timespec { tv_sec: i64::MAX, tv_nsec: 0 };
     #[cfg(not(any(target_pointer_width = "64", target_arch = "x86_64")))]
-    const LONGEST: timespec = timespec { tv_sec: i32::MAX, tv_nsec: 0 };
+    const MAX: timespec = timespec { tv_sec: i32::MAX, tv_nsec: 0 };
 
     match time.as_secs().try_into() {
         Ok(tv_sec) => timespec { tv_sec, tv_nsec: time.subsec_nanos() as _ },
-        Err(_) => LONGEST,
+        Err(_) => MAX,
     }
 }
 
@@ -191,12 +191,12 @@ mod tests {
             Duration::MAX,
             Duration::from_secs(1 << 31),
         ] {
-            let spec = saturated(time);
+            let spec = saturating_timespec(time);
             assert!(
                 spec.tv_sec >= 0 && (0..1_000_000_000).contains(&spec.tv_nsec),
                 "{time:?}: {spec:?}"
             );
         }
-        assert_eq!(saturated(Duration::new(3, 4)), timespec { tv_sec: 3, tv_nsec: 4 });
+        assert_eq!(saturating_timespec(Duration::new(3, 4)), timespec { tv_sec: 3, tv_nsec: 4 });
     }
 }

@@ -13,7 +13,7 @@ use crate::aio::ring::Unread;
 use crate::aio::wait::OnSignal;
 use crate::queue::op::{KeptOpen, Transferred, segments};
 use crate::queue::request::{Completion, PollToken, Token};
-use crate::queue::slots::{Asked, Slot, Table, Vacant};
+use crate::queue::slots::{ClearOnPanic, Slot, Table, Vacant};
 use crate::sys::errno::Errno;
 use crate::sys::raw;
 use crate::sys::target::uapi_of_arch::{O_CLOEXEC, O_NONBLOCK, POLLOUT};
@@ -53,7 +53,7 @@ pub struct Engine<B> {
     /// Nothing is in flight any more, whatever the table says.
     closed: bool,
     /// As many as submissions were under way at a time without the engine.
-    spares: Vec<Outgoing>,
+    spare_submissions: Vec<Submission>,
 }
 
 // SAFETY: the table's pointers are to its own slots, which stay where they are on the heap.
@@ -117,7 +117,7 @@ unsafe fn refuse<'s>(
 
 /// Requests on their way to the kernel without the engine, which others may use meanwhile. Their
 /// slots are taken, and they count as in flight.
-pub(crate) struct Outgoing {
+pub(crate) struct Submission {
     requests: Vec<*mut iocb>,
     /// The kernel copies them when it accepts the request.
     iovecs: Vec<iovec>,
@@ -127,11 +127,11 @@ pub(crate) struct Outgoing {
 
 // SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are
 // accepted.
-unsafe impl Send for Outgoing {}
+unsafe impl Send for Submission {}
 
-impl Outgoing {
-    fn new(capacity: usize) -> Outgoing {
-        Outgoing {
+impl Submission {
+    fn new(capacity: usize) -> Submission {
+        Submission {
             requests: Vec::with_capacity(capacity),
             iovecs: Vec::with_capacity(UIO_MAXIOV),
             refused: VecDeque::with_capacity(capacity),
@@ -155,7 +155,7 @@ impl Outgoing {
 
 impl<B> Engine<B> {
     pub(crate) fn new(capacity: NonZeroU32, signal: Signal<'_>) -> Result<Engine<B>, SetupError> {
-        Engine::of(Context::new(capacity)?, capacity, signal)
+        Engine::with_context(Context::new(capacity)?, capacity, signal)
     }
 
     /// With what wakes who waits for its events. That is one request more.
@@ -167,10 +167,10 @@ impl<B> Engine<B> {
         let context = Context::new(capacity.saturating_add(1))?;
         let eventfd = eventfd().map_err(|errno| error("eventfd2", errno))?;
         let waker = Waker { handle: context.handle(), eventfd };
-        Ok((Engine::of(context, capacity, Signal::Nothing)?, waker))
+        Ok((Engine::with_context(context, capacity, Signal::Nothing)?, waker))
     }
 
-    fn of(
+    fn with_context(
         context: Context,
         capacity: NonZeroU32,
         signal: Signal<'_>,
@@ -202,7 +202,7 @@ impl<B> Engine<B> {
             events: iter::repeat_n(io_event::default(), capacity).collect(),
             eventfd,
             closed: false,
-            spares: Vec::new(),
+            spare_submissions: Vec::new(),
         })
     }
 
@@ -216,13 +216,13 @@ impl<B> Engine<B> {
 
     /// Requests whose completions were not delivered.
     pub(crate) fn outstanding(&self) -> usize {
-        self.table.taken()
+        self.table.in_use()
     }
 
     /// Requests that the kernel has accepted, and whose completions were not delivered.
     #[inline]
     fn in_flight(&self) -> usize {
-        self.table.taken() - self.table.outbox.len() - self.refused.len()
+        self.table.in_use() - self.table.outbox.len() - self.refused.len()
     }
 
     pub(crate) fn free(&self) -> usize {
@@ -258,7 +258,7 @@ impl<B> Engine<B> {
     ) -> Token {
         // In its slot first: to move some owners is to claim what they own.
         // SAFETY: a free slot, to which nobody else refers.
-        let held = Asked(unsafe { &mut (*vacant.slot).buf });
+        let held = ClearOnPanic(unsafe { &mut (*vacant.slot).buf });
         let (start, len) = address(held.0.insert(buf));
         mem::forget(held);
         let end = range.end.min(len);
@@ -287,7 +287,7 @@ impl<B> Engine<B> {
         }
         let first = self.iovecs.len();
         // SAFETY: a free slot, to which nobody else refers.
-        let held = Asked(unsafe { &mut (*vacant.slot).bufs });
+        let held = ClearOnPanic(unsafe { &mut (*vacant.slot).bufs });
         *held.0 = bufs;
         // The kernel refuses a request with more, and looks at none.
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
@@ -305,8 +305,8 @@ impl<B> Engine<B> {
     /// Queues a request that has no buffer, or whose buffer is in the slot already.
     #[inline]
     pub(crate) fn without_buffer(&mut self, vacant: Vacant<B>, request: Request) -> Token {
-        let token = self.table.take(vacant, request);
-        self.table.send(vacant.slot);
+        let token = self.table.occupy(vacant, request);
+        self.table.enqueue(vacant.slot);
         token
     }
 
@@ -318,7 +318,7 @@ impl<B> Engine<B> {
         request: Request,
         result: Result<usize, Errno>,
     ) -> Token {
-        let token = self.table.take(vacant, request);
+        let token = self.table.occupy(vacant, request);
         let res = match result {
             // As much as a system call can return.
             Ok(count) => count.min(isize::MAX as usize) as i64,
@@ -346,7 +346,7 @@ impl<B> Engine<B> {
             unsafe { submit(self.context.handle(), &self.table.outbox, &mut self.refused) };
         self.table.outbox.clear();
         self.iovecs.clear();
-        self.without_context(!exists);
+        self.drop_ring_if(!exists);
         if self.refused.len() > refused {
             self.signal();
         }
@@ -377,9 +377,9 @@ impl<B> Engine<B> {
 
     /// The outbox, and what submits it. To be given back to `settle`, at the latest before the
     /// engine is dropped.
-    pub(crate) fn depart(&mut self) -> (Outgoing, Handle) {
+    pub(crate) fn start_submission(&mut self) -> (Submission, Handle) {
         let capacity = self.table.slots.len();
-        let mut spare = self.spares.pop().unwrap_or_else(|| Outgoing::new(capacity));
+        let mut spare = self.spare_submissions.pop().unwrap_or_else(|| Submission::new(capacity));
         // Both of which are empty.
         mem::swap(&mut self.iovecs, &mut spare.iovecs);
         mem::swap(&mut self.table.outbox, &mut spare.requests);
@@ -387,25 +387,25 @@ impl<B> Engine<B> {
     }
 
     /// Takes note of what was refused.
-    pub(crate) fn settle(&mut self, mut outgoing: Outgoing) {
-        self.refused.append(&mut outgoing.refused);
-        outgoing.requests.clear();
-        outgoing.iovecs.clear();
-        self.without_context(!outgoing.context_exists);
-        self.spares.push(outgoing);
+    pub(crate) fn finish_submission(&mut self, mut submission: Submission) {
+        self.refused.append(&mut submission.refused);
+        submission.requests.clear();
+        submission.iovecs.clear();
+        self.drop_ring_if(!submission.context_exists);
+        self.spare_submissions.push(submission);
     }
 
     /// If it is gone, there may be no ring to read.
     #[inline]
-    fn without_context(&mut self, is_gone: bool) {
+    fn drop_ring_if(&mut self, is_gone: bool) {
         if is_gone {
-            self.context.without_ring();
+            self.context.drop_ring();
         }
     }
 
     /// Whether the request has not ended.
     #[cfg(feature = "tokio")]
-    pub(crate) fn has(&mut self, token: Token) -> bool {
+    pub(crate) fn is_outstanding(&mut self, token: Token) -> bool {
         self.table.find(token).is_some()
     }
 
@@ -488,7 +488,7 @@ impl<B> Engine<B> {
                 if let Some(event) = at.and_then(|at| events.remove(at)) {
                     // SAFETY: `find` has found the slot, and the event says that the request has
                     // completed, or that the kernel has refused it.
-                    return Ok(Some(unsafe { self.table.end(slot, event.res) }));
+                    return Ok(Some(unsafe { self.table.complete(slot, event.res) }));
                 }
             }
             match self.context.wait(1, &mut self.events, None, OnSignal::Continue)? {
@@ -501,7 +501,7 @@ impl<B> Engine<B> {
 
     /// Transfers all of a buffer, by as many requests as that takes, and waits for them. `address`
     /// is that of [`transfer`](Engine::transfer).
-    pub(crate) fn whole(
+    pub(crate) fn transfer_all(
         &mut self,
         iocb: iocb,
         mut buf: B,
@@ -611,7 +611,7 @@ impl<B> Iterator for Completions<'_, B> {
         };
         // SAFETY: `find` has found the slot, and the event says that the request has completed, or
         // that the kernel has refused it.
-        Some(unsafe { self.table.end(slot, res) })
+        Some(unsafe { self.table.complete(slot, res) })
     }
 }
 

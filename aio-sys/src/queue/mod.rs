@@ -388,7 +388,11 @@ impl<B> Queue<B> {
     where
         B: IoBufMut,
     {
-        self.0.whole(op::read_at(fd.as_fd(), (), offset).iocb(), buf, <B as LendMut<B>>::target)
+        self.0.transfer_all(
+            op::read_at(fd.as_fd(), (), offset).iocb(),
+            buf,
+            <B as LendMut<B>>::target,
+        )
     }
 
     /// Writes all of `buf` at `offset`, waits for it, and returns its length. What else completes
@@ -409,7 +413,11 @@ impl<B> Queue<B> {
     where
         B: IoBuf,
     {
-        self.0.whole(op::write_at(fd.as_fd(), (), offset).iocb(), buf, <B as Lend<B>>::source)
+        self.0.transfer_all(
+            op::write_at(fd.as_fd(), (), offset).iocb(),
+            buf,
+            <B as Lend<B>>::source,
+        )
     }
 
     /// Cancels all polls, waits for all other requests, and delivers their completions.

@@ -780,10 +780,10 @@ fn filled<B: SpareBuf>(buf: &mut B, count: usize) {
         }
     }
     // A slot is half emptied, and the queue of several tasks or threads is locked.
-    let panics = Abort;
+    let guard = Abort;
     // SAFETY: the kernel has written them.
     unsafe { buf.add_len(count) }
-    mem::forget(panics);
+    mem::forget(guard);
 }
 
 impl<B: SpareBuf> Operation<B> for ReadSpare<B> {

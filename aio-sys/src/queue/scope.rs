@@ -237,7 +237,7 @@ impl<'env> Scope<'env> {
         offset: u64,
     ) -> Result<Transferred<Borrowed<'env>>, Errno> {
         let iocb = op::read_at(fd.as_fd(), (), offset).iocb();
-        self.engine.whole(iocb, buf.lend_mut(), T::target)
+        self.engine.transfer_all(iocb, buf.lend_mut(), T::target)
     }
 
     /// Writes all of `buf` at `offset`, waits for it, and returns its length. What else completes
@@ -256,7 +256,7 @@ impl<'env> Scope<'env> {
         offset: u64,
     ) -> Result<Transferred<Borrowed<'env>>, Errno> {
         let iocb = op::write_at(fd.as_fd(), (), offset).iocb();
-        self.engine.whole(iocb, buf.lend(), T::source)
+        self.engine.transfer_all(iocb, buf.lend(), T::source)
     }
 
     /// Cancels all polls, waits for all other requests, and delivers their completions.

@@ -71,14 +71,14 @@ impl<B> Shared<B> {
         // To drop it is to submit it here, with the engine locked.
         mem::forget(batch);
         let mut refused = engine.refused() > before;
-        let (mut outgoing, handle) = engine.depart();
+        let (mut submission, handle) = engine.start_submission();
         drop(engine);
         // SAFETY: the engine is dropped after this; descriptors are borrowed for 'fd, which is
         // longer.
-        unsafe { outgoing.submit(handle) };
+        unsafe { submission.submit(handle) };
         let mut engine = self.lock();
         let before = engine.refused();
-        engine.settle(outgoing);
+        engine.finish_submission(submission);
         if self.draining.load(Ordering::Relaxed) {
             // The reaper has seen an error, if there is one.
             let _ = engine.cancel_polls();

@@ -43,7 +43,7 @@ pub(super) struct Slot<B> {
 
 /// A token is a slot's number, and above it how often that slot was taken: an event that is not
 /// expected fits no request.
-const ONCE_MORE: u64 = 1 << 32;
+const GENERATION: u64 = 1 << 32;
 /// Instead of a number: larger than that of any slot.
 const FREE: u64 = 1 << 31;
 
@@ -66,12 +66,16 @@ impl<B> Table<B> {
     pub(super) fn new(capacity: usize, eventfd: Option<BorrowedFd<'_>>) -> Table<B> {
         // Far from those of other queues, so that a token of one fits no request of another.
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let times = u64::from(NEXT.fetch_add(0x9e37_79b9, Ordering::Relaxed)) * ONCE_MORE;
+        let generation = u64::from(NEXT.fetch_add(0x9e37_79b9, Ordering::Relaxed)) * GENERATION;
         let slot = |number| {
             let aio_flags = eventfd.map_or(0, |_| IOCB_FLAG_RESFD);
             let aio_resfd = eventfd.map_or(0, |eventfd| eventfd.as_raw_fd() as u32);
-            let request =
-                iocb { aio_data: times | number | FREE, aio_flags, aio_resfd, ..iocb::default() };
+            let request = iocb {
+                aio_data: generation | number | FREE,
+                aio_flags,
+                aio_resfd,
+                ..iocb::default()
+            };
             Slot { request, buf: None, user_data: 0, bufs: Vec::new(), filled: None, file: None }
         };
         assert!(capacity as u64 <= FREE, "no context is that large");
@@ -90,7 +94,7 @@ impl<B> Table<B> {
 
     /// Slots that a request has.
     #[inline]
-    pub(super) fn taken(&self) -> usize {
+    pub(super) fn in_use(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
@@ -100,31 +104,31 @@ impl<B> Table<B> {
         let &slot = self.free.last()?;
         // SAFETY: one of `slots`. It is free, so the kernel does not write to it.
         let last = unsafe { (*slot).request.aio_data };
-        Some(Vacant { token: Token((last ^ FREE).wrapping_add(ONCE_MORE)), slot })
+        Some(Vacant { token: Token((last ^ FREE).wrapping_add(GENERATION)), slot })
     }
 
     /// Takes the slot, which `vacant` has just returned, for the request `wanted`.
     #[inline]
-    pub(super) fn take(&mut self, vacant: Vacant<B>, wanted: Request) -> Token {
-        let taken = self.free.pop();
-        debug_assert_eq!(taken, Some(vacant.slot));
+    pub(super) fn occupy(&mut self, vacant: Vacant<B>, request: Request) -> Token {
+        let popped = self.free.pop();
+        debug_assert_eq!(popped, Some(vacant.slot));
         // SAFETY: one of `slots`. It is free, so the kernel does not write to it, and nobody else
         // refers to it.
         let slot = unsafe { &mut *vacant.slot };
-        slot.user_data = wanted.user_data;
-        slot.file = wanted.file;
+        slot.user_data = request.user_data;
+        slot.file = request.file;
         slot.request = iocb {
             aio_data: vacant.token.0,
-            aio_flags: slot.request.aio_flags & IOCB_FLAG_RESFD | wanted.iocb.aio_flags,
+            aio_flags: slot.request.aio_flags & IOCB_FLAG_RESFD | request.iocb.aio_flags,
             aio_resfd: slot.request.aio_resfd,
-            ..wanted.iocb
+            ..request.iocb
         };
         vacant.token
     }
 
     /// Has the request of a slot that was taken go out with the next flush.
     #[inline]
-    pub(super) fn send(&mut self, slot: *mut Slot<B>) {
+    pub(super) fn enqueue(&mut self, slot: *mut Slot<B>) {
         // A slot begins with its iocb, so the pointer to the one is one to the other.
         self.outbox.push(slot.cast());
     }
@@ -160,7 +164,7 @@ impl<B> Table<B> {
     /// `find` has found the slot, and the kernel does not use the request any more. If `res` is
     /// the number of bytes that were read, so many were written to the buffer.
     #[inline]
-    pub(super) unsafe fn end(&mut self, slot: *mut Slot<B>, res: i64) -> Completion<B> {
+    pub(super) unsafe fn complete(&mut self, slot: *mut Slot<B>, res: i64) -> Completion<B> {
         self.free.push(slot);
         // SAFETY: one of `slots`, to which nobody else refers now.
         let slot = unsafe { &mut *slot };
@@ -185,9 +189,9 @@ impl<B> Slot<B> {
 }
 
 /// What a slot holds, unless it panics when it is asked for its address: then it is dropped.
-pub(super) struct Asked<'s, T: Default>(pub(super) &'s mut T);
+pub(super) struct ClearOnPanic<'s, T: Default>(pub(super) &'s mut T);
 
-impl<T: Default> Drop for Asked<'_, T> {
+impl<T: Default> Drop for ClearOnPanic<'_, T> {
     fn drop(&mut self) {
         *self.0 = T::default();
     }
@@ -205,30 +209,30 @@ mod tests {
     fn slots_and_buffers_by_every_pointer() {
         let mut table = Table::<AlignedBuf>::new(3, None);
         for round in 0..3 {
-            let mut taken = Vec::new();
+            let mut in_use = Vec::new();
             while let Some(vacant) = table.vacant() {
                 // SAFETY: a free slot, to which nobody else refers.
                 let buf = unsafe { (*vacant.slot).buf.insert(AlignedBuf::new(512, 512).unwrap()) };
                 let address = buf.byte_mut_ptr().expose_provenance();
                 let iocb = iocb { aio_buf: address as u64, ..iocb::default() };
-                let token = table.take(vacant, Request { iocb, user_data: 7, file: None });
-                table.send(vacant.slot);
-                taken.push((token, address));
+                let token = table.occupy(vacant, Request { iocb, user_data: 7, file: None });
+                table.enqueue(vacant.slot);
+                in_use.push((token, address));
             }
-            assert_eq!((taken.len(), table.taken()), (3, 3));
+            assert_eq!((in_use.len(), table.in_use()), (3, 3));
             let requests = mem::take(&mut table.outbox);
-            for (request, &(token, address)) in requests.iter().zip(&taken) {
+            for (request, &(token, address)) in requests.iter().zip(&in_use) {
                 // SAFETY: a slot's iocb; nobody writes to it.
                 let found = unsafe { ((**request).aio_data, (**request).aio_buf) };
                 assert_eq!(found, (token.0, address as u64));
                 // SAFETY: what the kernel does with a request's buffer, which is in its slot.
                 unsafe { core::ptr::with_exposed_provenance_mut::<u8>(address).write(7) };
             }
-            taken.rotate_left(round);
-            for (token, _) in taken {
+            in_use.rotate_left(round);
+            for (token, _) in in_use {
                 let slot = table.find(token).unwrap();
                 // SAFETY: `find` has found the slot, and the kernel never got its request.
-                let done = unsafe { table.end(slot, 512) };
+                let done = unsafe { table.complete(slot, 512) };
                 assert!(done.token == token && done.buf.unwrap()[..2] == [7, 0]);
                 assert_eq!(done.user_data, 7);
                 assert!(table.find(token).is_none());

@@ -149,7 +149,7 @@ fn vectors() {
 
 /// Nobody is told that all was written.
 #[test]
-fn a_write_of_nothing() {
+fn write_all_reports_a_write_of_0_bytes() {
     let full = Opened::new(Mode::Full, &[]);
     let mut queue = Queue::new(some(1)).unwrap();
     for len in [0, 1, 100] {
@@ -179,7 +179,7 @@ fn memory_of_the_caller() {
 }
 
 #[test]
-fn refusals_and_what_has_no_buffer() {
+fn refused_requests_and_requests_without_a_buffer() {
     let _process = Process;
     let (open, fixed) = (file(), Opened::new(Mode::ReadOnly, &[]));
     let socket = Opened::new(Mode::Socket, &[]);
@@ -270,7 +270,7 @@ fn busy(file: &Opened, socket: &Opened) -> Queue<Vec<u8>> {
 }
 
 #[test]
-fn ends_with_requests_in_flight() {
+fn shutdown_with_requests_in_flight() {
     type Forgotten = ManuallyDrop<Queue<Vec<u8>>>;
     static FORGOTTEN: Mutex<Vec<Forgotten>> = Mutex::new(Vec::new());
     let _process = Process;
@@ -299,7 +299,7 @@ fn ends_with_requests_in_flight() {
 }
 
 #[test]
-fn end_in_the_background() {
+fn shutdown_in_the_background() {
     let _process = Process;
     busy(&file(), &Opened::new(Mode::Socket, &[])).into_background();
     while CONTEXTS.iter().any(|context| context.id.load(Ordering::Acquire) != 0) {
@@ -342,7 +342,7 @@ fn borrowed_buffers() {
 }
 
 #[test]
-fn scopes_that_panic() {
+fn panics_in_a_scope() {
     let _process = Process;
     let file = file();
     let mut bytes = vec![0u8; 8];
@@ -405,7 +405,7 @@ fn halves_of_a_queue() {
 }
 
 #[test]
-fn halves_that_are_dropped() {
+fn dropping_the_halves_of_a_queue() {
     let _process = Process;
     let (file, socket) = (file(), Opened::new(Mode::Socket, &[]));
     for reaper_first in [false, true] {
@@ -496,7 +496,7 @@ fn any_operation_at_any_time() {
 }
 
 #[test]
-fn descriptors_are_borrowed_no_longer_than_the_call() {
+fn descriptors_are_borrowed_only_during_submission() {
     let _process = Process;
     let mut queue = Queue::new(some(2)).unwrap();
     let file = file();

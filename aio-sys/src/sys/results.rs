@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_child_gets_0() {
+    fn only_the_child_returns_0() {
         assert_eq!(child((4711, 1)), 0, "the child, with the parent's number");
         assert_eq!(child((4712, 0)), 4712, "the parent, with the child's number");
         assert_eq!(child((-11, 1)), -11, "a failure, with what was in the register before");

@@ -16,14 +16,14 @@ pub struct Batch<'q, 'fd, B: IoBuf + Send> {
     pub(super) batch: Option<queue::batch::Batch<'q, 'fd, B>>,
     pub(super) entry_of: &'q mut [usize],
     /// Slots that are kept for it.
-    pub(super) places: &'q mut usize,
+    pub(super) permits: &'q mut usize,
     pub(super) shared: &'q Arc<Shared<B>>,
 }
 
 impl<'fd, B: IoBuf + Send> Batch<'_, 'fd, B> {
     /// How many more requests it accepts.
     pub fn free(&self) -> usize {
-        *self.places
+        *self.permits
     }
 
     /// Adds an operation to the batch, and returns a future, which can be awaited after the batch.
@@ -35,13 +35,13 @@ impl<'fd, B: IoBuf + Send> Batch<'_, 'fd, B> {
         &mut self,
         mut op: Op<'fd, K>,
     ) -> Result<Request<B, K::Output>, Full<K::Buffers>> {
-        let Some(batch) = self.batch.as_mut().filter(|_| *self.places > 0) else {
+        let Some(batch) = self.batch.as_mut().filter(|_| *self.permits > 0) else {
             return Err(Full(op.into_buffers()));
         };
         let blocking = self.shared.nowait.then(|| op.nowait()).flatten();
         let token = batch.push(op)?;
         // It comes back with the completion.
-        *self.places -= 1;
+        *self.permits -= 1;
         Ok(Request::new::<K>(self.shared, self.entry_of, token, blocking))
     }
 }

@@ -60,7 +60,7 @@ impl<B> Blocking<B> {
     }
 
     /// Whether a transfer that has completed with `result` may have something left.
-    pub(super) fn may_be_left(result: Result<usize, Errno>) -> bool {
+    pub(super) fn may_be_incomplete(result: Result<usize, Errno>) -> bool {
         match result {
             Ok(done) => done > 0,
             Err(errno) => Blocking::<B>::is_refused(errno),
@@ -74,7 +74,7 @@ impl<B> Blocking<B> {
     }
 
     /// How much the kernel has done, if that is not all.
-    pub(super) fn is_left(&self, completion: &mut Completion<B>) -> Option<usize> {
+    pub(super) fn is_incomplete(&self, completion: &mut Completion<B>) -> Option<usize> {
         let result = completion.result;
         match result {
             Err(errno) if Blocking::<B>::is_refused(errno) => Some(0),

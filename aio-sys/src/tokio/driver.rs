@@ -3,7 +3,7 @@
 use crate::aio::{background, context};
 use crate::queue::Queue;
 use crate::queue::buf::IoBuf;
-use crate::queue::engine::Outgoing;
+use crate::queue::engine::Submission;
 use crate::queue::request::{Completion, PollToken};
 use crate::sys::errno::Errno;
 use crate::sys::raw;
@@ -31,7 +31,7 @@ pub(super) const SHUT_DOWN: &str =
 /// an eighth of those that are outstanding. More at a time keep the disk idle until all tasks have
 /// had their turn, and then they complete together, again and again. So if few are outstanding,
 /// none waits.
-fn together(outstanding: usize) -> usize {
+fn send_threshold(outstanding: usize) -> usize {
     outstanding / 8
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Shared<B: IoBuf + Send> {
     pub(super) driven: Mutex<Driven<B>>,
     pub(super) entries: Mutex<Entries<B>>,
     /// A permit is a free slot of the queue.
-    pub(super) places: Semaphore,
+    pub(super) slots: Semaphore,
     /// There are requests to be sent.
     pub(super) outbox: Arc<Notify>,
     /// Nothing is outstanding.
@@ -71,7 +71,7 @@ pub(super) struct Driven<B: IoBuf + Send> {
     /// By [`Token::index`](crate::Token::index).
     pub(super) entry_of: Box<[usize]>,
     /// Submissions that are under way.
-    departed: usize,
+    submitting: usize,
     /// The task that sends requests was told that there are some.
     notified: bool,
     /// Nothing is accepted any more, and polls are cancelled, also those that are on their way to
@@ -85,7 +85,7 @@ pub(super) struct Entries<B> {
     pub(super) list: Vec<Entry<B>>,
     pub(super) free: Vec<usize>,
     /// Results that futures have not taken yet: as many tasks are about to run.
-    pub(super) ended: usize,
+    pub(super) undelivered: usize,
     /// Polls whose futures were dropped.
     pub(super) cancelled: Vec<PollToken>,
     /// Nobody waits for the eventfd any more.
@@ -98,7 +98,7 @@ pub(super) enum Entry<B> {
     Waiting(Option<Waker>, Option<Blocking<B>>),
     /// In flight, and the future is gone. What the kernel leaves of a write is done all the same.
     Detached(Option<Blocking<B>>),
-    Ended(Completion<B>),
+    Completed(Completion<B>),
     /// A buffer has panicked when it was asked for its address, by whom that is of no concern.
     Panicked(Box<dyn Any + Send>),
 }
@@ -107,7 +107,7 @@ impl<B> Entry<B> {
     /// Drops each part by itself, whatever the `drop` of another does.
     pub(super) fn discard(self) {
         match self {
-            Entry::Ended(completion) => {
+            Entry::Completed(completion) => {
                 isolated(|| drop(completion.file));
                 let bufs = completion.buf.into_iter().chain(completion.bufs);
                 bufs.for_each(|buf| isolated(|| drop(buf)));
@@ -135,7 +135,7 @@ impl<B> Entries<B> {
     pub(super) fn free(&mut self, entry: usize) -> Entry<B> {
         self.free.push(entry);
         let was = mem::replace(&mut self.list[entry], Entry::Free);
-        self.ended -= usize::from(matches!(was, Entry::Ended(_) | Entry::Panicked(_)));
+        self.undelivered -= usize::from(matches!(was, Entry::Completed(_) | Entry::Panicked(_)));
         was
     }
 
@@ -160,7 +160,7 @@ impl<B> Entries<B> {
             Entry::Waiting(waker, _) => {
                 let waker = waker.take();
                 self.list[entry] = result;
-                self.ended += 1;
+                self.undelivered += 1;
                 (waker, None)
             }
             Entry::Detached(_) => {
@@ -201,20 +201,20 @@ pub(super) async fn send<B: IoBuf + Send>(
         outbox.notified().await;
         if several_threads {
             // Who is woken runs next there, on one thread only, and those ready to run after it.
-            one_turn().await;
+            yield_once().await;
         }
         let Some(shared) = shared.upgrade() else { return };
-        let departing = lock(&shared.driven).depart();
-        if let Some((outgoing, handle)) = departing {
+        let submission = lock(&shared.driven).start_submission();
+        if let Some((submission, handle)) = submission {
             // SAFETY: the descriptors of requests that were left in the outbox stay open until they
             // complete.
-            unsafe { shared.submit(outgoing, handle) };
+            unsafe { shared.submit(submission, handle) };
         }
     }
 }
 
 /// Lets the other tasks run that are ready to.
-async fn one_turn() {
+async fn yield_once() {
     let mut first = true;
     poll_fn(|context| {
         if mem::replace(&mut first, false) {
@@ -238,7 +238,7 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
         let wakers: Vec<Waker> = waiting.collect();
         drop(entries);
         wakers.into_iter().for_each(wake);
-        isolated(|| shared.places.close());
+        isolated(|| shared.slots.close());
         isolated(|| shared.idle.notify_waiters());
     }
 }
@@ -260,36 +260,36 @@ pub(super) fn wake(waker: Waker) {
 pub(super) struct Held<'s, B: IoBuf + Send> {
     // Fields are dropped in this order: what follows the lock is done without it.
     pub(super) driven: MutexGuard<'s, Driven<B>>,
-    pub(super) ended: Ended<'s, B>,
+    pub(super) deferred: Deferred<'s, B>,
 }
 
 /// What is to be done about requests that have completed.
-pub(super) struct Ended<'s, B: IoBuf + Send> {
+pub(super) struct Deferred<'s, B: IoBuf + Send> {
     shared: &'s Arc<Shared<B>>,
     /// Slots that others may have.
-    pub(super) places: usize,
+    pub(super) slots: usize,
     is_idle: bool,
     /// Something may have become idle.
-    is_news: bool,
+    has_changed: bool,
     wakers: Vec<Waker>,
     unfinished: Vec<Unfinished<B>>,
     /// Results whose futures are gone.
-    gone: Vec<Entry<B>>,
+    orphaned: Vec<Entry<B>>,
 }
 
 impl<B: IoBuf + Send> Shared<B> {
     /// `places` come back, but for those that are taken while it is held.
-    pub(super) fn hold(self: &Arc<Self>, places: usize) -> Held<'_, B> {
-        let ended = Ended {
+    pub(super) fn hold(self: &Arc<Self>, slots: usize) -> Held<'_, B> {
+        let deferred = Deferred {
             shared: self,
-            places,
+            slots,
             is_idle: false,
-            is_news: false,
+            has_changed: false,
             wakers: Vec::new(),
             unfinished: Vec::new(),
-            gone: Vec::new(),
+            orphaned: Vec::new(),
         };
-        Held { driven: lock(&self.driven), ended }
+        Held { driven: lock(&self.driven), deferred }
     }
 
     /// Submits requests. The queue is not locked meanwhile: it may block.
@@ -297,23 +297,27 @@ impl<B: IoBuf + Send> Shared<B> {
     /// # Safety
     ///
     /// They are from `Driven::depart` of this queue. Their descriptors are open.
-    pub(super) unsafe fn submit(self: &Arc<Self>, mut outgoing: Outgoing, handle: context::Handle) {
+    pub(super) unsafe fn submit(
+        self: &Arc<Self>,
+        mut submission: Submission,
+        handle: context::Handle,
+    ) {
         // SAFETY: what is shared, the engine within, is dropped after this; the caller vouches for
         // the descriptors.
-        unsafe { outgoing.submit(handle) };
+        unsafe { submission.submit(handle) };
         let mut held = self.hold(0);
-        held.driven.settle(outgoing);
-        held.ended.is_news = true;
+        held.driven.finish_submission(submission);
+        held.deferred.has_changed = true;
     }
 
     /// Lets others have free slots.
-    pub(super) fn give_back(&self, places: usize) {
+    pub(super) fn release_slots(&self, slots: usize) {
         // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
-        (0..places).for_each(|_| isolated(|| self.places.add_permits(1)));
+        (0..slots).for_each(|_| isolated(|| self.slots.add_permits(1)));
     }
 
     /// Has the task take completions.
-    pub(super) fn kick(&self) {
+    pub(super) fn notify_driver(&self) {
         let one = 1u64;
         // SAFETY: the kernel reads 8 bytes. If the counter is full, it is signalled as it is.
         unsafe {
@@ -327,7 +331,7 @@ impl<B: IoBuf + Send> Driven<B> {
         Driven {
             queue: Some(queue),
             entry_of: iter::repeat_n(0, capacity).collect(),
-            departed: 0,
+            submitting: 0,
             notified: false,
             closing: false,
         }
@@ -335,13 +339,13 @@ impl<B: IoBuf + Send> Driven<B> {
 
     /// Whether the requests in the outbox wait for those of other tasks. Not if the kernel has
     /// nothing to do meanwhile, unless other tasks are `about_to_run`.
-    pub(super) fn waits(&self, about_to_run: usize) -> bool {
+    pub(super) fn should_wait(&self, about_to_run: usize) -> bool {
         let Some(queue) = &self.queue else { return false };
         // A child of the process that created it has no task that sends.
-        self.departed == 0
+        self.submitting == 0
             && queue.0.context().is_ours()
             && (queue.0.is_busy() || about_to_run > 0)
-            && queue.0.queued() < together(queue.outstanding())
+            && queue.0.queued() < send_threshold(queue.outstanding())
     }
 
     /// Whether the task that sends requests has to be notified; then it is.
@@ -350,35 +354,35 @@ impl<B: IoBuf + Send> Driven<B> {
     }
 
     /// The requests that are to be sent, to be given back to `settle`.
-    pub(super) fn depart(&mut self) -> Option<(Outgoing, context::Handle)> {
+    pub(super) fn start_submission(&mut self) -> Option<(Submission, context::Handle)> {
         self.notified = false;
         let engine = &mut self.queue.as_mut()?.0;
         if engine.queued() == 0 {
             return None;
         }
-        self.departed += 1;
-        Some(engine.depart())
+        self.submitting += 1;
+        Some(engine.start_submission())
     }
 
-    fn settle(&mut self, outgoing: Outgoing) {
-        self.departed -= 1;
+    fn finish_submission(&mut self, submission: Submission) {
+        self.submitting -= 1;
         // It is closed only when nothing is outstanding.
         if let Some(queue) = &mut self.queue {
-            queue.0.settle(outgoing);
+            queue.0.finish_submission(submission);
         }
     }
 
     /// Whether every request has completed, and was delivered.
     pub(super) fn is_idle(&self) -> bool {
-        self.departed == 0 && self.queue.as_ref().is_none_or(|queue| queue.outstanding() == 0)
+        self.submitting == 0 && self.queue.as_ref().is_none_or(|queue| queue.outstanding() == 0)
     }
 }
 
 impl<B: IoBuf + Send> Drop for Held<'_, B> {
     fn drop(&mut self) {
         let Driven { queue, entry_of, closing, .. } = &mut *self.driven;
-        let (Some(queue), ended) = (queue, &mut self.ended) else { return };
-        let mut entries = lock(&ended.shared.entries);
+        let (Some(queue), deferred) = (queue, &mut self.deferred) else { return };
+        let mut entries = lock(&deferred.shared.entries);
         // One that has just completed, or is still on its way to the kernel, is looked for again.
         // If a filter forbids the call, it ends by itself, or not at all: its slot is lost.
         if *closing {
@@ -387,44 +391,45 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
         }
         entries
             .cancelled
-            .retain(|&poll| queue.cancel(poll) == Ok(false) && queue.0.has(poll.into()));
+            .retain(|&poll| queue.cancel(poll) == Ok(false) && queue.0.is_outstanding(poll.into()));
         loop {
-            let before = ended.places;
+            let before = deferred.slots;
             for completion in queue.reap() {
-                ended.is_news = true;
-                ended.places += 1;
+                deferred.has_changed = true;
+                deferred.slots += 1;
                 let entry = entry_of[completion.token.index()];
                 if let Entry::Waiting(_, blocking) | Entry::Detached(blocking) =
                     &mut entries.list[entry]
                 {
-                    let may_be_left = Blocking::<B>::may_be_left(completion.result);
-                    if let Some(blocking) = blocking.take_if(|_| may_be_left) {
-                        let unfinished = Unfinished::new(ended.shared, entry, blocking, completion);
-                        ended.unfinished.push(unfinished);
+                    let may_be_incomplete = Blocking::<B>::may_be_incomplete(completion.result);
+                    if let Some(blocking) = blocking.take_if(|_| may_be_incomplete) {
+                        let unfinished =
+                            Unfinished::new(deferred.shared, entry, blocking, completion);
+                        deferred.unfinished.push(unfinished);
                         continue;
                     }
                 }
                 // The completion has what a `Blocking` keeps open, too: nothing is dropped here.
-                let (waker, gone) = entries.end(entry, Entry::Ended(completion));
-                ended.wakers.extend(waker);
-                ended.gone.extend(gone);
+                let (waker, orphaned) = entries.end(entry, Entry::Completed(completion));
+                deferred.wakers.extend(waker);
+                deferred.orphaned.extend(orphaned);
             }
-            if ended.places == before {
+            if deferred.slots == before {
                 break;
             }
         }
         drop(entries);
-        ended.is_idle = self.driven.is_idle();
+        deferred.is_idle = self.driven.is_idle();
     }
 }
 
-impl<B: IoBuf + Send> Drop for Ended<'_, B> {
+impl<B: IoBuf + Send> Drop for Deferred<'_, B> {
     fn drop(&mut self) {
-        self.shared.give_back(self.places);
+        self.shared.release_slots(self.slots);
         self.wakers.drain(..).for_each(wake);
         self.unfinished.drain(..).for_each(|unfinished| isolated(|| unfinished.settle()));
-        self.gone.drain(..).for_each(Entry::discard);
-        if self.is_idle && self.is_news {
+        self.orphaned.drain(..).for_each(Entry::discard);
+        if self.is_idle && self.has_changed {
             isolated(|| self.shared.idle.notify_waiters());
         }
     }
@@ -440,35 +445,35 @@ impl<B: IoBuf + Send> Drop for Shared<B> {
             queue.0.flush();
             let (entry_of, entries) =
                 (mem::take(&mut driven.entry_of), mem::take(&mut entries.list));
-            background::drop(Rest { queue, entry_of, entries });
+            background::drop(Remaining { queue, entry_of, entries });
         }
     }
 }
 
 /// A queue that nobody uses any more.
-struct Rest<B: IoBuf + Send> {
+struct Remaining<B: IoBuf + Send> {
     queue: Queue<B>,
     entry_of: Box<[usize]>,
     entries: Vec<Entry<B>>,
 }
 
-impl<B: IoBuf + Send> Drop for Rest<B> {
+impl<B: IoBuf + Send> Drop for Remaining<B> {
     /// Completes the writes that were done in part, on this thread, and waits for all else.
     fn drop(&mut self) {
-        let is_left = |entry: &Entry<B>| matches!(entry, Entry::Detached(Some(_)));
-        if !self.entries.iter().any(is_left) {
+        let is_incomplete = |entry: &Entry<B>| matches!(entry, Entry::Detached(Some(_)));
+        if !self.entries.iter().any(is_incomplete) {
             return;
         }
         let Ok(completions) = self.queue.drain() else { return };
         for mut completion in completions {
             let entry = self.entry_of[completion.token.index()];
             isolated(|| {
-                let Entry::Detached(Some(rest)) = &self.entries[entry] else { return };
-                if let Some(done) = rest.is_left(&mut completion) {
-                    rest.finish(done, &mut completion);
+                let Entry::Detached(Some(blocking)) = &self.entries[entry] else { return };
+                if let Some(done) = blocking.is_incomplete(&mut completion) {
+                    blocking.finish(done, &mut completion);
                 }
             });
-            Entry::Ended(completion).discard();
+            Entry::Completed(completion).discard();
         }
     }
 }

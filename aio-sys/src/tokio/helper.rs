@@ -38,7 +38,7 @@ impl<B: IoBuf + Send> Unfinished<B> {
     /// Delivers the result if nothing is left, else has a helper thread do the rest.
     pub(super) fn settle(mut self) {
         // Buffers are asked for their addresses, which is code that is not ours.
-        match self.attempt(|blocking, _, completion| blocking.is_left(completion)) {
+        match self.attempt(|blocking, _, completion| blocking.is_incomplete(completion)) {
             Ok(None) => self.deliver(),
             Ok(Some(done)) => {
                 self.done = done;
@@ -69,14 +69,14 @@ impl<B: IoBuf + Send> Unfinished<B> {
 
     fn deliver(&mut self) {
         let completion = self.completion.take().expect("delivered once");
-        self.end(Entry::Ended(completion));
+        self.end(Entry::Completed(completion));
     }
 
     fn panicked(&mut self, payload: Box<dyn Any + Send>) {
         self.completion
             .take()
             .into_iter()
-            .for_each(|completion| Entry::Ended(completion).discard());
+            .for_each(|completion| Entry::Completed(completion).discard());
         self.end(Entry::Panicked(payload));
     }
 
@@ -84,10 +84,10 @@ impl<B: IoBuf + Send> Unfinished<B> {
         // The completion has the same descriptor. Who gets that may close it, and rely on that.
         isolated(|| drop(self.blocking.take()));
         let mut entries = lock(&self.shared.entries);
-        let (waker, gone) = entries.end(self.entry, result);
+        let (waker, orphaned) = entries.end(self.entry, result);
         drop(entries);
         waker.into_iter().for_each(wake);
-        gone.into_iter().for_each(Entry::discard);
+        orphaned.into_iter().for_each(Entry::discard);
     }
 }
 
@@ -102,7 +102,7 @@ impl<B: IoBuf + Send> Drop for Unfinished<B> {
                 isolated(|| blocking.finish(self.done, &mut completion));
             }
             isolated(|| drop(blocking));
-            Entry::Ended(completion).discard();
+            Entry::Completed(completion).discard();
         }
         // The last one, and nothing else is in flight, as far as who waits for that can see.
         if self.shared.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {

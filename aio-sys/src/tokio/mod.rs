@@ -185,7 +185,7 @@ impl Builder {
         let entries = Entries {
             list: Vec::with_capacity(capacity),
             free: Vec::with_capacity(capacity),
-            ended: 0,
+            undelivered: 0,
             cancelled: Vec::new(),
             closed: false,
         };
@@ -193,7 +193,7 @@ impl Builder {
         let shared = Arc::new(Shared {
             driven: Mutex::new(Driven::new(queue, capacity)),
             entries: Mutex::new(entries),
-            places: Semaphore::new(capacity),
+            slots: Semaphore::new(capacity),
             outbox: Arc::new(Notify::new()),
             idle: Notify::new(),
             eventfd,
@@ -238,7 +238,7 @@ impl<B: IoBuf + Send> Queue<B> {
 
     /// How many more requests it accepts without waiting.
     pub fn free(&self) -> usize {
-        self.shared.places.available_permits()
+        self.shared.slots.available_permits()
     }
 
     /// How many transfers a helper thread has done or finished: see [`Builder::nowait`].
@@ -279,33 +279,33 @@ impl<B: IoBuf + Send> Queue<B> {
     /// If the runtime in which the queue was created has been shut down, or if a method of the
     /// buffer panics.
     pub async fn submit<K: Operation<B>>(&self, op: Op<'_, K>) -> K::Output {
-        let Some(place) = self.place(1).await else { return op.refused(Errno::ESHUTDOWN) };
-        match self.begin(place, op) {
+        let Some(permit) = self.acquire(1).await else { return op.refused(Errno::ESHUTDOWN) };
+        match self.start(permit, op) {
             Ok(request) => request.await,
             Err(op) => op.refused(Errno::ESHUTDOWN),
         }
     }
 
     /// Waits for `count` free slots. `None` if the queue is closed.
-    async fn place(&self, count: usize) -> Option<Places<'_, B>> {
-        let (places, wanted) = (&self.shared.places, count as u32);
-        let permit = match places.try_acquire_many(wanted) {
+    async fn acquire(&self, count: usize) -> Option<Permits<'_, B>> {
+        let (permits, wanted) = (&self.shared.slots, count as u32);
+        let permit = match permits.try_acquire_many(wanted) {
             Ok(permit) => permit,
-            Err(_) => match places.acquire_many(wanted).await {
+            Err(_) => match permits.acquire_many(wanted).await {
                 Ok(permit) => permit,
                 Err(_) if lock(&self.shared.entries).closed => panic!("{SHUT_DOWN}"),
                 Err(_) => return None,
             },
         };
         permit.forget();
-        Some(Places { shared: &self.shared, count })
+        Some(Permits { shared: &self.shared, count })
     }
 
     /// Queues an operation in the slot that is free for it, and sends it if it does not wait for
     /// others. Gives it back if the queue is closed.
-    fn begin<'fd, K: Operation<B>>(
+    fn start<'fd, K: Operation<B>>(
         &self,
-        place: Places<'_, B>,
+        permit: Permits<'_, B>,
         mut op: Op<'fd, K>,
     ) -> Result<Request<B, K::Output>, Op<'fd, K>> {
         let blocking = self.shared.nowait.then(|| op.nowait()).flatten();
@@ -318,9 +318,9 @@ impl<B: IoBuf + Send> Queue<B> {
             unreachable!("there is a slot for each place")
         };
         // It comes back with the completion.
-        place.take();
+        permit.take();
         let request = Request::new::<K>(&self.shared, entry_of, token, blocking);
-        if keeps_open && driven.waits(lock(&self.shared.entries).ended) {
+        if keeps_open && driven.should_wait(lock(&self.shared.entries).undelivered) {
             let notify = driven.notify();
             drop(driven);
             if notify {
@@ -328,12 +328,12 @@ impl<B: IoBuf + Send> Queue<B> {
             }
             return Ok(request);
         }
-        let departing = driven.depart();
+        let submission = driven.start_submission();
         drop(driven);
-        match departing {
+        match submission {
             // SAFETY: the caller's future has the operation, and so borrows its descriptor; those
             // of requests that were left in the outbox stay open until they complete.
-            Some((outgoing, handle)) => unsafe { self.shared.submit(outgoing, handle) },
+            Some((submission, handle)) => unsafe { self.shared.submit(submission, handle) },
             // It has completed without the kernel.
             None => drop(self.shared.hold(0)),
         }
@@ -451,24 +451,24 @@ impl<B: IoBuf + Send> Queue<B> {
         requests: usize,
         fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R,
     ) -> R {
-        let places = self.place(requests.min(self.shared.capacity)).await;
-        let (result, departing) = {
-            let mut held = self.shared.hold(places.map_or(0, Places::take));
-            let Held { driven, ended } = &mut held;
+        let permits = self.acquire(requests.min(self.shared.capacity)).await;
+        let (result, submission) = {
+            let mut held = self.shared.hold(permits.map_or(0, Permits::take));
+            let Held { driven, deferred } = &mut held;
             let Driven { queue, entry_of, closing, .. } = &mut **driven;
             let queue = queue.as_mut().filter(|_| !*closing);
             let batch = queue.map(|queue| queue::batch::Batch::new(&mut queue.0));
             let mut batch =
-                Batch { batch, entry_of, places: &mut ended.places, shared: &self.shared };
+                Batch { batch, entry_of, permits: &mut deferred.slots, shared: &self.shared };
             let result = fill(&mut batch);
             // To drop it, as it is if `fill` panics, is to submit it here.
             mem::forget(batch);
-            (result, driven.depart())
+            (result, driven.start_submission())
         };
-        if let Some((outgoing, handle)) = departing {
+        if let Some((submission, handle)) = submission {
             // SAFETY: descriptors are borrowed for 'fd, which is longer; those of requests that
             // were left in the outbox stay open until they complete.
-            unsafe { self.shared.submit(outgoing, handle) };
+            unsafe { self.shared.submit(submission, handle) };
         }
         result
     }
@@ -481,13 +481,13 @@ impl<B: IoBuf + Send> Queue<B> {
     /// Same as [`submit`](Queue::submit).
     pub async fn drain(&self) {
         // A queue that is being closed accepts nothing more: there is only the rest to wait for.
-        let _all = self.place(self.shared.capacity).await;
+        let _all = self.acquire(self.shared.capacity).await;
         loop {
-            let news = self.shared.idle.notified();
+            let notified = self.shared.idle.notified();
             if self.is_idle(&self.shared.hold(0)) {
                 return;
             }
-            news.await;
+            notified.await;
         }
     }
 
@@ -513,14 +513,14 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// Same as [`submit`](Queue::submit).
     pub async fn close(&self) -> Result<(), Errno> {
-        isolated(|| self.shared.places.close());
+        isolated(|| self.shared.slots.close());
         loop {
-            let news = self.shared.idle.notified();
+            let notified = self.shared.idle.notified();
             if let Some(&closed) = self.shared.closed.get() {
                 return closed;
             }
             self.close_if_idle()?;
-            news.await;
+            notified.await;
         }
     }
 
@@ -545,19 +545,19 @@ impl<B: IoBuf + Send> Queue<B> {
 }
 
 /// Free slots that are kept for requests, until they are taken.
-struct Places<'q, B: IoBuf + Send> {
+struct Permits<'q, B: IoBuf + Send> {
     shared: &'q Shared<B>,
     count: usize,
 }
 
-impl<B: IoBuf + Send> Places<'_, B> {
+impl<B: IoBuf + Send> Permits<'_, B> {
     fn take(mut self) -> usize {
         mem::take(&mut self.count)
     }
 }
 
-impl<B: IoBuf + Send> Drop for Places<'_, B> {
+impl<B: IoBuf + Send> Drop for Permits<'_, B> {
     fn drop(&mut self) {
-        self.shared.give_back(self.count);
+        self.shared.release_slots(self.count);
     }
 }

@@ -43,7 +43,7 @@ impl<B: IoBuf + Send, T> Future for Request<B, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let entry = self.entry.expect("not polled after it has ended");
+        let entry = self.entry.expect("not polled after it is ready");
         // To clone a waker is to run code that is not ours.
         let mut fresh = None;
         let mut entries = loop {
@@ -66,11 +66,11 @@ impl<B: IoBuf + Send, T> Future for Request<B, T> {
             drop(entries);
             fresh = Some(context.waker().clone());
         };
-        let ended = entries.free(entry);
+        let result = entries.free(entry);
         drop(entries);
         self.entry = None;
-        match ended {
-            Entry::Ended(completion) => Poll::Ready((self.output)(completion)),
+        match result {
+            Entry::Completed(completion) => Poll::Ready((self.output)(completion)),
             Entry::Panicked(payload) => panic::resume_unwind(payload),
             _ => unreachable!("a future's entry is neither free nor detached"),
         }
@@ -82,7 +82,7 @@ impl<B: IoBuf + Send, T> Drop for Request<B, T> {
         let Some(entry) = self.entry else { return };
         let mut entries = lock(&self.shared.entries);
         let in_flight = matches!(entries.list[entry], Entry::Waiting(..));
-        let left = match in_flight {
+        let dropped = match in_flight {
             true => entries.detach(entry),
             false => entries.free(entry),
         };
@@ -91,14 +91,14 @@ impl<B: IoBuf + Send, T> Drop for Request<B, T> {
         drop(entries);
         if cancel.is_some() {
             // Here the queue may be locked, by the function of a batch.
-            self.shared.kick();
+            self.shared.notify_driver();
         }
-        drop(left);
+        drop(dropped);
     }
 }
 
 impl<B: IoBuf + Send, T> fmt::Debug for Request<B, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("ended", &self.entry.is_none()).finish_non_exhaustive()
+        f.debug_struct("Request").field("completed", &self.entry.is_none()).finish_non_exhaustive()
     }
 }
