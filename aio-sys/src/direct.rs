@@ -58,7 +58,8 @@ impl DirectAlignment {
                 (stat.dio_mem_align, stat.dio_offset_align, AlignmentSource::Statx)
             }
             _ => {
-                // SAFETY: the descriptor is borrowed, and never closed by this.
+                // SAFETY: `fd` is borrowed for the whole block, and `ManuallyDrop` prevents that
+                // the `File` closes it.
                 let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
                 let meta = file.metadata().ok();
                 let is_device =
@@ -91,7 +92,8 @@ struct Statx {
 fn statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
     let mut stat =
         Statx { mask: 0, other: [0; 37], dio_mem_align: 0, dio_offset_align: 0, more: [0; 24] };
-    // SAFETY: the path is a string, which the kernel reads, and it writes nothing but `stat`.
+    // SAFETY: the path is a NUL-terminated string, which the kernel only reads; it writes only to
+    // `stat`, which has the size of `struct statx`.
     let result = unsafe {
         raw::statx(
             fd.as_raw_fd(),
@@ -108,7 +110,7 @@ fn statx(fd: BorrowedFd<'_>) -> Result<Statx, Errno> {
 fn sector_size(fd: BorrowedFd<'_>) -> Option<u32> {
     let mut size: c_int = 0;
     let size_at = (&raw mut size).expose_provenance();
-    // SAFETY: the kernel writes an `int`, since it is a block device.
+    // SAFETY: `fd` is a block device, for which `BLKSSZGET` writes one `int`, to `size`.
     let result = unsafe { raw::ioctl(fd.as_raw_fd() as _, BLKSSZGET, size_at as _) };
     let size = Errno::decode(result).ok().map(|_| size)?;
     u32::try_from(size).ok().filter(|size| size.is_power_of_two())

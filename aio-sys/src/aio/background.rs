@@ -46,7 +46,8 @@ impl Pool {
         static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
         loop {
             let current = POOL.load(Ordering::Acquire);
-            // SAFETY: a crew that was stored is never freed.
+            // SAFETY: `POOL` is null or points to a pool that this function leaked, which is never
+            // freed.
             let pool = unsafe { current.as_ref() };
             if let Some(pool) = pool.filter(|pool| pool.owner.is_current()) {
                 return pool;
@@ -54,7 +55,8 @@ impl Pool {
             let pool = Pool { owner: Owner::of(ContextId::NONE), state: Mutex::default() };
             let new = Box::into_raw(Box::new(pool));
             if POOL.compare_exchange(current, new, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-                // SAFETY: made above, and known to nobody else.
+                // SAFETY: `new` comes from `Box::into_raw` above. It was not stored in `POOL`, so
+                // nobody else has it.
                 mem::drop(unsafe { Box::from_raw(new) });
             }
         }

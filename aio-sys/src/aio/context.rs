@@ -318,7 +318,7 @@ impl Handle {
     ///
     /// # Safety
     ///
-    /// The context exists, and nobody else takes events from it meanwhile.
+    /// The context exists, and nobody else takes events from it during the call.
     pub(crate) unsafe fn wait(
         self,
         min_nr: usize,
@@ -353,7 +353,8 @@ impl Handle {
                     Some(SubmitError { index, errno: Errno::EINVAL, cause: Cause::Forked }),
                 );
             }
-            // SAFETY: the caller vouches for the context and for the requests.
+            // SAFETY: the caller guarantees that the context exists and that the requests and their
+            // buffers meet the conditions of `Context::submit`.
             match unsafe { self.call(&requests[index..]) } {
                 Ok(accepted) if (1..=requests.len() - index).contains(&accepted) => {
                     index += accepted;
@@ -379,8 +380,9 @@ impl Handle {
     #[inline]
     unsafe fn call(self, requests: &[*mut iocb]) -> Result<usize, Errno> {
         let first = requests.as_ptr().cast_mut();
-        // SAFETY: the caller vouches for the context and for the requests; the kernel does not
-        // write to the array.
+        // SAFETY: the caller guarantees that the context exists and that the requests and their
+        // buffers meet the conditions of `Context::submit`; the kernel does not write to the array
+        // of pointers.
         Errno::decode(unsafe { raw::io_submit(self.id.as_raw(), requests.len() as _, first) })
     }
 
@@ -390,7 +392,7 @@ impl Handle {
             Errno::EAGAIN => Cause::SlotsHeld,
             Errno::ENOSYS => Cause::Hidden,
             // Nothing to submit is fine, if there is a context.
-            // SAFETY: there is no request.
+            // SAFETY: `nr` is 0, so the kernel reads no request; it only looks up the context.
             Errno::EINVAL if unsafe { self.call(&[]) } == Err(Errno::EINVAL) => Cause::NoContext,
             _ => Cause::Refused,
         }
@@ -418,8 +420,8 @@ impl Context {
             // A filter has answered without making the call.
             return Err(error(Errno::ENOSYS));
         }
-        // SAFETY: the ring is used through `&mut self` alone, as is io_getevents, and not after
-        // `destroy`.
+        // SAFETY: `self` owns the context and is the only reader of its events: the ring and
+        // io_getevents are used through `&mut self` only. `destroy` drops the ring first.
         let ring = unsafe { Ring::new(id) }.ok();
         Ok(Context { id, owner: Owner::of(id), ring, requested: requests })
     }
@@ -481,10 +483,11 @@ impl Context {
     #[inline]
     pub unsafe fn submit<'s, 'i>(&self, requests: &'s mut [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
         let first = requests.as_mut_ptr().cast::<*mut iocb>();
-        // SAFETY: a reference has the layout of a pointer, and `requests` is not used meanwhile.
+        // SAFETY: `&mut iocb` has the layout of `*mut iocb`, and `requests` is not used while
+        // `pointers` is.
         let pointers = unsafe { slice::from_raw_parts(first, requests.len()) };
-        // SAFETY: the caller vouches for the buffers; the context exists as long as `self`, and the
-        // requests are borrowed exclusively, as is the slice that they are reached through.
+        // SAFETY: the caller guarantees that the buffers stay valid. The context exists as long as
+        // `self`. The requests and the slice of pointers to them are borrowed exclusively.
         let (accepted, error) = unsafe { self.handle().submit(pointers) };
         SubmitOutcome { accepted, rest: &mut requests[accepted..], error }
     }
@@ -628,7 +631,8 @@ impl Context {
         timeout: Option<Duration>,
         on_signal: OnSignal,
     ) -> Result<usize, Errno> {
-        // SAFETY: the context is borrowed exclusively.
+        // SAFETY: the context exists as long as `self`, and `&mut self` excludes other readers of
+        // its events.
         unsafe { self.handle().wait(min_nr, events, timeout, on_signal) }
     }
 
@@ -696,12 +700,13 @@ impl Context {
             return Err(Errno::EINVAL);
         }
         self.ring = None;
-        // SAFETY: the ring is not read any more.
+        // SAFETY: the ring was dropped above, and `self.id` becomes `NONE`, so no later call uses
+        // the id.
         unsafe { io_destroy(mem::take(&mut self.id))? };
         // A filter may answer 0 without making the call: then it does so here as well, and the
         // kernel does not. (Whether a context has this id proves nothing: the next one of another
         // thread may be at the same address already.)
-        // SAFETY: there is no such context.
+        // SAFETY: `NONE` is not a context: the kernel returns `EINVAL` and does nothing.
         match unsafe { io_destroy(ContextId::NONE) } {
             Err(Errno::EINVAL) => Ok(()),
             _ => Err(Errno::ENOSYS),

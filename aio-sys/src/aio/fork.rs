@@ -35,9 +35,9 @@ pub(crate) struct Owner {
     ctx: ContextId,
 }
 
-// SAFETY: the page is never unmapped, and holds an atomic.
+// SAFETY: the page is never unmapped, belongs to no thread, and is accessed as an atomic only.
 unsafe impl Send for Owner {}
-// SAFETY: what is shared is an atomic, in a page that is never unmapped.
+// SAFETY: the page is never unmapped, and is accessed as an atomic only.
 unsafe impl Sync for Owner {}
 
 impl Owner {
@@ -48,7 +48,8 @@ impl Owner {
         if page == UNSUPPORTED {
             return Owner { page, cookie: process_id(), ctx };
         }
-        // SAFETY: it is mapped, zeroed at first, and for good.
+        // SAFETY: `page` was returned by `map`: it is mapped, was zeroed, and is never unmapped
+        // once it is in `PAGE`.
         let present = unsafe { &*page };
         let mut cookie = present.load(Ordering::Relaxed);
         if cookie == 0 {
@@ -65,13 +66,13 @@ impl Owner {
         if ptr::eq(self.page, UNSUPPORTED) {
             return self.is_current_by_calls();
         }
-        // SAFETY: it is mapped, and for good.
+        // SAFETY: the page is in `PAGE`, so it is mapped and never unmapped.
         unsafe { (*self.page).load(Ordering::Relaxed) == self.cookie }
     }
 
     #[cold]
     fn is_current_by_calls(self) -> bool {
-        // SAFETY: there is no request.
+        // SAFETY: `nr` is 0, so the kernel reads no request; it only looks up the context.
         let exists = || unsafe { raw::io_submit(self.ctx.as_raw(), 0, ptr::null_mut()) } == 0;
         process_id() == self.cookie && (self.ctx == ContextId::NONE || exists())
     }
@@ -92,7 +93,8 @@ fn page() -> *mut AtomicUsize {
         Ok(_) => new,
         Err(first) => {
             if new != UNSUPPORTED {
-                // SAFETY: mapped by this call, and known to nobody else.
+                // SAFETY: this call mapped the page, and did not store it in `PAGE`, so nobody else
+                // has its address.
                 unsafe { abi::syscall2(nr::SYS_munmap, Word::from(new), Word::from(BYTES)) };
             }
             first
@@ -113,9 +115,11 @@ fn map() -> Option<*mut AtomicUsize> {
     let (protection, flags) =
         ((PROT_READ | PROT_WRITE) as usize, (MAP_PRIVATE | MAP_ANONYMOUS) as usize);
     let arguments = [0, BYTES, protection, flags, usize::MAX, 0];
-    // SAFETY: an anonymous mapping where nothing is mapped.
+    // SAFETY: the mapping is anonymous, and address 0 lets the kernel choose a range where nothing
+    // is mapped.
     let page = Errno::decode(unsafe { mmap(arguments) }).ok()?;
-    // SAFETY: the page is ours, and what it holds is not needed in children.
+    // SAFETY: the page was mapped above and holds no data, so a child may find zeros in it. The
+    // kernel refuses the other arguments and does nothing.
     let advise = |start: usize, advice: i32| unsafe {
         let (start, bytes) = (Word::from(start), Word::from(BYTES));
         Errno::decode(abi::syscall3(nr::SYS_madvise, start, bytes, Word::from(advice)))
@@ -129,7 +133,7 @@ fn map() -> Option<*mut AtomicUsize> {
     {
         return Some(ptr::with_exposed_provenance_mut(page));
     }
-    // SAFETY: mapped above, and known to nobody else.
+    // SAFETY: the page was mapped above, and nobody else has its address.
     unsafe { abi::syscall2(nr::SYS_munmap, Word::from(page), Word::from(BYTES)) };
     None
 }
@@ -140,7 +144,8 @@ fn map() -> Option<*mut AtomicUsize> {
 #[cfg(target_arch = "s390x")]
 unsafe fn mmap(arguments: [usize; 6]) -> isize {
     // The kernel takes the address of the six (arch/s390/kernel/syscall.c).
-    // SAFETY: the caller vouches for the mapping; the kernel only reads the array.
+    // SAFETY: the caller guarantees that the mapping replaces none that is in use; the kernel only
+    // reads the array, which lives during the call.
     unsafe { abi::syscall1(nr::SYS_mmap, Word::from(arguments.as_ptr())) }
 }
 
@@ -163,6 +168,6 @@ unsafe fn mmap(arguments: [usize; 6]) -> isize {
     use nr::SYS_mmap2 as SYS_mmap;
 
     let [a, b, c, d, e, f] = arguments.map(Word::from);
-    // SAFETY: the caller vouches for the mapping.
+    // SAFETY: the caller guarantees that the mapping replaces none that is in use.
     unsafe { abi::syscall6(SYS_mmap, a, b, c, d, e, f) }
 }

@@ -88,7 +88,8 @@ fn query() -> Option<Release> {
         machine: NONE,
         domainname: NONE,
     };
-    // SAFETY: the kernel writes such a structure.
+    // SAFETY: the kernel writes a `struct new_utsname`, whose layout `Utsname` has, and nothing
+    // else.
     unsafe { raw::uname((&raw mut name).cast()) };
     Release::parse(&name.release)
 }

@@ -81,7 +81,7 @@ impl Ring {
     ///
     /// let mut ctx = ContextId::NONE;
     /// io_setup(8, &mut ctx)?;
-    /// // SAFETY: nobody else reads the ring, and it is not used after the context's end.
+    /// // SAFETY: nobody else reads the ring, and it is not used after `io_destroy`.
     /// let mut ring = unsafe { Ring::new(ctx) }?;
     /// assert_eq!(ring.pending(), Some(0));
     /// assert_eq!(ring.reap(|event| println!("{event:?}")), Some(0));
@@ -92,8 +92,8 @@ impl Ring {
     pub unsafe fn new(ctx: ContextId) -> Result<Ring, RingError> {
         let header = ptr::with_exposed_provenance_mut(ctx.as_raw() as usize);
         // SAFETY: a context's id is the address of its ring, mapped readable and writable
-        // (`aio_setup_ring` in fs/aio.c); it stays there as long as the context exists,
-        // which the caller vouches for.
+        // (`aio_setup_ring` in fs/aio.c). It stays mapped as long as the context exists, and the
+        // caller guarantees that the context outlives the ring.
         let mapped = unsafe {
             Mapped::new(NonNull::new(header).ok_or(RingError::NotARing)?, Owner::of(ctx))?
         };
@@ -231,20 +231,22 @@ pub(crate) struct Mapped {
     owner: Owner,
 }
 
-// SAFETY: the memory belongs to the process, not to a thread.
+// SAFETY: the ring is memory of the process and does not belong to a thread.
 unsafe impl Send for Mapped {}
-// SAFETY: shared, it only loads from the indexes, which are atomics.
+// SAFETY: a shared `Ring` only loads the indexes, which are atomics. Events are read and `head` is
+// stored through `&mut Ring` only, or through `Events`, which borrows the ring exclusively.
 unsafe impl Sync for Mapped {}
 
 impl Mapped {
     /// # Safety
     ///
-    /// A header is there, and if it is one of a ring, the ring follows it; all of it can be read,
-    /// and the head written, as long as the result exists. Others write it by atomics and in
-    /// the kernel's order alone.
+    /// `header` points to a header. If it is valid, `nr` events follow it. All of it can be read,
+    /// and `head` written, as long as the result exists. Others write the indexes only as atomics,
+    /// and events only in the kernel's order.
     unsafe fn new(header: NonNull<aio_ring>, owner: Owner) -> Result<Mapped, RingError> {
         let field = header.as_ptr();
-        // SAFETY: inside of the header. These do not change, so there is no race.
+        // SAFETY: the caller guarantees that a header is there. Nobody writes these four fields
+        // after `io_setup`, so the reads do not race.
         let (magic, incompat, length, nr) = unsafe {
             (
                 (*field).magic,
@@ -263,19 +265,22 @@ impl Mapped {
 
     #[inline]
     fn head_index(&self) -> &AtomicU32 {
-        // SAFETY: inside of the header, and aligned as it is.
+        // SAFETY: `head` is a field of the header, which `Mapped::new` requires to stay readable
+        // and writable; the kernel and other readers access it atomically.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.header.as_ptr()).head) }
     }
 
     #[inline]
     fn tail_index(&self) -> &AtomicU32 {
-        // SAFETY: inside of the header, and aligned as it is.
+        // SAFETY: `tail` is a field of the header, which `Mapped::new` requires to stay readable;
+        // the kernel writes it atomically.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.header.as_ptr()).tail) }
     }
 
     #[inline]
     fn events(&self) -> *const io_event {
-        // SAFETY: they follow the header, whose length was checked.
+        // SAFETY: the events follow the header directly: `Mapped::new` has checked that
+        // `header_length` is the size of the header.
         unsafe { self.header.as_ptr().add(1).cast() }
     }
 }
@@ -301,8 +306,8 @@ impl Memory for Mapped {
     #[inline]
     fn event(&self, index: u32) -> io_event {
         debug_assert!(index < self.nr);
-        // SAFETY: inside of the ring, since `Ready` gives no other index; the kernel does not write
-        // there before it sees a head beyond it.
+        // SAFETY: `index` is less than `nr`, since `Ready` returns no other index, so the event is
+        // inside the ring. The kernel does not write to the slot before it sees a head beyond it.
         unsafe { self.events().add(index as usize).read() }
     }
 
@@ -350,7 +355,7 @@ mod tests {
     impl TestRing {
         fn new(head: u32, tail: u32) -> TestRing {
             let fake = Box::into_raw(fake(head, tail));
-            // SAFETY: a ring, which lives until the test is dropped.
+            // SAFETY: `fake` is a valid ring, and lives until the `TestRing` is dropped.
             let mapped =
                 unsafe { Mapped::new(NonNull::new(fake).unwrap().cast(), current_owner()) }
                     .unwrap();
@@ -368,7 +373,8 @@ mod tests {
 
     impl Drop for TestRing {
         fn drop(&mut self) {
-            // SAFETY: from `Box::into_raw`, and used by nobody any more.
+            // SAFETY: `fake` comes from `Box::into_raw`, and the ring that uses it is not used any
+            // more.
             drop(unsafe { Box::from_raw(self.fake) });
         }
     }
@@ -397,7 +403,7 @@ mod tests {
     fn error_of(change: impl FnOnce(&mut aio_ring)) -> RingError {
         let mut fake = fake(0, 0);
         change(&mut fake.header);
-        // SAFETY: a header that lives on; the result is not used.
+        // SAFETY: `fake` is a header that outlives the call, and no ring is created from it.
         unsafe { Mapped::new(NonNull::from(&mut *fake).cast(), current_owner()) }.unwrap_err()
     }
 
@@ -470,7 +476,7 @@ mod tests {
         let mut test = TestRing::new(3, 2);
         assert!(test.ring.peek().unwrap().try_commit(1));
         let events = test.ring.peek().unwrap();
-        // SAFETY: the ring of the test, which lives on; the field is an atomic's.
+        // SAFETY: `fake` lives as long as `test`, and `head` is accessed as an atomic only.
         unsafe { AtomicU32::from_ptr(&raw mut (*test.fake).header.head) }
             .store(0, Ordering::Relaxed);
         assert!(!events.try_commit(1));

@@ -94,8 +94,8 @@ impl Wait<'_> {
             });
             let time = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
             let mask = __aio_sigset::new(self.sigmask.map_or(ptr::null(), ptr::from_ref));
-            // SAFETY: the kernel writes only `events`, at room as many as there are; it reads the
-            // time and the mask.
+            // SAFETY: the kernel writes only to `events`, at most `events.len()` of them, and reads
+            // `time` and `mask`, which live during the call.
             let result = unsafe {
                 raw::io_pgetevents_time64(
                     self.ctx.as_raw(),

@@ -75,7 +75,8 @@ pub unsafe trait SpareBuf: IoBufMut {
     unsafe fn add_len(&mut self, count: usize);
 }
 
-// SAFETY: the spare capacity is behind the bytes, in the same allocation, which the vector owns.
+// SAFETY: `spare_capacity_mut` is behind the bytes of the vector, in the same allocation. The
+// vector owns it, and moving the vector does not move it.
 unsafe impl SpareBuf for Vec<u8> {
     fn spare(&mut self) -> (*mut u8, usize) {
         let spare = self.spare_capacity_mut();
@@ -84,14 +85,15 @@ unsafe impl SpareBuf for Vec<u8> {
 
     unsafe fn add_len(&mut self, count: usize) {
         let count = count.min(self.capacity() - self.len());
-        // SAFETY: within the capacity, and the caller vouches that they are initialised.
+        // SAFETY: the new length is at most the capacity, and the caller guarantees that these
+        // bytes are initialised.
         unsafe { self.set_len(self.len() + count) }
     }
 }
 
 #[cfg(feature = "bytes")]
-// SAFETY: the spare capacity is behind the bytes, in the same allocation, and no other handle
-// reaches it.
+// SAFETY: `spare_capacity_mut` is behind the bytes of the buffer, in the same allocation, and no
+// other handle can reach it.
 unsafe impl SpareBuf for bytes::BytesMut {
     fn spare(&mut self) -> (*mut u8, usize) {
         let spare = self.spare_capacity_mut();
@@ -100,7 +102,8 @@ unsafe impl SpareBuf for bytes::BytesMut {
 
     unsafe fn add_len(&mut self, count: usize) {
         let count = count.min(self.capacity() - self.len());
-        // SAFETY: within the capacity, and the caller vouches that they are initialised.
+        // SAFETY: the new length is at most the capacity, and the caller guarantees that these
+        // bytes are initialised.
         unsafe { self.set_len(self.len() + count) }
     }
 }
@@ -108,8 +111,8 @@ unsafe impl SpareBuf for bytes::BytesMut {
 macro_rules! owned {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*
-        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is
-        // initialised up to its length.
+        // SAFETY: the bytes are on the heap, do not move when their owner moves, and are
+        // initialised up to the owner's length.
         unsafe impl IoBuf for $owner {
             #[inline]
             fn byte_ptr(&self) -> *const u8 {
@@ -123,8 +126,8 @@ macro_rules! owned {
         }
 
         $(#[$attribute])*
-        // SAFETY: it owns memory on the heap, which stays there when the owner moves, and is the
-        // only owner of it; `as_mut_ptr` is the address that `as_ptr` is.
+        // SAFETY: the bytes are on the heap and do not move when their owner moves. It is their
+        // only owner, and `as_mut_ptr` returns the same address as `as_ptr`.
         unsafe impl IoBufMut for $owner {
             #[inline]
             fn byte_mut_ptr(&mut self) -> *mut u8 {
@@ -141,7 +144,7 @@ owned! {
     bytes::BytesMut;
 }
 
-// SAFETY: there are no bytes.
+// SAFETY: there are no bytes to read.
 unsafe impl IoBuf for () {
     fn byte_ptr(&self) -> *const u8 {
         NonNull::dangling().as_ptr()
@@ -155,8 +158,8 @@ unsafe impl IoBuf for () {
 macro_rules! shared {
     ($($(#[$attribute:meta])* $owner:ty;)*) => {$(
         $(#[$attribute])*
-        // SAFETY: the memory stays where it is when the value moves, and nobody can write to it as
-        // long as that exists.
+        // SAFETY: the bytes do not move when the value moves, and nobody can write to them while
+        // the value exists.
         unsafe impl IoBuf for $owner {
             #[inline]
             fn byte_ptr(&self) -> *const u8 {
@@ -184,8 +187,8 @@ shared! {
     bytes::Bytes;
 }
 
-// SAFETY: the buffer in the box stays where it is, and so does what it refers to; the box is its
-// only owner.
+// SAFETY: moving the box does not move the buffer in it, and that buffer's own impl guarantees that
+// its bytes do not move and are initialised.
 unsafe impl<B: IoBuf + ?Sized> IoBuf for Box<B> {
     #[inline]
     fn byte_ptr(&self) -> *const u8 {
@@ -198,7 +201,8 @@ unsafe impl<B: IoBuf + ?Sized> IoBuf for Box<B> {
     }
 }
 
-// SAFETY: the same, and what the buffer's own type vouches for.
+// SAFETY: moving the box does not move the buffer in it, the box is its only owner, and that
+// buffer's own impl guarantees that its bytes may be written.
 unsafe impl<B: IoBufMut + ?Sized> IoBufMut for Box<B> {
     #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {
@@ -293,7 +297,7 @@ impl AlignedBuf {
         let layout =
             Layout::from_size_align(len, align).ok().filter(|_| len > 0 && len % align == 0);
         let layout = layout.ok_or(AlignedBufError::Length { len, align })?;
-        // SAFETY: the size is not 0.
+        // SAFETY: `len` is greater than 0, so the size of the layout is not 0.
         let start =
             NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(AlignedBufError::NoMemory(len))?;
         Ok(AlignedBuf { start, layout })
@@ -319,15 +323,15 @@ impl AlignedBuf {
     }
 }
 
-// SAFETY: it owns its memory, as a `Vec<u8>` does.
+// SAFETY: it is the only owner of its memory, which belongs to no thread.
 unsafe impl Send for AlignedBuf {}
-// SAFETY: through a shared reference its memory can only be read.
+// SAFETY: a shared reference only gives read access to the memory.
 unsafe impl Sync for AlignedBuf {}
 
 impl Drop for AlignedBuf {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: from `alloc_zeroed`, with this layout.
+        // SAFETY: `start` was allocated by `alloc_zeroed` with this layout, and is freed only here.
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }
@@ -337,8 +341,8 @@ impl Deref for AlignedBuf {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: as many bytes are there, initialised since they were allocated, and borrowed with
-        // the buffer.
+        // SAFETY: `start` points to `layout.size()` bytes, initialised by `alloc_zeroed`, which
+        // live as long as `self`.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.layout.size()) }
     }
 }
@@ -346,8 +350,8 @@ impl Deref for AlignedBuf {
 impl DerefMut for AlignedBuf {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as many bytes are there, initialised since they were allocated, and borrowed
-        // exclusively with the buffer.
+        // SAFETY: `start` points to `layout.size()` bytes, initialised by `alloc_zeroed`, which
+        // live as long as `self` and are borrowed exclusively with it.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.layout.size()) }
     }
 }
@@ -361,7 +365,8 @@ impl fmt::Debug for AlignedBuf {
     }
 }
 
-// SAFETY: it owns memory on the heap, which stays there when the owner moves.
+// SAFETY: the bytes are on the heap, do not move when the buffer moves, and were initialised by
+// `alloc_zeroed`.
 unsafe impl IoBuf for AlignedBuf {
     #[inline]
     fn byte_ptr(&self) -> *const u8 {
@@ -374,7 +379,8 @@ unsafe impl IoBuf for AlignedBuf {
     }
 }
 
-// SAFETY: it is the only owner of memory on the heap, which stays there when the owner moves.
+// SAFETY: the bytes are on the heap and do not move when the buffer moves. The buffer is their only
+// owner, and both methods return `start`.
 unsafe impl IoBufMut for AlignedBuf {
     #[inline]
     fn byte_mut_ptr(&mut self) -> *mut u8 {

@@ -56,7 +56,8 @@ pub struct Engine<B> {
     spare_submissions: Vec<Submission>,
 }
 
-// SAFETY: the table's pointers are to its own slots, which stay where they are on the heap.
+// SAFETY: the raw pointers in the table point to its own slots, which are on the heap and do not
+// move with the engine; the buffers in the slots are `Send`.
 unsafe impl<B: Send> Send for Engine<B> {}
 
 /// What the kernel signals when a request completes.
@@ -68,26 +69,27 @@ pub(crate) enum Signal<'fd> {
     Shared(BorrowedFd<'fd>),
 }
 
-/// Submits requests, and has those that the kernel refuses end by events of our own. Whether there
-/// is such a context.
+/// Submits requests. For each one that the kernel refuses it adds an event to `refused`. Returns
+/// whether the context exists.
 ///
 /// # Safety
 ///
-/// They are in slots of a table, and queued; the handle is of the same engine's context, which
-/// exists. The descriptors are open.
+/// The requests are in the outbox of a table. The handle belongs to the context of the same engine,
+/// which exists. The descriptors are open.
 #[inline]
 unsafe fn submit(handle: Handle, mut rest: &[*mut iocb], refused: &mut VecDeque<io_event>) -> bool {
     let mut exists = true;
     while !rest.is_empty() {
-        // SAFETY: each request's buffer is in its slot, or its iovecs name buffers that are. It is
-        // not touched before `Table::end`, which is called for the request's event, or when
-        // the kernel has refused it. The engine's `drop` waits, or does not let it be
-        // freed. The addresses are those that the buffers' types vouch for. Nobody else writes to
-        // an iocb before its request has ended, and the kernel reads it no more once it has
-        // accepted it.
+        // SAFETY: the caller guarantees that the requests are in slots of a table and that their
+        // descriptors are open. Each buffer is in the slot of its request, or named by its iovecs.
+        // Nobody accesses it until `Table::complete`, which is called after the request's event or
+        // after the kernel has refused the request. The engine's `drop` waits for the kernel, or
+        // leaks the buffers. The types of the buffers guarantee the addresses (`Lend`, `LendMut`).
+        // Nobody else writes to an iocb before its request has completed, and the kernel does not
+        // read it after it has accepted it.
         let (accepted, error) = unsafe { handle.submit(rest) };
         let Some(error) = error else { break };
-        // SAFETY: the requests are in slots of a table, which exists for as long as the engine.
+        // SAFETY: `rest` holds iocbs in slots of a table, which is not freed before the engine.
         rest = unsafe { refuse(refused, &rest[accepted..], error) };
         exists &= error.cause != Cause::NoContext;
     }
@@ -109,7 +111,7 @@ unsafe fn refuse<'s>(
     let count = if error.cause == Cause::Refused { 1 } else { rest.len() };
     let (these, others) = rest.split_at(count);
     let res = -i64::from(error.errno.raw_os_error());
-    // SAFETY: the caller vouches that the requests can be read.
+    // SAFETY: the caller guarantees that the requests can be read.
     let data = these.iter().map(|&request| unsafe { (*request).aio_data });
     refused.extend(data.map(|data| io_event { data, res, ..io_event::default() }));
     others
@@ -125,8 +127,8 @@ pub(crate) struct Submission {
     context_exists: bool,
 }
 
-// SAFETY: it points to what no thread owns: iocbs that are used through it alone until they are
-// accepted.
+// SAFETY: the pointers are to iocbs in slots that no thread owns: until the kernel has accepted
+// them, they are used through this value only.
 unsafe impl Send for Submission {}
 
 impl Submission {
@@ -143,12 +145,12 @@ impl Submission {
     ///
     /// # Safety
     ///
-    /// The handle came with them from `Engine::depart`; the engine exists at least until they
-    /// are settled there. The descriptors are open.
+    /// `Engine::start_submission` returned the handle with this submission. The engine exists until
+    /// `finish_submission`. The descriptors are open.
     pub(crate) unsafe fn submit(&mut self, handle: Handle) {
-        // SAFETY: `Engine::depart` took the requests from the table's queue, and the handle from
-        // the same engine, which the caller keeps until they are settled; the caller vouches for
-        // the descriptors.
+        // SAFETY: `Engine::start_submission` took the requests from the table's outbox and returned
+        // the handle of the same engine. The caller keeps that engine until `finish_submission`,
+        // and guarantees that the descriptors are open.
         self.context_exists = unsafe { submit(handle, &self.requests, &mut self.refused) };
     }
 }
@@ -257,7 +259,8 @@ impl<B> Engine<B> {
         address: impl FnOnce(&mut B) -> (*mut u8, usize),
     ) -> Token {
         // In its slot first: to move some owners is to claim what they own.
-        // SAFETY: a free slot, to which nobody else refers.
+        // SAFETY: `vacant` is a free slot of this table, which is borrowed exclusively, so nobody
+        // else refers to it.
         let held = ClearOnPanic(unsafe { &mut (*vacant.slot).buf });
         let (start, len) = address(held.0.insert(buf));
         mem::forget(held);
@@ -286,7 +289,8 @@ impl<B> Engine<B> {
             self.flush();
         }
         let first = self.iovecs.len();
-        // SAFETY: a free slot, to which nobody else refers.
+        // SAFETY: `vacant` is a free slot of this table, which is borrowed exclusively, so nobody
+        // else refers to it.
         let held = ClearOnPanic(unsafe { &mut (*vacant.slot).bufs });
         *held.0 = bufs;
         // The kernel refuses a request with more, and looks at none.
@@ -331,7 +335,8 @@ impl<B> Engine<B> {
 
     /// Has `filled` called when the request that took the slot has completed.
     pub(crate) fn when_filled(&mut self, vacant: Vacant<B>, filled: fn(&mut B, usize)) {
-        // SAFETY: one of the table's slots, whose request was not submitted yet.
+        // SAFETY: the slot is in this table, which is borrowed exclusively, and its request was not
+        // submitted yet.
         unsafe { (*vacant.slot).filled = Some(filled) };
     }
 
@@ -341,7 +346,8 @@ impl<B> Engine<B> {
     #[inline]
     pub(crate) fn flush(&mut self) {
         let refused = self.refused.len();
-        // SAFETY: they are in the outbox, and the context is this one's, which is borrowed.
+        // SAFETY: the requests are in slots of this engine's table, and the handle is of its
+        // context, which exists. Whoever queued them keeps the descriptors open until this call.
         let exists =
             unsafe { submit(self.context.handle(), &self.table.outbox, &mut self.refused) };
         self.table.outbox.clear();
@@ -359,7 +365,8 @@ impl<B> Engine<B> {
             return;
         };
         let one = 1u64;
-        // SAFETY: the kernel reads 8 bytes. If the counter is full, it is signalled as it is.
+        // SAFETY: the kernel reads 8 bytes, the size of `one`. If the counter is at its maximum,
+        // the call fails, and the eventfd is readable all the same.
         unsafe { raw::write(eventfd.as_raw_fd() as _, (&raw const one).cast(), size_of::<u64>()) };
     }
 
@@ -425,11 +432,12 @@ impl<B> Engine<B> {
         if !self.context.is_ours() {
             return Err(Errno::EINVAL);
         }
-        // SAFETY: io_cancel takes no events.
+        // SAFETY: the id is used only for io_cancel, which takes no events.
         let id = unsafe { self.context.id() };
         let mut event = io_event::default();
-        // SAFETY: the kernel reads the request's key, compares its address, and may write to the
-        // event; a poll has no buffer.
+        // SAFETY: `slot` is in this engine's table, and begins with its iocb. The kernel reads the
+        // iocb's key, compares its address, and may write to `event`. Only polls are cancelled,
+        // which have no buffer.
         match Errno::decode(unsafe { raw::io_cancel(id.as_raw(), slot.cast(), &mut event) }) {
             Err(Errno::EINPROGRESS) => Ok(true),
             Err(Errno::EINVAL) => Ok(false),
@@ -486,8 +494,8 @@ impl<B> Engine<B> {
             for events in [&mut self.refused, &mut self.unread] {
                 let at = events.iter().position(|event| event.data == token.0);
                 if let Some(event) = at.and_then(|at| events.remove(at)) {
-                    // SAFETY: `find` has found the slot, and the event says that the request has
-                    // completed, or that the kernel has refused it.
+                    // SAFETY: `find` returned the slot, and its event shows that the kernel has
+                    // completed or refused the request.
                     return Ok(Some(unsafe { self.table.complete(slot, event.res) }));
                 }
             }
@@ -609,8 +617,8 @@ impl<B> Iterator for Completions<'_, B> {
                 break (slot, event.res);
             }
         };
-        // SAFETY: `find` has found the slot, and the event says that the request has completed, or
-        // that the kernel has refused it.
+        // SAFETY: `find` returned the slot, and its event shows that the kernel has completed or
+        // refused the request.
         Some(unsafe { self.table.complete(slot, res) })
     }
 }
@@ -634,7 +642,8 @@ fn is_eventfd(context: &Context, fd: &OwnedFd) -> bool {
         aio_resfd: fd,
         ..iocb::default()
     };
-    // SAFETY: the kernel refuses it, and there are no bytes to read.
+    // SAFETY: the kernel refuses the flags or reads 0 bytes, so no buffer is used; the iocb lives
+    // during the call.
     let (_, error) = unsafe { context.handle().submit(&[&raw mut request]) };
     Release::running() < Release::RW_FLAGS || error.is_none_or(|error| error.errno != Errno::EINVAL)
 }
@@ -651,14 +660,15 @@ impl Waker {
     ///
     /// # Safety
     ///
-    /// The context exists, and nobody else takes events from it meanwhile.
+    /// The context exists, and nobody else takes events from it during the call.
     pub(crate) unsafe fn wait(
         &self,
         events: &mut [io_event],
         timeout: Option<Duration>,
         on_signal: OnSignal,
     ) -> Result<usize, Errno> {
-        // SAFETY: the caller vouches for the context and its events.
+        // SAFETY: the caller guarantees that the context exists and that nobody else takes its
+        // events.
         unsafe { self.handle.wait(1, events, timeout, on_signal) }
     }
 
@@ -676,21 +686,22 @@ impl Waker {
             aio_buf: POLLOUT.into(),
             ..iocb::default()
         };
-        // SAFETY: a poll has no buffer, and the kernel keeps no address of this one: it completes
-        // before the call returns.
+        // SAFETY: a poll has no buffer. The eventfd is writable, so the poll completes during the
+        // call, and the kernel keeps no address of the iocb; the caller guarantees that the context
+        // exists.
         let _ = unsafe { self.handle.submit(&[&raw mut request]) };
     }
 }
 
 fn eventfd() -> Result<OwnedFd, Errno> {
     // EFD_NONBLOCK and EFD_CLOEXEC are these (include/uapi/linux/eventfd.h).
-    // SAFETY: it makes a descriptor and touches no memory.
+    // SAFETY: eventfd2 returns a new descriptor and accesses no memory.
     let fd = Errno::decode(unsafe { raw::eventfd2(0, O_NONBLOCK | O_CLOEXEC) })?;
     // A filter may answer a number without making the call. The kernel refuses unknown flags: if
     // they are accepted, it was not called, and the descriptor is owned by other code.
-    // SAFETY: the kernel does nothing.
+    // SAFETY: the kernel refuses the flags and does nothing.
     let refused = Errno::decode(unsafe { raw::eventfd2(0, -1) }).is_err();
     let fd = i32::try_from(fd).ok().filter(|_| refused).ok_or(Errno::ENOSYS)?;
-    // SAFETY: new, and ours.
+    // SAFETY: the kernel has just returned the descriptor, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -201,8 +201,8 @@ impl<B> Queue<B> {
     pub fn clear_eventfd(&self) -> u64 {
         let mut count = 0u64;
         if let Some(fd) = self.0.eventfd().filter(|_| self.0.context().is_ours()) {
-            // SAFETY: the kernel writes 8 bytes to `count`. If there is nothing to read, it leaves
-            // it at 0.
+            // SAFETY: the kernel writes at most 8 bytes, to `count`. If the counter is 0, it writes
+            // nothing.
             unsafe { raw::read(fd.as_raw_fd() as _, (&raw mut count).cast(), size_of::<u64>()) };
         }
         count

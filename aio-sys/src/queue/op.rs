@@ -642,7 +642,8 @@ pub unsafe trait LendMut<S> {
     fn target(held: &mut S) -> (*mut u8, usize);
 }
 
-// SAFETY: what the type vouches for.
+// SAFETY: the impl of `IoBuf` guarantees that these bytes can be read while the buffer stays in its
+// slot.
 unsafe impl<B: IoBuf> Lend<B> for B {
     #[inline]
     fn lend(self) -> B {
@@ -656,7 +657,8 @@ unsafe impl<B: IoBuf> Lend<B> for B {
     }
 }
 
-// SAFETY: what the type vouches for.
+// SAFETY: the impl of `IoBufMut` guarantees that these bytes can be read and written while the
+// buffer stays in its slot.
 unsafe impl<B: IoBufMut> LendMut<B> for B {
     #[inline]
     fn lend_mut(self) -> B {
@@ -669,7 +671,8 @@ unsafe impl<B: IoBufMut> LendMut<B> for B {
     }
 }
 
-// SAFETY: the bytes are borrowed for longer than the scope lasts, whose end waits for the kernel.
+// SAFETY: the bytes are borrowed for `'env`, which is longer than the scope, and the end of the
+// scope waits for the kernel.
 unsafe impl<'env, T: AsRef<[u8]> + ?Sized> Lend<Borrowed<'env>> for &'env T {
     #[inline]
     fn lend(self) -> Borrowed<'env> {
@@ -682,8 +685,8 @@ unsafe impl<'env, T: AsRef<[u8]> + ?Sized> Lend<Borrowed<'env>> for &'env T {
     }
 }
 
-// SAFETY: the bytes are borrowed exclusively, for longer than the scope lasts, whose end waits for
-// the kernel.
+// SAFETY: the bytes are borrowed exclusively for `'env`, which is longer than the scope, and the
+// end of the scope waits for the kernel.
 unsafe impl<'env, T: AsMut<[u8]> + ?Sized> LendMut<Borrowed<'env>> for &'env mut T {
     #[inline]
     fn lend_mut(self) -> Borrowed<'env> {
@@ -781,7 +784,8 @@ fn filled<B: SpareBuf>(buf: &mut B, count: usize) {
     }
     // A slot is half emptied, and the queue of several tasks or threads is locked.
     let guard = Abort;
-    // SAFETY: the kernel has written them.
+    // SAFETY: the request's result is `count`, so the kernel has written that many bytes to the
+    // spare capacity.
     unsafe { buf.add_len(count) }
     mem::forget(guard);
 }

@@ -53,7 +53,7 @@ impl<B> Shared<B> {
     }
 
     fn wake(&self) {
-        // SAFETY: it is the engine's, which is here.
+        // SAFETY: the waker's context is that of `self.engine`, which exists as long as `self`.
         unsafe { self.waker.wake() };
     }
 
@@ -73,8 +73,8 @@ impl<B> Shared<B> {
         let mut refused = engine.refused() > before;
         let (mut submission, handle) = engine.start_submission();
         drop(engine);
-        // SAFETY: the engine is dropped after this; descriptors are borrowed for 'fd, which is
-        // longer.
+        // SAFETY: the engine is in `self`, which outlives this call. Descriptors are borrowed for
+        // `'fd`, which is longer than this function.
         unsafe { submission.submit(handle) };
         let mut engine = self.lock();
         let before = engine.refused();
@@ -287,8 +287,8 @@ impl<B> Reaper<B> {
                 break;
             }
             // For one event, since the waker's has to be enough.
-            // SAFETY: the context is the engine's, which is here. Nobody else takes its events:
-            // the engine does for this reaper only, of which there is one.
+            // SAFETY: the context is that of the engine in `self.shared`. Nobody else takes its
+            // events: the engine takes them for this reaper only, which is borrowed exclusively.
             taken = match unsafe { self.shared.waker.wait(&mut self.events, left, on_signal) } {
                 Ok(taken) => taken,
                 Err(_) if !self.ready.is_empty() => break,

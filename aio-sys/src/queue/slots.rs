@@ -102,7 +102,8 @@ impl<B> Table<B> {
     #[inline]
     pub(super) fn vacant(&self) -> Option<Vacant<B>> {
         let &slot = self.free.last()?;
-        // SAFETY: one of `slots`. It is free, so the kernel does not write to it.
+        // SAFETY: the pointers in `free` are to elements of `slots`. The slot is free, so the
+        // kernel does not write to it.
         let last = unsafe { (*slot).request.aio_data };
         Some(Vacant { token: Token((last ^ FREE).wrapping_add(GENERATION)), slot })
     }
@@ -112,8 +113,8 @@ impl<B> Table<B> {
     pub(super) fn occupy(&mut self, vacant: Vacant<B>, request: Request) -> Token {
         let popped = self.free.pop();
         debug_assert_eq!(popped, Some(vacant.slot));
-        // SAFETY: one of `slots`. It is free, so the kernel does not write to it, and nobody else
-        // refers to it.
+        // SAFETY: `vacant` points to an element of `slots`. It is free, so the kernel does not
+        // write to it, and `&mut self` excludes other references.
         let slot = unsafe { &mut *vacant.slot };
         slot.user_data = request.user_data;
         slot.file = request.file;
@@ -141,7 +142,8 @@ impl<B> Table<B> {
         }
         // SAFETY: the index is less than the number of slots.
         let slot = unsafe { self.slots.as_mut_ptr().add(token.index()) };
-        // SAFETY: one of the slots. The kernel may read the iocb, too.
+        // SAFETY: `slot` points to an element of `slots`. The kernel may read the iocb meanwhile,
+        // but does not write `aio_data`.
         (unsafe { (*slot).request.aio_data } == token.0).then_some(slot)
     }
 
@@ -150,7 +152,8 @@ impl<B> Table<B> {
         let first = self.slots.as_mut_ptr();
         let slots = (0..self.slots.len()).map(move |number| first.wrapping_add(number));
         slots.filter(|&slot| {
-            // SAFETY: one of the slots. The kernel may read the iocb, too.
+            // SAFETY: `slot` points to an element of `slots`. The kernel may read the iocb
+            // meanwhile, but does not write these fields.
             let (data, opcode) =
                 unsafe { ((*slot).request.aio_data, (*slot).request.aio_lio_opcode) };
             data & FREE == 0 && opcode == IOCB_CMD_POLL
@@ -161,12 +164,13 @@ impl<B> Table<B> {
     ///
     /// # Safety
     ///
-    /// `find` has found the slot, and the kernel does not use the request any more. If `res` is
-    /// the number of bytes that were read, so many were written to the buffer.
+    /// `find` returned the slot, and the kernel does not use the request any more. If the request
+    /// is a read and `res` is not an error, the kernel has written `res` bytes to the buffer.
     #[inline]
     pub(super) unsafe fn complete(&mut self, slot: *mut Slot<B>, res: i64) -> Completion<B> {
         self.free.push(slot);
-        // SAFETY: one of `slots`, to which nobody else refers now.
+        // SAFETY: the caller guarantees that `slot` points to an element of `slots` that the kernel
+        // does not use any more, and `&mut self` excludes other references.
         let slot = unsafe { &mut *slot };
         let (token, user_data) = (Token(slot.request.aio_data), slot.user_data);
         slot.request.aio_data |= FREE;
@@ -211,7 +215,7 @@ mod tests {
         for round in 0..3 {
             let mut in_use = Vec::new();
             while let Some(vacant) = table.vacant() {
-                // SAFETY: a free slot, to which nobody else refers.
+                // SAFETY: `vacant` is a free slot of `table`, and nobody else refers to it.
                 let buf = unsafe { (*vacant.slot).buf.insert(AlignedBuf::new(512, 512).unwrap()) };
                 let address = buf.byte_mut_ptr().expose_provenance();
                 let iocb = iocb { aio_buf: address as u64, ..iocb::default() };
@@ -222,16 +226,17 @@ mod tests {
             assert_eq!((in_use.len(), table.in_use()), (3, 3));
             let requests = mem::take(&mut table.outbox);
             for (request, &(token, address)) in requests.iter().zip(&in_use) {
-                // SAFETY: a slot's iocb; nobody writes to it.
+                // SAFETY: `request` points to the iocb in a slot, which nobody writes to.
                 let found = unsafe { ((**request).aio_data, (**request).aio_buf) };
                 assert_eq!(found, (token.0, address as u64));
-                // SAFETY: what the kernel does with a request's buffer, which is in its slot.
+                // SAFETY: the buffer is in its slot, and nobody refers to its bytes: the kernel
+                // writes to them in the same way.
                 unsafe { core::ptr::with_exposed_provenance_mut::<u8>(address).write(7) };
             }
             in_use.rotate_left(round);
             for (token, _) in in_use {
                 let slot = table.find(token).unwrap();
-                // SAFETY: `find` has found the slot, and the kernel never got its request.
+                // SAFETY: `find` returned the slot, and its request was never submitted.
                 let done = unsafe { table.complete(slot, 512) };
                 assert!(done.token == token && done.buf.unwrap()[..2] == [7, 0]);
                 assert_eq!(done.user_data, 7);

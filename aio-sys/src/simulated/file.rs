@@ -66,7 +66,7 @@ impl Opened {
 
 impl AsFd for Opened {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: it is open as long as it is borrowed.
+        // SAFETY: `Opened` keeps the descriptor open for as long as `self` is borrowed.
         unsafe { BorrowedFd::borrow_raw(self.0.fd as i32) }
     }
 }
@@ -106,9 +106,9 @@ pub(super) struct Segment {
     len: usize,
 }
 
-// SAFETY: the kernel has the right to use it on any thread.
+// SAFETY: whoever submitted the request allows the kernel to access the buffer on any thread.
 unsafe impl Send for Segment {}
-// SAFETY: a pointer that is only copied.
+// SAFETY: a shared reference only copies the pointer.
 unsafe impl Sync for Segment {}
 
 impl Work {
@@ -128,7 +128,8 @@ impl Work {
             IOCB_CMD_PREADV | IOCB_CMD_PWRITEV => {
                 let first = ptr::with_exposed_provenance::<iovec>(aio_buf as usize);
                 let segment = |index| {
-                    // SAFETY: the caller vouches for the array.
+                    // SAFETY: the caller guarantees that the array of `aio_nbytes` elements can be
+                    // read.
                     let iovec { iov_base, iov_len } = unsafe { first.add(index).read() };
                     Segment { start: iov_base.cast(), len: iov_len }
                 };
@@ -194,7 +195,8 @@ impl Work {
                 let rest = bytes.get(*offset..).unwrap_or(&[]);
                 transfer(segments, rest.len(), |start, part| {
                     let part = &rest[part];
-                    // SAFETY: who submitted the request vouches for the buffer.
+                    // SAFETY: whoever submitted the request guarantees that the buffer can be
+                    // written until it completes.
                     unsafe { start.copy_from_nonoverlapping(part.as_ptr(), part.len()) };
                 })
             }
@@ -207,7 +209,8 @@ impl Work {
                         bytes.resize(end, 0);
                     }
                     for (index, byte) in bytes[first..end].iter_mut().enumerate() {
-                        // SAFETY: who submitted the request vouches for the buffer.
+                        // SAFETY: whoever submitted the request guarantees that the buffer can be
+                        // read until it completes.
                         *byte = unsafe { start.add(index).read() };
                     }
                 })

@@ -21,17 +21,18 @@ impl<T: Send + Sync> List<T> {
     pub(super) fn push(&self, value: T) -> &'static T {
         let node = Box::into_raw(Box::new(Node { value, next: ptr::null_mut() }));
         let link = |first| {
-            // SAFETY: known to nobody else before it is the first.
+            // SAFETY: the node was just allocated, and nobody else has its address before it is the
+            // first of the list.
             unsafe { (*node).next = first };
             Some(node)
         };
         let _ = self.0.fetch_update(Ordering::Release, Ordering::Relaxed, link);
-        // SAFETY: never freed, and not changed any more.
+        // SAFETY: a node is never freed, and never changed once it is in the list.
         unsafe { &(*node).value }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &'static T> + use<T> {
-        // SAFETY: never freed, and not changed since it is in the list.
+        // SAFETY: a node is never freed, and never changed once it is in the list.
         let node = |node: *mut Node<T>| unsafe { node.as_ref() };
         let first = node(self.0.load(Ordering::Acquire));
         iter::successors(first, move |before| node(before.next)).map(|node| &node.value)

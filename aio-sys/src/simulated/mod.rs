@@ -132,17 +132,20 @@ impl Context {
     }
 
     fn head(&self) -> &AtomicU32 {
-        // SAFETY: the ring exists until the context is destroyed.
+        // SAFETY: the ring is allocated until the context is destroyed, and `head` is accessed as
+        // an atomic only.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.ring()).head) }
     }
 
     fn tail(&self) -> &AtomicU32 {
-        // SAFETY: the ring exists until the context is destroyed.
+        // SAFETY: the ring is allocated until the context is destroyed, and `tail` is accessed as
+        // an atomic only.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.ring()).tail) }
     }
 
     fn event(&self, index: u32) -> *mut io_event {
-        // SAFETY: the index is less than `nr`, and the events follow the header.
+        // SAFETY: the index is less than `nr`, and `nr` events follow the header in the same
+        // allocation.
         unsafe { self.ring().add(1).cast::<io_event>().add(index as usize) }
     }
 
@@ -162,9 +165,10 @@ impl Context {
 
     /// # Safety
     ///
-    /// As of [`io_submit`].
+    /// The request and its iovecs can be read, and its key written; the buffers live until it
+    /// completes.
     unsafe fn accept(&self, request: *mut iocb) -> Result<(), Errno> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees that the request can be read.
         let copy = unsafe { request.read() };
         if copy.aio_reserved2 != 0 || copy.aio_nbytes > isize::MAX as u64 {
             return Err(Errno::EINVAL);
@@ -172,7 +176,8 @@ impl Context {
         if !self.reserve() {
             return Err(Errno::EAGAIN);
         }
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees that the request and its iovecs can be read, and its key
+        // written.
         let accepted = unsafe { Context::check(request, copy) }
             .inspect_err(|_| lock(&self.slots).taken -= 1)?;
         // A poll that finds something does not wait.
@@ -186,21 +191,23 @@ impl Context {
 
     /// # Safety
     ///
-    /// As of [`io_submit`].
+    /// The request and its iovecs can be read, and its key written; the buffers live until it
+    /// completes.
     unsafe fn check(request: *mut iocb, copy: iocb) -> Result<Accepted, Errno> {
         let file = file::find(copy.aio_fildes)?;
         let eventfd = match copy.aio_flags & IOCB_FLAG_RESFD {
             0 => None,
-            // SAFETY: a number that is not a descriptor's is refused.
+            // SAFETY: `try_clone_to_owned` only passes the number to the kernel, which refuses one
+            // that is not open.
             _ => Some(
                 unsafe { BorrowedFd::borrow_raw(copy.aio_resfd as i32) }
                     .try_clone_to_owned()
                     .map_err(|_| Errno::EBADF)?,
             ),
         };
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees that the request's key can be written.
         unsafe { (&raw mut (*request).aio_key).write(0) };
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees that the request's iovecs can be read.
         let work = unsafe { Work::new(file, &copy)? };
         let obj = request.addr() as u64;
         Ok(Accepted { work, data: copy.aio_data, obj, eventfd, cancelled: false })
@@ -222,13 +229,14 @@ impl Context {
             if next == self.head().load(Ordering::Relaxed) {
                 abort("the ring overflows");
             }
-            // SAFETY: the slot was reserved after what was in it had been read.
+            // SAFETY: the slot was reserved after its last event had been read, and `completion`
+            // excludes other writers.
             unsafe { self.event(tail).write(event) };
             self.tail().store(next, Ordering::Release);
         }
         if let Some(eventfd) = eventfd {
             let one = 1u64;
-            // SAFETY: it reads 8 bytes.
+            // SAFETY: the call reads 8 bytes, the size of `one`.
             unsafe { libc::write(eventfd.as_raw_fd(), (&raw const one).cast(), 8) };
         }
         drop(lock(&self.reading));
@@ -273,14 +281,15 @@ impl Context {
     ///
     /// # Safety
     ///
-    /// There is room for so many, and the ring exists.
+    /// `events` has room for `max` events, and the ring exists.
     unsafe fn read(&self, events: *mut io_event, max: usize) -> usize {
         let first = self.head().load(Ordering::Relaxed);
         let mut head = first % self.nr;
         let tail = self.tail().load(Ordering::Acquire);
         let mut count = 0;
         while head != tail && count < max {
-            // SAFETY: the event is in the ring, and the caller has room for it.
+            // SAFETY: `head` is less than `nr`, so the event is in the ring, and the caller
+            // guarantees room for `max` events.
             unsafe { events.add(count).write(self.event(head).read()) };
             head = (head + 1) % self.nr;
             count += 1;
@@ -300,12 +309,12 @@ impl Context {
 ///
 /// `ctxp` can be read and written.
 pub unsafe fn io_setup(nr_events: c_uint, ctxp: *mut aio_context_t) -> isize {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees that `ctxp` can be read.
     if unsafe { ctxp.read() } != 0 || nr_events == 0 {
         return error(Errno::EINVAL);
     }
     let nr = nr_events + 1;
-    // SAFETY: the size is not 0.
+    // SAFETY: the size of the layout is not 0, since the header's is not.
     let ring = unsafe { alloc(Context::layout_of(nr)) }.cast::<aio_ring>();
     let header = aio_ring {
         id: 0,
@@ -317,7 +326,8 @@ pub unsafe fn io_setup(nr_events: c_uint, ctxp: *mut aio_context_t) -> isize {
         incompat_features: AIO_RING_INCOMPAT_FEATURES,
         header_length: size_of::<aio_ring>() as u32,
     };
-    // SAFETY: allocated above. The events stay uninitialised: nobody is to read them.
+    // SAFETY: `ring` was allocated above and has room for the header. The events stay
+    // uninitialised, since nobody reads them before they are written.
     unsafe { ring.write(header) };
     let id = ring.expose_provenance();
     let (messages, inbox) = channel();
@@ -332,14 +342,14 @@ pub unsafe fn io_setup(nr_events: c_uint, ctxp: *mut aio_context_t) -> isize {
         worker: Mutex::default(),
     });
     *lock(&context.worker) = Some(thread::spawn(move || context.work(&inbox)));
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees that `ctxp` can be written.
     unsafe { ctxp.write(id as aio_context_t) };
     0
 }
 
 /// # Safety
 ///
-/// Nobody uses the ring any more.
+/// Nobody reads the ring any more.
 pub unsafe fn io_destroy(ctx: aio_context_t) -> isize {
     let Some(context) = Context::find(ctx) else { return error(Errno::EINVAL) };
     let Some(worker) = lock(&context.worker).take() else { return error(Errno::EINVAL) };
@@ -353,14 +363,15 @@ pub unsafe fn io_destroy(ctx: aio_context_t) -> isize {
         context.id.store(0, Ordering::Release);
     }
     context.arrived.notify_all();
-    // SAFETY: allocated by `io_setup`; nothing is in flight, and the caller does not use it.
+    // SAFETY: `io_setup` allocated the ring with this layout. The worker has exited, so no request
+    // is in flight, and the caller guarantees that nobody reads the ring any more.
     unsafe { dealloc(ring.cast(), context.layout()) };
     0
 }
 
 /// # Safety
 ///
-/// The requests can be read and written, and so can what they point to until they complete.
+/// The requests can be read and written, and so can their buffers until they complete.
 pub unsafe fn io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut iocb) -> isize {
     let Some(context) = Context::find(ctx_id).filter(|_| nr >= 0) else {
         return error(Errno::EINVAL);
@@ -371,7 +382,8 @@ pub unsafe fn io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut ioc
             // As if there was no memory for the next one.
             break;
         }
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees `nr` pointers at `iocbpp`, and requests that can be read
+        // and written.
         match unsafe { context.accept(iocbpp.add(accepted).read()) } {
             Ok(()) => accepted += 1,
             Err(errno) if accepted == 0 => return error(errno),
@@ -385,7 +397,7 @@ pub unsafe fn io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut ioc
 ///
 /// The iocb's key can be read.
 pub unsafe fn io_cancel(ctx_id: aio_context_t, iocb: *mut iocb, _result: *mut io_event) -> isize {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees that the iocb's key can be read.
     let key = unsafe { (&raw const (*iocb).aio_key).read() };
     let Some(context) = Context::find(ctx_id).filter(|_| key == 0) else {
         return error(Errno::EINVAL);
@@ -397,7 +409,8 @@ pub unsafe fn io_cancel(ctx_id: aio_context_t, iocb: *mut iocb, _result: *mut io
 
 /// # Safety
 ///
-/// There is room for `nr` events, and the time, if any, can be read. Nobody else reads the ring.
+/// `events` has room for `nr` events, and `timeout` is null or can be read. Nobody else reads the
+/// ring.
 pub unsafe fn io_getevents(
     ctx_id: aio_context_t,
     min_nr: c_long,
@@ -405,7 +418,7 @@ pub unsafe fn io_getevents(
     events: *mut io_event,
     timeout: *mut timespec,
 ) -> isize {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees that `timeout` is null or can be read.
     let deadline = unsafe { timeout.as_ref() }
         .map(|time| Instant::now() + Duration::new(time.tv_sec as u64, time.tv_nsec as u32));
     let Some(context) = Context::find(ctx_id).filter(|_| (0..=nr).contains(&min_nr)) else {
@@ -418,7 +431,8 @@ pub unsafe fn io_getevents(
         if context.id.load(Ordering::Acquire) == 0 {
             return error(Errno::EINVAL);
         }
-        // SAFETY: the context exists, and the caller vouches for the room.
+        // SAFETY: the context exists, since its id is not 0 while `reading` is locked, and the
+        // caller guarantees room for `nr` events.
         count += unsafe { context.read(events.add(count), max - count) };
         if count >= min {
             return count as isize;
@@ -441,37 +455,38 @@ pub unsafe fn io_getevents(
 
 /// # Safety
 ///
-/// It has no conditions.
+/// None: it accesses no memory.
 pub unsafe fn eventfd2(count: c_uint, flags: c_int) -> isize {
     if flags & !(libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) != 0 {
         return error(Errno::EINVAL);
     }
-    // SAFETY: it touches no memory.
+    // SAFETY: eventfd accesses no memory.
     unsafe { libc::eventfd(count, flags) as isize }
 }
 
 /// # Safety
 ///
-/// There is room for so many bytes.
+/// `buf` has room for `count` bytes.
 pub unsafe fn read(fd: c_uint, buf: *mut c_char, count: usize) -> isize {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees room for `count` bytes at `buf`.
     unsafe { libc::read(fd as c_int, buf.cast(), count) }
 }
 
 /// # Safety
 ///
-/// So many bytes can be read.
+/// `count` bytes at `buf` can be read.
 pub unsafe fn write(fd: c_uint, buf: *const c_char, count: usize) -> isize {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees that `count` bytes at `buf` can be read.
     unsafe { libc::write(fd as c_int, buf.cast(), count) }
 }
 
 /// # Safety
 ///
-/// There is room for a `utsname`.
+/// `name` has room for a `utsname`.
 pub unsafe fn uname(name: *mut c_void) -> isize {
     let release = c"7.1.0";
-    // SAFETY: the caller vouches for the room, of which this is less.
+    // SAFETY: the caller guarantees room for a `utsname`; its field `release` has room for the
+    // string and its NUL.
     unsafe {
         let to = &raw mut (*name.cast::<libc::utsname>()).release;
         to.cast::<c_char>().copy_from(release.as_ptr(), release.count_bytes() + 1);
@@ -485,7 +500,7 @@ struct Process;
 impl Drop for Process {
     fn drop(&mut self) {
         for context in CONTEXTS.iter() {
-            // SAFETY: the process has nothing that uses it.
+            // SAFETY: the process is ending: nothing submits requests or reads rings any more.
             unsafe { io_destroy(context.id.load(Ordering::Acquire) as aio_context_t) };
         }
     }

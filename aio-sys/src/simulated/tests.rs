@@ -53,7 +53,7 @@ fn check_read(result: Result<usize, Errno>, bytes: &[u8], offset: usize) {
 }
 
 fn bytes_of<B: IoBuf>(buf: &B) -> &[u8] {
-    // SAFETY: what the type vouches for.
+    // SAFETY: the impl of `IoBuf` guarantees that these bytes can be read and are initialised.
     unsafe { slice::from_raw_parts(buf.byte_ptr(), buf.byte_len()) }
 }
 
@@ -167,13 +167,14 @@ fn memory_of_the_caller() {
     {
         let iov_base = memory.cast();
         let mut iovecs = vec![iovec { iov_base, iov_len: 8 }];
-        // SAFETY: it is not touched before the completion.
+        // SAFETY: `memory` is not accessed before the completion was delivered.
         queue.submit(unsafe { op::readv_raw_at(&file, &iovecs, 5) }).unwrap();
         // The kernel has copied it.
         iovecs.clear();
     }
     let result = one(&mut queue).result;
-    // SAFETY: from `Box::into_raw`, and the kernel does not use it any more.
+    // SAFETY: `memory` comes from `Box::into_raw`, and the kernel does not use it after the
+    // completion.
     let bytes = unsafe { Box::from_raw(memory) };
     check_read(result, &bytes[..], 5);
 }

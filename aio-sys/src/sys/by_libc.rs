@@ -1,13 +1,13 @@
-//! `syscall0` to `syscall7` where the stable compiler has no `asm!`: by the C library's `syscall`,
-//! whose `errno` is turned back into a result, and left as it was.
+//! `syscall0` to `syscall7` for targets where stable Rust has no `asm!`: they call the C library's
+//! `syscall`, turn its `errno` back into a result, and restore `errno`.
 //!
-//! `syscall` loses the second result that some calls have, so there is no `syscallN_both`, and
-//! `raw` has such calls from here: under their names, with the same arguments.
+//! `syscall` loses the second result of a system call, so there is no `syscallN_both`. `raw` takes
+//! the system calls with two results from here, under their names and with the same arguments.
 
 use super::abi::Word;
 use core::ffi::{c_int, c_long, c_ulong};
 
-/// How a call is made.
+/// How a system call is made.
 pub const INSTRUCTION: &str = "libc::syscall";
 
 macro_rules! stubs {
@@ -20,11 +20,11 @@ macro_rules! stubs {
         ///
         /// # Safety
         ///
-        /// Whatever the kernel does for this number with these arguments must be sound here.
+        /// The system call with this number and these arguments must be sound.
         #[allow(clippy::too_many_arguments)]
         pub unsafe fn $name(nr: c_long $(, $argument: Word)*) -> isize {
-            // SAFETY: the caller vouches for the call; `syscall` takes register-wide words, however
-            // many.
+            // SAFETY: the caller guarantees that this system call is sound with these arguments.
+            // `syscall` reads as many register-wide words as the system call has arguments.
             result(|| unsafe { libc::syscall(nr $(, $argument.register())*) })
         }
     )*};
@@ -41,57 +41,59 @@ stubs! {
     syscall7(a0, a1, a2, a3, a4, a5, a6), "7 arguments";
 }
 
-/// The kernel's result of a call that the C library makes.
+/// Converts the result of a call of the C library to that of the kernel.
 fn result(call: impl FnOnce() -> c_long) -> isize {
-    // SAFETY: it has no conditions.
+    // SAFETY: `__errno_location` has no preconditions.
     let errno = unsafe { libc::__errno_location() };
-    // SAFETY: the thread's own, and there for as long as the thread.
+    // SAFETY: `errno` points to a variable of this thread, which lives as long as the thread.
     let before = unsafe { errno.replace(0) };
     let result = call();
-    // SAFETY: the thread's own, and there for as long as the thread.
+    // SAFETY: `errno` points to a variable of this thread, which lives as long as the thread.
     let failure = unsafe { errno.replace(before) };
-    // A call may also return -1, and leave errno alone.
+    // A successful system call may return -1, and then leaves errno unchanged.
     if result == -1 && failure != 0 { -(failure as isize) } else { result as isize }
 }
 
-/// `pipe`, by the C library's function of that name, which has both results.
+/// `pipe`, by the C library's function `pipe`, which stores both results.
 ///
 /// # Safety
 ///
-/// The array must have room for two.
+/// `fildes` must have room for two descriptors.
 pub(crate) unsafe fn pipe(fildes: *mut c_int) -> isize {
-    // SAFETY: there is room for two.
+    // SAFETY: the caller guarantees room for two descriptors.
     result(|| unsafe { libc::pipe(fildes) }.into())
 }
 
-/// `fork`, by `clone`.
+/// `fork`, by the system call `clone`.
 ///
 /// # Safety
 ///
-/// As of `fork`.
+/// Same as for fork(2): only async-signal-safe functions may run in the child of a process with
+/// threads.
 pub(crate) unsafe fn fork() -> isize {
     let (none, signal) = (core::ptr::null_mut(), libc::SIGCHLD as c_ulong);
-    // SAFETY: as of `fork`, which is this call.
+    // SAFETY: the caller guarantees that fork(2) is sound here, and `clone` without `CLONE_VM` does
+    // the same.
     unsafe { clone(signal, 0, none, 0, none) }
 }
 
-/// `vfork`, which is refused: parent and child share memory, and nothing but the second result
-/// tells one from the other.
+/// `vfork`, which returns `ENOSYS`: parent and child share memory, so only the second result, which
+/// the C library loses, tells them apart.
 ///
 /// # Safety
 ///
-/// It has no conditions.
+/// None: it makes no system call.
 pub(crate) unsafe fn vfork() -> isize {
     -(libc::ENOSYS as isize)
 }
 
-/// `clone`, in the order of arguments that SPARC has. The kernel tells the child by storing its
-/// number in the child's memory; where that is the parent's as well, or the caller wants something
-/// stored, the call is refused.
+/// `clone`, in the order of arguments that SPARC has. The child is recognised by the id that the
+/// kernel stores in its memory. If the child shares the parent's memory, or the caller requests
+/// such a store itself, the result is `ENOSYS`.
 ///
 /// # Safety
 ///
-/// As of `clone`.
+/// Same as for clone(2): the pointers must be valid for what `clone_flags` makes the kernel write.
 pub(crate) unsafe fn clone(
     clone_flags: c_ulong,
     newsp: c_ulong,
@@ -106,12 +108,13 @@ pub(crate) unsafe fn clone(
     let flags = clone_flags | libc::CLONE_CHILD_SETTID as c_ulong;
     let mut number: c_int = 0;
     let into = &raw mut number;
-    // SAFETY: the caller vouches for the call; the kernel also stores the child's number, in the
-    // child.
+    // SAFETY: the caller guarantees that clone(2) is sound with these arguments. The kernel also
+    // stores the child's id in `number`, in the child's copy of it.
     let result = result(|| unsafe {
         libc::syscall(libc::SYS_clone, flags, newsp, parent_tidptr, tls, into)
     });
-    // SAFETY: it is this function's own. The compiler cannot know that the child's has changed.
+    // SAFETY: `into` points to the local `number`. The read is volatile because the compiler cannot
+    // know that the kernel has changed the child's copy.
     let number = unsafe { into.read_volatile() };
     if number != 0 { 0 } else { result }
 }

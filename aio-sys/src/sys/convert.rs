@@ -328,7 +328,8 @@ pub trait Filled<T>: Sized {
 impl<T> Filled<T> for Result<T, Errno> {
     #[inline(always)]
     unsafe fn filled(result: isize, value: MaybeUninit<T>) -> Result<T, Errno> {
-        // SAFETY: the call has succeeded, so the value is filled.
+        // SAFETY: the caller guarantees that a successful system call has filled `value`, and
+        // `decode` shows that it was successful.
         Errno::decode(result).map(|_| unsafe { value.assume_init() })
     }
 }
@@ -337,7 +338,8 @@ impl<T> Filled<T> for Result<T, Errno> {
 impl<T> Filled<T> for io::Result<T> {
     #[inline(always)]
     unsafe fn filled(result: isize, value: MaybeUninit<T>) -> io::Result<T> {
-        // SAFETY: passed on.
+        // SAFETY: the caller guarantees that `result` was returned by a system call that fills
+        // `value` when it succeeds.
         Ok(unsafe { Result::<T, Errno>::filled(result, value) }?)
     }
 }
@@ -379,7 +381,8 @@ macro_rules! results {
         impl Ret for io::Result<$to> {
             #[inline(always)]
             unsafe fn ret(result: isize) -> io::Result<$to> {
-                // SAFETY: passed on.
+                // SAFETY: the caller guarantees that `result` was returned by a system call whose
+                // success is what the type requires.
                 Ok(unsafe { Result::<$to, Errno>::ret(result) }?)
             }
         }
@@ -399,7 +402,8 @@ results! {
     #[cfg(feature = "std")]
     OwnedFd: |value| {
         let descriptor = i32::try_from(value).map_err(|_| Errno::EBADF)?;
-        // SAFETY: it is not -1. That the call returns a new descriptor, the caller promises.
+        // SAFETY: the descriptor is not negative, and the caller guarantees that the system call
+        // returned a new one that nobody else owns.
         Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
     };
 }

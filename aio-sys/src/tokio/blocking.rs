@@ -121,10 +121,11 @@ impl<B> Blocking<B> {
             }};
         }
         let more = match self.write {
-            // SAFETY: the kernel writes to the buffers that `completion` owns, whose types vouch
-            // for the addresses. `_file` keeps the descriptor open.
+            // SAFETY: the kernel writes to the buffers that `completion` owns, at addresses that
+            // their types guarantee (`LendMut`). `_file` keeps the descriptor open.
             false => unsafe { call!(preadv2) },
-            // SAFETY: the kernel reads them; `_file` keeps the descriptor open.
+            // SAFETY: the kernel reads the buffers that `completion` owns, at addresses that their
+            // types guarantee (`Lend`). `_file` keeps the descriptor open.
             true => unsafe { call!(pwritev2) },
         };
         completion.result = match Errno::decode(more) {
@@ -152,7 +153,7 @@ fn appends(fd: RawFd) -> bool {
     )))]
     use raw::fcntl64 as fcntl;
 
-    // SAFETY: fcntl(F_GETFL) touches no memory.
+    // SAFETY: fcntl(F_GETFL) accesses no memory.
     let flags = Errno::decode(unsafe { fcntl(fd as _, F_GETFL as _, 0) });
     flags.is_ok_and(|flags| flags as i32 & O_APPEND != 0)
 }

@@ -206,8 +206,8 @@ pub(super) async fn send<B: IoBuf + Send>(
         let Some(shared) = shared.upgrade() else { return };
         let submission = lock(&shared.driven).start_submission();
         if let Some((submission, handle)) = submission {
-            // SAFETY: the descriptors of requests that were left in the outbox stay open until they
-            // complete.
+            // SAFETY: the submission comes from this queue. A request that was left in the outbox
+            // owns its descriptor (`KeptOpen`), which stays open until the request completes.
             unsafe { shared.submit(submission, handle) };
         }
     }
@@ -296,14 +296,15 @@ impl<B: IoBuf + Send> Shared<B> {
     ///
     /// # Safety
     ///
-    /// They are from `Driven::depart` of this queue. Their descriptors are open.
+    /// The submission and the handle come from `Driven::start_submission` of this queue. The
+    /// descriptors are open.
     pub(super) unsafe fn submit(
         self: &Arc<Self>,
         mut submission: Submission,
         handle: context::Handle,
     ) {
-        // SAFETY: what is shared, the engine within, is dropped after this; the caller vouches for
-        // the descriptors.
+        // SAFETY: the engine is in `self`, which outlives this call; the caller guarantees that the
+        // descriptors are open.
         unsafe { submission.submit(handle) };
         let mut held = self.hold(0);
         held.driven.finish_submission(submission);
@@ -319,7 +320,8 @@ impl<B: IoBuf + Send> Shared<B> {
     /// Has the task take completions.
     pub(super) fn notify_driver(&self) {
         let one = 1u64;
-        // SAFETY: the kernel reads 8 bytes. If the counter is full, it is signalled as it is.
+        // SAFETY: the kernel reads 8 bytes, the size of `one`. If the counter is at its maximum,
+        // the call fails, and the eventfd is readable all the same.
         unsafe {
             raw::write(self.eventfd.as_raw_fd() as _, (&raw const one).cast(), size_of::<u64>())
         };

@@ -176,8 +176,8 @@ impl Builder {
         };
         let eventfd = queue.eventfd().expect("it was created with one").try_clone_to_owned();
         let eventfd = Arc::new(eventfd.map_err(failed("fcntl"))?);
-        // SAFETY: an owned descriptor, which is neither closed nor changed as long as somebody has
-        // it, as the result does.
+        // SAFETY: the descriptor is owned by the `Arc`, which is neither closed nor changed, and
+        // the `AsyncFd` keeps a clone of it.
         let readable =
             unsafe { AsyncFd::register_with_interest(eventfd.clone(), Interest::READABLE) };
         let readable = readable.map_err(|error| failed("epoll_ctl")(error.into()))?;
@@ -331,8 +331,9 @@ impl<B: IoBuf + Send> Queue<B> {
         let submission = driven.start_submission();
         drop(driven);
         match submission {
-            // SAFETY: the caller's future has the operation, and so borrows its descriptor; those
-            // of requests that were left in the outbox stay open until they complete.
+            // SAFETY: the submission comes from this queue. The caller's future holds the
+            // operation, so its descriptor is still borrowed; other requests in the outbox own
+            // their descriptors (`KeptOpen`).
             Some((submission, handle)) => unsafe { self.shared.submit(submission, handle) },
             // It has completed without the kernel.
             None => drop(self.shared.hold(0)),
@@ -466,8 +467,9 @@ impl<B: IoBuf + Send> Queue<B> {
             (result, driven.start_submission())
         };
         if let Some((submission, handle)) = submission {
-            // SAFETY: descriptors are borrowed for 'fd, which is longer; those of requests that
-            // were left in the outbox stay open until they complete.
+            // SAFETY: the submission comes from this queue. Descriptors are borrowed for `'fd`,
+            // which is longer than this call; other requests in the outbox own their descriptors
+            // (`KeptOpen`).
             unsafe { self.shared.submit(submission, handle) };
         }
         result
