@@ -95,7 +95,7 @@ extern crate std;
 extern crate self as aio_sys;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-compile_error!("aio-sys is for Linux: the target has another kernel");
+compile_error!("aio-sys supports only targets with a Linux kernel");
 
 mod aio;
 #[cfg(feature = "std")]

@@ -35,7 +35,7 @@ impl Visitor<'_> for ErrnoVisitor {
     type Value = Errno;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name or the number of an error")
+        f.write_str("the name or number of an error")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Errno, E> {

@@ -135,7 +135,7 @@ pub struct Capacity {
 /// assert_eq!(error.errno, Errno::EINVAL);
 /// assert_eq!(
 ///     error.to_string(),
-///     "no AIO context for 16777216 requests: EINVAL (Invalid argument): it is more than the \
+///     "no AIO context for 16777216 requests: EINVAL (Invalid argument): this is more than the \
 ///      kernel allows one context"
 /// );
 /// ```
@@ -186,7 +186,7 @@ impl fmt::Display for SetupError {
             "io_submit" => {
                 return write!(
                     f,
-                    "no queue for {requested} requests: the descriptor to be signalled is not an \
+                    "no queue for {requested} requests: the descriptor to signal is not an \
                      eventfd"
                 );
             }
@@ -194,18 +194,20 @@ impl fmt::Display for SetupError {
         }
         f.write_str(match self.errno {
             Errno::EAGAIN => {
-                ": the system's quota is used up: compare /proc/sys/fs/aio-nr with \
-                 /proc/sys/fs/aio-max-nr, and raise the latter (sysctl fs.aio-max-nr) or ask for \
-                 less; contexts that are still being destroyed count as well"
+                ": the system-wide quota is used up: /proc/sys/fs/aio-nr is the use, and \
+                 /proc/sys/fs/aio-max-nr the limit; raise the limit (sysctl fs.aio-max-nr), or \
+                 request less; contexts that are still being destroyed count as well"
             }
-            Errno::EINVAL => ": it is more than the kernel allows one context",
+            Errno::EINVAL => ": this is more than the kernel allows one context",
             Errno::ENOSYS => {
-                ": the kernel was built without CONFIG_AIO, or a seccomp filter hides it"
+                ": the kernel was built without CONFIG_AIO, or a seccomp filter forbids io_setup"
             }
-            Errno::EPERM => ": the kernel never says so: a seccomp filter forbids io_setup",
+            Errno::EPERM => {
+                ": a seccomp filter forbids io_setup; the kernel itself never returns this error"
+            }
             Errno::ENOMEM => {
-                ": there is no memory, or no address space, for the ring; after mlockall(2) it \
-                 counts against RLIMIT_MEMLOCK (ulimit -l)"
+                ": no memory or no address space for the ring; after mlockall(2) the ring counts \
+                 against RLIMIT_MEMLOCK (ulimit -l)"
             }
             _ => "",
         })
@@ -287,11 +289,11 @@ impl fmt::Display for SubmitError {
         f.write_str(match self.cause {
             Cause::Refused => "",
             Cause::SlotsHeld => {
-                ": no place is free; those of ended requests come back when their events are read"
+                ": no slot is free; reading the event of a completed request frees its slot"
             }
             Cause::NoContext => ": the context does not exist any more",
             Cause::Forked => ": the context belongs to the process that forked this one",
-            Cause::Hidden => ": a seccomp filter hides io_submit",
+            Cause::Hidden => ": a seccomp filter forbids io_submit, or returns an impossible count",
         })
     }
 }

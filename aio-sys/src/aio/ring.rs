@@ -43,11 +43,9 @@ impl fmt::Display for RingError {
         f.write_str(match self {
             RingError::NotARing => "there is no completion ring at the context's address",
             RingError::Incompatible => {
-                "the completion ring has features that this reader does not know"
+                "the completion ring has features that this version does not support"
             }
-            RingError::Layout => {
-                "the completion ring is laid out in a way that this reader does not know"
-            }
+            RingError::Layout => "the completion ring has an unknown layout",
         })
     }
 }
@@ -200,8 +198,8 @@ impl Events<'_> {
     /// If there are fewer.
     #[inline]
     pub fn commit(self, count: usize) {
-        let shown = self.len();
-        assert!(count <= shown, "{count} events are more than the {shown} that were shown");
+        let ready = self.len();
+        assert!(count <= ready, "cannot commit {count} events: only {ready} are ready");
         self.ready.commit(&self.ring.mapped, count as u32);
     }
 
@@ -485,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "5 events are more than the 4 that were shown")]
+    #[should_panic(expected = "cannot commit 5 events: only 4 are ready")]
     fn commit_of_too_many_panics() {
         TestRing::new(3, 2).ring.peek().unwrap().commit(5);
     }

@@ -26,9 +26,9 @@ use std::vec::Vec;
 /// also when it is moved. Until then the bytes can be read, are initialised, and nobody writes to
 /// them.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be lent to the kernel until a request ends",
-    label = "the kernel may use it after it has moved, or its borrow has ended",
-    note = "an owner of memory on the heap can be: `Vec<u8>`, `Box<[u8]>`, `AlignedBuf`; \
+    message = "`{Self}` cannot be lent to the kernel until a request completes",
+    label = "the kernel may use it after it was moved, or after its borrow has ended",
+    note = "a queue takes owners of heap memory, such as `Vec<u8>`, `Box<[u8]>`, `AlignedBuf`; \
             `aio_sys::scope` takes borrowed slices"
 )]
 pub unsafe trait IoBuf: 'static {
@@ -48,9 +48,10 @@ pub unsafe trait IoBuf: 'static {
 /// `byte_mut_ptr` returns the same address as `byte_ptr`, and calling it does not change what these
 /// functions return.
 #[diagnostic::on_unimplemented(
-    message = "the kernel cannot be let write to `{Self}`",
-    label = "not memory that is owned, stays where it is, and may be written",
-    note = "`Vec<u8>`, `Box<[u8]>` and `AlignedBuf` are; `aio_sys::scope` takes borrowed slices"
+    message = "the kernel cannot write to `{Self}`",
+    label = "expected a buffer that owns its memory, does not move it, and can be written to",
+    note = "a queue takes `Vec<u8>`, `Box<[u8]>` and `AlignedBuf`; `aio_sys::scope` takes borrowed \
+            slices"
 )]
 pub unsafe trait IoBufMut: IoBuf {
     /// The address of the bytes.
@@ -223,8 +224,7 @@ unsafe impl<B: IoBufMut + ?Sized> IoBufMut for Box<B> {
 /// buf[..5].copy_from_slice(b"hello");
 /// assert_eq!(
 ///     AlignedBuf::new(1000, 512).unwrap_err().to_string(),
-///     "an aligned buffer has a length that is a multiple of its alignment, and not 0: 1000 is \
-///      not one of 512"
+///     "invalid length 1000: expected a multiple of the alignment 512, greater than 0"
 /// );
 /// # Ok::<(), aio_sys::AlignedBufError>(())
 /// ```
@@ -254,18 +254,14 @@ impl fmt::Display for AlignedBufError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             AlignedBufError::Alignment(align) => {
-                write!(
-                    f,
-                    "an aligned buffer is aligned to a power of two from 512 on: {align} is none"
-                )
+                write!(f, "invalid alignment {align}: expected a power of two, at least 512")
             }
             AlignedBufError::Length { len, align } => write!(
                 f,
-                "an aligned buffer has a length that is a multiple of its alignment, and not 0: \
-                 {len} is not one of {align}"
+                "invalid length {len}: expected a multiple of the alignment {align}, greater than 0"
             ),
             AlignedBufError::NoMemory(len) => {
-                write!(f, "there is no memory for a buffer of {len} bytes")
+                write!(f, "no memory for a buffer of {len} bytes")
             }
         }
     }

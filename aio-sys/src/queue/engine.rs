@@ -182,7 +182,8 @@ impl<B> Engine<B> {
             Signal::Own => Some(eventfd().map_err(|errno| ("eventfd2", errno))),
             Signal::Shared(fd) => {
                 let copy = fd.try_clone_to_owned();
-                let errno = |error: std::io::Error| error.raw_os_error().expect("of a call");
+                let errno =
+                    |error: std::io::Error| error.raw_os_error().expect("an error of fcntl");
                 let copy = copy.map_err(|error| ("fcntl", Errno::known(errno(error) as u16)));
                 Some(copy.and_then(|copy| match is_eventfd(&context, &copy) {
                     true => Ok(copy),
@@ -524,7 +525,7 @@ impl<B> Engine<B> {
             let token = self.transfer(vacant, request, buf, done..usize::MAX, address);
             self.flush();
             let completion = self.wait_for(token)?.expect("it was just submitted");
-            buf = completion.buf.expect("a transfer's buffer comes back");
+            buf = completion.buf.expect("a transfer returns its buffer");
             match completion.result {
                 Ok(0) if reads => break,
                 Ok(0) => return Ok((Err(Errno::EIO), buf)),
@@ -593,7 +594,7 @@ impl<B> Drop for Engine<B> {
 
 /// An iterator over completions that are ready; see [`Queue::wait`](crate::Queue::wait). If it is
 /// dropped before its end, the next call delivers the rest.
-#[must_use = "completions are delivered one by one, to who iterates"]
+#[must_use = "a completion is delivered when the iterator yields it"]
 pub struct Completions<'q, B> {
     table: &'q mut Table<B>,
     refused: &'q mut VecDeque<io_event>,

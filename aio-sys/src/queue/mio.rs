@@ -46,7 +46,7 @@ use std::os::fd::AsRawFd;
 ///
 /// let mut without = Queue::<Vec<u8>>::new(NonZeroU32::MIN)?;
 /// let error = poll.registry().register(&mut without, Token(1), Interest::READABLE).unwrap_err();
-/// assert_eq!(error.to_string(), "the queue has no eventfd: make it by Queue::with_eventfd");
+/// assert_eq!(error.to_string(), "the queue has no eventfd: create it with Queue::with_eventfd");
 /// # poll.registry().deregister(&mut queue)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -81,7 +81,7 @@ fn source<B>(
     let fd = queue.eventfd().ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::InvalidInput,
-            "the queue has no eventfd: make it by Queue::with_eventfd",
+            "the queue has no eventfd: create it with Queue::with_eventfd",
         )
     })?;
     run(&mut SourceFd(&fd.as_raw_fd()))

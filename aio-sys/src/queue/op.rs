@@ -68,7 +68,7 @@ use std::{fmt, mem, process};
 
 /// An operation on a descriptor that is borrowed for `'fd`. `K` is the kind of operation, with its
 /// buffers. See [the module](self).
-#[must_use = "an operation does nothing before it is submitted"]
+#[must_use = "an operation does nothing until it is submitted"]
 pub struct Op<'fd, K> {
     request: Request,
     kind: K,
@@ -480,7 +480,7 @@ impl<'fd, B: IoBuf> Op<'fd, Write<B>> {
 fn part<B: IoBuf>(buf: B, range: Range<usize>) -> Part<B> {
     let len = buf.byte_len();
     let Range { start, end } = range;
-    assert!(start <= end && end <= len, "the range {range:?} is not part of {len} bytes");
+    assert!(start <= end && end <= len, "invalid range {range:?} for a buffer of {len} bytes");
     Part { buf, start, end }
 }
 
@@ -631,9 +631,10 @@ pub unsafe trait Lend<S> {
 ///
 /// Same as [`Lend`], and the kernel may write there, too.
 #[diagnostic::on_unimplemented(
-    message = "the kernel cannot be let write to `{Self}`",
-    label = "not memory that is owned, stays where it is, and may be written",
-    note = "`Vec<u8>`, `Box<[u8]>` and `AlignedBuf` are; `aio_sys::scope` takes borrowed slices"
+    message = "the kernel cannot write to `{Self}`",
+    label = "expected a buffer that owns its memory, does not move it, and can be written to",
+    note = "a queue takes `Vec<u8>`, `Box<[u8]>` and `AlignedBuf`; `aio_sys::scope` takes borrowed \
+            slices"
 )]
 pub unsafe trait LendMut<S> {
     #[doc(hidden)]
@@ -697,7 +698,7 @@ unsafe impl<'env, T: AsMut<[u8]> + ?Sized> LendMut<Borrowed<'env>> for &'env mut
     fn target(held: &mut Borrowed<'env>) -> (*mut u8, usize) {
         match held {
             Borrowed::Exclusive(bytes) => (bytes.as_mut_ptr(), bytes.len()),
-            Borrowed::Shared(_) => unreachable!("`lend_mut` makes no shared one"),
+            Borrowed::Shared(_) => unreachable!("`lend_mut` returns `Exclusive`"),
         }
     }
 }
@@ -707,7 +708,7 @@ unsafe impl<'env, T: AsMut<[u8]> + ?Sized> LendMut<Borrowed<'env>> for &'env mut
 pub type Transferred<B> = (Result<usize, Errno>, B);
 
 fn single<B>(completion: Completion<B>) -> Transferred<B> {
-    (completion.result, completion.buf.expect("a transfer's buffer comes back"))
+    (completion.result, completion.buf.expect("a transfer returns its buffer"))
 }
 
 fn several<B>(completion: Completion<B>) -> Transferred<Vec<B>> {

@@ -83,7 +83,25 @@ impl<B> fmt::Debug for Completion<B> {
 }
 
 /// The error that no slot is free, with the buffers of the operation that was not accepted. A slot
-/// is free again when its request's completion is delivered.
+/// is free again when its request's completion is delivered. A queue that was
+/// [closed](crate::Submitter::close) has no free slots.
+///
+/// ```
+/// use aio_sys::{Queue, op};
+/// use std::num::NonZeroU32;
+///
+/// let file = std::fs::File::open("/proc/self/exe")?;
+/// let mut queue = Queue::new(NonZeroU32::MIN)?;
+/// queue.submit(op::read_at(&file, vec![0; 4], 0))?;
+/// let full = queue.submit(op::read_at(&file, vec![1; 4], 4)).unwrap_err();
+/// assert_eq!(
+///     full.to_string(),
+///     "the queue has no free slot: take completions before submitting more; a closed queue \
+///      accepts nothing"
+/// );
+/// assert_eq!(full.0, [1; 4]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Full<T>(pub T);
 
 impl<T> fmt::Debug for Full<T> {
@@ -95,8 +113,8 @@ impl<T> fmt::Debug for Full<T> {
 impl<T> fmt::Display for Full<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the queue is full: as many requests are in flight as its capacity; take completions \
-             first",
+            "the queue has no free slot: take completions before submitting more; a closed queue \
+             accepts nothing",
         )
     }
 }

@@ -316,7 +316,7 @@ impl<B> fmt::Debug for Reaper<B> {
 /// An iterator over completions that are ready; see [`Reaper::wait`]. If it is dropped before its
 /// end, the next call delivers the rest. The queue is not locked meanwhile: it is possible to
 /// submit.
-#[must_use = "completions are delivered one by one, to who iterates"]
+#[must_use = "a completion is delivered when the iterator yields it"]
 pub struct Reaped<'r, B>(&'r mut VecDeque<Completion<B>>);
 
 impl<B> Iterator for Reaped<'_, B> {

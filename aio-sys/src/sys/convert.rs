@@ -38,10 +38,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// - A type parameter (`impl Arg<K>`) may convert to any pointer at all. A function that takes one,
 ///   and whose system call uses the pointer, must be an `unsafe fn`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not what the kernel takes here: its prototype says `{K}`",
-    label = "the kernel's prototype says `{K}`",
-    note = "integers may widen but not narrow; `&mut T` becomes `*mut T`, and `ReadOnly(&t)` where \
-            the kernel only reads; see `aio_sys::Arg`"
+    message = "`{Self}` cannot be converted to `{K}`, which the kernel's prototype has here",
+    label = "expected a type that converts to `{K}`",
+    note = "integers may widen but not narrow; `&mut T` becomes `*mut T`, and so does \
+            `ReadOnly(&t)` if the kernel only reads; see `aio_sys::Arg`"
 )]
 pub trait Arg<K, M = ()> {
     /// The value as the function of [`raw`](crate::raw) takes it. It is not a method, so that it
@@ -265,7 +265,7 @@ integers! {
 /// `isize`, and `i32` for a call that cannot fail, are the result as the kernel returns it. `!` is
 /// for a system call that does not return, such as exit(2); if it does, the function panics.
 #[diagnostic::on_unimplemented(
-    message = "the kernel's answer cannot become `{Self}`",
+    message = "the result of a system call cannot be converted to `{Self}`",
     label = "return `Result<usize, Errno>` or another type that implements `aio_sys::Ret`"
 )]
 pub trait Ret: Sized {
@@ -312,7 +312,7 @@ impl Ret for i32 {
 /// # Ok::<(), aio_sys::Errno>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the structure that the kernel fills cannot become `{Self}`",
+    message = "a function with the argument `return` cannot return `{Self}`",
     label = "return `Result<T, Errno>` or `io::Result<T>`"
 )]
 pub trait Filled<T>: Sized {

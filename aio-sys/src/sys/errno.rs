@@ -30,7 +30,7 @@ impl Errno {
     pub(crate) const fn known(value: u16) -> Errno {
         match NonZeroU16::new(value) {
             Some(value) => Errno(value),
-            None => panic!("no errno is 0"),
+            None => panic!("0 is not an error number"),
         }
     }
 

@@ -5,7 +5,7 @@
 macro_rules! absent {
     ($trait:ident, $name:ident($($parameter:ident: $type:ty),*), $message:tt) => {
         #[doc(hidden)]
-        #[diagnostic::on_unimplemented(message = $message, label = "no such call here")]
+        #[diagnostic::on_unimplemented(message = $message, label = "not available on this target")]
         pub trait $trait {}
 
         #[doc(hidden)]

@@ -62,7 +62,7 @@ impl<B: IoBuf + Send> Unfinished<B> {
         work: impl FnOnce(&Blocking<B>, usize, &mut Completion<B>) -> R,
     ) -> Result<R, Box<dyn Any + Send>> {
         let (Some(blocking), Some(completion)) = (&self.blocking, &mut self.completion) else {
-            unreachable!("it is not delivered")
+            unreachable!("the completion was not delivered yet")
         };
         catch_unwind(AssertUnwindSafe(|| work(blocking, self.done, completion)))
     }

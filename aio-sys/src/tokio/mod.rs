@@ -314,9 +314,7 @@ impl<B: IoBuf + Send> Queue<B> {
         let Driven { queue: Some(queue), entry_of, closing: false, .. } = &mut *driven else {
             return Err(op);
         };
-        let Ok(token) = op.queue(&mut queue.0) else {
-            unreachable!("there is a slot for each place")
-        };
+        let Ok(token) = op.queue(&mut queue.0) else { unreachable!("a permit is a free slot") };
         // It comes back with the completion.
         permit.take();
         let request = Request::new::<K>(&self.shared, entry_of, token, blocking);

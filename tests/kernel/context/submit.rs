@@ -99,7 +99,7 @@ fn a_full_ring_says_so_until_events_are_taken() {
         (error.index, error.errno, error.cause),
         (outcome.accepted, Errno::EAGAIN, Cause::SlotsHeld)
     );
-    assert!(error.to_string().contains("come back when their events are read"), "{error}");
+    assert!(error.to_string().contains("frees its slot"), "{error}");
     let again = submit(&context, &mut outcome.rest[..1]);
     assert_eq!(again.error.unwrap().cause, Cause::SlotsHeld);
     assert_eq!(context.pending(), Some(outcome.accepted));

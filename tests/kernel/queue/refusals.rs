@@ -104,7 +104,7 @@ fn when_it_is_full_the_buffer_comes_back() {
         assert_eq!(bufs, [[3]]);
     });
     let Err(full) = queue.submit(op::fsync(&file)) else { panic!("a fourth of three") };
-    assert!(full.to_string().contains("take completions first"));
+    assert!(full.to_string().contains("take completions before"));
     assert!(queue.submit(op::poll(&file, PollEvents::IN)).is_err());
     assert_eq!((queue.outstanding(), queue.free()), (3, 0));
     let mut results = Vec::new();
