@@ -1,13 +1,13 @@
-//! Emits the constants and stubs of the target from the tables; says nothing where the committed
-//! copies serve.
+//! Emits the constants and stubs of the target from the tables. Without the feature `generate` the
+//! committed copies are used, and it does nothing.
 
 #[cfg(not(feature = "generate"))]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
 }
 
-/// The tables are part of aio-codegen, so cargo builds and runs this anew when they change; there
-/// is nothing else to watch.
+/// The tables are embedded in aio-codegen, so cargo rebuilds and reruns this script when they
+/// change; no other file matters.
 #[cfg(feature = "generate")]
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,6 +1,6 @@
 //! `#[syscall]`: a typed Rust function from a Linux system call, in one line.
 //!
-//! This crate is the back of `aio_sys::syscall`; use it from there.
+//! This crate implements `aio_sys::syscall`; use it from there.
 //!
 //! ```ignore (aio-sys, which the expansion names, depends on this crate)
 //! use aio_sys::{Errno, syscall};
@@ -18,7 +18,7 @@
 //! pub fn getppid() -> i32;
 //! ```
 //!
-//! The attribute is the system call, the function is its Rust signature:
+//! The attribute names the system call, and the function is its Rust signature:
 //!
 //! - Each argument is an expression over the parameters. `aio_sys::Arg` converts it to the type in
 //!   the kernel's prototype, so a missing argument or one of another type is an error at its own
@@ -27,9 +27,9 @@
 //! - The expressions are outside the `unsafe` block, and what they borrow lives until the system
 //!   call has returned.
 //! - A safe function needs a promise and its reason: `unsafe` before the call, and `safe = "..."`,
-//!   which becomes the section "Why this is safe" of its docs. The token is the one of the `unsafe`
-//!   block, so lints such as `unsafe_code` report it, and a search for `unsafe` finds it. An
-//!   `unsafe fn` needs neither; its author writes a section "Safety".
+//!   which becomes the section "Why this is safe" of its docs. The token becomes that of the
+//!   `unsafe` block, so lints such as `unsafe_code` report it, and a search for `unsafe` finds it.
+//!   An `unsafe fn` needs neither; its docs have a section "Safety".
 //! - A system call that the target does not have is an error, which says what to use instead.
 //!
 //! Attributes, docs, visibility, generics and the signature are kept as they are.
@@ -57,8 +57,8 @@ use proc_macro::TokenStream;
 /// lists the types of arguments, and `aio_sys::Ret` those of results; `aio_sys::howto` has
 /// examples.
 ///
-/// `unsafe` and `safe = "..."` go together, on a function that is not `unsafe`: the promise that
-/// every call that its types allow is sound, and the reason. The promise includes the pointers that
+/// `unsafe` and `safe = "..."` go together, on a function that is not `unsafe`: they promise that
+/// every call that its types allow is sound, and say why. The promise includes the pointers that
 /// the arguments convert to (see `aio_sys::Arg`), and that a successful result is what the return
 /// type requires, such as a new descriptor.
 ///

@@ -22,11 +22,11 @@ pub struct DirectAlignment {
     /// The alignment of offsets in the file and of lengths, in bytes: a power of two. On a disk,
     /// the size of its logical sectors.
     pub offset: usize,
-    /// How it was found out.
+    /// Where the values come from.
     pub source: AlignmentSource,
 }
 
-/// How a [`DirectAlignment`] was found out.
+/// Where the values of a [`DirectAlignment`] come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AlignmentSource {
@@ -49,7 +49,7 @@ impl DirectAlignment {
     /// # Kernel
     ///
     /// statx(2) since Linux 4.11, `STATX_DIOALIGN` since Linux 6.1; `include/uapi/linux/stat.h`. On
-    /// older kernels, or if a seccomp filter forbids statx(2), it is found out in another way: see
+    /// older kernels, or if a seccomp filter forbids statx(2), it is determined in another way: see
     /// [`AlignmentSource`].
     pub fn of(fd: impl AsFd) -> Option<DirectAlignment> {
         let fd = fd.as_fd();
@@ -79,7 +79,8 @@ impl DirectAlignment {
     }
 }
 
-/// `struct statx` of `include/uapi/linux/stat.h`: what is read here, and room for the rest.
+/// `struct statx` of `include/uapi/linux/stat.h`: the fields that are read here, and room for the
+/// others.
 #[repr(C)]
 struct Statx {
     mask: u32,

@@ -5,7 +5,7 @@
 //! aio-sys = "0.1"
 //! ```
 //!
-//! # Example: two reads by one system call
+//! # Example: two reads with one system call
 //!
 //! ```
 //! # #[cfg(feature = "std")] {
@@ -27,7 +27,7 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! # Example: a system call of your own, in one line
+//! # Example: define a typed system call
 //!
 //! ```
 //! # #[cfg(feature = "macros")] {
@@ -44,7 +44,7 @@
 //!
 //! # Which layer do I need?
 //!
-//! From the kernel upwards; each layer uses only those above it in this table:
+//! From the kernel upwards; each layer uses only the layers above it in this table:
 //!
 //! | layer | for | example |
 //! |---|---|---|
@@ -52,9 +52,9 @@
 //! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
 //! | [`raw`] | system calls by name, as the kernel declares them | `raw::close(fd)` |
 //! | this module | typed system calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
-//! | [`Context`], [`Ring`] | an AIO context with an owner, and its events without a system call | [`Context::submit`] |
+//! | [`Context`], [`Ring`] | an owned AIO context, and its events without a system call | [`Context::submit`] |
 //! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
-//! | module `tokio` | the same for tasks of tokio | `tokio::Queue::submit` |
+//! | module `tokio` | safe asynchronous I/O for tasks of tokio | `tokio::Queue::submit` |
 //!
 //! - [How-to](howto): which layer to use, `O_DIRECT`, short transfers, event loops, shutdown,
 //!   threads, seccomp filters, system calls of your own.
@@ -62,7 +62,7 @@
 //! - `Abi` (feature `all-abis`): the system calls of every ABI by name and by number, and the
 //!   kernel release that brought each.
 //!
-//! Numbers, registers and prototypes are imported from the kernel's sources; none is typed by hand.
+//! Numbers, registers and prototypes are imported from the kernel's source; none is typed by hand.
 //! Errors are [`Errno`] values; the C library's `errno` is never touched.
 //!
 //! # Cargo features
@@ -91,7 +91,7 @@
 #[cfg(feature = "std")]
 extern crate std;
 
-// `#[syscall]` and its committed expansion name the crate as its users do.
+// `#[syscall]` and its committed expansion refer to the crate by its name, `aio_sys`.
 extern crate self as aio_sys;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -128,7 +128,7 @@ pub use aio::ring::{Events, Ring, RingError};
 ///
 #[doc = include_str!("sys/conversions.md")]
 ///
-/// [`Arg`] says more of them, and [`Ret`] has the types of results.
+/// [`Arg`] has the details, and [`Ret`] lists the types of results.
 ///
 /// # Declaring a system call
 ///

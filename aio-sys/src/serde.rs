@@ -1,4 +1,4 @@
-//! `Serialize` and `Deserialize`, by hand: two impls each need no derive.
+//! `Serialize` and `Deserialize`, without `derive`, so that serde's proc macros are not built.
 
 #[cfg(feature = "all-abis")]
 use crate::lookup::Abi;
@@ -7,8 +7,8 @@ use core::fmt;
 use serde_core::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde_core::ser::{Serialize, Serializer};
 
-/// Its name, which means the same on every ABI. In formats that are not human-readable, and if it
-/// has no name, its number on the target.
+/// Serializes the name, which means the same on every ABI. In formats that are not human-readable,
+/// and if it has no name, serializes the number on the target.
 impl Serialize for Errno {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.name() {
@@ -18,7 +18,7 @@ impl Serialize for Errno {
     }
 }
 
-/// From a name or a number; in formats that are not human-readable, from the number.
+/// Deserializes a name or a number; in formats that are not human-readable, the number.
 impl<'de> Deserialize<'de> for Errno {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Errno, D::Error> {
         if deserializer.is_human_readable() {
@@ -48,7 +48,7 @@ impl Visitor<'_> for ErrnoVisitor {
     }
 }
 
-/// Its name.
+/// Serializes the name.
 #[cfg(feature = "all-abis")]
 impl Serialize for Abi {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -56,7 +56,7 @@ impl Serialize for Abi {
     }
 }
 
-/// From its name.
+/// Deserializes a name.
 #[cfg(feature = "all-abis")]
 impl<'de> Deserialize<'de> for Abi {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Abi, D::Error> {

@@ -1,4 +1,4 @@
-//! Where to wait for io_destroy: a few threads, which end when there is nothing left to destroy.
+//! Threads that wait for io_destroy(2). They exit when nothing is left to destroy.
 
 use crate::aio::fork::Owner;
 use crate::sys::calls::ContextId;
@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
-/// At most. They only wait, most of the time for RCU grace periods, of which several can share one.
+/// The threads only wait, mostly for RCU grace periods, and several of them can wait for the same
+/// one.
 const MAX_THREADS: usize = 8;
 
-/// The threads of an address space. A forked child has none of its parent's, and the lock may be
-/// held for good there: it gets a crew of its own.
+/// The threads of an address space. A forked child does not have its parent's threads, and the lock
+/// may stay locked there forever: the child gets its own pool.
 struct Pool {
     owner: Owner,
     state: Mutex<State>,
@@ -27,7 +28,7 @@ struct State {
     threads: usize,
 }
 
-/// Drops a value on another thread; here, if there can be none.
+/// Drops a value on another thread, or on this one if no thread can be created.
 pub(crate) fn drop<T: Send + 'static>(value: T) {
     let pool = Pool::current();
     let has_room = pool.with(|state| {
@@ -73,8 +74,8 @@ impl Pool {
             value
         };
         while let Some(value) = self.with(next) {
-            // A buffer's destructor may panic, which is no reason to leave the others. What it
-            // panics with may do so as well.
+            // A buffer's destructor may panic: the other values are dropped all the same. The
+            // payload is forgotten, since its destructor may panic as well.
             let _ = catch_unwind(AssertUnwindSafe(|| mem::drop(value))).map_err(mem::forget);
         }
     }

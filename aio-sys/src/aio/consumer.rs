@@ -1,34 +1,33 @@
-//! How a ring is read. It needs nothing but `core` and a [`Memory`], so that a model checker and an
-//! interpreter run these very lines against memory of their own.
+//! Reads a ring. It needs only `core` and a [`Memory`], so that loom and Miri can run the same
+//! lines on memory of their own.
 //!
-//! The other side is `aio_complete` in `fs/aio.c`: it writes the event, then a write barrier, then
-//! `tail`. The load of `tail` with acquire is the other half of that barrier: what was written
-//! before `tail` is seen after it. The store of `head` with release keeps the copies of events
-//! before it: the kernel, which writes where `head` says that nothing is read any more, cannot
-//! overtake them.
+//! The other side is `aio_complete` in `fs/aio.c`: it writes the event, executes a write barrier,
+//! and stores `tail`. The acquire load of `tail` pairs with that barrier: events that were written
+//! before `tail` was stored are visible after the load. The release store of `head` orders the
+//! copies of events before it: the kernel reuses a slot only when it has seen a `head` beyond it.
 
-/// The ring, as much of it as its reader needs.
+/// The operations on the ring's memory that a reader needs.
 pub trait Memory {
-    /// What the ring is made of.
+    /// The type of an event.
     type Event;
-    /// Places in the ring; one is never used.
+    /// The number of slots; one is never used.
     fn nr(&self) -> u32;
-    /// Where to read next. Relaxed: nobody else writes it.
+    /// Loads the index of the slot to read next. Relaxed: nobody else writes it.
     fn head(&self) -> u32;
-    /// Where the kernel writes next; acquire.
+    /// Loads the index of the slot that the kernel writes next. Acquire.
     fn tail(&self) -> u32;
-    /// A copy of an event that is ready.
+    /// Copies an event that is ready.
     fn event(&self, index: u32) -> Self::Event;
-    /// Gives what is before `head` back to the kernel; release.
+    /// Stores `head`, which returns the slots before it to the kernel. Release.
     fn set_head(&self, head: u32);
-    /// The same if the head is still `from`, and whether it was; release.
+    /// Stores `to` if the head is still `from`, and returns whether it was. Release.
     fn move_head(&self, from: u32, to: u32) -> bool;
-    /// Whether it is the caller's to read and write, which may end at any time: a forked child has
-    /// another's.
+    /// Whether the caller may read and write the ring. Checked at each access, since a forked child
+    /// may not.
     fn is_ours(&self) -> bool;
 }
 
-/// The events that are ready: from `head` on, round the end of the ring, up to `tail`.
+/// The events that are ready: from `head` up to `tail`, wrapping at the end of the ring.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
     head: u32,
@@ -37,8 +36,8 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// What is ready now; `None` if the ring is not ours, or an index lies outside of it: then it
-    /// is not to be read.
+    /// The events that are ready now. `None` if the ring must not be read: it belongs to another
+    /// process, or an index is invalid.
     #[inline]
     pub fn of(memory: &impl Memory) -> Option<Ready> {
         if !memory.is_ours() {
@@ -48,27 +47,28 @@ impl Ready {
         (head < nr && tail < nr).then_some(Ready { head, tail, nr })
     }
 
-    /// How many.
+    /// The number of events.
     #[inline]
     pub fn len(self) -> u32 {
         if self.tail >= self.head { self.tail - self.head } else { self.nr - self.head + self.tail }
     }
 
-    /// The index of the first, and how many follow one another in memory.
+    /// The index of the first event, and the number of events that are contiguous in memory from
+    /// there.
     #[inline]
     pub fn run(self) -> (u32, u32) {
         let end = if self.tail >= self.head { self.tail } else { self.nr };
         (self.head, end - self.head)
     }
 
-    /// Where the one is that comes after `count` others.
+    /// The index of the event after `count` others.
     #[inline]
     pub fn index(self, count: u32) -> u32 {
         let to_the_end = self.nr - self.head;
         if count < to_the_end { self.head + count } else { count - to_the_end }
     }
 
-    /// Gives the first `count` of them back to the kernel, if the ring is still ours.
+    /// Returns the first `count` slots to the kernel, if the ring may still be written.
     #[inline]
     pub fn commit(self, memory: &impl Memory, count: u32) {
         if memory.is_ours() {
@@ -76,27 +76,30 @@ impl Ready {
         }
     }
 
-    /// The same if no other reader has moved the head meanwhile, and whether it did.
+    /// Same as [`commit`](Ready::commit), unless another reader has moved the head; returns whether
+    /// it did.
     #[inline]
     pub fn try_commit(self, memory: &impl Memory, count: u32) -> bool {
         memory.is_ours() && memory.move_head(self.head, self.index(count))
     }
 }
 
-/// Events on their way out of the ring: an iterator. Those that it has given are read when it is
-/// dropped, also by a panic. In a child that was forked meanwhile it ends, and gives nothing back.
+/// An iterator that takes events from the ring. When it is dropped, also by a panic, it returns the
+/// slots of the events that it has yielded to the kernel. In a child that was forked meanwhile it
+/// ends, and returns nothing.
 #[derive(Debug)]
 pub struct Reading<'m, M: Memory> {
     memory: &'m M,
     first: u32,
     next: u32,
-    /// Where those end that lie next to one another, and how many come after the end of the ring.
+    /// The end of the contiguous events, and the number of events after the end of the ring.
     end: u32,
     rest: u32,
 }
 
 impl<'m, M: Memory> Reading<'m, M> {
-    /// Up to `max` of what is ready; `None` as of [`Ready::of`].
+    /// Takes up to `max` of the events that are ready. `None` if the ring must not be read: see
+    /// [`Ready::of`].
     #[inline]
     pub fn new(memory: &'m M, max: usize) -> Option<Reading<'m, M>> {
         let ready = Ready::of(memory)?;
@@ -130,7 +133,8 @@ impl<M: Memory> Iterator for Reading<'_, M> {
 impl<M: Memory> Drop for Reading<'_, M> {
     #[inline]
     fn drop(&mut self) {
-        // The ring is never read once round, since one of its places is not used.
+        // The head cannot go all the way around, since one slot is never used. So equal indexes
+        // mean that no event was taken.
         if self.next != self.first && self.memory.is_ours() {
             self.memory.set_head(if self.next == self.memory.nr() { 0 } else { self.next });
         }

@@ -1,4 +1,4 @@
-//! An AIO context that has an owner.
+//! An owned AIO context.
 
 #[cfg(feature = "std")]
 use crate::aio::background;
@@ -18,7 +18,7 @@ use core::num::NonZeroU32;
 use core::slice;
 use core::time::Duration;
 
-/// An AIO context with an owner: dropping it destroys it.
+/// An owned AIO context: dropping it destroys it.
 ///
 /// Requests are submitted through `&Context`, by any number of threads. Events are taken through
 /// `&mut Context`: from the ring if enough are ready, and by a system call if it has to wait. It
@@ -52,8 +52,8 @@ use core::time::Duration;
 ///
 /// Submitting blocks for as long as the file system does:
 ///
-/// - A buffered read of what is not in the page cache, a buffered write, and a write that extends
-///   the file are done inside io_submit(2).
+/// - A buffered read of data that is not in the page cache, a buffered write, and a write that
+///   extends the file are done inside io_submit(2).
 /// - On btrfs with checksums a direct write is done inside io_submit(2), too.
 /// - On a frozen file system a write blocks until it is thawed, even with
 ///   [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT).
@@ -308,7 +308,7 @@ impl From<SubmitError> for std::io::Error {
     }
 }
 
-/// What it takes to make calls on a context while somebody else has it.
+/// Submits to a context, and waits for its events, while other code owns the context.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handle {
     id: ContextId,
@@ -316,7 +316,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// Waits for events, which includes those in the ring, by a call.
+    /// Waits for events by a system call, which also takes the events in the ring.
     ///
     /// # Safety
     ///
@@ -338,13 +338,13 @@ impl Handle {
         }
     }
 
-    /// [`Context::submit`]: how many were accepted, and why not more. Nothing refers to the
-    /// requests but these pointers.
+    /// Same as [`Context::submit`], with raw pointers: returns how many requests were accepted, and
+    /// why not more.
     ///
     /// # Safety
     ///
-    /// Same as [`Context::submit`], and the context exists; the requests can be read, and written
-    /// until they are accepted.
+    /// Same as [`Context::submit`]. The context exists. The requests can be read and written until
+    /// they are accepted, and nothing else refers to them.
     #[inline]
     pub(crate) unsafe fn submit(self, requests: &[*mut iocb]) -> (usize, Option<SubmitError>) {
         let mut index = 0;
@@ -361,7 +361,7 @@ impl Handle {
                 Ok(accepted) if (1..=requests.len() - index).contains(&accepted) => {
                     index += accepted;
                 }
-                // The kernel never says so; a filter may.
+                // The kernel does not return such a count, but a seccomp filter may.
                 Ok(_) => {
                     return (
                         index,
@@ -393,8 +393,8 @@ impl Handle {
         match errno {
             Errno::EAGAIN => Cause::SlotsHeld,
             Errno::ENOSYS => Cause::Hidden,
-            // Nothing to submit is fine, if there is a context.
-            // SAFETY: `nr` is 0, so the kernel reads no request; it only looks up the context.
+            // Submitting nothing succeeds if the context exists. SAFETY: `nr` is 0, so the kernel
+            // reads no request; it only looks up the context.
             Errno::EINVAL if unsafe { self.call(&[]) } == Err(Errno::EINVAL) => Cause::NoContext,
             _ => Cause::Refused,
         }
@@ -419,7 +419,7 @@ impl Context {
         let mut id = ContextId::NONE;
         io_setup(requests.get(), &mut id).map_err(error)?;
         if id == ContextId::NONE {
-            // A filter has answered without making the call.
+            // A seccomp filter has returned success without making the call.
             return Err(error(Errno::ENOSYS));
         }
         // SAFETY: `self` owns the context and is the only reader of its events: the ring and
@@ -428,7 +428,7 @@ impl Context {
         Ok(Context { id, owner: Owner::of(id), ring, requested: requests })
     }
 
-    /// Its id, which the typed system calls take.
+    /// The context's id, which the typed system calls take.
     ///
     /// # Safety
     ///
@@ -438,7 +438,7 @@ impl Context {
         self.id
     }
 
-    /// How many requests it has room for.
+    /// How many requests the context has room for.
     ///
     /// ```
     /// use aio_sys::Context;
@@ -451,8 +451,8 @@ impl Context {
     /// ```
     pub fn capacity(&self) -> Capacity {
         let requested = self.requested.get();
-        // A processor keeps fewer than two groups of places for itself, and there are (nr - 1) / 4
-        // groups per processor at most: all the others' are less than half of nr - 1
+        // A processor keeps fewer than two groups of free slots for itself, and a group has (nr -
+        // 1) / (4 × processors) slots. So the other processors keep less than half of nr - 1
         // (`put_reqs_available` in fs/aio.c).
         let events = self.ring.as_ref().map_or(2 * requested, |ring| ring.nr() - 1);
         Capacity { requested, usable: events / 2, events }
@@ -494,7 +494,7 @@ impl Context {
         SubmitOutcome { accepted, rest: &mut requests[accepted..], error }
     }
 
-    /// What submitting takes.
+    /// A handle for submitting without a borrow of the context.
     #[inline]
     pub(crate) fn handle(&self) -> Handle {
         Handle { id: self.id, owner: self.owner }
@@ -511,11 +511,12 @@ impl Context {
     /// ring cannot be read, or after a fork.
     #[inline]
     pub fn reap(&mut self, visit: impl FnMut(io_event)) -> Option<usize> {
-        // The ring itself is not lent: two that changed places would not end with their contexts.
+        // The ring itself is not returned: `mem::swap` of two rings would let them outlive their
+        // contexts.
         self.ring.as_mut()?.reap(visit)
     }
 
-    /// The same, one after the other.
+    /// Same as [`reap`](Context::reap), as an iterator.
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn read(&mut self) -> Option<Unread<'_>> {
@@ -616,7 +617,7 @@ impl Context {
         if read.is_some() && (count >= min || timeout == Some(Duration::ZERO)) {
             return Ok(count);
         }
-        // Without a ring there may be `min` already, and more to take.
+        // Without a ring `min_nr` may be ready already, and more to take.
         let min_nr = min.saturating_sub(count);
         match self.wait(min_nr, &mut events[count..], timeout, on_signal) {
             Ok(more) => Ok(count + more),
@@ -625,7 +626,7 @@ impl Context {
         }
     }
 
-    /// The same by a call, which takes the events in the ring, too.
+    /// Waits by a system call, which also takes the events in the ring.
     pub(crate) fn wait(
         &mut self,
         min_nr: usize,
@@ -666,7 +667,7 @@ impl Context {
         Wait { ctx: self.id, min_nr: min, events, timeout, sigmask: Some(sigmask) }.call()
     }
 
-    /// Destroys it: cancels its polls, and waits until all other requests have completed.
+    /// Destroys the context: cancels its polls, and waits until all other requests have completed.
     ///
     /// # Errors
     ///
@@ -677,8 +678,8 @@ impl Context {
         self.destroy()
     }
 
-    /// Destroys it on another thread, and returns at once. If no thread can be created, it waits
-    /// here.
+    /// Destroys the context on another thread, and returns at once. If no thread can be created, it
+    /// blocks.
     ///
     /// There are at most eight such threads in a process, and they exit when nothing is left to
     /// destroy. A request that takes long holds up its thread. The quota (`fs.aio-max-nr`) counts
@@ -696,7 +697,7 @@ impl Context {
         background::drop(self);
     }
 
-    /// Once; then it is as after the fork.
+    /// Destroys the context. After that it is inert, as in a forked child.
     pub(crate) fn destroy(&mut self) -> Result<(), Errno> {
         if !self.owner.is_current() {
             return Err(Errno::EINVAL);
@@ -705,23 +706,23 @@ impl Context {
         // SAFETY: the ring was dropped above, and `self.id` becomes `NONE`, so no later call uses
         // the id.
         unsafe { io_destroy(mem::take(&mut self.id))? };
-        // A filter may answer 0 without making the call: then it does so here as well, and the
-        // kernel does not. (Whether a context has this id proves nothing: the next one of another
-        // thread may be at the same address already.)
-        // SAFETY: `NONE` is not a context: the kernel returns `EINVAL` and does nothing.
+        // A seccomp filter may return 0 without making the call. Then it returns 0 here as well,
+        // where the kernel returns `EINVAL`. (Checking whether a context has the old id does not
+        // help: another thread may have created one at the same address.) SAFETY: `NONE` is not a
+        // context: the kernel returns `EINVAL` and does nothing.
         match unsafe { io_destroy(ContextId::NONE) } {
             Err(Errno::EINVAL) => Ok(()),
             _ => Err(Errno::ENOSYS),
         }
     }
 
-    /// The ring is not read any more: the kernel has said that it is not there.
+    /// Stops reading the ring: the kernel has reported that the context does not exist.
     #[cfg(feature = "std")]
     pub(crate) fn drop_ring(&mut self) {
         self.ring = None;
     }
 
-    /// Whether the caller is the process that made it, or shares its memory.
+    /// Whether the caller is in the address space in which the context was created.
     #[cfg(feature = "std")]
     pub(crate) fn is_ours(&self) -> bool {
         self.owner.is_current()

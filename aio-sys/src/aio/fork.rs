@@ -1,14 +1,15 @@
-//! Whether this is still the address space in which a context was made.
+//! Detects a fork: whether this is still the address space in which a context was created.
 //!
-//! A forked child has a copy of all memory, and none of the contexts. Before Linux 7.1 it even
-//! inherits the ring, writable and shared, so that reading events in the child takes them from the
-//! parent. What tells the two apart is a page that the kernel fills with zeros in a child
-//! (`MADV_WIPEONFORK`): a load and a compare, no call. Threads, and children that share the address
-//! space (`vfork`, `CLONE_VM`), share the page as they share the contexts.
+//! A forked child has a copy of all memory, but not the contexts. Before Linux 7.1 it even inherits
+//! the ring, writable and shared, so that reading events in the child takes them from the parent.
+//! They are told apart by a page that the kernel fills with zeros in a child (`MADV_WIPEONFORK`): a
+//! load and a compare, no system call. Threads, and children that share the address space (`vfork`,
+//! `CLONE_VM`), share the page and the contexts.
 //!
-//! Where there is no such page, each check is two calls: getpid(2), and io_submit(2) of nothing,
-//! which succeeds only where the context exists. Neither is enough alone: a child in a new PID
-//! namespace may have its parent's number, and a context of its own may be at the same address.
+//! Without such a page, each check is two system calls: getpid(2), and io_submit(2) of no request,
+//! which succeeds only if the context exists. Neither is enough alone: a child in a new PID
+//! namespace may have the same process id as its parent, and may have created a context at the same
+//! address.
 
 use crate::sys::abi::{self, Word};
 use crate::sys::calls::ContextId;
@@ -18,19 +19,19 @@ use crate::sys::{nr, raw};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-/// The page, once there is one: `UNSUPPORTED` where none can be wiped, as on kernels before 4.14.
+/// The page, once it is mapped; `UNSUPPORTED` if the kernel cannot wipe it, as before Linux 4.14.
 static PAGE: AtomicPtr<AtomicUsize> = AtomicPtr::new(ptr::null_mut());
 const UNSUPPORTED: *mut AtomicUsize = ptr::dangling_mut();
 
-/// The next value for a page of zeros. It is copied to children, so that theirs differs from all
-/// that they inherit.
+/// The next value for a page of zeros. A child inherits this counter, so its value differs from all
+/// values that it inherits.
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
 /// The address space that something belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
     page: *const AtomicUsize,
-    /// What the page holds there; without a page, the process's id.
+    /// The value of the page in that address space; without a page, the process id.
     cookie: usize,
     ctx: ContextId,
 }
@@ -41,8 +42,8 @@ unsafe impl Send for Owner {}
 unsafe impl Sync for Owner {}
 
 impl Owner {
-    /// Of a context that exists here; with `NONE`, of anything else here, for which the process's
-    /// id has to be enough where there is no page.
+    /// The current address space. `ctx` is a context that exists in it, or `NONE`: then only the
+    /// process id is checked if there is no page.
     pub(crate) fn of(ctx: ContextId) -> Owner {
         let page = page();
         if page == UNSUPPORTED {
@@ -60,7 +61,7 @@ impl Owner {
         Owner { page, cookie, ctx }
     }
 
-    /// Whether the caller is in it.
+    /// Whether the caller is in this address space.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
         if ptr::eq(self.page, UNSUPPORTED) {
@@ -102,13 +103,13 @@ fn page() -> *mut AtomicUsize {
     }
 }
 
-/// The kernel rounds it up to a page.
+/// The kernel rounds the length up to a page.
 const BYTES: usize = size_of::<AtomicUsize>();
 
 /// A private page that forks wipe.
 fn map() -> Option<*mut AtomicUsize> {
     if cfg!(miri) {
-        // There are no calls, and no forks.
+        // Miri has neither these system calls nor forks.
         static NO_PAGE: AtomicUsize = AtomicUsize::new(0);
         return Some((&raw const NO_PAGE).cast_mut());
     }
@@ -124,8 +125,8 @@ fn map() -> Option<*mut AtomicUsize> {
         let (start, bytes) = (Word::from(start), Word::from(BYTES));
         Errno::decode(abi::syscall3(nr::SYS_madvise, start, bytes, Word::from(advice)))
     };
-    // A filter or an emulator may answer 0 and do nothing. The kernel refuses advice that it does
-    // not know, and an address that is not a page's.
+    // A seccomp filter or an emulator may return 0 and do nothing. The kernel refuses unknown
+    // advice, and an address that is not page-aligned.
     if page != 0
         && advise(page, MADV_WIPEONFORK).is_ok()
         && advise(page, -1) == Err(Errno::EINVAL)
@@ -140,10 +141,11 @@ fn map() -> Option<*mut AtomicUsize> {
 
 /// # Safety
 ///
-/// The mapping replaces none that is in use, and its memory is used as the arguments allow.
+/// The mapping does not replace one that is in use, and its memory is accessed only as `arguments`
+/// allow.
 #[cfg(target_arch = "s390x")]
 unsafe fn mmap(arguments: [usize; 6]) -> isize {
-    // The kernel takes the address of the six (arch/s390/kernel/syscall.c).
+    // The kernel takes the address of an array of the arguments (arch/s390/kernel/syscall.c).
     // SAFETY: the caller guarantees that the mapping replaces none that is in use; the kernel only
     // reads the array, which lives during the call.
     unsafe { abi::syscall1(nr::SYS_mmap, Word::from(arguments.as_ptr())) }
@@ -151,11 +153,12 @@ unsafe fn mmap(arguments: [usize; 6]) -> isize {
 
 /// # Safety
 ///
-/// The mapping replaces none that is in use, and its memory is used as the arguments allow.
+/// The mapping does not replace one that is in use, and its memory is accessed only as `arguments`
+/// allow.
 #[cfg(not(target_arch = "s390x"))]
 unsafe fn mmap(arguments: [usize; 6]) -> isize {
-    // With 32-bit registers the offset, which is 0, counts pages; i386 has another mmap under the
-    // shorter name.
+    // 32-bit ABIs have mmap2, whose offset counts pages (it is 0 here); `mmap` of i386 takes other
+    // arguments.
     #[cfg(not(all(
         target_pointer_width = "32",
         not(any(target_arch = "x86_64", target_arch = "mips64"))

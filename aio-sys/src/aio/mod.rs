@@ -1,4 +1,4 @@
-//! An AIO context that has an owner, and its completion ring.
+//! An owned AIO context, and its completion ring.
 
 #[cfg(feature = "std")]
 pub(crate) mod background;

@@ -1,33 +1,35 @@
-//! Which kernel this is, since not every io_destroy waits for the requests in flight.
+//! The kernel's release, since io_destroy(2) of some releases does not wait for the requests in
+//! flight.
 //!
-//! It stopped to wait in Linux 3.11 (4fcc712f5c48, "aio: fix io_destroy() regression by using
-//! call_rcu()"), and waits again since 3.16 (e02ba72aabfa, "aio: block io_destroy() until all
+//! It stopped waiting in Linux 3.11 (4fcc712f5c48, "aio: fix io_destroy() regression by using
+//! call_rcu()"), and waits again since Linux 3.16 (e02ba72aabfa, "aio: block io_destroy() until all
 //! context requests are completed").
 
 use crate::sys::raw;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// A release of Linux, `major.minor`; they compare.
+/// A release of Linux, `major.minor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Release(u16, u16);
 
 impl Release {
-    /// The first whose io_destroy waits, and all later ones' does.
+    /// The first release since which io_destroy waits.
     pub(crate) const WAITS: Release = Release(3, 16);
 
-    /// The first whose requests have `aio_rw_flags` (9830f4be159b, "fs: Use RWF_* flags for AIO
+    /// The first release with `aio_rw_flags` (9830f4be159b, "fs: Use RWF_* flags for AIO
     /// operations").
     #[cfg(feature = "std")]
     pub(crate) const RW_FLAGS: Release = Release(4, 13);
 
-    /// The first with `IOCB_CMD_POLL` (bfe4037e722e, "aio: implement IOCB_CMD_POLL").
+    /// The first release with `IOCB_CMD_POLL` (bfe4037e722e, "aio: implement IOCB_CMD_POLL").
     pub(crate) const POLL: Release = Release(4, 19);
 
-    /// Of a kernel that does not report one. A filter is likelier than a kernel that is so old.
+    /// For a kernel that does not report its release. That is more likely a seccomp filter than
+    /// such an old kernel.
     const UNKNOWN: Release = Release(u16::MAX, u16::MAX);
 
-    /// That of the running kernel, which is asked once.
+    /// The release of the running kernel, queried once.
     pub(crate) fn running() -> Release {
         static CACHE: AtomicU32 = AtomicU32::new(0);
         let packed = match CACHE.load(Ordering::Relaxed) {
@@ -42,11 +44,11 @@ impl Release {
         Release((packed >> 16) as u16, packed as u16)
     }
 
-    /// What uname(2) reports as `release`.
+    /// Parses the field `release` of uname(2).
     ///
-    /// With the personality `UNAME26` that is 2.6.40 for Linux 3.0, 2.6.41 for 3.1 and so on, and
-    /// 2.6.60 for 4.0; later ones count on from there by the minor number (`override_release` in
-    /// kernel/sys.c). No kernel was 2.6.40.
+    /// With the personality `UNAME26`, Linux 3.x reports 2.6.(40 + x), and 4.x, 5.x and later
+    /// report 2.6.(60 + x) (`override_release` in kernel/sys.c). The last real release of 2.6 was
+    /// 2.6.39.
     fn parse(release: &[u8]) -> Option<Release> {
         let mut numbers = release.split(|byte| !byte.is_ascii_digit()).map(|digits| {
             core::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u16>().ok())
@@ -108,7 +110,7 @@ mod tests {
             ("6.18.44-fc-v669", Some(Release(6, 18))),
             ("10.0-rc1", Some(Release(10, 0))),
             ("2.6.39.3", Some(Release(2, 6))),
-            // With UNAME26.
+            // With the personality `UNAME26`.
             ("2.6.55-generic", Some(Release(3, 15))),
             ("2.6.56", Some(Release(3, 16))),
             ("2.6.78-fc-v669", Some(Release(4, 18))),

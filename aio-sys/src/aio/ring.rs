@@ -1,9 +1,9 @@
 //! The completion ring, read in user space.
 //!
-//! The kernel maps the ring of a context into the process, at the address that the context's id is,
-//! and writes each event there when its request ends (`aio_complete` in `fs/aio.c`).
-//! io_getevents(2) does nothing but wait for events and copy them out of the same memory. A reader
-//! that need not wait does without the call.
+//! The kernel maps the ring of a context into the process, at the address that is the context's id,
+//! and writes each event there when its request completes (`aio_complete` in `fs/aio.c`).
+//! io_getevents(2) waits for events and copies them out of the same memory. A reader that does not
+//! have to wait does not need the system call.
 
 use crate::aio::consumer::{Memory, Reading, Ready};
 use crate::aio::fork::Owner;
@@ -52,7 +52,8 @@ impl fmt::Display for RingError {
 
 impl core::error::Error for RingError {}
 
-/// Of the kind `Unsupported`, with the [`RingError`] as the inner error: no call has failed.
+/// An error of the kind `Unsupported`, with the [`RingError`] as the inner error. It has no error
+/// number, since no system call has failed.
 #[cfg(feature = "std")]
 impl From<RingError> for std::io::Error {
     fn from(error: RingError) -> std::io::Error {
@@ -139,7 +140,7 @@ impl Ring {
         Some(count)
     }
 
-    /// Takes at most `max` events, one after the other.
+    /// An iterator that takes at most `max` events.
     #[inline]
     pub(crate) fn read(&mut self, max: usize) -> Option<Unread<'_>> {
         Reading::new(&self.mapped, max)
@@ -217,14 +218,15 @@ impl Events<'_> {
     }
 }
 
-/// Events of a ring, one after the other.
+/// An iterator that takes events from a ring.
 pub(crate) type Unread<'r> = Reading<'r, Mapped>;
 
-/// A ring in memory: what the kernel maps, or a test makes.
+/// A ring in memory, which the kernel has mapped or a test has created.
 #[derive(Debug)]
 pub(crate) struct Mapped {
     header: NonNull<aio_ring>,
-    /// As the header said at first. The kernel never changes it, and somebody else might.
+    /// A copy of the header's `nr`, which was checked. The kernel never changes it, but other code
+    /// may overwrite it.
     nr: u32,
     owner: Owner,
 }
@@ -327,7 +329,7 @@ impl Memory for Mapped {
     }
 }
 
-/// On memory of their own, so that Miri can run them.
+/// The tests use memory of their own, so that Miri can run them.
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -344,7 +346,7 @@ mod tests {
         events: [io_event; NR],
     }
 
-    /// A ring of five places, numbered by their events' data.
+    /// A ring of five slots. The data of each event is the index of its slot.
     struct TestRing {
         fake: *mut Fake,
         ring: Ring,
@@ -413,7 +415,7 @@ mod tests {
         assert_eq!(error_of(|ring| ring.nr = 1), RingError::Layout);
     }
 
-    /// Against arithmetic that nobody can get wrong.
+    /// Compares with simple arithmetic modulo the size of the ring.
     #[test]
     fn every_pair_of_indexes() {
         for head in 0..NR {

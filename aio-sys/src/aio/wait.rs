@@ -1,4 +1,4 @@
-//! Waiting for events by the call that the target has, with any time that a `Duration` can say.
+//! Waits for events by the system call that the target has, with any `Duration` as the timeout.
 
 use crate::sys::calls::ContextId;
 #[cfg(not(target_arch = "riscv32"))]
@@ -16,23 +16,23 @@ pub(crate) struct Wait<'a> {
     pub(crate) ctx: ContextId,
     pub(crate) min_nr: usize,
     pub(crate) events: &'a mut [io_event],
-    /// Without one it waits for good; one that is too long for the kernel's type becomes the
-    /// longest there is, and none is ever negative.
+    /// `None` waits forever. A timeout that is too long for the kernel's type becomes the longest
+    /// one; it is never negative.
     pub(crate) timeout: Option<Duration>,
     pub(crate) sigmask: Option<&'a sigset_t>,
 }
 
-/// What becomes of a wait that a signal interrupts.
+/// What to do when a signal interrupts a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnSignal {
-    /// It goes on with what is left of its time.
+    /// Continue to wait, for the rest of the time.
     Continue,
-    /// It returns, with `EINTR` if there was no event.
+    /// Return, with `EINTR` if there was no event.
     Return,
 }
 
 impl Wait<'_> {
-    /// Waits, goes on after each interruption with what is left of the time, and returns how many
+    /// Waits, continues after each interruption for the rest of the time, and returns how many
     /// events were written.
     pub(crate) fn uninterrupted(self) -> Result<usize, Errno> {
         let Wait { ctx, min_nr, events, timeout, sigmask } = self;
@@ -52,8 +52,8 @@ impl Wait<'_> {
             match result {
                 Ok(more) => {
                     count += more;
-                    // With fewer than were asked for, either the time has passed, and the next call
-                    // brings none, or a signal came after the first.
+                    // Fewer than requested: either the timeout has passed, and the next call
+                    // returns 0, or a signal arrived after the first event.
                     if more == 0 || count >= min_nr {
                         return Ok(count);
                     }
@@ -65,8 +65,8 @@ impl Wait<'_> {
         }
     }
 
-    /// Waits, and returns how many events were written. `ENOSYS` also if a filter answers a count
-    /// that cannot be.
+    /// Waits, and returns how many events were written. `ENOSYS` also if a seccomp filter returns
+    /// an impossible count.
     pub(crate) fn call(self) -> Result<usize, Errno> {
         let room = self.events.len();
         self.dispatch().and_then(|count| (count <= room).then_some(count).ok_or(Errno::ENOSYS))
@@ -77,8 +77,8 @@ impl Wait<'_> {
         self.with_native_timespec()
     }
 
-    /// By io_pgetevents_time64. Kernels before 5.1 do not have that call; then the one with 32-bit
-    /// seconds is used, and the answer is remembered.
+    /// Waits by io_pgetevents_time64. Linux before 5.1 does not have it: then the system calls with
+    /// 32-bit seconds are used from then on.
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
     fn dispatch(self) -> Result<usize, Errno> {
         use crate::sys::raw;
@@ -114,7 +114,7 @@ impl Wait<'_> {
         self.with_native_timespec()
     }
 
-    /// By the calls that take the target's own [`timespec`].
+    /// Waits by the system calls that take the target's [`timespec`].
     #[cfg(not(target_arch = "riscv32"))]
     fn with_native_timespec(self) -> Result<usize, Errno> {
         let Wait { ctx, min_nr, events, timeout, sigmask } = self;
@@ -128,14 +128,14 @@ impl Wait<'_> {
         }
     }
 
-    /// riscv32 never had them.
+    /// riscv32 never had these system calls.
     #[cfg(target_arch = "riscv32")]
     fn with_native_timespec(self) -> Result<usize, Errno> {
         Err(Errno::ENOSYS)
     }
 }
 
-/// How long a wait has taken.
+/// Measures how long a wait has taken.
 #[cfg(feature = "std")]
 pub(crate) struct Clock(std::time::Instant);
 
@@ -150,8 +150,8 @@ impl Clock {
     }
 }
 
-/// How long a wait has taken. Without the standard library nothing reads a clock: the time of a
-/// wait starts again with each interruption.
+/// Without the standard library no clock is read: the timeout of a wait starts again after each
+/// interruption.
 #[cfg(not(feature = "std"))]
 struct Clock;
 

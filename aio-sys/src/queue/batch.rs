@@ -1,4 +1,4 @@
-//! Requests that go to the kernel by one call.
+//! Requests that are submitted by one system call.
 
 use crate::queue::engine::Engine;
 use crate::queue::op::{Op, Operation};
@@ -13,7 +13,7 @@ pub struct Batch<'q, 'fd, B> {
     engine: &'q mut Engine<B>,
     /// Whether it accepts operations.
     is_open: bool,
-    /// Descriptors are borrowed until the batch is submitted.
+    /// Borrows the descriptors until the batch is submitted.
     fds: PhantomData<BorrowedFd<'fd>>,
 }
 
@@ -39,7 +39,8 @@ impl<'q, 'fd, B> Batch<'q, 'fd, B> {
         self.offer(op).map_err(|op| Full(op.into_buffers()))
     }
 
-    /// The same, which gives the operation back as it is. To drop it may run code that is not ours.
+    /// Same as [`push`](Batch::push), but returns the whole operation, since dropping a part of it
+    /// may run the user's code.
     #[inline]
     pub(crate) fn offer<K: Operation<B>>(
         &mut self,

@@ -1,4 +1,4 @@
-//! Memory that may be lent to the kernel.
+//! Memory that can be lent to the kernel.
 
 use crate::direct::DirectAlignment;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -22,8 +22,8 @@ use std::vec::Vec;
 ///
 /// # Safety
 ///
-/// `byte_ptr` and `byte_len` always return the same until the value is changed through a `&mut`,
-/// also when it is moved. Until then the bytes can be read, are initialised, and nobody writes to
+/// `byte_ptr` and `byte_len` return the same values until the buffer is changed through a `&mut`,
+/// even if it is moved. Until then the bytes can be read, are initialised, and nobody writes to
 /// them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be lent to the kernel until a request completes",
@@ -44,9 +44,9 @@ pub unsafe trait IoBuf: 'static {
 ///
 /// # Safety
 ///
-/// Same as [`IoBuf`], and nobody else reads the bytes meanwhile. All bytes are valid values.
-/// `byte_mut_ptr` returns the same address as `byte_ptr`, and calling it does not change what these
-/// functions return.
+/// Same as [`IoBuf`], and nobody else reads the bytes meanwhile. Any bytes that the kernel writes
+/// are valid. `byte_mut_ptr` returns the same address as `byte_ptr`, and calling it does not change
+/// what these functions return.
 #[diagnostic::on_unimplemented(
     message = "the kernel cannot write to `{Self}`",
     label = "expected a buffer that owns its memory, does not move it, and can be written to",
@@ -269,7 +269,8 @@ impl fmt::Display for AlignedBufError {
 
 impl std::error::Error for AlignedBufError {}
 
-/// Of the kind `OutOfMemory` or `InvalidInput`, with the [`AlignedBufError`] as the inner error.
+/// An error of the kind `OutOfMemory` or `InvalidInput`, with the [`AlignedBufError`] as the inner
+/// error.
 impl From<AlignedBufError> for std::io::Error {
     fn from(error: AlignedBufError) -> std::io::Error {
         let kind = match error {

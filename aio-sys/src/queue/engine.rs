@@ -1,11 +1,10 @@
-//! Requests and what they transfer, kept together from submission to completion: what
-//! [`Queue`](crate::Queue) and [`Scope`](crate::Scope) are made of.
+//! Keeps requests together with their buffers from submission to completion: the implementation of
+//! [`Queue`](crate::Queue) and [`Scope`](crate::Scope).
 //!
 //! A request has a slot for as long as the kernel may use its buffer. The buffer is moved into the
-//! slot before its address is taken, and is neither moved nor looked at before the request's event
-//! has come. What the kernel gives back with the event, `aio_data`, is the slot's number and
-//! generation, never an address: an event that is not expected finds nothing. All memory is
-//! allocated at first.
+//! slot before its address is taken, and is neither moved nor accessed before the request's event
+//! was read. The kernel returns `aio_data` with the event: the slot's number and generation, never
+//! an address, so an unexpected event matches no request. All memory is allocated at creation.
 
 use crate::aio::context::{Cause, Context, Handle, SetupError, SubmitError};
 use crate::aio::release::Release;
@@ -32,27 +31,27 @@ use std::{fmt, iter, mem, process};
 pub struct Request {
     pub(crate) iocb: iocb,
     pub(crate) user_data: u64,
-    /// What keeps the descriptor open.
+    /// Keeps the descriptor open.
     pub(crate) file: Option<KeptOpen>,
 }
 
-/// What owns the buffers. To forget it is to leak them.
+/// Owns the context and the buffers. Forgetting it leaks the buffers.
 pub struct Engine<B> {
     context: Context,
     table: Table<B>,
-    /// Those of requests in the outbox, which the kernel copies in `flush`.
+    /// The iovecs of requests in the outbox, which the kernel copies in `flush`.
     iovecs: Vec<iovec>,
-    /// Events of our own, for requests that the kernel has not accepted.
+    /// Events that this engine creates, for requests that the kernel has not accepted.
     refused: VecDeque<io_event>,
-    /// Events that a call has brought, and that are not delivered yet.
+    /// Events that a system call has returned, and that are not delivered yet.
     unread: VecDeque<io_event>,
-    /// Scratch of a call.
+    /// Room for the events that a system call returns.
     events: Box<[io_event]>,
     /// Signalled by the kernel for each event.
     eventfd: Option<OwnedFd>,
-    /// Nothing is in flight any more, whatever the table says.
+    /// The context was destroyed: nothing is in flight, although slots may still be in use.
     closed: bool,
-    /// As many as submissions were under way at a time without the engine.
+    /// Empty submissions for reuse: as many as ran at the same time without the engine.
     spare_submissions: Vec<Submission>,
 }
 
@@ -96,7 +95,7 @@ unsafe fn submit(handle: Handle, mut rest: &[*mut iocb], refused: &mut VecDeque<
     exists
 }
 
-/// Events for the requests that `error` is of, and those that are to be tried again.
+/// Adds events for the requests that `error` applies to, and returns the requests to try again.
 ///
 /// # Safety
 ///
@@ -107,7 +106,7 @@ unsafe fn refuse<'s>(
     rest: &'s [*mut iocb],
     error: SubmitError,
 ) -> &'s [*mut iocb] {
-    // Another cause than the request itself is one for all that follow.
+    // Unless the request itself was refused, the cause applies to all requests that follow.
     let count = if error.cause == Cause::Refused { 1 } else { rest.len() };
     let (these, others) = rest.split_at(count);
     let res = -i64::from(error.errno.raw_os_error());
@@ -117,11 +116,11 @@ unsafe fn refuse<'s>(
     others
 }
 
-/// Requests on their way to the kernel without the engine, which others may use meanwhile. Their
-/// slots are taken, and they count as in flight.
+/// Requests that are submitted while others may use the engine. Their slots are in use, and they
+/// count as in flight.
 pub(crate) struct Submission {
     requests: Vec<*mut iocb>,
-    /// The kernel copies them when it accepts the request.
+    /// The kernel copies these when it accepts the request.
     iovecs: Vec<iovec>,
     refused: VecDeque<io_event>,
     context_exists: bool,
@@ -160,7 +159,8 @@ impl<B> Engine<B> {
         Engine::with_context(Context::new(capacity)?, capacity, signal)
     }
 
-    /// With what wakes who waits for its events. That is one request more.
+    /// An engine, and a waker for the thread that waits for its events. The waker needs one more
+    /// request.
     pub(crate) fn with_waker(capacity: NonZeroU32) -> Result<(Engine<B>, Waker), SetupError> {
         let error = |call, errno| SetupError { call, errno, requested: capacity.get() };
         if Release::running() < Release::POLL {
@@ -217,12 +217,13 @@ impl<B> Engine<B> {
         self.eventfd.as_ref()
     }
 
-    /// Requests whose completions were not delivered.
+    /// The number of requests whose completions were not delivered.
     pub(crate) fn outstanding(&self) -> usize {
         self.table.in_use()
     }
 
-    /// Requests that the kernel has accepted, and whose completions were not delivered.
+    /// The number of requests that the kernel has accepted, and whose completions were not
+    /// delivered.
     #[inline]
     fn in_flight(&self) -> usize {
         self.table.in_use() - self.table.outbox.len() - self.refused.len()
@@ -232,12 +233,13 @@ impl<B> Engine<B> {
         self.table.free()
     }
 
-    /// Requests that the kernel has not accepted, and whose completions were not delivered.
+    /// The number of requests that the kernel has not accepted, and whose completions were not
+    /// delivered.
     pub(crate) fn refused(&self) -> usize {
         self.refused.len()
     }
 
-    /// Takes in events that a call has brought.
+    /// Adds events that a system call has returned.
     pub(crate) fn receive(&mut self, events: &[io_event]) {
         self.unread.extend(events);
     }
@@ -248,8 +250,8 @@ impl<B> Engine<B> {
         self.table.vacant()
     }
 
-    /// Queues a transfer of these bytes of a buffer. `address` returns where the kernel may read,
-    /// or write if that is what the request asks for, for as long as `buf` stays in its slot.
+    /// Queues a transfer of `range` of a buffer. `address` returns the bytes that the kernel may
+    /// access (read, or write for a request that reads) while `buf` stays in its slot.
     #[inline]
     pub(crate) fn transfer(
         &mut self,
@@ -259,9 +261,9 @@ impl<B> Engine<B> {
         range: Range<usize>,
         address: impl FnOnce(&mut B) -> (*mut u8, usize),
     ) -> Token {
-        // In its slot first: to move some owners is to claim what they own.
-        // SAFETY: `vacant` is a free slot of this table, which is borrowed exclusively, so nobody
-        // else refers to it.
+        // Move the buffer first: moving an owner such as a `Box` invalidates pointers to what it
+        // owns. SAFETY: `vacant` is a free slot of this table, which is borrowed exclusively, so
+        // nobody else refers to it.
         let held = ClearOnPanic(unsafe { &mut (*vacant.slot).buf });
         let (start, len) = address(held.0.insert(buf));
         mem::forget(held);
@@ -286,7 +288,8 @@ impl<B> Engine<B> {
     ) -> Token {
         let count = bufs.len();
         if count > UIO_MAXIOV - self.iovecs.len() {
-            // The kernel copies the elements in that call, and then there is room for others.
+            // The kernel copies the elements during the call, so there is room for others
+            // afterwards.
             self.flush();
         }
         let first = self.iovecs.len();
@@ -294,13 +297,13 @@ impl<B> Engine<B> {
         // else refers to it.
         let held = ClearOnPanic(unsafe { &mut (*vacant.slot).bufs });
         *held.0 = bufs;
-        // The kernel refuses a request with more, and looks at none.
+        // The kernel refuses a request with more elements, and reads none of them.
         for buf in held.0.iter_mut().take(UIO_MAXIOV) {
             let (start, len) = address(buf);
             self.iovecs.push(iovec { iov_base: start.cast(), iov_len: len });
         }
         mem::forget(held);
-        // It has all of its capacity since `new`, so what is in it stays where it is.
+        // `iovecs` is never reallocated: it has its full capacity since `new`.
         let start = self.iovecs[first..].as_ptr().expose_provenance();
         request.iocb.aio_buf = start as u64;
         request.iocb.aio_nbytes = segments(count);
@@ -315,7 +318,7 @@ impl<B> Engine<B> {
         token
     }
 
-    /// Completes a request that the kernel is not given.
+    /// Completes a request without the kernel.
     #[cold]
     pub(crate) fn complete(
         &mut self,
@@ -325,7 +328,7 @@ impl<B> Engine<B> {
     ) -> Token {
         let token = self.table.occupy(vacant, request);
         let res = match result {
-            // As much as a system call can return.
+            // The largest result of a system call.
             Ok(count) => count.min(isize::MAX as usize) as i64,
             Err(errno) => -i64::from(errno.raw_os_error()),
         };
@@ -334,16 +337,16 @@ impl<B> Engine<B> {
         token
     }
 
-    /// Has `filled` called when the request that took the slot has completed.
+    /// Makes the completion of the slot's request call `filled`.
     pub(crate) fn when_filled(&mut self, vacant: Vacant<B>, filled: fn(&mut B, usize)) {
         // SAFETY: the slot is in this table, which is borrowed exclusively, and its request was not
         // submitted yet.
         unsafe { (*vacant.slot).filled = Some(filled) };
     }
 
-    /// Submits the outbox. What the kernel refuses completes with its error.
+    /// Submits the outbox. Requests that the kernel refuses complete with the error.
     ///
-    /// The descriptors of these requests must still be open: whoever queues them sees to that.
+    /// The descriptors of these requests must still be open: whoever queues a request ensures that.
     #[inline]
     pub(crate) fn flush(&mut self) {
         let refused = self.refused.len();
@@ -371,30 +374,30 @@ impl<B> Engine<B> {
         unsafe { raw::write(eventfd.as_raw_fd() as _, (&raw const one).cast(), size_of::<u64>()) };
     }
 
-    /// Requests in the outbox.
+    /// The number of requests in the outbox.
     #[cfg(feature = "tokio")]
     pub(crate) fn queued(&self) -> usize {
         self.table.outbox.len()
     }
 
-    /// Whether the kernel has requests.
+    /// Whether requests are in flight.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_busy(&self) -> bool {
         self.in_flight() > 0
     }
 
-    /// The outbox, and what submits it. To be given back to `settle`, at the latest before the
-    /// engine is dropped.
+    /// Takes the outbox, and returns it with the handle to submit it. Pass it to
+    /// `finish_submission` before the engine is dropped.
     pub(crate) fn start_submission(&mut self) -> (Submission, Handle) {
         let capacity = self.table.slots.len();
         let mut spare = self.spare_submissions.pop().unwrap_or_else(|| Submission::new(capacity));
-        // Both of which are empty.
+        // The vectors of `spare` are empty.
         mem::swap(&mut self.iovecs, &mut spare.iovecs);
         mem::swap(&mut self.table.outbox, &mut spare.requests);
         (spare, self.context.handle())
     }
 
-    /// Takes note of what was refused.
+    /// Adds the events of requests that were refused.
     pub(crate) fn finish_submission(&mut self, mut submission: Submission) {
         self.refused.append(&mut submission.refused);
         submission.requests.clear();
@@ -403,7 +406,8 @@ impl<B> Engine<B> {
         self.spare_submissions.push(submission);
     }
 
-    /// If it is gone, there may be no ring to read.
+    /// Stops reading the ring if the context does not exist any more: then the ring may be
+    /// unmapped.
     #[inline]
     fn drop_ring_if(&mut self, is_gone: bool) {
         if is_gone {
@@ -411,7 +415,7 @@ impl<B> Engine<B> {
         }
     }
 
-    /// Whether the request has not ended.
+    /// Whether the request's completion was not delivered yet.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_outstanding(&mut self, token: Token) -> bool {
         self.table.find(token).is_some()
@@ -442,7 +446,7 @@ impl<B> Engine<B> {
         match Errno::decode(unsafe { raw::io_cancel(id.as_raw(), slot.cast(), &mut event) }) {
             Err(Errno::EINPROGRESS) => Ok(true),
             Err(Errno::EINVAL) => Ok(false),
-            // The kernel never says so; a filter may.
+            // The kernel never returns success, but a seccomp filter may.
             Ok(_) => Err(Errno::ENOSYS),
             Err(errno) => Err(errno),
         }
@@ -452,11 +456,11 @@ impl<B> Engine<B> {
         self.refused.len() + self.unread.len() + self.context.pending().unwrap_or(0)
     }
 
-    /// The completions that are there.
+    /// The completions that are ready.
     #[inline]
     pub(crate) fn reap(&mut self) -> Completions<'_, B> {
         if self.context.pending().is_none() && self.in_flight() > self.unread.len() {
-            // An error will be returned to who waits.
+            // An error is returned by the next `wait`.
             let _ = self.fetch(0, Some(Duration::ZERO), OnSignal::Continue);
         }
         Completions {
@@ -467,8 +471,8 @@ impl<B> Engine<B> {
         }
     }
 
-    /// The completions that are there, after waiting until they are at least `min`, or until
-    /// nothing is in flight that could complete.
+    /// Waits until at least `min` completions are ready, or nothing more is in flight, and returns
+    /// those that are ready.
     #[inline]
     pub(crate) fn wait(
         &mut self,
@@ -484,8 +488,8 @@ impl<B> Engine<B> {
         Ok(self.reap())
     }
 
-    /// Waits until a request has completed, and delivers that. What else completes meanwhile is
-    /// delivered later. `None` if there is no such request.
+    /// Waits until a request has completed, and returns its completion. Others are delivered later.
+    /// `None` if there is no such request.
     pub(crate) fn wait_for(&mut self, token: Token) -> Result<Option<Completion<B>>, Errno> {
         loop {
             let Some(slot) = self.table.find(token) else { return Ok(None) };
@@ -501,15 +505,15 @@ impl<B> Engine<B> {
                 }
             }
             match self.context.wait(1, &mut self.events, None, OnSignal::Continue)? {
-                // Without a timeout the kernel never returns that; a filter may.
+                // Without a timeout the kernel never returns 0, but a seccomp filter may.
                 0 => return Err(Errno::ENOSYS),
                 count => self.unread.extend(&self.events[..count]),
             }
         }
     }
 
-    /// Transfers all of a buffer, by as many requests as that takes, and waits for them. `address`
-    /// is that of [`transfer`](Engine::transfer).
+    /// Transfers all of a buffer, by as many requests as necessary, and waits for them. For
+    /// `address` see [`transfer`](Engine::transfer).
     pub(crate) fn transfer_all(
         &mut self,
         iocb: iocb,
@@ -530,7 +534,7 @@ impl<B> Engine<B> {
                 Ok(0) if reads => break,
                 Ok(0) => return Ok((Err(Errno::EIO), buf)),
                 Ok(more) => done += more,
-                // What was read before an error counts.
+                // The bytes that were read before an error count.
                 Err(_) if done > 0 && reads => break,
                 Err(errno) => return Ok((Err(errno), buf)),
             }
@@ -538,14 +542,15 @@ impl<B> Engine<B> {
         Ok((Ok(done), buf))
     }
 
-    /// Has a call bring at least `more` events; fewer if there is something else to deliver.
+    /// Waits by a system call for at least `more` events. Errors are ignored if other completions
+    /// can be delivered.
     fn fetch(
         &mut self,
         more: usize,
         timeout: Option<Duration>,
         on_signal: OnSignal,
     ) -> Result<(), Errno> {
-        // There are no more events than there is room for.
+        // `events` has room for all requests in flight.
         match self.context.wait(more, &mut self.events, timeout, on_signal) {
             Ok(count) => self.unread.extend(&self.events[..count]),
             Err(_) if self.refused.len() + self.unread.len() > 0 => {}
@@ -554,12 +559,12 @@ impl<B> Engine<B> {
         Ok(())
     }
 
-    /// Waits for the kernel. If that fails with requests in flight, their buffers are leaked.
+    /// Destroys the context. If that fails with requests in flight, their buffers are leaked.
     pub(crate) fn close(mut self) -> Result<(), Errno> {
         let closed = self.context.destroy();
         match closed {
             Ok(()) => self.closed = true,
-            // `drop` has the word for a child.
+            // `drop` handles a forked child.
             Err(_) if !self.context.is_ours() => {}
             Err(_) if self.in_flight() > 0 => mem::forget(self),
             Err(_) => {}
@@ -574,14 +579,14 @@ impl<B> Drop for Engine<B> {
             return;
         }
         if !self.context.is_ours() {
-            // A child's pages may be those that a direct transfer is into, if the parent has had
-            // its own copied (open(2)).
+            // In a child, leak the buffers: a direct transfer of the parent may be into the child's
+            // pages, if the parent got copies of its own (open(2)).
             mem::forget(mem::take(&mut self.table.slots));
             return;
         }
         if let Err(errno) = self.context.destroy() {
-            // Nothing was waited for, and the buffers, which the kernel may be writing to, would be
-            // freed or given back.
+            // The requests were not waited for, and the kernel may still write to the buffers,
+            // which would be freed.
             let _ = writeln!(
                 std::io::stderr(),
                 "aio-sys: io_destroy fails ({errno}) with requests in flight, whose buffers cannot \
@@ -605,7 +610,7 @@ pub struct Completions<'q, B> {
 impl<B> Iterator for Completions<'_, B> {
     type Item = Completion<B>;
 
-    // As a function of its own it returns the completion in memory, from where it is copied: 2 % of
+    // Inlined, since otherwise the completion is returned in memory and copied, which costs 2 % of
     // a poll (`cargo bench --bench aio`).
     #[inline(always)]
     fn next(&mut self) -> Option<Completion<B>> {
@@ -630,9 +635,8 @@ impl<B> fmt::Debug for Completions<'_, B> {
     }
 }
 
-/// Whether it is one, and not something else that the signals would be written to. The kernel
-/// looks at that before it refuses flags that do not exist, which it does since 4.13; older ones
-/// cannot be asked.
+/// Whether the descriptor is an eventfd. The kernel checks that before it refuses unknown flags,
+/// which it does since Linux 4.13. For older kernels this returns `true`.
 fn is_eventfd(context: &Context, fd: &OwnedFd) -> bool {
     let fd = fd.as_raw_fd() as u32;
     let mut request = iocb {
@@ -649,7 +653,7 @@ fn is_eventfd(context: &Context, fd: &OwnedFd) -> bool {
     Release::running() < Release::RW_FLAGS || error.is_none_or(|error| error.errno != Errno::EINVAL)
 }
 
-/// Wakes who waits for a context's events, by one of its own, that fits no request.
+/// Wakes the thread that waits for a context's events, by an event that matches no request.
 pub(crate) struct Waker {
     handle: Handle,
     /// Always writable.
@@ -657,7 +661,7 @@ pub(crate) struct Waker {
 }
 
 impl Waker {
-    /// Waits for at least one event, which may be that of `wake`.
+    /// Waits for at least one event, which may be the event of `wake`.
     ///
     /// # Safety
     ///
@@ -673,7 +677,7 @@ impl Waker {
         unsafe { self.handle.wait(1, events, timeout, on_signal) }
     }
 
-    /// If there is no room for one more event, who waits for events has some to read.
+    /// Wakes the waiting thread. If no slot is free for this event, there are others that wake it.
     ///
     /// # Safety
     ///
@@ -695,12 +699,12 @@ impl Waker {
 }
 
 fn eventfd() -> Result<OwnedFd, Errno> {
-    // EFD_NONBLOCK and EFD_CLOEXEC are these (include/uapi/linux/eventfd.h).
-    // SAFETY: eventfd2 returns a new descriptor and accesses no memory.
+    // EFD_NONBLOCK and EFD_CLOEXEC have these values (include/uapi/linux/eventfd.h). SAFETY:
+    // eventfd2 returns a new descriptor and accesses no memory.
     let fd = Errno::decode(unsafe { raw::eventfd2(0, O_NONBLOCK | O_CLOEXEC) })?;
-    // A filter may answer a number without making the call. The kernel refuses unknown flags: if
-    // they are accepted, it was not called, and the descriptor is owned by other code.
-    // SAFETY: the kernel refuses the flags and does nothing.
+    // A seccomp filter may return a number without making the call. The kernel refuses unknown
+    // flags, so if they are accepted, the number is not a new descriptor, and other code may own
+    // it. SAFETY: the kernel refuses the flags and does nothing.
     let refused = Errno::decode(unsafe { raw::eventfd2(0, -1) }).is_err();
     let fd = i32::try_from(fd).ok().filter(|_| refused).ok_or(Errno::ENOSYS)?;
     // SAFETY: the kernel has just returned the descriptor, and nobody else owns it.

@@ -1,4 +1,4 @@
-//! A queue as what an event loop of the crate `mio` waits for.
+//! A queue as an event source of the crate `mio`.
 
 use crate::queue::Queue;
 use mio::event::Source;

@@ -79,8 +79,8 @@ use std::time::Duration;
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// A queue can be forgotten, and then nothing waits for the kernel: it must hold no borrowed
-// buffers. So whatever makes one asks for `IoBuf`, which has no lifetime.
+// A queue can be forgotten, and then nothing waits for the kernel, so it must not hold borrowed
+// buffers. For that reason every constructor requires `IoBuf`, which is `'static`.
 pub struct Queue<B>(pub(crate) Engine<B>);
 
 impl<B> Queue<B> {
@@ -99,7 +99,7 @@ impl<B> Queue<B> {
     /// A queue with an eventfd of its own, which is signalled for each completion: for
     /// [event loops](crate::howto#event-loops).
     ///
-    /// When it is readable, call [`clear_eventfd`](Queue::clear_eventfd) first, and then
+    /// When the eventfd is readable, call [`clear_eventfd`](Queue::clear_eventfd) first, and then
     /// [`reap`](Queue::reap). The counter is only a hint: it may be higher or lower than the number
     /// of completions.
     ///
@@ -195,9 +195,9 @@ impl<B> Queue<B> {
         self.0.eventfd().map(AsFd::as_fd)
     }
 
-    /// Reads the eventfd, so that it is readable again only with the next completion, and returns
-    /// its counter. 0 if there is no eventfd, and in a forked child, which shares the counter with
-    /// its parent. It blocks if the descriptor is blocking and the counter is 0.
+    /// Reads the eventfd, so that it becomes readable again only with the next completion, and
+    /// returns its counter. Returns 0 if there is no eventfd, and in a forked child, which shares
+    /// the counter with its parent. It blocks if the descriptor is blocking and the counter is 0.
     pub fn clear_eventfd(&self) -> u64 {
         let mut count = 0u64;
         if let Some(fd) = self.0.eventfd().filter(|_| self.0.context().is_ours()) {
@@ -213,7 +213,7 @@ impl<B> Queue<B> {
         self.0.context().capacity()
     }
 
-    /// The number of requests whose completions were not delivered.
+    /// The number of requests whose completions were not delivered yet.
     pub fn outstanding(&self) -> usize {
         self.0.outstanding()
     }
@@ -224,8 +224,8 @@ impl<B> Queue<B> {
     }
 
     /// The number of completions that are ready. Makes no system call. After an iterator was
-    /// forgotten (`mem::forget`) it also counts what that has delivered, until the next call that
-    /// delivers completions.
+    /// forgotten (`mem::forget`), the number includes the completions that it has yielded, until
+    /// the next call that delivers completions.
     pub fn pending(&self) -> usize {
         self.0.pending()
     }
@@ -348,8 +348,8 @@ impl<B> Queue<B> {
         self.0.wait(min, timeout, OnSignal::Return)
     }
 
-    /// Waits until a request has completed, and returns its completion. What else completes
-    /// meanwhile is delivered later. `None` if its completion was delivered before.
+    /// Waits until a request has completed, and returns its completion. Other completions that
+    /// arrive meanwhile are delivered later. `None` if its completion was delivered before.
     ///
     /// # Errors
     ///
@@ -359,7 +359,7 @@ impl<B> Queue<B> {
     }
 
     /// Reads at `offset` until `buf` is full or the file ends, waits for it, and returns how many
-    /// bytes were read. What else completes meanwhile is delivered later.
+    /// bytes were read. Other completions that arrive meanwhile are delivered later.
     ///
     /// # Errors
     ///
@@ -395,8 +395,8 @@ impl<B> Queue<B> {
         )
     }
 
-    /// Writes all of `buf` at `offset`, waits for it, and returns its length. What else completes
-    /// meanwhile is delivered later.
+    /// Writes all of `buf` at `offset`, waits for it, and returns its length. Other completions
+    /// that arrive meanwhile are delivered later.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Operations as values: what is submitted to a queue.
+//! Operations as values, which are submitted to a queue.
 //!
 //! A function of this module creates an [`Op`], its methods set options, and every kind of queue
 //! accepts it:
@@ -220,8 +220,8 @@ pub fn readv_at<'fd, B>(
 /// and for a buffer of more than 2,147,479,552 bytes (`MAX_RW_COUNT`), the most that the kernel
 /// writes at a time. To write the rest, see [`Op::range`].
 ///
-/// With [`RwFlags::APPEND`], and on a descriptor with `O_APPEND`, the offset is ignored. Read
-/// [there](RwFlags::APPEND) before you submit more than one append at a time.
+/// With [`RwFlags::APPEND`], and on a descriptor with `O_APPEND`, the offset is ignored. Do not
+/// submit more than one direct append at a time: see [`RwFlags::APPEND`].
 ///
 /// # Errors
 ///
@@ -357,8 +357,8 @@ pub fn poll<'fd>(fd: impl Descriptor<'fd>, events: PollEvents) -> Op<'fd, Poll> 
     op
 }
 
-/// Completes with `result`, without the kernel: for requests that the caller has done in another
-/// way, and whose completions should come from the same queue. A number above `isize::MAX` becomes
+/// Completes with `result`, without the kernel: for a request that the caller has done in another
+/// way, and whose completion should come from the same queue. A number above `isize::MAX` becomes
 /// `isize::MAX`, the most that a system call returns.
 pub fn completed(result: Result<usize, Errno>) -> Op<'static, Completed> {
     let request = Request { iocb: iocb::default(), user_data: 0, file: None };
@@ -374,7 +374,7 @@ impl<'fd, K> Op<'fd, K> {
 
     fn transfer(fd: impl Descriptor<'fd>, opcode: u16, offset: u64, kind: K) -> Op<'fd, K> {
         let mut op = Op::new(fd, opcode, kind);
-        // The kernel refuses an offset that becomes negative by this.
+        // The kernel refuses an offset that is negative after this conversion.
         op.request.iocb.aio_offset = offset as i64;
         op
     }
@@ -408,7 +408,7 @@ impl<'fd> Op<'fd, Raw> {
     }
 }
 
-/// How many elements the kernel is given: it keeps 32 bits of the number, and refuses more than
+/// The number of elements for the kernel, which truncates it to 32 bits, and refuses more than
 /// `UIO_MAXIOV`.
 #[inline]
 pub(super) fn segments(count: usize) -> u64 {
@@ -420,7 +420,7 @@ impl<'fd, K: Transfer> Op<'fd, K> {
     ///
     /// # Errors
     ///
-    /// As the request's result: `EOPNOTSUPP` if the kernel or the file does not support a flag;
+    /// In the request's result: `EOPNOTSUPP` if the kernel or the file does not support a flag;
     /// `EINVAL` for `APPEND` with `NOAPPEND`; `EPERM` for `NOAPPEND` on an append-only file.
     ///
     /// # Kernel
@@ -436,7 +436,7 @@ impl<'fd, K: Transfer> Op<'fd, K> {
     ///
     /// # Errors
     ///
-    /// As the request's result: `EINVAL` for a class that does not exist, `EPERM` for real time
+    /// In the request's result: `EINVAL` for a class that does not exist, `EPERM` for real time
     /// without `CAP_SYS_NICE` or `CAP_SYS_ADMIN`.
     ///
     /// # Kernel
@@ -486,7 +486,7 @@ fn part<B: IoBuf>(buf: B, range: Range<usize>) -> Part<B> {
 
 impl<K> fmt::Debug for Op<'_, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither the buffer nor its bytes: they may be long, and secret.
+        // Buffers are not printed: they may be long or secret.
         f.debug_struct("Op")
             .field("opcode", &self.request.iocb.aio_lio_opcode)
             .field("fd", &self.request.iocb.aio_fildes)
@@ -515,7 +515,7 @@ pub trait Operation<S>: Sized + Sealed {
     /// The result for a task that awaits the operation.
     type Output;
 
-    /// Puts it into a free slot, to be submitted by the next flush.
+    /// Puts the operation into a free slot; the next flush submits it.
     #[doc(hidden)]
     fn queue(self, request: Request, vacant: Vacant<S>, engine: &mut Engine<S>) -> Self::Token;
 
@@ -525,7 +525,7 @@ pub trait Operation<S>: Sized + Sealed {
     #[doc(hidden)]
     fn into_buffers(self) -> Self::Buffers;
 
-    /// What it yields if it is not submitted.
+    /// The result of the operation if it is not submitted.
     #[doc(hidden)]
     fn refused(self, errno: Errno) -> Self::Output;
 
@@ -534,8 +534,9 @@ pub trait Operation<S>: Sized + Sealed {
         None
     }
 
-    /// Sets `RWF_NOWAIT`, so that a transfer ends in `EAGAIN` rather than block, and returns how to
-    /// do it by a call that may block; `None` for what cannot be done in two parts.
+    /// Sets `RWF_NOWAIT`, so that a transfer completes with `EAGAIN` instead of blocking, and
+    /// returns the same transfer as a system call that may block. `None` if it cannot be done in
+    /// two parts.
     #[cfg(feature = "tokio")]
     #[doc(hidden)]
     fn nowait(&self, _: &mut Request) -> Option<Blocking<S>> {
@@ -544,7 +545,8 @@ pub trait Operation<S>: Sized + Sealed {
 }
 
 impl<K> Op<'_, K> {
-    /// Puts it into a free slot, to be submitted by the next flush. Gives it back if there is none.
+    /// Puts the operation into a free slot; the next flush submits it. Returns it if no slot is
+    /// free.
     #[inline]
     pub(crate) fn queue<S>(self, engine: &mut Engine<S>) -> Result<K::Token, Self>
     where
@@ -564,7 +566,7 @@ impl<K> Op<'_, K> {
 
 #[cfg(feature = "tokio")]
 impl<K> Op<'_, K> {
-    /// What it yields if it is not submitted.
+    /// The result of the operation if it is not submitted.
     pub(crate) fn refused<S>(self, errno: Errno) -> K::Output
     where
         K: Operation<S>,
@@ -572,8 +574,8 @@ impl<K> Op<'_, K> {
         self.kind.refused(errno)
     }
 
-    /// Whether its descriptor stays open whatever its future does: then it can be submitted later.
-    /// What else it borrows, such as iovecs, lives as long as the program then.
+    /// Whether it owns its descriptor: then it can be submitted later, even if its future is
+    /// dropped. Other data that it borrows, such as iovecs, is `'static` then.
     pub(crate) fn keeps_open(&self) -> bool {
         self.request.file.is_some()
     }
@@ -587,7 +589,7 @@ impl<K> Op<'_, K> {
     }
 }
 
-/// What keeps other crates from implementing the traits above.
+/// Prevents other crates from implementing the traits above.
 mod sealed {
     pub trait Sealed {}
 }
@@ -653,7 +655,7 @@ unsafe impl<B: IoBuf> Lend<B> for B {
 
     #[inline]
     fn source(held: &mut B) -> (*mut u8, usize) {
-        // The kernel does not write there: the opcode is that of a write.
+        // The kernel only reads there, since the operation is a write.
         (held.byte_ptr().cast_mut(), held.byte_len())
     }
 }
@@ -775,7 +777,7 @@ impl<S, B: Lend<S>> Operation<S> for Write<B> {
     }
 }
 
-/// Called when so many bytes were read into the spare capacity.
+/// Called when `count` bytes were read into the spare capacity.
 fn filled<B: SpareBuf>(buf: &mut B, count: usize) {
     struct Abort;
     impl Drop for Abort {
@@ -783,7 +785,7 @@ fn filled<B: SpareBuf>(buf: &mut B, count: usize) {
             process::abort();
         }
     }
-    // A slot is half emptied, and the queue of several tasks or threads is locked.
+    // A panic here would leave the slot in an invalid state, and the queue may be locked.
     let guard = Abort;
     // SAFETY: the request's result is `count`, so the kernel has written that many bytes to the
     // spare capacity.

@@ -1,4 +1,4 @@
-//! What names a request, and what it ends in.
+//! Tokens of requests, and their completions.
 
 use crate::queue::op::KeptOpen;
 use crate::sys::errno::Errno;
@@ -55,7 +55,7 @@ pub struct Completion<B> {
     pub buf: Option<B>,
     /// The buffers of a vectored read or write; empty for other requests.
     pub bufs: Vec<B>,
-    /// What kept the descriptor open. To drop it may run code that is not ours.
+    /// Keeps the descriptor open. Dropping it may run the user's code.
     #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "dropped with the completion"))]
     pub(crate) file: Option<KeptOpen>,
 }
@@ -65,7 +65,7 @@ impl<B> Completion<B> {
     ///
     /// # Errors
     ///
-    /// That of the request.
+    /// The error of the request.
     pub fn poll_events(&self) -> Result<PollEvents, Errno> {
         self.result.map(|bits| PollEvents::from_bits_retain(bits as u16))
     }
@@ -73,7 +73,7 @@ impl<B> Completion<B> {
 
 impl<B> fmt::Debug for Completion<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the buffers: they may be long, and secret.
+        // Buffers are not printed: they may be long or secret.
         f.debug_struct("Completion")
             .field("token", &self.token)
             .field("user_data", &self.user_data)
@@ -121,7 +121,7 @@ impl<T> fmt::Display for Full<T> {
 
 impl<T> std::error::Error for Full<T> {}
 
-/// Of the kind [`ResourceBusy`](io::ErrorKind::ResourceBusy).
+/// An error of the kind [`ResourceBusy`](io::ErrorKind::ResourceBusy).
 impl<T> From<Full<T>> for io::Error {
     fn from(full: Full<T>) -> io::Error {
         io::Error::new(io::ErrorKind::ResourceBusy, full.to_string())

@@ -2,29 +2,27 @@
 //!
 //! # Why it is sound
 //!
-//! A borrowed buffer may be in the kernel's hands only as long as it is borrowed, and Rust lets
-//! everything be forgotten whose end would have to be waited for. So nothing that the user gets to
-//! hold is waited for: [`scope`] keeps the engine in its own frame, lends it by `&mut`, and drops
-//! it when the function has returned or has unwound. The engine's `drop` is io_destroy(2), which
-//! cancels the polls and waits for everything else; should that fail, the process is aborted.
+//! The kernel may use a borrowed buffer only as long as it is borrowed, and any value that would
+//! wait for the kernel in its `drop` can be forgotten (`mem::forget`). So the user never owns such
+//! a value: [`scope`] keeps the engine in its own stack frame, lends it by `&mut`, and drops it
+//! when the function has returned or has unwound. The engine's `drop` calls io_destroy(2), which
+//! cancels the polls and waits for all other requests; if that fails, the process is aborted.
 //!
-//! - `'env` is a parameter of [`scope`], so it is longer than the call, and with it than the
-//!   engine: a buffer that is made within the function is not borrowed for long enough, and is
-//!   refused.
-//! - A buffer that is moved in is gone from its owner's hands for all of `'env`. The completion
-//!   gives it back, with the same lifetime, once the kernel has let go of it. Reborrowing on the
-//!   way shortens nothing, since `Scope` is invariant in `'env`.
-//! - `mem::swap` of two scopes exchanges their engines, if both have the same `'env`: that is
-//!   longer than both calls, and each engine is still dropped by one of them. No other `Scope` can
-//!   be had to replace it with, and so it cannot be forgotten.
-//! - A panic in a function that was given completions loses at most the completion that it was
-//!   given. One in the scope's own function unwinds through `scope`. If the process aborts on
-//!   panics, or leaves by `exit`, the memory lives until the kernel has waited for the requests, as
-//!   part of the process's end (`exit_aio` in `fs/aio.c`).
-//! - A fork is `unsafe`, and whoever does it within a scope owes what open(2) asks: no direct
-//!   transfer is in flight on memory that the child gets a copy of.
-//! - There is no version for async functions. A future can be forgotten while it is suspended, and
-//!   then nothing unwinds.
+//! - `'env` is a parameter of [`scope`], so it outlives the call and the engine. The compiler
+//!   refuses a buffer that is created within the function: it is not borrowed for long enough.
+//! - A buffer that is passed in is borrowed for all of `'env`. The completion returns it, with the
+//!   same lifetime, when the kernel does not use it any more. A reborrow cannot shorten the
+//!   lifetime, since `Scope` is invariant in `'env`.
+//! - `mem::swap` of two scopes exchanges their engines, if both have the same `'env`: that outlives
+//!   both calls, and each engine is still dropped by one of them. There is no other way to get a
+//!   `Scope` by value, so none can be moved out and forgotten.
+//! - A panic while completions are processed loses at most the completion that was yielded. A panic
+//!   in the scope's function unwinds through `scope`. If the process aborts or exits, the kernel
+//!   waits for the requests before it frees the memory (`exit_aio` in `fs/aio.c`).
+//! - fork(2) is `unsafe`. Code that forks within a scope must ensure what open(2) requires: no
+//!   `O_DIRECT` request is in flight on memory that the child gets a copy of.
+//! - There is no version for async functions: a future can be forgotten while it is suspended, and
+//!   then the scope is not dropped.
 
 use crate::aio::context::SetupError;
 use crate::aio::wait::OnSignal;
@@ -209,8 +207,8 @@ impl<'env> Scope<'env> {
         self.engine.wait(min, timeout, OnSignal::Return)
     }
 
-    /// Waits until a request has completed, and returns its completion. What else completes
-    /// meanwhile is delivered later. `None` if its completion was delivered before.
+    /// Waits until a request has completed, and returns its completion. Other completions that
+    /// arrive meanwhile are delivered later. `None` if its completion was delivered before.
     ///
     /// # Errors
     ///
@@ -223,7 +221,7 @@ impl<'env> Scope<'env> {
     }
 
     /// Reads at `offset` until `buf` is full or the file ends, waits for it, and returns how many
-    /// bytes were read. What else completes meanwhile is delivered later.
+    /// bytes were read. Other completions that arrive meanwhile are delivered later.
     ///
     /// # Errors
     ///
@@ -240,8 +238,8 @@ impl<'env> Scope<'env> {
         self.engine.transfer_all(iocb, buf.lend_mut(), T::target)
     }
 
-    /// Writes all of `buf` at `offset`, waits for it, and returns its length. What else completes
-    /// meanwhile is delivered later.
+    /// Writes all of `buf` at `offset`, waits for it, and returns its length. Other completions
+    /// that arrive meanwhile are delivered later.
     ///
     /// # Errors
     ///

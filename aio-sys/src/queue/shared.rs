@@ -1,4 +1,4 @@
-//! A queue in two halves: many threads submit, one takes completions.
+//! A queue in two halves: many threads submit, and one takes completions.
 
 use crate::aio::context::SetupError;
 use crate::aio::wait::{Clock, OnSignal};
@@ -26,29 +26,29 @@ pub struct Submitter<B>(Arc<Shared<B>>);
 /// The half of a queue that takes completions. See [`Queue::split`](crate::Queue::split).
 pub struct Reaper<B> {
     shared: Arc<Shared<B>>,
-    /// Taken from the engine, and not delivered yet.
+    /// Completions that were taken from the engine, and not delivered yet.
     ready: VecDeque<Completion<B>>,
-    /// Scratch of a call.
+    /// Room for the events that a system call returns.
     events: Box<[io_event]>,
 }
 
-/// The engine is not locked while something is submitted or waited for, nor while code runs that is
-/// not ours, but for the function of a batch.
+/// The engine is not locked during a submission or a wait, nor while the user's code runs, except
+/// for the function of a batch.
 struct Shared<B> {
     engine: Mutex<Engine<B>>,
     waker: Waker,
-    /// How many submitters there are; 0 for good when one has closed the queue. It is read with the
-    /// engine locked to submit, and before it is locked to collect: who collects what was
-    /// outstanding when the queue was closed has all that it accepts.
+    /// The number of submitters; 0 forever when the queue is closed. A submission reads it with the
+    /// engine locked, and the reaper reads it before it locks the engine: if it sees a closed
+    /// queue, it also sees every request that the queue accepted.
     submitters: AtomicUsize,
-    /// Polls are cancelled, also those that were on their way to the kernel meanwhile. It is set
-    /// and read with the engine locked.
+    /// Polls are cancelled, including those that are being submitted. Set and read with the engine
+    /// locked.
     draining: AtomicBool,
 }
 
 impl<B> Shared<B> {
     fn lock(&self) -> MutexGuard<'_, Engine<B>> {
-        // Nothing in here is left half done by a panic.
+        // A panic leaves the value in a valid state.
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,14 +61,14 @@ impl<B> Shared<B> {
         self.submitters.load(Ordering::Acquire) == 0
     }
 
-    /// Submits what `fill` queues.
+    /// Submits the operations that `fill` queues.
     fn batch<'fd, R>(&self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
         let mut engine = self.lock();
         let before = engine.refused();
         let mut batch = Batch::of_queue(&mut engine, !self.is_closed());
-        // What was put in before a panic is submitted as well.
+        // Operations that were pushed before a panic are submitted as well.
         let result = panic::catch_unwind(AssertUnwindSafe(|| fill(&mut batch)));
-        // To drop it is to submit it here, with the engine locked.
+        // Dropping the batch would submit it here, with the engine locked.
         mem::forget(batch);
         let mut refused = engine.refused() > before;
         let (mut submission, handle) = engine.start_submission();
@@ -80,7 +80,7 @@ impl<B> Shared<B> {
         let before = engine.refused();
         engine.finish_submission(submission);
         if self.draining.load(Ordering::Relaxed) {
-            // The reaper has seen an error, if there is one.
+            // An error was already returned by `drain`.
             let _ = engine.cancel_polls();
         }
         refused |= engine.refused() > before;
@@ -106,22 +106,23 @@ pub(super) fn split<B>(capacity: NonZeroU32) -> Result<(Submitter<B>, Reaper<B>)
     let reaper = Reaper {
         shared: shared.clone(),
         ready: VecDeque::with_capacity(capacity),
-        // The waker's, too.
+        // One more, for the waker's event.
         events: iter::repeat_n(io_event::default(), capacity + 1).collect(),
     };
     Ok((Submitter(shared), reaper))
 }
 
 impl<B> Submitter<B> {
-    /// Submits an operation. The [`Reaper`] may be waiting meanwhile. It blocks as
-    /// [`Queue::submit`](crate::Queue::submit) does, but no other thread.
+    /// Submits an operation. The [`Reaper`] may be waiting meanwhile. Like
+    /// [`Queue::submit`](crate::Queue::submit) it blocks for as long as the file system does, but
+    /// it blocks no other thread.
     ///
     /// # Errors
     ///
     /// [`Full`], which returns the buffers: there is no free slot, or the queue is
     /// [closed](Submitter::close).
     pub fn submit<K: Operation<B>>(&self, op: Op<'_, K>) -> Result<K::Token, Full<K::Buffers>> {
-        // What it gives back is dropped when the engine is not locked.
+        // The rest of the operation is dropped after the engine was unlocked.
         self.0.batch(|batch| batch.offer(op)).map_err(|op| Full(op.into_buffers()))
     }
 
@@ -169,7 +170,7 @@ impl<B> Submitter<B> {
 
 impl<B> Clone for Submitter<B> {
     fn clone(&self) -> Submitter<B> {
-        // One that is closed stays closed.
+        // A closed queue stays closed.
         let more = |count: usize| (count > 0).then_some(count + 1);
         let _ = self.0.submitters.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
         Submitter(self.0.clone())
@@ -252,8 +253,8 @@ impl<B> Reaper<B> {
         self.shared.is_closed()
     }
 
-    /// Takes completions from the engine, among them those of the first `count` of `events`, and
-    /// returns how many requests are left in it.
+    /// Takes completions from the engine, including those of the first `count` of `events`, and
+    /// returns how many requests are outstanding.
     fn collect(&mut self, count: usize) -> usize {
         let mut engine = self.shared.lock();
         engine.receive(&self.events[..count]);
@@ -269,16 +270,16 @@ impl<B> Reaper<B> {
     ) -> Result<(), Errno> {
         let clock = timeout.filter(|timeout| !timeout.is_zero()).map(|_| Clock::start());
         let mut taken = 0;
-        // Those that are left are delivered first; if there are none, what is ready is looked for.
+        // Completions that are left are delivered first; only then the ring is read.
         while self.ready.len() < min.max(1) || taken > 0 {
-            // In this order: what was submitted before it was closed is seen.
+            // The order matters: requests that were submitted before the queue was closed are seen.
             let closed = self.shared.is_closed();
             let outstanding = self.collect(mem::take(&mut taken));
             let mut missing = min.saturating_sub(self.ready.len());
             if closed {
                 missing = missing.min(outstanding);
             } else if self.shared.is_closed() {
-                // The event that was to say so may be among those that were collected.
+                // The waker's event may be among those that were just collected.
                 continue;
             }
             let elapsed = clock.as_ref().map_or(Duration::ZERO, Clock::elapsed);
@@ -286,9 +287,9 @@ impl<B> Reaper<B> {
             if missing == 0 || left == Some(Duration::ZERO) {
                 break;
             }
-            // For one event, since the waker's has to be enough.
-            // SAFETY: the context is that of the engine in `self.shared`. Nobody else takes its
-            // events: the engine takes them for this reaper only, which is borrowed exclusively.
+            // Wait for one event only, since the waker's event must end the wait. SAFETY: the
+            // context is that of the engine in `self.shared`. Nobody else takes its events: the
+            // engine takes them for this reaper only, which is borrowed exclusively.
             taken = match unsafe { self.shared.waker.wait(&mut self.events, left, on_signal) } {
                 Ok(taken) => taken,
                 Err(_) if !self.ready.is_empty() => break,

@@ -10,44 +10,43 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::vec::Vec;
 
-/// The slots. A request is written where the kernel reads it, and nothing but its address is copied
-/// between there and io_submit(2).
+/// The slots of a queue. A request is written where the kernel reads it; only its address is passed
+/// to io_submit(2).
 pub(super) struct Table<B> {
-    /// They stay where they are, and are accessed by raw pointers alone, so that those in `free`
-    /// and `outbox` remain valid.
+    /// Never reallocated, and accessed by raw pointers only, so that the pointers in `free` and
+    /// `outbox` remain valid.
     pub(super) slots: Vec<Slot<B>>,
-    /// The slots that no request has. The one that came back last is taken first: it is in the
-    /// processor's cache.
+    /// The free slots. The one that was freed last is used first: it is in the processor's cache.
     free: Vec<*mut Slot<B>>,
-    /// The requests that go out with the next flush, in order.
+    /// The requests that the next flush submits, in order.
     pub(super) outbox: Vec<*mut iocb>,
 }
 
-/// The pointer to a slot is one to its iocb.
+/// A pointer to a slot is also a pointer to its iocb, the first field.
 #[repr(C)]
 pub(super) struct Slot<B> {
-    /// The kernel finds a poll by the address. `aio_data` is the token of the request that has the
-    /// slot; in between, it is the last one's and `FREE`, which no token is. The eventfd stays as
-    /// it is.
+    /// The kernel finds a poll by this address. `aio_data` is the token of the request that has the
+    /// slot. In a free slot it is the last token with the bit `FREE`, which matches no token. The
+    /// eventfd never changes.
     request: iocb,
-    /// What is transferred, if it is one buffer.
+    /// The buffer of a read or a write.
     pub(super) buf: Option<B>,
     user_data: u64,
-    /// What is transferred, if it is several buffers.
+    /// The buffers of a vectored read or write.
     pub(super) bufs: Vec<B>,
     /// Called when bytes were read into the buffer's spare capacity.
     pub(super) filled: Option<fn(&mut B, usize)>,
-    /// What keeps the descriptor open.
+    /// Keeps the descriptor open.
     file: Option<KeptOpen>,
 }
 
-/// A token is a slot's number, and above it how often that slot was taken: an event that is not
-/// expected fits no request.
+/// A token is a slot's number, and in the upper half its generation: how often the slot was used.
+/// So an unexpected event matches no request.
 const GENERATION: u64 = 1 << 32;
-/// Instead of a number: larger than that of any slot.
+/// Marks a free slot: a bit that no slot's number has.
 const FREE: u64 = 1 << 31;
 
-/// A slot that is free, and the token of the request that takes it.
+/// A free slot, and the token of the next request that uses it.
 pub struct Vacant<B> {
     pub(super) token: Token,
     pub(super) slot: *mut Slot<B>,
@@ -62,9 +61,10 @@ impl<B> Clone for Vacant<B> {
 impl<B> Copy for Vacant<B> {}
 
 impl<B> Table<B> {
-    /// Slots whose requests signal `eventfd`.
+    /// Free slots, whose requests will signal `eventfd`.
     pub(super) fn new(capacity: usize, eventfd: Option<BorrowedFd<'_>>) -> Table<B> {
-        // Far from those of other queues, so that a token of one fits no request of another.
+        // Generations of different queues start far apart, so that a token of one queue matches no
+        // request of another.
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let generation = u64::from(NEXT.fetch_add(0x9e37_79b9, Ordering::Relaxed)) * GENERATION;
         let slot = |number| {
@@ -92,13 +92,13 @@ impl<B> Table<B> {
         self.free.len()
     }
 
-    /// Slots that a request has.
+    /// The number of slots in use.
     #[inline]
     pub(super) fn in_use(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// The slot that is taken next.
+    /// The slot that is used next.
     #[inline]
     pub(super) fn vacant(&self) -> Option<Vacant<B>> {
         let &slot = self.free.last()?;
@@ -108,7 +108,7 @@ impl<B> Table<B> {
         Some(Vacant { token: Token((last ^ FREE).wrapping_add(GENERATION)), slot })
     }
 
-    /// Takes the slot, which `vacant` has just returned, for the request `wanted`.
+    /// Uses the slot that `vacant` has just returned for `request`.
     #[inline]
     pub(super) fn occupy(&mut self, vacant: Vacant<B>, request: Request) -> Token {
         let popped = self.free.pop();
@@ -127,10 +127,10 @@ impl<B> Table<B> {
         vacant.token
     }
 
-    /// Has the request of a slot that was taken go out with the next flush.
+    /// Adds the request in a slot to the outbox.
     #[inline]
     pub(super) fn enqueue(&mut self, slot: *mut Slot<B>) {
-        // A slot begins with its iocb, so the pointer to the one is one to the other.
+        // A slot begins with its iocb, so this is a pointer to the iocb.
         self.outbox.push(slot.cast());
     }
 
@@ -147,7 +147,7 @@ impl<B> Table<B> {
         (unsafe { (*slot).request.aio_data } == token.0).then_some(slot)
     }
 
-    /// The polls that have not completed.
+    /// The slots of polls that have not completed.
     pub(super) fn polls(&mut self) -> impl Iterator<Item = *mut Slot<B>> + use<B> {
         let first = self.slots.as_mut_ptr();
         let slots = (0..self.slots.len()).map(move |number| first.wrapping_add(number));
@@ -160,7 +160,7 @@ impl<B> Table<B> {
         })
     }
 
-    /// The completion of the request whose slot that is, with the result of its event.
+    /// Frees the slot, and returns the completion of its request, with the result of the event.
     ///
     /// # Safety
     ///
@@ -192,7 +192,7 @@ impl<B> Slot<B> {
     }
 }
 
-/// What a slot holds, unless it panics when it is asked for its address: then it is dropped.
+/// Clears a field of a slot if a buffer panics while its address is requested; forgotten otherwise.
 pub(super) struct ClearOnPanic<'s, T: Default>(pub(super) &'s mut T);
 
 impl<T: Default> Drop for ClearOnPanic<'_, T> {
@@ -206,9 +206,9 @@ mod tests {
     use super::*;
     use crate::queue::buf::{AlignedBuf, IoBufMut};
 
-    /// A slot is reached by its token, by the list of free ones and by the kernel's pointer to its
-    /// iocb, and its buffer by its address, each while the others are to remain valid: what
-    /// Miri looks at.
+    /// A slot is accessed through its token, through the list of free slots, and through the
+    /// kernel's pointer to its iocb; its buffer is accessed through its address. Miri checks that
+    /// each pointer remains valid.
     #[test]
     fn slots_and_buffers_by_every_pointer() {
         let mut table = Table::<AlignedBuf>::new(3, None);

@@ -1,4 +1,4 @@
-//! Simulated files, and what requests do with them.
+//! Simulated files, and the operations of requests on them.
 
 use super::list::List;
 use super::{CONTEXTS, Message, below, lock, one_in};
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::vec;
 use std::vec::Vec;
 
-/// All that were ever opened.
+/// All files that were ever opened.
 static FILES: List<File> = List::new();
 
-/// Descriptors below are Miri's own.
+/// The first simulated descriptor. Those below are Miri's.
 const FIRST: u32 = 1000;
 
 pub(super) struct File {
@@ -24,7 +24,7 @@ pub(super) struct File {
     is_open: AtomicBool,
     mode: Mode,
     bytes: Mutex<Vec<u8>>,
-    /// What a poll finds.
+    /// The events that a poll finds.
     ready: AtomicU16,
 }
 
@@ -32,9 +32,9 @@ pub(super) struct File {
 pub(super) enum Mode {
     ReadWrite,
     ReadOnly,
-    /// Writes nothing, and returns no error.
+    /// Writes return 0.
     Full,
-    /// Nothing but polls.
+    /// Supports only polls.
     Socket,
 }
 
@@ -57,7 +57,7 @@ impl Opened {
         lock(&self.0.bytes).clone()
     }
 
-    /// Has polls find these events.
+    /// Sets the events that polls find.
     pub(super) fn set_ready(&self, events: u16) {
         self.0.ready.store(events, Ordering::Release);
         CONTEXTS.iter().for_each(|context| context.send(Message::Check));
@@ -77,7 +77,7 @@ impl Drop for Opened {
     }
 }
 
-/// What a descriptor is.
+/// What a descriptor refers to.
 #[derive(Clone, Copy)]
 pub(super) enum Target {
     Simulated(&'static File),
@@ -93,7 +93,7 @@ pub(super) fn find(fd: u32) -> Result<Target, Errno> {
     FILES.iter().find(is_it).map(Target::Simulated).ok_or(Errno::EBADF)
 }
 
-/// What a request does: with copies of what it was submitted with, and the addresses of buffers.
+/// The operation of a request, with copies of its iovecs and the addresses of its buffers.
 pub(super) enum Work {
     Read(&'static File, Vec<Segment>, usize),
     Write(&'static File, Vec<Segment>, usize),
@@ -174,7 +174,7 @@ impl Work {
         !self.is_poll() || self.found() != 0
     }
 
-    /// What a poll finds.
+    /// The events that a poll finds.
     fn found(&self) -> u16 {
         match self {
             Work::Poll(Target::Eventfd, events) => events & POLLOUT,
@@ -185,7 +185,7 @@ impl Work {
         }
     }
 
-    /// Does it: the result of the request.
+    /// Runs the operation, and returns the result of the request.
     pub(super) fn run(&self) -> i64 {
         match self {
             Work::Sync => 0,
@@ -219,8 +219,8 @@ impl Work {
     }
 }
 
-/// Transfers up to `most` bytes, now and then fewer: `each` is called with where a segment is, and
-/// which of the bytes are its. In the end it may fail all the same.
+/// Transfers up to `most` bytes, at random fewer. Calls `each` with the address of a segment and
+/// its range of the bytes. At random it returns an error at the end.
 fn transfer(segments: &[Segment], most: usize, mut each: impl FnMut(*mut u8, Range<usize>)) -> i64 {
     let whole = segments.iter().map(|segment| segment.len).sum::<usize>().min(most);
     let count = if whole > 1 && one_in(8) { 1 + below(whole) } else { whole };

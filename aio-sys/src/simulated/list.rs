@@ -1,5 +1,5 @@
-//! A list that only grows, and that is read without a lock. Nothing in it is ever freed; Miri does
-//! not take for a leak what a `static` reaches.
+//! A list that only grows, and is read without a lock. Its nodes are never freed, which Miri does
+//! not report as a leak, since a `static` refers to them.
 
 use std::boxed::Box;
 use std::iter;

@@ -1,14 +1,14 @@
-//! A kernel for Miri, which cannot make system calls: the calls that queues and scopes make, by
-//! their names in [`raw`](crate::raw).
+//! A simulated kernel for Miri, which cannot make system calls: the system calls of queues and
+//! scopes, by their names in [`raw`](crate::raw).
 //!
 //! Requests run on simulated [files](file) and complete later: on a thread of their context, in any
-//! order, some of them before io_submit(2) returns. What happens when is random, by Miri's seed.
-//! The kernel has its own copy of each `iocb` and `iovec`, and reaches a buffer by nothing but the
+//! order, some of them before io_submit(2) returns. The order is random, from Miri's seed. The
+//! kernel has its own copy of each `iocb` and `iovec`, and accesses a buffer only through the
 //! address in it, when the request completes. So Miri reports a buffer that was freed, moved or
 //! borrowed meanwhile, and an event that is read in a race with the kernel.
 //!
-//! The calling threads share few locks in here: a lock would order accesses that the real kernel
-//! does not order, and hide a race.
+//! The calling threads share few locks here: a lock would order accesses that the real kernel does
+//! not order, and hide a race.
 
 mod file;
 mod list;
@@ -31,11 +31,11 @@ use std::time::{Duration, Instant};
 use std::vec::Vec;
 use std::{eprintln, process, ptr};
 
-/// A number less than `end`, which is not 0.
+/// A random number less than `end`, which is not 0.
 fn below(end: usize) -> usize {
     static SEED: OnceLock<u64> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Miri has the random numbers of its standard library from its own seed.
+    // Under Miri the random numbers of the standard library come from Miri's seed.
     let seed = SEED.get_or_init(|| RandomState::new().build_hasher().finish());
     // SplitMix64.
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -57,31 +57,32 @@ fn error(errno: Errno) -> isize {
     -(errno.raw_os_error() as isize)
 }
 
-/// What a caller cannot have done without a mistake. A panic might be caught.
+/// Reports a bug of the caller. It does not panic, since a panic might be caught.
 fn abort(what: &str) -> ! {
     eprintln!("simulated kernel: {what}");
     process::abort()
 }
 
-/// All that were ever created.
+/// All contexts that were ever created.
 static CONTEXTS: List<Context> = List::new();
 
 struct Context {
     /// The address of the ring; 0 once the context is destroyed.
     id: AtomicUsize,
-    /// Of the ring. One more than requests are accepted, so that it wraps often.
+    /// The number of slots of the ring. One more than the accepted requests, so that the ring wraps
+    /// often.
     nr: u32,
     slots: Mutex<Slots>,
-    /// Held to write to the ring.
+    /// Locked to write to the ring.
     completion: Mutex<()>,
-    /// Held to read the ring; who waits for events sleeps here.
+    /// Locked to read the ring. Threads that wait for events sleep here.
     reading: Mutex<()>,
     arrived: Condvar,
     messages: Sender<Message>,
     worker: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Slots are taken by io_submit, and free again when the head of the ring has passed their events.
+/// A slot is in use from io_submit until the head of the ring has passed its event.
 struct Slots {
     taken: u32,
     head: u32,
@@ -91,9 +92,9 @@ enum Message {
     Submit(Accepted),
     /// Cancels a poll, by the address of its iocb.
     Cancel(u64, Sender<bool>),
-    /// A file has changed.
+    /// A file has changed: check the polls.
     Check,
-    /// Completes what can, cancels the polls, and ends.
+    /// Completes the requests, cancels the polls, and exits.
     End,
 }
 
@@ -149,7 +150,8 @@ impl Context {
         unsafe { self.ring().add(1).cast::<io_event>().add(index as usize) }
     }
 
-    /// Takes a slot. The caller has seen what user space read when it moved the head.
+    /// Reserves a slot. The load of `head` orders the reads of user space before the slot is
+    /// reused.
     fn reserve(&self) -> bool {
         let mut slots = lock(&self.slots);
         let head = self.head().load(Ordering::Acquire) % self.nr;
@@ -180,7 +182,7 @@ impl Context {
         // written.
         let accepted = unsafe { Context::check(request, copy) }
             .inspect_err(|_| lock(&self.slots).taken -= 1)?;
-        // A poll that finds something does not wait.
+        // A poll completes at once if the file is ready.
         if accepted.can_complete() && (accepted.work.is_poll() || one_in(4)) {
             self.complete(accepted);
         } else {
@@ -214,11 +216,11 @@ impl Context {
     }
 
     fn send(&self, message: Message) {
-        // Who is gone has nothing in flight.
+        // An error means that the worker has exited: nothing is in flight.
         let _ = self.messages.send(message);
     }
 
-    /// Does the work, and posts the event, as `aio_complete`.
+    /// Runs the operation, and writes the event, like `aio_complete`.
     fn complete(&self, request: Accepted) {
         let Accepted { work, data, obj, eventfd, .. } = request;
         let event = io_event { data, obj, res: work.run(), res2: 0 };
@@ -243,7 +245,7 @@ impl Context {
         self.arrived.notify_all();
     }
 
-    /// The context's thread.
+    /// The body of the context's thread.
     fn work(&self, inbox: &Receiver<Message>) {
         let mut requests: Vec<Accepted> = Vec::new();
         let mut is_ending = false;
@@ -379,7 +381,7 @@ pub unsafe fn io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut ioc
     let mut accepted = 0;
     while accepted < (nr as usize).min(context.nr as usize) {
         if accepted > 0 && one_in(8) {
-            // As if there was no memory for the next one.
+            // As if there were no memory for the next request.
             break;
         }
         // SAFETY: the caller guarantees `nr` pointers at `iocbpp`, and requests that can be read
@@ -438,7 +440,7 @@ pub unsafe fn io_getevents(
             return count as isize;
         }
         if one_in(8) {
-            // A signal.
+            // As if a signal had arrived.
             return if count > 0 { count as isize } else { error(Errno::EINTR) };
         }
         let arrived = &context.arrived;
@@ -494,7 +496,7 @@ pub unsafe fn uname(name: *mut c_void) -> isize {
     0
 }
 
-/// Destroys what contexts are left, as the end of a process does (`exit_aio`).
+/// Destroys all remaining contexts when it is dropped, as the exit of a process does (`exit_aio`).
 struct Process;
 
 impl Drop for Process {

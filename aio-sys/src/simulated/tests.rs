@@ -1,4 +1,4 @@
-//! Queues and scopes, with requests in flight at any time.
+//! Tests of queues and scopes, with requests in flight at any time.
 
 use super::file::{Mode, Opened};
 use super::{CONTEXTS, Process, below, lock, one_in};
@@ -41,7 +41,7 @@ fn file() -> Opened {
     Opened::new(Mode::ReadWrite, &pattern(64))
 }
 
-/// Whether a read into `bytes` has done what it reports.
+/// Checks that a read into `bytes` has stored what its result says.
 fn check_read(result: Result<usize, Errno>, bytes: &[u8], offset: usize) {
     match result {
         Ok(count) => {
@@ -83,7 +83,7 @@ fn transfers<B: IoBufMut>(mut new: impl FnMut() -> B) {
     if let Ok(count) = one(&mut queue).result {
         assert_eq!(file.bytes()[60..60 + count], expected[..count]);
     }
-    // Freed while it is in flight, if the drop did not wait.
+    // If the drop did not wait, these buffers would be freed while they are in flight.
     queue.submit(op::read_at(&file, new(), 0)).unwrap();
     queue.submit(op::write_at(&file, new(), 0)).unwrap();
 }
@@ -138,7 +138,7 @@ fn vectors() {
     if let Ok(count) = one(&mut queue).result {
         assert_eq!(file.bytes()[60..60 + count], [9, 9, 9, 8, 8, 8, 8, 8][..count]);
     }
-    // More than there is room for in one call: the first is submitted early.
+    // More iovecs than fit into one call: the first request is submitted early.
     queue.batch(|batch| {
         let bufs = |count, len| iter::repeat_n(vec![0; len], count).collect();
         batch.push(op::readv_at(&file, bufs(9, 1), 0)).unwrap();
@@ -147,7 +147,7 @@ fn vectors() {
     });
 }
 
-/// Nobody is told that all was written.
+/// `write_all_at` does not report success if nothing was written.
 #[test]
 fn write_all_reports_a_write_of_0_bytes() {
     let full = Opened::new(Mode::Full, &[]);
@@ -169,7 +169,7 @@ fn memory_of_the_caller() {
         let mut iovecs = vec![iovec { iov_base, iov_len: 8 }];
         // SAFETY: `memory` is not accessed before the completion was delivered.
         queue.submit(unsafe { op::readv_raw_at(&file, &iovecs, 5) }).unwrap();
-        // The kernel has copied it.
+        // The kernel has copied the iovecs.
         iovecs.clear();
     }
     let result = one(&mut queue).result;
@@ -236,7 +236,7 @@ fn polls() {
     assert!(queue.cancel(poll).unwrap());
     let done = one(&mut queue);
     assert!(done.token == poll && done.result == Ok(0));
-    // The other one is cancelled by the drop.
+    // The drop cancels the other one.
 }
 
 /// A queue with requests in flight, some of whose completions were delivered.
@@ -260,7 +260,7 @@ fn busy(file: &Opened, socket: &Opened) -> Queue<Vec<u8>> {
     let closed = Opened::new(Mode::ReadWrite, b"closed");
     queue.submit(op::read_at(&closed, vec![0; 3], 0)).unwrap();
     for _ in 0..below(4) {
-        // By an iterator of which others are left, or by one that is used up.
+        // From an iterator that still has completions, or from one that is exhausted.
         let _ = one(&mut queue);
         if one_in(4) {
             drop(queue.reap().last());
@@ -283,7 +283,7 @@ fn shutdown_with_requests_in_flight() {
     drop(queue);
     let panicked = catch_unwind(AssertUnwindSafe(|| -> () {
         let mut queue = busy(&file, &socket);
-        // With the rest in the ring, and not delivered.
+        // The other completions stay in the ring, and are not delivered.
         drop(queue.drain().unwrap().next());
         resume_unwind(Box::new(()))
     }));
@@ -295,7 +295,7 @@ fn shutdown_with_requests_in_flight() {
         })
     }));
     assert!(panicked.is_err());
-    // To forget it is this. Miri would report the leak.
+    // This is `mem::forget`, without a leak that Miri reports.
     lock(&FORGOTTEN).push(Forgotten::new(busy(&file, &socket)));
 }
 
@@ -306,7 +306,7 @@ fn shutdown_in_the_background() {
     while CONTEXTS.iter().any(|context| context.id.load(Ordering::Acquire) != 0) {
         thread::yield_now();
     }
-    // The thread has nothing to do any more, and ends.
+    // The background thread has nothing more to do, and exits.
     thread::sleep(Duration::from_secs(1));
 }
 
@@ -323,7 +323,7 @@ fn borrowed_buffers() {
             batch.push(op::read_at(&file, rest, 8)).unwrap();
             batch.push(op::write_at(&file, &text, 64)).unwrap();
         });
-        // Read while the kernel reads it, too.
+        // A shared borrow may be read while the kernel reads it.
         assert_eq!(text[0], b'b');
         let mut again = None;
         while again.is_none() {
@@ -358,7 +358,7 @@ fn panics_in_a_scope() {
         })
     }));
     assert!(panicked.is_err());
-    // What the kernel would write to after its end.
+    // The kernel must not write here after the end of the scope.
     bytes.fill(1);
     more = [[1; 2]; 2];
     assert_eq!((&bytes[..], more), (&[1; 8][..], [[1; 2]; 2]));
@@ -434,14 +434,14 @@ fn dropping_the_halves_of_a_queue() {
     }
 }
 
-/// Any operation at any time, against a table of what is in flight.
+/// Random operations, compared with a table of the requests in flight.
 #[test]
 fn any_operation_at_any_time() {
     let _process = Process;
     let (file, socket) = (file(), Opened::new(Mode::Socket, &[]));
     let capacity = 1 + below(5);
     let mut queue = Queue::new(some(capacity as u32)).unwrap();
-    // The offset of a read.
+    // Requests in flight, with the offset of each read.
     let mut in_flight: HashMap<Token, Option<usize>> = HashMap::new();
     let mut polls = Vec::new();
     for _ in 0..60 {

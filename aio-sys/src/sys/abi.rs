@@ -1,10 +1,10 @@
 //! The system-call instruction: `syscall0` to `syscall6` make any system call by its number. Each
-//! argument is one register, a [`Word`]. On mips-o32 there is `syscall7`, since a 64-bit argument
-//! may leave a register unused.
+//! argument is one register, a [`Word`]. On mips-o32 there is also `syscall7`, since the alignment
+//! of a 64-bit argument may leave a register unused.
 //!
 //! A few system calls have a second result, in a register of its own. On mips and sparc, with the
-//! feature `nightly`, `syscall0_both` and the like return both results; [`raw`](crate::raw) says
-//! which calls these are.
+//! feature `nightly`, `syscall0_both` to `syscall6_both` return both results; [`raw`](crate::raw)
+//! lists these system calls.
 //!
 //! The other ways into the kernel are modules, and each says when it may be used: `int80` on
 //! x86_64, `sysinfo` on i386, `scv` on powerpc64.
@@ -34,13 +34,13 @@ type Register = *mut core::ffi::c_void;
 type Register = u64;
 
 impl Word {
-    /// For an operand of `asm!`.
+    /// The value for an operand of `asm!`.
     #[inline(always)]
     pub(crate) fn register(self) -> Register {
         self.0
     }
 
-    /// A 64-bit value for a pair of 32-bit registers, in memory order.
+    /// Splits a 64-bit value for a pair of 32-bit registers, in memory order.
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
     #[allow(
         dead_code,
@@ -73,7 +73,7 @@ impl<T> From<*const T> for Word {
 
 macro_rules! from_integer {
     ($($integer:ty)*) => {$(
-        /// Zero- or sign-extended, as the type is.
+        /// Zero-extends an unsigned integer and sign-extends a signed one.
         impl From<$integer> for Word {
             #[inline(always)]
             fn from(value: $integer) -> Word {

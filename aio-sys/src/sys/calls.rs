@@ -1,4 +1,4 @@
-//! The entry points of native AIO, typed: declared here, derived by `#[syscall]`.
+//! The system calls of native AIO, typed: declared here, derived by `#[syscall]`.
 
 #![cfg_attr(any(target_arch = "riscv32", target_arch = "m68k"), allow(dead_code, unused_imports))]
 
@@ -9,8 +9,8 @@ use aio_macros::syscall;
 
 /// The id of an AIO context: [`io_setup`] returns it, and the other calls take it.
 ///
-/// A plain value, as in the kernel's interface: it may be copied, also when the context does not
-/// exist any more. A call on such an id returns [`EINVAL`](Errno::EINVAL).
+/// A plain value, as in the kernel's interface: it can be copied, and can outlive the context. A
+/// system call on such an id returns [`EINVAL`](Errno::EINVAL).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct ContextId(aio_context_t);

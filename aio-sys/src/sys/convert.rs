@@ -1,5 +1,5 @@
-//! Between Rust's types and the kernel's: what `#[syscall]` puts around each argument and around
-//! the result.
+//! Conversions between Rust's types and the kernel's: `#[syscall]` applies them to each argument
+//! and to the result.
 
 use crate::sys::errno::Errno;
 use core::convert::Infallible;
@@ -31,7 +31,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// `unsafe` in the attribute. The author of this `unsafe` is responsible for the pointers that the
 /// arguments convert to.
 ///
-/// - The impls of this crate return a pointer to what is borrowed, valid as long as the borrow. A
+/// - The impls of this crate return a pointer to the borrowed value, valid as long as the borrow. A
 ///   `*mut` is only made from an exclusive borrow, or from [`ReadOnly`].
 /// - Nothing checks that what the kernel writes is a valid value of the type. All bytes are valid
 ///   for a structure of integers, but not for one with a `bool`.
@@ -44,8 +44,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
             `ReadOnly(&t)` if the kernel only reads; see `aio_sys::Arg`"
 )]
 pub trait Arg<K, M = ()> {
-    /// The value as the function of [`raw`](crate::raw) takes it. It is not a method, so that it
-    /// hides no other method.
+    /// Converts to the type that the function of [`raw`](crate::raw) takes. It is not a method, so
+    /// that it does not shadow a method of `Self`.
     fn arg(value: Self) -> K;
 }
 
@@ -124,11 +124,11 @@ impl Arg<*const c_char> for &CStr {
     }
 }
 
-/// Of the impls for a pointer to `c_void`: that of `&c_void` would be there twice.
+/// Marks the impls for a pointer to `c_void`. Without it, those for `&c_void` would overlap.
 pub struct Untyped;
 
-/// Each for the type itself, and for `c_void`. There the bound keeps out what is no plain
-/// structure: a `Vec`, or a reference to a reference.
+/// Implements each conversion to a pointer to `T`, and to `c_void`. For `c_void` the bound excludes
+/// types that are not plain structures: a `Vec`, or a reference to a reference.
 macro_rules! references {
     ($($from:ty => $to:ident: |$value:ident| $pointer:expr;)*) => {$(
         impl<T> Arg<*$to T> for $from {
@@ -157,7 +157,7 @@ references! {
     Option<&mut T> => mut: |value| value.map_or(ptr::null_mut(), ptr::from_mut);
 }
 
-/// Where `c_char` has a sign; elsewhere it is `u8`.
+/// For targets where `c_char` is signed; on the others it is `u8`.
 impl Arg<*const i8> for &[u8] {
     #[inline(always)]
     fn arg(value: &[u8]) -> *const i8 {
@@ -165,7 +165,7 @@ impl Arg<*const i8> for &[u8] {
     }
 }
 
-/// Where `c_char` has a sign; elsewhere it is `u8`.
+/// For targets where `c_char` is signed; on the others it is `u8`.
 impl Arg<*mut i8> for &mut [u8] {
     #[inline(always)]
     fn arg(value: &mut [u8]) -> *mut i8 {
@@ -253,7 +253,7 @@ integers! {
 ///
 /// `Result<T, Errno>` and `io::Result<T>`, where `T` is the value of success:
 ///
-/// - `()`: it is always 0, or does not matter;
+/// - `()`: the value is always 0, or not needed;
 /// - `usize`, `u32`, `i32`, `u64`, `i64`, `u16`: a count or an id, truncated or extended to the
 ///   type;
 /// - `*mut c_void`: an address;
@@ -273,8 +273,8 @@ pub trait Ret: Sized {
     ///
     /// # Safety
     ///
-    /// `result` is what a system call has just returned, and its success is what `Self` requires,
-    /// such as a new descriptor.
+    /// `result` was just returned by a system call. If the call succeeded, its value is what `Self`
+    /// requires, such as a new descriptor.
     unsafe fn ret(result: isize) -> Self;
 }
 
@@ -320,8 +320,8 @@ pub trait Filled<T>: Sized {
     ///
     /// # Safety
     ///
-    /// `result` is what a system call has just returned. If it has succeeded, it has filled
-    /// `value`, which was zeroed before.
+    /// `result` was just returned by a system call. If the call succeeded, it has filled `value`,
+    /// which was zeroed before.
     unsafe fn filled(result: isize, value: MaybeUninit<T>) -> Self;
 }
 
@@ -344,9 +344,9 @@ impl<T> Filled<T> for io::Result<T> {
     }
 }
 
-/// Gives `!` a name: it is a type of its own only as the result of a function.
+/// Gives `!` a name: stable Rust has the type only as the result of a function.
 pub trait Returns {
-    /// Of the function.
+    /// The result of the function.
     type Type;
 }
 

@@ -1,4 +1,4 @@
-//! The one error type, and the one decoder.
+//! The error type, and the only decoder of results.
 
 use crate::sys::target::errno::NAMES;
 use core::fmt;
@@ -25,7 +25,7 @@ impl Errno {
     /// The largest error number that the kernel returns: `MAX_ERRNO` of `include/linux/err.h`.
     const MAX: u16 = 4095;
 
-    /// A number of the target's tables.
+    /// The error with a number that is known to be valid.
     #[inline]
     pub(crate) const fn known(value: u16) -> Errno {
         match NonZeroU16::new(value) {
@@ -34,7 +34,8 @@ impl Errno {
         }
     }
 
-    /// The error with this number, which must be in `1..=4095`: those that the kernel returns.
+    /// The error with this number; `None` unless it is in `1..=4095`, the numbers that the kernel
+    /// returns.
     ///
     /// ```
     /// use aio_sys::Errno;
@@ -80,8 +81,7 @@ impl Errno {
         self.0.get()
     }
 
-    /// Decodes what a system call returned: the error if it is in `-4095..=-1`, and a value
-    /// otherwise.
+    /// Decodes the result of a system call: an error if it is in `-4095..=-1`, else a value.
     #[inline]
     pub const fn decode(result: isize) -> Result<usize, Errno> {
         if result < 0 && result >= -(Errno::MAX as isize) {
@@ -96,7 +96,7 @@ impl Errno {
         self.0.get() as i32
     }
 
-    /// The name, such as `"EINVAL"`; `None` for a number that has none in the target's headers.
+    /// The name, such as `"EINVAL"`; `None` if the target's headers have no name for the number.
     pub fn name(self) -> Option<&'static str> {
         self.entry().map(|(_, name, _)| *name)
     }

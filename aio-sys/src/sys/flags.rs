@@ -1,5 +1,5 @@
-//! Flags, each set a type of its own: the kernel ignores an `RWF_*` bit in `aio_flags`, and the
-//! write that was to be durable is not. Methods and operators are those of the crate `bitflags`.
+//! Flags, with a type for each field: the kernel ignores an `RWF_*` bit in `aio_flags`, and a write
+//! that should be durable is not. Methods and operators are those of the crate `bitflags`.
 
 use crate::sys::target::uapi_of_arch::*;
 use crate::sys::types::*;
@@ -38,22 +38,22 @@ macro_rules! flags {
             pub const NONE: $name = $name(0);
             $($(#[$flag_doc])* pub const $flag: $name = $name($value);)*
 
-            /// All flags that have a name here.
+            /// All named flags.
             pub const fn all() -> $name {
                 $name(0 $(| $value)*)
             }
 
-            /// These bits; `None` if one has no name here.
+            /// The flags with these bits; `None` if a bit is not a named flag.
             pub const fn from_bits(bits: $bits) -> Option<$name> {
                 if bits & !$name::all().0 == 0 { Some($name(bits)) } else { None }
             }
 
-            /// These bits, without those that have no name here.
+            /// The named flags among these bits.
             pub const fn from_bits_truncate(bits: $bits) -> $name {
                 $name(bits & $name::all().0)
             }
 
-            /// These bits, including those that have no name here.
+            /// The flags with these bits, including bits that are not named flags.
             pub const fn from_bits_retain(bits: $bits) -> $name {
                 $name(bits)
             }
@@ -63,7 +63,7 @@ macro_rules! flags {
                 self.0
             }
 
-            /// Whether none is set.
+            /// Whether no flag is set.
             pub const fn is_empty(self) -> bool {
                 self.0 == 0
             }
@@ -93,7 +93,7 @@ macro_rules! flags {
                 $name(self.0 & !other.0)
             }
 
-            /// `!self`, in a constant: all flags that have a name here, without those of `self`.
+            /// `!self`, in a constant: all named flags that `self` does not have.
             pub const fn complement(self) -> $name {
                 $name::from_bits_truncate(!self.0)
             }
@@ -137,7 +137,7 @@ flags! {
     /// Flags of a read or a write: `RWF_*` of `include/uapi/linux/fs.h`, for
     /// [`iocb::aio_rw_flags`] only.
     ///
-    /// If the kernel or the file does not support a flag, the request is refused at submission with
+    /// If the kernel or the file does not support a flag, the kernel refuses the request with
     /// `EOPNOTSUPP`.
     ///
     /// # Example: durable when its event arrives
@@ -151,7 +151,7 @@ flags! {
     /// assert_eq!(flags - RwFlags::NOWAIT, RwFlags::DSYNC);
     /// ```
     RwFlags: i32 {
-        /// High priority. Accepted without effect for native AIO. Since Linux 4.6.
+        /// High priority. Accepted, but without effect for native AIO. Since Linux 4.6.
         HIPRI = RWF_HIPRI;
         /// The written data is on disk before the event, as with `O_DSYNC`. Since Linux 4.7.
         DSYNC = RWF_DSYNC;
@@ -167,7 +167,7 @@ flags! {
         /// Writes at the end of the file, whatever the offset, as with `O_APPEND`. Since
         /// Linux 4.16.
         ///
-        /// With `O_DIRECT` have one append in flight at a time, or write at offsets of your own. On
+        /// With `O_DIRECT`, have one append in flight at a time, or choose the offsets yourself. On
         /// XFS, direct appends that are in flight together overwrite each other, and all of them
         /// report success.
         APPEND = RWF_APPEND;

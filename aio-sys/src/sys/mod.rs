@@ -1,7 +1,8 @@
-//! The kernel's interface: numbers, the system-call instruction, calls by name, and typed calls.
+//! The kernel's interface: numbers, the system-call instruction, system calls by name, and typed
+//! system calls.
 
-/// A call that the target does not have, and the message of the compiler to those who make it: a
-/// bound that nothing meets is an error at each call, with the trait's message.
+/// Declares a system call that the target does not have, so that the compiler explains why: no type
+/// implements the trait in its bound, which is an error at each use, with the trait's message.
 macro_rules! absent {
     ($trait:ident, $name:ident($($parameter:ident: $type:ty),*), $message:tt) => {
         #[doc(hidden)]
@@ -20,7 +21,8 @@ macro_rules! absent {
     };
 }
 
-/// What is emitted for the target; [`abi`], [`nr`], [`raw`] and [`types`] say what is in it.
+/// The code that is emitted for the target; [`abi`], [`nr`], [`raw`] and [`types`] re-export and
+/// document it.
 #[cfg_attr(all(test, miri), allow(dead_code, reason = "the simulation hides some calls"))]
 pub(crate) mod target {
     #[cfg(feature = "generate")]

@@ -1,5 +1,5 @@
-//! The target's system-call numbers: `SYS_io_submit` is `__NR_io_submit` of `asm/unistd.h`. The
-//! ABI's base is included, as [`syscall0`](crate::abi::syscall0) and `libc::syscall` take it.
+//! The target's system-call numbers: `SYS_io_submit` is `__NR_io_submit` of `asm/unistd.h`. They
+//! include the ABI's base, as [`syscall0`](crate::abi::syscall0) and `libc::syscall` expect it.
 //!
 //! They are imported from the kernel's table. `cargo codegen export tsv` prints those of every ABI.
 //!

@@ -127,7 +127,7 @@ pub struct __aio_sigset {
 }
 
 impl __aio_sigset {
-    /// This mask, or none if the pointer is null.
+    /// A mask, or no mask if the pointer is null.
     pub const fn new(sigmask: *const sigset_t) -> __aio_sigset {
         __aio_sigset {
             sigmask,
@@ -150,7 +150,7 @@ pub struct __kernel_timespec {
     pub tv_nsec: i64,
 }
 
-/// A time with 32-bit seconds, which the older calls of 32-bit ABIs take.
+/// A time with 32-bit seconds, for the older system calls of 32-bit ABIs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct old_timespec32 {
@@ -160,10 +160,10 @@ pub struct old_timespec32 {
     pub tv_nsec: i32,
 }
 
-/// The time that `io_getevents` and `io_pgetevents` take on the target.
+/// The type of the timeout of `io_getevents` and `io_pgetevents` on the target.
 #[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
 pub type timespec = __kernel_timespec;
-/// The time that `io_getevents` and `io_pgetevents` take on the target.
+/// The type of the timeout of `io_getevents` and `io_pgetevents` on the target.
 #[cfg(not(any(target_pointer_width = "64", target_arch = "x86_64")))]
 pub type timespec = old_timespec32;
 

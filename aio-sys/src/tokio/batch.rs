@@ -1,4 +1,4 @@
-//! Requests of a task that go to the kernel by one call.
+//! Requests of a task that are submitted by one system call.
 
 use crate::queue;
 use crate::queue::buf::IoBuf;
@@ -12,10 +12,10 @@ use std::sync::Arc;
 /// Requests that are submitted together when the function that was passed to
 /// [`Queue::batch`](crate::tokio::Queue::batch) has returned.
 pub struct Batch<'q, 'fd, B: IoBuf + Send> {
-    /// Until the queue is closed.
+    /// `None` if the queue is closed.
     pub(super) batch: Option<queue::batch::Batch<'q, 'fd, B>>,
     pub(super) entry_of: &'q mut [usize],
-    /// Slots that are kept for it.
+    /// The number of slots that are reserved for this batch.
     pub(super) permits: &'q mut usize,
     pub(super) shared: &'q Arc<Shared<B>>,
 }
@@ -40,7 +40,7 @@ impl<'fd, B: IoBuf + Send> Batch<'_, 'fd, B> {
         };
         let blocking = self.shared.nowait.then(|| op.nowait()).flatten();
         let token = batch.push(op)?;
-        // It comes back with the completion.
+        // The completion returns the permit.
         *self.permits -= 1;
         Ok(Request::new::<K>(self.shared, self.entry_of, token, blocking))
     }

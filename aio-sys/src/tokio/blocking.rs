@@ -1,4 +1,5 @@
-//! Transfers that must not block the thread: `RWF_NOWAIT`, and a call that may block instead.
+//! Transfers that must not block the thread: `RWF_NOWAIT`, and a system call that may block as the
+//! fallback.
 
 use crate::queue::engine::Request;
 use crate::queue::op::KeptOpen;
@@ -11,26 +12,26 @@ use std::ops::Range;
 use std::os::fd::RawFd;
 use std::vec::Vec;
 
-/// A transfer that was submitted with `RWF_NOWAIT`, as a call that may block: what to do if the
-/// kernel did not do it, or did a part of it.
+/// The fallback of a transfer that was submitted with `RWF_NOWAIT`: a system call that may block,
+/// for what the kernel has not transferred.
 pub struct Blocking<B> {
     write: bool,
     fd: RawFd,
-    /// What keeps the descriptor open.
+    /// Keeps the descriptor open.
     _file: KeptOpen,
     offset: u64,
     flags: i32,
-    /// Which bytes of a buffer.
+    /// The bytes of the buffer to transfer.
     range: Range<usize>,
-    /// Where the kernel reads or writes, and how much.
+    /// The address and length of a buffer, for the kernel.
     address: fn(&mut B) -> (*mut u8, usize),
-    /// For a read into spare capacity, which gets smaller with what was read.
+    /// For a read into spare capacity: adds bytes that were read to the length of the buffer.
     filled: Option<fn(&mut B, usize)>,
 }
 
 impl<B> Blocking<B> {
-    /// Sets `RWF_NOWAIT`, unless the transfer must not be done in two parts, or must not be made
-    /// by another call, or its descriptor may be closed before the second part.
+    /// Sets `RWF_NOWAIT`. `None` if the transfer must not be done in two parts or by another system
+    /// call, or if its descriptor may be closed before the second part.
     pub(crate) fn of(
         request: &mut Request,
         range: Range<usize>,
@@ -41,8 +42,8 @@ impl<B> Blocking<B> {
         let iocb = &mut request.iocb;
         let fd = iocb.aio_fildes as RawFd;
         let write = matches!(iocb.aio_lio_opcode, IOCB_CMD_PWRITE | IOCB_CMD_PWRITEV);
-        // An append counts as a whole: the second part would be written behind another's. For
-        // preadv2 and pwritev2, the offset -1 is the file's own position.
+        // An append must be done as a whole: otherwise another append could be written between its
+        // parts. And for preadv2 and pwritev2 the offset -1 is the file's current position.
         if iocb.aio_rw_flags & (RWF_NOWAIT | RWF_APPEND) != 0
             || iocb.aio_offset < 0
             || write && appends(fd)
@@ -59,7 +60,7 @@ impl<B> Blocking<B> {
         self.write
     }
 
-    /// Whether a transfer that has completed with `result` may have something left.
+    /// Whether a transfer with this result may be incomplete.
     pub(super) fn may_be_incomplete(result: Result<usize, Errno>) -> bool {
         match result {
             Ok(done) => done > 0,
@@ -67,13 +68,14 @@ impl<B> Blocking<B> {
         }
     }
 
-    /// Whether the kernel has done nothing because of the flag: it would block, the file system
-    /// does not have the flag, or (EINVAL) not for writes through the page cache.
+    /// Whether the kernel has transferred nothing because of the flag: the transfer would block,
+    /// the file system does not support the flag, or (EINVAL) does not support it for buffered
+    /// writes.
     fn is_refused(errno: Errno) -> bool {
         matches!(errno, Errno::EAGAIN | Errno::EOPNOTSUPP | Errno::EINVAL)
     }
 
-    /// How much the kernel has done, if that is not all.
+    /// How many bytes the kernel has transferred; `None` if the transfer is complete.
     pub(super) fn is_incomplete(&self, completion: &mut Completion<B>) -> Option<usize> {
         let result = completion.result;
         match result {
@@ -83,9 +85,9 @@ impl<B> Blocking<B> {
         }
     }
 
-    /// What is left after `done` bytes.
+    /// The rest of the transfer after `done` bytes.
     fn remaining(&self, completion: &mut Completion<B>, done: usize) -> Vec<iovec> {
-        // What was read into spare capacity is not spare any more.
+        // Spare capacity starts after the bytes that were read.
         let mut done = if self.filled.is_some() { 0 } else { done };
         let mut iovecs = Vec::new();
         for buf in completion.buf.iter_mut().chain(&mut completion.bufs) {
@@ -95,7 +97,7 @@ impl<B> Blocking<B> {
             let skipped = done.min(end - begin);
             done -= skipped;
             if begin + skipped < end {
-                // Inside of the buffer.
+                // Inside the buffer.
                 let iov_base = start.wrapping_add(begin + skipped).cast();
                 iovecs.push(iovec { iov_base, iov_len: end - begin - skipped });
             }
@@ -103,14 +105,14 @@ impl<B> Blocking<B> {
         iovecs
     }
 
-    /// Does what is left after `done` bytes, by a call that may block.
+    /// Transfers the rest after `done` bytes, by a system call that may block.
     pub(super) fn finish(&self, done: usize, completion: &mut Completion<B>) {
         let iovecs = self.remaining(completion, done);
         let offset = self.offset + done as u64;
         let (vec, count) = (iovecs.as_ptr().cast(), iovecs.len() as _);
         let (fd, flags) = (self.fd as _, self.flags);
-        // Each takes half of the offset where registers have 32 bits; where they have 64, the lower
-        // one takes all. x32 has one argument for it.
+        // The offset is two arguments. On 32-bit ABIs each has a half of it; on 64-bit ABIs the
+        // first has all of it. On x32 it is one argument.
         macro_rules! call {
             ($name:ident) => {{
                 #[cfg(all(target_arch = "x86_64", target_pointer_width = "32"))]
@@ -135,14 +137,15 @@ impl<B> Blocking<B> {
                 }
                 Ok(done + more)
             }
-            // What was transferred counts; where no offsets are, nothing was tried.
+            // The bytes that were transferred before count. Files without offsets return ESPIPE:
+            // keep the first result.
             Err(errno) if done > 0 || errno == Errno::ESPIPE => completion.result,
             Err(errno) => Err(errno),
         };
     }
 }
 
-/// Whether what is written goes to the end of the file.
+/// Whether writes go to the end of the file (`O_APPEND`).
 fn appends(fd: RawFd) -> bool {
     #[cfg(any(target_pointer_width = "64", target_arch = "x86_64", target_arch = "mips64"))]
     use raw::fcntl;

@@ -1,4 +1,5 @@
-//! What the handles of a queue share, and the tasks that submit requests and take completions.
+//! The state that the handles of a queue share, and the tasks that submit requests and take
+//! completions.
 
 use crate::aio::{background, context};
 use crate::queue::Queue;
@@ -27,84 +28,84 @@ use std::{iter, mem, panic};
 pub(super) const SHUT_DOWN: &str =
     "the tokio runtime in which the queue was created has been shut down";
 
-/// As many requests are sent by the task that brings the last of them, without waiting for others:
-/// an eighth of those that are outstanding. More at a time keep the disk idle until all tasks have
-/// had their turn, and then they complete together, again and again. So if few are outstanding,
-/// none waits.
+/// The number of queued requests that are submitted at once, without waiting for other tasks: an
+/// eighth of the outstanding ones. A larger number keeps the disk idle until all tasks have run,
+/// and then the requests complete together, again and again. If few requests are outstanding, none
+/// waits.
 fn send_threshold(outstanding: usize) -> usize {
     outstanding / 8
 }
 
-/// `driven` is locked before `entries`, and neither while code runs that is not ours: a waker, a
-/// buffer's `drop`; nor while something is submitted, which may block. Exceptions, under `driven`:
-/// the function of a batch, so what it could do by dropping a request needs `entries` alone; a
-/// buffer's address and length, when its request is queued; and what is submitted early, since
-/// vectored requests have more than 1024 buffers together.
+/// `driven` is locked before `entries`. Neither is locked while the user's code runs (a waker, a
+/// buffer's `drop`), nor during a submission, which may block. Exceptions, with `driven` locked:
+/// the function of a batch, so dropping a request must lock `entries` only; the methods of a buffer
+/// that return its address and length, when its request is queued; and a part of a batch that is
+/// submitted early, because its vectored requests have more than 1024 buffers together.
 pub(super) struct Shared<B: IoBuf + Send> {
     pub(super) driven: Mutex<Driven<B>>,
     pub(super) entries: Mutex<Entries<B>>,
     /// A permit is a free slot of the queue.
     pub(super) slots: Semaphore,
-    /// There are requests to be sent.
+    /// Notified when requests are queued.
     pub(super) outbox: Arc<Notify>,
-    /// Nothing is outstanding.
+    /// Notified when nothing is outstanding.
     pub(super) idle: Notify,
-    /// The queue's, under another number, so that it can be signalled without a lock.
+    /// A duplicate of the queue's eventfd, so that it can be signalled without a lock.
     pub(super) eventfd: Arc<OwnedFd>,
     pub(super) runtime: Handle,
-    /// The two tasks, once there are.
+    /// The two tasks, once they are spawned.
     pub(super) tasks: OnceLock<[AbortHandle; 2]>,
     pub(super) capacity: usize,
     pub(super) nowait: bool,
     // Not every target has 64-bit atomics.
     pub(super) fallbacks: AtomicUsize,
-    /// Transfers that the kernel has completed, and whose results were not delivered: helper
-    /// threads do the rest of them.
+    /// The number of transfers that the kernel has completed in part, and that helper threads
+    /// complete.
     pub(super) unfinished: AtomicUsize,
-    /// What closing the queue has returned.
+    /// The result of closing the queue.
     pub(super) closed: OnceLock<Result<(), Errno>>,
 }
 
 pub(super) struct Driven<B: IoBuf + Send> {
-    /// Until it is closed.
+    /// The queue, until it is closed.
     pub(super) queue: Option<Queue<B>>,
-    /// By [`Token::index`](crate::Token::index).
+    /// The entry of each request, by [`Token::index`](crate::Token::index).
     pub(super) entry_of: Box<[usize]>,
-    /// Submissions that are under way.
+    /// The number of submissions that are running.
     submitting: usize,
-    /// The task that sends requests was told that there are some.
+    /// The task that submits requests was notified.
     notified: bool,
-    /// Nothing is accepted any more, and polls are cancelled, also those that are on their way to
-    /// the kernel.
+    /// Nothing is accepted any more, and polls are cancelled, including those that are being
+    /// submitted.
     pub(super) closing: bool,
 }
 
-/// A request has an entry until its future has taken the result: longer than its slot, so that a
-/// task that does not come back for it keeps no other from submitting.
+/// A request has an entry until its future has taken the result. The slot is free earlier, so that
+/// a task that does not poll its future does not block others.
 pub(super) struct Entries<B> {
     pub(super) list: Vec<Entry<B>>,
     pub(super) free: Vec<usize>,
-    /// Results that futures have not taken yet: as many tasks are about to run.
+    /// The number of results that futures have not taken yet: as many tasks are about to run.
     pub(super) undelivered: usize,
     /// Polls whose futures were dropped.
     pub(super) cancelled: Vec<PollToken>,
-    /// Nobody waits for the eventfd any more.
+    /// The task that waits for the eventfd was dropped.
     pub(super) closed: bool,
 }
 
 pub(super) enum Entry<B> {
     Free,
-    /// In flight, with how to do what the kernel leaves.
+    /// In flight, with the waker of its task, and the fallback for an incomplete transfer.
     Waiting(Option<Waker>, Option<Blocking<B>>),
-    /// In flight, and the future is gone. What the kernel leaves of a write is done all the same.
+    /// In flight, and the future was dropped. The fallback still completes a write.
     Detached(Option<Blocking<B>>),
     Completed(Completion<B>),
-    /// A buffer has panicked when it was asked for its address, by whom that is of no concern.
+    /// A method of the buffer has panicked on a helper thread. The payload is for the future.
     Panicked(Box<dyn Any + Send>),
 }
 
 impl<B> Entry<B> {
-    /// Drops each part by itself, whatever the `drop` of another does.
+    /// Drops each part, even if the `drop` of another one panics.
     pub(super) fn discard(self) {
         match self {
             Entry::Completed(completion) => {
@@ -139,8 +140,8 @@ impl<B> Entries<B> {
         was
     }
 
-    /// The future of a request in flight is gone. Returns what is not needed any more, which is
-    /// dropped when nothing is locked.
+    /// Detaches a request in flight from its future, which is being dropped. Returns the parts that
+    /// are not needed any more, for dropping without a lock.
     pub(super) fn detach(&mut self, entry: usize) -> Entry<B> {
         let mut was = mem::replace(&mut self.list[entry], Entry::Detached(None));
         if let Entry::Waiting(_, blocking) = &mut was {
@@ -149,8 +150,8 @@ impl<B> Entries<B> {
         was
     }
 
-    /// Keeps the result for the future of a request in flight, and returns the waker. Without a
-    /// future it returns the result.
+    /// Stores the result for the future of a request in flight, and returns the waker. If the
+    /// request is detached, returns the result.
     pub(super) fn end(
         &mut self,
         entry: usize,
@@ -172,15 +173,15 @@ impl<B> Entries<B> {
     }
 }
 
-/// What ends with the task that takes completions.
+/// Dropped together with the task that takes completions.
 pub(super) struct Driver<B: IoBuf + Send>(pub(super) Weak<Shared<B>>);
 
 /// The task that takes completions.
 pub(super) async fn drive<B: IoBuf + Send>(eventfd: AsyncFd<Arc<OwnedFd>>, driver: Driver<B>) {
-    // An error says that the runtime is being shut down.
+    // An error means that the runtime is being shut down.
     while let Ok(mut ready) = eventfd.readable().await {
-        // From here on each signal is a new edge: first the readiness, then the counter, then the
-        // ring.
+        // In this order no signal is lost: first clear the readiness, then the counter, then read
+        // the ring.
         ready.clear_ready();
         let Some(shared) = driver.0.upgrade() else { return };
         let held = shared.hold(0);
@@ -190,8 +191,8 @@ pub(super) async fn drive<B: IoBuf + Send>(eventfd: AsyncFd<Arc<OwnedFd>>, drive
     }
 }
 
-/// The task that sends the requests that others have queued, when those that are ready to run have
-/// had their turn.
+/// The task that submits the requests that others have queued, after the tasks that are ready have
+/// run.
 pub(super) async fn send<B: IoBuf + Send>(
     outbox: Arc<Notify>,
     shared: Weak<Shared<B>>,
@@ -200,7 +201,8 @@ pub(super) async fn send<B: IoBuf + Send>(
     loop {
         outbox.notified().await;
         if several_threads {
-            // Who is woken runs next there, on one thread only, and those ready to run after it.
+            // A runtime with several threads runs a task that was woken next, before the others
+            // that are ready.
             yield_once().await;
         }
         let Some(shared) = shared.upgrade() else { return };
@@ -213,7 +215,7 @@ pub(super) async fn send<B: IoBuf + Send>(
     }
 }
 
-/// Lets the other tasks run that are ready to.
+/// Yields once, so that the other tasks that are ready run.
 async fn yield_once() {
     let mut first = true;
     poll_fn(|context| {
@@ -243,11 +245,11 @@ impl<B: IoBuf + Send> Drop for Driver<B> {
     }
 }
 
-/// Runs code that is not ours: a waker, a buffer's `drop`. If it panics, the hook has reported it,
-/// and nobody else is to suffer.
+/// Runs the user's code (a waker, a buffer's `drop`), and catches a panic, which the panic hook has
+/// reported.
 pub(super) fn isolated(code: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(code)) {
-        // To drop it may panic as well.
+        // Dropping the payload may panic as well.
         mem::forget(payload);
     }
 }
@@ -256,29 +258,30 @@ pub(super) fn wake(waker: Waker) {
     isolated(|| waker.wake());
 }
 
-/// The queue, locked. When it is let go of, what has completed is taken from it.
+/// The locked queue. Dropping it takes all completions, and unlocks it.
 pub(super) struct Held<'s, B: IoBuf + Send> {
-    // Fields are dropped in this order: what follows the lock is done without it.
+    // Fields are dropped in this order: `deferred` runs after the queue was unlocked.
     pub(super) driven: MutexGuard<'s, Driven<B>>,
     pub(super) deferred: Deferred<'s, B>,
 }
 
-/// What is to be done about requests that have completed.
+/// What to do for completed requests after the queue was unlocked.
 pub(super) struct Deferred<'s, B: IoBuf + Send> {
     shared: &'s Arc<Shared<B>>,
-    /// Slots that others may have.
+    /// The number of slots to release.
     pub(super) slots: usize,
     is_idle: bool,
-    /// Something may have become idle.
+    /// The queue may have become idle.
     has_changed: bool,
     wakers: Vec<Waker>,
     unfinished: Vec<Unfinished<B>>,
-    /// Results whose futures are gone.
+    /// Results whose futures were dropped.
     orphaned: Vec<Entry<B>>,
 }
 
 impl<B: IoBuf + Send> Shared<B> {
-    /// `places` come back, but for those that are taken while it is held.
+    /// Locks the queue. `slots` are released afterwards, except for those that are used while it is
+    /// locked.
     pub(super) fn hold(self: &Arc<Self>, slots: usize) -> Held<'_, B> {
         let deferred = Deferred {
             shared: self,
@@ -292,7 +295,7 @@ impl<B: IoBuf + Send> Shared<B> {
         Held { driven: lock(&self.driven), deferred }
     }
 
-    /// Submits requests. The queue is not locked meanwhile: it may block.
+    /// Submits requests, without a lock, since it may block.
     ///
     /// # Safety
     ///
@@ -311,13 +314,13 @@ impl<B: IoBuf + Send> Shared<B> {
         held.deferred.has_changed = true;
     }
 
-    /// Lets others have free slots.
+    /// Releases slots, so that other requests can use them.
     pub(super) fn release_slots(&self, slots: usize) {
-        // One by one: if a waker panics, the semaphore forgets those that it was to wake with it.
+        // One by one: if a waker panics, the semaphore does not wake the others of the same call.
         (0..slots).for_each(|_| isolated(|| self.slots.add_permits(1)));
     }
 
-    /// Has the task take completions.
+    /// Makes the task take completions, and cancel polls.
     pub(super) fn notify_driver(&self) {
         let one = 1u64;
         // SAFETY: the kernel reads 8 bytes, the size of `one`. If the counter is at its maximum,
@@ -339,23 +342,23 @@ impl<B: IoBuf + Send> Driven<B> {
         }
     }
 
-    /// Whether the requests in the outbox wait for those of other tasks. Not if the kernel has
-    /// nothing to do meanwhile, unless other tasks are `about_to_run`.
+    /// Whether the requests in the outbox wait for those of other tasks. Not if nothing is in
+    /// flight, unless other tasks are about to run.
     pub(super) fn should_wait(&self, about_to_run: usize) -> bool {
         let Some(queue) = &self.queue else { return false };
-        // A child of the process that created it has no task that sends.
+        // A forked child does not have the task that submits.
         self.submitting == 0
             && queue.0.context().is_ours()
             && (queue.0.is_busy() || about_to_run > 0)
             && queue.0.queued() < send_threshold(queue.outstanding())
     }
 
-    /// Whether the task that sends requests has to be notified; then it is.
+    /// Marks the task that submits as notified, and returns whether it was not.
     pub(super) fn notify(&mut self) -> bool {
         !mem::replace(&mut self.notified, true)
     }
 
-    /// The requests that are to be sent, to be given back to `settle`.
+    /// Takes the requests in the outbox. Pass them to `finish_submission` afterwards.
     pub(super) fn start_submission(&mut self) -> Option<(Submission, context::Handle)> {
         self.notified = false;
         let engine = &mut self.queue.as_mut()?.0;
@@ -368,13 +371,13 @@ impl<B: IoBuf + Send> Driven<B> {
 
     fn finish_submission(&mut self, submission: Submission) {
         self.submitting -= 1;
-        // It is closed only when nothing is outstanding.
+        // The queue is closed only when nothing is outstanding.
         if let Some(queue) = &mut self.queue {
             queue.0.finish_submission(submission);
         }
     }
 
-    /// Whether every request has completed, and was delivered.
+    /// Whether every request has completed and was delivered.
     pub(super) fn is_idle(&self) -> bool {
         self.submitting == 0 && self.queue.as_ref().is_none_or(|queue| queue.outstanding() == 0)
     }
@@ -385,10 +388,10 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
         let Driven { queue, entry_of, closing, .. } = &mut *self.driven;
         let (Some(queue), deferred) = (queue, &mut self.deferred) else { return };
         let mut entries = lock(&deferred.shared.entries);
-        // One that has just completed, or is still on its way to the kernel, is looked for again.
-        // If a filter forbids the call, it ends by itself, or not at all: its slot is lost.
+        // A poll that is still being submitted is tried again later. If a seccomp filter forbids
+        // io_cancel, it is not cancelled, and keeps its slot until it completes.
         if *closing {
-            // `close` has seen an error, if there is one.
+            // An error was already returned by `close`.
             let _ = queue.0.cancel_polls();
         }
         entries
@@ -411,7 +414,8 @@ impl<B: IoBuf + Send> Drop for Held<'_, B> {
                         continue;
                     }
                 }
-                // The completion has what a `Blocking` keeps open, too: nothing is dropped here.
+                // The completion has a clone of the descriptor of `Blocking`, so no descriptor is
+                // closed here.
                 let (waker, orphaned) = entries.end(entry, Entry::Completed(completion));
                 deferred.wakers.extend(waker);
                 deferred.orphaned.extend(orphaned);
@@ -443,7 +447,7 @@ impl<B: IoBuf + Send> Drop for Shared<B> {
         let driven = self.driven.get_mut().unwrap_or_else(PoisonError::into_inner);
         let entries = self.entries.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(mut queue) = driven.queue.take() {
-            // What was queued is done, although nobody waits for its result.
+            // Queued requests are submitted, although nobody waits for their results.
             queue.0.flush();
             let (entry_of, entries) =
                 (mem::take(&mut driven.entry_of), mem::take(&mut entries.list));
@@ -452,7 +456,7 @@ impl<B: IoBuf + Send> Drop for Shared<B> {
     }
 }
 
-/// A queue that nobody uses any more.
+/// A queue whose handles and futures were dropped.
 struct Remaining<B: IoBuf + Send> {
     queue: Queue<B>,
     entry_of: Box<[usize]>,
@@ -460,7 +464,7 @@ struct Remaining<B: IoBuf + Send> {
 }
 
 impl<B: IoBuf + Send> Drop for Remaining<B> {
-    /// Completes the writes that were done in part, on this thread, and waits for all else.
+    /// Completes the incomplete writes on this thread, and waits for all other requests.
     fn drop(&mut self) {
         let is_incomplete = |entry: &Entry<B>| matches!(entry, Entry::Detached(Some(_)));
         if !self.entries.iter().any(is_incomplete) {

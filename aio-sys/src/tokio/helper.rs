@@ -1,4 +1,5 @@
-//! What is left of a transfer that must not block the thread, and the helper thread that does it.
+//! Incomplete transfers of [`Builder::nowait`](crate::tokio::Builder::nowait), which a helper
+//! thread completes.
 
 use crate::queue::buf::IoBuf;
 use crate::queue::request::Completion;
@@ -10,16 +11,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// A transfer that the kernel has completed, but maybe only in part. It counts in
+/// A transfer that the kernel has completed, maybe only in part. It counts in
 /// [`Shared::unfinished`], and owns the buffer until its result is delivered.
 pub(super) struct Unfinished<B: IoBuf + Send> {
     shared: Arc<Shared<B>>,
     entry: usize,
-    /// Until the result is delivered: it keeps the descriptor open.
+    /// Keeps the descriptor open until the result is delivered.
     blocking: Option<Blocking<B>>,
-    /// How much the kernel has done.
+    /// How many bytes the kernel has transferred.
     done: usize,
-    /// Until it is delivered.
+    /// The completion, until it is delivered.
     completion: Option<Completion<B>>,
 }
 
@@ -35,9 +36,9 @@ impl<B: IoBuf + Send> Unfinished<B> {
         Unfinished { shared, entry, blocking: Some(blocking), done: 0, completion }
     }
 
-    /// Delivers the result if nothing is left, else has a helper thread do the rest.
+    /// Delivers the result if the transfer is complete, else starts a helper thread for the rest.
     pub(super) fn settle(mut self) {
-        // Buffers are asked for their addresses, which is code that is not ours.
+        // This requests the addresses of buffers, which runs the user's code.
         match self.attempt(|blocking, _, completion| blocking.is_incomplete(completion)) {
             Ok(None) => self.deliver(),
             Ok(Some(done)) => {
@@ -81,7 +82,8 @@ impl<B: IoBuf + Send> Unfinished<B> {
     }
 
     fn end(&mut self, result: Entry<B>) {
-        // The completion has the same descriptor. Who gets that may close it, and rely on that.
+        // Drop our clone of the descriptor first: the receiver of the completion may rely on
+        // closing the last one.
         isolated(|| drop(self.blocking.take()));
         let mut entries = lock(&self.shared.entries);
         let (waker, orphaned) = entries.end(self.entry, result);
@@ -93,8 +95,8 @@ impl<B: IoBuf + Send> Unfinished<B> {
 
 impl<B: IoBuf + Send> Drop for Unfinished<B> {
     fn drop(&mut self) {
-        // A runtime that is being shut down drops what no thread has begun. A read has nobody who
-        // waits for it then; a write is completed.
+        // A runtime that is being shut down drops closures that no thread has started. Nobody waits
+        // for a read then; a write is completed.
         if let (Some(blocking), Some(mut completion)) =
             (self.blocking.take(), self.completion.take())
         {
@@ -104,7 +106,7 @@ impl<B: IoBuf + Send> Drop for Unfinished<B> {
             isolated(|| drop(blocking));
             Entry::Completed(completion).discard();
         }
-        // The last one, and nothing else is in flight, as far as who waits for that can see.
+        // The last unfinished transfer: tasks that wait for an idle queue check again.
         if self.shared.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
             isolated(|| self.shared.idle.notify_waiters());
         }

@@ -1,7 +1,7 @@
 //! Asynchronous I/O for tasks of tokio. (Feature `tokio`.)
 //!
-//! A [`Queue`] is a handle that tasks share. Under it is one [`crate::Queue`], and the
-//! [operations](crate::op) are the same.
+//! A [`Queue`] is a handle that tasks share. It wraps one [`crate::Queue`], and accepts the same
+//! [operations](crate::op).
 //!
 //! # Why the buffers are owned
 //!
@@ -35,11 +35,11 @@
 //!
 //! # Shutdown
 //!
-//! [`Queue::close`] refuses new requests, cancels polls, waits for everything else, and destroys
-//! the context. [`Queue::drain`] only waits. If neither is called, the kernel is waited for on
-//! another thread when the last handle and the last request are dropped. A future that is polled
-//! after its queue's runtime was shut down panics, like those of tokio. In a forked child, requests
-//! yield `EINVAL`, and the parent's requests are not touched.
+//! [`Queue::close`] refuses new requests, cancels polls, waits for all other requests, and destroys
+//! the context. [`Queue::drain`] only waits. If neither is called, another thread destroys the
+//! context and waits for the requests when the last handle and the last future are dropped. A
+//! future that is polled after its queue's runtime was shut down panics, like tokio's own futures.
+//! In a forked child, requests yield `EINVAL`, and the parent's requests are not touched.
 //!
 //! # Implementation
 //!
@@ -47,8 +47,8 @@
 //! spawns, waits for the eventfd, takes all completions from the ring, and wakes their tasks. A
 //! second task submits what others have queued. Requests that complete within the submission, such
 //! as reads from the page cache, and requests that are refused are delivered at once. If other code
-//! reads the eventfd, through `/proc` or by its number, completions are delivered late: with the
-//! next completion or the next request.
+//! reads the eventfd, through `/proc` or by its number, completions are delivered late: together
+//! with the next completion or the next request.
 //!
 //! Submitting blocks the thread for as long as the file system does: see
 //! [`Context`](crate::Context#blocking). For files in the page cache there is [`Builder::nowait`].
@@ -139,16 +139,16 @@ impl Builder {
     ///
     /// While the helper does the rest, the transfer does not count in the queue's capacity.
     ///
-    /// Use it where most of the data is in the page cache. Where the file system does not support
-    /// the flag (see [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT)), each transfer costs one more
-    /// submission. A read at the end of the file goes to the helper, too, since it cannot be told
-    /// from one that ends where the page cache does. It is meant for files and block devices;
-    /// where there are no offsets, the result `EAGAIN` is returned.
+    /// Use it if most of the data is in the page cache. Where the file system does not support the
+    /// flag (see [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT)), each transfer costs one more
+    /// submission. A read at the end of the file goes to the helper, too, since it cannot be
+    /// distinguished from a read of data of which only the start is in the page cache. It is meant
+    /// for files and block devices; for files without offsets, such as sockets, the result is
+    /// `EAGAIN`.
     ///
     /// It does not apply to a transfer whose descriptor is borrowed, to one whose flags have
     /// `NOWAIT`, and to a write with `APPEND` or on a descriptor with `O_APPEND`, which is never
-    /// done in two parts. A write whose future is dropped between the two parts is completed all
-    /// the same.
+    /// done in two parts. A write whose future is dropped between the two parts is still completed.
     pub fn nowait(self, nowait: bool) -> Builder {
         Builder { nowait, ..self }
     }
@@ -169,7 +169,7 @@ impl Builder {
         let requested = self.capacity.get();
         let failed = |call| {
             move |error: io::Error| {
-                // tokio's own say that it is being shut down.
+                // tokio's own errors mean that the runtime is being shut down.
                 let errno = Errno::from_io_error(&error).unwrap_or(Errno::ESHUTDOWN);
                 SetupError { call, errno, requested }
             }
@@ -205,8 +205,8 @@ impl Builder {
             unfinished: AtomicUsize::new(0),
             closed: OnceLock::new(),
         });
-        // A runtime that is being shut down drops the tasks here, and the first one says so to
-        // what is shared: that must exist already.
+        // A runtime that is being shut down drops the tasks at once. The first task then marks
+        // `shared` as closed, so that must exist before.
         let (outbox, weak) = (shared.outbox.clone(), Arc::downgrade(&shared));
         let tasks = [
             shared.runtime.spawn(drive(readable, Driver(weak.clone()))).abort_handle(),
@@ -301,8 +301,8 @@ impl<B: IoBuf + Send> Queue<B> {
         Some(Permits { shared: &self.shared, count })
     }
 
-    /// Queues an operation in the slot that is free for it, and sends it if it does not wait for
-    /// others. Gives it back if the queue is closed.
+    /// Queues an operation in the slot that was reserved for it, and submits it unless it waits for
+    /// others. Returns it if the queue is closed.
     fn start<'fd, K: Operation<B>>(
         &self,
         permit: Permits<'_, B>,
@@ -315,7 +315,7 @@ impl<B: IoBuf + Send> Queue<B> {
             return Err(op);
         };
         let Ok(token) = op.queue(&mut queue.0) else { unreachable!("a permit is a free slot") };
-        // It comes back with the completion.
+        // The completion returns the permit.
         permit.take();
         let request = Request::new::<K>(&self.shared, entry_of, token, blocking);
         if keeps_open && driven.should_wait(lock(&self.shared.entries).undelivered) {
@@ -333,19 +333,19 @@ impl<B: IoBuf + Send> Queue<B> {
             // operation, so its descriptor is still borrowed; other requests in the outbox own
             // their descriptors (`KeptOpen`).
             Some((submission, handle)) => unsafe { self.shared.submit(submission, handle) },
-            // It has completed without the kernel.
+            // The operation has completed without the kernel.
             None => drop(self.shared.hold(0)),
         }
         Ok(request)
     }
 
     /// Reads at `offset` until `buf` is full or the file ends, and returns how many bytes were
-    /// read. At the end of the file that is fewer than `buf` has, and no error.
+    /// read. At the end of the file that is less than the length of `buf`, and not an error.
     ///
     /// # Errors
     ///
-    /// In the result: those of [`op::read_at`] and [`submit`](Queue::submit). After an error the
-    /// number of bytes read before it is returned, if there are any.
+    /// In the result: those of [`op::read_at`] and [`submit`](Queue::submit). If bytes were read
+    /// before an error, their number is returned instead of the error.
     ///
     /// # Panics
     ///
@@ -414,8 +414,8 @@ impl<B: IoBuf + Send> Queue<B> {
     /// [`close`](Queue::close) the batch accepts none.
     ///
     /// The queue is locked while `fill` runs: if `fill` polls another future of this queue, it
-    /// blocks forever. The queue is also locked during a submission if `fill` panics, and for what
-    /// is submitted early: see [`crate::Queue::batch`].
+    /// blocks forever. The queue is also locked during a submission if `fill` panics, and for the
+    /// part of a batch that is submitted early: see [`crate::Queue::batch`].
     ///
     /// # Panics
     ///
@@ -460,7 +460,8 @@ impl<B: IoBuf + Send> Queue<B> {
             let mut batch =
                 Batch { batch, entry_of, permits: &mut deferred.slots, shared: &self.shared };
             let result = fill(&mut batch);
-            // To drop it, as it is if `fill` panics, is to submit it here.
+            // Dropping the batch would submit it with the queue locked, as happens if `fill`
+            // panics.
             mem::forget(batch);
             (result, driven.start_submission())
         };
@@ -480,7 +481,8 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// Same as [`submit`](Queue::submit).
     pub async fn drain(&self) {
-        // A queue that is being closed accepts nothing more: there is only the rest to wait for.
+        // `None` means that the queue is being closed: it accepts nothing more, and the other
+        // requests are waited for below.
         let _all = self.acquire(self.shared.capacity).await;
         loop {
             let notified = self.shared.idle.notified();
@@ -502,7 +504,7 @@ impl<B: IoBuf + Send> Queue<B> {
     }
 
     /// Closes the queue, for all of its handles: new requests yield `ESHUTDOWN`, polls are
-    /// cancelled, all other requests are waited for, and the context is destroyed, on a thread of
+    /// cancelled, all other requests are waited for, and the context is destroyed on a thread of
     /// tokio's `spawn_blocking`.
     ///
     /// # Errors
@@ -524,8 +526,8 @@ impl<B: IoBuf + Send> Queue<B> {
         }
     }
 
-    /// Has the queue accept nothing and cancel its polls. If nothing is in flight any more, the
-    /// first to get there has it closed.
+    /// Makes the queue refuse requests, and cancels its polls. The first caller that finds nothing
+    /// in flight starts to destroy the context.
     fn close_if_idle(&self) -> Result<(), Errno> {
         let mut held = self.shared.hold(0);
         held.driven.closing = true;
@@ -544,7 +546,7 @@ impl<B: IoBuf + Send> Queue<B> {
     }
 }
 
-/// Free slots that are kept for requests, until they are taken.
+/// Permits for free slots, which are released on drop unless they were taken.
 struct Permits<'q, B: IoBuf + Send> {
     shared: &'q Shared<B>,
     count: usize,

@@ -17,15 +17,15 @@ use std::task::{Context, Poll};
 #[must_use = "only awaiting the request returns its result"]
 pub struct Request<B: IoBuf + Send, T> {
     shared: Arc<Shared<B>>,
-    /// Until it is taken.
+    /// The entry, until the result is taken from it.
     entry: Option<usize>,
-    /// If it can be cancelled.
+    /// The token, if the request is a poll, which can be cancelled.
     poll: Option<PollToken>,
     output: fn(Completion<B>) -> T,
 }
 
 impl<B: IoBuf + Send, T> Request<B, T> {
-    /// The request that has just been queued under `token`.
+    /// The future of the request that was just queued with `token`.
     pub(super) fn new<K: Operation<B, Output = T>>(
         shared: &Arc<Shared<B>>,
         entry_of: &mut [usize],
@@ -44,7 +44,7 @@ impl<B: IoBuf + Send, T> Future for Request<B, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         let entry = self.entry.expect("not polled after it is ready");
-        // To clone a waker is to run code that is not ours.
+        // Cloning a waker runs the user's code, so it is done without the lock.
         let mut fresh = None;
         let mut entries = loop {
             let mut entries = lock(&self.shared.entries);
@@ -90,7 +90,8 @@ impl<B: IoBuf + Send, T> Drop for Request<B, T> {
         entries.cancelled.extend(cancel);
         drop(entries);
         if cancel.is_some() {
-            // Here the queue may be locked, by the function of a batch.
+            // The queue may be locked by the function of a batch, in which this future is dropped:
+            // let the task cancel the poll.
             self.shared.notify_driver();
         }
         drop(dropped);
