@@ -222,20 +222,16 @@ impl Abi {
     /// use aio_sys::Abi;
     ///
     /// let absent = Abi::Riscv32.absent("io_getevents").unwrap();
-    /// assert_eq!(absent.instead, "`io_pgetevents_time64`");
-    /// assert_eq!(Abi::Aarch64.absent("open").unwrap().instead, "`openat`");
+    /// assert_eq!(absent.calls, ["io_pgetevents_time64"]);
+    /// let absent = Abi::I386.absent("semtimedop").unwrap();
+    /// assert_eq!(absent.calls, ["semtimedop_time64", "ipc"]);
+    /// assert_eq!(absent.instead, "`semtimedop_time64`, or `ipc` with SEMTIMEDOP");
     /// ```
     pub const fn absent(self, name: &str) -> Option<Absent> {
         let mut all = data::ABSENT;
         while let [(known, abis, absent), rest @ ..] = all {
-            if same(known.as_bytes(), name.as_bytes()) {
-                let mut abis: &[Abi] = abis;
-                while let [abi, others @ ..] = abis {
-                    if *abi as usize == self as usize {
-                        return Some(*absent);
-                    }
-                    abis = others;
-                }
+            if *abis >> (self as u32) & 1 != 0 && same(known.as_bytes(), name.as_bytes()) {
+                return Some(*absent);
             }
             all = rest;
         }
@@ -362,6 +358,9 @@ impl FusedIterator for Calls {}
 pub struct Absent {
     /// The reason.
     pub why: &'static str,
-    /// What to use instead.
+    /// The system calls to use instead, the best one first. The ABI has each of them.
+    pub calls: &'static [&'static str],
+    /// What to use instead, in words, with the calls in backquotes. Empty if nothing replaces the
+    /// call.
     pub instead: &'static str,
 }

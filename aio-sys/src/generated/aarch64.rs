@@ -3776,13 +3776,13 @@ pub mod raw {
     }
 
     absent! { Has_access, access(filename: *const c_char, mode: c_int),
-        "aarch64 has no `access`: it does not have calls that another one replaces; use `faccessat`" }
+        "aarch64 has no `access`: another call replaces it; use `faccessat`" }
     absent! { Has_alarm, alarm(seconds: c_uint),
-        "aarch64 has no `alarm`: it does not have calls that another one replaces; use `setitimer`" }
+        "aarch64 has no `alarm`: another call replaces it; use `setitimer`" }
     absent! { Has_chmod, chmod(filename: *const c_char, mode: u16),
-        "aarch64 has no `chmod`: it does not have calls that another one replaces; use `fchmodat`" }
+        "aarch64 has no `chmod`: another call replaces it; use `fchmodat`" }
     absent! { Has_chown, chown(filename: *const c_char, user: u32, group: u32),
-        "aarch64 has no `chown`: it does not have calls that another one replaces; use `fchownat`" }
+        "aarch64 has no `chown`: another call replaces it; use `fchownat`" }
     absent! { Has_clock_adjtime64, clock_adjtime64(which_clock: i32, utx: *mut c_void),
         "aarch64 has no `clock_adjtime64`: its time is 64-bit in every call; use `clock_adjtime`" }
     absent! { Has_clock_getres_time64, clock_getres_time64(which_clock: i32, tp: *mut __kernel_timespec),
@@ -3794,129 +3794,133 @@ pub mod raw {
     absent! { Has_clock_settime64, clock_settime64(which_clock: i32, tp: *const __kernel_timespec),
         "aarch64 has no `clock_settime64`: its time is 64-bit in every call; use `clock_settime`" }
     absent! { Has_creat, creat(pathname: *const c_char, mode: u16),
-        "aarch64 has no `creat`: it does not have calls that another one replaces; use `openat`" }
+        "aarch64 has no `creat`: another call replaces it; use `openat`" }
     absent! { Has_dup2, dup2(oldfd: c_uint, newfd: c_uint),
-        "aarch64 has no `dup2`: it does not have calls that another one replaces; use `dup3`" }
+        "aarch64 has no `dup2`: another call replaces it; use `dup3`" }
     absent! { Has_epoll_create, epoll_create(size: c_int),
-        "aarch64 has no `epoll_create`: it does not have calls that another one replaces; use `epoll_create1`" }
+        "aarch64 has no `epoll_create`: another call replaces it; use `epoll_create1`" }
     absent! { Has_epoll_wait, epoll_wait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int),
-        "aarch64 has no `epoll_wait`: it does not have calls that another one replaces; use `epoll_pwait`" }
+        "aarch64 has no `epoll_wait`: another call replaces it; use `epoll_pwait`" }
     absent! { Has_eventfd, eventfd(count: c_uint),
-        "aarch64 has no `eventfd`: it does not have calls that another one replaces; use `eventfd2`" }
+        "aarch64 has no `eventfd`: another call replaces it; use `eventfd2`" }
     absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
         "aarch64 has no `fadvise64_64`: it has another variant, whose arguments may have another order; use `fadvise64`" }
     absent! { Has_fcntl64, fcntl64(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "aarch64 has no `fcntl64`: the call for 64-bit offsets and sizes has another name there; use `fcntl`" }
+        "aarch64 has no `fcntl64`: its call for 64-bit offsets and sizes has another name; use `fcntl`" }
     absent! { Has_fork, fork(),
-        "aarch64 has no `fork`: it does not have calls that another one replaces; use `clone`" }
+        "aarch64 has no `fork`: another call replaces it; use `clone`" }
     absent! { Has_fstat64, fstat64(fd: c_ulong, statbuf: *mut c_void),
-        "aarch64 has no `fstat64`: the call for 64-bit offsets and sizes has another name there; use `fstat`" }
+        "aarch64 has no `fstat64`: its call for 64-bit offsets and sizes has another name; use `fstat`" }
     absent! { Has_fstatat64, fstatat64(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "aarch64 has no `fstatat64`: the call for 64-bit offsets and sizes has another name there; use `newfstatat`" }
+        "aarch64 has no `fstatat64`: its call for 64-bit offsets and sizes has another name; use `newfstatat`" }
     absent! { Has_fstatfs64, fstatfs64(fd: c_uint, sz: usize, buf: *mut c_void),
-        "aarch64 has no `fstatfs64`: the call for 64-bit offsets and sizes has another name there; use `fstatfs`" }
+        "aarch64 has no `fstatfs64`: its call for 64-bit offsets and sizes has another name; use `fstatfs`" }
     absent! { Has_ftruncate64, ftruncate64(fd: c_uint, length: c_long),
-        "aarch64 has no `ftruncate64`: the call for 64-bit offsets and sizes has another name there; use `ftruncate`" }
+        "aarch64 has no `ftruncate64`: its call for 64-bit offsets and sizes has another name; use `ftruncate`" }
     absent! { Has_futex_time64, futex_time64(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32),
         "aarch64 has no `futex_time64`: its time is 64-bit in every call; use `futex`" }
     absent! { Has_futimesat, futimesat(dfd: c_int, filename: *const c_char, utimes: *mut c_void),
-        "aarch64 has no `futimesat`: it does not have calls that another one replaces; use `utimensat`" }
+        "aarch64 has no `futimesat`: another call replaces it; use `utimensat`" }
     absent! { Has_getdents, getdents(fd: c_uint, dirent: *mut c_void, count: c_uint),
-        "aarch64 has no `getdents`: it does not have calls that another one replaces; use `getdents64`" }
+        "aarch64 has no `getdents`: another call replaces it; use `getdents64`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "aarch64 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_getpgrp, getpgrp(),
-        "aarch64 has no `getpgrp`: it does not have calls that another one replaces; use `getpgid`" }
+        "aarch64 has no `getpgrp`: another call replaces it; use `getpgid`" }
     absent! { Has_inotify_init, inotify_init(),
-        "aarch64 has no `inotify_init`: it does not have calls that another one replaces; use `inotify_init1`" }
+        "aarch64 has no `inotify_init`: another call replaces it; use `inotify_init1`" }
     absent! { Has_io_pgetevents_time64, io_pgetevents_time64(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset),
         "aarch64 has no `io_pgetevents_time64`: its time is 64-bit in every call; use `io_pgetevents`" }
     absent! { Has_ipc, ipc(call: c_uint, first: c_int, second: c_ulong, third: c_ulong, ptr: *mut c_void, fifth: c_long),
         "aarch64 has no `ipc`: each of its calls has a number of its own; use `semget`, `msgget`, `shmget` and the others" }
     absent! { Has_lchown, lchown(filename: *const c_char, user: u32, group: u32),
-        "aarch64 has no `lchown`: it does not have calls that another one replaces; use `fchownat`" }
+        "aarch64 has no `lchown`: another call replaces it; use `fchownat`" }
     absent! { Has_link, link(oldname: *const c_char, newname: *const c_char),
-        "aarch64 has no `link`: it does not have calls that another one replaces; use `linkat`" }
+        "aarch64 has no `link`: another call replaces it; use `linkat`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "aarch64 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `lseek`" }
+        "aarch64 has no `llseek`: its call for 64-bit offsets and sizes has another name; use `lseek`" }
     absent! { Has_lstat, lstat(filename: *const c_char, statbuf: *mut c_void),
-        "aarch64 has no `lstat`: it does not have calls that another one replaces; use `newfstatat`" }
+        "aarch64 has no `lstat`: another call replaces it; use `newfstatat`" }
     absent! { Has_lstat64, lstat64(filename: *const c_char, statbuf: *mut c_void),
-        "aarch64 has no `lstat64`: the call for 64-bit offsets and sizes has another name there; use `newfstatat`" }
+        "aarch64 has no `lstat64`: its call for 64-bit offsets and sizes has another name; use `newfstatat`" }
     absent! { Has_mkdir, mkdir(pathname: *const c_char, mode: u16),
-        "aarch64 has no `mkdir`: it does not have calls that another one replaces; use `mkdirat`" }
+        "aarch64 has no `mkdir`: another call replaces it; use `mkdirat`" }
     absent! { Has_mknod, mknod(filename: *const c_char, mode: u16, dev: c_uint),
-        "aarch64 has no `mknod`: it does not have calls that another one replaces; use `mknodat`" }
+        "aarch64 has no `mknod`: another call replaces it; use `mknodat`" }
     absent! { Has_mq_timedreceive_time64, mq_timedreceive_time64(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec),
         "aarch64 has no `mq_timedreceive_time64`: its time is 64-bit in every call; use `mq_timedreceive`" }
     absent! { Has_mq_timedsend_time64, mq_timedsend_time64(mqdes: i32, u_msg_ptr: *const c_char, msg_len: usize, msg_prio: c_uint, u_abs_timeout: *const __kernel_timespec),
         "aarch64 has no `mq_timedsend_time64`: its time is 64-bit in every call; use `mq_timedsend`" }
     absent! { Has_nice, nice(increment: c_int),
-        "aarch64 has no `nice`: it does not have calls that another one replaces; use `setpriority`" }
+        "aarch64 has no `nice`: another call replaces it; use `setpriority`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "aarch64 has no `oldumount`: it is an old or misspelt name of another call; use `umount2`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "aarch64 has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "aarch64 has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_open, open(filename: *const c_char, flags: c_int, mode: u16),
-        "aarch64 has no `open`: it does not have calls that another one replaces; use `openat`" }
+        "aarch64 has no `open`: another call replaces it; use `openat`" }
     absent! { Has_pause, pause(),
-        "aarch64 has no `pause`: it does not have calls that another one replaces; use `ppoll`" }
+        "aarch64 has no `pause`: another call replaces it; use `ppoll`" }
     absent! { Has_pipe, pipe(fildes: *mut c_int),
-        "aarch64 has no `pipe`: it does not have calls that another one replaces; use `pipe2`" }
+        "aarch64 has no `pipe`: another call replaces it; use `pipe2`" }
     absent! { Has_poll, poll(ufds: *mut c_void, nfds: c_uint, timeout_msecs: c_int),
-        "aarch64 has no `poll`: it does not have calls that another one replaces; use `ppoll`" }
+        "aarch64 has no `poll`: another call replaces it; use `ppoll`" }
     absent! { Has_ppoll_time64, ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize),
         "aarch64 has no `ppoll_time64`: its time is 64-bit in every call; use `ppoll`" }
     absent! { Has_pselect6_time64, pselect6_time64(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void),
         "aarch64 has no `pselect6_time64`: its time is 64-bit in every call; use `pselect6`" }
     absent! { Has_readlink, readlink(path: *const c_char, buf: *mut c_char, bufsiz: c_int),
-        "aarch64 has no `readlink`: it does not have calls that another one replaces; use `readlinkat`" }
+        "aarch64 has no `readlink`: another call replaces it; use `readlinkat`" }
     absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
-        "aarch64 has no `recv`: it does not have calls that another one replaces; use `recvfrom`" }
+        "aarch64 has no `recv`: another call replaces it; use `recvfrom`" }
     absent! { Has_recvmmsg_time64, recvmmsg_time64(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint, timeout: *mut __kernel_timespec),
         "aarch64 has no `recvmmsg_time64`: its time is 64-bit in every call; use `recvmmsg`" }
     absent! { Has_rename, rename(oldname: *const c_char, newname: *const c_char),
-        "aarch64 has no `rename`: it does not have calls that another one replaces; use `renameat2`" }
+        "aarch64 has no `rename`: another call replaces it; use `renameat2`" }
     absent! { Has_rmdir, rmdir(pathname: *const c_char),
-        "aarch64 has no `rmdir`: it does not have calls that another one replaces; use `unlinkat`" }
+        "aarch64 has no `rmdir`: another call replaces it; use `unlinkat`" }
     absent! { Has_rt_sigtimedwait_time64, rt_sigtimedwait_time64(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize),
         "aarch64 has no `rt_sigtimedwait_time64`: its time is 64-bit in every call; use `rt_sigtimedwait`" }
     absent! { Has_sched_rr_get_interval_time64, sched_rr_get_interval_time64(pid: i32, interval: *mut __kernel_timespec),
         "aarch64 has no `sched_rr_get_interval_time64`: its time is 64-bit in every call; use `sched_rr_get_interval`" }
     absent! { Has_select, select(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tvp: *mut c_void),
-        "aarch64 has no `select`: it does not have calls that another one replaces; use `pselect6`" }
+        "aarch64 has no `select`: another call replaces it; use `pselect6`" }
     absent! { Has_semtimedop_time64, semtimedop_time64(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
         "aarch64 has no `semtimedop_time64`: its time is 64-bit in every call; use `semtimedop`" }
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
-        "aarch64 has no `send`: it does not have calls that another one replaces; use `sendto`" }
+        "aarch64 has no `send`: another call replaces it; use `sendto`" }
     absent! { Has_sendfile64, sendfile64(out_fd: c_int, in_fd: c_int, offset: *mut i64, count: usize),
-        "aarch64 has no `sendfile64`: the call for 64-bit offsets and sizes has another name there; use `sendfile`" }
+        "aarch64 has no `sendfile64`: its call for 64-bit offsets and sizes has another name; use `sendfile`" }
     absent! { Has_sgetmask, sgetmask(),
-        "aarch64 has no `sgetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "aarch64 has no `sgetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_signal, signal(sig: c_int, handler: *mut c_void),
-        "aarch64 has no `signal`: it does not have calls that another one replaces; use `rt_sigaction`" }
+        "aarch64 has no `signal`: another call replaces it; use `rt_sigaction`" }
     absent! { Has_signalfd, signalfd(ufd: c_int, user_mask: *mut c_void, sizemask: usize),
-        "aarch64 has no `signalfd`: it does not have calls that another one replaces; use `signalfd4`" }
+        "aarch64 has no `signalfd`: another call replaces it; use `signalfd4`" }
     absent! { Has_sigpending, sigpending(uset: *mut c_ulong),
-        "aarch64 has no `sigpending`: it does not have calls that another one replaces; use `rt_sigpending`" }
+        "aarch64 has no `sigpending`: another call replaces it; use `rt_sigpending`" }
     absent! { Has_sigprocmask, sigprocmask(how: c_int, nset: *mut c_ulong, oset: *mut c_ulong),
-        "aarch64 has no `sigprocmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "aarch64 has no `sigprocmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_socketcall, socketcall(call: c_int, args: *mut c_ulong),
         "aarch64 has no `socketcall`: each of its calls has a number of its own; use `socket`, `connect`, `sendmsg` and the others" }
     absent! { Has_ssetmask, ssetmask(newmask: c_int),
-        "aarch64 has no `ssetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "aarch64 has no `ssetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_stat, stat(filename: *const c_char, statbuf: *mut c_void),
-        "aarch64 has no `stat`: it does not have calls that another one replaces; use `newfstatat`" }
+        "aarch64 has no `stat`: another call replaces it; use `newfstatat`" }
     absent! { Has_stat64, stat64(filename: *const c_char, statbuf: *mut c_void),
-        "aarch64 has no `stat64`: the call for 64-bit offsets and sizes has another name there; use `newfstatat`" }
+        "aarch64 has no `stat64`: its call for 64-bit offsets and sizes has another name; use `newfstatat`" }
     absent! { Has_statfs64, statfs64(pathname: *const c_char, sz: usize, buf: *mut c_void),
-        "aarch64 has no `statfs64`: the call for 64-bit offsets and sizes has another name there; use `statfs`" }
+        "aarch64 has no `statfs64`: its call for 64-bit offsets and sizes has another name; use `statfs`" }
     absent! { Has_stime, stime(tptr: *mut c_void),
-        "aarch64 has no `stime`: it does not have calls that another one replaces; use `clock_settime`" }
+        "aarch64 has no `stime`: another call replaces it; use `clock_settime`" }
     absent! { Has_symlink, symlink(oldname: *const c_char, newname: *const c_char),
-        "aarch64 has no `symlink`: it does not have calls that another one replaces; use `symlinkat`" }
+        "aarch64 has no `symlink`: another call replaces it; use `symlinkat`" }
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
         "aarch64 has no `sync_file_range2`: it has another variant, whose arguments may have another order; use `sync_file_range`" }
     absent! { Has_sysfs, sysfs(option: c_int, arg1: c_ulong, arg2: c_ulong),
-        "aarch64 has no `sysfs`: it does not have calls that another one replaces; use the file /proc/filesystems" }
+        "aarch64 has no `sysfs`: another call replaces it; use the file /proc/filesystems" }
     absent! { Has_time, time(tloc: *mut c_void),
-        "aarch64 has no `time`: it does not have calls that another one replaces; use `clock_gettime`" }
+        "aarch64 has no `time`: another call replaces it; use `clock_gettime`" }
     absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut c_void),
         "aarch64 has no `timer_gettime64`: its time is 64-bit in every call; use `timer_gettime`" }
     absent! { Has_timer_settime64, timer_settime64(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void),
@@ -3926,23 +3930,23 @@ pub mod raw {
     absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
         "aarch64 has no `timerfd_settime64`: its time is 64-bit in every call; use `timerfd_settime`" }
     absent! { Has_truncate64, truncate64(path: *const c_char, length: c_long),
-        "aarch64 has no `truncate64`: the call for 64-bit offsets and sizes has another name there; use `truncate`" }
+        "aarch64 has no `truncate64`: its call for 64-bit offsets and sizes has another name; use `truncate`" }
     absent! { Has_umount, umount(name: *mut c_char, flags: c_int),
-        "aarch64 has no `umount`: it does not have calls that another one replaces; use `umount2`" }
+        "aarch64 has no `umount`: another call replaces it; use `umount2`" }
     absent! { Has_unlink, unlink(pathname: *const c_char),
-        "aarch64 has no `unlink`: it does not have calls that another one replaces; use `unlinkat`" }
+        "aarch64 has no `unlink`: another call replaces it; use `unlinkat`" }
     absent! { Has_ustat, ustat(dev: c_uint, ubuf: *mut c_void),
-        "aarch64 has no `ustat`: it does not have calls that another one replaces; use `statfs`" }
+        "aarch64 has no `ustat`: another call replaces it; use `statfs`" }
     absent! { Has_utime, utime(filename: *mut c_char, times: *mut c_void),
-        "aarch64 has no `utime`: it does not have calls that another one replaces; use `utimensat`" }
+        "aarch64 has no `utime`: another call replaces it; use `utimensat`" }
     absent! { Has_utimensat_time64, utimensat_time64(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int),
         "aarch64 has no `utimensat_time64`: its time is 64-bit in every call; use `utimensat`" }
     absent! { Has_utimes, utimes(filename: *mut c_char, utimes: *mut c_void),
-        "aarch64 has no `utimes`: it does not have calls that another one replaces; use `utimensat`" }
+        "aarch64 has no `utimes`: another call replaces it; use `utimensat`" }
     absent! { Has_vfork, vfork(),
-        "aarch64 has no `vfork`: it does not have calls that another one replaces; use `clone`" }
+        "aarch64 has no `vfork`: another call replaces it; use `clone`" }
     absent! { Has_waitpid, waitpid(pid: i32, stat_addr: *mut c_int, options: c_int),
-        "aarch64 has no `waitpid`: it does not have calls that another one replaces; use `wait4`" }
+        "aarch64 has no `waitpid`: another call replaces it; use `wait4`" }
 }
 
 // Linux 7.3.4.

@@ -4510,45 +4510,49 @@ pub mod raw {
     }
 
     absent! { Has_alarm, alarm(seconds: c_uint),
-        "arm has no `alarm`: it does not have calls that another one replaces; use `setitimer`" }
+        "arm has no `alarm`: another call replaces it; removed after Linux 2.6.16, by 2.6.20; use `setitimer`" }
     absent! { Has_fadvise64, fadvise64(fd: c_int, offset: i64, len: usize, advice: c_int),
-        "arm has no `fadvise64`: the call for 64-bit offsets and sizes has another name there; use `arm_fadvise64_64`" }
+        "arm has no `fadvise64`: it has the variant with another order of arguments; use `arm_fadvise64_64`" }
     absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
         "arm has no `fadvise64_64`: it has the variant with another order of arguments; use `arm_fadvise64_64`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "arm has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_getrlimit, getrlimit(resource: c_uint, rlim: *mut c_void),
-        "arm has no `getrlimit`: it does not have calls that another one replaces; use `ugetrlimit`" }
+        "arm has no `getrlimit`: another call replaces it; removed after Linux 2.6.16, by 2.6.20; use `ugetrlimit`" }
     absent! { Has_ipc, ipc(call: c_uint, first: c_int, second: c_ulong, third: c_ulong, ptr: *mut c_void, fifth: c_long),
-        "arm has no `ipc`: each of its calls has a number of its own; use `semget`, `msgget`, `shmget` and the others" }
+        "arm has no `ipc`: each of its calls has a number of its own; removed after Linux 2.6.16, by 2.6.20; use `semget`, `msgget`, `shmget` and the others" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "arm has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
+        "arm has no `llseek`: its call for 64-bit offsets and sizes has another name; use `_llseek`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "arm has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "arm has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
+        "arm has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "arm has no `oldumount`: it is an old or misspelt name of another call; use `umount2`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "arm has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "arm has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_select, select(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tvp: *mut c_void),
-        "arm has no `select`: it does not have calls that another one replaces; use `_newselect`" }
+        "arm has no `select`: another call replaces it; removed after Linux 2.6.16, by 2.6.20; use `_newselect`" }
     absent! { Has_sgetmask, sgetmask(),
-        "arm has no `sgetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "arm has no `sgetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_signal, signal(sig: c_int, handler: *mut c_void),
-        "arm has no `signal`: it does not have calls that another one replaces; use `rt_sigaction`" }
+        "arm has no `signal`: another call replaces it; use `rt_sigaction`" }
     absent! { Has_socketcall, socketcall(call: c_int, args: *mut c_ulong),
-        "arm has no `socketcall`: each of its calls has a number of its own; use `socket`, `connect`, `sendmsg` and the others" }
+        "arm has no `socketcall`: each of its calls has a number of its own; removed after Linux 2.6.16, by 2.6.20; use `socket`, `connect`, `sendmsg` and the others" }
     absent! { Has_ssetmask, ssetmask(newmask: c_int),
-        "arm has no `ssetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "arm has no `ssetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_stime, stime(tptr: *mut c_void),
-        "arm has no `stime`: it does not have calls that another one replaces; use `clock_settime`" }
+        "arm has no `stime`: another call replaces it; removed after Linux 2.6.16, by 2.6.20; use `clock_settime`" }
     absent! { Has_sync_file_range, sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint),
         "arm has no `sync_file_range`: it has the variant with another order of arguments; use `sync_file_range2`" }
     absent! { Has_time, time(tloc: *mut c_void),
-        "arm has no `time`: it does not have calls that another one replaces; use `clock_gettime`" }
+        "arm has no `time`: another call replaces it; removed after Linux 2.6.16, by 2.6.20; use `clock_gettime`" }
     absent! { Has_umount, umount(name: *mut c_char, flags: c_int),
-        "arm has no `umount`: it does not have calls that another one replaces; use `umount2`" }
+        "arm has no `umount`: another call replaces it; removed after Linux 2.6.16, by 2.6.20; use `umount2`" }
     absent! { Has_utime, utime(filename: *mut c_char, times: *mut c_void),
-        "arm has no `utime`: it does not have calls that another one replaces; use `utimensat`" }
+        "arm has no `utime`: another call replaces it; removed after Linux 2.6.16, by 2.6.20; use `utimensat`" }
     absent! { Has_waitpid, waitpid(pid: i32, stat_addr: *mut c_int, options: c_int),
-        "arm has no `waitpid`: it does not have calls that another one replaces; use `wait4`" }
+        "arm has no `waitpid`: another call replaces it; use `wait4`" }
 }
 
 // Linux 7.3.4.

@@ -3812,135 +3812,139 @@ pub mod raw {
     }
 
     absent! { Has_access, access(filename: *const c_char, mode: c_int),
-        "hexagon has no `access`: it does not have calls that another one replaces; use `faccessat`" }
+        "hexagon has no `access`: another call replaces it; use `faccessat`" }
     absent! { Has_alarm, alarm(seconds: c_uint),
-        "hexagon has no `alarm`: it does not have calls that another one replaces; use `setitimer`" }
+        "hexagon has no `alarm`: another call replaces it; use `setitimer`" }
     absent! { Has_chmod, chmod(filename: *const c_char, mode: u16),
-        "hexagon has no `chmod`: it does not have calls that another one replaces; use `fchmodat`" }
+        "hexagon has no `chmod`: another call replaces it; use `fchmodat`" }
     absent! { Has_chown, chown(filename: *const c_char, user: u32, group: u32),
-        "hexagon has no `chown`: it does not have calls that another one replaces; use `fchownat`" }
+        "hexagon has no `chown`: another call replaces it; use `fchownat`" }
     absent! { Has_creat, creat(pathname: *const c_char, mode: u16),
-        "hexagon has no `creat`: it does not have calls that another one replaces; use `openat`" }
+        "hexagon has no `creat`: another call replaces it; use `openat`" }
     absent! { Has_dup2, dup2(oldfd: c_uint, newfd: c_uint),
-        "hexagon has no `dup2`: it does not have calls that another one replaces; use `dup3`" }
+        "hexagon has no `dup2`: another call replaces it; use `dup3`" }
     absent! { Has_epoll_create, epoll_create(size: c_int),
-        "hexagon has no `epoll_create`: it does not have calls that another one replaces; use `epoll_create1`" }
+        "hexagon has no `epoll_create`: another call replaces it; use `epoll_create1`" }
     absent! { Has_epoll_wait, epoll_wait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int),
-        "hexagon has no `epoll_wait`: it does not have calls that another one replaces; use `epoll_pwait`" }
+        "hexagon has no `epoll_wait`: another call replaces it; use `epoll_pwait`" }
     absent! { Has_eventfd, eventfd(count: c_uint),
-        "hexagon has no `eventfd`: it does not have calls that another one replaces; use `eventfd2`" }
+        "hexagon has no `eventfd`: another call replaces it; use `eventfd2`" }
     absent! { Has_fadvise64, fadvise64(fd: c_int, offset: i64, len: usize, advice: c_int),
-        "hexagon has no `fadvise64`: the call for 64-bit offsets and sizes has another name there; use `fadvise64_64`" }
+        "hexagon has no `fadvise64`: it has the variant with another order of arguments; use `fadvise64_64`" }
     absent! { Has_fcntl, fcntl(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "hexagon has no `fcntl`: the call for 64-bit offsets and sizes has another name there; use `fcntl64`" }
+        "hexagon has no `fcntl`: its call for 64-bit offsets and sizes has another name; use `fcntl64`" }
     absent! { Has_fork, fork(),
-        "hexagon has no `fork`: it does not have calls that another one replaces; use `clone`" }
+        "hexagon has no `fork`: another call replaces it; use `clone`" }
     absent! { Has_fstat, fstat(fd: c_uint, statbuf: *mut c_void),
-        "hexagon has no `fstat`: the call for 64-bit offsets and sizes has another name there; use `fstat64`" }
+        "hexagon has no `fstat`: its call for 64-bit offsets and sizes has another name; use `fstat64`" }
     absent! { Has_fstatfs, fstatfs(fd: c_uint, buf: *mut c_void),
-        "hexagon has no `fstatfs`: the call for 64-bit offsets and sizes has another name there; use `fstatfs64`" }
+        "hexagon has no `fstatfs`: its call for 64-bit offsets and sizes has another name; use `fstatfs64`" }
     absent! { Has_ftruncate, ftruncate(fd: c_uint, length: c_long),
-        "hexagon has no `ftruncate`: the call for 64-bit offsets and sizes has another name there; use `ftruncate64`" }
+        "hexagon has no `ftruncate`: its call for 64-bit offsets and sizes has another name; use `ftruncate64`" }
     absent! { Has_futimesat, futimesat(dfd: c_int, filename: *const c_char, utimes: *mut c_void),
-        "hexagon has no `futimesat`: it does not have calls that another one replaces; use `utimensat`" }
+        "hexagon has no `futimesat`: another call replaces it; use `utimensat`" }
     absent! { Has_getdents, getdents(fd: c_uint, dirent: *mut c_void, count: c_uint),
-        "hexagon has no `getdents`: it does not have calls that another one replaces; use `getdents64`" }
+        "hexagon has no `getdents`: another call replaces it; use `getdents64`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "hexagon has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_getpgrp, getpgrp(),
-        "hexagon has no `getpgrp`: it does not have calls that another one replaces; use `getpgid`" }
+        "hexagon has no `getpgrp`: another call replaces it; use `getpgid`" }
     absent! { Has_inotify_init, inotify_init(),
-        "hexagon has no `inotify_init`: it does not have calls that another one replaces; use `inotify_init1`" }
+        "hexagon has no `inotify_init`: another call replaces it; use `inotify_init1`" }
     absent! { Has_ipc, ipc(call: c_uint, first: c_int, second: c_ulong, third: c_ulong, ptr: *mut c_void, fifth: c_long),
         "hexagon has no `ipc`: each of its calls has a number of its own; use `semget`, `msgget`, `shmget` and the others" }
     absent! { Has_lchown, lchown(filename: *const c_char, user: u32, group: u32),
-        "hexagon has no `lchown`: it does not have calls that another one replaces; use `fchownat`" }
+        "hexagon has no `lchown`: another call replaces it; use `fchownat`" }
     absent! { Has_link, link(oldname: *const c_char, newname: *const c_char),
-        "hexagon has no `link`: it does not have calls that another one replaces; use `linkat`" }
+        "hexagon has no `link`: another call replaces it; use `linkat`" }
     absent! { Has_lseek, lseek(fd: c_uint, offset: c_long, whence: c_uint),
-        "hexagon has no `lseek`: the call for 64-bit offsets and sizes has another name there; use `llseek`" }
+        "hexagon has no `lseek`: its call for 64-bit offsets and sizes has another name; use `llseek`" }
     absent! { Has_lstat, lstat(filename: *const c_char, statbuf: *mut c_void),
-        "hexagon has no `lstat`: it does not have calls that another one replaces; use `fstatat64`" }
+        "hexagon has no `lstat`: another call replaces it; use `fstatat64`" }
     absent! { Has_lstat64, lstat64(filename: *const c_char, statbuf: *mut c_void),
-        "hexagon has no `lstat64`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "hexagon has no `lstat64`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "hexagon has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_mkdir, mkdir(pathname: *const c_char, mode: u16),
-        "hexagon has no `mkdir`: it does not have calls that another one replaces; use `mkdirat`" }
+        "hexagon has no `mkdir`: another call replaces it; use `mkdirat`" }
     absent! { Has_mknod, mknod(filename: *const c_char, mode: u16, dev: c_uint),
-        "hexagon has no `mknod`: it does not have calls that another one replaces; use `mknodat`" }
+        "hexagon has no `mknod`: another call replaces it; use `mknodat`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "hexagon has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
+        "hexagon has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
     absent! { Has_nice, nice(increment: c_int),
-        "hexagon has no `nice`: it does not have calls that another one replaces; use `setpriority`" }
+        "hexagon has no `nice`: another call replaces it; use `setpriority`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "hexagon has no `oldumount`: it is an old or misspelt name of another call; use `umount2`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "hexagon has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "hexagon has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_open, open(filename: *const c_char, flags: c_int, mode: u16),
-        "hexagon has no `open`: it does not have calls that another one replaces; use `openat`" }
+        "hexagon has no `open`: another call replaces it; use `openat`" }
     absent! { Has_pause, pause(),
-        "hexagon has no `pause`: it does not have calls that another one replaces; use `ppoll`" }
+        "hexagon has no `pause`: another call replaces it; use `ppoll`" }
     absent! { Has_pipe, pipe(fildes: *mut c_int),
-        "hexagon has no `pipe`: it does not have calls that another one replaces; use `pipe2`" }
+        "hexagon has no `pipe`: another call replaces it; use `pipe2`" }
     absent! { Has_poll, poll(ufds: *mut c_void, nfds: c_uint, timeout_msecs: c_int),
-        "hexagon has no `poll`: it does not have calls that another one replaces; use `ppoll`" }
+        "hexagon has no `poll`: another call replaces it; use `ppoll`" }
     absent! { Has_readlink, readlink(path: *const c_char, buf: *mut c_char, bufsiz: c_int),
-        "hexagon has no `readlink`: it does not have calls that another one replaces; use `readlinkat`" }
+        "hexagon has no `readlink`: another call replaces it; use `readlinkat`" }
     absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
-        "hexagon has no `recv`: it does not have calls that another one replaces; use `recvfrom`" }
+        "hexagon has no `recv`: another call replaces it; use `recvfrom`" }
     absent! { Has_rename, rename(oldname: *const c_char, newname: *const c_char),
-        "hexagon has no `rename`: it does not have calls that another one replaces; use `renameat2`" }
+        "hexagon has no `rename`: another call replaces it; use `renameat2`" }
     absent! { Has_rmdir, rmdir(pathname: *const c_char),
-        "hexagon has no `rmdir`: it does not have calls that another one replaces; use `unlinkat`" }
+        "hexagon has no `rmdir`: another call replaces it; use `unlinkat`" }
     absent! { Has_select, select(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tvp: *mut c_void),
-        "hexagon has no `select`: it does not have calls that another one replaces; use `pselect6`" }
+        "hexagon has no `select`: another call replaces it; use `pselect6`" }
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
-        "hexagon has no `send`: it does not have calls that another one replaces; use `sendto`" }
+        "hexagon has no `send`: another call replaces it; use `sendto`" }
     absent! { Has_sendfile, sendfile(out_fd: c_int, in_fd: c_int, offset: *mut c_long, count: usize),
-        "hexagon has no `sendfile`: the call for 64-bit offsets and sizes has another name there; use `sendfile64`" }
+        "hexagon has no `sendfile`: its call for 64-bit offsets and sizes has another name; use `sendfile64`" }
     absent! { Has_sgetmask, sgetmask(),
-        "hexagon has no `sgetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "hexagon has no `sgetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_signal, signal(sig: c_int, handler: *mut c_void),
-        "hexagon has no `signal`: it does not have calls that another one replaces; use `rt_sigaction`" }
+        "hexagon has no `signal`: another call replaces it; use `rt_sigaction`" }
     absent! { Has_signalfd, signalfd(ufd: c_int, user_mask: *mut c_void, sizemask: usize),
-        "hexagon has no `signalfd`: it does not have calls that another one replaces; use `signalfd4`" }
+        "hexagon has no `signalfd`: another call replaces it; use `signalfd4`" }
     absent! { Has_sigpending, sigpending(uset: *mut c_ulong),
-        "hexagon has no `sigpending`: it does not have calls that another one replaces; use `rt_sigpending`" }
+        "hexagon has no `sigpending`: another call replaces it; use `rt_sigpending`" }
     absent! { Has_sigprocmask, sigprocmask(how: c_int, nset: *mut c_ulong, oset: *mut c_ulong),
-        "hexagon has no `sigprocmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "hexagon has no `sigprocmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_socketcall, socketcall(call: c_int, args: *mut c_ulong),
         "hexagon has no `socketcall`: each of its calls has a number of its own; use `socket`, `connect`, `sendmsg` and the others" }
     absent! { Has_ssetmask, ssetmask(newmask: c_int),
-        "hexagon has no `ssetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "hexagon has no `ssetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_stat, stat(filename: *const c_char, statbuf: *mut c_void),
-        "hexagon has no `stat`: it does not have calls that another one replaces; use `fstatat64`" }
+        "hexagon has no `stat`: another call replaces it; use `fstatat64`" }
     absent! { Has_stat64, stat64(filename: *const c_char, statbuf: *mut c_void),
-        "hexagon has no `stat64`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "hexagon has no `stat64`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
     absent! { Has_statfs, statfs(pathname: *const c_char, buf: *mut c_void),
-        "hexagon has no `statfs`: the call for 64-bit offsets and sizes has another name there; use `statfs64`" }
+        "hexagon has no `statfs`: its call for 64-bit offsets and sizes has another name; use `statfs64`" }
     absent! { Has_stime, stime(tptr: *mut c_void),
-        "hexagon has no `stime`: it does not have calls that another one replaces; use `clock_settime`" }
+        "hexagon has no `stime`: another call replaces it; use `clock_settime`" }
     absent! { Has_symlink, symlink(oldname: *const c_char, newname: *const c_char),
-        "hexagon has no `symlink`: it does not have calls that another one replaces; use `symlinkat`" }
+        "hexagon has no `symlink`: another call replaces it; use `symlinkat`" }
     absent! { Has_sync_file_range, sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint),
-        "hexagon has no `sync_file_range`: it has the variant with another order of arguments; use `sync_file_range2`" }
+        "hexagon has no `sync_file_range`: it has the variant with another order of arguments; removed after Linux 6.9; use `sync_file_range2`" }
     absent! { Has_sysfs, sysfs(option: c_int, arg1: c_ulong, arg2: c_ulong),
-        "hexagon has no `sysfs`: it does not have calls that another one replaces; use the file /proc/filesystems" }
+        "hexagon has no `sysfs`: another call replaces it; use the file /proc/filesystems" }
     absent! { Has_time, time(tloc: *mut c_void),
-        "hexagon has no `time`: it does not have calls that another one replaces; use `clock_gettime`" }
+        "hexagon has no `time`: another call replaces it; use `clock_gettime`" }
     absent! { Has_truncate, truncate(path: *const c_char, length: c_long),
-        "hexagon has no `truncate`: the call for 64-bit offsets and sizes has another name there; use `truncate64`" }
+        "hexagon has no `truncate`: its call for 64-bit offsets and sizes has another name; use `truncate64`" }
     absent! { Has_umount, umount(name: *mut c_char, flags: c_int),
-        "hexagon has no `umount`: it does not have calls that another one replaces; use `umount2`" }
+        "hexagon has no `umount`: another call replaces it; use `umount2`" }
     absent! { Has_unlink, unlink(pathname: *const c_char),
-        "hexagon has no `unlink`: it does not have calls that another one replaces; use `unlinkat`" }
+        "hexagon has no `unlink`: another call replaces it; use `unlinkat`" }
     absent! { Has_ustat, ustat(dev: c_uint, ubuf: *mut c_void),
-        "hexagon has no `ustat`: it does not have calls that another one replaces; use `statfs64`" }
+        "hexagon has no `ustat`: another call replaces it; use `statfs64`" }
     absent! { Has_utime, utime(filename: *mut c_char, times: *mut c_void),
-        "hexagon has no `utime`: it does not have calls that another one replaces; use `utimensat`" }
+        "hexagon has no `utime`: another call replaces it; use `utimensat`" }
     absent! { Has_utimes, utimes(filename: *mut c_char, utimes: *mut c_void),
-        "hexagon has no `utimes`: it does not have calls that another one replaces; use `utimensat`" }
+        "hexagon has no `utimes`: another call replaces it; use `utimensat`" }
     absent! { Has_vfork, vfork(),
-        "hexagon has no `vfork`: it does not have calls that another one replaces; use `clone`" }
+        "hexagon has no `vfork`: another call replaces it; use `clone`" }
     absent! { Has_waitpid, waitpid(pid: i32, stat_addr: *mut c_int, options: c_int),
-        "hexagon has no `waitpid`: it does not have calls that another one replaces; use `wait4`" }
+        "hexagon has no `waitpid`: another call replaces it; use `wait4`" }
 }
 
 // Linux 7.3.4.

@@ -4601,24 +4601,28 @@ pub mod raw {
 
     absent! { Has_accept, accept(fd: c_int, upeer_sockaddr: *mut c_void, upeer_addrlen: *mut c_int),
         "m68k has no `accept`: the call is SYS_ACCEPT (5) of its `socketcall`; use `accept4`, or `socketcall` with SYS_ACCEPT" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "m68k has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_io_pgetevents, io_pgetevents(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut old_timespec32, usig: *const __aio_sigset),
-        "m68k has no `io_pgetevents`: the architecture took up the call only with 64-bit time; use `io_pgetevents_time64`" }
+        "m68k has no `io_pgetevents`: the architecture has the call with 64-bit time only; use `io_pgetevents_time64`" }
     absent! { Has_kexec_file_load, kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: c_ulong, cmdline_ptr: *const c_char, flags: c_ulong),
         "m68k has no `kexec_file_load`: the architecture cannot load a kernel from a file; use `kexec_load`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "m68k has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
+        "m68k has no `llseek`: its call for 64-bit offsets and sizes has another name; use `_llseek`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "m68k has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "m68k has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
+        "m68k has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "m68k has no `oldumount`: it is an old or misspelt name of another call; use `umount`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "m68k has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "m68k has no `olduname`: another call replaces it; removed after Linux 2.6.39; use `uname`" }
     absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
         "m68k has no `recv`: the call is SYS_RECV (10) of its `socketcall`; use `recvfrom`, or `socketcall` with SYS_RECV" }
     absent! { Has_semop, semop(semid: c_int, tsops: *mut c_void, nsops: c_uint),
         "m68k has no `semop`: the call is SEMOP (1) of its `ipc`; use `ipc` with SEMOP" }
     absent! { Has_semtimedop, semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
-        "m68k has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `ipc` with SEMTIMEDOP" }
+        "m68k has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `semtimedop_time64`, or `ipc` with SEMTIMEDOP" }
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
         "m68k has no `send`: the call is SYS_SEND (9) of its `socketcall`; use `sendto`, or `socketcall` with SYS_SEND" }
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),

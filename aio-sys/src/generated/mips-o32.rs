@@ -4707,26 +4707,30 @@ pub mod raw {
 
     absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
         "mips-o32 has no `fadvise64_64`: it has another variant, whose arguments may have another order; use `fadvise64`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "mips-o32 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_kexec_file_load, kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: c_ulong, cmdline_ptr: *const c_char, flags: c_ulong),
         "mips-o32 has no `kexec_file_load`: the architecture cannot load a kernel from a file; use `kexec_load`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "mips-o32 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
+        "mips-o32 has no `llseek`: its call for 64-bit offsets and sizes has another name; use `_llseek`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "mips-o32 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "mips-o32 has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
+        "mips-o32 has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "mips-o32 has no `oldumount`: it is an old or misspelt name of another call; use `umount`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "mips-o32 has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "mips-o32 has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_select, select(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tvp: *mut c_void),
-        "mips-o32 has no `select`: it does not have calls that another one replaces; use `_newselect`" }
+        "mips-o32 has no `select`: another call replaces it; use `_newselect`" }
     absent! { Has_semop, semop(semid: c_int, tsops: *mut c_void, nsops: c_uint),
         "mips-o32 has no `semop`: the call is SEMOP (1) of its `ipc`; use `ipc` with SEMOP" }
     absent! { Has_semtimedop, semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
-        "mips-o32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `ipc` with SEMTIMEDOP" }
+        "mips-o32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `semtimedop_time64`, or `ipc` with SEMTIMEDOP" }
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
         "mips-o32 has no `sync_file_range2`: it has another variant, whose arguments may have another order; use `sync_file_range`" }
     absent! { Has_vfork, vfork(),
-        "mips-o32 has no `vfork`: it does not have calls that another one replaces; use `clone`" }
+        "mips-o32 has no `vfork`: another call replaces it; use `clone`" }
 }
 
 // Linux 7.3.4.

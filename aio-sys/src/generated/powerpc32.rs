@@ -4673,16 +4673,20 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_fchroot, Word::from(fd), Word::from(flags)) }
     }
 
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "powerpc32 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "powerpc32 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
+        "powerpc32 has no `llseek`: its call for 64-bit offsets and sizes has another name; use `_llseek`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "powerpc32 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "powerpc32 has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
+        "powerpc32 has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "powerpc32 has no `oldumount`: it is an old or misspelt name of another call; use `umount`" }
     absent! { Has_semop, semop(semid: c_int, tsops: *mut c_void, nsops: c_uint),
         "powerpc32 has no `semop`: the call is SEMOP (1) of its `ipc`; use `ipc` with SEMOP" }
     absent! { Has_semtimedop, semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
-        "powerpc32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `ipc` with SEMTIMEDOP" }
+        "powerpc32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `semtimedop_time64`, or `ipc` with SEMTIMEDOP" }
     absent! { Has_sync_file_range, sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint),
         "powerpc32 has no `sync_file_range`: it has the variant with another order of arguments; use `sync_file_range2`" }
 }

@@ -4616,27 +4616,31 @@ pub mod raw {
     absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
         "powerpc64 has no `fadvise64_64`: it has another variant, whose arguments may have another order; use `fadvise64`" }
     absent! { Has_fcntl64, fcntl64(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "powerpc64 has no `fcntl64`: the call for 64-bit offsets and sizes has another name there; use `fcntl`" }
+        "powerpc64 has no `fcntl64`: its call for 64-bit offsets and sizes has another name; use `fcntl`" }
     absent! { Has_fstat64, fstat64(fd: c_ulong, statbuf: *mut c_void),
-        "powerpc64 has no `fstat64`: the call for 64-bit offsets and sizes has another name there; use `fstat`" }
+        "powerpc64 has no `fstat64`: its call for 64-bit offsets and sizes has another name; use `fstat`" }
     absent! { Has_fstatat64, fstatat64(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "powerpc64 has no `fstatat64`: the call for 64-bit offsets and sizes has another name there; use `newfstatat`" }
+        "powerpc64 has no `fstatat64`: its call for 64-bit offsets and sizes has another name; use `newfstatat`" }
     absent! { Has_ftruncate64, ftruncate64(fd: c_uint, length: c_long),
-        "powerpc64 has no `ftruncate64`: the call for 64-bit offsets and sizes has another name there; use `ftruncate`" }
+        "powerpc64 has no `ftruncate64`: its call for 64-bit offsets and sizes has another name; use `ftruncate`" }
     absent! { Has_futex_time64, futex_time64(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32),
         "powerpc64 has no `futex_time64`: its time is 64-bit in every call; use `futex`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "powerpc64 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_io_pgetevents_time64, io_pgetevents_time64(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset),
         "powerpc64 has no `io_pgetevents_time64`: its time is 64-bit in every call; use `io_pgetevents`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "powerpc64 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
+        "powerpc64 has no `llseek`: its call for 64-bit offsets and sizes has another name; use `_llseek`" }
     absent! { Has_lstat64, lstat64(filename: *const c_char, statbuf: *mut c_void),
-        "powerpc64 has no `lstat64`: the call for 64-bit offsets and sizes has another name there; use `lstat`" }
+        "powerpc64 has no `lstat64`: its call for 64-bit offsets and sizes has another name; use `lstat`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "powerpc64 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_mq_timedreceive_time64, mq_timedreceive_time64(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec),
         "powerpc64 has no `mq_timedreceive_time64`: its time is 64-bit in every call; use `mq_timedreceive`" }
     absent! { Has_mq_timedsend_time64, mq_timedsend_time64(mqdes: i32, u_msg_ptr: *const c_char, msg_len: usize, msg_prio: c_uint, u_abs_timeout: *const __kernel_timespec),
         "powerpc64 has no `mq_timedsend_time64`: its time is 64-bit in every call; use `mq_timedsend`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "powerpc64 has no `oldumount`: it is an old or misspelt name of another call; use `umount2`" }
     absent! { Has_ppoll_time64, ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize),
         "powerpc64 has no `ppoll_time64`: its time is 64-bit in every call; use `ppoll`" }
     absent! { Has_pselect6_time64, pselect6_time64(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void),
@@ -4652,9 +4656,9 @@ pub mod raw {
     absent! { Has_semtimedop_time64, semtimedop_time64(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
         "powerpc64 has no `semtimedop_time64`: its time is 64-bit in every call; use `semtimedop`" }
     absent! { Has_sendfile64, sendfile64(out_fd: c_int, in_fd: c_int, offset: *mut i64, count: usize),
-        "powerpc64 has no `sendfile64`: the call for 64-bit offsets and sizes has another name there; use `sendfile`" }
+        "powerpc64 has no `sendfile64`: its call for 64-bit offsets and sizes has another name; use `sendfile`" }
     absent! { Has_stat64, stat64(filename: *const c_char, statbuf: *mut c_void),
-        "powerpc64 has no `stat64`: the call for 64-bit offsets and sizes has another name there; use `stat`" }
+        "powerpc64 has no `stat64`: its call for 64-bit offsets and sizes has another name; use `stat`" }
     absent! { Has_sync_file_range, sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint),
         "powerpc64 has no `sync_file_range`: it has the variant with another order of arguments; use `sync_file_range2`" }
     absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut c_void),
@@ -4666,7 +4670,7 @@ pub mod raw {
     absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
         "powerpc64 has no `timerfd_settime64`: its time is 64-bit in every call; use `timerfd_settime`" }
     absent! { Has_truncate64, truncate64(path: *const c_char, length: c_long),
-        "powerpc64 has no `truncate64`: the call for 64-bit offsets and sizes has another name there; use `truncate`" }
+        "powerpc64 has no `truncate64`: its call for 64-bit offsets and sizes has another name; use `truncate`" }
     absent! { Has_utimensat_time64, utimensat_time64(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int),
         "powerpc64 has no `utimensat_time64`: its time is 64-bit in every call; use `utimensat`" }
 }

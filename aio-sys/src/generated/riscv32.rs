@@ -3788,195 +3788,199 @@ pub mod raw {
     }
 
     absent! { Has_access, access(filename: *const c_char, mode: c_int),
-        "riscv32 has no `access`: it does not have calls that another one replaces; use `faccessat`" }
+        "riscv32 has no `access`: another call replaces it; use `faccessat`" }
     absent! { Has_adjtimex, adjtimex(txc_p: *mut c_void),
-        "riscv32 has no `adjtimex`: it has no 32-bit time; use `clock_adjtime64`" }
+        "riscv32 has no `adjtimex`: it has no 32-bit time; removed after Linux 5.0; use `clock_adjtime64`" }
     absent! { Has_alarm, alarm(seconds: c_uint),
-        "riscv32 has no `alarm`: it does not have calls that another one replaces; use `setitimer`" }
+        "riscv32 has no `alarm`: another call replaces it; use `setitimer`" }
     absent! { Has_chmod, chmod(filename: *const c_char, mode: u16),
-        "riscv32 has no `chmod`: it does not have calls that another one replaces; use `fchmodat`" }
+        "riscv32 has no `chmod`: another call replaces it; use `fchmodat`" }
     absent! { Has_chown, chown(filename: *const c_char, user: u32, group: u32),
-        "riscv32 has no `chown`: it does not have calls that another one replaces; use `fchownat`" }
+        "riscv32 has no `chown`: another call replaces it; use `fchownat`" }
     absent! { Has_clock_adjtime, clock_adjtime(which_clock: i32, utx: *mut c_void),
-        "riscv32 has no `clock_adjtime`: it has no 32-bit time; use `clock_adjtime64`" }
+        "riscv32 has no `clock_adjtime`: it has no 32-bit time; removed after Linux 5.0; use `clock_adjtime64`" }
     absent! { Has_clock_getres, clock_getres(which_clock: i32, tp: *mut __kernel_timespec),
-        "riscv32 has no `clock_getres`: it has no 32-bit time; use `clock_getres_time64`" }
+        "riscv32 has no `clock_getres`: it has no 32-bit time; removed after Linux 5.0; use `clock_getres_time64`" }
     absent! { Has_clock_gettime, clock_gettime(which_clock: i32, tp: *mut __kernel_timespec),
-        "riscv32 has no `clock_gettime`: it has no 32-bit time; use `clock_gettime64`" }
+        "riscv32 has no `clock_gettime`: it has no 32-bit time; removed after Linux 5.0; use `clock_gettime64`" }
     absent! { Has_clock_nanosleep, clock_nanosleep(which_clock: i32, flags: c_int, rqtp: *const __kernel_timespec, rmtp: *mut __kernel_timespec),
-        "riscv32 has no `clock_nanosleep`: it has no 32-bit time; use `clock_nanosleep_time64`" }
+        "riscv32 has no `clock_nanosleep`: it has no 32-bit time; removed after Linux 5.0; use `clock_nanosleep_time64`" }
     absent! { Has_clock_settime, clock_settime(which_clock: i32, tp: *const __kernel_timespec),
-        "riscv32 has no `clock_settime`: it has no 32-bit time; use `clock_settime64`" }
+        "riscv32 has no `clock_settime`: it has no 32-bit time; removed after Linux 5.0; use `clock_settime64`" }
     absent! { Has_creat, creat(pathname: *const c_char, mode: u16),
-        "riscv32 has no `creat`: it does not have calls that another one replaces; use `openat`" }
+        "riscv32 has no `creat`: another call replaces it; use `openat`" }
     absent! { Has_dup2, dup2(oldfd: c_uint, newfd: c_uint),
-        "riscv32 has no `dup2`: it does not have calls that another one replaces; use `dup3`" }
+        "riscv32 has no `dup2`: another call replaces it; use `dup3`" }
     absent! { Has_epoll_create, epoll_create(size: c_int),
-        "riscv32 has no `epoll_create`: it does not have calls that another one replaces; use `epoll_create1`" }
+        "riscv32 has no `epoll_create`: another call replaces it; use `epoll_create1`" }
     absent! { Has_epoll_wait, epoll_wait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int),
-        "riscv32 has no `epoll_wait`: it does not have calls that another one replaces; use `epoll_pwait`" }
+        "riscv32 has no `epoll_wait`: another call replaces it; use `epoll_pwait`" }
     absent! { Has_eventfd, eventfd(count: c_uint),
-        "riscv32 has no `eventfd`: it does not have calls that another one replaces; use `eventfd2`" }
+        "riscv32 has no `eventfd`: another call replaces it; use `eventfd2`" }
     absent! { Has_fadvise64, fadvise64(fd: c_int, offset: i64, len: usize, advice: c_int),
-        "riscv32 has no `fadvise64`: the call for 64-bit offsets and sizes has another name there; use `fadvise64_64`" }
+        "riscv32 has no `fadvise64`: its call for 64-bit offsets and sizes has another name; use `fadvise64_64`" }
     absent! { Has_fcntl, fcntl(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "riscv32 has no `fcntl`: the call for 64-bit offsets and sizes has another name there; use `fcntl64`" }
+        "riscv32 has no `fcntl`: its call for 64-bit offsets and sizes has another name; use `fcntl64`" }
     absent! { Has_fork, fork(),
-        "riscv32 has no `fork`: it does not have calls that another one replaces; use `clone`" }
+        "riscv32 has no `fork`: another call replaces it; use `clone`" }
     absent! { Has_fstat, fstat(fd: c_uint, statbuf: *mut c_void),
-        "riscv32 has no `fstat`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "riscv32 has no `fstat`: its call for 64-bit offsets and sizes has another name; use `statx`" }
     absent! { Has_fstat64, fstat64(fd: c_ulong, statbuf: *mut c_void),
-        "riscv32 has no `fstat64`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "riscv32 has no `fstat64`: its call for 64-bit offsets and sizes has another name; removed after Linux 4.19; use `statx`" }
     absent! { Has_fstatat64, fstatat64(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "riscv32 has no `fstatat64`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "riscv32 has no `fstatat64`: its call for 64-bit offsets and sizes has another name; removed after Linux 4.19; use `statx`" }
     absent! { Has_fstatfs, fstatfs(fd: c_uint, buf: *mut c_void),
-        "riscv32 has no `fstatfs`: the call for 64-bit offsets and sizes has another name there; use `fstatfs64`" }
+        "riscv32 has no `fstatfs`: its call for 64-bit offsets and sizes has another name; use `fstatfs64`" }
     absent! { Has_ftruncate, ftruncate(fd: c_uint, length: c_long),
-        "riscv32 has no `ftruncate`: the call for 64-bit offsets and sizes has another name there; use `ftruncate64`" }
+        "riscv32 has no `ftruncate`: its call for 64-bit offsets and sizes has another name; use `ftruncate64`" }
     absent! { Has_futex, futex(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32),
-        "riscv32 has no `futex`: it has no 32-bit time; use `futex_time64`" }
+        "riscv32 has no `futex`: it has no 32-bit time; removed after Linux 5.0; use `futex_time64`" }
     absent! { Has_futimesat, futimesat(dfd: c_int, filename: *const c_char, utimes: *mut c_void),
-        "riscv32 has no `futimesat`: it does not have calls that another one replaces; use `utimensat_time64`" }
+        "riscv32 has no `futimesat`: another call replaces it; use `utimensat_time64`" }
     absent! { Has_getdents, getdents(fd: c_uint, dirent: *mut c_void, count: c_uint),
-        "riscv32 has no `getdents`: it does not have calls that another one replaces; use `getdents64`" }
+        "riscv32 has no `getdents`: another call replaces it; use `getdents64`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "riscv32 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_getpgrp, getpgrp(),
-        "riscv32 has no `getpgrp`: it does not have calls that another one replaces; use `getpgid`" }
+        "riscv32 has no `getpgrp`: another call replaces it; use `getpgid`" }
     absent! { Has_getrlimit, getrlimit(resource: c_uint, rlim: *mut c_void),
-        "riscv32 has no `getrlimit`: it does not have calls that another one replaces; use `prlimit64`" }
+        "riscv32 has no `getrlimit`: another call replaces it; removed after Linux 5.0; use `prlimit64`" }
     absent! { Has_gettimeofday, gettimeofday(tv: *mut c_void, tz: *mut c_void),
-        "riscv32 has no `gettimeofday`: it has no 32-bit time; use `clock_gettime64`" }
+        "riscv32 has no `gettimeofday`: it has no 32-bit time; removed after Linux 5.0; use `clock_gettime64`" }
     absent! { Has_inotify_init, inotify_init(),
-        "riscv32 has no `inotify_init`: it does not have calls that another one replaces; use `inotify_init1`" }
+        "riscv32 has no `inotify_init`: another call replaces it; use `inotify_init1`" }
     absent! { Has_io_getevents, io_getevents(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec),
-        "riscv32 has no `io_getevents`: it has no 32-bit time; use `io_pgetevents_time64`" }
+        "riscv32 has no `io_getevents`: it has no 32-bit time; removed after Linux 5.0; use `io_pgetevents_time64`" }
     absent! { Has_io_pgetevents, io_pgetevents(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset),
-        "riscv32 has no `io_pgetevents`: it has no 32-bit time; use `io_pgetevents_time64`" }
+        "riscv32 has no `io_pgetevents`: it has no 32-bit time; removed after Linux 5.0; use `io_pgetevents_time64`" }
     absent! { Has_ipc, ipc(call: c_uint, first: c_int, second: c_ulong, third: c_ulong, ptr: *mut c_void, fifth: c_long),
         "riscv32 has no `ipc`: each of its calls has a number of its own; use `semget`, `msgget`, `shmget` and the others" }
     absent! { Has_lchown, lchown(filename: *const c_char, user: u32, group: u32),
-        "riscv32 has no `lchown`: it does not have calls that another one replaces; use `fchownat`" }
+        "riscv32 has no `lchown`: another call replaces it; use `fchownat`" }
     absent! { Has_link, link(oldname: *const c_char, newname: *const c_char),
-        "riscv32 has no `link`: it does not have calls that another one replaces; use `linkat`" }
+        "riscv32 has no `link`: another call replaces it; use `linkat`" }
     absent! { Has_lseek, lseek(fd: c_uint, offset: c_long, whence: c_uint),
-        "riscv32 has no `lseek`: the call for 64-bit offsets and sizes has another name there; use `llseek`" }
+        "riscv32 has no `lseek`: its call for 64-bit offsets and sizes has another name; use `llseek`" }
     absent! { Has_lstat, lstat(filename: *const c_char, statbuf: *mut c_void),
-        "riscv32 has no `lstat`: it does not have calls that another one replaces; use `statx`" }
+        "riscv32 has no `lstat`: another call replaces it; use `statx`" }
     absent! { Has_lstat64, lstat64(filename: *const c_char, statbuf: *mut c_void),
-        "riscv32 has no `lstat64`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "riscv32 has no `lstat64`: its call for 64-bit offsets and sizes has another name; use `statx`" }
     absent! { Has_mkdir, mkdir(pathname: *const c_char, mode: u16),
-        "riscv32 has no `mkdir`: it does not have calls that another one replaces; use `mkdirat`" }
+        "riscv32 has no `mkdir`: another call replaces it; use `mkdirat`" }
     absent! { Has_mknod, mknod(filename: *const c_char, mode: u16, dev: c_uint),
-        "riscv32 has no `mknod`: it does not have calls that another one replaces; use `mknodat`" }
+        "riscv32 has no `mknod`: another call replaces it; use `mknodat`" }
     absent! { Has_mq_timedreceive, mq_timedreceive(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec),
-        "riscv32 has no `mq_timedreceive`: it has no 32-bit time; use `mq_timedreceive_time64`" }
+        "riscv32 has no `mq_timedreceive`: it has no 32-bit time; removed after Linux 5.0; use `mq_timedreceive_time64`" }
     absent! { Has_mq_timedsend, mq_timedsend(mqdes: i32, u_msg_ptr: *const c_char, msg_len: usize, msg_prio: c_uint, u_abs_timeout: *const __kernel_timespec),
-        "riscv32 has no `mq_timedsend`: it has no 32-bit time; use `mq_timedsend_time64`" }
+        "riscv32 has no `mq_timedsend`: it has no 32-bit time; removed after Linux 5.0; use `mq_timedsend_time64`" }
     absent! { Has_nanosleep, nanosleep(rqtp: *mut __kernel_timespec, rmtp: *mut __kernel_timespec),
-        "riscv32 has no `nanosleep`: it has no 32-bit time; use `clock_nanosleep_time64`" }
+        "riscv32 has no `nanosleep`: it has no 32-bit time; removed after Linux 5.0; use `clock_nanosleep_time64`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "riscv32 has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "riscv32 has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `statx`" }
     absent! { Has_nice, nice(increment: c_int),
-        "riscv32 has no `nice`: it does not have calls that another one replaces; use `setpriority`" }
+        "riscv32 has no `nice`: another call replaces it; use `setpriority`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "riscv32 has no `oldumount`: it is an old or misspelt name of another call; use `umount2`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "riscv32 has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "riscv32 has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_open, open(filename: *const c_char, flags: c_int, mode: u16),
-        "riscv32 has no `open`: it does not have calls that another one replaces; use `openat`" }
+        "riscv32 has no `open`: another call replaces it; use `openat`" }
     absent! { Has_pause, pause(),
-        "riscv32 has no `pause`: it does not have calls that another one replaces; use `ppoll_time64`" }
+        "riscv32 has no `pause`: another call replaces it; use `ppoll_time64`" }
     absent! { Has_pipe, pipe(fildes: *mut c_int),
-        "riscv32 has no `pipe`: it does not have calls that another one replaces; use `pipe2`" }
+        "riscv32 has no `pipe`: another call replaces it; use `pipe2`" }
     absent! { Has_poll, poll(ufds: *mut c_void, nfds: c_uint, timeout_msecs: c_int),
-        "riscv32 has no `poll`: it does not have calls that another one replaces; use `ppoll_time64`" }
+        "riscv32 has no `poll`: another call replaces it; use `ppoll_time64`" }
     absent! { Has_ppoll, ppoll(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize),
-        "riscv32 has no `ppoll`: it has no 32-bit time; use `ppoll_time64`" }
+        "riscv32 has no `ppoll`: it has no 32-bit time; removed after Linux 5.0; use `ppoll_time64`" }
     absent! { Has_pselect6, pselect6(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void),
-        "riscv32 has no `pselect6`: it has no 32-bit time; use `pselect6_time64`" }
+        "riscv32 has no `pselect6`: it has no 32-bit time; removed after Linux 5.0; use `pselect6_time64`" }
     absent! { Has_readlink, readlink(path: *const c_char, buf: *mut c_char, bufsiz: c_int),
-        "riscv32 has no `readlink`: it does not have calls that another one replaces; use `readlinkat`" }
+        "riscv32 has no `readlink`: another call replaces it; use `readlinkat`" }
     absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
-        "riscv32 has no `recv`: it does not have calls that another one replaces; use `recvfrom`" }
+        "riscv32 has no `recv`: another call replaces it; use `recvfrom`" }
     absent! { Has_recvmmsg, recvmmsg(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint, timeout: *mut __kernel_timespec),
-        "riscv32 has no `recvmmsg`: it has no 32-bit time; use `recvmmsg_time64`" }
+        "riscv32 has no `recvmmsg`: it has no 32-bit time; removed after Linux 5.0; use `recvmmsg_time64`" }
     absent! { Has_rename, rename(oldname: *const c_char, newname: *const c_char),
-        "riscv32 has no `rename`: it does not have calls that another one replaces; use `renameat2`" }
+        "riscv32 has no `rename`: another call replaces it; use `renameat2`" }
     absent! { Has_renameat, renameat(olddfd: c_int, oldname: *const c_char, newdfd: c_int, newname: *const c_char),
-        "riscv32 has no `renameat`: it does not have calls that another one replaces; use `renameat2`" }
+        "riscv32 has no `renameat`: another call replaces it; use `renameat2`" }
     absent! { Has_rmdir, rmdir(pathname: *const c_char),
-        "riscv32 has no `rmdir`: it does not have calls that another one replaces; use `unlinkat`" }
+        "riscv32 has no `rmdir`: another call replaces it; use `unlinkat`" }
     absent! { Has_rt_sigtimedwait, rt_sigtimedwait(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize),
-        "riscv32 has no `rt_sigtimedwait`: it has no 32-bit time; use `rt_sigtimedwait_time64`" }
+        "riscv32 has no `rt_sigtimedwait`: it has no 32-bit time; removed after Linux 5.0; use `rt_sigtimedwait_time64`" }
     absent! { Has_sched_rr_get_interval, sched_rr_get_interval(pid: i32, interval: *mut __kernel_timespec),
-        "riscv32 has no `sched_rr_get_interval`: it has no 32-bit time; use `sched_rr_get_interval_time64`" }
+        "riscv32 has no `sched_rr_get_interval`: it has no 32-bit time; removed after Linux 5.0; use `sched_rr_get_interval_time64`" }
     absent! { Has_select, select(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tvp: *mut c_void),
-        "riscv32 has no `select`: it does not have calls that another one replaces; use `pselect6_time64`" }
+        "riscv32 has no `select`: another call replaces it; use `pselect6_time64`" }
     absent! { Has_semtimedop, semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
-        "riscv32 has no `semtimedop`: it has no 32-bit time; use `semtimedop_time64`" }
+        "riscv32 has no `semtimedop`: it has no 32-bit time; removed after Linux 5.0; use `semtimedop_time64`" }
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
-        "riscv32 has no `send`: it does not have calls that another one replaces; use `sendto`" }
+        "riscv32 has no `send`: another call replaces it; use `sendto`" }
     absent! { Has_sendfile, sendfile(out_fd: c_int, in_fd: c_int, offset: *mut c_long, count: usize),
-        "riscv32 has no `sendfile`: the call for 64-bit offsets and sizes has another name there; use `sendfile64`" }
+        "riscv32 has no `sendfile`: its call for 64-bit offsets and sizes has another name; use `sendfile64`" }
     absent! { Has_setrlimit, setrlimit(resource: c_uint, rlim: *mut c_void),
-        "riscv32 has no `setrlimit`: it does not have calls that another one replaces; use `prlimit64`" }
+        "riscv32 has no `setrlimit`: another call replaces it; removed after Linux 5.0; use `prlimit64`" }
     absent! { Has_settimeofday, settimeofday(tv: *mut c_void, tz: *mut c_void),
-        "riscv32 has no `settimeofday`: it has no 32-bit time; use `clock_settime64`" }
+        "riscv32 has no `settimeofday`: it has no 32-bit time; removed after Linux 5.0; use `clock_settime64`" }
     absent! { Has_sgetmask, sgetmask(),
-        "riscv32 has no `sgetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "riscv32 has no `sgetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_signal, signal(sig: c_int, handler: *mut c_void),
-        "riscv32 has no `signal`: it does not have calls that another one replaces; use `rt_sigaction`" }
+        "riscv32 has no `signal`: another call replaces it; use `rt_sigaction`" }
     absent! { Has_signalfd, signalfd(ufd: c_int, user_mask: *mut c_void, sizemask: usize),
-        "riscv32 has no `signalfd`: it does not have calls that another one replaces; use `signalfd4`" }
+        "riscv32 has no `signalfd`: another call replaces it; use `signalfd4`" }
     absent! { Has_sigpending, sigpending(uset: *mut c_ulong),
-        "riscv32 has no `sigpending`: it does not have calls that another one replaces; use `rt_sigpending`" }
+        "riscv32 has no `sigpending`: another call replaces it; use `rt_sigpending`" }
     absent! { Has_sigprocmask, sigprocmask(how: c_int, nset: *mut c_ulong, oset: *mut c_ulong),
-        "riscv32 has no `sigprocmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "riscv32 has no `sigprocmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_socketcall, socketcall(call: c_int, args: *mut c_ulong),
         "riscv32 has no `socketcall`: each of its calls has a number of its own; use `socket`, `connect`, `sendmsg` and the others" }
     absent! { Has_ssetmask, ssetmask(newmask: c_int),
-        "riscv32 has no `ssetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "riscv32 has no `ssetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_stat, stat(filename: *const c_char, statbuf: *mut c_void),
-        "riscv32 has no `stat`: it does not have calls that another one replaces; use `statx`" }
+        "riscv32 has no `stat`: another call replaces it; use `statx`" }
     absent! { Has_stat64, stat64(filename: *const c_char, statbuf: *mut c_void),
-        "riscv32 has no `stat64`: the call for 64-bit offsets and sizes has another name there; use `statx`" }
+        "riscv32 has no `stat64`: its call for 64-bit offsets and sizes has another name; use `statx`" }
     absent! { Has_statfs, statfs(pathname: *const c_char, buf: *mut c_void),
-        "riscv32 has no `statfs`: the call for 64-bit offsets and sizes has another name there; use `statfs64`" }
+        "riscv32 has no `statfs`: its call for 64-bit offsets and sizes has another name; use `statfs64`" }
     absent! { Has_stime, stime(tptr: *mut c_void),
-        "riscv32 has no `stime`: it does not have calls that another one replaces; use `clock_settime64`" }
+        "riscv32 has no `stime`: another call replaces it; use `clock_settime64`" }
     absent! { Has_symlink, symlink(oldname: *const c_char, newname: *const c_char),
-        "riscv32 has no `symlink`: it does not have calls that another one replaces; use `symlinkat`" }
+        "riscv32 has no `symlink`: another call replaces it; use `symlinkat`" }
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
         "riscv32 has no `sync_file_range2`: it has another variant, whose arguments may have another order; use `sync_file_range`" }
     absent! { Has_sysfs, sysfs(option: c_int, arg1: c_ulong, arg2: c_ulong),
-        "riscv32 has no `sysfs`: it does not have calls that another one replaces; use the file /proc/filesystems" }
+        "riscv32 has no `sysfs`: another call replaces it; use the file /proc/filesystems" }
     absent! { Has_time, time(tloc: *mut c_void),
-        "riscv32 has no `time`: it does not have calls that another one replaces; use `clock_gettime64`" }
+        "riscv32 has no `time`: another call replaces it; use `clock_gettime64`" }
     absent! { Has_timer_gettime, timer_gettime(timer_id: i32, setting: *mut c_void),
-        "riscv32 has no `timer_gettime`: it has no 32-bit time; use `timer_gettime64`" }
+        "riscv32 has no `timer_gettime`: it has no 32-bit time; removed after Linux 5.0; use `timer_gettime64`" }
     absent! { Has_timer_settime, timer_settime(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void),
-        "riscv32 has no `timer_settime`: it has no 32-bit time; use `timer_settime64`" }
+        "riscv32 has no `timer_settime`: it has no 32-bit time; removed after Linux 5.0; use `timer_settime64`" }
     absent! { Has_timerfd_gettime, timerfd_gettime(ufd: c_int, otmr: *mut c_void),
-        "riscv32 has no `timerfd_gettime`: it has no 32-bit time; use `timerfd_gettime64`" }
+        "riscv32 has no `timerfd_gettime`: it has no 32-bit time; removed after Linux 5.0; use `timerfd_gettime64`" }
     absent! { Has_timerfd_settime, timerfd_settime(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
-        "riscv32 has no `timerfd_settime`: it has no 32-bit time; use `timerfd_settime64`" }
+        "riscv32 has no `timerfd_settime`: it has no 32-bit time; removed after Linux 5.0; use `timerfd_settime64`" }
     absent! { Has_truncate, truncate(path: *const c_char, length: c_long),
-        "riscv32 has no `truncate`: the call for 64-bit offsets and sizes has another name there; use `truncate64`" }
+        "riscv32 has no `truncate`: its call for 64-bit offsets and sizes has another name; use `truncate64`" }
     absent! { Has_umount, umount(name: *mut c_char, flags: c_int),
-        "riscv32 has no `umount`: it does not have calls that another one replaces; use `umount2`" }
+        "riscv32 has no `umount`: another call replaces it; use `umount2`" }
     absent! { Has_unlink, unlink(pathname: *const c_char),
-        "riscv32 has no `unlink`: it does not have calls that another one replaces; use `unlinkat`" }
+        "riscv32 has no `unlink`: another call replaces it; use `unlinkat`" }
     absent! { Has_ustat, ustat(dev: c_uint, ubuf: *mut c_void),
-        "riscv32 has no `ustat`: it does not have calls that another one replaces; use `statfs64`" }
+        "riscv32 has no `ustat`: another call replaces it; use `statfs64`" }
     absent! { Has_utime, utime(filename: *mut c_char, times: *mut c_void),
-        "riscv32 has no `utime`: it does not have calls that another one replaces; use `utimensat_time64`" }
+        "riscv32 has no `utime`: another call replaces it; use `utimensat_time64`" }
     absent! { Has_utimensat, utimensat(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int),
-        "riscv32 has no `utimensat`: it has no 32-bit time; use `utimensat_time64`" }
+        "riscv32 has no `utimensat`: it has no 32-bit time; removed after Linux 5.0; use `utimensat_time64`" }
     absent! { Has_utimes, utimes(filename: *mut c_char, utimes: *mut c_void),
-        "riscv32 has no `utimes`: it does not have calls that another one replaces; use `utimensat_time64`" }
+        "riscv32 has no `utimes`: another call replaces it; use `utimensat_time64`" }
     absent! { Has_vfork, vfork(),
-        "riscv32 has no `vfork`: it does not have calls that another one replaces; use `clone`" }
+        "riscv32 has no `vfork`: another call replaces it; use `clone`" }
     absent! { Has_wait4, wait4(upid: i32, stat_addr: *mut c_int, options: c_int, ru: *mut c_void),
-        "riscv32 has no `wait4`: it has no 32-bit time; use `waitid`" }
+        "riscv32 has no `wait4`: it has no 32-bit time; removed after Linux 5.0; use `waitid`" }
     absent! { Has_waitpid, waitpid(pid: i32, stat_addr: *mut c_int, options: c_int),
-        "riscv32 has no `waitpid`: it does not have calls that another one replaces; use `waitid`" }
+        "riscv32 has no `waitpid`: another call replaces it; use `waitid`" }
 }
 
 // Linux 7.3.4.

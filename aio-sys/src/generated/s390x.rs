@@ -4135,27 +4135,31 @@ pub mod raw {
     absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
         "s390x has no `fadvise64_64`: it has another variant, whose arguments may have another order; use `fadvise64`" }
     absent! { Has_fcntl64, fcntl64(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "s390x has no `fcntl64`: the call for 64-bit offsets and sizes has another name there; use `fcntl`" }
+        "s390x has no `fcntl64`: its call for 64-bit offsets and sizes has another name; use `fcntl`" }
     absent! { Has_fstat64, fstat64(fd: c_ulong, statbuf: *mut c_void),
-        "s390x has no `fstat64`: the call for 64-bit offsets and sizes has another name there; use `fstat`" }
+        "s390x has no `fstat64`: its call for 64-bit offsets and sizes has another name; use `fstat`" }
     absent! { Has_fstatat64, fstatat64(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "s390x has no `fstatat64`: the call for 64-bit offsets and sizes has another name there; use `newfstatat`" }
+        "s390x has no `fstatat64`: its call for 64-bit offsets and sizes has another name; use `newfstatat`" }
     absent! { Has_ftruncate64, ftruncate64(fd: c_uint, length: c_long),
-        "s390x has no `ftruncate64`: the call for 64-bit offsets and sizes has another name there; use `ftruncate`" }
+        "s390x has no `ftruncate64`: its call for 64-bit offsets and sizes has another name; use `ftruncate`" }
     absent! { Has_futex_time64, futex_time64(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32),
         "s390x has no `futex_time64`: its time is 64-bit in every call; use `futex`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "s390x has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_io_pgetevents_time64, io_pgetevents_time64(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset),
         "s390x has no `io_pgetevents_time64`: its time is 64-bit in every call; use `io_pgetevents`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "s390x has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `lseek`" }
+        "s390x has no `llseek`: its call for 64-bit offsets and sizes has another name; use `lseek`" }
     absent! { Has_lstat64, lstat64(filename: *const c_char, statbuf: *mut c_void),
-        "s390x has no `lstat64`: the call for 64-bit offsets and sizes has another name there; use `lstat`" }
+        "s390x has no `lstat64`: its call for 64-bit offsets and sizes has another name; use `lstat`" }
     absent! { Has_mq_timedreceive_time64, mq_timedreceive_time64(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec),
         "s390x has no `mq_timedreceive_time64`: its time is 64-bit in every call; use `mq_timedreceive`" }
     absent! { Has_mq_timedsend_time64, mq_timedsend_time64(mqdes: i32, u_msg_ptr: *const c_char, msg_len: usize, msg_prio: c_uint, u_abs_timeout: *const __kernel_timespec),
         "s390x has no `mq_timedsend_time64`: its time is 64-bit in every call; use `mq_timedsend`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "s390x has no `oldumount`: it is an old or misspelt name of another call; use `umount`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "s390x has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "s390x has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_ppoll_time64, ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize),
         "s390x has no `ppoll_time64`: its time is 64-bit in every call; use `ppoll`" }
     absent! { Has_pselect6_time64, pselect6_time64(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void),
@@ -4175,19 +4179,19 @@ pub mod raw {
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
         "s390x has no `send`: the call is SYS_SEND (9) of its `socketcall`; use `sendto`, or `socketcall` with SYS_SEND" }
     absent! { Has_sendfile64, sendfile64(out_fd: c_int, in_fd: c_int, offset: *mut i64, count: usize),
-        "s390x has no `sendfile64`: the call for 64-bit offsets and sizes has another name there; use `sendfile`" }
+        "s390x has no `sendfile64`: its call for 64-bit offsets and sizes has another name; use `sendfile`" }
     absent! { Has_sgetmask, sgetmask(),
-        "s390x has no `sgetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "s390x has no `sgetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_ssetmask, ssetmask(newmask: c_int),
-        "s390x has no `ssetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "s390x has no `ssetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_stat64, stat64(filename: *const c_char, statbuf: *mut c_void),
-        "s390x has no `stat64`: the call for 64-bit offsets and sizes has another name there; use `stat`" }
+        "s390x has no `stat64`: its call for 64-bit offsets and sizes has another name; use `stat`" }
     absent! { Has_stime, stime(tptr: *mut c_void),
-        "s390x has no `stime`: it does not have calls that another one replaces; use `clock_settime`" }
+        "s390x has no `stime`: another call replaces it; use `clock_settime`" }
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
         "s390x has no `sync_file_range2`: it has another variant, whose arguments may have another order; use `sync_file_range`" }
     absent! { Has_time, time(tloc: *mut c_void),
-        "s390x has no `time`: it does not have calls that another one replaces; use `clock_gettime`" }
+        "s390x has no `time`: another call replaces it; use `clock_gettime`" }
     absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut c_void),
         "s390x has no `timer_gettime64`: its time is 64-bit in every call; use `timer_gettime`" }
     absent! { Has_timer_settime64, timer_settime64(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void),
@@ -4197,11 +4201,11 @@ pub mod raw {
     absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
         "s390x has no `timerfd_settime64`: its time is 64-bit in every call; use `timerfd_settime`" }
     absent! { Has_truncate64, truncate64(path: *const c_char, length: c_long),
-        "s390x has no `truncate64`: the call for 64-bit offsets and sizes has another name there; use `truncate`" }
+        "s390x has no `truncate64`: its call for 64-bit offsets and sizes has another name; use `truncate`" }
     absent! { Has_utimensat_time64, utimensat_time64(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int),
         "s390x has no `utimensat_time64`: its time is 64-bit in every call; use `utimensat`" }
     absent! { Has_waitpid, waitpid(pid: i32, stat_addr: *mut c_int, options: c_int),
-        "s390x has no `waitpid`: it does not have calls that another one replaces; use `wait4`" }
+        "s390x has no `waitpid`: another call replaces it; use `wait4`" }
 }
 
 // Linux 7.3.4.

@@ -4725,6 +4725,8 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_fchroot, Word::from(fd), Word::from(flags)) }
     }
 
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "sparc32 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_getresgid, getresgid(rgidp: *mut u32, egidp: *mut u32, sgidp: *mut u32),
         "sparc32 has no `getresgid`: the ABI has the call only for user and group numbers of 32 bits; use `getresgid32`" }
     absent! { Has_getresuid, getresuid(ruidp: *mut u32, euidp: *mut u32, suidp: *mut u32),
@@ -4732,19 +4734,21 @@ pub mod raw {
     absent! { Has_kexec_file_load, kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: c_ulong, cmdline_ptr: *const c_char, flags: c_ulong),
         "sparc32 has no `kexec_file_load`: the architecture cannot load a kernel from a file; use `kexec_load`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "sparc32 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
+        "sparc32 has no `llseek`: its call for 64-bit offsets and sizes has another name; use `_llseek`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "sparc32 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "sparc32 has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
+        "sparc32 has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "sparc32 has no `oldumount`: it is an old or misspelt name of another call; use `umount`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "sparc32 has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "sparc32 has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
         "sparc32 has no `recv`: the call is SYS_RECV (10) of its `socketcall`; use `recvfrom`, or `socketcall` with SYS_RECV" }
     absent! { Has_semop, semop(semid: c_int, tsops: *mut c_void, nsops: c_uint),
         "sparc32 has no `semop`: the call is SEMOP (1) of its `ipc`; use `ipc` with SEMOP" }
     absent! { Has_semtimedop, semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
-        "sparc32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `ipc` with SEMTIMEDOP" }
+        "sparc32 has no `semtimedop`: the call is SEMTIMEDOP (4) of its `ipc`; use `semtimedop_time64`, or `ipc` with SEMTIMEDOP" }
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
         "sparc32 has no `send`: the call is SYS_SEND (9) of its `socketcall`; use `sendto`, or `socketcall` with SYS_SEND" }
     absent! { Has_setresgid, setresgid(rgid: u32, egid: u32, sgid: u32),

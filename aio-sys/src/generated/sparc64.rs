@@ -4408,17 +4408,19 @@ pub mod raw {
     absent! { Has_clock_settime64, clock_settime64(which_clock: i32, tp: *const __kernel_timespec),
         "sparc64 has no `clock_settime64`: its time is 64-bit in every call; use `clock_settime`" }
     absent! { Has_fcntl64, fcntl64(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "sparc64 has no `fcntl64`: the call for 64-bit offsets and sizes has another name there; use `fcntl`" }
+        "sparc64 has no `fcntl64`: its call for 64-bit offsets and sizes has another name; use `fcntl`" }
     absent! { Has_ftruncate64, ftruncate64(fd: c_uint, length: c_long),
-        "sparc64 has no `ftruncate64`: the call for 64-bit offsets and sizes has another name there; use `ftruncate`" }
+        "sparc64 has no `ftruncate64`: its call for 64-bit offsets and sizes has another name; use `ftruncate`" }
     absent! { Has_futex_time64, futex_time64(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32),
         "sparc64 has no `futex_time64`: its time is 64-bit in every call; use `futex`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "sparc64 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_io_pgetevents_time64, io_pgetevents_time64(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset),
         "sparc64 has no `io_pgetevents_time64`: its time is 64-bit in every call; use `io_pgetevents`" }
     absent! { Has_kexec_file_load, kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: c_ulong, cmdline_ptr: *const c_char, flags: c_ulong),
         "sparc64 has no `kexec_file_load`: the architecture cannot load a kernel from a file; use `kexec_load`" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "sparc64 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `_llseek`" }
+        "sparc64 has no `llseek`: its call for 64-bit offsets and sizes has another name; use `_llseek`" }
     absent! { Has_memfd_secret, memfd_secret(flags: c_uint),
         "sparc64 has no `memfd_secret`: the architecture cannot take single pages out of the kernel's own mapping; use `memfd_create`" }
     absent! { Has_mq_timedreceive_time64, mq_timedreceive_time64(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec),
@@ -4426,9 +4428,11 @@ pub mod raw {
     absent! { Has_mq_timedsend_time64, mq_timedsend_time64(mqdes: i32, u_msg_ptr: *const c_char, msg_len: usize, msg_prio: c_uint, u_abs_timeout: *const __kernel_timespec),
         "sparc64 has no `mq_timedsend_time64`: its time is 64-bit in every call; use `mq_timedsend`" }
     absent! { Has_newfstatat, newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "sparc64 has no `newfstatat`: the call for 64-bit offsets and sizes has another name there; use `fstatat64`" }
+        "sparc64 has no `newfstatat`: its call for 64-bit offsets and sizes has another name; use `fstatat64`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "sparc64 has no `oldumount`: it is an old or misspelt name of another call; use `umount`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "sparc64 has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "sparc64 has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_ppoll_time64, ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize),
         "sparc64 has no `ppoll_time64`: its time is 64-bit in every call; use `ppoll`" }
     absent! { Has_pselect6_time64, pselect6_time64(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void),
@@ -4450,7 +4454,7 @@ pub mod raw {
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
         "sparc64 has no `sync_file_range2`: it has another variant, whose arguments may have another order; use `sync_file_range`" }
     absent! { Has_time, time(tloc: *mut c_void),
-        "sparc64 has no `time`: it does not have calls that another one replaces; use `clock_gettime`" }
+        "sparc64 has no `time`: another call replaces it; use `clock_gettime`" }
     absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut c_void),
         "sparc64 has no `timer_gettime64`: its time is 64-bit in every call; use `timer_gettime`" }
     absent! { Has_timer_settime64, timer_settime64(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void),
@@ -4460,7 +4464,7 @@ pub mod raw {
     absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
         "sparc64 has no `timerfd_settime64`: its time is 64-bit in every call; use `timerfd_settime`" }
     absent! { Has_truncate64, truncate64(path: *const c_char, length: c_long),
-        "sparc64 has no `truncate64`: the call for 64-bit offsets and sizes has another name there; use `truncate`" }
+        "sparc64 has no `truncate64`: its call for 64-bit offsets and sizes has another name; use `truncate`" }
     absent! { Has_utimensat_time64, utimensat_time64(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int),
         "sparc64 has no `utimensat_time64`: its time is 64-bit in every call; use `utimensat`" }
 }

@@ -4785,39 +4785,43 @@ pub mod raw {
     absent! { Has_fadvise64_64, fadvise64_64(fd: c_int, offset: i64, len: i64, advice: c_int),
         "x86_64 has no `fadvise64_64`: it has another variant, whose arguments may have another order; use `fadvise64`" }
     absent! { Has_fcntl64, fcntl64(fd: c_uint, cmd: c_uint, arg: c_ulong),
-        "x86_64 has no `fcntl64`: the call for 64-bit offsets and sizes has another name there; use `fcntl`" }
+        "x86_64 has no `fcntl64`: its call for 64-bit offsets and sizes has another name; use `fcntl`" }
     absent! { Has_fstat64, fstat64(fd: c_ulong, statbuf: *mut c_void),
-        "x86_64 has no `fstat64`: the call for 64-bit offsets and sizes has another name there; use `fstat`" }
+        "x86_64 has no `fstat64`: its call for 64-bit offsets and sizes has another name; use `fstat`" }
     absent! { Has_fstatat64, fstatat64(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int),
-        "x86_64 has no `fstatat64`: the call for 64-bit offsets and sizes has another name there; use `newfstatat`" }
+        "x86_64 has no `fstatat64`: its call for 64-bit offsets and sizes has another name; use `newfstatat`" }
     absent! { Has_fstatfs64, fstatfs64(fd: c_uint, sz: usize, buf: *mut c_void),
-        "x86_64 has no `fstatfs64`: the call for 64-bit offsets and sizes has another name there; use `fstatfs`" }
+        "x86_64 has no `fstatfs64`: its call for 64-bit offsets and sizes has another name; use `fstatfs`" }
     absent! { Has_ftruncate64, ftruncate64(fd: c_uint, length: c_long),
-        "x86_64 has no `ftruncate64`: the call for 64-bit offsets and sizes has another name there; use `ftruncate`" }
+        "x86_64 has no `ftruncate64`: its call for 64-bit offsets and sizes has another name; use `ftruncate`" }
     absent! { Has_futex_time64, futex_time64(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32),
         "x86_64 has no `futex_time64`: its time is 64-bit in every call; use `futex`" }
+    absent! { Has_gethostname, gethostname(name: *mut c_char, len: c_int),
+        "x86_64 has no `gethostname`: another call replaces it; use `uname`" }
     absent! { Has_io_pgetevents_time64, io_pgetevents_time64(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset),
         "x86_64 has no `io_pgetevents_time64`: its time is 64-bit in every call; use `io_pgetevents`" }
     absent! { Has_ipc, ipc(call: c_uint, first: c_int, second: c_ulong, third: c_ulong, ptr: *mut c_void, fifth: c_long),
         "x86_64 has no `ipc`: each of its calls has a number of its own; use `semget`, `msgget`, `shmget` and the others" }
     absent! { Has_llseek, llseek(fd: c_uint, offset_high: c_ulong, offset_low: c_ulong, result: *mut i64, whence: c_uint),
-        "x86_64 has no `llseek`: the call for 64-bit offsets and sizes has another name there; use `lseek`" }
+        "x86_64 has no `llseek`: its call for 64-bit offsets and sizes has another name; use `lseek`" }
     absent! { Has_lstat64, lstat64(filename: *const c_char, statbuf: *mut c_void),
-        "x86_64 has no `lstat64`: the call for 64-bit offsets and sizes has another name there; use `lstat`" }
+        "x86_64 has no `lstat64`: its call for 64-bit offsets and sizes has another name; use `lstat`" }
     absent! { Has_mq_timedreceive_time64, mq_timedreceive_time64(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec),
         "x86_64 has no `mq_timedreceive_time64`: its time is 64-bit in every call; use `mq_timedreceive`" }
     absent! { Has_mq_timedsend_time64, mq_timedsend_time64(mqdes: i32, u_msg_ptr: *const c_char, msg_len: usize, msg_prio: c_uint, u_abs_timeout: *const __kernel_timespec),
         "x86_64 has no `mq_timedsend_time64`: its time is 64-bit in every call; use `mq_timedsend`" }
     absent! { Has_nice, nice(increment: c_int),
-        "x86_64 has no `nice`: it does not have calls that another one replaces; use `setpriority`" }
+        "x86_64 has no `nice`: another call replaces it; use `setpriority`" }
+    absent! { Has_oldumount, oldumount(name: *mut c_char),
+        "x86_64 has no `oldumount`: it is an old or misspelt name of another call; use `umount2`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
-        "x86_64 has no `olduname`: it does not have calls that another one replaces; use `uname`" }
+        "x86_64 has no `olduname`: another call replaces it; use `uname`" }
     absent! { Has_ppoll_time64, ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize),
         "x86_64 has no `ppoll_time64`: its time is 64-bit in every call; use `ppoll`" }
     absent! { Has_pselect6_time64, pselect6_time64(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void),
         "x86_64 has no `pselect6_time64`: its time is 64-bit in every call; use `pselect6`" }
     absent! { Has_recv, recv(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint),
-        "x86_64 has no `recv`: it does not have calls that another one replaces; use `recvfrom`" }
+        "x86_64 has no `recv`: another call replaces it; use `recvfrom`" }
     absent! { Has_recvmmsg_time64, recvmmsg_time64(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint, timeout: *mut __kernel_timespec),
         "x86_64 has no `recvmmsg_time64`: its time is 64-bit in every call; use `recvmmsg`" }
     absent! { Has_rt_sigtimedwait_time64, rt_sigtimedwait_time64(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize),
@@ -4827,27 +4831,27 @@ pub mod raw {
     absent! { Has_semtimedop_time64, semtimedop_time64(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec),
         "x86_64 has no `semtimedop_time64`: its time is 64-bit in every call; use `semtimedop`" }
     absent! { Has_send, send(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint),
-        "x86_64 has no `send`: it does not have calls that another one replaces; use `sendto`" }
+        "x86_64 has no `send`: another call replaces it; use `sendto`" }
     absent! { Has_sendfile64, sendfile64(out_fd: c_int, in_fd: c_int, offset: *mut i64, count: usize),
-        "x86_64 has no `sendfile64`: the call for 64-bit offsets and sizes has another name there; use `sendfile`" }
+        "x86_64 has no `sendfile64`: its call for 64-bit offsets and sizes has another name; use `sendfile`" }
     absent! { Has_sgetmask, sgetmask(),
-        "x86_64 has no `sgetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "x86_64 has no `sgetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_signal, signal(sig: c_int, handler: *mut c_void),
-        "x86_64 has no `signal`: it does not have calls that another one replaces; use `rt_sigaction`" }
+        "x86_64 has no `signal`: another call replaces it; use `rt_sigaction`" }
     absent! { Has_sigpending, sigpending(uset: *mut c_ulong),
-        "x86_64 has no `sigpending`: it does not have calls that another one replaces; use `rt_sigpending`" }
+        "x86_64 has no `sigpending`: another call replaces it; use `rt_sigpending`" }
     absent! { Has_sigprocmask, sigprocmask(how: c_int, nset: *mut c_ulong, oset: *mut c_ulong),
-        "x86_64 has no `sigprocmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "x86_64 has no `sigprocmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_socketcall, socketcall(call: c_int, args: *mut c_ulong),
         "x86_64 has no `socketcall`: each of its calls has a number of its own; use `socket`, `connect`, `sendmsg` and the others" }
     absent! { Has_ssetmask, ssetmask(newmask: c_int),
-        "x86_64 has no `ssetmask`: it does not have calls that another one replaces; use `rt_sigprocmask`" }
+        "x86_64 has no `ssetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_stat64, stat64(filename: *const c_char, statbuf: *mut c_void),
-        "x86_64 has no `stat64`: the call for 64-bit offsets and sizes has another name there; use `stat`" }
+        "x86_64 has no `stat64`: its call for 64-bit offsets and sizes has another name; use `stat`" }
     absent! { Has_statfs64, statfs64(pathname: *const c_char, sz: usize, buf: *mut c_void),
-        "x86_64 has no `statfs64`: the call for 64-bit offsets and sizes has another name there; use `statfs`" }
+        "x86_64 has no `statfs64`: its call for 64-bit offsets and sizes has another name; use `statfs`" }
     absent! { Has_stime, stime(tptr: *mut c_void),
-        "x86_64 has no `stime`: it does not have calls that another one replaces; use `clock_settime`" }
+        "x86_64 has no `stime`: another call replaces it; use `clock_settime`" }
     absent! { Has_sync_file_range2, sync_file_range2(fd: c_int, flags: c_uint, offset: i64, nbytes: i64),
         "x86_64 has no `sync_file_range2`: it has another variant, whose arguments may have another order; use `sync_file_range`" }
     absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut c_void),
@@ -4859,13 +4863,13 @@ pub mod raw {
     absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
         "x86_64 has no `timerfd_settime64`: its time is 64-bit in every call; use `timerfd_settime`" }
     absent! { Has_truncate64, truncate64(path: *const c_char, length: c_long),
-        "x86_64 has no `truncate64`: the call for 64-bit offsets and sizes has another name there; use `truncate`" }
+        "x86_64 has no `truncate64`: its call for 64-bit offsets and sizes has another name; use `truncate`" }
     absent! { Has_umount, umount(name: *mut c_char, flags: c_int),
-        "x86_64 has no `umount`: it does not have calls that another one replaces; use `umount2`" }
+        "x86_64 has no `umount`: another call replaces it; use `umount2`" }
     absent! { Has_utimensat_time64, utimensat_time64(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int),
         "x86_64 has no `utimensat_time64`: its time is 64-bit in every call; use `utimensat`" }
     absent! { Has_waitpid, waitpid(pid: i32, stat_addr: *mut c_int, options: c_int),
-        "x86_64 has no `waitpid`: it does not have calls that another one replaces; use `wait4`" }
+        "x86_64 has no `waitpid`: another call replaces it; use `wait4`" }
 }
 
 // Linux 7.3.4.

@@ -85,12 +85,17 @@ pub fn abis(lookup: &Lookup<'_>) -> String {
     }
     out.push_str("];\n\n");
     strings(&mut out, "ERRNO_NAMES", &lookup.errno_names);
-    out.push_str("pub(super) static ABSENT: &[(&str, &[Abi], Absent)] = &[\n");
-    for (Reason { name, why, instead }, abis) in &lookup.absent {
+    out.push_str("pub(super) static ABSENT: &[(&str, u64, Absent)] = &[\n");
+    for (reason, abis) in &lookup.absent {
+        let Reason { name, why, instead } = reason;
         let [name, why, instead] = [name, why, instead].map(|text| quoted(text));
-        let abis = variants(abis);
-        let _ =
-            writeln!(out, "    ({name}, &[{abis}], Absent {{ why: {why}, instead: {instead} }}),");
+        let calls: Vec<_> = reason.calls().into_iter().map(quoted).collect();
+        let calls = calls.join(", ");
+        let _ = writeln!(
+            out,
+            "    ({name}, {abis:#x}, Absent {{ why: {why}, calls: &[{calls}], \
+             instead: {instead} }}),"
+        );
     }
     out.push_str("];\n\n");
     out.push_str("pub(super) static SUB_CALLS: &[(&str, &str, u32)] = &[\n");

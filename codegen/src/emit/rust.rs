@@ -1,7 +1,7 @@
 //! The module of one ABI in Rust: numbers, error numbers, constants, stubs, and the calls by name.
 
 use super::{header, stub};
-use crate::lower::{Function, RawFunction, Reason, Slot, Stub, Target, identifier};
+use crate::lower::{Function, RawFunction, Slot, Stub, Target, identifier};
 use crate::tables::history::Since;
 use crate::tables::{Asm, Both, BothKind, Call, Constants, ErrnoValue, NO_CALL};
 use crate::text::{joined, quoted};
@@ -93,8 +93,9 @@ fn raw(out: &mut String, target: &Target<'_>) {
     if !target.absent.is_empty() {
         out.push('\n');
     }
-    for (Reason { name, why, instead }, made) in &target.absent {
-        let message = quoted(&format!("{} has no `{name}`: {why}; use {instead}", target.abi.name));
+    for (reason, made) in &target.absent {
+        let (abi, name, advice) = (&target.abi.name, &reason.name, reason.advice());
+        let message = quoted(&format!("{abi} has no `{name}`: {advice}"));
         let (function, parameters) = (identifier(name), parameter_list(made));
         let _ = writeln!(
             out,

@@ -78,7 +78,7 @@ pub(crate) fn html(
     }
     let at = |entry: Option<&str>| entry.and_then(|entry| index.get(entry).copied()).unwrap_or(-1);
     let rows = by_name(exported);
-    let absent = absences(tables, exported)?;
+    let absent = absences(tables, exported, records)?;
     let data = Data {
         abis: exported
             .iter()

@@ -38,7 +38,8 @@ defines the name
                             since, until
     earlier                 earlier periods of rows that were removed and that it has again: the
                             same
-  absent   calls that ABIs do not have, for a reason: name, abis, why, instead";
+  absent   calls that ABIs do not have, for a reason: name, abis, why, and what to use: calls, those
+           alone, and instead, in words, which is empty if nothing replaces the call";
 
 const VERSION: u32 = 1;
 
@@ -106,6 +107,7 @@ struct JsonAbsent<'t> {
     name: &'t str,
     abis: Vec<&'t str>,
     why: &'t str,
+    calls: Vec<&'t str>,
     instead: &'t str,
 }
 
@@ -145,10 +147,11 @@ pub(crate) fn json(
         out += "\n]}";
     }
     out += "\n],\"absent\":[";
-    for (at, (absent, columns)) in absences(tables, exported)?.iter().enumerate() {
-        let Reason { name, why, instead } = absent;
+    for (at, (absent, columns)) in absences(tables, exported, records)?.iter().enumerate() {
+        let (Reason { name, why, instead }, calls) = (absent, absent.calls());
         let abis = columns.iter().map(|&column| exported[column].abi.name.as_str()).collect();
-        let _ = write!(out, "{}\n  {}", comma(at), text(&JsonAbsent { name, abis, why, instead })?);
+        let row = JsonAbsent { name, abis, why, calls, instead };
+        let _ = write!(out, "{}\n  {}", comma(at), text(&row)?);
     }
     out += "\n]}\n";
     Ok(out)

@@ -79,9 +79,10 @@ fn by_name<'t>(
 fn absences(
     tables: &Tables,
     exported: &[Exported<'_>],
+    records: &Records<'_>,
 ) -> Result<Vec<(Reason, Vec<usize>)>, Error> {
     let abis = exported.iter().map(|exported| (exported.abi, exported.table));
-    Ok(Reasons::new(tables)?.of_all(abis))
+    Ok(Reasons::new(tables, records.history)?.of_all(abis))
 }
 
 /// `abi⇥number⇥name⇥entry⇥compat⇥since⇥until`, by ABI and number; what is absent is empty. With

@@ -290,7 +290,8 @@ function factsOf({ row, column }) {
     const later = every.find(([other]) => other === name)?.[1][column];
     if (later) return { topic, facts: [["since", sinceOf(later, column)]] };
     if (!reason) return { topic, facts: [["absent", "the ABI has no such call"]] };
-    return { topic, facts: [["absent", reason.why], ["use", reason.instead.replaceAll("`", "")]] };
+    const facts = [["absent", reason.why], ["use", reason.instead.replaceAll("`", "")]];
+    return { topic, facts: facts.filter(([, text]) => text) };
   }
   const facts = [["number", `${cell[0]} (${hex(cell[0])})`]];
   if (isGone(cell)) {

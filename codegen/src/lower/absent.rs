@@ -1,17 +1,53 @@
-//! Why an ABI does not have a call, and what to use instead: from `absent.toml`, and by rule.
+//! Why an ABI does not have a call, and what to use instead: from `absent.toml`, by rule, and from
+//! the history.
 
 use crate::Error;
+use crate::tables::history::{History, Run};
 use crate::tables::{Abi, Absent, Call, KernelTable, Rule, Tables};
-#[cfg(feature = "all-abis")]
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+#[cfg(feature = "all-abis")]
+use std::{cell::OnceCell, collections::BTreeMap};
 
 /// A call that a program cannot make, and what it can.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reason {
     pub(crate) name: String,
     pub(crate) why: String,
+    /// What to use instead; empty if nothing replaces the call.
     pub(crate) instead: String,
+}
+
+impl Reason {
+    /// The calls among what to use instead.
+    #[cfg(feature = "all-abis")]
+    pub(crate) fn calls(&self) -> Vec<&str> {
+        calls_in(&self.instead).collect()
+    }
+
+    /// The reason and what to use instead, as a message has them.
+    pub(crate) fn advice(&self) -> String {
+        let Reason { why, instead, .. } = self;
+        if instead.is_empty() { why.clone() } else { format!("{why}; use {instead}") }
+    }
+}
+
+/// The calls in a text, where they stand in backquotes.
+fn calls_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// What `absent.toml` has to use instead, as a text: a call, or a text with blanks in it.
+fn instead(entry: &str) -> String {
+    if entry.contains(' ') { entry.to_owned() } else { format!("`{entry}`") }
+}
+
+/// An ABI, and what it has and had.
+#[derive(Clone, Copy)]
+pub(crate) struct Having<'a> {
+    pub(crate) abi: &'a Abi,
+    pub(crate) table: &'a KernelTable,
+    pub(crate) calls: &'a [Call<'a>],
+    pub(crate) runs: &'a [Run<'a>],
 }
 
 /// What one number does, by its first argument, for the calls that other ABIs have numbers for.
@@ -28,13 +64,18 @@ pub(crate) struct SubCall<'t> {
 /// All that reasons come from.
 pub(crate) struct Reasons<'t> {
     tables: &'t Tables,
+    history: &'t History,
     listed: &'t [Absent],
     rules: &'t [Rule],
     pub(crate) sub_calls: Vec<SubCall<'t>>,
+    /// The ABIs that have each call.
+    #[cfg(feature = "all-abis")]
+    having: OnceCell<BTreeMap<&'t str, Vec<&'t str>>>,
 }
 
 impl<'t> Reasons<'t> {
-    pub(crate) fn new(tables: &'t Tables) -> Result<Reasons<'t>, Error> {
+    /// Those of tables; `history` may be of others.
+    pub(crate) fn new(tables: &'t Tables, history: &'t History) -> Result<Reasons<'t>, Error> {
         let mut sub_calls = Vec::new();
         for header in tables.lookup_constants()? {
             let of = match header.source.rsplit('/').next() {
@@ -49,7 +90,15 @@ impl<'t> Reasons<'t> {
             }
         }
         let (listed, rules) = (tables.absent()?, tables.absent_by_rule()?);
-        Ok(Reasons { tables, listed, rules, sub_calls })
+        Ok(Reasons {
+            tables,
+            history,
+            listed,
+            rules,
+            sub_calls,
+            #[cfg(feature = "all-abis")]
+            having: OnceCell::new(),
+        })
     }
 
     /// The calls that an ABI may be without for a reason.
@@ -60,40 +109,80 @@ impl<'t> Reasons<'t> {
         listed.chain(rules.map(String::as_str)).chain(sub_calls).collect()
     }
 
-    /// Why an ABI does not have a call.
-    pub(crate) fn of(
-        &self,
-        abi: &Abi,
-        table: &KernelTable,
-        calls: &[Call<'_>],
-        name: &str,
-    ) -> Option<Reason> {
-        let reason = |why: &str, instead: String| {
-            let (name, why) = (name.to_owned(), why.to_owned());
-            Reason { name, why, instead }
-        };
+    /// Why an ABI does not have a call, as far as more is known than that few ABIs have it.
+    fn special(&self, having: Having<'_>, name: &str) -> Option<Reason> {
+        let Having { abi, table, calls, .. } = having;
         let has = |wanted: &str| calls.iter().any(|call| call.name == wanted && call.is_there());
-        if let Some(absent) = self.listed(abi, table, name) {
-            return Some(reason(&absent.why, absent.instead.clone()));
-        }
-        let ruled = self.rules.iter().find_map(|rule| {
+        let listed = self.listed(abi, table, name);
+        let listed = listed.map(|absent| (absent.why.clone(), instead(&absent.instead)));
+        let known = listed.or_else(|| {
+            let ruled = self.ruled(abi, has, name);
+            let sub_call = self.sub_calls.iter().find(|sub| sub.name == name && has(sub.of));
+            let Some(SubCall { of, constant, value, .. }) = sub_call else {
+                return ruled.or_else(|| self.after_the_end(abi, calls, name));
+            };
+            let also = ruled.map(|(_, instead)| instead + ", or ").unwrap_or_default();
+            let why = format!("the call is {constant} ({value}) of its `{of}`");
+            Some((why, format!("{also}`{of}` with {constant}")))
+        });
+        let (why, instead) = known.unzip();
+        let removed = self.removed(having.runs, name);
+        let why = why.into_iter().chain(removed).collect::<Vec<_>>().join("; ");
+        let (name, instead) = (name.to_owned(), instead.unwrap_or_default());
+        (!why.is_empty()).then_some(Reason { name, why, instead })
+    }
+
+    /// The reason of the first rule that holds, and what to use instead.
+    fn ruled(&self, abi: &Abi, has: impl Fn(&str) -> bool, name: &str) -> Option<(String, String)> {
+        self.rules.iter().find_map(|rule| {
             if !rule.abis.is_empty() && !rule.abis.contains(&abi.name) {
                 return None;
             }
             let named = |(names, _): &&(Vec<String>, Vec<String>)| names.iter().any(|n| n == name);
-            let (_, instead) = rule.calls.iter().find(named)?;
-            let instead = instead.iter().find(|call| call.contains(' ') || has(call))?;
-            let call = !instead.contains(' ');
-            let instead = if call { format!("`{instead}`") } else { instead.clone() };
-            Some(reason(&rule.why, instead))
+            let (_, choices) = rule.calls.iter().find(named)?;
+            let mut texts = choices.iter().map(|entry| instead(entry));
+            let instead = match choices.is_empty() {
+                true => String::new(),
+                false => texts.find(|text| calls_in(text).all(&has))?,
+            };
+            Some((rule.why.clone(), instead))
+        })
+    }
+
+    /// That an ABI had a call, and when it was removed.
+    fn removed(&self, runs: &[Run<'_>], name: &str) -> Option<String> {
+        let runs = runs.iter().filter(|run| run.name == name);
+        let until = self.history.until(runs.max_by_key(|run| run.until.unwrap_or(usize::MAX))?)?;
+        let by = if until.exact { String::new() } else { format!(", by {}", until.gone_by) };
+        Some(format!("removed after Linux {}{by}", until.last))
+    }
+
+    /// Why an ABI does not have a call.
+    #[cfg(feature = "all-abis")]
+    pub(crate) fn of(&self, having: Having<'_>, name: &str) -> Option<Reason> {
+        self.special(having, name).or_else(|| self.of_few(name))
+    }
+
+    /// The reason of calls that only few ABIs have.
+    #[cfg(feature = "all-abis")]
+    fn of_few(&self, name: &str) -> Option<Reason> {
+        let having = self.having.get_or_init(|| {
+            let mut having: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for abi in &self.tables.abis {
+                let Ok(table) = self.tables.table(&abi.table) else { continue };
+                for call in abi.calls(table) {
+                    having.entry(call.name).or_default().push(&abi.name);
+                }
+            }
+            having
         });
-        let sub_call = self.sub_calls.iter().find(|sub| sub.name == name && has(sub.of));
-        let Some(SubCall { of, constant, value, .. }) = sub_call else {
-            return ruled.or_else(|| self.after_the_end(abi, calls, name));
+        let abis = having.get(name).filter(|abis| abis.len() * 2 <= self.tables.abis.len())?;
+        let why = match abis.as_slice() {
+            [one] => format!("only {one} has it"),
+            [most @ .., last] => format!("only {} and {last} have it", most.join(", ")),
+            [] => return None,
         };
-        let also = ruled.map(|ruled| format!("{}, or ", ruled.instead)).unwrap_or_default();
-        let instead = format!("{also}`{of}` with {constant}");
-        Some(reason(&format!("the call is {constant} ({value}) of its `{of}`"), instead))
+        Some(Reason { name: name.to_owned(), why, instead: String::new() })
     }
 
     /// What `absent.toml` lists.
@@ -103,7 +192,7 @@ impl<'t> Reasons<'t> {
     }
 
     /// The reason of calls that are newer than the last table with the ABI.
-    fn after_the_end(&self, abi: &Abi, calls: &[Call<'_>], name: &str) -> Option<Reason> {
+    fn after_the_end(&self, abi: &Abi, calls: &[Call<'_>], name: &str) -> Option<(String, String)> {
         let source = self.tables.sources.iter().find(|source| source.name == abi.table)?;
         let frozen = source.frozen.as_ref()?;
         let last = calls.iter().map(|call| call.number.wrapping_sub(abi.base)).max()?;
@@ -115,12 +204,12 @@ impl<'t> Reasons<'t> {
             .rows
             .iter()
             .any(|row| row.name == name && row.nr > last);
-        newer.then(|| Reason {
-            name: name.to_owned(),
-            why: format!(
-                "the ABI left the kernel, and its table is of Linux {frozen}, without the call"
-            ),
-            instead: format!("the calls of Linux {frozen}"),
+        newer.then(|| {
+            let why = format!(
+                "the ABI was removed from the kernel, and its table of Linux {frozen} does not \
+                 have the call"
+            );
+            (why, format!("the calls of Linux {frozen}"))
         })
     }
 
@@ -130,15 +219,18 @@ impl<'t> Reasons<'t> {
         &self,
         abis: impl IntoIterator<Item = (&'a Abi, &'a KernelTable)>,
     ) -> Vec<(Reason, Vec<usize>)> {
+        let abis: Vec<_> =
+            abis.into_iter().map(|(abi, table)| (abi, table, abi.calls(table))).collect();
         let mut names = self.names();
-        let newest = self.tables.table("asm-generic").ok();
-        names.extend(newest.into_iter().flat_map(|table| &table.rows).map(|row| row.name.as_str()));
+        names.extend(abis.iter().flat_map(|(.., calls)| calls).map(|call| call.name));
         let mut all: BTreeMap<Reason, Vec<usize>> = BTreeMap::new();
-        for (at, (abi, table)) in abis.into_iter().enumerate() {
-            let calls = abi.calls(table);
+        for (at, (abi, table, calls)) in abis.iter().enumerate() {
+            let runs = self.history.runs(abi, table);
             let there: BTreeSet<&str> = calls.iter().map(|call| call.name).collect();
-            for name in names.difference(&there) {
-                if let Some(reason) = self.of(abi, table, &calls, name) {
+            let former = runs.iter().map(|run| run.name);
+            let wanted: BTreeSet<&str> = names.iter().copied().chain(former).collect();
+            for name in wanted.difference(&there) {
+                if let Some(reason) = self.of(Having { abi, table, calls, runs: &runs }, name) {
                     all.entry(reason).or_default().push(at);
                 }
             }
@@ -147,15 +239,11 @@ impl<'t> Reasons<'t> {
     }
 
     /// The reasons of one ABI, and the entry points that the call may have elsewhere.
-    pub(crate) fn of_one(
-        &self,
-        abi: &Abi,
-        table: &KernelTable,
-        calls: &[Call<'_>],
-    ) -> Vec<(Reason, Vec<String>)> {
+    pub(crate) fn of_one(&self, having: Having<'_>) -> Vec<(Reason, Vec<String>)> {
+        let Having { abi, table, calls, .. } = having;
         let there: BTreeSet<&str> = calls.iter().map(|call| call.name).collect();
         let reasons = self.names().into_iter().filter(|name| !there.contains(name));
-        let reasons = reasons.filter_map(|name| self.of(abi, table, calls, name));
+        let reasons = reasons.filter_map(|name| self.special(having, name));
         let entries = |name: &str| match self.listed(abi, table, name) {
             Some(absent) => vec![absent.entry.clone()],
             None => {

@@ -41,8 +41,8 @@ pub struct Lookup<'t> {
     pub(crate) dates: Dates<'t>,
     /// The bit of an audit architecture that is for little-endian ones.
     pub(crate) little: u32,
-    /// Why ABIs do not have calls, and those ABIs.
-    pub(crate) absent: Vec<(Reason, Vec<&'t Abi>)>,
+    /// Why ABIs do not have calls, and a bit for each of those ABIs.
+    pub(crate) absent: Vec<(Reason, u64)>,
     /// What `socketcall` and `ipc` do.
     pub(crate) sub_calls: Vec<SubCall<'t>>,
 }
@@ -137,10 +137,14 @@ pub fn lookup(tables: &Tables) -> Result<Lookup<'_>, Error> {
         }
         errnos.push(values);
     }
-    let reasons = Reasons::new(tables)?;
+    let reasons = Reasons::new(tables, tables.history()?)?;
     let mut absent = Vec::new();
-    for (reason, at) in reasons.of_all(read.iter().copied()) {
-        absent.push((reason, at.into_iter().map(|at| read[at].0).collect()));
+    for (reason, abis) in reasons.of_all(read.iter().copied()) {
+        let mut bits = 0;
+        for at in abis {
+            bits |= bit(at)?;
+        }
+        absent.push((reason, bits));
     }
     let (entries, prototype_of) = functions.entries.items.into_iter().unzip();
     let prototypes = functions.prototypes.items;
@@ -322,6 +326,12 @@ pub(super) fn index(at: usize) -> Result<u16, Error> {
         ))
     };
     u16::try_from(at).ok().filter(|at| *at != NONE).ok_or_else(what)
+}
+
+/// The bit of an ABI in a set of them.
+fn bit(at: usize) -> Result<u64, Error> {
+    let what = "there are more ABIs than a set has bits; make lower/lookup.rs wider";
+    u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).ok_or_else(|| Error::plain(what))
 }
 
 /// Strings, of which each has a place that an index can say.

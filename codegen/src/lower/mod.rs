@@ -15,7 +15,7 @@ mod stub;
 
 #[cfg(feature = "all-abis")]
 pub(crate) use absent::SubCall;
-pub(crate) use absent::{Reason, Reasons};
+pub(crate) use absent::{Having, Reason, Reasons};
 #[cfg(feature = "cli")]
 pub(crate) use assembly::{Assembly, assembly, c, function_name};
 pub use function::prototype;
@@ -149,9 +149,8 @@ fn own<'t>(
 impl<'t> Target<'t> {
     /// Finds the functions of `raw`.
     fn raw(&mut self, tables: &'t Tables, convention: &Convention) -> Result<(), Error> {
-        let (reasons, prototypes) = (Reasons::new(tables)?, tables.prototypes()?);
-        let manual = tables.manual()?;
-        let history = tables.history()?;
+        let (history, prototypes) = (tables.history()?, tables.prototypes()?);
+        let (reasons, manual) = (Reasons::new(tables, history)?, tables.manual()?);
         let runs = history.runs(self.abi, self.table);
         let same = |call: &Call<'_>| {
             // The last of several is the one that the table has.
@@ -165,7 +164,9 @@ impl<'t> Target<'t> {
                 self.functions.push(RawFunction { name, since, page, function });
             }
         }
-        for (reason, entries) in reasons.of_one(self.abi, self.table, &self.calls) {
+        let Target { abi, table, .. } = *self;
+        let having = Having { abi, table, calls: &self.calls, runs: &runs };
+        for (reason, entries) in reasons.of_one(having) {
             let mut found =
                 entries.iter().filter_map(|entry| prototype(prototypes, self.abi, entry));
             if let Some(function) = found.find_map(|found| Function::new(self.abi, found)) {

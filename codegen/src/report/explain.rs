@@ -4,7 +4,7 @@
 use super::records::Records;
 use super::then::{evidence, former};
 use crate::Error;
-use crate::lower::{Reason, Reasons, SubCall};
+use crate::lower::{Having, Reasons, SubCall};
 use crate::tables::history::Run;
 use crate::tables::{Abi, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why};
 use crate::term::plain;
@@ -123,7 +123,7 @@ impl<'t> Facts<'t> {
             prototypes: tables.prototypes()?,
             bare: tables.bare()?,
             records,
-            reasons: Reasons::new(tables)?,
+            reasons: Reasons::new(tables, records.history)?,
         })
     }
 
@@ -428,9 +428,10 @@ impl<'t> Facts<'t> {
 
     /// Why an ABI lacks a call that another has.
     fn why_absent(&self, room: &Room, name: &str) -> String {
-        let reason = self.reasons.of(room.abi, room.table, &room.calls, name);
-        if let Some(Reason { why, instead, .. }) = reason {
-            return format!("{why}; use {instead}");
+        let Room { abi, table, calls } = room;
+        let having = Having { abi, table, calls, runs: self.records.of(abi) };
+        if let Some(reason) = self.reasons.of(having, name) {
+            return reason.advice();
         }
         if let Some(extra) =
             room.extras().find(|extra| extra.removed.iter().any(|removed| removed == name))

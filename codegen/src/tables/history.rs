@@ -144,7 +144,6 @@ impl History {
     }
 
     /// Until when it is there; `None` if it still is.
-    #[cfg(feature = "cli")]
     pub(crate) fn until(&self, run: &Run<'_>) -> Option<Until<'_>> {
         let Release { linux, unseen, .. } = self.releases.get(run.until? + 1)?;
         let last = &self.releases[run.until?].linux;
@@ -191,7 +190,6 @@ impl fmt::Display for Since<'_> {
 }
 
 /// Until when a call was there.
-#[cfg(feature = "cli")]
 #[derive(Clone, Copy)]
 pub(crate) struct Until<'h> {
     /// The last release that is known to have it.

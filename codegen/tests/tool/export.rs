@@ -238,7 +238,7 @@ fn json_is_what_its_help_says() {
         }
     }
     for absent in document["absent"].as_array().unwrap() {
-        check(absent, &["name", "abis", "why", "instead"]);
+        check(absent, &["name", "abis", "why", "calls", "instead"]);
     }
     let of = |abi: &str, name: &str| {
         let abi =
