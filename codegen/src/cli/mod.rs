@@ -155,19 +155,25 @@ Examples:
     /// For each architecture of the profile: the calls that it does not know, which of them are
     /// newer than the newest call that it knows, and what they get. A program that gets EPERM of a
     /// newer call does not fall back to an older one, as it does with ENOSYS. Also the names that
-    /// no kernel has ever had. The exit status is 1 if there is such a name, if newer calls get
-    /// anything but ENOSYS, or if libseccomp does not resolve a call of the profile.
+    /// no kernel has ever had. The exit status is 1 if there is such a name, if newer calls are
+    /// refused with anything but ENOSYS, or if libseccomp does not resolve a call of the profile.
     #[command(after_help = "\
 Examples:
   cargo codegen profile /usr/share/containers/seccomp.json
-  cargo codegen profile default.json --libseccomp libseccomp/src/syscalls.csv")]
+  cargo codegen profile default.json --libseccomp libseccomp/src/syscalls.csv
+  cargo codegen profile config.json --abi aarch64  a container that maps no architecture")]
     Profile {
-        /// The profile: JSON, as Docker, Podman and the OCI's runtime specification have it.
+        /// The profile: JSON, as Docker, Podman and the OCI's runtime specification have it, or a
+        /// `config.json` with one.
         #[arg(value_name = "FILE")]
         profile: PathBuf,
         /// The table of the libseccomp that reads the profile: src/syscalls.csv of its source.
         #[arg(long, value_name = "FILE")]
         libseccomp: Option<PathBuf>,
+        /// Report on this ABI alone; may be repeated. Without it, on those of the profile, or where
+        /// it has none, on that of this machine.
+        #[arg(long, value_name = "ABI")]
+        abi: Vec<String>,
     },
     /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and
     /// example of explain.
@@ -397,11 +403,12 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             print(&text)?;
             return Ok(Outcome::differs(!has));
         }
-        Subcommands::Profile { profile, libseccomp } => {
+        Subcommands::Profile { profile, libseccomp, abi } => {
             let profile = Input::read(&profile)?;
             let libseccomp = libseccomp.as_deref().map(Input::read).transpose()?;
             let tables = store::chosen(None)?;
-            let (text, mend) = report_on(&tables, &profile, libseccomp.as_ref())?;
+            let abis = find_abis(&tables, &abi)?;
+            let (text, mend) = report_on(&tables, &profile, libseccomp.as_ref(), &abis)?;
             print(&text)?;
             return Ok(Outcome::differs(mend));
         }

@@ -9,9 +9,13 @@ use crate::tables::{Abi, Call, Tables};
 use crate::term::plain;
 use crate::version::Version;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+
+/// How an ABI is shown that the profile does not name.
+const NATIVE: &str = "of this machine";
 
 /// A profile, as container engines read it. What is not here does not matter for the report.
 #[derive(Deserialize)]
@@ -26,6 +30,38 @@ struct Profile {
     architectures: Option<Vec<String>>,
     syscalls: Option<Vec<Rule>>,
 }
+
+/// `config.json` of the OCI's runtime specification, which has a profile inside.
+#[derive(Deserialize)]
+struct Config {
+    linux: Option<Linux>,
+}
+
+#[derive(Deserialize)]
+struct Linux {
+    seccomp: Option<Profile>,
+}
+
+/// Which of the two a file is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    default_action: Option<IgnoredAny>,
+    linux: Option<IgnoredAny>,
+}
+
+/// What a filter can do with a call, as the OCI's runtime specification names it.
+const ACTIONS: &[&str] = &[
+    "SCMP_ACT_ALLOW",
+    "SCMP_ACT_ERRNO",
+    "SCMP_ACT_KILL",
+    "SCMP_ACT_KILL_PROCESS",
+    "SCMP_ACT_KILL_THREAD",
+    "SCMP_ACT_LOG",
+    "SCMP_ACT_NOTIFY",
+    "SCMP_ACT_TRACE",
+    "SCMP_ACT_TRAP",
+];
 
 /// A machine's own architecture, and those of other programs that it runs.
 #[derive(Deserialize)]
@@ -42,12 +78,17 @@ struct Rule {
     name: Option<String>,
     includes: Option<Filter>,
     excludes: Option<Filter>,
+    action: Option<String>,
+    errno: Option<String>,
 }
 
-/// When a rule holds. The rest is of the container, not of the architecture.
+/// When a rule holds. The rest is of the container, not of architecture and kernel.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Filter {
     arches: Option<Vec<String>>,
+    /// The oldest kernel.
+    min_kernel: Option<String>,
 }
 
 impl Rule {
@@ -65,16 +106,56 @@ pub(crate) struct Input {
 impl Input {
     pub(crate) fn read(path: &Path) -> Result<Input, Error> {
         let shown = path.display().to_string();
-        match std::fs::read_to_string(path) {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(Error::in_file(shown, format!("cannot be read: {error}"))),
+        };
+        match String::from_utf8(bytes) {
             Ok(text) => Ok(Input { shown, text }),
-            Err(error) => Err(Error::in_file(shown, format!("cannot be read: {error}"))),
+            Err(error) => {
+                let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+                Err(Error::at(shown, line, "is not UTF-8"))
+            }
         }
     }
 
-    /// The first line with a JSON string.
-    fn line(&self, word: &str) -> usize {
-        let quoted = format!("{word:?}");
-        1 + self.text.lines().position(|line| line.contains(&quoted)).unwrap_or_default()
+    /// The line of the first string `word` that is the value of one of these keys, or is in the
+    /// list that is its value. The text is JSON.
+    fn line(&self, keys: &[&str], word: &str) -> usize {
+        // For each object and list that is open, the key that the next value has.
+        let mut open: Vec<&str> = Vec::new();
+        let (mut rest, mut line) = (self.text.as_str(), 1);
+        while let Some(at) = rest.find(['"', '{', '[', ']', '}', '\n']) {
+            let (first, after) = (rest.as_bytes()[at], &rest[at + 1..]);
+            let key = open.last().copied().unwrap_or_default();
+            rest = after;
+            match first {
+                b'\n' => line += 1,
+                b'{' => open.push(""),
+                b'[' => open.push(key),
+                b'"' => {
+                    let quoted = |end: &usize| {
+                        after[..*end].bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1
+                    };
+                    let mut ends = after.match_indices('"').map(|(end, _)| end);
+                    let Some(end) = ends.find(|end| !quoted(end)) else { break };
+                    let (string, after) = (&after[..end], &after[end + 1..]);
+                    rest = after;
+                    if after.trim_start().starts_with(':') {
+                        open.pop();
+                        open.push(string);
+                        continue;
+                    }
+                    let text = serde_json::from_str::<String>(&format!("\"{string}\""));
+                    if keys.contains(&key) && text.is_ok_and(|text| text == word) {
+                        return line;
+                    }
+                }
+                _ => _ = open.pop(),
+            }
+        }
+        1
     }
 }
 
@@ -85,20 +166,36 @@ struct Libseccomp<'i> {
     columns: Vec<(&'i str, BTreeMap<&'i str, Option<u32>>)>,
 }
 
-/// The report, and whether there is something to mend.
+/// The report, and whether there is something to mend. It is about `abis`, or those of the profile.
 pub(crate) fn profile(
     tables: &Tables,
     input: &Input,
     libseccomp: Option<&Input>,
+    abis: &[&Abi],
 ) -> Result<(String, bool), Error> {
-    let profile: Profile = serde_json::from_str(&input.text).map_err(|error| {
+    let profile = parsed(input)?;
+    let libseccomp = libseccomp.map(self::libseccomp).transpose()?;
+    let records = &Records::new(tables)?;
+    let report = Report { tables, input, profile: &profile, records, abis };
+    report.check()?;
+    report.text(libseccomp.as_ref())
+}
+
+/// Reads a profile, or that of a runtime's `config.json`.
+fn parsed(input: &Input) -> Result<Profile, Error> {
+    let refused = |error: serde_json::Error| {
         // An error at the end of the text has no line of its own.
         let line = error.line().max(1);
-        Error::at(&input.shown, line, format!("is no seccomp profile: {error}"))
-    })?;
-    let libseccomp = libseccomp.map(self::libseccomp).transpose()?;
-    let report = Report { tables, input, profile: &profile, records: &Records::new(tables)? };
-    report.text(libseccomp.as_ref())
+        Error::at(&input.shown, line, format!("is not a seccomp profile: {error}"))
+    };
+    let document: Document = serde_json::from_str(&input.text).map_err(refused)?;
+    if document.default_action.is_some() || document.linux.is_none() {
+        return serde_json::from_str(&input.text).map_err(refused);
+    }
+    let config: Config = serde_json::from_str(&input.text).map_err(refused)?;
+    config.linux.and_then(|linux| linux.seccomp).ok_or_else(|| {
+        Error::in_file(&input.shown, "has no `linux.seccomp`: its container has no filter")
+    })
 }
 
 /// Reads libseccomp's `src/syscalls.csv`: a column for each architecture, and one with versions.
@@ -139,9 +236,56 @@ struct Report<'r> {
     input: &'r Input,
     profile: &'r Profile,
     records: &'r Records<'r>,
+    abis: &'r [&'r Abi],
+}
+
+/// An ABI whose programs a machine runs, and what the profile knows for them.
+struct Section<'r> {
+    abi: &'r Abi,
+    /// The profile's names of it, each with that of the machine where that is another.
+    shown: Vec<String>,
+    names: BTreeSet<&'r str>,
+    /// The names that it knows from a kernel on.
+    later: BTreeMap<&'r str, Version>,
 }
 
 impl<'r> Report<'r> {
+    /// Refuses actions, errors and versions that do not exist.
+    fn check(&self) -> Result<(), Error> {
+        let refuse = |key: &str, word: &str, what: String| {
+            let line = self.input.line(&[key], word);
+            Err(Error::at(&self.input.shown, line, format!("unknown `{key}`: {word:?}{what}")))
+        };
+        let Profile { default_action, default_errno, .. } = self.profile;
+        let actions = self.rules().filter_map(|rule| rule.action.as_ref());
+        let actions = actions.map(|action| ("action", action));
+        for (key, action) in [("defaultAction", default_action)].into_iter().chain(actions) {
+            if !ACTIONS.contains(&action.as_str()) {
+                return refuse(key, action, format!("; expected one of {}", ACTIONS.join(", ")));
+            }
+        }
+        let errnos = self.rules().filter_map(|rule| rule.errno.as_ref());
+        let errnos = errnos.map(|errno| ("errno", errno));
+        let default = default_errno.iter().map(|errno| ("defaultErrno", errno));
+        for (key, errno) in default.chain(errnos) {
+            let known = |abi: &Abi| match self.tables.errnos(&abi.arch) {
+                Ok(errnos) => errnos.iter().any(|known| known.name == *errno),
+                Err(_) => false,
+            };
+            if !self.tables.abis.iter().any(known) {
+                return refuse(key, errno, "; expected an error's name, such as ENOSYS".to_owned());
+            }
+        }
+        for filter in self.rules().flat_map(|rule| rule.includes.iter().chain(&rule.excludes)) {
+            if let Some(kernel) = &filter.min_kernel {
+                if kernel.parse::<Version>().is_err() {
+                    return refuse("minKernel", kernel, "; expected one such as 4.8".to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn rules(&self) -> impl Iterator<Item = &'r Rule> {
         self.profile.syscalls.iter().flatten()
     }
@@ -157,28 +301,78 @@ impl<'r> Report<'r> {
         groups.chain(flat.map(|name| (name.as_str(), name.as_str())))
     }
 
-    /// The ABIs of the profile, each with that of its machine and the profile's name.
-    fn abis(&self) -> Vec<(&'r Abi, &'r Abi, &'r str)> {
-        let mut found: Vec<(&Abi, &Abi, &str)> = Vec::new();
-        for (name, main) in self.architectures() {
-            let (abi, main) = (self.tables.abi_called(name), self.tables.abi_called(main));
-            let (Some(abi), Some(main)) = (abi, main) else { continue };
-            if found.iter().all(|(known, ..)| known.name != abi.name) {
-                found.push((abi, main, name));
+    /// What is reported on. Byte orders and machines for which the profile knows the same are one.
+    fn sections(&self) -> Result<Vec<Section<'r>>, Error> {
+        let mut wanted: Vec<(&Abi, &Abi, String)> = Vec::new();
+        for (name, main_name) in self.architectures() {
+            let called = |name| self.tables.abi_called(name);
+            let (Some(abi), Some(main)) = (called(name), called(main_name)) else { continue };
+            let of_main = if name == main_name { "" } else { &format!(" on {main_name}") };
+            wanted.push((abi, main, format!("{name}{of_main}")));
+        }
+        if self.abis.is_empty() && self.architectures().next().is_none() {
+            let native = std::env::consts::ARCH;
+            let abi = self.tables.abi_called(native).ok_or_else(|| {
+                Error::in_file(&self.input.shown, "has no architectures; give one with --abi")
+            })?;
+            wanted.push((abi, abi, NATIVE.to_owned()));
+        }
+        for abi in self.abis {
+            if wanted.iter().all(|(known, ..)| known.name != abi.name) {
+                wanted.push((abi, abi, "--abi".to_owned()));
             }
         }
-        found
+        let mut sections: Vec<Section<'_>> = Vec::new();
+        for (abi, main, shown) in wanted {
+            if !self.abis.is_empty() && self.abis.iter().all(|only| only.name != abi.name) {
+                continue;
+            }
+            let (names, later) = self.names(main, &self.tables.table(&abi.table)?.linux);
+            let same = |section: &&mut Section<'_>| {
+                section.abi.name == abi.name && section.names == names && section.later == later
+            };
+            match sections.iter_mut().find(same) {
+                Some(Section { shown: known, .. }) if known.contains(&shown) => {}
+                Some(section) => section.shown.push(shown),
+                None => sections.push(Section { abi, shown: vec![shown], names, later }),
+            }
+        }
+        Ok(sections)
     }
 
-    /// The names that the profile has for the programs of one machine.
-    fn names(&self, main: &Abi) -> BTreeSet<&'r str> {
+    /// The names that the profile has for the programs of one machine and a kernel, and from which
+    /// kernel on, where it matters.
+    fn names(
+        &self,
+        main: &Abi,
+        kernel: &Version,
+    ) -> (BTreeSet<&'r str>, BTreeMap<&'r str, Version>) {
         let is_main =
             |arch: &String| self.tables.abi_called(arch).is_some_and(|abi| abi.name == main.name);
-        let has =
-            |filter: &Option<Filter>| Some(filter.as_ref()?.arches.as_ref()?.iter().any(is_main));
-        let holds =
-            |rule: &&Rule| has(&rule.includes) != Some(false) && has(&rule.excludes) != Some(true);
-        self.rules().filter(holds).flat_map(Rule::names).collect()
+        let least = |filter: &Filter| filter.min_kernel.clone().map(Version::new);
+        let fits = |filter: &Filter| {
+            let arch = filter.arches.as_ref().is_none_or(|arches| arches.iter().any(is_main));
+            arch && least(filter).is_none_or(|least| least <= *kernel)
+        };
+        let excluded = |filter: &Filter| {
+            let arch = filter.arches.iter().flatten().any(is_main);
+            arch || least(filter).is_some_and(|least| least <= *kernel)
+        };
+        let (mut names, mut later) = (BTreeSet::new(), BTreeMap::new());
+        for rule in self.rules() {
+            if !rule.includes.as_ref().is_none_or(fits)
+                || rule.excludes.as_ref().is_some_and(excluded)
+            {
+                continue;
+            }
+            match rule.includes.as_ref().and_then(least) {
+                Some(least) => later.extend(rule.names().map(|name| (name, least.clone()))),
+                None => names.extend(rule.names()),
+            }
+        }
+        later.retain(|name, _| !names.contains(name));
+        names.extend(later.keys());
+        (names, later)
     }
 
     /// The release that brought a call to an ABI.
@@ -224,7 +418,8 @@ impl<'r> Report<'r> {
             [] => String::new(),
             near => format!("; did you mean {}?", near.join(" or ")),
         };
-        format!("{}:{}: `{word}`{hint}", self.input.shown, self.input.line(word))
+        let keys = ["names", "name", "architecture", "subArchitectures", "architectures", "arches"];
+        format!("{}:{}: `{word}`{hint}", self.input.shown, self.input.line(&keys, word))
     }
 
     /// The architectures that are none.
@@ -255,7 +450,7 @@ impl<'r> Report<'r> {
     }
 
     fn text(&self, libseccomp: Option<&Libseccomp<'_>>) -> Result<(String, bool), Error> {
-        let (abis, newest) = (self.abis(), self.newest());
+        let (sections, newest) = (self.sections()?, self.newest());
         let mut out = String::new();
         let age = match newest {
             Some((version, name)) => format!("its newest call is {name}, of Linux {version}"),
@@ -272,17 +467,20 @@ impl<'r> Report<'r> {
                 let _ = writeln!(out, "\n{what}:\n  {}", lines.join("\n  "));
             }
         }
-        let mapped = |abi: &&Abi| abis.iter().any(|(known, ..)| known.name == abi.name);
+        let mapped = |abi: &&Abi| sections.iter().any(|known| known.abi.name == abi.name);
         let live = self.tables.abis.iter().filter(|abi| !self.tables.frozen(&abi.arch));
         // Audit, and seccomp with it, sees no calls of SPU code.
         let missing = live.filter(|abi| !abi.audit.is_empty() && !mapped(abi));
         let missing: Vec<&str> = missing.map(|abi| abi.name.as_str()).collect();
-        if !missing.is_empty() {
+        if self.architectures().next().is_none() {
+            out += "\nit has no architectures: a runtime takes that of its machine\n";
+        } else if self.abis.is_empty() && !missing.is_empty() {
             let _ = writeln!(out, "\narchitectures that it does not map: {}", missing.join(", "));
         }
-        for (abi, main, shown) in abis {
-            let names = self.names(main);
+        for Section { abi, shown, names, later } in &sections {
             let (default, table) = (self.default(abi)?, self.tables.table(&abi.table)?);
+            // What passes, and what a tracer or a supervisor answers, needs nothing.
+            let refused = !["ENOSYS", "ALLOW", "LOG", "TRACE", "NOTIFY"].contains(&&*default);
             let mut calls = abi.calls(table);
             calls.retain(|call| {
                 let made = call.entry.is_some() || call.compat.is_some();
@@ -295,7 +493,7 @@ impl<'r> Report<'r> {
                 .map(dated)
                 .partition(|(since, _)| since.as_ref().map(|since| since.by) > newest);
             let known = calls.len() - newer.len() - older.len();
-            let (name, all) = (&abi.name, calls.len());
+            let (name, all, shown) = (&abi.name, calls.len(), shown.join(", "));
             let _ = writeln!(out, "\n{name} ({shown}): it knows {known} of {all} calls");
             for (what, calls) in [("newer than the profile", &newer), ("older", &older)] {
                 if !calls.is_empty() {
@@ -307,18 +505,27 @@ impl<'r> Report<'r> {
                     let _ = writeln!(out, "  {what}, {count} get {default}: {texts}");
                 }
             }
-            mend |= !newer.is_empty() && default != "ENOSYS";
+            mend |= !newer.is_empty() && refused;
+            let there = |name: &str| calls.iter().any(|call| call.name == name);
+            let mut kernels: BTreeMap<&Version, Vec<&str>> = BTreeMap::new();
+            for (name, kernel) in later.iter().filter(|(name, _)| there(name)) {
+                kernels.entry(kernel).or_default().push(name);
+            }
+            for (kernel, names) in kernels {
+                let names = names.join(", ");
+                let _ = writeln!(out, "  on kernels before {kernel} also {default}: {names}");
+            }
             let largest = calls.iter().filter(|call| names.contains(call.name));
             let largest = largest.map(|call| call.number).max();
             let above = calls.iter().filter(|call| Some(call.number) > largest).count();
-            if above > 0 && default != "ENOSYS" {
+            if above > 0 && refused {
                 let _ = writeln!(
                     out,
                     "  runc answers ENOSYS to the {above} whose numbers are above the profile's"
                 );
             }
             let Some(libseccomp) = libseccomp else { continue };
-            let lacking = self.unresolved(libseccomp, abi, &calls, &names);
+            let lacking = self.unresolved(libseccomp, abi, &calls, names);
             if let Some(lacking) = lacking.filter(|lacking| !lacking.is_empty()) {
                 mend = true;
                 let (version, count) = (libseccomp.version, lacking.len());

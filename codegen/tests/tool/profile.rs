@@ -70,8 +70,16 @@ fn what_they_get_is_the_architecture_s() {
         assert!(newer.contains(&format!(" get {gets}: ")), "{map} {errno}: {newer}");
         assert_eq!(found, Some(status), "{map} {errno}");
     }
-    let killing = naming("\"read\"", "SCMP_ARCH_X86_64", "").replace("_ERRNO", "_KILL_PROCESS");
-    assert!(profile(&killing, None).1.contains(" get KILL_PROCESS: "));
+    // Nobody gets an error that hides what is newer, unless the call is refused.
+    let actions =
+        ["ALLOW", "LOG", "TRACE", "NOTIFY", "TRAP", "KILL", "KILL_THREAD", "KILL_PROCESS"];
+    for (at, action) in actions.into_iter().enumerate() {
+        let text = naming("\"read\"", "SCMP_ARCH_X86_64", "");
+        let text = text.replacen("SCMP_ACT_ERRNO", &format!("SCMP_ACT_{action}"), 1);
+        let (status, out, _) = profile(&text, None);
+        assert!(out.contains(&format!(" get {action}: ")), "{out}");
+        assert_eq!((status, out.contains("  runc ")), (Some((at > 3).into()), at > 3), "{action}");
+    }
 }
 
 #[test]
@@ -110,6 +118,113 @@ fn a_rule_holds_for_its_architectures() {
     }
 }
 
+/// The machine's own architecture and another's programs can be under the same name, and the byte
+/// orders of MIPS are one ABI.
+#[test]
+fn a_group_is_reported_wherever_it_differs() {
+    let group = |main: &str, more: &str| {
+        format!("{{\"architecture\": \"SCMP_ARCH_{main}\", \"subArchitectures\": [{more}]}}")
+    };
+    let groups = [
+        group("X86_64", "\"SCMP_ARCH_X86\""),
+        group("X86", ""),
+        group("MIPS64", "\"SCMP_ARCH_MIPS\""),
+        group("MIPSEL64", "\"SCMP_ARCH_MIPSEL\""),
+    ];
+    let text = format!(
+        "{{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"archMap\": [{}], \"syscalls\": [\
+         {{\"names\": [\"read\", \"write\"]}}, \
+         {{\"names\": [\"close\"], \"includes\": {{\"arches\": [\"x86\"]}}}}]}}",
+        groups.join(", ")
+    );
+    let (_, out, err) = profile(&text, None);
+    let heads: Vec<&str> = out.lines().filter_map(|line| line.split(" of ").next()).collect();
+    for (head, knows) in [
+        ("x86_64 (SCMP_ARCH_X86_64)", 2),
+        ("i386 (SCMP_ARCH_X86 on SCMP_ARCH_X86_64)", 2),
+        ("i386 (SCMP_ARCH_X86)", 3),
+        ("mips-n64 (SCMP_ARCH_MIPS64, SCMP_ARCH_MIPSEL64)", 2),
+        (
+            "mips-o32 (SCMP_ARCH_MIPS on SCMP_ARCH_MIPS64, SCMP_ARCH_MIPSEL on SCMP_ARCH_MIPSEL64)",
+            2,
+        ),
+    ] {
+        let wanted = format!("{head}: it knows {knows}");
+        assert_eq!(heads.iter().filter(|head| **head == wanted).count(), 1, "{wanted}: {out}{err}");
+    }
+}
+
+#[test]
+fn without_architectures_it_is_the_machine_s_or_those_asked_for() {
+    let text = "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": [{\"names\": [\"read\"]}]}";
+    let (status, out, _) = profile(text, None);
+    assert_eq!(status, Some(1));
+    let note = "\nit has no architectures: a runtime takes that of its machine\n\n";
+    let (_, section) = out.split_once(note).unwrap_or_else(|| panic!("{out}"));
+    assert!(section.contains(" (of this machine): it knows 1 of "), "{out}");
+
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("p.json");
+    for text in [text, &naming("\"read\"", "SCMP_ARCH_X86_64", "")] {
+        fs::write(&path, text).unwrap();
+        let abi = |names: &[&str]| {
+            let mut tool = codegen();
+            tool.arg("profile").arg(&path);
+            names.iter().for_each(|name| _ = tool.args(["--abi", name]));
+            run(&mut tool)
+        };
+        let (status, out, err) = abi(&["arm64", "riscv64"]);
+        assert_eq!((status, err.as_str()), (Some(1), ""));
+        let sections = out.lines().filter(|line| line.contains(": it knows "));
+        let sections: Vec<&str> = sections.map(|line| line.split(':').next().unwrap()).collect();
+        assert_eq!(sections, ["aarch64 (--abi)", "riscv64 (--abi)"], "{out}");
+        assert_eq!(abi(&["nonsense"]).0, Some(2));
+    }
+}
+
+/// A rule may be for newer kernels alone.
+#[test]
+fn a_rule_holds_for_its_kernels() {
+    let text = "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"architectures\": [\"SCMP_ARCH_X86_64\"], \
+                \"syscalls\": [{\"names\": [\"read\"]}, \
+                {\"names\": [\"ptrace\"], \"includes\": {\"minKernel\": \"4.8\"}}, \
+                {\"names\": [\"write\"], \"includes\": {\"minKernel\": \"99.0\"}}, \
+                {\"names\": [\"open\"], \"excludes\": {\"minKernel\": \"4.8\"}}]}";
+    let (_, out, _) = profile(text, None);
+    assert!(out.contains(": it knows 2 of "), "{out}");
+    assert!(out.contains("\n  on kernels before 4.8 also EPERM: ptrace\n"), "{out}");
+    assert!(out.contains(" write (") && out.contains(" open ("), "{out}");
+}
+
+/// A runtime's configuration has the profile inside.
+#[test]
+fn a_container_s_configuration_has_a_profile() {
+    let inner = naming("\"read\",\n\"opennat\"", "SCMP_ARCH_X86_64", "");
+    let config = |inner: &str| {
+        format!(
+            "{{\"ociVersion\": \"1.0.2\", \"process\": {{\"args\": [\"opennat\"]}},\n\"linux\": \
+             {{\"namespaces\": [],\n\"seccomp\": {inner}}}}}"
+        )
+    };
+    let (status, out, err) = profile(&config(&inner), None);
+    assert_eq!((status, err.as_str()), (Some(1), ""));
+    assert!(out.contains("\n  {}/p.json:8: `opennat`; did you mean `openat` or"), "{out}");
+    assert!(out.contains("\nx86_64 (SCMP_ARCH_X86_64): it knows 1 of "), "{out}");
+    let message = "error: {}/p.json: has no `linux.seccomp`: its container has no filter\n";
+    assert_eq!(profile(&config("null"), None), (Some(2), String::new(), message.to_owned()));
+}
+
+/// A place is that of the value, whatever else has the same text.
+#[test]
+fn a_line_is_that_of_the_value() {
+    let text = "{\n\"comment\": \"\\\\\\\"opennat\",\n\"comment2\": [\"opennat\"],\n\
+                \"opennat\": {\"action\": \"x\"},\n\"defaultAction\": \"SCMP_ACT_ERRNO\",\n\
+                \"syscalls\": [\n{\"comment\": \"opennat\", \"names\": [\"read\",\n\
+                \"op\\u0065nnat\"]}]}";
+    let (_, out, _) = profile(text, None);
+    assert!(out.contains("\n  {}/p.json:8: `opennat`; did you mean"), "{out}");
+}
+
 #[test]
 fn a_libseccomp_has_numbers_for_some() {
     let csv = "#syscall (v5.10.0 2021),x86_64,x86_64_kver,x32,x32_kver\n\
@@ -137,21 +252,66 @@ fn a_libseccomp_has_numbers_for_some() {
 fn what_is_no_profile_is_refused_at_its_line() {
     let text = naming("\"read\"", "SCMP_ARCH_X86_64", "");
     for (text, message) in [
-        ("", "{}/p.json:1: is no seccomp profile: EOF while parsing a value at line 1 column 0"),
-        ("{\n\n]", "{}/p.json:3: is no seccomp profile: key must be a string at line 3 column 1"),
+        ("", "{}/p.json:1: is not a seccomp profile: EOF while parsing a value at line 1 column 0"),
+        (
+            "{\n\n]",
+            "{}/p.json:3: is not a seccomp profile: key must be a string at line 3 column 1",
+        ),
         (
             "{\n}",
-            "{}/p.json:2: is no seccomp profile: missing field `defaultAction` at line 2 column 1",
+            "{}/p.json:2: is not a seccomp profile: missing field `defaultAction` at line 2 column \
+             1",
         ),
         (
             "{\"defaultAction\": 1}",
-            "{}/p.json:1: is no seccomp profile: invalid type: integer `1`, expected a string at \
-             line 1 column 19",
+            "{}/p.json:1: is not a seccomp profile: invalid type: integer `1`, expected a string \
+             at line 1 column 19",
         ),
     ] {
         let refused = (Some(2), String::new(), format!("error: {message}\n"));
         assert_eq!(profile(text, None), refused, "{text}");
     }
+    let expected = "; expected one of SCMP_ACT_ALLOW, SCMP_ACT_ERRNO, SCMP_ACT_KILL, \
+                    SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_THREAD, SCMP_ACT_LOG, SCMP_ACT_NOTIFY, \
+                    SCMP_ACT_TRACE, SCMP_ACT_TRAP";
+    let errno = "; expected an error's name, such as ENOSYS";
+    for (from, to, message) in [
+        (
+            "SCMP_ACT_ERRNO",
+            "CMP_ACT_ERRNO",
+            ["2: unknown `defaultAction`: \"CMP_ACT_ERRNO\"", expected],
+        ),
+        ("SCMP_ACT_ALLOW", "ALLOW", ["5: unknown `action`: \"ALLOW\"", expected]),
+        (
+            "ERRNO\", ",
+            "ERRNO\", \"defaultErrno\": \"\",",
+            ["2: unknown `defaultErrno`: \"\"", errno],
+        ),
+        (
+            "ERRNO\", ",
+            "ERRNO\", \"defaultErrno\": \"EBOGUS\",",
+            ["2: unknown `defaultErrno`: \"EBOGUS\"", errno],
+        ),
+        (
+            "SCMP_ACT_ALLOW\"",
+            "SCMP_ACT_ERRNO\", \"errno\": \"EBOGUS\"",
+            ["5: unknown `errno`: \"EBOGUS\"", errno],
+        ),
+        (
+            "SCMP_ACT_ALLOW\"",
+            "SCMP_ACT_ALLOW\", \"includes\": {\"minKernel\": \"new\"}",
+            ["5: unknown `minKernel`: \"new\"", "; expected one such as 4.8"],
+        ),
+    ] {
+        let message = format!("error: {{}}/p.json:{}\n", message.concat());
+        let refused = (Some(2), String::new(), message);
+        assert_eq!(profile(&text.replacen(from, to, 1), None), refused, "{to}");
+    }
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("p.json");
+    fs::write(&path, b"{\n\n\"\xff\"").unwrap();
+    let (status, _, err) = run(codegen().arg("profile").arg(&path));
+    assert_eq!((status, err), (Some(2), format!("error: {}:3: is not UTF-8\n", path.display())));
     for (csv, message) in [
         ("", "{}/s.csv:1: is not libseccomp's syscalls.csv: it does not begin with `#syscall`"),
         (
