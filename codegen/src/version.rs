@@ -34,6 +34,14 @@ impl Version {
         Version::of(self.series())
     }
 
+    /// Whether it is a stable update of its release.
+    #[cfg(feature = "cli")]
+    pub fn is_stable(&self) -> bool {
+        let mut numbers = self.0.split(['-', '+']).next().unwrap_or_default().split('.');
+        let update = numbers.nth(if self.series()[0] < 3 { 3 } else { 2 });
+        update.is_some_and(|update| update.parse::<u32>().is_ok_and(|update| update > 0))
+    }
+
     #[cfg(feature = "cli")]
     fn of([major, minor, third]: [u32; 3]) -> Version {
         let third = if major < 3 { format!(".{third}") } else { String::new() };
@@ -165,6 +173,21 @@ mod tests {
         let words = "abc 7 7. .2 7.x v7.2 +7.2 -1.2 7.2- 7.2.1.3 7.4294967296 6.12.107+deb13 ７.2";
         for text in words.split(' ').chain(["", "7.2 ", "7.2-a b", "7.2-\""]) {
             assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stable_update_follows_its_release() {
+        for (text, stable) in [
+            ("6.12", false),
+            ("6.12.0", false),
+            ("7.3.0-rc4", false),
+            ("2.6.39", false),
+            ("2.6.39.3", true),
+            ("4.4.11+", true),
+            ("4.2.8-ckt12", true),
+        ] {
+            assert_eq!(Version::new(text).is_stable(), stable, "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the history knows of each call, for the reports.
 
 use crate::Error;
-use crate::tables::history::{History, Release, Run, Since, Until};
+use crate::tables::history::{History, Release, Run, Since, Span, Until};
 use crate::tables::{Abi, KernelTable, Tables};
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,11 +52,29 @@ impl<'t> Records<'t> {
         (Some(self.history.since(abi, run)), self.history.until(run))
     }
 
-    /// Whether a release is known to have a run.
-    pub(crate) fn had(&self, run: &Run<'_>, kernel: &Version) -> bool {
-        let series = |at: usize| self.history.releases[at].linux.series();
-        series(run.since) <= kernel.series()
-            && run.until.is_none_or(|until| kernel.series() <= series(until))
+    /// Whether a kernel has a run; `None` where that is not known: where no tree of its release was
+    /// read, and one of the releases around it has the run, and where it is older or newer than all
+    /// that is known.
+    pub(crate) fn had(&self, run: &Run<'_>, kernel: &Version) -> Option<bool> {
+        let releases = &self.history.releases;
+        let has = |at: usize| {
+            releases.get(at)?;
+            Some(run.since <= at && run.until.is_none_or(|until| at <= until))
+        };
+        let at = releases.partition_point(|release| release.linux.series() < kernel.series());
+        if releases.get(at).is_some_and(|release| release.linux.series() == kernel.series()) {
+            return has(at);
+        }
+        let before = at.checked_sub(1).and_then(has);
+        before.filter(|before| Some(*before) == has(at))
+    }
+
+    /// Whether a kernel has an ABI; `None` where that is not known.
+    pub(crate) fn had_abi(&self, abi: &Abi, kernel: &Version) -> Option<bool> {
+        let Some(Span { first, last, older }) = self.history.span(abi) else { return Some(false) };
+        let run = Run { number: 0, name: "", since: first, until: last };
+        let before = older && kernel.series() < self.history.releases[first].linux.series();
+        self.had(&run, kernel).filter(|_| !before)
     }
 
     /// Whether a kernel has a number with a name; `None` where its release is not known, or not
@@ -69,15 +87,13 @@ impl<'t> Records<'t> {
         kernel: &Version,
     ) -> Option<bool> {
         let seen = |release: &Release| release.linux.series() == kernel.series();
-        let at = self.history.releases.iter().position(seen)?;
-        let span = self.history.span(abi)?;
-        if at < span.first && span.older {
+        if !self.history.releases.iter().any(seen) || self.had_abi(abi, kernel).is_none() {
             return None;
         }
         let same = |run: &&Run<'_>| run.number == number && run.name == name;
         let mut runs = self.of(abi).iter().filter(same).peekable();
         runs.peek()?;
-        Some(runs.any(|run| self.had(run, kernel)))
+        Some(runs.any(|run| self.had(run, kernel) == Some(true)))
     }
 
     /// The rows that neither a table has nor the newest release, `false`; and `true`, earlier runs

@@ -18,62 +18,80 @@ pub(crate) fn then(
 ) -> Result<(String, bool), Error> {
     let asked = asked(what)?;
     let chosen = |abi: &&Abi| abis.is_empty() || abis.iter().any(|only| only.name == abi.name);
-    let newest = records.history.releases.last();
-    let mut rows = Vec::new();
-    let mut lacking: Vec<(String, Vec<&str>)> = Vec::new();
+    let (mut rows, mut lines) = (Vec::new(), Vec::<(String, Vec<&str>)>::new());
     for abi in tables.abis.iter().filter(chosen) {
-        let runs: Vec<&Run<'_>> =
-            records.of(abi).iter().filter(|run| asked.is(abi, run.number, run.name)).collect();
-        let there = runs.iter().filter(|run| records.had(run, kernel));
-        let found = there.map(|run| {
-            let (since, until) = dates(records, abi, run);
-            [abi.name.clone(), short(abi, run.number), run.name.to_owned(), since, until]
-        });
-        let before = rows.len();
-        rows.extend(found);
-        if rows.len() > before {
+        let asked_for = |run: &&Run<'_>| asked.is(abi, run.number, run.name);
+        let runs: Vec<&Run<'_>> = records.of(abi).iter().filter(asked_for).collect();
+        let (there, others): (Vec<&Run<'_>>, Vec<_>) =
+            runs.iter().partition(|run| records.had(run, kernel) == Some(true));
+        if !there.is_empty() {
+            rows.extend(there.into_iter().map(|run| {
+                let (since, until) = dates(records, abi, run);
+                [abi.name.clone(), short(abi, run.number), run.name.to_owned(), since, until]
+            }));
             continue;
         }
-        let here = records.history.span(abi).is_some_and(|span| {
-            records.had(&Run { number: 0, name: "", since: span.first, until: span.last }, kernel)
-        });
-        let why = match runs.as_slice() {
-            _ if !here => "the release does not have the ABI".to_owned(),
-            [] => "no release has it".to_owned(),
-            runs => {
-                let runs = runs.iter().map(|run| match dates(records, abi, run) {
-                    (since, until) if until.is_empty() => format!("since {since}"),
-                    (since, until) => format!("since {since}, until {until}"),
-                });
-                runs.collect::<Vec<_>>().join("; ")
-            }
+        let periods = || {
+            let periods = runs.iter().map(|run| match dates(records, abi, run) {
+                (since, until) if until.is_empty() => format!("since {since}"),
+                (since, until) => format!("since {since}, until {until}"),
+            });
+            periods.collect::<Vec<_>>().join("; ")
         };
-        match lacking.iter_mut().find(|(reason, _)| *reason == why) {
+        let known = others.iter().all(|run| records.had(run, kernel).is_some());
+        let (what, why) = match records.had_abi(abi, kernel) {
+            _ if runs.is_empty() => ("not", "no release has it".to_owned()),
+            Some(false) => ("not", "the release does not have the ABI".to_owned()),
+            Some(true) if known => ("not", periods()),
+            _ => ("not known whether", periods()),
+        };
+        let line = |abis: &str| format!("{what} in Linux {kernel} on {abis}: {why}");
+        match lines.iter_mut().find(|(known, _)| *known == line("")) {
             Some((_, abis)) => abis.push(&abi.name),
-            None => lacking.push((why, vec![&abi.name])),
+            None => lines.push((line(""), vec![&abi.name])),
         }
     }
     let named = |abi: &Abi| records.of(abi).iter().any(|run| asked.is(abi, run.number, run.name));
     if !tables.abis.iter().any(named) {
         return Err(Error::plain(format!("no release has a call {what}")));
     }
-    let mut out = String::new();
+    let mut parts = Vec::new();
+    parts.extend(unseen(records, kernel));
     if !rows.is_empty() {
-        let mut lines = vec![vec!["ABI", "number", "name", "since", "until"]];
-        lines.extend(rows.iter().map(|row| row.iter().map(String::as_str).collect()));
-        out += &aligned(&lines, "");
+        let mut table = vec![vec!["ABI", "number", "name", "since", "until"]];
+        table.extend(rows.iter().map(|row| row.iter().map(String::as_str).collect()));
+        parts.push(aligned(&table, ""));
     }
-    for (at, (why, abis)) in lacking.iter().enumerate() {
-        let blank = if at == 0 && !out.is_empty() { "\n" } else { "" };
-        out += &format!("{blank}not in Linux {kernel} on {}: {why}\n", abis.join(", "));
+    let all_there = lines.is_empty();
+    if !all_there {
+        let line = |(line, abis): (String, Vec<&str>)| {
+            line.replacen(" on :", &format!(" on {}:", abis.join(", ")), 1) + "\n"
+        };
+        parts.push(lines.into_iter().map(line).collect());
     }
-    let unseen = records.history.releases.iter().flat_map(|release| &release.unseen);
-    if unseen.into_iter().any(|unseen| unseen.series() == kernel.series()) {
-        out += &format!("\nNo tree of Linux {kernel} was read: what changed in it is not known.\n");
-    } else if newest.is_some_and(|newest| newest.linux.series() < kernel.series()) {
-        out += &format!("\nLinux {kernel} is newer than what is known.\n");
-    }
-    Ok((out, abis.is_empty() || lacking.is_empty()))
+    Ok((parts.join("\n"), abis.is_empty() || all_there))
+}
+
+/// Says what is not known of a release that no tree was read of.
+fn unseen(records: &Records<'_>, kernel: &Version) -> Option<String> {
+    let releases = &records.history.releases;
+    let at = releases.partition_point(|release| release.linux.series() < kernel.series());
+    let linux = |at: usize| releases.get(at).map(|release| &release.linux);
+    Some(match (at.checked_sub(1).and_then(linux), linux(at)) {
+        (_, Some(release)) if release.series() == kernel.series() => return None,
+        (Some(before), Some(after)) => format!(
+            "No tree of Linux {kernel} was read: of calls that came or went after {before} and by \
+             {after}, it\nis not known whether it has them.\n"
+        ),
+        (None, Some(oldest)) => {
+            format!("Linux {kernel} is older than what is known, which begins with {oldest}.\n")
+        }
+        (before, None) => {
+            let newest =
+                before.map_or(String::new(), |newest| format!(", which ends with {newest}"));
+            format!("Linux {kernel} is newer than what is known{newest}.\n")
+        }
+    })
 }
 
 fn dates(records: &Records<'_>, abi: &Abi, run: &Run<'_>) -> (String, String) {
@@ -106,6 +124,11 @@ pub(super) fn evidence(records: &Records<'_>, abi: &Abi, number: u32, name: &str
     let since = records.history.since(abi, run);
     let with = format!("Linux {since}: the tree {} has it", tree(run.since));
     let since = match since.after {
+        Some(_) if tree(run.since).is_stable() => format!(
+            "{with}, {} does not; {} is a stable update, which may have it from a later release",
+            tree(run.since - 1),
+            tree(run.since)
+        ),
         Some(_) => format!("{with}, {} does not", tree(run.since - 1)),
         None => format!("{with}, and no older one shows the ABI"),
     };

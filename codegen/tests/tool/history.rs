@@ -227,12 +227,59 @@ fn a_call_is_explained_for_a_release() {
     let (_, text) = explain(&["322", "--abi", "i386"]);
     assert!(text.contains("before  322 timerfd, since after 2.6.20, by 2.6.24"), "{text}");
     let (_, text) = explain(&["io_submit", "--abi", "x32"]);
-    let evidence = "since   Linux 3.15: the tree 3.15.5 has it, 3.14.1 does not";
+    let evidence = "since   Linux 3.15: the tree 3.15.5 has it, 3.14.1 does not; 3.15.5 is a \
+                    stable update, which may have it from a later release\n";
     assert!(text.contains(evidence), "{text}");
     let (_, text) = explain(&["cachestat"]);
     assert!(text.contains("no longer on ia64: 1475 cachestat, since 6.5, until 6.6\n"), "{text}");
-    let (_, text) = explain(&["memfd_secret", "--kernel", "5.13"]);
-    assert!(text.contains("No tree of Linux 5.13 was read"), "{text}");
+    // 5.13 is not known, in which landlock_create_ruleset is new; io_setup is older.
+    let note = "No tree of Linux 5.13 was read: of calls that came or went after 5.12 and by \
+                5.14, it\nis not known whether it has them.\n\n";
+    for (name, abi, kernel, wanted) in [
+        ("io_setup", "i386", "5.13", Ok("ABI   number  name      since")),
+        (
+            "memfd_secret",
+            "x86_64",
+            "5.13",
+            Err("not known whether in Linux 5.13 on x86_64: since after 5.12, by 5.14\n"),
+        ),
+        ("memfd_secret", "riscv64", "5.13", Err("not in Linux 5.13 on riscv64: since 5.19\n")),
+        (
+            "landlock_create_ruleset",
+            "i386",
+            "5.13",
+            Err("not known whether in Linux 5.13 on i386: since after 5.12, by 5.14\n"),
+        ),
+    ] {
+        let (status, text) = explain(&[name, "--kernel", kernel, "--abi", abi]);
+        let answer = text.strip_prefix(note).unwrap_or_else(|| panic!("{text}"));
+        match wanted {
+            Ok(head) => assert!(status == Some(0) && answer.starts_with(head), "{name}: {text}"),
+            Err(line) => assert_eq!((status, answer), (Some(1), line), "{name}"),
+        }
+    }
+    let (status, text) = explain(&["timerfd", "--kernel", "2.6.26", "--abi", "i386"]);
+    assert_eq!(status, Some(1));
+    let line = "not known whether in Linux 2.6.26 on i386: since after 2.6.20, by 2.6.24, until \
+                2.6.24, gone by 2.6.28\n";
+    assert!(
+        text.starts_with("No tree of Linux 2.6.26 was read: ") && text.ends_with(line),
+        "{text}"
+    );
+    // Before all that is known, and behind it.
+    for (kernel, begin, end) in [
+        (
+            "2.6.5",
+            "older than what is known, which begins with 2.6.12.",
+            "since 2.6.12 or earlier\n",
+        ),
+        ("99.0", "newer than what is known, which ends with 7.3.", "since 2.6.12 or earlier\n"),
+    ] {
+        let (status, text) = explain(&["read", "--kernel", kernel, "--abi", "x86_64"]);
+        let answer = format!("not known whether in Linux {kernel} on x86_64: {end}");
+        assert_eq!(status, Some(1));
+        assert_eq!(text, format!("Linux {kernel} is {begin}\n\n{answer}"));
+    }
     let (status, text) = explain(&["io_sumbit", "--kernel", "5.10"]);
     assert!(status == Some(2) && text.contains("no release has a call io_sumbit"), "{text}");
 }
