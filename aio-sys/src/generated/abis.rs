@@ -112,12 +112,12 @@ pub(super) static FACTS: [Facts; 34] = [
 ];
 
 pub(super) static TRIPLES: [&[&str]; 34] = [
-    &["x86_64-*linux*", "!*x32"],
-    &["x86_64-*linux-*x32"],
+    &["x86_64-*linux*", "amd64-*linux*", "!*x32"],
+    &["x86_64-*linux-*x32", "amd64-*linux-*x32"],
     &["i*86-*linux*"],
     &["arm*-*linux*eabi*", "arm*-*linux-ohos*", "thumb*-*linux*eabi*", "!arm64*"],
     &["arm-*linux-gnu", "armeb-*linux-gnu"],
-    &["aarch64-*linux*", "aarch64_be-*linux*", "!*ilp32"],
+    &["aarch64-*linux*", "aarch64_be-*linux*", "arm64-*linux*", "!*ilp32"],
     &[],
     &["riscv64*-*linux*"],
     &["riscv32*-*linux*"],
@@ -131,7 +131,7 @@ pub(super) static TRIPLES: [&[&str]; 34] = [
     &["mips-*linux*", "mipsel-*linux*", "mipsisa32*-*linux*", "!*abi*", "!*n32*"],
     &["mips64*-*linux*abin32", "mipsisa64*-*linux*abin32", "mips64*-*linux-musln32*"],
     &["mips64*-*linux*abi64", "mipsisa64*-*linux*abi64", "mips64*-*linux-musl", "mipsisa64*-*linux-musl", "mips64*-*linux-uclibc", "mipsisa64*-*linux-uclibc", "mips64*-*linux-android*"],
-    &["sparc64-*linux*"],
+    &["sparc64-*linux*", "sparcv9-*linux*"],
     &["sparc-*linux*"],
     &["hppa64-*linux*"],
     &["hppa-*linux*", "hppa1*-*linux*", "hppa2*-*linux*"],
@@ -152,16 +152,16 @@ pub(super) static OTHER_NAMES: [&[&str]; 34] = [
     &["amd64", "x86-64"],
     &[],
     &["386", "i486", "i586", "i686", "x86"],
-    &["armel", "armhf", "armeb", "armbe", "armv4l", "armv4tl", "armv5tl", "armv5tel", "armv5tejl", "armv6l", "armv7l", "armv7b", "armv7ml", "armv8l", "armv8b", "thumb", "thumbeb"],
+    &["armel", "armhf", "armeb", "armbe", "arm-be", "armv4l", "armv4b", "armv4tl", "armv4tb", "armv5tl", "armv5tb", "armv5tel", "armv5teb", "armv5tejl", "armv5tejb", "armv6l", "armv6b", "armv7l", "armv7b", "armv7ml", "armv7mb", "armv8l", "armv8b", "thumb", "thumbeb"],
     &[],
-    &["arm64", "arm64be", "aarch64_be", "aarch64eb"],
+    &["arm64", "arm64be", "arm64-be", "aarch64_be", "aarch64eb"],
     &[],
     &[],
-    &[],
+    &["riscv"],
     &["loong64"],
     &["loong32"],
     &["ppc64", "ppc64le", "ppc64el", "ppc64-le", "powerpc64le"],
-    &["powerpc", "powerpcle", "powerpcel", "powerpcspe", "ppc", "ppcle"],
+    &["powerpc", "powerpcle", "powerpcel", "powerpcspe", "ppc", "ppcle", "ppc-le"],
     &["spu"],
     &["systemz"],
     &[],
@@ -180,7 +180,7 @@ pub(super) static OTHER_NAMES: [&[&str]; 34] = [
     &[],
     &["or1k"],
     &[],
-    &["arceb", "arcompact", "arcompactbe", "arcv2", "arcv2be"],
+    &["arceb", "arc-be", "arcompact", "arcompactbe", "arcv2", "arcv2be"],
     &[],
     &["xtensaeb"],
 ];
@@ -9509,14 +9509,21 @@ pub(super) const fn slot(hash: u64, seed: u16, slots: usize) -> usize {
 // What others call an ABI. This text is compiled twice: as part of the tool, and of what is emitted
 // for `aio_sys::Abi`.
 
-/// The name in what begins as constants of libseccomp and audit.h do, or QEMU's programs.
+/// The name in what begins as constants of libseccomp and audit.h do, or QEMU's programs, which may
+/// end in `-static`.
 pub(super) const fn bare(text: &[u8]) -> &[u8] {
+    const STATIC: &[u8] = b"-static";
     const PREFIXES: &[&[u8]] = &[b"SCMP_ARCH_", b"AUDIT_ARCH_", b"qemu-"];
     let mut prefixes = PREFIXES;
     while let [prefix, rest @ ..] = prefixes {
         if let Some((head, name)) = text.split_at_checked(prefix.len()) {
             if is(head, prefix) {
-                return name;
+                return match name.len().checked_sub(STATIC.len()) {
+                    Some(at) if is(prefix, b"qemu-") && is(name.split_at(at).1, STATIC) => {
+                        name.split_at(at).0
+                    }
+                    _ => name,
+                };
             }
         }
         prefixes = rest;
@@ -9555,7 +9562,7 @@ pub(super) const fn is_named(own: &str, names: &[&str], text: &[u8]) -> bool {
     false
 }
 
-/// Whether a text fits a pattern, in which `*` is any text.
+/// Whether a text fits a pattern, in upper or lower case. In the pattern `*` is any text.
 pub(super) const fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (pattern, text);
     // Where to try again: behind the last star, one byte further on in the text.
@@ -9567,7 +9574,9 @@ pub(super) const fn fits(pattern: &[u8], text: &[u8]) -> bool {
                 p = rest;
             }
             ([], []) => return true,
-            ([a, rest_p @ ..], [b, rest_t @ ..]) if *a == *b => (p, t) = (rest_p, rest_t),
+            ([a, rest_p @ ..], [b, rest_t @ ..]) if a.eq_ignore_ascii_case(b) => {
+                (p, t) = (rest_p, rest_t);
+            }
             _ => match again {
                 Some((behind, [_, rest @ ..])) => {
                     again = Some((behind, rest));

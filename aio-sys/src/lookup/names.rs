@@ -34,8 +34,9 @@ impl Abi {
         Abi::of(name)
     }
 
-    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it. `None` for a triple of
-    /// another kernel, and for one that is ambiguous, such as `mips64-linux-gnu`.
+    /// The ABI of a target triple, as Rust, Debian, GCC or LLVM spell it, in upper or lower case.
+    /// `None` for a triple of another kernel, and for one that is ambiguous, such as
+    /// `mips64-linux-gnu`.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -61,6 +62,10 @@ impl Abi {
     /// An architecture can have several ABIs. `number` then tells which, as each has its own
     /// [`base`](Abi::base): x32 has bit 30 in its numbers. A negative number, such as the -1 by
     /// which a tracer skips a call, has no base.
+    ///
+    /// Calls of ARM's OABI are reported as those of [`Arm`](Abi::Arm): the kernel takes their base
+    /// away (`__NR_SYSCALL_MASK`), and reports numbers below 0x100000. What it reports for 32-bit
+    /// code on arm64 is the same, too.
     ///
     /// ```
     /// use aio_sys::Abi;
@@ -201,6 +206,7 @@ mod tests {
             ("a**c", "abc", true),
             ("abc", "abcd", false),
             ("a*", "b", false),
+            ("aB*", "Abc", true),
         ] {
             assert_eq!(
                 super::data::fits(pattern.as_bytes(), text.as_bytes()),

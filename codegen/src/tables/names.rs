@@ -1,14 +1,21 @@
 // What others call an ABI. This text is compiled twice: as part of the tool, and of what is emitted
 // for `aio_sys::Abi`.
 
-/// The name in what begins as constants of libseccomp and audit.h do, or QEMU's programs.
+/// The name in what begins as constants of libseccomp and audit.h do, or QEMU's programs, which may
+/// end in `-static`.
 pub(super) const fn bare(text: &[u8]) -> &[u8] {
+    const STATIC: &[u8] = b"-static";
     const PREFIXES: &[&[u8]] = &[b"SCMP_ARCH_", b"AUDIT_ARCH_", b"qemu-"];
     let mut prefixes = PREFIXES;
     while let [prefix, rest @ ..] = prefixes {
         if let Some((head, name)) = text.split_at_checked(prefix.len()) {
             if is(head, prefix) {
-                return name;
+                return match name.len().checked_sub(STATIC.len()) {
+                    Some(at) if is(prefix, b"qemu-") && is(name.split_at(at).1, STATIC) => {
+                        name.split_at(at).0
+                    }
+                    _ => name,
+                };
             }
         }
         prefixes = rest;
@@ -47,7 +54,7 @@ pub(super) const fn is_named(own: &str, names: &[&str], text: &[u8]) -> bool {
     false
 }
 
-/// Whether a text fits a pattern, in which `*` is any text.
+/// Whether a text fits a pattern, in upper or lower case. In the pattern `*` is any text.
 pub(super) const fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (pattern, text);
     // Where to try again: behind the last star, one byte further on in the text.
@@ -59,7 +66,9 @@ pub(super) const fn fits(pattern: &[u8], text: &[u8]) -> bool {
                 p = rest;
             }
             ([], []) => return true,
-            ([a, rest_p @ ..], [b, rest_t @ ..]) if *a == *b => (p, t) = (rest_p, rest_t),
+            ([a, rest_p @ ..], [b, rest_t @ ..]) if a.eq_ignore_ascii_case(b) => {
+                (p, t) = (rest_p, rest_t);
+            }
             _ => match again {
                 Some((behind, [_, rest @ ..])) => {
                     again = Some((behind, rest));
