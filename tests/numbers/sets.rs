@@ -39,10 +39,39 @@ fn operations_are_those_of_sets() {
         for number in (0..past).filter(|number| number.abs_diff(past) < 300).chain([u32::MAX]) {
             assert_eq!(set.insert(number), every.contains(&number), "{abi} {number}");
             assert_eq!(set.contains(number), every.contains(&number), "{abi} {number}");
+            // As the standard library's.
+            assert!(!set.insert(number), "{abi} {number}");
             assert_eq!(set.remove(number), every.contains(&number), "{abi} {number}");
             assert!(!set.remove(number) && set.is_empty());
         }
     }
+}
+
+/// What uname(2) reports of kernels of distributions, and what is not a version.
+#[test]
+fn versions_are_spelled_as_kernels_spell_them() {
+    for (text, version) in [
+        ("6.12", Version::new(6, 12)),
+        ("6.12.107+deb13-amd64", Version::new(6, 12)),
+        ("6.1.0-42-amd64", Version::new(6, 1)),
+        ("7.3.0-rc4", Version::new(7, 3)),
+        ("7.3-rc4+", Version::new(7, 3)),
+        ("4.4.11+", Version::new(4, 4)),
+        ("6.12.8_1", Version::new(6, 12)),
+        ("3.10.0-1160.el7.x86_64", Version::new(3, 10)),
+        ("5.15.167.4-microsoft-standard-WSL2", Version::new(5, 15)),
+        ("2.6.39.3", Version::old(2, 6, 39)),
+        ("2.6.32-754.el6.x86_64", Version::old(2, 6, 32)),
+    ] {
+        assert_eq!(Version::parse(text), Some(version), "{text}");
+    }
+    let words = "6 6. 6.x 6.12. 6.12.x 6.12.5garbage 6.12garbage 6.12.5.6garbage 6.12.5.6.7 v6.12 \
+                 6.12.5. 6..12 65536.1";
+    for text in words.split_whitespace().chain(["", "6.12 ", " 6.12", "-1.2"]) {
+        assert_eq!(Version::parse(text), None, "{text}");
+    }
+    assert_eq!(Version::old(6, 12, 5), Version::new(6, 12));
+    assert!(Version::old(2, 6, 39) < Version::new(3, 0));
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Abi {
     ///
     /// let io_uring_enter = Abi::X86_64.number("io_uring_enter").unwrap();
     /// let since = Abi::X86_64.since(io_uring_enter).unwrap();
-    /// assert_eq!(since.exact(), Some(Version::new(5, 1, 0)));
+    /// assert_eq!(since.exact(), Some(Version::new(5, 1)));
     /// // As old as what is known of releases.
     /// assert_eq!(Abi::X86_64.since(0).unwrap().to_string(), "2.6.12 or earlier");
     /// ```
@@ -44,7 +44,7 @@ impl Abi {
     /// assert_eq!(Abi::X86_64.until(0), None);
     /// // The whole ABI was removed from the kernel.
     /// let read = Abi::Ia64.number("read").unwrap();
-    /// assert_eq!(Abi::Ia64.until(read).unwrap().exact(), Some(Version::new(6, 6, 0)));
+    /// assert_eq!(Abi::Ia64.until(read).unwrap().exact(), Some(Version::new(6, 6)));
     /// ```
     pub const fn until(self, number: u32) -> Option<Until> {
         match self.period(number) {
@@ -60,8 +60,8 @@ impl Abi {
     /// use aio_sys::{Abi, Version};
     ///
     /// const CLONE3: u32 = Abi::X86_64.number("clone3").unwrap();
-    /// const { assert!(Abi::X86_64.had(CLONE3, Version::new(5, 3, 0))) };
-    /// const { assert!(!Abi::X86_64.had(CLONE3, Version::new(5, 2, 0))) };
+    /// const { assert!(Abi::X86_64.had(CLONE3, Version::new(5, 3))) };
+    /// const { assert!(!Abi::X86_64.had(CLONE3, Version::new(5, 2))) };
     /// ```
     pub const fn had(self, number: u32, version: Version) -> bool {
         if let Some(period) = self.present(number) {
@@ -89,9 +89,9 @@ impl Abi {
     /// use aio_sys::{Abi, Version};
     ///
     /// let calls_of = |version| Abi::Aarch64.calls_of(version).map(|call| call.name);
-    /// assert!(calls_of(Version::new(5, 9, 0)).any(|name| name == "openat2"));
-    /// assert!(!calls_of(Version::new(5, 5, 0)).any(|name| name == "openat2"));
-    /// assert_eq!(calls_of(Version::new(3, 6, 0)).count(), 0);
+    /// assert!(calls_of(Version::new(5, 9)).any(|name| name == "openat2"));
+    /// assert!(!calls_of(Version::new(5, 5)).any(|name| name == "openat2"));
+    /// assert_eq!(calls_of(Version::new(3, 6)).count(), 0);
     /// ```
     pub const fn calls_of(self, version: Version) -> CallsOf {
         CallsOf { version, calls: self.calls(), former: self.former() }
@@ -120,9 +120,9 @@ impl Abi {
     ///
     /// let sysctl = Abi::Arm64Compat.number("_sysctl").unwrap();
     /// let before = Abi::Arm64Compat.earlier().find(|call| call.number == sysctl).unwrap();
-    /// assert_eq!(before.until.unwrap().last(), Version::new(5, 8, 0));
-    /// assert_eq!(Abi::Arm64Compat.since(sysctl).unwrap().by(), Version::new(6, 11, 0));
-    /// assert!(!Abi::Arm64Compat.had(sysctl, Version::new(6, 1, 0)));
+    /// assert_eq!(before.until.unwrap().last(), Version::new(5, 8));
+    /// assert_eq!(Abi::Arm64Compat.since(sysctl).unwrap().by(), Version::new(6, 11));
+    /// assert!(!Abi::Arm64Compat.had(sysctl, Version::new(6, 1)));
     /// ```
     pub const fn earlier(self) -> Removed {
         self.past(1, 2)
@@ -154,7 +154,7 @@ impl Abi {
     ///
     /// let former = Abi::X32.removed_number("io_submit").unwrap();
     /// assert_eq!(former.number, Abi::X32.base() + 209);
-    /// assert_eq!(former.until.unwrap().last(), Version::new(3, 14, 0));
+    /// assert_eq!(former.until.unwrap().last(), Version::new(3, 14));
     /// ```
     pub const fn removed_number(self, name: &str) -> Option<Dated> {
         match self.last_removed(None, Some(name)) {

@@ -74,7 +74,7 @@ impl CallSet {
     /// ```
     /// use aio_sys::{Abi, CallSet, Version};
     ///
-    /// const OLD: CallSet = CallSet::of_version(Abi::X86_64, Version::new(4, 19, 0));
+    /// const OLD: CallSet = CallSet::of_version(Abi::X86_64, Version::new(4, 19));
     /// const NEW: CallSet = OLD.complement();
     /// assert!(OLD.contains(209) && !NEW.contains(209));
     /// assert!(NEW.iter().any(|call| call.name == "io_uring_setup"));
@@ -145,11 +145,12 @@ impl CallSet {
         }
     }
 
-    /// Adds the call of a number. Returns whether there is one.
+    /// Adds the call of a number. Returns whether it was added, as the standard library's sets do:
+    /// not if the set had it, and not if the number is not that of a call.
     pub const fn insert(&mut self, number: u32) -> bool {
         match self.place(number) {
-            Some((word, bit)) => self.words[word] |= bit,
-            None => return false,
+            Some((word, bit)) if self.words[word] & bit == 0 => self.words[word] |= bit,
+            _ => return false,
         }
         true
     }

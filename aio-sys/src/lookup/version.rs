@@ -13,41 +13,55 @@ use core::str::FromStr;
 /// use aio_sys::Version;
 ///
 /// let running: Version = "6.1.0-42-amd64".parse().unwrap();
-/// assert_eq!(running, Version::new(6, 1, 0));
-/// assert!(running < Version::new(6, 12, 0) && running > Version::new(2, 6, 39));
+/// assert_eq!(running, Version::new(6, 1));
+/// assert!(running < Version::new(6, 12) && running > Version::old(2, 6, 39));
 /// assert_eq!(running.to_string(), "6.1");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version([u16; 3]);
 
 impl Version {
-    /// The release that this version is of: the third number counts only before 3.0.
-    pub const fn new(major: u16, minor: u16, third: u16) -> Version {
+    /// A release by its two numbers.
+    pub const fn new(major: u16, minor: u16) -> Version {
+        Version([major, minor, 0])
+    }
+
+    /// A release before 3.0, by its three numbers. From 3.0 on the third is that of a stable
+    /// update, and is dropped.
+    pub const fn old(major: u16, minor: u16, third: u16) -> Version {
         Version([major, minor, if major < 3 { third } else { 0 }])
     }
 
-    /// A version as uname(2) or a user spells it: same as [`FromStr`], for constants.
+    /// A version as uname(2) or a user spells it: same as [`FromStr`], for constants. Behind two,
+    /// three or four numbers there may be a suffix, which begins with `-`, `+`, `_` or `~`.
     ///
     /// ```
     /// use aio_sys::Version;
     ///
     /// const OLDEST: Version = Version::parse("5.10").unwrap();
-    /// assert_eq!(OLDEST, Version::new(5, 10, 0));
+    /// assert_eq!(OLDEST, Version::new(5, 10));
+    /// assert_eq!(Version::parse("5.15.167.4-microsoft-standard-WSL2"), Version::parse("5.15"));
     /// assert_eq!(Version::parse("5"), None);
+    /// assert_eq!(Version::parse("5.10.3garbage"), None);
     /// ```
     pub const fn parse(text: &str) -> Option<Version> {
         let Some((major, rest)) = number(text.as_bytes()) else { return None };
         let [b'.', rest @ ..] = rest else { return None };
         let Some((minor, rest)) = number(rest) else { return None };
-        let third = match rest {
-            [b'.', rest @ ..] => match number(rest) {
-                Some((third, _)) => third,
-                None => return None,
-            },
-            [] | [b'-' | b'+', ..] => 0,
-            _ => return None,
-        };
-        Some(Version::new(major, minor, third))
+        let Some((third, rest)) = Version::update(rest) else { return None };
+        let Some((_, rest)) = Version::update(rest) else { return None };
+        match rest {
+            [] | [b'-' | b'+' | b'_' | b'~', ..] => Some(Version::old(major, minor, third)),
+            _ => None,
+        }
+    }
+
+    /// The number behind a point, or 0 if there is no point, and the rest.
+    const fn update(text: &[u8]) -> Option<(u16, &[u8])> {
+        match text {
+            [b'.', rest @ ..] => number(rest),
+            rest => Some((0, rest)),
+        }
     }
 
     /// Whether it comes before another: `<`, for constants.

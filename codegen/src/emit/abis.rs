@@ -144,8 +144,9 @@ fn functions(out: &mut String, lookup: &Lookup<'_>) {
 
 /// Since when and until when.
 fn dates(out: &mut String, dates: &Dates<'_>) {
-    let releases = dates.releases.iter().map(|([major, minor, third], follows)| {
-        format!("(Version::new({major}, {minor}, {third}), {follows})")
+    let releases = dates.releases.iter().map(|([major, minor, third], follows)| match major {
+        ..3 => format!("(Version::old({major}, {minor}, {third}), {follows})"),
+        _ => format!("(Version::new({major}, {minor}), {follows})"),
     });
     array(out, "RELEASES", "(Version, bool)", releases);
     let spans = dates.spans.iter().map(|(first, last, older)| {
