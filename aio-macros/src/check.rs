@@ -23,7 +23,7 @@ pub(crate) fn function(function: &Function) -> Vec<Error> {
         } else if qualifier == "extern" {
             mistake(
                 qualifier.span(),
-                "what is declared is an ordinary Rust function: remove `extern` and its ABI",
+                "`#[syscall]` declares an ordinary Rust function: remove `extern` and its ABI",
             );
         } else if qualifier == "unsafe" && !has_safety_section(function) {
             let message = format!(
@@ -44,7 +44,7 @@ pub(crate) fn function(function: &Function) -> Vec<Error> {
         mistake(function.parens.span.close(), &message);
     }
     if let Some(body) = &function.body {
-        mistake(body.span_open(), "the kernel has the body: end the declaration with `;`");
+        mistake(body.span_open(), "the kernel implements the call: end the declaration with `;`");
     }
     mistakes
 }
@@ -61,7 +61,7 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
     if let Some(second) = call.args.iter().filter(|arg| is_return(arg)).nth(1) {
         mistake(
             first(second),
-            "`return` stands for one argument: the structure that the function returns",
+            "`return` can be used for one argument only: the structure that the function returns",
         );
     }
     for param in function.params.iter().map(|param| &param.name) {
@@ -79,8 +79,8 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
         if function.is_unsafe() {
             mistake(
                 reason.key.span(),
-                "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands \
-                 under `# Safety` in the docs",
+                "`safe` on an `unsafe fn`: keep one of the two; the section `# Safety` of the docs \
+                 states what callers must uphold",
             );
         } else if reason.text.value().trim().is_empty() {
             mistake(
@@ -91,10 +91,9 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
     }
     let made = &call.callee;
     match &call.unsafety {
-        Some(unsafety) if function.is_unsafe() => mistake(
-            unsafety.span,
-            "`unsafe` twice: the function is `unsafe` already, so remove this one",
-        ),
+        Some(unsafety) if function.is_unsafe() => {
+            mistake(unsafety.span, "the function is `unsafe` already: remove this `unsafe`")
+        }
         Some(unsafety) if call.reason.is_none() => {
             let message = format!(
                 "`unsafe` promises that `{name}` may be called from safe code: say why with \
@@ -104,8 +103,8 @@ pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
         }
         None if !function.is_unsafe() && call.reason.is_some() => {
             let message = format!(
-                "that `{name}` may be called from safe code is a promise that the compiler cannot \
-                 check: write `unsafe {made}(...)`"
+                "the compiler cannot check that `{name}` is safe to call: write `unsafe \
+                 {made}(...)`"
             );
             mistake(made.span(), &message);
         }

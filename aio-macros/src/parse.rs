@@ -68,7 +68,7 @@ impl Parse for Call {
         if input.is_empty() {
             return fail(
                 Span::call_site(),
-                "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`",
+                "expected a system call with its arguments, as in `#[syscall(close(fd))]`",
             );
         }
         let unsafety = input.parse()?;
@@ -81,7 +81,7 @@ impl Parse for Call {
         if input.peek(Token![::]) {
             return fail(
                 callee.span(),
-                format!("`{callee}` begins a path: write the name that the kernel uses, alone"),
+                format!("`{callee}` starts a path: write only the name that the kernel uses"),
             );
         }
         if !input.peek(token::Paren) {
@@ -107,10 +107,7 @@ impl Parse for Call {
             }
             let next: Reason = input.parse()?;
             if reason.is_some() {
-                return fail(
-                    next.key.span(),
-                    "`safe` is given twice: put the whole reason into one",
-                );
+                return fail(next.key.span(), "duplicate `safe`: put the whole reason into one");
             }
             reason = Some(next);
         }
@@ -168,20 +165,17 @@ impl Parse for Reason {
             return fail(input.span(), "expected nothing, or `safe = \"...\"`, after the call");
         };
         if key == "crate" {
-            return fail(key.span(), "`crate = path` stands before the call");
+            return fail(key.span(), "`crate = path` must come before the call");
         }
         if key != "safe" {
-            return fail(
-                key.span(),
-                format!("unknown key `{key}`: the only one is `safe = \"...\"`"),
-            );
+            return fail(key.span(), format!("unknown key `{key}`: expected `safe = \"...\"`"));
         }
         if input.parse::<Option<Token![=]>>()?.is_none() || input.is_empty() {
             return fail(key.span(), "`safe` needs a reason: write `safe = \"...\"`");
         }
         let value = input.span();
         let Ok(text) = input.parse() else {
-            return fail(value, "the reason has to be a string literal: write `safe = \"...\"`");
+            return fail(value, "the reason must be a string literal: write `safe = \"...\"`");
         };
         Ok(Reason { key, text })
     }
@@ -211,7 +205,7 @@ impl Parse for Function {
         if input.parse::<Option<Token![fn]>>()?.is_none() {
             return fail(
                 begin,
-                "`#[syscall]` goes on a function without a body, as in `fn getppid() -> i32;`",
+                "`#[syscall]` applies to a function without a body, as in `fn getppid() -> i32;`",
             );
         }
         let name = input.parse()?;

@@ -255,7 +255,7 @@ fn safety_sections() {
 #[test]
 fn attribute_mistakes() {
     for (attr, message) in [
-        ("", "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`"),
+        ("", "expected a system call with its arguments, as in `#[syscall(close(fd))]`"),
         ("110", "`110` needs parentheses, even without arguments: write `110()`"),
         (
             "\"getppid\"()",
@@ -269,10 +269,10 @@ fn attribute_mistakes() {
         ("crate = , getppid()", "`crate` needs the path of `aio_sys`: write `crate = path`"),
         (
             "crate = a::b",
-            "which system call? Write it with its arguments, as in `#[syscall(close(fd))]`",
+            "expected a system call with its arguments, as in `#[syscall(close(fd))]`",
         ),
-        (r#"unsafe getppid(), safe = "a", crate = b"#, "`crate = path` stands before the call"),
-        ("libc::getppid()", "`libc` begins a path: write the name that the kernel uses, alone"),
+        (r#"unsafe getppid(), safe = "a", crate = b"#, "`crate = path` must come before the call"),
+        ("libc::getppid()", "`libc` starts a path: write only the name that the kernel uses"),
         ("getppid", "`getppid` needs parentheses, even without arguments: write `getppid()`"),
         ("getppid = 110", "`getppid` needs parentheses, even without arguments: write `getppid()`"),
         ("getppid(,)", "an argument is missing before this comma"),
@@ -283,18 +283,18 @@ fn attribute_mistakes() {
             r#"unsafe getppid(), safe = "a" "b""#,
             r#"expected nothing, or `, safe = "..."`, after the call"#,
         ),
-        (r#"getppid(), sfae = "a""#, r#"unknown key `sfae`: the only one is `safe = "..."`"#),
-        (r#"getppid(), unsafe = "a""#, r#"unknown key `unsafe`: the only one is `safe = "..."`"#),
+        (r#"getppid(), sfae = "a""#, r#"unknown key `sfae`: expected `safe = "..."`"#),
+        (r#"getppid(), unsafe = "a""#, r#"unknown key `unsafe`: expected `safe = "..."`"#),
         (
             r#"unsafe getppid(), safe = "a", safe = "b""#,
-            "`safe` is given twice: put the whole reason into one",
+            "duplicate `safe`: put the whole reason into one",
         ),
         ("unsafe getppid(), safe", r#"`safe` needs a reason: write `safe = "..."`"#),
         ("unsafe getppid(), safe =", r#"`safe` needs a reason: write `safe = "..."`"#),
         (r#"unsafe getppid(), safe("a")"#, r#"`safe` needs a reason: write `safe = "..."`"#),
         (
             "unsafe getppid(), safe = true",
-            r#"the reason has to be a string literal: write `safe = "..."`"#,
+            r#"the reason must be a string literal: write `safe = "..."`"#,
         ),
         (
             r#"unsafe getppid(), safe = " \n ""#,
@@ -312,12 +312,11 @@ fn attribute_mistakes() {
         ),
         (
             r#"getppid(), safe = "a""#,
-            "that `getppid` may be called from safe code is a promise that the compiler cannot \
-             check: write `unsafe getppid(...)`",
+            "the compiler cannot check that `getppid` is safe to call: write `unsafe getppid(...)`",
         ),
         (
             r#"unsafe getppid(return, return), safe = "a""#,
-            "`return` stands for one argument: the structure that the function returns",
+            "`return` can be used for one argument only: the structure that the function returns",
         ),
         (
             r#"unsafe getppid(0, 1, 2, 3, 4, 5, 6), safe = "a""#,
@@ -347,7 +346,7 @@ fn declaration_mistakes() {
         (
             getppid,
             "extern \"C\" fn f() -> i32;",
-            "what is declared is an ordinary Rust function: remove `extern` and its ABI",
+            "`#[syscall]` declares an ordinary Rust function: remove `extern` and its ABI",
         ),
         (
             "close(fd)",
@@ -357,14 +356,10 @@ fn declaration_mistakes() {
         (
             r#"close(fd), safe = "a""#,
             CLOSE,
-            "`safe` on an `unsafe fn`: keep one of the two; what callers must uphold stands under \
-             `# Safety` in the docs",
+            "`safe` on an `unsafe fn`: keep one of the two; the section `# Safety` of the docs \
+             states what callers must uphold",
         ),
-        (
-            "unsafe close(fd)",
-            CLOSE,
-            "`unsafe` twice: the function is `unsafe` already, so remove this one",
-        ),
+        ("unsafe close(fd)", CLOSE, "the function is `unsafe` already: remove this `unsafe`"),
         (
             getppid,
             "fn f(&'a mut self) -> R;",
@@ -399,8 +394,8 @@ fn declaration_mistakes() {
 
 #[test]
 fn what_is_no_declaration_stays_as_it_is() {
-    let body = "the kernel has the body: end the declaration with `;`";
-    let no_fn = "`#[syscall]` goes on a function without a body, as in `fn getppid() -> i32;`";
+    let body = "the kernel implements the call: end the declaration with `;`";
+    let no_fn = "`#[syscall]` applies to a function without a body, as in `fn getppid() -> i32;`";
     for (item, message) in [
         ("fn getppid() -> i32 { 1 }", body),
         ("struct Getppid;", no_fn),

@@ -29,7 +29,7 @@ fn checkout() -> Option<PathBuf> {
 
 /// The same for a subcommand that writes into it, with what to do where there is none.
 pub(crate) fn writable(otherwise: &str) -> Result<PathBuf, Error> {
-    let what = || format!("there is no checkout of aio-sys here to write into; {otherwise}");
+    let what = || format!("no checkout of aio-sys to write to here; {otherwise}");
     checkout().ok_or_else(|| Error::plain(what()))
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn whole(directory: &Path) -> Result<Tables, Error> {
 fn missing(path: &Path) -> Error {
     Error::in_file(
         path.display().to_string(),
-        "is missing from the tables beside it; import them again",
+        "is missing from the tables next to it; import them again",
     )
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
     if found.iter().all(no_table) {
         return Err(Error::in_file(
             imported.display().to_string(),
-            "holds no imported tables; `import` writes them",
+            "has no imported tables; create them with `import`",
         ));
     }
     Tables::new(found)
@@ -275,7 +275,7 @@ pub(crate) fn replace(directory: &Path, files: &[(String, String)]) -> Result<Ve
                 return Err(wrong(&path, "it is a directory".to_owned()));
             }
             Ok(there) if !there.is_file() => {
-                return Err(wrong(&path, "it is no regular file".to_owned()));
+                return Err(wrong(&path, "it is not a regular file".to_owned()));
             }
             _ => {}
         }

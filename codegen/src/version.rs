@@ -102,7 +102,7 @@ impl FromStr for Version {
         if matches!(parts.len(), 2 | 3) && parts.iter().all(number) && more.is_none_or(word) {
             return Ok(Version::new(text));
         }
-        Err(Error::plain("a kernel's version is like 6.12, 7.2.13 or 7.3.0-rc4"))
+        Err(Error::plain("expected a kernel version such as 6.12, 7.2.13 or 7.3.0-rc4"))
     }
 }
 

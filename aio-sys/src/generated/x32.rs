@@ -1307,7 +1307,7 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall0(nr: c_long) -> isize {
         let result: u64;
-        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        // SAFETY: the operands follow the convention above; the caller ensures that the call is sound.
         unsafe {
             asm!(
                 "syscall",
@@ -1328,7 +1328,7 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall1(nr: c_long, a0: Word) -> isize {
         let result: u64;
-        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        // SAFETY: the operands follow the convention above; the caller ensures that the call is sound.
         unsafe {
             asm!(
                 "syscall",
@@ -1350,7 +1350,7 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall2(nr: c_long, a0: Word, a1: Word) -> isize {
         let result: u64;
-        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        // SAFETY: the operands follow the convention above; the caller ensures that the call is sound.
         unsafe {
             asm!(
                 "syscall",
@@ -1373,7 +1373,7 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall3(nr: c_long, a0: Word, a1: Word, a2: Word) -> isize {
         let result: u64;
-        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        // SAFETY: the operands follow the convention above; the caller ensures that the call is sound.
         unsafe {
             asm!(
                 "syscall",
@@ -1397,7 +1397,7 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall4(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word) -> isize {
         let result: u64;
-        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        // SAFETY: the operands follow the convention above; the caller ensures that the call is sound.
         unsafe {
             asm!(
                 "syscall",
@@ -1422,7 +1422,7 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall5(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word) -> isize {
         let result: u64;
-        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        // SAFETY: the operands follow the convention above; the caller ensures that the call is sound.
         unsafe {
             asm!(
                 "syscall",
@@ -1448,7 +1448,7 @@ pub mod stub {
     #[inline(always)]
     pub unsafe fn syscall6(nr: c_long, a0: Word, a1: Word, a2: Word, a3: Word, a4: Word, a5: Word) -> isize {
         let result: u64;
-        // SAFETY: the operands are the convention above; what the call does is the caller's promise.
+        // SAFETY: the operands follow the convention above; the caller ensures that the call is sound.
         unsafe {
             asm!(
                 "syscall",
@@ -1480,2583 +1480,2583 @@ pub mod raw {
     /// `read(unsigned int fd, char __user * buf, size_t count)`, defined in `fs/read_write.c`. Since Linux 3.4. [read(2)](https://man7.org/linux/man-pages/man2/read.2.html).
     #[inline]
     pub unsafe fn read(fd: c_uint, buf: *mut c_char, count: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_read, Word::from(fd), Word::from(buf), Word::from(count)) }
     }
 
     /// `write(unsigned int fd, const char __user * buf, size_t count)`, defined in `fs/read_write.c`. Since Linux 3.4. [write(2)](https://man7.org/linux/man-pages/man2/write.2.html).
     #[inline]
     pub unsafe fn write(fd: c_uint, buf: *const c_char, count: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_write, Word::from(fd), Word::from(buf), Word::from(count)) }
     }
 
     /// `open(const char __user * filename, int flags, umode_t mode)`, defined in `fs/open.c`. Since Linux 3.4. [open(2)](https://man7.org/linux/man-pages/man2/open.2.html).
     #[inline]
     pub unsafe fn open(filename: *const c_char, flags: c_int, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_open, Word::from(filename), Word::from(flags), Word::from(mode)) }
     }
 
     /// `close(unsigned int fd)`, defined in `fs/open.c`. Since Linux 3.4. [close(2)](https://man7.org/linux/man-pages/man2/close.2.html).
     #[inline]
     pub unsafe fn close(fd: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_close, Word::from(fd)) }
     }
 
     /// `stat(const char __user * filename, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 3.4. [stat(2)](https://man7.org/linux/man-pages/man2/stat.2.html).
     #[inline]
     pub unsafe fn stat(filename: *const c_char, statbuf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_stat, Word::from(filename), Word::from(statbuf)) }
     }
 
     /// `fstat(unsigned int fd, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 3.4. [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html).
     #[inline]
     pub unsafe fn fstat(fd: c_uint, statbuf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_fstat, Word::from(fd), Word::from(statbuf)) }
     }
 
     /// `lstat(const char __user * filename, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 3.4. [lstat(2)](https://man7.org/linux/man-pages/man2/lstat.2.html).
     #[inline]
     pub unsafe fn lstat(filename: *const c_char, statbuf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_lstat, Word::from(filename), Word::from(statbuf)) }
     }
 
     /// `poll(struct pollfd __user * ufds, unsigned int nfds, int timeout_msecs)`, defined in `fs/select.c`. Since Linux 3.4. [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html).
     #[inline]
     pub unsafe fn poll(ufds: *mut c_void, nfds: c_uint, timeout_msecs: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_poll, Word::from(ufds), Word::from(nfds), Word::from(timeout_msecs)) }
     }
 
     /// `lseek(unsigned int fd, off_t offset, unsigned int whence)`, defined in `fs/read_write.c`. Since Linux 3.4. [lseek(2)](https://man7.org/linux/man-pages/man2/lseek.2.html).
     #[inline]
     pub unsafe fn lseek(fd: c_uint, offset: i64, whence: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_lseek, Word::from(fd), Word::from(offset), Word::from(whence)) }
     }
 
     /// `mmap(unsigned long addr, unsigned long len, unsigned long prot, unsigned long flags, unsigned long fd, unsigned long off)`, defined in `arch/x86/kernel/sys_x86_64.c`. Since Linux 3.4. [mmap(2)](https://man7.org/linux/man-pages/man2/mmap.2.html).
     #[inline]
     pub unsafe fn mmap(addr: u64, len: u64, prot: u64, flags: u64, fd: u64, off: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_mmap, Word::from(addr), Word::from(len), Word::from(prot), Word::from(flags), Word::from(fd), Word::from(off)) }
     }
 
     /// `mprotect(unsigned long start, size_t len, unsigned long prot)`, defined in `mm/mprotect.c`. Since Linux 3.4. [mprotect(2)](https://man7.org/linux/man-pages/man2/mprotect.2.html).
     #[inline]
     pub unsafe fn mprotect(start: u64, len: usize, prot: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_mprotect, Word::from(start), Word::from(len), Word::from(prot)) }
     }
 
     /// `munmap(unsigned long addr, size_t len)`, defined in `mm/mmap.c`. Since Linux 3.4. [munmap(2)](https://man7.org/linux/man-pages/man2/munmap.2.html).
     #[inline]
     pub unsafe fn munmap(addr: u64, len: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_munmap, Word::from(addr), Word::from(len)) }
     }
 
     /// `brk(unsigned long brk)`, defined in `mm/mmap.c`. Since Linux 3.4. [brk(2)](https://man7.org/linux/man-pages/man2/brk.2.html).
     #[inline]
     pub unsafe fn brk(brk: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_brk, Word::from(brk)) }
     }
 
     /// `rt_sigprocmask(int how, sigset_t __user * nset, sigset_t __user * oset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigprocmask(2)](https://man7.org/linux/man-pages/man2/rt_sigprocmask.2.html).
     #[inline]
     pub unsafe fn rt_sigprocmask(how: c_int, nset: *mut c_void, oset: *mut c_void, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigprocmask, Word::from(how), Word::from(nset), Word::from(oset), Word::from(sigsetsize)) }
     }
 
     /// `pread64(unsigned int fd, char __user * buf, size_t count, loff_t pos)`, defined in `fs/read_write.c`. Since Linux 3.4. [pread64(2)](https://man7.org/linux/man-pages/man2/pread64.2.html).
     #[inline]
     pub unsafe fn pread64(fd: c_uint, buf: *mut c_char, count: usize, pos: i64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_pread64, Word::from(fd), Word::from(buf), Word::from(count), Word::from(pos)) }
     }
 
     /// `pwrite64(unsigned int fd, const char __user * buf, size_t count, loff_t pos)`, defined in `fs/read_write.c`. Since Linux 3.4. [pwrite64(2)](https://man7.org/linux/man-pages/man2/pwrite64.2.html).
     #[inline]
     pub unsafe fn pwrite64(fd: c_uint, buf: *const c_char, count: usize, pos: i64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_pwrite64, Word::from(fd), Word::from(buf), Word::from(count), Word::from(pos)) }
     }
 
     /// `access(const char __user * filename, int mode)`, defined in `fs/open.c`. Since Linux 3.4. [access(2)](https://man7.org/linux/man-pages/man2/access.2.html).
     #[inline]
     pub unsafe fn access(filename: *const c_char, mode: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_access, Word::from(filename), Word::from(mode)) }
     }
 
     /// `pipe(int __user * fildes)`, defined in `fs/pipe.c`. Since Linux 3.4. [pipe(2)](https://man7.org/linux/man-pages/man2/pipe.2.html).
     #[inline]
     pub unsafe fn pipe(fildes: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_pipe, Word::from(fildes)) }
     }
 
     /// `select(int n, fd_set __user * inp, fd_set __user * outp, fd_set __user * exp, struct __kernel_old_timeval __user * tvp)`, defined in `fs/select.c`. Since Linux 3.4. [select(2)](https://man7.org/linux/man-pages/man2/select.2.html).
     #[inline]
     pub unsafe fn select(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tvp: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_select, Word::from(n), Word::from(inp), Word::from(outp), Word::from(exp), Word::from(tvp)) }
     }
 
     /// `sched_yield()`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_yield(2)](https://man7.org/linux/man-pages/man2/sched_yield.2.html).
     #[inline]
     pub unsafe fn sched_yield() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_sched_yield) }
     }
 
     /// `mremap(unsigned long addr, unsigned long old_len, unsigned long new_len, unsigned long flags, unsigned long new_addr)`, defined in `mm/mremap.c`. Since Linux 3.4. [mremap(2)](https://man7.org/linux/man-pages/man2/mremap.2.html).
     #[inline]
     pub unsafe fn mremap(addr: u64, old_len: u64, new_len: u64, flags: u64, new_addr: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_mremap, Word::from(addr), Word::from(old_len), Word::from(new_len), Word::from(flags), Word::from(new_addr)) }
     }
 
     /// `msync(unsigned long start, size_t len, int flags)`, defined in `mm/msync.c`. Since Linux 3.4. [msync(2)](https://man7.org/linux/man-pages/man2/msync.2.html).
     #[inline]
     pub unsafe fn msync(start: u64, len: usize, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_msync, Word::from(start), Word::from(len), Word::from(flags)) }
     }
 
     /// `mincore(unsigned long start, size_t len, unsigned char __user * vec)`, defined in `mm/mincore.c`. Since Linux 3.4. [mincore(2)](https://man7.org/linux/man-pages/man2/mincore.2.html).
     #[inline]
     pub unsafe fn mincore(start: u64, len: usize, vec: *mut u8) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_mincore, Word::from(start), Word::from(len), Word::from(vec)) }
     }
 
     /// `madvise(unsigned long start, size_t len_in, int behavior)`, defined in `mm/madvise.c`. Since Linux 3.4. [madvise(2)](https://man7.org/linux/man-pages/man2/madvise.2.html).
     #[inline]
     pub unsafe fn madvise(start: u64, len_in: usize, behavior: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_madvise, Word::from(start), Word::from(len_in), Word::from(behavior)) }
     }
 
     /// `shmget(key_t key, size_t size, int shmflg)`, defined in `ipc/shm.c`. Since Linux 3.4. [shmget(2)](https://man7.org/linux/man-pages/man2/shmget.2.html).
     #[inline]
     pub unsafe fn shmget(key: i32, size: usize, shmflg: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_shmget, Word::from(key), Word::from(size), Word::from(shmflg)) }
     }
 
     /// `shmat(int shmid, char __user * shmaddr, int shmflg)`, defined in `ipc/shm.c`. Since Linux 3.4. [shmat(2)](https://man7.org/linux/man-pages/man2/shmat.2.html).
     #[inline]
     pub unsafe fn shmat(shmid: c_int, shmaddr: *mut c_char, shmflg: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_shmat, Word::from(shmid), Word::from(shmaddr), Word::from(shmflg)) }
     }
 
     /// `shmctl(int shmid, int cmd, struct shmid_ds __user * buf)`, defined in `ipc/shm.c`. Since Linux 3.4. [shmctl(2)](https://man7.org/linux/man-pages/man2/shmctl.2.html).
     #[inline]
     pub unsafe fn shmctl(shmid: c_int, cmd: c_int, buf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_shmctl, Word::from(shmid), Word::from(cmd), Word::from(buf)) }
     }
 
     /// `dup(unsigned int fildes)`, defined in `fs/file.c`. Since Linux 3.4. [dup(2)](https://man7.org/linux/man-pages/man2/dup.2.html).
     #[inline]
     pub unsafe fn dup(fildes: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_dup, Word::from(fildes)) }
     }
 
     /// `dup2(unsigned int oldfd, unsigned int newfd)`, defined in `fs/file.c`. Since Linux 3.4. [dup2(2)](https://man7.org/linux/man-pages/man2/dup2.2.html).
     #[inline]
     pub unsafe fn dup2(oldfd: c_uint, newfd: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_dup2, Word::from(oldfd), Word::from(newfd)) }
     }
 
     /// `pause()`, defined in `kernel/signal.c`. Since Linux 3.4. [pause(2)](https://man7.org/linux/man-pages/man2/pause.2.html).
     #[inline]
     pub unsafe fn pause() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_pause) }
     }
 
     /// `nanosleep(struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/hrtimer.c`. Since Linux 3.4. [nanosleep(2)](https://man7.org/linux/man-pages/man2/nanosleep.2.html).
     #[inline]
     pub unsafe fn nanosleep(rqtp: *mut __kernel_timespec, rmtp: *mut __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_nanosleep, Word::from(rqtp), Word::from(rmtp)) }
     }
 
     /// `getitimer(int which, struct __kernel_old_itimerval __user * value)`, defined in `kernel/time/itimer.c`. Since Linux 3.4. [getitimer(2)](https://man7.org/linux/man-pages/man2/getitimer.2.html).
     #[inline]
     pub unsafe fn getitimer(which: c_int, value: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_getitimer, Word::from(which), Word::from(value)) }
     }
 
     /// `alarm(unsigned int seconds)`, defined in `kernel/time/itimer.c`. Since Linux 3.4. [alarm(2)](https://man7.org/linux/man-pages/man2/alarm.2.html).
     #[inline]
     pub unsafe fn alarm(seconds: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_alarm, Word::from(seconds)) }
     }
 
     /// `setitimer(int which, struct __kernel_old_itimerval __user * value, struct __kernel_old_itimerval __user * ovalue)`, defined in `kernel/time/itimer.c`. Since Linux 3.4. [setitimer(2)](https://man7.org/linux/man-pages/man2/setitimer.2.html).
     #[inline]
     pub unsafe fn setitimer(which: c_int, value: *mut c_void, ovalue: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_setitimer, Word::from(which), Word::from(value), Word::from(ovalue)) }
     }
 
     /// `getpid()`, defined in `kernel/sys.c`. Since Linux 3.4. [getpid(2)](https://man7.org/linux/man-pages/man2/getpid.2.html).
     #[inline]
     pub unsafe fn getpid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_getpid) }
     }
 
     /// `sendfile(int out_fd, int in_fd, loff_t __user * offset, size_t count)`, defined in `fs/read_write.c`. Since Linux 3.4. [sendfile(2)](https://man7.org/linux/man-pages/man2/sendfile.2.html).
     #[inline]
     pub unsafe fn sendfile(out_fd: c_int, in_fd: c_int, offset: *mut i64, count: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_sendfile, Word::from(out_fd), Word::from(in_fd), Word::from(offset), Word::from(count)) }
     }
 
     /// `socket(int family, int type, int protocol)`, defined in `net/socket.c`. Since Linux 3.4. [socket(2)](https://man7.org/linux/man-pages/man2/socket.2.html).
     #[inline]
     pub unsafe fn socket(family: c_int, r#type: c_int, protocol: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_socket, Word::from(family), Word::from(r#type), Word::from(protocol)) }
     }
 
     /// `connect(int fd, struct sockaddr __user * uservaddr, int addrlen)`, defined in `net/socket.c`. Since Linux 3.4. [connect(2)](https://man7.org/linux/man-pages/man2/connect.2.html).
     #[inline]
     pub unsafe fn connect(fd: c_int, uservaddr: *mut c_void, addrlen: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_connect, Word::from(fd), Word::from(uservaddr), Word::from(addrlen)) }
     }
 
     /// `accept(int fd, struct sockaddr __user * upeer_sockaddr, int __user * upeer_addrlen)`, defined in `net/socket.c`. Since Linux 3.4. [accept(2)](https://man7.org/linux/man-pages/man2/accept.2.html).
     #[inline]
     pub unsafe fn accept(fd: c_int, upeer_sockaddr: *mut c_void, upeer_addrlen: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_accept, Word::from(fd), Word::from(upeer_sockaddr), Word::from(upeer_addrlen)) }
     }
 
     /// `sendto(int fd, void __user * buff, size_t len, unsigned int flags, struct sockaddr __user * addr, int addr_len)`, defined in `net/socket.c`. Since Linux 3.4. [sendto(2)](https://man7.org/linux/man-pages/man2/sendto.2.html).
     #[inline]
     pub unsafe fn sendto(fd: c_int, buff: *mut c_void, len: usize, flags: c_uint, addr: *mut c_void, addr_len: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_sendto, Word::from(fd), Word::from(buff), Word::from(len), Word::from(flags), Word::from(addr), Word::from(addr_len)) }
     }
 
     /// `shutdown(int fd, int how)`, defined in `net/socket.c`. Since Linux 3.4. [shutdown(2)](https://man7.org/linux/man-pages/man2/shutdown.2.html).
     #[inline]
     pub unsafe fn shutdown(fd: c_int, how: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_shutdown, Word::from(fd), Word::from(how)) }
     }
 
     /// `bind(int fd, struct sockaddr __user * umyaddr, int addrlen)`, defined in `net/socket.c`. Since Linux 3.4. [bind(2)](https://man7.org/linux/man-pages/man2/bind.2.html).
     #[inline]
     pub unsafe fn bind(fd: c_int, umyaddr: *mut c_void, addrlen: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_bind, Word::from(fd), Word::from(umyaddr), Word::from(addrlen)) }
     }
 
     /// `listen(int fd, int backlog)`, defined in `net/socket.c`. Since Linux 3.4. [listen(2)](https://man7.org/linux/man-pages/man2/listen.2.html).
     #[inline]
     pub unsafe fn listen(fd: c_int, backlog: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_listen, Word::from(fd), Word::from(backlog)) }
     }
 
     /// `getsockname(int fd, struct sockaddr __user * usockaddr, int __user * usockaddr_len)`, defined in `net/socket.c`. Since Linux 3.4. [getsockname(2)](https://man7.org/linux/man-pages/man2/getsockname.2.html).
     #[inline]
     pub unsafe fn getsockname(fd: c_int, usockaddr: *mut c_void, usockaddr_len: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getsockname, Word::from(fd), Word::from(usockaddr), Word::from(usockaddr_len)) }
     }
 
     /// `getpeername(int fd, struct sockaddr __user * usockaddr, int __user * usockaddr_len)`, defined in `net/socket.c`. Since Linux 3.4. [getpeername(2)](https://man7.org/linux/man-pages/man2/getpeername.2.html).
     #[inline]
     pub unsafe fn getpeername(fd: c_int, usockaddr: *mut c_void, usockaddr_len: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getpeername, Word::from(fd), Word::from(usockaddr), Word::from(usockaddr_len)) }
     }
 
     /// `socketpair(int family, int type, int protocol, int __user * usockvec)`, defined in `net/socket.c`. Since Linux 3.4. [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html).
     #[inline]
     pub unsafe fn socketpair(family: c_int, r#type: c_int, protocol: c_int, usockvec: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_socketpair, Word::from(family), Word::from(r#type), Word::from(protocol), Word::from(usockvec)) }
     }
 
     /// `clone(unsigned long clone_flags, unsigned long newsp, int __user * parent_tidptr, int __user * child_tidptr, unsigned long tls)`, defined in `kernel/fork.c`. Since Linux 3.4. [clone(2)](https://man7.org/linux/man-pages/man2/clone.2.html).
     #[inline]
     pub unsafe fn clone(clone_flags: u64, newsp: u64, parent_tidptr: *mut c_int, child_tidptr: *mut c_int, tls: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_clone, Word::from(clone_flags), Word::from(newsp), Word::from(parent_tidptr), Word::from(child_tidptr), Word::from(tls)) }
     }
 
     /// `fork()`, defined in `kernel/fork.c`. Since Linux 3.4. [fork(2)](https://man7.org/linux/man-pages/man2/fork.2.html).
     #[inline]
     pub unsafe fn fork() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_fork) }
     }
 
     /// `vfork()`, defined in `kernel/fork.c`. Since Linux 3.4. [vfork(2)](https://man7.org/linux/man-pages/man2/vfork.2.html).
     #[inline]
     pub unsafe fn vfork() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_vfork) }
     }
 
     /// `exit(int error_code)`, defined in `kernel/exit.c`. Since Linux 3.4. [exit(2)](https://man7.org/linux/man-pages/man2/exit.2.html).
     #[inline]
     pub unsafe fn exit(error_code: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_exit, Word::from(error_code)) }
     }
 
     /// `wait4(pid_t upid, int __user * stat_addr, int options, struct rusage __user * ru)`, defined in `kernel/exit.c`. Since Linux 3.4. [wait4(2)](https://man7.org/linux/man-pages/man2/wait4.2.html).
     #[inline]
     pub unsafe fn wait4(upid: i32, stat_addr: *mut c_int, options: c_int, ru: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_wait4, Word::from(upid), Word::from(stat_addr), Word::from(options), Word::from(ru)) }
     }
 
     /// `kill(pid_t pid, int sig)`, defined in `kernel/signal.c`. Since Linux 3.4. [kill(2)](https://man7.org/linux/man-pages/man2/kill.2.html).
     #[inline]
     pub unsafe fn kill(pid: i32, sig: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_kill, Word::from(pid), Word::from(sig)) }
     }
 
     /// `uname(struct new_utsname __user * name)`, defined in `kernel/sys.c`. Since Linux 3.4. [uname(2)](https://man7.org/linux/man-pages/man2/uname.2.html).
     #[inline]
     pub unsafe fn uname(name: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_uname, Word::from(name)) }
     }
 
     /// `semget(key_t key, int nsems, int semflg)`, defined in `ipc/sem.c`. Since Linux 3.4. [semget(2)](https://man7.org/linux/man-pages/man2/semget.2.html).
     #[inline]
     pub unsafe fn semget(key: i32, nsems: c_int, semflg: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_semget, Word::from(key), Word::from(nsems), Word::from(semflg)) }
     }
 
     /// `semop(int semid, struct sembuf __user * tsops, unsigned int nsops)`, defined in `ipc/sem.c`. Since Linux 3.4. [semop(2)](https://man7.org/linux/man-pages/man2/semop.2.html).
     #[inline]
     pub unsafe fn semop(semid: c_int, tsops: *mut c_void, nsops: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_semop, Word::from(semid), Word::from(tsops), Word::from(nsops)) }
     }
 
     /// `semctl(int semid, int semnum, int cmd, unsigned long arg)`, defined in `ipc/sem.c`. Since Linux 3.4. [semctl(2)](https://man7.org/linux/man-pages/man2/semctl.2.html).
     #[inline]
     pub unsafe fn semctl(semid: c_int, semnum: c_int, cmd: c_int, arg: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_semctl, Word::from(semid), Word::from(semnum), Word::from(cmd), Word::from(arg)) }
     }
 
     /// `shmdt(char __user * shmaddr)`, defined in `ipc/shm.c`. Since Linux 3.4. [shmdt(2)](https://man7.org/linux/man-pages/man2/shmdt.2.html).
     #[inline]
     pub unsafe fn shmdt(shmaddr: *mut c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_shmdt, Word::from(shmaddr)) }
     }
 
     /// `msgget(key_t key, int msgflg)`, defined in `ipc/msg.c`. Since Linux 3.4. [msgget(2)](https://man7.org/linux/man-pages/man2/msgget.2.html).
     #[inline]
     pub unsafe fn msgget(key: i32, msgflg: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_msgget, Word::from(key), Word::from(msgflg)) }
     }
 
     /// `msgsnd(int msqid, struct msgbuf __user * msgp, size_t msgsz, int msgflg)`, defined in `ipc/msg.c`. Since Linux 3.4. [msgsnd(2)](https://man7.org/linux/man-pages/man2/msgsnd.2.html).
     #[inline]
     pub unsafe fn msgsnd(msqid: c_int, msgp: *mut c_void, msgsz: usize, msgflg: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_msgsnd, Word::from(msqid), Word::from(msgp), Word::from(msgsz), Word::from(msgflg)) }
     }
 
     /// `msgrcv(int msqid, struct msgbuf __user * msgp, size_t msgsz, long msgtyp, int msgflg)`, defined in `ipc/msg.c`. Since Linux 3.4. [msgrcv(2)](https://man7.org/linux/man-pages/man2/msgrcv.2.html).
     #[inline]
     pub unsafe fn msgrcv(msqid: c_int, msgp: *mut c_void, msgsz: usize, msgtyp: i64, msgflg: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_msgrcv, Word::from(msqid), Word::from(msgp), Word::from(msgsz), Word::from(msgtyp), Word::from(msgflg)) }
     }
 
     /// `msgctl(int msqid, int cmd, struct msqid_ds __user * buf)`, defined in `ipc/msg.c`. Since Linux 3.4. [msgctl(2)](https://man7.org/linux/man-pages/man2/msgctl.2.html).
     #[inline]
     pub unsafe fn msgctl(msqid: c_int, cmd: c_int, buf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_msgctl, Word::from(msqid), Word::from(cmd), Word::from(buf)) }
     }
 
     /// `fcntl(unsigned int fd, unsigned int cmd, unsigned long arg)`, defined in `fs/fcntl.c`. Since Linux 3.4. [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html).
     #[inline]
     pub unsafe fn fcntl(fd: c_uint, cmd: c_uint, arg: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_fcntl, Word::from(fd), Word::from(cmd), Word::from(arg)) }
     }
 
     /// `flock(unsigned int fd, unsigned int cmd)`, defined in `fs/locks.c`. Since Linux 3.4. [flock(2)](https://man7.org/linux/man-pages/man2/flock.2.html).
     #[inline]
     pub unsafe fn flock(fd: c_uint, cmd: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_flock, Word::from(fd), Word::from(cmd)) }
     }
 
     /// `fsync(unsigned int fd)`, defined in `fs/sync.c`. Since Linux 3.4. [fsync(2)](https://man7.org/linux/man-pages/man2/fsync.2.html).
     #[inline]
     pub unsafe fn fsync(fd: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_fsync, Word::from(fd)) }
     }
 
     /// `fdatasync(unsigned int fd)`, defined in `fs/sync.c`. Since Linux 3.4. [fdatasync(2)](https://man7.org/linux/man-pages/man2/fdatasync.2.html).
     #[inline]
     pub unsafe fn fdatasync(fd: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_fdatasync, Word::from(fd)) }
     }
 
     /// `truncate(const char __user * path, long length)`, defined in `fs/open.c`. Since Linux 3.4. [truncate(2)](https://man7.org/linux/man-pages/man2/truncate.2.html).
     #[inline]
     pub unsafe fn truncate(path: *const c_char, length: i64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_truncate, Word::from(path), Word::from(length)) }
     }
 
     /// `ftruncate(unsigned int fd, off_t length)`, defined in `fs/open.c`. Since Linux 3.4. [ftruncate(2)](https://man7.org/linux/man-pages/man2/ftruncate.2.html).
     #[inline]
     pub unsafe fn ftruncate(fd: c_uint, length: i64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_ftruncate, Word::from(fd), Word::from(length)) }
     }
 
     /// `getdents(unsigned int fd, struct linux_dirent __user * dirent, unsigned int count)`, defined in `fs/readdir.c`. Since Linux 3.4. [getdents(2)](https://man7.org/linux/man-pages/man2/getdents.2.html).
     #[inline]
     pub unsafe fn getdents(fd: c_uint, dirent: *mut c_void, count: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getdents, Word::from(fd), Word::from(dirent), Word::from(count)) }
     }
 
     /// `getcwd(char __user * buf, unsigned long size)`, defined in `fs/d_path.c`. Since Linux 3.4. [getcwd(2)](https://man7.org/linux/man-pages/man2/getcwd.2.html).
     #[inline]
     pub unsafe fn getcwd(buf: *mut c_char, size: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_getcwd, Word::from(buf), Word::from(size)) }
     }
 
     /// `chdir(const char __user * filename)`, defined in `fs/open.c`. Since Linux 3.4. [chdir(2)](https://man7.org/linux/man-pages/man2/chdir.2.html).
     #[inline]
     pub unsafe fn chdir(filename: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_chdir, Word::from(filename)) }
     }
 
     /// `fchdir(unsigned int fd)`, defined in `fs/open.c`. Since Linux 3.4. [fchdir(2)](https://man7.org/linux/man-pages/man2/fchdir.2.html).
     #[inline]
     pub unsafe fn fchdir(fd: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_fchdir, Word::from(fd)) }
     }
 
     /// `rename(const char __user * oldname, const char __user * newname)`, defined in `fs/namei.c`. Since Linux 3.4. [rename(2)](https://man7.org/linux/man-pages/man2/rename.2.html).
     #[inline]
     pub unsafe fn rename(oldname: *const c_char, newname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_rename, Word::from(oldname), Word::from(newname)) }
     }
 
     /// `mkdir(const char __user * pathname, umode_t mode)`, defined in `fs/namei.c`. Since Linux 3.4. [mkdir(2)](https://man7.org/linux/man-pages/man2/mkdir.2.html).
     #[inline]
     pub unsafe fn mkdir(pathname: *const c_char, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_mkdir, Word::from(pathname), Word::from(mode)) }
     }
 
     /// `rmdir(const char __user * pathname)`, defined in `fs/namei.c`. Since Linux 3.4. [rmdir(2)](https://man7.org/linux/man-pages/man2/rmdir.2.html).
     #[inline]
     pub unsafe fn rmdir(pathname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_rmdir, Word::from(pathname)) }
     }
 
     /// `creat(const char __user * pathname, umode_t mode)`, defined in `fs/open.c`. Since Linux 3.4. [creat(2)](https://man7.org/linux/man-pages/man2/creat.2.html).
     #[inline]
     pub unsafe fn creat(pathname: *const c_char, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_creat, Word::from(pathname), Word::from(mode)) }
     }
 
     /// `link(const char __user * oldname, const char __user * newname)`, defined in `fs/namei.c`. Since Linux 3.4. [link(2)](https://man7.org/linux/man-pages/man2/link.2.html).
     #[inline]
     pub unsafe fn link(oldname: *const c_char, newname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_link, Word::from(oldname), Word::from(newname)) }
     }
 
     /// `unlink(const char __user * pathname)`, defined in `fs/namei.c`. Since Linux 3.4. [unlink(2)](https://man7.org/linux/man-pages/man2/unlink.2.html).
     #[inline]
     pub unsafe fn unlink(pathname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_unlink, Word::from(pathname)) }
     }
 
     /// `symlink(const char __user * oldname, const char __user * newname)`, defined in `fs/namei.c`. Since Linux 3.4. [symlink(2)](https://man7.org/linux/man-pages/man2/symlink.2.html).
     #[inline]
     pub unsafe fn symlink(oldname: *const c_char, newname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_symlink, Word::from(oldname), Word::from(newname)) }
     }
 
     /// `readlink(const char __user * path, char __user * buf, int bufsiz)`, defined in `fs/stat.c`. Since Linux 3.4. [readlink(2)](https://man7.org/linux/man-pages/man2/readlink.2.html).
     #[inline]
     pub unsafe fn readlink(path: *const c_char, buf: *mut c_char, bufsiz: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_readlink, Word::from(path), Word::from(buf), Word::from(bufsiz)) }
     }
 
     /// `chmod(const char __user * filename, umode_t mode)`, defined in `fs/open.c`. Since Linux 3.4. [chmod(2)](https://man7.org/linux/man-pages/man2/chmod.2.html).
     #[inline]
     pub unsafe fn chmod(filename: *const c_char, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_chmod, Word::from(filename), Word::from(mode)) }
     }
 
     /// `fchmod(unsigned int fd, umode_t mode)`, defined in `fs/open.c`. Since Linux 3.4. [fchmod(2)](https://man7.org/linux/man-pages/man2/fchmod.2.html).
     #[inline]
     pub unsafe fn fchmod(fd: c_uint, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_fchmod, Word::from(fd), Word::from(mode)) }
     }
 
     /// `chown(const char __user * filename, uid_t user, gid_t group)`, defined in `fs/open.c`. Since Linux 3.4. [chown(2)](https://man7.org/linux/man-pages/man2/chown.2.html).
     #[inline]
     pub unsafe fn chown(filename: *const c_char, user: u32, group: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_chown, Word::from(filename), Word::from(user), Word::from(group)) }
     }
 
     /// `fchown(unsigned int fd, uid_t user, gid_t group)`, defined in `fs/open.c`. Since Linux 3.4. [fchown(2)](https://man7.org/linux/man-pages/man2/fchown.2.html).
     #[inline]
     pub unsafe fn fchown(fd: c_uint, user: u32, group: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_fchown, Word::from(fd), Word::from(user), Word::from(group)) }
     }
 
     /// `lchown(const char __user * filename, uid_t user, gid_t group)`, defined in `fs/open.c`. Since Linux 3.4. [lchown(2)](https://man7.org/linux/man-pages/man2/lchown.2.html).
     #[inline]
     pub unsafe fn lchown(filename: *const c_char, user: u32, group: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_lchown, Word::from(filename), Word::from(user), Word::from(group)) }
     }
 
     /// `umask(int mask)`, defined in `kernel/sys.c`. Since Linux 3.4. [umask(2)](https://man7.org/linux/man-pages/man2/umask.2.html).
     #[inline]
     pub unsafe fn umask(mask: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_umask, Word::from(mask)) }
     }
 
     /// `gettimeofday(struct __kernel_old_timeval __user * tv, struct timezone __user * tz)`, defined in `kernel/time/time.c`. Since Linux 3.4. [gettimeofday(2)](https://man7.org/linux/man-pages/man2/gettimeofday.2.html).
     #[inline]
     pub unsafe fn gettimeofday(tv: *mut c_void, tz: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_gettimeofday, Word::from(tv), Word::from(tz)) }
     }
 
     /// `getrlimit(unsigned int resource, struct rlimit __user * rlim)`, defined in `kernel/sys.c`. Since Linux 3.4. [getrlimit(2)](https://man7.org/linux/man-pages/man2/getrlimit.2.html).
     #[inline]
     pub unsafe fn getrlimit(resource: c_uint, rlim: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_getrlimit, Word::from(resource), Word::from(rlim)) }
     }
 
     /// `getrusage(int who, struct rusage __user * ru)`, defined in `kernel/sys.c`. Since Linux 3.4. [getrusage(2)](https://man7.org/linux/man-pages/man2/getrusage.2.html).
     #[inline]
     pub unsafe fn getrusage(who: c_int, ru: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_getrusage, Word::from(who), Word::from(ru)) }
     }
 
     /// `sysinfo(struct sysinfo __user * info)`, defined in `kernel/sys.c`. Since Linux 3.4. [sysinfo(2)](https://man7.org/linux/man-pages/man2/sysinfo.2.html).
     #[inline]
     pub unsafe fn sysinfo(info: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_sysinfo, Word::from(info)) }
     }
 
     /// `times(struct tms __user * tbuf)`, defined in `kernel/sys.c`. Since Linux 3.4. [times(2)](https://man7.org/linux/man-pages/man2/times.2.html).
     #[inline]
     pub unsafe fn times(tbuf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_times, Word::from(tbuf)) }
     }
 
     /// `getuid()`, defined in `kernel/sys.c`. Since Linux 3.4. [getuid(2)](https://man7.org/linux/man-pages/man2/getuid.2.html).
     #[inline]
     pub unsafe fn getuid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_getuid) }
     }
 
     /// `syslog(int type, char __user * buf, int len)`, defined in `kernel/printk/printk.c`. Since Linux 3.4. [syslog(2)](https://man7.org/linux/man-pages/man2/syslog.2.html).
     #[inline]
     pub unsafe fn syslog(r#type: c_int, buf: *mut c_char, len: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_syslog, Word::from(r#type), Word::from(buf), Word::from(len)) }
     }
 
     /// `getgid()`, defined in `kernel/sys.c`. Since Linux 3.4. [getgid(2)](https://man7.org/linux/man-pages/man2/getgid.2.html).
     #[inline]
     pub unsafe fn getgid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_getgid) }
     }
 
     /// `setuid(uid_t uid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setuid(2)](https://man7.org/linux/man-pages/man2/setuid.2.html).
     #[inline]
     pub unsafe fn setuid(uid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_setuid, Word::from(uid)) }
     }
 
     /// `setgid(gid_t gid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setgid(2)](https://man7.org/linux/man-pages/man2/setgid.2.html).
     #[inline]
     pub unsafe fn setgid(gid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_setgid, Word::from(gid)) }
     }
 
     /// `geteuid()`, defined in `kernel/sys.c`. Since Linux 3.4. [geteuid(2)](https://man7.org/linux/man-pages/man2/geteuid.2.html).
     #[inline]
     pub unsafe fn geteuid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_geteuid) }
     }
 
     /// `getegid()`, defined in `kernel/sys.c`. Since Linux 3.4. [getegid(2)](https://man7.org/linux/man-pages/man2/getegid.2.html).
     #[inline]
     pub unsafe fn getegid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_getegid) }
     }
 
     /// `setpgid(pid_t pid, pid_t pgid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setpgid(2)](https://man7.org/linux/man-pages/man2/setpgid.2.html).
     #[inline]
     pub unsafe fn setpgid(pid: i32, pgid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_setpgid, Word::from(pid), Word::from(pgid)) }
     }
 
     /// `getppid()`, defined in `kernel/sys.c`. Since Linux 3.4. [getppid(2)](https://man7.org/linux/man-pages/man2/getppid.2.html).
     #[inline]
     pub unsafe fn getppid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_getppid) }
     }
 
     /// `getpgrp()`, defined in `kernel/sys.c`. Since Linux 3.4. [getpgrp(2)](https://man7.org/linux/man-pages/man2/getpgrp.2.html).
     #[inline]
     pub unsafe fn getpgrp() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_getpgrp) }
     }
 
     /// `setsid()`, defined in `kernel/sys.c`. Since Linux 3.4. [setsid(2)](https://man7.org/linux/man-pages/man2/setsid.2.html).
     #[inline]
     pub unsafe fn setsid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_setsid) }
     }
 
     /// `setreuid(uid_t ruid, uid_t euid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setreuid(2)](https://man7.org/linux/man-pages/man2/setreuid.2.html).
     #[inline]
     pub unsafe fn setreuid(ruid: u32, euid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_setreuid, Word::from(ruid), Word::from(euid)) }
     }
 
     /// `setregid(gid_t rgid, gid_t egid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setregid(2)](https://man7.org/linux/man-pages/man2/setregid.2.html).
     #[inline]
     pub unsafe fn setregid(rgid: u32, egid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_setregid, Word::from(rgid), Word::from(egid)) }
     }
 
     /// `getgroups(int gidsetsize, gid_t __user * grouplist)`, defined in `kernel/groups.c`. Since Linux 3.4. [getgroups(2)](https://man7.org/linux/man-pages/man2/getgroups.2.html).
     #[inline]
     pub unsafe fn getgroups(gidsetsize: c_int, grouplist: *mut u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_getgroups, Word::from(gidsetsize), Word::from(grouplist)) }
     }
 
     /// `setgroups(int gidsetsize, gid_t __user * grouplist)`, defined in `kernel/groups.c`. Since Linux 3.4. [setgroups(2)](https://man7.org/linux/man-pages/man2/setgroups.2.html).
     #[inline]
     pub unsafe fn setgroups(gidsetsize: c_int, grouplist: *mut u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_setgroups, Word::from(gidsetsize), Word::from(grouplist)) }
     }
 
     /// `setresuid(uid_t ruid, uid_t euid, uid_t suid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setresuid(2)](https://man7.org/linux/man-pages/man2/setresuid.2.html).
     #[inline]
     pub unsafe fn setresuid(ruid: u32, euid: u32, suid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_setresuid, Word::from(ruid), Word::from(euid), Word::from(suid)) }
     }
 
     /// `getresuid(uid_t __user * ruidp, uid_t __user * euidp, uid_t __user * suidp)`, defined in `kernel/sys.c`. Since Linux 3.4. [getresuid(2)](https://man7.org/linux/man-pages/man2/getresuid.2.html).
     #[inline]
     pub unsafe fn getresuid(ruidp: *mut u32, euidp: *mut u32, suidp: *mut u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getresuid, Word::from(ruidp), Word::from(euidp), Word::from(suidp)) }
     }
 
     /// `setresgid(gid_t rgid, gid_t egid, gid_t sgid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setresgid(2)](https://man7.org/linux/man-pages/man2/setresgid.2.html).
     #[inline]
     pub unsafe fn setresgid(rgid: u32, egid: u32, sgid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_setresgid, Word::from(rgid), Word::from(egid), Word::from(sgid)) }
     }
 
     /// `getresgid(gid_t __user * rgidp, gid_t __user * egidp, gid_t __user * sgidp)`, defined in `kernel/sys.c`. Since Linux 3.4. [getresgid(2)](https://man7.org/linux/man-pages/man2/getresgid.2.html).
     #[inline]
     pub unsafe fn getresgid(rgidp: *mut u32, egidp: *mut u32, sgidp: *mut u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getresgid, Word::from(rgidp), Word::from(egidp), Word::from(sgidp)) }
     }
 
     /// `getpgid(pid_t pid)`, defined in `kernel/sys.c`. Since Linux 3.4. [getpgid(2)](https://man7.org/linux/man-pages/man2/getpgid.2.html).
     #[inline]
     pub unsafe fn getpgid(pid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_getpgid, Word::from(pid)) }
     }
 
     /// `setfsuid(uid_t uid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setfsuid(2)](https://man7.org/linux/man-pages/man2/setfsuid.2.html).
     #[inline]
     pub unsafe fn setfsuid(uid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_setfsuid, Word::from(uid)) }
     }
 
     /// `setfsgid(gid_t gid)`, defined in `kernel/sys.c`. Since Linux 3.4. [setfsgid(2)](https://man7.org/linux/man-pages/man2/setfsgid.2.html).
     #[inline]
     pub unsafe fn setfsgid(gid: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_setfsgid, Word::from(gid)) }
     }
 
     /// `getsid(pid_t pid)`, defined in `kernel/sys.c`. Since Linux 3.4. [getsid(2)](https://man7.org/linux/man-pages/man2/getsid.2.html).
     #[inline]
     pub unsafe fn getsid(pid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_getsid, Word::from(pid)) }
     }
 
     /// `capget(cap_user_header_t header, cap_user_data_t dataptr)`, defined in `kernel/capability.c`. Since Linux 3.4. [capget(2)](https://man7.org/linux/man-pages/man2/capget.2.html).
     #[inline]
     pub unsafe fn capget(header: *mut c_void, dataptr: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_capget, Word::from(header), Word::from(dataptr)) }
     }
 
     /// `capset(cap_user_header_t header, const cap_user_data_t data)`, defined in `kernel/capability.c`. Since Linux 3.4. [capset(2)](https://man7.org/linux/man-pages/man2/capset.2.html).
     #[inline]
     pub unsafe fn capset(header: *mut c_void, data: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_capset, Word::from(header), Word::from(data)) }
     }
 
     /// `rt_sigsuspend(sigset_t __user * unewset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigsuspend(2)](https://man7.org/linux/man-pages/man2/rt_sigsuspend.2.html).
     #[inline]
     pub unsafe fn rt_sigsuspend(unewset: *mut c_void, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_rt_sigsuspend, Word::from(unewset), Word::from(sigsetsize)) }
     }
 
     /// `utime(char __user * filename, struct utimbuf __user * times)`, defined in `fs/utimes.c`. Since Linux 3.4. [utime(2)](https://man7.org/linux/man-pages/man2/utime.2.html).
     #[inline]
     pub unsafe fn utime(filename: *mut c_char, times: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_utime, Word::from(filename), Word::from(times)) }
     }
 
     /// `mknod(const char __user * filename, umode_t mode, unsigned dev)`, defined in `fs/namei.c`. Since Linux 3.4. [mknod(2)](https://man7.org/linux/man-pages/man2/mknod.2.html).
     #[inline]
     pub unsafe fn mknod(filename: *const c_char, mode: u16, dev: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_mknod, Word::from(filename), Word::from(mode), Word::from(dev)) }
     }
 
     /// `personality(unsigned int personality)`, defined in `kernel/exec_domain.c`. Since Linux 3.4. [personality(2)](https://man7.org/linux/man-pages/man2/personality.2.html).
     #[inline]
     pub unsafe fn personality(personality: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_personality, Word::from(personality)) }
     }
 
     /// `ustat(unsigned dev, struct ustat __user * ubuf)`, defined in `fs/statfs.c`. Since Linux 3.4. [ustat(2)](https://man7.org/linux/man-pages/man2/ustat.2.html).
     #[inline]
     pub unsafe fn ustat(dev: c_uint, ubuf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_ustat, Word::from(dev), Word::from(ubuf)) }
     }
 
     /// `statfs(const char __user * pathname, struct statfs __user * buf)`, defined in `fs/statfs.c`. Since Linux 3.4. [statfs(2)](https://man7.org/linux/man-pages/man2/statfs.2.html).
     #[inline]
     pub unsafe fn statfs(pathname: *const c_char, buf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_statfs, Word::from(pathname), Word::from(buf)) }
     }
 
     /// `fstatfs(unsigned int fd, struct statfs __user * buf)`, defined in `fs/statfs.c`. Since Linux 3.4. [fstatfs(2)](https://man7.org/linux/man-pages/man2/fstatfs.2.html).
     #[inline]
     pub unsafe fn fstatfs(fd: c_uint, buf: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_fstatfs, Word::from(fd), Word::from(buf)) }
     }
 
     /// `sysfs(int option, unsigned long arg1, unsigned long arg2)`, defined in `fs/filesystems.c`. Since Linux 3.4. [sysfs(2)](https://man7.org/linux/man-pages/man2/sysfs.2.html).
     #[inline]
     pub unsafe fn sysfs(option: c_int, arg1: u64, arg2: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_sysfs, Word::from(option), Word::from(arg1), Word::from(arg2)) }
     }
 
     /// `getpriority(int which, int who)`, defined in `kernel/sys.c`. Since Linux 3.4. [getpriority(2)](https://man7.org/linux/man-pages/man2/getpriority.2.html).
     #[inline]
     pub unsafe fn getpriority(which: c_int, who: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_getpriority, Word::from(which), Word::from(who)) }
     }
 
     /// `setpriority(int which, int who, int niceval)`, defined in `kernel/sys.c`. Since Linux 3.4. [setpriority(2)](https://man7.org/linux/man-pages/man2/setpriority.2.html).
     #[inline]
     pub unsafe fn setpriority(which: c_int, who: c_int, niceval: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_setpriority, Word::from(which), Word::from(who), Word::from(niceval)) }
     }
 
     /// `sched_setparam(pid_t pid, struct sched_param __user * param)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_setparam(2)](https://man7.org/linux/man-pages/man2/sched_setparam.2.html).
     #[inline]
     pub unsafe fn sched_setparam(pid: i32, param: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_sched_setparam, Word::from(pid), Word::from(param)) }
     }
 
     /// `sched_getparam(pid_t pid, struct sched_param __user * param)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_getparam(2)](https://man7.org/linux/man-pages/man2/sched_getparam.2.html).
     #[inline]
     pub unsafe fn sched_getparam(pid: i32, param: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_sched_getparam, Word::from(pid), Word::from(param)) }
     }
 
     /// `sched_setscheduler(pid_t pid, int policy, struct sched_param __user * param)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_setscheduler(2)](https://man7.org/linux/man-pages/man2/sched_setscheduler.2.html).
     #[inline]
     pub unsafe fn sched_setscheduler(pid: i32, policy: c_int, param: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_sched_setscheduler, Word::from(pid), Word::from(policy), Word::from(param)) }
     }
 
     /// `sched_getscheduler(pid_t pid)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_getscheduler(2)](https://man7.org/linux/man-pages/man2/sched_getscheduler.2.html).
     #[inline]
     pub unsafe fn sched_getscheduler(pid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_sched_getscheduler, Word::from(pid)) }
     }
 
     /// `sched_get_priority_max(int policy)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_get_priority_max(2)](https://man7.org/linux/man-pages/man2/sched_get_priority_max.2.html).
     #[inline]
     pub unsafe fn sched_get_priority_max(policy: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_sched_get_priority_max, Word::from(policy)) }
     }
 
     /// `sched_get_priority_min(int policy)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_get_priority_min(2)](https://man7.org/linux/man-pages/man2/sched_get_priority_min.2.html).
     #[inline]
     pub unsafe fn sched_get_priority_min(policy: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_sched_get_priority_min, Word::from(policy)) }
     }
 
     /// `sched_rr_get_interval(pid_t pid, struct __kernel_timespec __user * interval)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_rr_get_interval(2)](https://man7.org/linux/man-pages/man2/sched_rr_get_interval.2.html).
     #[inline]
     pub unsafe fn sched_rr_get_interval(pid: i32, interval: *mut __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_sched_rr_get_interval, Word::from(pid), Word::from(interval)) }
     }
 
     /// `mlock(unsigned long start, size_t len)`, defined in `mm/mlock.c`. Since Linux 3.4. [mlock(2)](https://man7.org/linux/man-pages/man2/mlock.2.html).
     #[inline]
     pub unsafe fn mlock(start: u64, len: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_mlock, Word::from(start), Word::from(len)) }
     }
 
     /// `munlock(unsigned long start, size_t len)`, defined in `mm/mlock.c`. Since Linux 3.4. [munlock(2)](https://man7.org/linux/man-pages/man2/munlock.2.html).
     #[inline]
     pub unsafe fn munlock(start: u64, len: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_munlock, Word::from(start), Word::from(len)) }
     }
 
     /// `mlockall(int flags)`, defined in `mm/mlock.c`. Since Linux 3.4. [mlockall(2)](https://man7.org/linux/man-pages/man2/mlockall.2.html).
     #[inline]
     pub unsafe fn mlockall(flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_mlockall, Word::from(flags)) }
     }
 
     /// `munlockall()`, defined in `mm/mlock.c`. Since Linux 3.4. [munlockall(2)](https://man7.org/linux/man-pages/man2/munlockall.2.html).
     #[inline]
     pub unsafe fn munlockall() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_munlockall) }
     }
 
     /// `vhangup()`, defined in `fs/open.c`. Since Linux 3.4. [vhangup(2)](https://man7.org/linux/man-pages/man2/vhangup.2.html).
     #[inline]
     pub unsafe fn vhangup() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_vhangup) }
     }
 
     /// `modify_ldt(int func, void __user * ptr, unsigned long bytecount)`, defined in `arch/x86/kernel/ldt.c`. Since Linux 3.4. [modify_ldt(2)](https://man7.org/linux/man-pages/man2/modify_ldt.2.html).
     #[inline]
     pub unsafe fn modify_ldt(func: c_int, ptr: *mut c_void, bytecount: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_modify_ldt, Word::from(func), Word::from(ptr), Word::from(bytecount)) }
     }
 
     /// `pivot_root(const char __user * new_root, const char __user * put_old)`, defined in `fs/namespace.c`. Since Linux 3.4. [pivot_root(2)](https://man7.org/linux/man-pages/man2/pivot_root.2.html).
     #[inline]
     pub unsafe fn pivot_root(new_root: *const c_char, put_old: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_pivot_root, Word::from(new_root), Word::from(put_old)) }
     }
 
     /// `prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)`, defined in `kernel/sys.c`. Since Linux 3.4. [prctl(2)](https://man7.org/linux/man-pages/man2/prctl.2.html).
     #[inline]
     pub unsafe fn prctl(option: c_int, arg2: u64, arg3: u64, arg4: u64, arg5: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_prctl, Word::from(option), Word::from(arg2), Word::from(arg3), Word::from(arg4), Word::from(arg5)) }
     }
 
     /// `arch_prctl(int option, unsigned long arg2)`, defined in `arch/x86/kernel/process.c`. Since Linux 3.4. [arch_prctl(2)](https://man7.org/linux/man-pages/man2/arch_prctl.2.html).
     #[inline]
     pub unsafe fn arch_prctl(option: c_int, arg2: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_arch_prctl, Word::from(option), Word::from(arg2)) }
     }
 
     /// `adjtimex(struct __kernel_timex __user * txc_p)`, defined in `kernel/time/time.c`. Since Linux 3.4. [adjtimex(2)](https://man7.org/linux/man-pages/man2/adjtimex.2.html).
     #[inline]
     pub unsafe fn adjtimex(txc_p: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_adjtimex, Word::from(txc_p)) }
     }
 
     /// `setrlimit(unsigned int resource, struct rlimit __user * rlim)`, defined in `kernel/sys.c`. Since Linux 3.4. [setrlimit(2)](https://man7.org/linux/man-pages/man2/setrlimit.2.html).
     #[inline]
     pub unsafe fn setrlimit(resource: c_uint, rlim: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_setrlimit, Word::from(resource), Word::from(rlim)) }
     }
 
     /// `chroot(const char __user * filename)`, defined in `fs/open.c`. Since Linux 3.4. [chroot(2)](https://man7.org/linux/man-pages/man2/chroot.2.html).
     #[inline]
     pub unsafe fn chroot(filename: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_chroot, Word::from(filename)) }
     }
 
     /// `sync()`, defined in `fs/sync.c`. Since Linux 3.4. [sync(2)](https://man7.org/linux/man-pages/man2/sync.2.html).
     #[inline]
     pub unsafe fn sync() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_sync) }
     }
 
     /// `acct(const char __user * name)`, defined in `kernel/acct.c`. Since Linux 3.4. [acct(2)](https://man7.org/linux/man-pages/man2/acct.2.html).
     #[inline]
     pub unsafe fn acct(name: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_acct, Word::from(name)) }
     }
 
     /// `settimeofday(struct __kernel_old_timeval __user * tv, struct timezone __user * tz)`, defined in `kernel/time/time.c`. Since Linux 3.4. [settimeofday(2)](https://man7.org/linux/man-pages/man2/settimeofday.2.html).
     #[inline]
     pub unsafe fn settimeofday(tv: *mut c_void, tz: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_settimeofday, Word::from(tv), Word::from(tz)) }
     }
 
     /// `mount(char __user * dev_name, char __user * dir_name, char __user * type, unsigned long flags, void __user * data)`, defined in `fs/namespace.c`. Since Linux 3.4. [mount(2)](https://man7.org/linux/man-pages/man2/mount.2.html).
     #[inline]
     pub unsafe fn mount(dev_name: *mut c_char, dir_name: *mut c_char, r#type: *mut c_char, flags: u64, data: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_mount, Word::from(dev_name), Word::from(dir_name), Word::from(r#type), Word::from(flags), Word::from(data)) }
     }
 
     /// `umount2(char __user * name, int flags)`, defined in `fs/namespace.c`. Since Linux 3.4. [umount2(2)](https://man7.org/linux/man-pages/man2/umount2.2.html).
     #[inline]
     pub unsafe fn umount2(name: *mut c_char, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_umount2, Word::from(name), Word::from(flags)) }
     }
 
     /// `swapon(const char __user * specialfile, int swap_flags)`, defined in `mm/swapfile.c`. Since Linux 3.4. [swapon(2)](https://man7.org/linux/man-pages/man2/swapon.2.html).
     #[inline]
     pub unsafe fn swapon(specialfile: *const c_char, swap_flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_swapon, Word::from(specialfile), Word::from(swap_flags)) }
     }
 
     /// `swapoff(const char __user * specialfile)`, defined in `mm/swapfile.c`. Since Linux 3.4. [swapoff(2)](https://man7.org/linux/man-pages/man2/swapoff.2.html).
     #[inline]
     pub unsafe fn swapoff(specialfile: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_swapoff, Word::from(specialfile)) }
     }
 
     /// `reboot(int magic1, int magic2, unsigned int cmd, void __user * arg)`, defined in `kernel/reboot.c`. Since Linux 3.4. [reboot(2)](https://man7.org/linux/man-pages/man2/reboot.2.html).
     #[inline]
     pub unsafe fn reboot(magic1: c_int, magic2: c_int, cmd: c_uint, arg: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_reboot, Word::from(magic1), Word::from(magic2), Word::from(cmd), Word::from(arg)) }
     }
 
     /// `sethostname(char __user * name, int len)`, defined in `kernel/sys.c`. Since Linux 3.4. [sethostname(2)](https://man7.org/linux/man-pages/man2/sethostname.2.html).
     #[inline]
     pub unsafe fn sethostname(name: *mut c_char, len: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_sethostname, Word::from(name), Word::from(len)) }
     }
 
     /// `setdomainname(char __user * name, int len)`, defined in `kernel/sys.c`. Since Linux 3.4. [setdomainname(2)](https://man7.org/linux/man-pages/man2/setdomainname.2.html).
     #[inline]
     pub unsafe fn setdomainname(name: *mut c_char, len: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_setdomainname, Word::from(name), Word::from(len)) }
     }
 
     /// `iopl(unsigned int level)`, defined in `arch/x86/kernel/ioport.c`. Since Linux 3.4. [iopl(2)](https://man7.org/linux/man-pages/man2/iopl.2.html).
     #[inline]
     pub unsafe fn iopl(level: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_iopl, Word::from(level)) }
     }
 
     /// `ioperm(unsigned long from, unsigned long num, int turn_on)`, defined in `arch/x86/kernel/ioport.c`. Since Linux 3.4. [ioperm(2)](https://man7.org/linux/man-pages/man2/ioperm.2.html).
     #[inline]
     pub unsafe fn ioperm(from: u64, num: u64, turn_on: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_ioperm, Word::from(from), Word::from(num), Word::from(turn_on)) }
     }
 
     /// `init_module(void __user * umod, unsigned long len, const char __user * uargs)`, defined in `kernel/module/main.c`. Since Linux 3.4. [init_module(2)](https://man7.org/linux/man-pages/man2/init_module.2.html).
     #[inline]
     pub unsafe fn init_module(umod: *mut c_void, len: u64, uargs: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_init_module, Word::from(umod), Word::from(len), Word::from(uargs)) }
     }
 
     /// `delete_module(const char __user * name_user, unsigned int flags)`, defined in `kernel/module/main.c`. Since Linux 3.4. [delete_module(2)](https://man7.org/linux/man-pages/man2/delete_module.2.html).
     #[inline]
     pub unsafe fn delete_module(name_user: *const c_char, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_delete_module, Word::from(name_user), Word::from(flags)) }
     }
 
     /// `quotactl(unsigned int cmd, const char __user * special, qid_t id, void __user * addr)`, defined in `fs/quota/quota.c`. Since Linux 3.4. [quotactl(2)](https://man7.org/linux/man-pages/man2/quotactl.2.html).
     #[inline]
     pub unsafe fn quotactl(cmd: c_uint, special: *const c_char, id: u32, addr: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_quotactl, Word::from(cmd), Word::from(special), Word::from(id), Word::from(addr)) }
     }
 
     /// `gettid()`, defined in `kernel/sys.c`. Since Linux 3.4. [gettid(2)](https://man7.org/linux/man-pages/man2/gettid.2.html).
     #[inline]
     pub unsafe fn gettid() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_gettid) }
     }
 
     /// `readahead(int fd, loff_t offset, size_t count)`, defined in `mm/readahead.c`. Since Linux 3.4. [readahead(2)](https://man7.org/linux/man-pages/man2/readahead.2.html).
     #[inline]
     pub unsafe fn readahead(fd: c_int, offset: i64, count: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_readahead, Word::from(fd), Word::from(offset), Word::from(count)) }
     }
 
     /// `setxattr(const char __user * pathname, const char __user * name, const void __user * value, size_t size, int flags)`, defined in `fs/xattr.c`. Since Linux 3.4. [setxattr(2)](https://man7.org/linux/man-pages/man2/setxattr.2.html).
     #[inline]
     pub unsafe fn setxattr(pathname: *const c_char, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_setxattr, Word::from(pathname), Word::from(name), Word::from(value), Word::from(size), Word::from(flags)) }
     }
 
     /// `lsetxattr(const char __user * pathname, const char __user * name, const void __user * value, size_t size, int flags)`, defined in `fs/xattr.c`. Since Linux 3.4. [lsetxattr(2)](https://man7.org/linux/man-pages/man2/lsetxattr.2.html).
     #[inline]
     pub unsafe fn lsetxattr(pathname: *const c_char, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_lsetxattr, Word::from(pathname), Word::from(name), Word::from(value), Word::from(size), Word::from(flags)) }
     }
 
     /// `fsetxattr(int fd, const char __user * name, const void __user * value, size_t size, int flags)`, defined in `fs/xattr.c`. Since Linux 3.4. [fsetxattr(2)](https://man7.org/linux/man-pages/man2/fsetxattr.2.html).
     #[inline]
     pub unsafe fn fsetxattr(fd: c_int, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_fsetxattr, Word::from(fd), Word::from(name), Word::from(value), Word::from(size), Word::from(flags)) }
     }
 
     /// `getxattr(const char __user * pathname, const char __user * name, void __user * value, size_t size)`, defined in `fs/xattr.c`. Since Linux 3.4. [getxattr(2)](https://man7.org/linux/man-pages/man2/getxattr.2.html).
     #[inline]
     pub unsafe fn getxattr(pathname: *const c_char, name: *const c_char, value: *mut c_void, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_getxattr, Word::from(pathname), Word::from(name), Word::from(value), Word::from(size)) }
     }
 
     /// `lgetxattr(const char __user * pathname, const char __user * name, void __user * value, size_t size)`, defined in `fs/xattr.c`. Since Linux 3.4. [lgetxattr(2)](https://man7.org/linux/man-pages/man2/lgetxattr.2.html).
     #[inline]
     pub unsafe fn lgetxattr(pathname: *const c_char, name: *const c_char, value: *mut c_void, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_lgetxattr, Word::from(pathname), Word::from(name), Word::from(value), Word::from(size)) }
     }
 
     /// `fgetxattr(int fd, const char __user * name, void __user * value, size_t size)`, defined in `fs/xattr.c`. Since Linux 3.4. [fgetxattr(2)](https://man7.org/linux/man-pages/man2/fgetxattr.2.html).
     #[inline]
     pub unsafe fn fgetxattr(fd: c_int, name: *const c_char, value: *mut c_void, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_fgetxattr, Word::from(fd), Word::from(name), Word::from(value), Word::from(size)) }
     }
 
     /// `listxattr(const char __user * pathname, char __user * list, size_t size)`, defined in `fs/xattr.c`. Since Linux 3.4. [listxattr(2)](https://man7.org/linux/man-pages/man2/listxattr.2.html).
     #[inline]
     pub unsafe fn listxattr(pathname: *const c_char, list: *mut c_char, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_listxattr, Word::from(pathname), Word::from(list), Word::from(size)) }
     }
 
     /// `llistxattr(const char __user * pathname, char __user * list, size_t size)`, defined in `fs/xattr.c`. Since Linux 3.4. [llistxattr(2)](https://man7.org/linux/man-pages/man2/llistxattr.2.html).
     #[inline]
     pub unsafe fn llistxattr(pathname: *const c_char, list: *mut c_char, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_llistxattr, Word::from(pathname), Word::from(list), Word::from(size)) }
     }
 
     /// `flistxattr(int fd, char __user * list, size_t size)`, defined in `fs/xattr.c`. Since Linux 3.4. [flistxattr(2)](https://man7.org/linux/man-pages/man2/flistxattr.2.html).
     #[inline]
     pub unsafe fn flistxattr(fd: c_int, list: *mut c_char, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_flistxattr, Word::from(fd), Word::from(list), Word::from(size)) }
     }
 
     /// `removexattr(const char __user * pathname, const char __user * name)`, defined in `fs/xattr.c`. Since Linux 3.4. [removexattr(2)](https://man7.org/linux/man-pages/man2/removexattr.2.html).
     #[inline]
     pub unsafe fn removexattr(pathname: *const c_char, name: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_removexattr, Word::from(pathname), Word::from(name)) }
     }
 
     /// `lremovexattr(const char __user * pathname, const char __user * name)`, defined in `fs/xattr.c`. Since Linux 3.4. [lremovexattr(2)](https://man7.org/linux/man-pages/man2/lremovexattr.2.html).
     #[inline]
     pub unsafe fn lremovexattr(pathname: *const c_char, name: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_lremovexattr, Word::from(pathname), Word::from(name)) }
     }
 
     /// `fremovexattr(int fd, const char __user * name)`, defined in `fs/xattr.c`. Since Linux 3.4. [fremovexattr(2)](https://man7.org/linux/man-pages/man2/fremovexattr.2.html).
     #[inline]
     pub unsafe fn fremovexattr(fd: c_int, name: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_fremovexattr, Word::from(fd), Word::from(name)) }
     }
 
     /// `tkill(pid_t pid, int sig)`, defined in `kernel/signal.c`. Since Linux 3.4. [tkill(2)](https://man7.org/linux/man-pages/man2/tkill.2.html).
     #[inline]
     pub unsafe fn tkill(pid: i32, sig: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_tkill, Word::from(pid), Word::from(sig)) }
     }
 
     /// `time(__kernel_old_time_t __user * tloc)`, defined in `kernel/time/time.c`. Since Linux 3.4. [time(2)](https://man7.org/linux/man-pages/man2/time.2.html).
     #[inline]
     pub unsafe fn time(tloc: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_time, Word::from(tloc)) }
     }
 
     /// `futex(u32 __user * uaddr, int op, u32 val, const struct __kernel_timespec __user * utime, u32 __user * uaddr2, u32 val3)`, defined in `kernel/futex/syscalls.c`. Since Linux 3.4. [futex(2)](https://man7.org/linux/man-pages/man2/futex.2.html).
     #[inline]
     pub unsafe fn futex(uaddr: *mut u32, op: c_int, val: u32, utime: *const __kernel_timespec, uaddr2: *mut u32, val3: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_futex, Word::from(uaddr), Word::from(op), Word::from(val), Word::from(utime), Word::from(uaddr2), Word::from(val3)) }
     }
 
     /// `sched_setaffinity(pid_t pid, unsigned int len, unsigned long __user * user_mask_ptr)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_setaffinity(2)](https://man7.org/linux/man-pages/man2/sched_setaffinity.2.html).
     #[inline]
     pub unsafe fn sched_setaffinity(pid: i32, len: c_uint, user_mask_ptr: *mut u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_sched_setaffinity, Word::from(pid), Word::from(len), Word::from(user_mask_ptr)) }
     }
 
     /// `sched_getaffinity(pid_t pid, unsigned int len, unsigned long __user * user_mask_ptr)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.4. [sched_getaffinity(2)](https://man7.org/linux/man-pages/man2/sched_getaffinity.2.html).
     #[inline]
     pub unsafe fn sched_getaffinity(pid: i32, len: c_uint, user_mask_ptr: *mut u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_sched_getaffinity, Word::from(pid), Word::from(len), Word::from(user_mask_ptr)) }
     }
 
     /// `io_destroy(aio_context_t ctx)`, defined in `fs/aio.c`. Since Linux 3.4. [io_destroy(2)](https://man7.org/linux/man-pages/man2/io_destroy.2.html).
     #[inline]
     pub unsafe fn io_destroy(ctx: aio_context_t) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_io_destroy, Word::from(ctx)) }
     }
 
     /// `io_getevents(aio_context_t ctx_id, long min_nr, long nr, struct io_event __user * events, struct __kernel_timespec __user * timeout)`, defined in `fs/aio.c`. Since Linux 3.4. [io_getevents(2)](https://man7.org/linux/man-pages/man2/io_getevents.2.html).
     #[inline]
     pub unsafe fn io_getevents(ctx_id: aio_context_t, min_nr: i64, nr: i64, events: *mut io_event, timeout: *mut __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_io_getevents, Word::from(ctx_id), Word::from(min_nr), Word::from(nr), Word::from(events), Word::from(timeout)) }
     }
 
     /// `io_cancel(aio_context_t ctx_id, struct iocb __user * iocb, struct io_event __user * result)`, defined in `fs/aio.c`. Since Linux 3.4. [io_cancel(2)](https://man7.org/linux/man-pages/man2/io_cancel.2.html).
     #[inline]
     pub unsafe fn io_cancel(ctx_id: aio_context_t, iocb: *mut iocb, result: *mut io_event) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_io_cancel, Word::from(ctx_id), Word::from(iocb), Word::from(result)) }
     }
 
     /// `epoll_create(int size)`, defined in `fs/eventpoll.c`. Since Linux 3.4. [epoll_create(2)](https://man7.org/linux/man-pages/man2/epoll_create.2.html).
     #[inline]
     pub unsafe fn epoll_create(size: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_epoll_create, Word::from(size)) }
     }
 
     /// `remap_file_pages(unsigned long start, unsigned long size, unsigned long prot, unsigned long pgoff, unsigned long flags)`, defined in `mm/mmap.c`. Since Linux 3.4. [remap_file_pages(2)](https://man7.org/linux/man-pages/man2/remap_file_pages.2.html).
     #[inline]
     pub unsafe fn remap_file_pages(start: u64, size: u64, prot: u64, pgoff: u64, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_remap_file_pages, Word::from(start), Word::from(size), Word::from(prot), Word::from(pgoff), Word::from(flags)) }
     }
 
     /// `getdents64(unsigned int fd, struct linux_dirent64 __user * dirent, unsigned int count)`, defined in `fs/readdir.c`. Since Linux 3.4. [getdents64(2)](https://man7.org/linux/man-pages/man2/getdents64.2.html).
     #[inline]
     pub unsafe fn getdents64(fd: c_uint, dirent: *mut c_void, count: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getdents64, Word::from(fd), Word::from(dirent), Word::from(count)) }
     }
 
     /// `set_tid_address(int __user * tidptr)`, defined in `kernel/fork.c`. Since Linux 3.4. [set_tid_address(2)](https://man7.org/linux/man-pages/man2/set_tid_address.2.html).
     #[inline]
     pub unsafe fn set_tid_address(tidptr: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_set_tid_address, Word::from(tidptr)) }
     }
 
     /// `restart_syscall()`, defined in `kernel/signal.c`. Since Linux 3.4. [restart_syscall(2)](https://man7.org/linux/man-pages/man2/restart_syscall.2.html).
     #[inline]
     pub unsafe fn restart_syscall() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_restart_syscall) }
     }
 
     /// `semtimedop(int semid, struct sembuf __user * tsops, unsigned int nsops, const struct __kernel_timespec __user * timeout)`, defined in `ipc/sem.c`. Since Linux 3.4. [semtimedop(2)](https://man7.org/linux/man-pages/man2/semtimedop.2.html).
     #[inline]
     pub unsafe fn semtimedop(semid: c_int, tsops: *mut c_void, nsops: c_uint, timeout: *const __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_semtimedop, Word::from(semid), Word::from(tsops), Word::from(nsops), Word::from(timeout)) }
     }
 
     /// `fadvise64(int fd, loff_t offset, size_t len, int advice)`, defined in `mm/fadvise.c`. Since Linux 3.4. [fadvise64(2)](https://man7.org/linux/man-pages/man2/fadvise64.2.html).
     #[inline]
     pub unsafe fn fadvise64(fd: c_int, offset: i64, len: usize, advice: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_fadvise64, Word::from(fd), Word::from(offset), Word::from(len), Word::from(advice)) }
     }
 
     /// `timer_settime(timer_t timer_id, int flags, const struct __kernel_itimerspec __user * new_setting, struct __kernel_itimerspec __user * old_setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [timer_settime(2)](https://man7.org/linux/man-pages/man2/timer_settime.2.html).
     #[inline]
     pub unsafe fn timer_settime(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timer_settime, Word::from(timer_id), Word::from(flags), Word::from(new_setting), Word::from(old_setting)) }
     }
 
     /// `timer_gettime(timer_t timer_id, struct __kernel_itimerspec __user * setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [timer_gettime(2)](https://man7.org/linux/man-pages/man2/timer_gettime.2.html).
     #[inline]
     pub unsafe fn timer_gettime(timer_id: i32, setting: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timer_gettime, Word::from(timer_id), Word::from(setting)) }
     }
 
     /// `timer_getoverrun(timer_t timer_id)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [timer_getoverrun(2)](https://man7.org/linux/man-pages/man2/timer_getoverrun.2.html).
     #[inline]
     pub unsafe fn timer_getoverrun(timer_id: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_timer_getoverrun, Word::from(timer_id)) }
     }
 
     /// `timer_delete(timer_t timer_id)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [timer_delete(2)](https://man7.org/linux/man-pages/man2/timer_delete.2.html).
     #[inline]
     pub unsafe fn timer_delete(timer_id: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_timer_delete, Word::from(timer_id)) }
     }
 
     /// `clock_settime(const clockid_t which_clock, const struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [clock_settime(2)](https://man7.org/linux/man-pages/man2/clock_settime.2.html).
     #[inline]
     pub unsafe fn clock_settime(which_clock: i32, tp: *const __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clock_settime, Word::from(which_clock), Word::from(tp)) }
     }
 
     /// `clock_gettime(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [clock_gettime(2)](https://man7.org/linux/man-pages/man2/clock_gettime.2.html).
     #[inline]
     pub unsafe fn clock_gettime(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clock_gettime, Word::from(which_clock), Word::from(tp)) }
     }
 
     /// `clock_getres(const clockid_t which_clock, struct __kernel_timespec __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [clock_getres(2)](https://man7.org/linux/man-pages/man2/clock_getres.2.html).
     #[inline]
     pub unsafe fn clock_getres(which_clock: i32, tp: *mut __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clock_getres, Word::from(which_clock), Word::from(tp)) }
     }
 
     /// `clock_nanosleep(const clockid_t which_clock, int flags, const struct __kernel_timespec __user * rqtp, struct __kernel_timespec __user * rmtp)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [clock_nanosleep(2)](https://man7.org/linux/man-pages/man2/clock_nanosleep.2.html).
     #[inline]
     pub unsafe fn clock_nanosleep(which_clock: i32, flags: c_int, rqtp: *const __kernel_timespec, rmtp: *mut __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_clock_nanosleep, Word::from(which_clock), Word::from(flags), Word::from(rqtp), Word::from(rmtp)) }
     }
 
     /// `exit_group(int error_code)`, defined in `kernel/exit.c`. Since Linux 3.4. [exit_group(2)](https://man7.org/linux/man-pages/man2/exit_group.2.html).
     #[inline]
     pub unsafe fn exit_group(error_code: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_exit_group, Word::from(error_code)) }
     }
 
     /// `epoll_wait(int epfd, struct epoll_event __user * events, int maxevents, int timeout)`, defined in `fs/eventpoll.c`. Since Linux 3.4. [epoll_wait(2)](https://man7.org/linux/man-pages/man2/epoll_wait.2.html).
     #[inline]
     pub unsafe fn epoll_wait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_epoll_wait, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout)) }
     }
 
     /// `epoll_ctl(int epfd, int op, int fd, struct epoll_event __user * event)`, defined in `fs/eventpoll.c`. Since Linux 3.4. [epoll_ctl(2)](https://man7.org/linux/man-pages/man2/epoll_ctl.2.html).
     #[inline]
     pub unsafe fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_epoll_ctl, Word::from(epfd), Word::from(op), Word::from(fd), Word::from(event)) }
     }
 
     /// `tgkill(pid_t tgid, pid_t pid, int sig)`, defined in `kernel/signal.c`. Since Linux 3.4. [tgkill(2)](https://man7.org/linux/man-pages/man2/tgkill.2.html).
     #[inline]
     pub unsafe fn tgkill(tgid: i32, pid: i32, sig: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_tgkill, Word::from(tgid), Word::from(pid), Word::from(sig)) }
     }
 
     /// `utimes(char __user * filename, struct __kernel_old_timeval __user * utimes)`, defined in `fs/utimes.c`. Since Linux 3.4. [utimes(2)](https://man7.org/linux/man-pages/man2/utimes.2.html).
     #[inline]
     pub unsafe fn utimes(filename: *mut c_char, utimes: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_utimes, Word::from(filename), Word::from(utimes)) }
     }
 
     /// `mbind(unsigned long start, unsigned long len, unsigned long mode, const unsigned long __user * nmask, unsigned long maxnode, unsigned int flags)`, defined in `mm/mempolicy.c`. Since Linux 3.4. [mbind(2)](https://man7.org/linux/man-pages/man2/mbind.2.html).
     #[inline]
     pub unsafe fn mbind(start: u64, len: u64, mode: u64, nmask: *const u64, maxnode: u64, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_mbind, Word::from(start), Word::from(len), Word::from(mode), Word::from(nmask), Word::from(maxnode), Word::from(flags)) }
     }
 
     /// `set_mempolicy(int mode, const unsigned long __user * nmask, unsigned long maxnode)`, defined in `mm/mempolicy.c`. Since Linux 3.4. [set_mempolicy(2)](https://man7.org/linux/man-pages/man2/set_mempolicy.2.html).
     #[inline]
     pub unsafe fn set_mempolicy(mode: c_int, nmask: *const u64, maxnode: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_set_mempolicy, Word::from(mode), Word::from(nmask), Word::from(maxnode)) }
     }
 
     /// `get_mempolicy(int __user * policy, unsigned long __user * nmask, unsigned long maxnode, unsigned long addr, unsigned long flags)`, defined in `mm/mempolicy.c`. Since Linux 3.4. [get_mempolicy(2)](https://man7.org/linux/man-pages/man2/get_mempolicy.2.html).
     #[inline]
     pub unsafe fn get_mempolicy(policy: *mut c_int, nmask: *mut u64, maxnode: u64, addr: u64, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_get_mempolicy, Word::from(policy), Word::from(nmask), Word::from(maxnode), Word::from(addr), Word::from(flags)) }
     }
 
     /// `mq_open(const char __user * u_name, int oflag, umode_t mode, struct mq_attr __user * u_attr)`, defined in `ipc/mqueue.c`. Since Linux 3.4. [mq_open(2)](https://man7.org/linux/man-pages/man2/mq_open.2.html).
     #[inline]
     pub unsafe fn mq_open(u_name: *const c_char, oflag: c_int, mode: u16, u_attr: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_mq_open, Word::from(u_name), Word::from(oflag), Word::from(mode), Word::from(u_attr)) }
     }
 
     /// `mq_unlink(const char __user * u_name)`, defined in `ipc/mqueue.c`. Since Linux 3.4. [mq_unlink(2)](https://man7.org/linux/man-pages/man2/mq_unlink.2.html).
     #[inline]
     pub unsafe fn mq_unlink(u_name: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_mq_unlink, Word::from(u_name)) }
     }
 
     /// `mq_timedsend(mqd_t mqdes, const char __user * u_msg_ptr, size_t msg_len, unsigned int msg_prio, const struct __kernel_timespec __user * u_abs_timeout)`, defined in `ipc/mqueue.c`. Since Linux 3.4. [mq_timedsend(2)](https://man7.org/linux/man-pages/man2/mq_timedsend.2.html).
     #[inline]
     pub unsafe fn mq_timedsend(mqdes: i32, u_msg_ptr: *const c_char, msg_len: usize, msg_prio: c_uint, u_abs_timeout: *const __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_mq_timedsend, Word::from(mqdes), Word::from(u_msg_ptr), Word::from(msg_len), Word::from(msg_prio), Word::from(u_abs_timeout)) }
     }
 
     /// `mq_timedreceive(mqd_t mqdes, char __user * u_msg_ptr, size_t msg_len, unsigned int __user * u_msg_prio, const struct __kernel_timespec __user * u_abs_timeout)`, defined in `ipc/mqueue.c`. Since Linux 3.4. [mq_timedreceive(2)](https://man7.org/linux/man-pages/man2/mq_timedreceive.2.html).
     #[inline]
     pub unsafe fn mq_timedreceive(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: usize, u_msg_prio: *mut c_uint, u_abs_timeout: *const __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_mq_timedreceive, Word::from(mqdes), Word::from(u_msg_ptr), Word::from(msg_len), Word::from(u_msg_prio), Word::from(u_abs_timeout)) }
     }
 
     /// `mq_getsetattr(mqd_t mqdes, const struct mq_attr __user * u_mqstat, struct mq_attr __user * u_omqstat)`, defined in `ipc/mqueue.c`. Since Linux 3.4. [mq_getsetattr(2)](https://man7.org/linux/man-pages/man2/mq_getsetattr.2.html).
     #[inline]
     pub unsafe fn mq_getsetattr(mqdes: i32, u_mqstat: *const c_void, u_omqstat: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_mq_getsetattr, Word::from(mqdes), Word::from(u_mqstat), Word::from(u_omqstat)) }
     }
 
     /// `add_key(const char __user * _type, const char __user * _description, const void __user * _payload, size_t plen, key_serial_t ringid)`, defined in `security/keys/keyctl.c`. Since Linux 3.4. [add_key(2)](https://man7.org/linux/man-pages/man2/add_key.2.html).
     #[inline]
     pub unsafe fn add_key(_type: *const c_char, _description: *const c_char, _payload: *const c_void, plen: usize, ringid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_add_key, Word::from(_type), Word::from(_description), Word::from(_payload), Word::from(plen), Word::from(ringid)) }
     }
 
     /// `request_key(const char __user * _type, const char __user * _description, const char __user * _callout_info, key_serial_t destringid)`, defined in `security/keys/keyctl.c`. Since Linux 3.4. [request_key(2)](https://man7.org/linux/man-pages/man2/request_key.2.html).
     #[inline]
     pub unsafe fn request_key(_type: *const c_char, _description: *const c_char, _callout_info: *const c_char, destringid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_request_key, Word::from(_type), Word::from(_description), Word::from(_callout_info), Word::from(destringid)) }
     }
 
     /// `keyctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)`, defined in `security/keys/keyctl.c`. Since Linux 3.4. [keyctl(2)](https://man7.org/linux/man-pages/man2/keyctl.2.html).
     #[inline]
     pub unsafe fn keyctl(option: c_int, arg2: u64, arg3: u64, arg4: u64, arg5: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_keyctl, Word::from(option), Word::from(arg2), Word::from(arg3), Word::from(arg4), Word::from(arg5)) }
     }
 
     /// `ioprio_set(int which, int who, int ioprio)`, defined in `block/ioprio.c`. Since Linux 3.4. [ioprio_set(2)](https://man7.org/linux/man-pages/man2/ioprio_set.2.html).
     #[inline]
     pub unsafe fn ioprio_set(which: c_int, who: c_int, ioprio: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_ioprio_set, Word::from(which), Word::from(who), Word::from(ioprio)) }
     }
 
     /// `ioprio_get(int which, int who)`, defined in `block/ioprio.c`. Since Linux 3.4. [ioprio_get(2)](https://man7.org/linux/man-pages/man2/ioprio_get.2.html).
     #[inline]
     pub unsafe fn ioprio_get(which: c_int, who: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_ioprio_get, Word::from(which), Word::from(who)) }
     }
 
     /// `inotify_init()`, defined in `fs/notify/inotify/inotify_user.c`. Since Linux 3.4. [inotify_init(2)](https://man7.org/linux/man-pages/man2/inotify_init.2.html).
     #[inline]
     pub unsafe fn inotify_init() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_inotify_init) }
     }
 
     /// `inotify_add_watch(int fd, const char __user * pathname, u32 mask)`, defined in `fs/notify/inotify/inotify_user.c`. Since Linux 3.4. [inotify_add_watch(2)](https://man7.org/linux/man-pages/man2/inotify_add_watch.2.html).
     #[inline]
     pub unsafe fn inotify_add_watch(fd: c_int, pathname: *const c_char, mask: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_inotify_add_watch, Word::from(fd), Word::from(pathname), Word::from(mask)) }
     }
 
     /// `inotify_rm_watch(int fd, __s32 wd)`, defined in `fs/notify/inotify/inotify_user.c`. Since Linux 3.4. [inotify_rm_watch(2)](https://man7.org/linux/man-pages/man2/inotify_rm_watch.2.html).
     #[inline]
     pub unsafe fn inotify_rm_watch(fd: c_int, wd: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_inotify_rm_watch, Word::from(fd), Word::from(wd)) }
     }
 
     /// `migrate_pages(pid_t pid, unsigned long maxnode, const unsigned long __user * old_nodes, const unsigned long __user * new_nodes)`, defined in `mm/mempolicy.c`. Since Linux 3.4. [migrate_pages(2)](https://man7.org/linux/man-pages/man2/migrate_pages.2.html).
     #[inline]
     pub unsafe fn migrate_pages(pid: i32, maxnode: u64, old_nodes: *const u64, new_nodes: *const u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_migrate_pages, Word::from(pid), Word::from(maxnode), Word::from(old_nodes), Word::from(new_nodes)) }
     }
 
     /// `openat(int dfd, const char __user * filename, int flags, umode_t mode)`, defined in `fs/open.c`. Since Linux 3.4. [openat(2)](https://man7.org/linux/man-pages/man2/openat.2.html).
     #[inline]
     pub unsafe fn openat(dfd: c_int, filename: *const c_char, flags: c_int, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_openat, Word::from(dfd), Word::from(filename), Word::from(flags), Word::from(mode)) }
     }
 
     /// `mkdirat(int dfd, const char __user * pathname, umode_t mode)`, defined in `fs/namei.c`. Since Linux 3.4. [mkdirat(2)](https://man7.org/linux/man-pages/man2/mkdirat.2.html).
     #[inline]
     pub unsafe fn mkdirat(dfd: c_int, pathname: *const c_char, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_mkdirat, Word::from(dfd), Word::from(pathname), Word::from(mode)) }
     }
 
     /// `mknodat(int dfd, const char __user * filename, umode_t mode, unsigned int dev)`, defined in `fs/namei.c`. Since Linux 3.4. [mknodat(2)](https://man7.org/linux/man-pages/man2/mknodat.2.html).
     #[inline]
     pub unsafe fn mknodat(dfd: c_int, filename: *const c_char, mode: u16, dev: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_mknodat, Word::from(dfd), Word::from(filename), Word::from(mode), Word::from(dev)) }
     }
 
     /// `fchownat(int dfd, const char __user * filename, uid_t user, gid_t group, int flag)`, defined in `fs/open.c`. Since Linux 3.4. [fchownat(2)](https://man7.org/linux/man-pages/man2/fchownat.2.html).
     #[inline]
     pub unsafe fn fchownat(dfd: c_int, filename: *const c_char, user: u32, group: u32, flag: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_fchownat, Word::from(dfd), Word::from(filename), Word::from(user), Word::from(group), Word::from(flag)) }
     }
 
     /// `futimesat(int dfd, const char __user * filename, struct __kernel_old_timeval __user * utimes)`, defined in `fs/utimes.c`. Since Linux 3.4. [futimesat(2)](https://man7.org/linux/man-pages/man2/futimesat.2.html).
     #[inline]
     pub unsafe fn futimesat(dfd: c_int, filename: *const c_char, utimes: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_futimesat, Word::from(dfd), Word::from(filename), Word::from(utimes)) }
     }
 
     /// `newfstatat(int dfd, const char __user * filename, struct stat __user * statbuf, int flag)`, defined in `fs/stat.c`. Since Linux 3.4. [newfstatat(2)](https://man7.org/linux/man-pages/man2/newfstatat.2.html).
     #[inline]
     pub unsafe fn newfstatat(dfd: c_int, filename: *const c_char, statbuf: *mut c_void, flag: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_newfstatat, Word::from(dfd), Word::from(filename), Word::from(statbuf), Word::from(flag)) }
     }
 
     /// `unlinkat(int dfd, const char __user * pathname, int flag)`, defined in `fs/namei.c`. Since Linux 3.4. [unlinkat(2)](https://man7.org/linux/man-pages/man2/unlinkat.2.html).
     #[inline]
     pub unsafe fn unlinkat(dfd: c_int, pathname: *const c_char, flag: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_unlinkat, Word::from(dfd), Word::from(pathname), Word::from(flag)) }
     }
 
     /// `renameat(int olddfd, const char __user * oldname, int newdfd, const char __user * newname)`, defined in `fs/namei.c`. Since Linux 3.4. [renameat(2)](https://man7.org/linux/man-pages/man2/renameat.2.html).
     #[inline]
     pub unsafe fn renameat(olddfd: c_int, oldname: *const c_char, newdfd: c_int, newname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_renameat, Word::from(olddfd), Word::from(oldname), Word::from(newdfd), Word::from(newname)) }
     }
 
     /// `linkat(int olddfd, const char __user * oldname, int newdfd, const char __user * newname, int flags)`, defined in `fs/namei.c`. Since Linux 3.4. [linkat(2)](https://man7.org/linux/man-pages/man2/linkat.2.html).
     #[inline]
     pub unsafe fn linkat(olddfd: c_int, oldname: *const c_char, newdfd: c_int, newname: *const c_char, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_linkat, Word::from(olddfd), Word::from(oldname), Word::from(newdfd), Word::from(newname), Word::from(flags)) }
     }
 
     /// `symlinkat(const char __user * oldname, int newdfd, const char __user * newname)`, defined in `fs/namei.c`. Since Linux 3.4. [symlinkat(2)](https://man7.org/linux/man-pages/man2/symlinkat.2.html).
     #[inline]
     pub unsafe fn symlinkat(oldname: *const c_char, newdfd: c_int, newname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_symlinkat, Word::from(oldname), Word::from(newdfd), Word::from(newname)) }
     }
 
     /// `readlinkat(int dfd, const char __user * pathname, char __user * buf, int bufsiz)`, defined in `fs/stat.c`. Since Linux 3.4. [readlinkat(2)](https://man7.org/linux/man-pages/man2/readlinkat.2.html).
     #[inline]
     pub unsafe fn readlinkat(dfd: c_int, pathname: *const c_char, buf: *mut c_char, bufsiz: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_readlinkat, Word::from(dfd), Word::from(pathname), Word::from(buf), Word::from(bufsiz)) }
     }
 
     /// `fchmodat(int dfd, const char __user * filename, umode_t mode)`, defined in `fs/open.c`. Since Linux 3.4. [fchmodat(2)](https://man7.org/linux/man-pages/man2/fchmodat.2.html).
     #[inline]
     pub unsafe fn fchmodat(dfd: c_int, filename: *const c_char, mode: u16) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_fchmodat, Word::from(dfd), Word::from(filename), Word::from(mode)) }
     }
 
     /// `faccessat(int dfd, const char __user * filename, int mode)`, defined in `fs/open.c`. Since Linux 3.4. [faccessat(2)](https://man7.org/linux/man-pages/man2/faccessat.2.html).
     #[inline]
     pub unsafe fn faccessat(dfd: c_int, filename: *const c_char, mode: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_faccessat, Word::from(dfd), Word::from(filename), Word::from(mode)) }
     }
 
     /// `pselect6(int n, fd_set __user * inp, fd_set __user * outp, fd_set __user * exp, struct __kernel_timespec __user * tsp, void __user * sig)`, defined in `fs/select.c`. Since Linux 3.4. [pselect6(2)](https://man7.org/linux/man-pages/man2/pselect6.2.html).
     #[inline]
     pub unsafe fn pselect6(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_pselect6, Word::from(n), Word::from(inp), Word::from(outp), Word::from(exp), Word::from(tsp), Word::from(sig)) }
     }
 
     /// `ppoll(struct pollfd __user * ufds, unsigned int nfds, struct __kernel_timespec __user * tsp, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/select.c`. Since Linux 3.4. [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html).
     #[inline]
     pub unsafe fn ppoll(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_ppoll, Word::from(ufds), Word::from(nfds), Word::from(tsp), Word::from(sigmask), Word::from(sigsetsize)) }
     }
 
     /// `unshare(unsigned long unshare_flags)`, defined in `kernel/fork.c`. Since Linux 3.4. [unshare(2)](https://man7.org/linux/man-pages/man2/unshare.2.html).
     #[inline]
     pub unsafe fn unshare(unshare_flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_unshare, Word::from(unshare_flags)) }
     }
 
     /// `splice(int fd_in, loff_t __user * off_in, int fd_out, loff_t __user * off_out, size_t len, unsigned int flags)`, defined in `fs/splice.c`. Since Linux 3.4. [splice(2)](https://man7.org/linux/man-pages/man2/splice.2.html).
     #[inline]
     pub unsafe fn splice(fd_in: c_int, off_in: *mut i64, fd_out: c_int, off_out: *mut i64, len: usize, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_splice, Word::from(fd_in), Word::from(off_in), Word::from(fd_out), Word::from(off_out), Word::from(len), Word::from(flags)) }
     }
 
     /// `tee(int fdin, int fdout, size_t len, unsigned int flags)`, defined in `fs/splice.c`. Since Linux 3.4. [tee(2)](https://man7.org/linux/man-pages/man2/tee.2.html).
     #[inline]
     pub unsafe fn tee(fdin: c_int, fdout: c_int, len: usize, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_tee, Word::from(fdin), Word::from(fdout), Word::from(len), Word::from(flags)) }
     }
 
     /// `sync_file_range(int fd, loff_t offset, loff_t nbytes, unsigned int flags)`, defined in `fs/sync.c`. Since Linux 3.4. [sync_file_range(2)](https://man7.org/linux/man-pages/man2/sync_file_range.2.html).
     #[inline]
     pub unsafe fn sync_file_range(fd: c_int, offset: i64, nbytes: i64, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_sync_file_range, Word::from(fd), Word::from(offset), Word::from(nbytes), Word::from(flags)) }
     }
 
     /// `utimensat(int dfd, const char __user * filename, struct __kernel_timespec __user * utimes, int flags)`, defined in `fs/utimes.c`. Since Linux 3.4. [utimensat(2)](https://man7.org/linux/man-pages/man2/utimensat.2.html).
     #[inline]
     pub unsafe fn utimensat(dfd: c_int, filename: *const c_char, utimes: *mut __kernel_timespec, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_utimensat, Word::from(dfd), Word::from(filename), Word::from(utimes), Word::from(flags)) }
     }
 
     /// `epoll_pwait(int epfd, struct epoll_event __user * events, int maxevents, int timeout, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/eventpoll.c`. Since Linux 3.4. [epoll_pwait(2)](https://man7.org/linux/man-pages/man2/epoll_pwait.2.html).
     #[inline]
     pub unsafe fn epoll_pwait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int, sigmask: *const c_void, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_epoll_pwait, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout), Word::from(sigmask), Word::from(sigsetsize)) }
     }
 
     /// `signalfd(int ufd, sigset_t __user * user_mask, size_t sizemask)`, defined in `fs/signalfd.c`. Since Linux 3.4. [signalfd(2)](https://man7.org/linux/man-pages/man2/signalfd.2.html).
     #[inline]
     pub unsafe fn signalfd(ufd: c_int, user_mask: *mut c_void, sizemask: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_signalfd, Word::from(ufd), Word::from(user_mask), Word::from(sizemask)) }
     }
 
     /// `timerfd_create(int clockid, int flags)`, defined in `fs/timerfd.c`. Since Linux 3.4. [timerfd_create(2)](https://man7.org/linux/man-pages/man2/timerfd_create.2.html).
     #[inline]
     pub unsafe fn timerfd_create(clockid: c_int, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timerfd_create, Word::from(clockid), Word::from(flags)) }
     }
 
     /// `eventfd(unsigned int count)`, defined in `fs/eventfd.c`. Since Linux 3.4. [eventfd(2)](https://man7.org/linux/man-pages/man2/eventfd.2.html).
     #[inline]
     pub unsafe fn eventfd(count: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_eventfd, Word::from(count)) }
     }
 
     /// `fallocate(int fd, int mode, loff_t offset, loff_t len)`, defined in `fs/open.c`. Since Linux 3.4. [fallocate(2)](https://man7.org/linux/man-pages/man2/fallocate.2.html).
     #[inline]
     pub unsafe fn fallocate(fd: c_int, mode: c_int, offset: i64, len: i64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_fallocate, Word::from(fd), Word::from(mode), Word::from(offset), Word::from(len)) }
     }
 
     /// `timerfd_settime(int ufd, int flags, const struct __kernel_itimerspec __user * utmr, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 3.4. [timerfd_settime(2)](https://man7.org/linux/man-pages/man2/timerfd_settime.2.html).
     #[inline]
     pub unsafe fn timerfd_settime(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timerfd_settime, Word::from(ufd), Word::from(flags), Word::from(utmr), Word::from(otmr)) }
     }
 
     /// `timerfd_gettime(int ufd, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 3.4. [timerfd_gettime(2)](https://man7.org/linux/man-pages/man2/timerfd_gettime.2.html).
     #[inline]
     pub unsafe fn timerfd_gettime(ufd: c_int, otmr: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timerfd_gettime, Word::from(ufd), Word::from(otmr)) }
     }
 
     /// `accept4(int fd, struct sockaddr __user * upeer_sockaddr, int __user * upeer_addrlen, int flags)`, defined in `net/socket.c`. Since Linux 3.4. [accept4(2)](https://man7.org/linux/man-pages/man2/accept4.2.html).
     #[inline]
     pub unsafe fn accept4(fd: c_int, upeer_sockaddr: *mut c_void, upeer_addrlen: *mut c_int, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_accept4, Word::from(fd), Word::from(upeer_sockaddr), Word::from(upeer_addrlen), Word::from(flags)) }
     }
 
     /// `signalfd4(int ufd, sigset_t __user * user_mask, size_t sizemask, int flags)`, defined in `fs/signalfd.c`. Since Linux 3.4. [signalfd4(2)](https://man7.org/linux/man-pages/man2/signalfd4.2.html).
     #[inline]
     pub unsafe fn signalfd4(ufd: c_int, user_mask: *mut c_void, sizemask: usize, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_signalfd4, Word::from(ufd), Word::from(user_mask), Word::from(sizemask), Word::from(flags)) }
     }
 
     /// `eventfd2(unsigned int count, int flags)`, defined in `fs/eventfd.c`. Since Linux 3.4. [eventfd2(2)](https://man7.org/linux/man-pages/man2/eventfd2.2.html).
     #[inline]
     pub unsafe fn eventfd2(count: c_uint, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_eventfd2, Word::from(count), Word::from(flags)) }
     }
 
     /// `epoll_create1(int flags)`, defined in `fs/eventpoll.c`. Since Linux 3.4. [epoll_create1(2)](https://man7.org/linux/man-pages/man2/epoll_create1.2.html).
     #[inline]
     pub unsafe fn epoll_create1(flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_epoll_create1, Word::from(flags)) }
     }
 
     /// `dup3(unsigned int oldfd, unsigned int newfd, int flags)`, defined in `fs/file.c`. Since Linux 3.4. [dup3(2)](https://man7.org/linux/man-pages/man2/dup3.2.html).
     #[inline]
     pub unsafe fn dup3(oldfd: c_uint, newfd: c_uint, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_dup3, Word::from(oldfd), Word::from(newfd), Word::from(flags)) }
     }
 
     /// `pipe2(int __user * fildes, int flags)`, defined in `fs/pipe.c`. Since Linux 3.4. [pipe2(2)](https://man7.org/linux/man-pages/man2/pipe2.2.html).
     #[inline]
     pub unsafe fn pipe2(fildes: *mut c_int, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_pipe2, Word::from(fildes), Word::from(flags)) }
     }
 
     /// `inotify_init1(int flags)`, defined in `fs/notify/inotify/inotify_user.c`. Since Linux 3.4. [inotify_init1(2)](https://man7.org/linux/man-pages/man2/inotify_init1.2.html).
     #[inline]
     pub unsafe fn inotify_init1(flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_inotify_init1, Word::from(flags)) }
     }
 
     /// `perf_event_open(struct perf_event_attr __user * attr_uptr, pid_t pid, int cpu, int group_fd, unsigned long flags)`, defined in `kernel/events/core.c`. Since Linux 3.4. [perf_event_open(2)](https://man7.org/linux/man-pages/man2/perf_event_open.2.html).
     #[inline]
     pub unsafe fn perf_event_open(attr_uptr: *mut c_void, pid: i32, cpu: c_int, group_fd: c_int, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_perf_event_open, Word::from(attr_uptr), Word::from(pid), Word::from(cpu), Word::from(group_fd), Word::from(flags)) }
     }
 
     /// `fanotify_init(unsigned int flags, unsigned int event_f_flags)`, defined in `fs/notify/fanotify/fanotify_user.c`. Since Linux 3.4. [fanotify_init(2)](https://man7.org/linux/man-pages/man2/fanotify_init.2.html).
     #[inline]
     pub unsafe fn fanotify_init(flags: c_uint, event_f_flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_fanotify_init, Word::from(flags), Word::from(event_f_flags)) }
     }
 
     /// `fanotify_mark(int fanotify_fd, unsigned int flags, __u64 mask, int dfd, const char __user * pathname)`, defined in `fs/notify/fanotify/fanotify_user.c`. Since Linux 3.4. [fanotify_mark(2)](https://man7.org/linux/man-pages/man2/fanotify_mark.2.html).
     #[inline]
     pub unsafe fn fanotify_mark(fanotify_fd: c_int, flags: c_uint, mask: u64, dfd: c_int, pathname: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_fanotify_mark, Word::from(fanotify_fd), Word::from(flags), Word::from(mask), Word::from(dfd), Word::from(pathname)) }
     }
 
     /// `prlimit64(pid_t pid, unsigned int resource, const struct rlimit64 __user * new_rlim, struct rlimit64 __user * old_rlim)`, defined in `kernel/sys.c`. Since Linux 3.4. [prlimit64(2)](https://man7.org/linux/man-pages/man2/prlimit64.2.html).
     #[inline]
     pub unsafe fn prlimit64(pid: i32, resource: c_uint, new_rlim: *const c_void, old_rlim: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_prlimit64, Word::from(pid), Word::from(resource), Word::from(new_rlim), Word::from(old_rlim)) }
     }
 
     /// `name_to_handle_at(int dfd, const char __user * name, struct file_handle __user * handle, void __user * mnt_id, int flag)`, defined in `fs/fhandle.c`. Since Linux 3.4. [name_to_handle_at(2)](https://man7.org/linux/man-pages/man2/name_to_handle_at.2.html).
     #[inline]
     pub unsafe fn name_to_handle_at(dfd: c_int, name: *const c_char, handle: *mut c_void, mnt_id: *mut c_void, flag: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_name_to_handle_at, Word::from(dfd), Word::from(name), Word::from(handle), Word::from(mnt_id), Word::from(flag)) }
     }
 
     /// `open_by_handle_at(int mountdirfd, struct file_handle __user * handle, int flags)`, defined in `fs/fhandle.c`. Since Linux 3.4. [open_by_handle_at(2)](https://man7.org/linux/man-pages/man2/open_by_handle_at.2.html).
     #[inline]
     pub unsafe fn open_by_handle_at(mountdirfd: c_int, handle: *mut c_void, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_open_by_handle_at, Word::from(mountdirfd), Word::from(handle), Word::from(flags)) }
     }
 
     /// `clock_adjtime(const clockid_t which_clock, struct __kernel_timex __user * utx)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [clock_adjtime(2)](https://man7.org/linux/man-pages/man2/clock_adjtime.2.html).
     #[inline]
     pub unsafe fn clock_adjtime(which_clock: i32, utx: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clock_adjtime, Word::from(which_clock), Word::from(utx)) }
     }
 
     /// `syncfs(int fd)`, defined in `fs/sync.c`. Since Linux 3.4. [syncfs(2)](https://man7.org/linux/man-pages/man2/syncfs.2.html).
     #[inline]
     pub unsafe fn syncfs(fd: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_syncfs, Word::from(fd)) }
     }
 
     /// `setns(int fd, int flags)`, defined in `kernel/nsproxy.c`. Since Linux 3.4. [setns(2)](https://man7.org/linux/man-pages/man2/setns.2.html).
     #[inline]
     pub unsafe fn setns(fd: c_int, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_setns, Word::from(fd), Word::from(flags)) }
     }
 
     /// `getcpu(unsigned __user * cpup, unsigned __user * nodep, void __user * unused)`, defined in `kernel/sys.c`. Since Linux 3.4. [getcpu(2)](https://man7.org/linux/man-pages/man2/getcpu.2.html).
     #[inline]
     pub unsafe fn getcpu(cpup: *mut c_uint, nodep: *mut c_uint, unused: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getcpu, Word::from(cpup), Word::from(nodep), Word::from(unused)) }
     }
 
     /// `kcmp(pid_t pid1, pid_t pid2, int type, unsigned long idx1, unsigned long idx2)`, defined in `kernel/kcmp.c`. Since Linux 3.6. [kcmp(2)](https://man7.org/linux/man-pages/man2/kcmp.2.html).
     #[inline]
     pub unsafe fn kcmp(pid1: i32, pid2: i32, r#type: c_int, idx1: u64, idx2: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_kcmp, Word::from(pid1), Word::from(pid2), Word::from(r#type), Word::from(idx1), Word::from(idx2)) }
     }
 
     /// `finit_module(int fd, const char __user * uargs, int flags)`, defined in `kernel/module/main.c`. Since Linux 3.8. [finit_module(2)](https://man7.org/linux/man-pages/man2/finit_module.2.html).
     #[inline]
     pub unsafe fn finit_module(fd: c_int, uargs: *const c_char, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_finit_module, Word::from(fd), Word::from(uargs), Word::from(flags)) }
     }
 
     /// `sched_setattr(pid_t pid, struct sched_attr __user * uattr, unsigned int flags)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.14. [sched_setattr(2)](https://man7.org/linux/man-pages/man2/sched_setattr.2.html).
     #[inline]
     pub unsafe fn sched_setattr(pid: i32, uattr: *mut c_void, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_sched_setattr, Word::from(pid), Word::from(uattr), Word::from(flags)) }
     }
 
     /// `sched_getattr(pid_t pid, struct sched_attr __user * uattr, unsigned int usize, unsigned int flags)`, defined in `kernel/sched/syscalls.c`. Since Linux 3.14. [sched_getattr(2)](https://man7.org/linux/man-pages/man2/sched_getattr.2.html).
     #[inline]
     pub unsafe fn sched_getattr(pid: i32, uattr: *mut c_void, usize: c_uint, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_sched_getattr, Word::from(pid), Word::from(uattr), Word::from(usize), Word::from(flags)) }
     }
 
     /// `renameat2(int olddfd, const char __user * oldname, int newdfd, const char __user * newname, unsigned int flags)`, defined in `fs/namei.c`. Since Linux 3.15. [renameat2(2)](https://man7.org/linux/man-pages/man2/renameat2.2.html).
     #[inline]
     pub unsafe fn renameat2(olddfd: c_int, oldname: *const c_char, newdfd: c_int, newname: *const c_char, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_renameat2, Word::from(olddfd), Word::from(oldname), Word::from(newdfd), Word::from(newname), Word::from(flags)) }
     }
 
     /// `seccomp(unsigned int op, unsigned int flags, void __user * uargs)`, defined in `kernel/seccomp.c`. Since Linux 3.17. [seccomp(2)](https://man7.org/linux/man-pages/man2/seccomp.2.html).
     #[inline]
     pub unsafe fn seccomp(op: c_uint, flags: c_uint, uargs: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_seccomp, Word::from(op), Word::from(flags), Word::from(uargs)) }
     }
 
     /// `getrandom(char __user * ubuf, size_t len, unsigned int flags)`, defined in `drivers/char/random.c`. Since Linux 3.17. [getrandom(2)](https://man7.org/linux/man-pages/man2/getrandom.2.html).
     #[inline]
     pub unsafe fn getrandom(ubuf: *mut c_char, len: usize, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_getrandom, Word::from(ubuf), Word::from(len), Word::from(flags)) }
     }
 
     /// `memfd_create(const char __user * uname, unsigned int flags)`, defined in `mm/memfd.c`. Since Linux 3.17. [memfd_create(2)](https://man7.org/linux/man-pages/man2/memfd_create.2.html).
     #[inline]
     pub unsafe fn memfd_create(uname: *const c_char, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_memfd_create, Word::from(uname), Word::from(flags)) }
     }
 
     /// `kexec_file_load(int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char __user * cmdline_ptr, unsigned long flags)`, defined in `kernel/kexec_file.c`. Since Linux 3.17. [kexec_file_load(2)](https://man7.org/linux/man-pages/man2/kexec_file_load.2.html).
     #[inline]
     pub unsafe fn kexec_file_load(kernel_fd: c_int, initrd_fd: c_int, cmdline_len: u64, cmdline_ptr: *const c_char, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_kexec_file_load, Word::from(kernel_fd), Word::from(initrd_fd), Word::from(cmdline_len), Word::from(cmdline_ptr), Word::from(flags)) }
     }
 
     /// `bpf(int cmd, union bpf_attr __user * uattr, unsigned int size, struct bpf_common_attr __user * uattr_common, unsigned int size_common)`, defined in `kernel/bpf/syscall.c`. Since Linux 3.18. [bpf(2)](https://man7.org/linux/man-pages/man2/bpf.2.html).
     #[inline]
     pub unsafe fn bpf(cmd: c_int, uattr: *mut c_void, size: c_uint, uattr_common: *mut c_void, size_common: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_bpf, Word::from(cmd), Word::from(uattr), Word::from(size), Word::from(uattr_common), Word::from(size_common)) }
     }
 
     /// `userfaultfd(int flags)`, defined in `mm/userfaultfd.c`. Since Linux 4.3. [userfaultfd(2)](https://man7.org/linux/man-pages/man2/userfaultfd.2.html).
     #[inline]
     pub unsafe fn userfaultfd(flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_userfaultfd, Word::from(flags)) }
     }
 
     /// `membarrier(int cmd, unsigned int flags, int cpu_id)`, defined in `kernel/sched/membarrier.c`. Since Linux 4.3. [membarrier(2)](https://man7.org/linux/man-pages/man2/membarrier.2.html).
     #[inline]
     pub unsafe fn membarrier(cmd: c_int, flags: c_uint, cpu_id: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_membarrier, Word::from(cmd), Word::from(flags), Word::from(cpu_id)) }
     }
 
     /// `mlock2(unsigned long start, size_t len, int flags)`, defined in `mm/mlock.c`. Since Linux 4.4. [mlock2(2)](https://man7.org/linux/man-pages/man2/mlock2.2.html).
     #[inline]
     pub unsafe fn mlock2(start: u64, len: usize, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_mlock2, Word::from(start), Word::from(len), Word::from(flags)) }
     }
 
     /// `copy_file_range(int fd_in, loff_t __user * off_in, int fd_out, loff_t __user * off_out, size_t len, unsigned int flags)`, defined in `fs/read_write.c`. Since Linux 4.5. [copy_file_range(2)](https://man7.org/linux/man-pages/man2/copy_file_range.2.html).
     #[inline]
     pub unsafe fn copy_file_range(fd_in: c_int, off_in: *mut i64, fd_out: c_int, off_out: *mut i64, len: usize, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_copy_file_range, Word::from(fd_in), Word::from(off_in), Word::from(fd_out), Word::from(off_out), Word::from(len), Word::from(flags)) }
     }
 
     /// `pkey_mprotect(unsigned long start, size_t len, unsigned long prot, int pkey)`, defined in `mm/mprotect.c`. Since Linux 4.9. [pkey_mprotect(2)](https://man7.org/linux/man-pages/man2/pkey_mprotect.2.html).
     #[inline]
     pub unsafe fn pkey_mprotect(start: u64, len: usize, prot: u64, pkey: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_pkey_mprotect, Word::from(start), Word::from(len), Word::from(prot), Word::from(pkey)) }
     }
 
     /// `pkey_alloc(unsigned long flags, unsigned long init_val)`, defined in `mm/mprotect.c`. Since Linux 4.9. [pkey_alloc(2)](https://man7.org/linux/man-pages/man2/pkey_alloc.2.html).
     #[inline]
     pub unsafe fn pkey_alloc(flags: u64, init_val: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_pkey_alloc, Word::from(flags), Word::from(init_val)) }
     }
 
     /// `pkey_free(int pkey)`, defined in `mm/mprotect.c`. Since Linux 4.9. [pkey_free(2)](https://man7.org/linux/man-pages/man2/pkey_free.2.html).
     #[inline]
     pub unsafe fn pkey_free(pkey: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_pkey_free, Word::from(pkey)) }
     }
 
     /// `statx(int dfd, const char __user * filename, unsigned flags, unsigned int mask, struct statx __user * buffer)`, defined in `fs/stat.c`. Since Linux 4.11. [statx(2)](https://man7.org/linux/man-pages/man2/statx.2.html).
     #[inline]
     pub unsafe fn statx(dfd: c_int, filename: *const c_char, flags: c_uint, mask: c_uint, buffer: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_statx, Word::from(dfd), Word::from(filename), Word::from(flags), Word::from(mask), Word::from(buffer)) }
     }
 
     /// `io_pgetevents(aio_context_t ctx_id, long min_nr, long nr, struct io_event __user * events, struct __kernel_timespec __user * timeout, const struct __aio_sigset __user * usig)`, defined in `fs/aio.c`. Since Linux 4.18.
     #[inline]
     pub unsafe fn io_pgetevents(ctx_id: aio_context_t, min_nr: i64, nr: i64, events: *mut io_event, timeout: *mut __kernel_timespec, usig: *const __aio_sigset) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_io_pgetevents, Word::from(ctx_id), Word::from(min_nr), Word::from(nr), Word::from(events), Word::from(timeout), Word::from(usig)) }
     }
 
     /// `rseq(struct rseq __user * rseq, u32 rseq_len, int flags, u32 sig)`, defined in `kernel/rseq.c`. Since Linux 4.18.
     #[inline]
     pub unsafe fn rseq(rseq: *mut c_void, rseq_len: u32, flags: c_int, sig: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rseq, Word::from(rseq), Word::from(rseq_len), Word::from(flags), Word::from(sig)) }
     }
 
     /// `uretprobe()`, defined in `arch/x86/kernel/uprobes.c`. Since Linux 6.11. [uretprobe(2)](https://man7.org/linux/man-pages/man2/uretprobe.2.html).
     #[inline]
     pub unsafe fn uretprobe() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_uretprobe) }
     }
 
-    /// `uprobe()`, defined in `arch/x86/kernel/uprobes.c`. In Linux 6.17, and not in 6.14.
+    /// `uprobe()`, defined in `arch/x86/kernel/uprobes.c`. In Linux 6.17, but not in 6.14.
     #[inline]
     pub unsafe fn uprobe() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_uprobe) }
     }
 
     /// `pidfd_send_signal(int pidfd, int sig, siginfo_t __user * info, unsigned int flags)`, defined in `kernel/signal.c`. Since Linux 5.1. [pidfd_send_signal(2)](https://man7.org/linux/man-pages/man2/pidfd_send_signal.2.html).
     #[inline]
     pub unsafe fn pidfd_send_signal(pidfd: c_int, sig: c_int, info: *mut c_void, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_pidfd_send_signal, Word::from(pidfd), Word::from(sig), Word::from(info), Word::from(flags)) }
     }
 
     /// `io_uring_setup(u32 entries, struct io_uring_params __user * params)`, defined in `io_uring/io_uring.c`. Since Linux 5.1.
     #[inline]
     pub unsafe fn io_uring_setup(entries: u32, params: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_io_uring_setup, Word::from(entries), Word::from(params)) }
     }
 
     /// `io_uring_enter(unsigned int fd, u32 to_submit, u32 min_complete, u32 flags, const void __user * argp, size_t argsz)`, defined in `io_uring/io_uring.c`. Since Linux 5.1.
     #[inline]
     pub unsafe fn io_uring_enter(fd: c_uint, to_submit: u32, min_complete: u32, flags: u32, argp: *const c_void, argsz: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_io_uring_enter, Word::from(fd), Word::from(to_submit), Word::from(min_complete), Word::from(flags), Word::from(argp), Word::from(argsz)) }
     }
 
     /// `io_uring_register(unsigned int fd, unsigned int opcode, void __user * arg, unsigned int nr_args)`, defined in `io_uring/register.c`. Since Linux 5.1.
     #[inline]
     pub unsafe fn io_uring_register(fd: c_uint, opcode: c_uint, arg: *mut c_void, nr_args: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_io_uring_register, Word::from(fd), Word::from(opcode), Word::from(arg), Word::from(nr_args)) }
     }
 
     /// `open_tree(int dfd, const char __user * filename, unsigned flags)`, defined in `fs/namespace.c`. Since Linux 5.2. [open_tree(2)](https://man7.org/linux/man-pages/man2/open_tree.2.html).
     #[inline]
     pub unsafe fn open_tree(dfd: c_int, filename: *const c_char, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_open_tree, Word::from(dfd), Word::from(filename), Word::from(flags)) }
     }
 
     /// `move_mount(int from_dfd, const char __user * from_pathname, int to_dfd, const char __user * to_pathname, unsigned int flags)`, defined in `fs/namespace.c`. Since Linux 5.2. [move_mount(2)](https://man7.org/linux/man-pages/man2/move_mount.2.html).
     #[inline]
     pub unsafe fn move_mount(from_dfd: c_int, from_pathname: *const c_char, to_dfd: c_int, to_pathname: *const c_char, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_move_mount, Word::from(from_dfd), Word::from(from_pathname), Word::from(to_dfd), Word::from(to_pathname), Word::from(flags)) }
     }
 
     /// `fsopen(const char __user * _fs_name, unsigned int flags)`, defined in `fs/fsopen.c`. Since Linux 5.2. [fsopen(2)](https://man7.org/linux/man-pages/man2/fsopen.2.html).
     #[inline]
     pub unsafe fn fsopen(_fs_name: *const c_char, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_fsopen, Word::from(_fs_name), Word::from(flags)) }
     }
 
     /// `fsconfig(int fd, unsigned int cmd, const char __user * _key, const void __user * _value, int aux)`, defined in `fs/fsopen.c`. Since Linux 5.2. [fsconfig(2)](https://man7.org/linux/man-pages/man2/fsconfig.2.html).
     #[inline]
     pub unsafe fn fsconfig(fd: c_int, cmd: c_uint, _key: *const c_char, _value: *const c_void, aux: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_fsconfig, Word::from(fd), Word::from(cmd), Word::from(_key), Word::from(_value), Word::from(aux)) }
     }
 
     /// `fsmount(int fs_fd, unsigned int flags, unsigned int attr_flags)`, defined in `fs/namespace.c`. Since Linux 5.2. [fsmount(2)](https://man7.org/linux/man-pages/man2/fsmount.2.html).
     #[inline]
     pub unsafe fn fsmount(fs_fd: c_int, flags: c_uint, attr_flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_fsmount, Word::from(fs_fd), Word::from(flags), Word::from(attr_flags)) }
     }
 
     /// `fspick(int dfd, const char __user * path, unsigned int flags)`, defined in `fs/fsopen.c`. Since Linux 5.2. [fspick(2)](https://man7.org/linux/man-pages/man2/fspick.2.html).
     #[inline]
     pub unsafe fn fspick(dfd: c_int, path: *const c_char, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_fspick, Word::from(dfd), Word::from(path), Word::from(flags)) }
     }
 
     /// `pidfd_open(pid_t pid, unsigned int flags)`, defined in `kernel/pid.c`. Since Linux 5.3. [pidfd_open(2)](https://man7.org/linux/man-pages/man2/pidfd_open.2.html).
     #[inline]
     pub unsafe fn pidfd_open(pid: i32, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_pidfd_open, Word::from(pid), Word::from(flags)) }
     }
 
     /// `clone3(struct clone_args __user * uargs, size_t size)`, defined in `kernel/fork.c`. Since Linux 5.3. [clone3(2)](https://man7.org/linux/man-pages/man2/clone3.2.html).
     #[inline]
     pub unsafe fn clone3(uargs: *mut c_void, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clone3, Word::from(uargs), Word::from(size)) }
     }
 
     /// `close_range(unsigned int fd, unsigned int max_fd, unsigned int flags)`, defined in `fs/file.c`. Since Linux 5.9. [close_range(2)](https://man7.org/linux/man-pages/man2/close_range.2.html).
     #[inline]
     pub unsafe fn close_range(fd: c_uint, max_fd: c_uint, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_close_range, Word::from(fd), Word::from(max_fd), Word::from(flags)) }
     }
 
     /// `openat2(int dfd, const char __user * filename, struct open_how __user * how, size_t usize)`, defined in `fs/open.c`. Since Linux 5.6. [openat2(2)](https://man7.org/linux/man-pages/man2/openat2.2.html).
     #[inline]
     pub unsafe fn openat2(dfd: c_int, filename: *const c_char, how: *mut c_void, usize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_openat2, Word::from(dfd), Word::from(filename), Word::from(how), Word::from(usize)) }
     }
 
     /// `pidfd_getfd(int pidfd, int fd, unsigned int flags)`, defined in `kernel/pid.c`. Since Linux 5.6. [pidfd_getfd(2)](https://man7.org/linux/man-pages/man2/pidfd_getfd.2.html).
     #[inline]
     pub unsafe fn pidfd_getfd(pidfd: c_int, fd: c_int, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_pidfd_getfd, Word::from(pidfd), Word::from(fd), Word::from(flags)) }
     }
 
     /// `faccessat2(int dfd, const char __user * filename, int mode, int flags)`, defined in `fs/open.c`. Since Linux 5.8. [faccessat2(2)](https://man7.org/linux/man-pages/man2/faccessat2.2.html).
     #[inline]
     pub unsafe fn faccessat2(dfd: c_int, filename: *const c_char, mode: c_int, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_faccessat2, Word::from(dfd), Word::from(filename), Word::from(mode), Word::from(flags)) }
     }
 
     /// `process_madvise(int pidfd, const struct iovec __user * vec, size_t vlen, int behavior, unsigned int flags)`, defined in `mm/madvise.c`. Since Linux 5.10. [process_madvise(2)](https://man7.org/linux/man-pages/man2/process_madvise.2.html).
     #[inline]
     pub unsafe fn process_madvise(pidfd: c_int, vec: *const c_void, vlen: usize, behavior: c_int, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_process_madvise, Word::from(pidfd), Word::from(vec), Word::from(vlen), Word::from(behavior), Word::from(flags)) }
     }
 
     /// `epoll_pwait2(int epfd, struct epoll_event __user * events, int maxevents, const struct __kernel_timespec __user * timeout, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/eventpoll.c`. Since Linux 5.11. [epoll_pwait2(2)](https://man7.org/linux/man-pages/man2/epoll_pwait2.2.html).
     #[inline]
     pub unsafe fn epoll_pwait2(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: *const __kernel_timespec, sigmask: *const c_void, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_epoll_pwait2, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout), Word::from(sigmask), Word::from(sigsetsize)) }
     }
 
     /// `mount_setattr(int dfd, const char __user * path, unsigned int flags, struct mount_attr __user * uattr, size_t usize)`, defined in `fs/namespace.c`. Since Linux 5.12. [mount_setattr(2)](https://man7.org/linux/man-pages/man2/mount_setattr.2.html).
     #[inline]
     pub unsafe fn mount_setattr(dfd: c_int, path: *const c_char, flags: c_uint, uattr: *mut c_void, usize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_mount_setattr, Word::from(dfd), Word::from(path), Word::from(flags), Word::from(uattr), Word::from(usize)) }
     }
 
-    /// `quotactl_fd(unsigned int fd, unsigned int cmd, qid_t id, void __user * addr)`, defined in `fs/quota/quota.c`. In Linux 5.14, and not in 5.12. [quotactl_fd(2)](https://man7.org/linux/man-pages/man2/quotactl_fd.2.html).
+    /// `quotactl_fd(unsigned int fd, unsigned int cmd, qid_t id, void __user * addr)`, defined in `fs/quota/quota.c`. In Linux 5.14, but not in 5.12. [quotactl_fd(2)](https://man7.org/linux/man-pages/man2/quotactl_fd.2.html).
     #[inline]
     pub unsafe fn quotactl_fd(fd: c_uint, cmd: c_uint, id: u32, addr: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_quotactl_fd, Word::from(fd), Word::from(cmd), Word::from(id), Word::from(addr)) }
     }
 
-    /// `landlock_create_ruleset(const struct landlock_ruleset_attr __user *const attr, const size_t size, const __u32 flags)`, defined in `security/landlock/syscalls.c`. In Linux 5.14, and not in 5.12. [landlock_create_ruleset(2)](https://man7.org/linux/man-pages/man2/landlock_create_ruleset.2.html).
+    /// `landlock_create_ruleset(const struct landlock_ruleset_attr __user *const attr, const size_t size, const __u32 flags)`, defined in `security/landlock/syscalls.c`. In Linux 5.14, but not in 5.12. [landlock_create_ruleset(2)](https://man7.org/linux/man-pages/man2/landlock_create_ruleset.2.html).
     #[inline]
     pub unsafe fn landlock_create_ruleset(attr: *const c_void, size: usize, flags: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_landlock_create_ruleset, Word::from(attr), Word::from(size), Word::from(flags)) }
     }
 
-    /// `landlock_add_rule(const int ruleset_fd, const enum landlock_rule_type rule_type, const void __user *const rule_attr, const __u32 flags)`, defined in `security/landlock/syscalls.c`. In Linux 5.14, and not in 5.12. [landlock_add_rule(2)](https://man7.org/linux/man-pages/man2/landlock_add_rule.2.html).
+    /// `landlock_add_rule(const int ruleset_fd, const enum landlock_rule_type rule_type, const void __user *const rule_attr, const __u32 flags)`, defined in `security/landlock/syscalls.c`. In Linux 5.14, but not in 5.12. [landlock_add_rule(2)](https://man7.org/linux/man-pages/man2/landlock_add_rule.2.html).
     #[inline]
     pub unsafe fn landlock_add_rule(ruleset_fd: c_int, rule_type: c_uint, rule_attr: *const c_void, flags: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_landlock_add_rule, Word::from(ruleset_fd), Word::from(rule_type), Word::from(rule_attr), Word::from(flags)) }
     }
 
-    /// `landlock_restrict_self(const int ruleset_fd, const __u32 flags)`, defined in `security/landlock/syscalls.c`. In Linux 5.14, and not in 5.12. [landlock_restrict_self(2)](https://man7.org/linux/man-pages/man2/landlock_restrict_self.2.html).
+    /// `landlock_restrict_self(const int ruleset_fd, const __u32 flags)`, defined in `security/landlock/syscalls.c`. In Linux 5.14, but not in 5.12. [landlock_restrict_self(2)](https://man7.org/linux/man-pages/man2/landlock_restrict_self.2.html).
     #[inline]
     pub unsafe fn landlock_restrict_self(ruleset_fd: c_int, flags: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_landlock_restrict_self, Word::from(ruleset_fd), Word::from(flags)) }
     }
 
-    /// `memfd_secret(unsigned int flags)`, defined in `mm/secretmem.c`. In Linux 5.14, and not in 5.12. [memfd_secret(2)](https://man7.org/linux/man-pages/man2/memfd_secret.2.html).
+    /// `memfd_secret(unsigned int flags)`, defined in `mm/secretmem.c`. In Linux 5.14, but not in 5.12. [memfd_secret(2)](https://man7.org/linux/man-pages/man2/memfd_secret.2.html).
     #[inline]
     pub unsafe fn memfd_secret(flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall1(nr::SYS_memfd_secret, Word::from(flags)) }
     }
 
     /// `process_mrelease(int pidfd, unsigned int flags)`, defined in `mm/oom_kill.c`. Since Linux 5.15.
     #[inline]
     pub unsafe fn process_mrelease(pidfd: c_int, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_process_mrelease, Word::from(pidfd), Word::from(flags)) }
     }
 
     /// `futex_waitv(struct futex_waitv __user * waiters, unsigned int nr_futexes, unsigned int flags, struct __kernel_timespec __user * timeout, clockid_t clockid)`, defined in `kernel/futex/syscalls.c`. Since Linux 5.16. [futex_waitv(2)](https://man7.org/linux/man-pages/man2/futex_waitv.2.html).
     #[inline]
     pub unsafe fn futex_waitv(waiters: *mut c_void, nr_futexes: c_uint, flags: c_uint, timeout: *mut __kernel_timespec, clockid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_futex_waitv, Word::from(waiters), Word::from(nr_futexes), Word::from(flags), Word::from(timeout), Word::from(clockid)) }
     }
 
     /// `set_mempolicy_home_node(unsigned long start, unsigned long len, unsigned long home_node, unsigned long flags)`, defined in `mm/mempolicy.c`. Since Linux 5.17.
     #[inline]
     pub unsafe fn set_mempolicy_home_node(start: u64, len: u64, home_node: u64, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_set_mempolicy_home_node, Word::from(start), Word::from(len), Word::from(home_node), Word::from(flags)) }
     }
 
     /// `cachestat(unsigned int fd, struct cachestat_range __user * cstat_range, struct cachestat __user * cstat, unsigned int flags)`, defined in `mm/filemap.c`. Since Linux 6.5. [cachestat(2)](https://man7.org/linux/man-pages/man2/cachestat.2.html).
     #[inline]
     pub unsafe fn cachestat(fd: c_uint, cstat_range: *mut c_void, cstat: *mut c_void, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_cachestat, Word::from(fd), Word::from(cstat_range), Word::from(cstat), Word::from(flags)) }
     }
 
     /// `fchmodat2(int dfd, const char __user * filename, umode_t mode, unsigned int flags)`, defined in `fs/open.c`. Since Linux 6.6.
     #[inline]
     pub unsafe fn fchmodat2(dfd: c_int, filename: *const c_char, mode: u16, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_fchmodat2, Word::from(dfd), Word::from(filename), Word::from(mode), Word::from(flags)) }
     }
 
     /// `map_shadow_stack(unsigned long addr, unsigned long size, unsigned int flags)`, defined in `arch/x86/kernel/shstk.c`. Since Linux 6.10.
     #[inline]
     pub unsafe fn map_shadow_stack(addr: u64, size: u64, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_map_shadow_stack, Word::from(addr), Word::from(size), Word::from(flags)) }
     }
 
     /// `futex_wake(void __user * uaddr, unsigned long mask, int nr, unsigned int flags)`, defined in `kernel/futex/syscalls.c`. Since Linux 6.7.
     #[inline]
     pub unsafe fn futex_wake(uaddr: *mut c_void, mask: u64, nr: c_int, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_futex_wake, Word::from(uaddr), Word::from(mask), Word::from(nr), Word::from(flags)) }
     }
 
     /// `futex_wait(void __user * uaddr, unsigned long val, unsigned long mask, unsigned int flags, struct __kernel_timespec __user * timeout, clockid_t clockid)`, defined in `kernel/futex/syscalls.c`. Since Linux 6.7.
     #[inline]
     pub unsafe fn futex_wait(uaddr: *mut c_void, val: u64, mask: u64, flags: c_uint, timeout: *mut __kernel_timespec, clockid: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_futex_wait, Word::from(uaddr), Word::from(val), Word::from(mask), Word::from(flags), Word::from(timeout), Word::from(clockid)) }
     }
 
     /// `futex_requeue(struct futex_waitv __user * waiters, unsigned int flags, int nr_wake, int nr_requeue)`, defined in `kernel/futex/syscalls.c`. Since Linux 6.7.
     #[inline]
     pub unsafe fn futex_requeue(waiters: *mut c_void, flags: c_uint, nr_wake: c_int, nr_requeue: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_futex_requeue, Word::from(waiters), Word::from(flags), Word::from(nr_wake), Word::from(nr_requeue)) }
     }
 
     /// `statmount(const struct mnt_id_req __user * req, struct statmount __user * buf, size_t bufsize, unsigned int flags)`, defined in `fs/namespace.c`. Since Linux 6.8. [statmount(2)](https://man7.org/linux/man-pages/man2/statmount.2.html).
     #[inline]
     pub unsafe fn statmount(req: *const c_void, buf: *mut c_void, bufsize: usize, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_statmount, Word::from(req), Word::from(buf), Word::from(bufsize), Word::from(flags)) }
     }
 
     /// `listmount(const struct mnt_id_req __user * req, u64 __user * mnt_ids, size_t nr_mnt_ids, unsigned int flags)`, defined in `fs/namespace.c`. Since Linux 6.8. [listmount(2)](https://man7.org/linux/man-pages/man2/listmount.2.html).
     #[inline]
     pub unsafe fn listmount(req: *const c_void, mnt_ids: *mut u64, nr_mnt_ids: usize, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_listmount, Word::from(req), Word::from(mnt_ids), Word::from(nr_mnt_ids), Word::from(flags)) }
     }
 
     /// `lsm_get_self_attr(unsigned int attr, struct lsm_ctx __user * ctx, u32 __user * size, u32 flags)`, defined in `security/lsm_syscalls.c`. Since Linux 6.8.
     #[inline]
     pub unsafe fn lsm_get_self_attr(attr: c_uint, ctx: *mut c_void, size: *mut u32, flags: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_lsm_get_self_attr, Word::from(attr), Word::from(ctx), Word::from(size), Word::from(flags)) }
     }
 
     /// `lsm_set_self_attr(unsigned int attr, struct lsm_ctx __user * ctx, u32 size, u32 flags)`, defined in `security/lsm_syscalls.c`. Since Linux 6.8.
     #[inline]
     pub unsafe fn lsm_set_self_attr(attr: c_uint, ctx: *mut c_void, size: u32, flags: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_lsm_set_self_attr, Word::from(attr), Word::from(ctx), Word::from(size), Word::from(flags)) }
     }
 
     /// `lsm_list_modules(u64 __user * ids, u32 __user * size, u32 flags)`, defined in `security/lsm_syscalls.c`. Since Linux 6.8.
     #[inline]
     pub unsafe fn lsm_list_modules(ids: *mut u64, size: *mut u32, flags: u32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_lsm_list_modules, Word::from(ids), Word::from(size), Word::from(flags)) }
     }
 
     /// `mseal(unsigned long start, size_t len, unsigned long flags)`, defined in `mm/mseal.c`. Since Linux 6.10.
     #[inline]
     pub unsafe fn mseal(start: u64, len: usize, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_mseal, Word::from(start), Word::from(len), Word::from(flags)) }
     }
 
     /// `setxattrat(int dfd, const char __user * pathname, unsigned int at_flags, const char __user * name, const struct xattr_args __user * uargs, size_t usize)`, defined in `fs/xattr.c`. Since Linux 6.13.
     #[inline]
     pub unsafe fn setxattrat(dfd: c_int, pathname: *const c_char, at_flags: c_uint, name: *const c_char, uargs: *const c_void, usize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_setxattrat, Word::from(dfd), Word::from(pathname), Word::from(at_flags), Word::from(name), Word::from(uargs), Word::from(usize)) }
     }
 
     /// `getxattrat(int dfd, const char __user * pathname, unsigned int at_flags, const char __user * name, struct xattr_args __user * uargs, size_t usize)`, defined in `fs/xattr.c`. Since Linux 6.13.
     #[inline]
     pub unsafe fn getxattrat(dfd: c_int, pathname: *const c_char, at_flags: c_uint, name: *const c_char, uargs: *mut c_void, usize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_getxattrat, Word::from(dfd), Word::from(pathname), Word::from(at_flags), Word::from(name), Word::from(uargs), Word::from(usize)) }
     }
 
     /// `listxattrat(int dfd, const char __user * pathname, unsigned int at_flags, char __user * list, size_t size)`, defined in `fs/xattr.c`. Since Linux 6.13.
     #[inline]
     pub unsafe fn listxattrat(dfd: c_int, pathname: *const c_char, at_flags: c_uint, list: *mut c_char, size: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_listxattrat, Word::from(dfd), Word::from(pathname), Word::from(at_flags), Word::from(list), Word::from(size)) }
     }
 
     /// `removexattrat(int dfd, const char __user * pathname, unsigned int at_flags, const char __user * name)`, defined in `fs/xattr.c`. Since Linux 6.13.
     #[inline]
     pub unsafe fn removexattrat(dfd: c_int, pathname: *const c_char, at_flags: c_uint, name: *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_removexattrat, Word::from(dfd), Word::from(pathname), Word::from(at_flags), Word::from(name)) }
     }
 
-    /// `open_tree_attr(int dfd, const char __user * filename, unsigned flags, struct mount_attr __user * uattr, size_t usize)`, defined in `fs/namespace.c`. In Linux 6.17, and not in 6.14. [open_tree_attr(2)](https://man7.org/linux/man-pages/man2/open_tree_attr.2.html).
+    /// `open_tree_attr(int dfd, const char __user * filename, unsigned flags, struct mount_attr __user * uattr, size_t usize)`, defined in `fs/namespace.c`. In Linux 6.17, but not in 6.14. [open_tree_attr(2)](https://man7.org/linux/man-pages/man2/open_tree_attr.2.html).
     #[inline]
     pub unsafe fn open_tree_attr(dfd: c_int, filename: *const c_char, flags: c_uint, uattr: *mut c_void, usize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_open_tree_attr, Word::from(dfd), Word::from(filename), Word::from(flags), Word::from(uattr), Word::from(usize)) }
     }
 
-    /// `file_getattr(int dfd, const char __user * filename, struct file_attr __user * ufattr, size_t usize, unsigned int at_flags)`, defined in `fs/file_attr.c`. In Linux 6.17, and not in 6.14.
+    /// `file_getattr(int dfd, const char __user * filename, struct file_attr __user * ufattr, size_t usize, unsigned int at_flags)`, defined in `fs/file_attr.c`. In Linux 6.17, but not in 6.14.
     #[inline]
     pub unsafe fn file_getattr(dfd: c_int, filename: *const c_char, ufattr: *mut c_void, usize: usize, at_flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_file_getattr, Word::from(dfd), Word::from(filename), Word::from(ufattr), Word::from(usize), Word::from(at_flags)) }
     }
 
-    /// `file_setattr(int dfd, const char __user * filename, struct file_attr __user * ufattr, size_t usize, unsigned int at_flags)`, defined in `fs/file_attr.c`. In Linux 6.17, and not in 6.14.
+    /// `file_setattr(int dfd, const char __user * filename, struct file_attr __user * ufattr, size_t usize, unsigned int at_flags)`, defined in `fs/file_attr.c`. In Linux 6.17, but not in 6.14.
     #[inline]
     pub unsafe fn file_setattr(dfd: c_int, filename: *const c_char, ufattr: *mut c_void, usize: usize, at_flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_file_setattr, Word::from(dfd), Word::from(filename), Word::from(ufattr), Word::from(usize), Word::from(at_flags)) }
     }
 
     /// `listns(const struct ns_id_req __user * req, u64 __user * ns_ids, size_t nr_ns_ids, unsigned int flags)`, defined in `kernel/nstree.c`. Since Linux 6.19.
     #[inline]
     pub unsafe fn listns(req: *const c_void, ns_ids: *mut u64, nr_ns_ids: usize, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_listns, Word::from(req), Word::from(ns_ids), Word::from(nr_ns_ids), Word::from(flags)) }
     }
 
     /// `rseq_slice_yield()`, defined in `kernel/rseq.c`. Since Linux 7.0.
     #[inline]
     pub unsafe fn rseq_slice_yield() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_rseq_slice_yield) }
     }
 
     /// `fchroot(int fd, unsigned int flags)`, defined in `fs/open.c`. Since Linux 7.3.
     #[inline]
     pub unsafe fn fchroot(fd: c_int, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_fchroot, Word::from(fd), Word::from(flags)) }
     }
 
     /// `rt_sigaction(int sig, const struct sigaction __user * act, struct sigaction __user * oact, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigaction(2)](https://man7.org/linux/man-pages/man2/rt_sigaction.2.html).
     #[inline]
     pub unsafe fn rt_sigaction(sig: c_int, act: *const c_void, oact: *mut c_void, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigaction, Word::from(sig), Word::from(act), Word::from(oact), Word::from(sigsetsize)) }
     }
 
     /// `rt_sigreturn()`, defined in `arch/x86/kernel/signal_64.c`. Since Linux 3.4. [rt_sigreturn(2)](https://man7.org/linux/man-pages/man2/rt_sigreturn.2.html).
     #[inline]
     pub unsafe fn rt_sigreturn() -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall0(nr::SYS_rt_sigreturn) }
     }
 
     /// `ioctl(unsigned int fd, unsigned int cmd, unsigned long arg)`, defined in `fs/ioctl.c`. Since Linux 3.4. [ioctl(2)](https://man7.org/linux/man-pages/man2/ioctl.2.html).
     #[inline]
     pub unsafe fn ioctl(fd: c_uint, cmd: c_uint, arg: c_ulong) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_ioctl, Word::from(fd), Word::from(cmd), Word::from(arg)) }
     }
 
     /// `readv(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`. Since Linux 3.4. [readv(2)](https://man7.org/linux/man-pages/man2/readv.2.html).
     #[inline]
     pub unsafe fn readv(fd: u64, vec: *const c_void, vlen: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_readv, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
 
     /// `writev(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`. Since Linux 3.4. [writev(2)](https://man7.org/linux/man-pages/man2/writev.2.html).
     #[inline]
     pub unsafe fn writev(fd: u64, vec: *const c_void, vlen: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_writev, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
 
     /// `recvfrom(int fd, void __user * ubuf, size_t size, unsigned int flags, struct sockaddr __user * addr, int __user * addr_len)`, defined in `net/socket.c`. Since Linux 3.4. [recvfrom(2)](https://man7.org/linux/man-pages/man2/recvfrom.2.html).
     #[inline]
     pub unsafe fn recvfrom(fd: c_int, ubuf: *mut c_void, size: usize, flags: c_uint, addr: *mut c_void, addr_len: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_recvfrom, Word::from(fd), Word::from(ubuf), Word::from(size), Word::from(flags), Word::from(addr), Word::from(addr_len)) }
     }
 
     /// `sendmsg(int fd, struct user_msghdr __user * msg, unsigned int flags)`, defined in `net/socket.c`. Since Linux 3.4. [sendmsg(2)](https://man7.org/linux/man-pages/man2/sendmsg.2.html).
     #[inline]
     pub unsafe fn sendmsg(fd: c_int, msg: *mut c_void, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_sendmsg, Word::from(fd), Word::from(msg), Word::from(flags)) }
     }
 
     /// `recvmsg(int fd, struct user_msghdr __user * msg, unsigned int flags)`, defined in `net/socket.c`. Since Linux 3.4. [recvmsg(2)](https://man7.org/linux/man-pages/man2/recvmsg.2.html).
     #[inline]
     pub unsafe fn recvmsg(fd: c_int, msg: *mut c_void, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_recvmsg, Word::from(fd), Word::from(msg), Word::from(flags)) }
     }
 
     /// `execve(const char __user * filename, const char __user *const __user * argv, const char __user *const __user * envp)`, defined in `fs/exec.c`. Since Linux 3.4. [execve(2)](https://man7.org/linux/man-pages/man2/execve.2.html).
     #[inline]
     pub unsafe fn execve(filename: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_execve, Word::from(filename), Word::from(argv), Word::from(envp)) }
     }
 
     /// `ptrace(long request, long pid, unsigned long addr, unsigned long data)`, defined in `kernel/ptrace.c`. Since Linux 3.4. [ptrace(2)](https://man7.org/linux/man-pages/man2/ptrace.2.html).
     #[inline]
     pub unsafe fn ptrace(request: c_long, pid: c_long, addr: c_ulong, data: c_ulong) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_ptrace, Word::from(request), Word::from(pid), Word::from(addr), Word::from(data)) }
     }
 
     /// `rt_sigpending(sigset_t __user * uset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigpending(2)](https://man7.org/linux/man-pages/man2/rt_sigpending.2.html).
     #[inline]
     pub unsafe fn rt_sigpending(uset: *mut c_void, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_rt_sigpending, Word::from(uset), Word::from(sigsetsize)) }
     }
 
     /// `rt_sigtimedwait(const sigset_t __user * uthese, siginfo_t __user * uinfo, const struct __kernel_timespec __user * uts, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigtimedwait(2)](https://man7.org/linux/man-pages/man2/rt_sigtimedwait.2.html).
     #[inline]
     pub unsafe fn rt_sigtimedwait(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigtimedwait, Word::from(uthese), Word::from(uinfo), Word::from(uts), Word::from(sigsetsize)) }
     }
 
     /// `rt_sigqueueinfo(pid_t pid, int sig, siginfo_t __user * uinfo)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigqueueinfo(2)](https://man7.org/linux/man-pages/man2/rt_sigqueueinfo.2.html).
     #[inline]
     pub unsafe fn rt_sigqueueinfo(pid: i32, sig: c_int, uinfo: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_rt_sigqueueinfo, Word::from(pid), Word::from(sig), Word::from(uinfo)) }
     }
 
     /// `sigaltstack(const stack_t __user * uss, stack_t __user * uoss)`, defined in `kernel/signal.c`. Since Linux 3.4. [sigaltstack(2)](https://man7.org/linux/man-pages/man2/sigaltstack.2.html).
     #[inline]
     pub unsafe fn sigaltstack(uss: *const c_void, uoss: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_sigaltstack, Word::from(uss), Word::from(uoss)) }
     }
 
     /// `timer_create(const clockid_t which_clock, struct sigevent __user * timer_event_spec, timer_t __user * created_timer_id)`, defined in `kernel/time/posix-timers.c`. Since Linux 3.4. [timer_create(2)](https://man7.org/linux/man-pages/man2/timer_create.2.html).
     #[inline]
     pub unsafe fn timer_create(which_clock: i32, timer_event_spec: *mut c_void, created_timer_id: *mut i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_timer_create, Word::from(which_clock), Word::from(timer_event_spec), Word::from(created_timer_id)) }
     }
 
     /// `mq_notify(mqd_t mqdes, const struct sigevent __user * u_notification)`, defined in `ipc/mqueue.c`. Since Linux 3.4. [mq_notify(2)](https://man7.org/linux/man-pages/man2/mq_notify.2.html).
     #[inline]
     pub unsafe fn mq_notify(mqdes: i32, u_notification: *const c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_mq_notify, Word::from(mqdes), Word::from(u_notification)) }
     }
 
     /// `kexec_load(unsigned long entry, unsigned long nr_segments, struct kexec_segment __user * segments, unsigned long flags)`, defined in `kernel/kexec.c`. Since Linux 3.4. [kexec_load(2)](https://man7.org/linux/man-pages/man2/kexec_load.2.html).
     #[inline]
     pub unsafe fn kexec_load(entry: c_ulong, nr_segments: c_ulong, segments: *mut c_void, flags: c_ulong) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_kexec_load, Word::from(entry), Word::from(nr_segments), Word::from(segments), Word::from(flags)) }
     }
 
     /// `waitid(int which, pid_t upid, struct siginfo __user * infop, int options, struct rusage __user * ru)`, defined in `kernel/exit.c`. Since Linux 3.4. [waitid(2)](https://man7.org/linux/man-pages/man2/waitid.2.html).
     #[inline]
     pub unsafe fn waitid(which: c_int, upid: i32, infop: *mut c_void, options: c_int, ru: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_waitid, Word::from(which), Word::from(upid), Word::from(infop), Word::from(options), Word::from(ru)) }
     }
 
     /// `set_robust_list(struct robust_list_head __user * head, size_t len)`, defined in `kernel/futex/syscalls.c`. Since Linux 3.4. [set_robust_list(2)](https://man7.org/linux/man-pages/man2/set_robust_list.2.html).
     #[inline]
     pub unsafe fn set_robust_list(head: *mut c_void, len: usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_set_robust_list, Word::from(head), Word::from(len)) }
     }
 
     /// `get_robust_list(int pid, struct robust_list_head __user *__user * head_ptr, size_t __user * len_ptr)`, defined in `kernel/futex/syscalls.c`. Since Linux 3.4. [get_robust_list(2)](https://man7.org/linux/man-pages/man2/get_robust_list.2.html).
     #[inline]
     pub unsafe fn get_robust_list(pid: c_int, head_ptr: *mut *mut c_void, len_ptr: *mut usize) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_get_robust_list, Word::from(pid), Word::from(head_ptr), Word::from(len_ptr)) }
     }
 
     /// `vmsplice(int fd, const struct iovec __user * uiov, unsigned long nr_segs, unsigned int flags)`, defined in `fs/splice.c`. Since Linux 3.4. [vmsplice(2)](https://man7.org/linux/man-pages/man2/vmsplice.2.html).
     #[inline]
     pub unsafe fn vmsplice(fd: c_int, uiov: *const c_void, nr_segs: u64, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_vmsplice, Word::from(fd), Word::from(uiov), Word::from(nr_segs), Word::from(flags)) }
     }
 
     /// `move_pages(pid_t pid, unsigned long nr_pages, const void __user *__user * pages, const int __user * nodes, int __user * status, int flags)`, defined in `mm/migrate.c`. Since Linux 3.4. [move_pages(2)](https://man7.org/linux/man-pages/man2/move_pages.2.html).
     #[inline]
     pub unsafe fn move_pages(pid: i32, nr_pages: u64, pages: *mut *const c_void, nodes: *const c_int, status: *mut c_int, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_move_pages, Word::from(pid), Word::from(nr_pages), Word::from(pages), Word::from(nodes), Word::from(status), Word::from(flags)) }
     }
 
     /// `preadv(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos)`, defined in `fs/read_write.c`. Since Linux 3.4. [preadv(2)](https://man7.org/linux/man-pages/man2/preadv.2.html).
     #[inline]
     pub unsafe fn preadv(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_preadv, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos)) }
     }
 
     /// `pwritev(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos)`, defined in `fs/read_write.c`. Since Linux 3.4. [pwritev(2)](https://man7.org/linux/man-pages/man2/pwritev.2.html).
     #[inline]
     pub unsafe fn pwritev(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_pwritev, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos)) }
     }
 
     /// `rt_tgsigqueueinfo(pid_t tgid, pid_t pid, int sig, siginfo_t __user * uinfo)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_tgsigqueueinfo(2)](https://man7.org/linux/man-pages/man2/rt_tgsigqueueinfo.2.html).
     #[inline]
     pub unsafe fn rt_tgsigqueueinfo(tgid: i32, pid: i32, sig: c_int, uinfo: *mut c_void) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_tgsigqueueinfo, Word::from(tgid), Word::from(pid), Word::from(sig), Word::from(uinfo)) }
     }
 
     /// `recvmmsg(int fd, struct mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags, struct __kernel_timespec __user * timeout)`, defined in `net/socket.c`. Since Linux 3.4. [recvmmsg(2)](https://man7.org/linux/man-pages/man2/recvmmsg.2.html).
     #[inline]
     pub unsafe fn recvmmsg(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint, timeout: *mut __kernel_timespec) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_recvmmsg, Word::from(fd), Word::from(mmsg), Word::from(vlen), Word::from(flags), Word::from(timeout)) }
     }
 
     /// `sendmmsg(int fd, struct mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags)`, defined in `net/socket.c`. Since Linux 3.4. [sendmmsg(2)](https://man7.org/linux/man-pages/man2/sendmmsg.2.html).
     #[inline]
     pub unsafe fn sendmmsg(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_sendmmsg, Word::from(fd), Word::from(mmsg), Word::from(vlen), Word::from(flags)) }
     }
 
     /// `process_vm_readv(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`. Since Linux 3.4. [process_vm_readv(2)](https://man7.org/linux/man-pages/man2/process_vm_readv.2.html).
     #[inline]
     pub unsafe fn process_vm_readv(pid: i32, lvec: *const c_void, liovcnt: u64, rvec: *const c_void, riovcnt: u64, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_process_vm_readv, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
 
     /// `process_vm_writev(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`. Since Linux 3.4. [process_vm_writev(2)](https://man7.org/linux/man-pages/man2/process_vm_writev.2.html).
     #[inline]
     pub unsafe fn process_vm_writev(pid: i32, lvec: *const c_void, liovcnt: u64, rvec: *const c_void, riovcnt: u64, flags: u64) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_process_vm_writev, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
 
     /// `setsockopt(int fd, int level, int optname, char __user * optval, int optlen)`, defined in `net/socket.c`. Since Linux 3.6. [setsockopt(2)](https://man7.org/linux/man-pages/man2/setsockopt.2.html).
     #[inline]
     pub unsafe fn setsockopt(fd: c_int, level: c_int, optname: c_int, optval: *mut c_char, optlen: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_setsockopt, Word::from(fd), Word::from(level), Word::from(optname), Word::from(optval), Word::from(optlen)) }
     }
 
     /// `getsockopt(int fd, int level, int optname, char __user * optval, int __user * optlen)`, defined in `net/socket.c`. Since Linux 3.6. [getsockopt(2)](https://man7.org/linux/man-pages/man2/getsockopt.2.html).
     #[inline]
     pub unsafe fn getsockopt(fd: c_int, level: c_int, optname: c_int, optval: *mut c_char, optlen: *mut c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_getsockopt, Word::from(fd), Word::from(level), Word::from(optname), Word::from(optval), Word::from(optlen)) }
     }
 
     /// `io_setup(unsigned nr_events, aio_context_t __user * ctxp)`, defined in `fs/aio.c`. Since Linux 3.15. [io_setup(2)](https://man7.org/linux/man-pages/man2/io_setup.2.html).
     #[inline]
     pub unsafe fn io_setup(nr_events: c_uint, ctxp: *mut aio_context_t) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_io_setup, Word::from(nr_events), Word::from(ctxp)) }
     }
 
     /// `io_submit(aio_context_t ctx_id, long nr, struct iocb __user *__user * iocbpp)`, defined in `fs/aio.c`. Since Linux 3.15. [io_submit(2)](https://man7.org/linux/man-pages/man2/io_submit.2.html).
     #[inline]
     pub unsafe fn io_submit(ctx_id: aio_context_t, nr: c_long, iocbpp: *mut *mut iocb) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_io_submit, Word::from(ctx_id), Word::from(nr), Word::from(iocbpp)) }
     }
 
     /// `execveat(int fd, const char __user * filename, const char __user *const __user * argv, const char __user *const __user * envp, int flags)`, defined in `fs/exec.c`. Since Linux 3.19. [execveat(2)](https://man7.org/linux/man-pages/man2/execveat.2.html).
     #[inline]
     pub unsafe fn execveat(fd: c_int, filename: *const c_char, argv: *const *const c_char, envp: *const *const c_char, flags: c_int) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_execveat, Word::from(fd), Word::from(filename), Word::from(argv), Word::from(envp), Word::from(flags)) }
     }
 
     /// `preadv2(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos, rwf_t flags)`, defined in `fs/read_write.c`. Since Linux 4.8. [preadv2(2)](https://man7.org/linux/man-pages/man2/preadv2.2.html).
     #[inline]
     pub unsafe fn preadv2(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64, flags: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_preadv2, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos), Word::from(flags)) }
     }
 
     /// `pwritev2(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos, rwf_t flags)`, defined in `fs/read_write.c`. Since Linux 4.8. [pwritev2(2)](https://man7.org/linux/man-pages/man2/pwritev2.2.html).
     #[inline]
     pub unsafe fn pwritev2(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64, flags: i32) -> isize {
-        // SAFETY: passed on; the caller's promise is about this call.
+        // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_pwritev2, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos), Word::from(flags)) }
     }
 

@@ -216,7 +216,7 @@ fn compare<'t>(old: &'t Side, new: &'t Side, only: &[String]) -> Result<Vec<AbiD
 }
 
 fn nothing(old: &Side, new: &Side) -> Error {
-    let what = format!("has none of the ABIs that are to be compared with {}", old.shown);
+    let what = format!("has none of the ABIs to compare with {}", old.shown);
     Error::in_file(&new.shown, what)
 }
 

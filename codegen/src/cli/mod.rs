@@ -306,11 +306,11 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             let (directory, committed) = match tables {
                 Some(directory) => (directory, false),
                 None if !headers.is_empty() => {
-                    let what = "headers know no entry points, which the repository's tables \
-                                would lose; add --tables DIR";
+                    let what = "headers have no entry points, which the repository's tables would \
+                                lose; pass --tables DIR";
                     return Err(Error::argument("--headers", what));
                 }
-                None => (store::writable("add --tables DIR")?, true),
+                None => (store::writable("pass --tables DIR")?, true),
             };
             let source = match linux {
                 Some(linux) => Source::open(linux),
@@ -358,7 +358,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             }
         }
         Subcommands::History { trees } => {
-            let root = store::writable("it is where the history is kept")?;
+            let root = store::writable("run this in a checkout")?;
             let facts = store::committed()?;
             let mut kernels = Vec::new();
             for tree in trees {
@@ -422,7 +422,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             })?;
         }
         Subcommands::Emit { abi: None, check, tables, .. } => {
-            let root = store::writable("add --abi ABI")?;
+            let root = store::writable("pass --abi ABI")?;
             let copies = store::emit_copies(&root, &store::chosen(tables)?)?;
             if !check {
                 report(&root, &copies)?;
@@ -432,7 +432,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
                 std::fs::read(root.join(name)).ok().as_deref() != Some(text.as_bytes())
             };
             if let Some((name, _)) = copies.iter().find(stale) {
-                fail(Error::in_file(name, "is not what the tables give; run `cargo codegen emit`"));
+                fail(Error::in_file(name, "is out of date; run `cargo codegen emit`"));
                 return Ok(Outcome::Differs);
             }
         }

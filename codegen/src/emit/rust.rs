@@ -121,7 +121,8 @@ pub(crate) fn register_operands(function: &Function<'_>) -> Vec<String> {
 }
 
 fn body(function: &Function<'_>, name: &str, stub: &Stub<'_>) -> String {
-    const SAFETY: &str = "// SAFETY: passed on; the caller's promise is about this call.\n        ";
+    const SAFETY: &str = "// SAFETY: the caller upholds the contract of this function, which is \
+                          the stub's.\n        ";
     let registers = register_operands(function);
     let mut arguments = String::new();
     for register in &registers {
@@ -172,7 +173,7 @@ fn raw_function(out: &mut String, raw: &RawFunction<'_>, body: &str) {
             format!(" Since Linux {since}.")
         }
         Some(Since { after: Some(after), by, .. }) => {
-            format!(" In Linux {by}, and not in {after}.")
+            format!(" In Linux {by}, but not in {after}.")
         }
         None => String::new(),
     };

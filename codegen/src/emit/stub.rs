@@ -173,8 +173,8 @@ fn assembly(out: &mut String, stub: &Stub<'_>, plan: &StubPlan<'_>) {
         let _ = writeln!(out, "        let block: [{element}; {count}] = [{words}];");
     }
     out.push_str(
-        "        // SAFETY: the operands are the convention above; what the call does is the \
-         caller's promise.\n        unsafe {\n            asm!(\n",
+        "        // SAFETY: the operands follow the convention above; the caller ensures that \
+         the call is sound.\n        unsafe {\n            asm!(\n",
     );
     let mut add = |item: &str| {
         let _ = writeln!(out, "                {item},");

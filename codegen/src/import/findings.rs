@@ -85,7 +85,7 @@ pub enum Class {
 pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Conflict, Class::WrongNumber, "merge conflict"),
     (Kind::Unreadable, Class::WrongNumber, "unreadable table"),
-    (Kind::Twice, Class::WrongNumber, "number or name that comes twice"),
+    (Kind::Twice, Class::WrongNumber, "duplicate number or name"),
     (Kind::Tags, Class::WrongNumber, "mixed-up tag"),
     (Kind::Base, Class::WrongNumber, "other base"),
     (Kind::Gap, Class::Doubtful, "gap"),

@@ -121,8 +121,8 @@ fn gaps(
         return Ok(());
     }
     let what = format!(
-        "{} lacks {}, which the tree's other tables have; if the file was not cut off, give the \
-         reason in {}",
+        "{} does not have {}, which the tree's other tables have; if the file is complete, add the \
+         reason to {}",
         part.abi.name,
         missing.join(", "),
         tree.facts.path("absent.toml")
@@ -152,7 +152,8 @@ fn backports<'r>(
     for (name, having) in &found {
         let Some(first) = having.first() else { continue };
         let abis: Vec<&str> = having.iter().map(|part| part.abi.name.as_str()).collect();
-        let what = format!("{} has {name}, which most of the tree's tables lack", abis.join(", "));
+        let what =
+            format!("{} has {name}, which most of the tree's tables do not have", abis.join(", "));
         tree.findings.judge(Kind::Gap, tree.at(&first.table.source, name, what))?;
     }
     Ok(found.into_keys().collect())

@@ -159,7 +159,10 @@ fn add(
     };
     if let Some(before) = history.releases.last() {
         if before.linux >= release.linux {
-            let what = format!("{} and {tree} are trees of one release", before.tree);
+            let what = format!(
+                "{} and {tree} are trees of the same release; pass one of them",
+                before.tree
+            );
             return Err(Error::plain(what));
         }
         release.unseen = Version::between(&before.linux, &release.linux);
@@ -210,10 +213,10 @@ pub fn release(tables: &Tables, linux: &Version) -> Result<Files, Error> {
                 release.unseen.iter().any(|unseen| unseen.series() == linux.series())
             }) {
                 Some(next) => format!(
-                    "no tree of Linux {linux} was read; what changed in it stands with Linux {}",
+                    "no tree of Linux {linux} was read; its changes are listed under Linux {}",
                     next.linux
                 ),
-                None => format!("the history knows no Linux {linux}"),
+                None => format!("the history does not have Linux {linux}"),
             };
         return Err(Error::in_file(tables.path(FILE), what));
     };

@@ -54,14 +54,15 @@ pub fn tree(
             facts.sources.iter().map(|source| source.name.as_str()).chain(others).collect();
         return Err(Error::argument(
             "--only",
-            format!("`{unknown}` is no table; there are {}", known.join(", ")),
+            format!("unknown table `{unknown}`; expected one of {}", known.join(", ")),
         ));
     }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
     let mut read = tree::tables(&tree, only, wanted)?;
     if read.is_empty() {
         let what = format!(
-            "is Linux {}, and has no table of system calls; give the top of a kernel tree",
+            "is Linux {}, but has no table of system calls; pass the top directory of a kernel \
+             tree",
             tree.linux
         );
         return Err(Error::in_file(source.shown(), what));
@@ -146,11 +147,11 @@ pub fn headers(
         }
     }
     if out.is_empty() {
-        return Err(source.wrong("", format!("has the headers of no ABI of arch/{arch}")));
+        return Err(source.wrong("", format!("has no headers of an ABI of arch/{arch}")));
     }
     let set = match headers.find("asm/errno.h") {
         Some(path) => constants::errno_set(headers, arch, &path, "asm/errno.h".to_owned()),
-        None => Err(source.incomplete("", Doubt::Missing, "holds no asm/errno.h")),
+        None => Err(source.incomplete("", Doubt::Missing, "does not have asm/errno.h")),
     };
     let set = findings.accept(Kind::Errno, set)?;
     out.extend(set.map(|set| ("errno.toml".to_owned(), render::errnos(linux, &[set]))));
@@ -188,9 +189,9 @@ pub fn nothing_missing(
     };
     let Some(source) = old.sources.iter().find(missing) else { return Ok(()) };
     let what = format!(
-        "has no {}, and the repository has tables/linux/{}.toml; is all of the tree there? If it \
-         has left the kernel, give the [[table]] in abis.toml the last series that had it, \
-         frozen = \"…\"",
+        "has no {}, but the repository has tables/linux/{}.toml; is the tree complete? If the \
+         kernel has removed it, set frozen = \"…\" in the [[table]] of abis.toml to the last \
+         series that had it",
         source.source, source.name
     );
     Err(Error::in_file(tree.shown(), what))
@@ -220,9 +221,9 @@ pub fn check_nothing_lost(
         if let Some(lost) = old.takes.iter().find(|taker| new.tags(&taker.abi).is_none()) {
             let [major, minor, _] = old.linux.series();
             let what = format!(
-                "Linux {} has no {} any more, and the table is from {}; if it has left the \
-                 kernel, give it a [[table]] of its own in abis.toml with \
-                 frozen = \"{major}.{minor}\", and import that from a tree of this series",
+                "Linux {} has no {} any more, but the table is from {}; if the kernel has removed \
+                 it, give it its own [[table]] in abis.toml with frozen = \"{major}.{minor}\", and \
+                 import that from a tree of this series",
                 new.linux, lost.abi, old.linux
             );
             return Err(Error::in_file(format!("tables/linux/{file}"), what));

@@ -52,15 +52,16 @@ pub(crate) fn parse(
         }
         if indented {
             let row = short(&content.split_whitespace().collect::<Vec<_>>().join(" "));
-            let what =
-                format!("`{row}` does not begin its line: the kernel's scripts skip such a row");
+            let what = format!(
+                "`{row}` is indented, and the kernel's scripts skip such a row; remove the \
+                 indentation"
+            );
             found(Kind::Skipped, what)?;
             continue;
         }
         rows.extend(row(content, takers, &found)?.map(|row| (line, row)));
         if rows.len() > MOST_ROWS {
-            let what =
-                format!("more than {MOST_ROWS} rows, which no kernel table has; is this one?");
+            let what = format!("more than {MOST_ROWS} rows; is this a kernel table?");
             found(Kind::Unreadable, what)?;
         }
     }
@@ -69,7 +70,7 @@ pub(crate) fn parse(
     }
     if rows.is_empty() {
         let last = Some(text.lines().count()).filter(|last| *last > 0);
-        let what = "there is no row in this file; fetch the tree again".to_owned();
+        let what = "this file has no rows; fetch the tree again".to_owned();
         findings.judge(Kind::Unreadable, Fault { line: last, what }.error(file))?;
     }
     let names = overridden(&mut rows);
@@ -92,7 +93,10 @@ fn row(
     let unreadable = |what: String| found(Kind::Unreadable, what).map(|()| None);
     let mut columns: Vec<&str> = content.split_whitespace().collect();
     if let Some(at) = columns.iter().position(|column| column.starts_with('#')) {
-        let what = format!("`{}` behind a row is no column", short(&columns[at..].join(" ")));
+        let what = format!(
+            "`{}` is a comment after a row; put it on its own line",
+            short(&columns[at..].join(" "))
+        );
         found(Kind::Column, what)?;
         columns.truncate(at);
     }
@@ -101,19 +105,20 @@ fn row(
     let signed = content.len() - begins.len() < 2;
     if !signed || !begins.starts_with(|c: char| c.is_ascii_digit()) {
         let row = short(&columns.join(" "));
-        let what = format!("`{row}` begins with no number: the kernel's scripts skip such a line");
+        let what =
+            format!("`{row}` does not start with a number; the kernel's scripts skip such a line");
         found(Kind::Skipped, what)?;
         return Ok(None);
     }
     let [nr, tag, name, rest @ ..] = columns.as_slice() else {
         let row = short(&columns.join(" "));
         return unreadable(format!(
-            "`{row}` is no row: a number, a tag and a name are wanted; was the file cut off?"
+            "`{row}` is not a row; expected `NUMBER TAG NAME`; is the file cut off?"
         ));
     };
     let Some(nr) = number(nr, takers) else {
         return unreadable(format!(
-            "`{}` is no system-call number; the row must begin with one",
+            "`{}` is not a system-call number; a row must start with one",
             short(nr)
         ));
     };
@@ -122,8 +127,8 @@ fn row(
     if let Some(known) = takers.iter().flat_map(|(_, taker)| &taker.tags).find(prefix) {
         let tag = short(tag);
         let what = format!(
-            "the tag `{tag}` begins like `{known}`, and syscallhdr.sh, which compares prefixes, \
-             mixes them up"
+            "the tag `{tag}` begins like `{known}`, and syscallhdr.sh compares prefixes only; \
+             rename one of them"
         );
         found(Kind::Tags, what)?;
     }
@@ -132,24 +137,26 @@ fn row(
             takers.iter().flat_map(|(_, taker)| &taker.tags).map(String::as_str).collect();
         known.sort_unstable();
         known.dedup();
+        let expected = match known.is_empty() {
+            true => "a C identifier".to_owned(),
+            false => format!("one of {}", known.join(", ")),
+        };
         let what = format!(
-            "the tag `{}` belongs to no ABI of this table ({}); if the kernel has a new ABI, add \
-             it to abis.toml",
-            short(tag),
-            known.join(", ")
+            "unknown tag `{}`; expected {expected}; if this is a new ABI, add it to abis.toml",
+            short(tag)
         );
         found(Kind::Skipped, what)?;
         return Ok(None);
     }
     if !is_symbol(name) {
         return unreadable(format!(
-            "`{}` is no name of a system call; letters, digits and _ are, {LONGEST_NAME} at most",
+            "`{}` is not a system-call name; expected at most {LONGEST_NAME} letters, digits and _",
             short(name)
         ));
     }
     if rest.len() > 3 {
         let what =
-            format!("{} columns where six are the most; is this a syscall.tbl?", columns.len());
+            format!("{} columns; expected at most six; is this a syscall.tbl?", columns.len());
         found(Kind::Column, what)?;
     }
     let symbol = |at: usize| match rest.get(at) {
@@ -157,13 +164,13 @@ fn row(
         Some(symbol) if is_symbol(entry(symbol)) => Ok(Some(entry(symbol).to_owned())),
         Some(other) => {
             let other = short(other);
-            let what = format!("`{other}` is no entry point; a C identifier or - is wanted");
+            let what = format!("`{other}` is not an entry point; expected a C identifier or -");
             found(Kind::Unreadable, what).map(|()| None)
         }
     };
     let noreturn = rest.get(2) == Some(&"noreturn");
     if let Some(other) = rest.get(2).filter(|_| !noreturn) {
-        let what = format!("`{}` in the sixth column, where only noreturn is known", short(other));
+        let what = format!("`{}` in the sixth column; expected noreturn", short(other));
         found(Kind::Column, what)?;
     }
     let (native, mut compat) = (symbol(0)?, symbol(1)?);

@@ -125,8 +125,8 @@ pub(super) fn tables<'s>(
         {
             if asked {
                 return refused(format!(
-                    "is Linux {linux}, and the table {} is frozen at {frozen}: give a tree of \
-                     that series",
+                    "is Linux {linux}, but the table {} is frozen at {frozen}: pass a tree of that \
+                     series",
                     table.name
                 ));
             }
@@ -199,7 +199,7 @@ fn from_tbl(
     }
     if takers.is_empty() {
         if !headers.is_empty() {
-            let what = format!("makes no {} of {file}", headers.join(" and no "));
+            let what = format!("does not generate {} from {file}", headers.join(" or "));
             let error = source.incomplete(makefile, Doubt::Damaged, what);
             findings.judge(Kind::LeftOut, error)?;
         }
@@ -214,7 +214,7 @@ fn from_tbl(
     if let Some((abi, _)) =
         takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty())
     {
-        let what = format!("gives no tags to {}, which is not alone in {file}", abi.header);
+        let what = format!("does not set the tags of {}, which shares {file}", abi.header);
         findings.judge(Kind::Tags, source.incomplete(makefile, Doubt::CutOff, what))?;
     }
     let (rows, further) = tbl::parse(&source.name(file), &text, &takers, findings)?;
@@ -226,7 +226,7 @@ fn from_tbl(
         let headers = tree.headers(abi);
         if findings.accept(Kind::Names, names::asks(headers, abi))?.unwrap_or_default() {
             let what = format!(
-                "makes no {} of {file}, which {} includes for {}",
+                "does not generate {} from {file}, which {} includes for {}",
                 abi.header,
                 headers.unistd(),
                 abi.name
@@ -319,7 +319,7 @@ fn own_tables<'f>(
         if *theirs == *text || link.is_some_and(|link| same_path(&link, file)) {
             continue;
         }
-        let what = format!("is not {file}, which other architectures take their rows from");
+        let what = format!("is not {file}, from which other architectures take their rows");
         findings.judge(Kind::OwnTable, source.wrong(&own, what))?;
         let (rows, _) = tbl::parse(&source.name(&own), &theirs, takers, findings)?;
         found.push((abi.name.as_str(), rows));

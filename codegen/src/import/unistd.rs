@@ -46,7 +46,7 @@ pub(crate) fn read_base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     let base = unit.value(name).map_err(|error| error.what)?;
     match base {
         Some(base) if base != i64::from(abi.base) => Err(format!(
-            "says that the base of {} is {base:#x}, abis.toml {:#x}; correct `base` there",
+            "defines the base of {} as {base:#x}, but abis.toml has {:#x}; correct `base` there",
             abi.name, abi.base
         )),
         base => Ok(base),
@@ -55,7 +55,7 @@ pub(crate) fn read_base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
 
 /// What to say of a macro that is no number.
 pub(crate) fn no_number(found: &Macro) -> Error {
-    let what = format!("`{}` has no number that can be worked out", found.name);
+    let what = format!("`{}` has a number that cannot be evaluated", found.name);
     Error::at(&*found.file, found.line, what)
 }
 
@@ -234,12 +234,12 @@ fn read_entries<'u>(
         let tokens = unit.expand(&line.text, line, &mut expanded)?;
         for (number, entry) in calls(&tokens) {
             let Some(number) = unit.number(&number, line, &mut expanded)? else {
-                let what = format!("`{}` has no number that can be worked out", line.text);
+                let what = format!("`{}` has a number that cannot be evaluated", line.text);
                 findings.judge(Kind::Unnumbered, Error::at(&*line.file, line.line, what))?;
                 continue;
             };
             if ![Some(&entry), compat.as_ref()].into_iter().flatten().all(|name| is_symbol(name)) {
-                let what = format!("`{}` names no entry point that can be read", line.text);
+                let what = format!("`{}` has an entry point that cannot be parsed", line.text);
                 findings.judge(Kind::Undefined, Error::at(&*line.file, line.line, what))?;
                 continue;
             }

@@ -31,7 +31,7 @@ pub(crate) fn assembly<'t>(tables: &'t Tables, abi: &'t Abi) -> Result<Assembly<
     let (stub, functions) = (c(tables, abi)?, tables.functions()?);
     let Some(how) = functions.iter().find(|function| function.abis.contains(&abi.name)) else {
         let what = format!(
-            "no [[function]] says how a C function of `{}` gets its arguments; add one",
+            "missing [[function]] for `{}`, how its C functions receive arguments; add one",
             abi.name
         );
         return Err(Error::in_file("tables/functions.toml", what));
@@ -267,7 +267,7 @@ mod tests {
         let missing = lines("arc", 0, ("[\"arc\"]", "[\"ark\"]")).unwrap_err().to_string();
         assert_eq!(
             missing,
-            "tables/functions.toml: no [[function]] says how a C function of `arc` gets its \
+            "tables/functions.toml: missing [[function]] for `arc`, how its C functions receive \
              arguments; add one"
         );
     }

@@ -43,21 +43,21 @@ pub(crate) fn judge<'t>(
                 let file = ours.file(diff.abi, our, None);
                 say(
                     !diff.kept && !older,
-                    format!("is in {file} (Linux {}), and not in Linux {linux}", our.linux),
+                    format!("is in {file} (Linux {}), but not in Linux {linux}", our.linux),
                 );
                 continue;
             }
             (None, their) => {
                 let file =
                     their.map(|their| theirs.file(diff.abi, their, None)).unwrap_or_default();
-                say(true, format!("is in {file}, and not in {}", ours.shown));
+                say(true, format!("is in {file}, but not in {}", ours.shown));
                 continue;
             }
         };
         let (here, there) = (&our.linux, &their.linux);
-        // What another version has otherwise is no news of each call.
+        // What another version differs in is no news of each call.
         let mut notes =
-            [("has also", Vec::new()), ("has not yet", Vec::new()), ("has otherwise", Vec::new())];
+            [("also has", Vec::new()), ("does not have", Vec::new()), ("differs in", Vec::new())];
         for change in &diff.changes {
             let (old, new) = change.sides();
             // What the history says of either row in either kernel.
@@ -82,13 +82,13 @@ pub(crate) fn judge<'t>(
                 Change::Renumbered(old, new) => {
                     say(
                         true,
-                        format!("{} is {} in {a}, and {} in {b}", new.name, old.number, new.number),
+                        format!("{} is {} in {a}, but {} in {b}", new.name, old.number, new.number),
                     );
                 }
                 Change::Renamed(old, new) if !of_history && (here == there || diff.abi.uapi) => {
                     say(
                         true,
-                        format!("{} is {} in {a}, and {} in {b}", new.number, old.name, new.name),
+                        format!("{} is {} in {a}, but {} in {b}", new.number, old.name, new.name),
                     );
                 }
                 Change::Renamed(old, new) => {
@@ -99,21 +99,22 @@ pub(crate) fn judge<'t>(
                 }
                 Change::Added(call) => {
                     let why = reason(against);
-                    say(true, format!("{} is in {b}, and not in {a}, {why}", numbered(call)));
+                    say(true, format!("{} is in {b}, but not in {a}, {why}", numbered(call)));
                 }
                 Change::Removed(call) if of_history || there < here && !against => {
                     notes[1].1.push(numbered(call));
                 }
                 Change::Removed(call) => {
                     let why = reason(against);
-                    say(true, format!("{} is in {a}, and not in {b}, {why}", numbered(call)));
+                    say(true, format!("{} is in {a}, but not in {b}, {why}", numbered(call)));
                 }
                 Change::Entry(old, new) => {
                     let (call, from, to) = (numbered(new), end(old), end(new));
                     match here == there {
-                        true => {
-                            say(true, format!("{call} ends in {from} in {a}, and in {to} in {b}"))
-                        }
+                        true => say(
+                            true,
+                            format!("{call} has the entry point {from} in {a}, but {to} in {b}"),
+                        ),
                         false => notes[2].1.push(format!("{call} {from} → {to}")),
                     }
                 }
@@ -124,7 +125,7 @@ pub(crate) fn judge<'t>(
                         true => say(
                             true,
                             format!(
-                                "{call} has the compat entry point {from} in {a}, and {to} in {b}"
+                                "{call} has the compat entry point {from} in {a}, but {to} in {b}"
                             ),
                         ),
                         false => notes[2].1.push(format!("{call} compat {from} → {to}")),
@@ -149,7 +150,7 @@ pub(crate) fn judge<'t>(
 
 /// Why a name that one side lacks is a mistake.
 fn reason(against: bool) -> &'static str {
-    if against { "which is not as tables/history.toml has it" } else { "whose kernel is not older" }
+    if against { "which contradicts tables/history.toml" } else { "whose kernel is not older" }
 }
 
 fn numbered(call: &Call) -> String {

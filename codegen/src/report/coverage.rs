@@ -73,8 +73,8 @@ fn of(
                 None if left => found.bare.push((entry.to_owned(), None)),
                 None => {
                     let what = format!(
-                        "`{entry}`, in which calls of {} end, is not accounted for; import the \
-                         tables again",
+                        "`{entry}`, an entry point of {}, has neither a prototype nor a reason; \
+                         import the tables again",
                         abi.name
                     );
                     return Err(Error::in_file("prototypes.toml", what));

@@ -334,10 +334,10 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
         &format!("only in {}", plain(&new.shown)),
         names(&|abi| abi.old.is_none() && !abi.kept),
     );
-    summary("not compared, since they have left the kernel", names(&|abi| abi.kept));
+    summary("not compared, since the kernel has removed them", names(&|abi| abi.kept));
     let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
     summary(
-        "without entry points, since one side knows none",
+        "without entry points, since one side has none",
         names(&|abi| both(abi) && !abi.entries && new.kind != Kind::Release),
     );
     let same = found.iter().filter(|abi| both(abi) && !abi.differs()).count();

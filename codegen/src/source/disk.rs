@@ -21,7 +21,7 @@ pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     // Whoever opens a named pipe waits until somebody writes to it.
     if !metadata.is_file() {
-        return Err("is no regular file".to_owned());
+        return Err("is not a regular file".to_owned());
     }
     let mut bytes = Vec::new();
     read_regular(path, &mut bytes)?;
@@ -40,7 +40,7 @@ pub(super) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Strin
 /// Refuses what is larger than any kernel source.
 pub(super) fn check_size(bytes: &[u8]) -> Result<(), String> {
     if bytes.len() > LARGEST {
-        return Err(format!("is larger than {} MiB, which no kernel source is", LARGEST >> 20));
+        return Err(format!("is larger than {} MiB, the limit for a source file", LARGEST >> 20));
     }
     Ok(())
 }

@@ -186,7 +186,7 @@ fn outside() -> String {
 
 fn in_memory<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'f [u8], String> {
     if is_directory(files, path) {
-        return Err("is no regular file".to_owned());
+        return Err("is not a regular file".to_owned());
     }
     // As the operating system says it of a file on disk.
     let none = || format!("cannot be read: {}", io::Error::from_raw_os_error(2));

@@ -208,8 +208,7 @@ impl Source {
     pub fn version(&self) -> Result<Version, Error> {
         let no_tree = |why: &str| {
             let what = format!(
-                "is no kernel source tree ({why}); give the directory that holds the kernel's \
-                 Makefile"
+                "is not a kernel source tree: {why}; pass the directory with the kernel's Makefile"
             );
             Error::in_file(&self.shown, what)
         };
@@ -394,7 +393,7 @@ impl Source {
     fn question(&self, doubt: Doubt) -> &'static str {
         match (doubt, self.kind) {
             (Doubt::Missing, Kind::Tree) => "is the tree complete?",
-            (Doubt::Missing, Kind::Headers) => "are all of the headers installed?",
+            (Doubt::Missing, Kind::Headers) => "are all headers installed?",
             (Doubt::CutOff, _) => "is it cut off?",
             (Doubt::Damaged, Kind::Tree) => "is it damaged?",
             (Doubt::Damaged, Kind::Headers) => "are the headers complete?",

@@ -55,7 +55,7 @@ fn a_map_is_read_as_a_directory_is() {
             ("fs/aio.c", "fs/aio.c")
         );
         let refused = |result: Result<_, Error>| result.err().unwrap().what;
-        assert_eq!(refused(source.text("fs")), "is no regular file");
+        assert_eq!(refused(source.text("fs")), "is not a regular file");
         let none = "cannot be read: No such file or directory (os error 2)";
         assert_eq!(refused(source.text("mm/a.c")), none);
         assert_eq!(refused(source.text("../a.c")), "is outside of the source");
@@ -99,11 +99,11 @@ fn what_is_missing_is_asked_for_in_one_way() {
         let files = files.iter().map(|path| ((*path).to_owned(), Vec::new()));
         Source::headers_in_memory("include", files.collect())
     };
-    let tree = memory().incomplete("fs", Doubt::Missing, "holds nothing");
-    assert_eq!(tree.to_string(), "linux/fs: holds nothing; is the tree complete?");
+    let tree = memory().incomplete("fs", Doubt::Missing, "is empty");
+    assert_eq!(tree.to_string(), "linux/fs: is empty; is the tree complete?");
     let installed = headers(&["asm/unistd.h"]).unwrap();
-    let error = installed.incomplete("", Doubt::Missing, "holds nothing");
-    assert_eq!(error.to_string(), "include: holds nothing; are all of the headers installed?");
+    let error = installed.incomplete("", Doubt::Missing, "is empty");
+    assert_eq!(error.to_string(), "include: is empty; are all headers installed?");
     assert!(installed.is_installed() && !memory().is_installed());
     let refused = headers(&["asm/errno.h"]).err().unwrap().to_string();
     assert!(
@@ -111,7 +111,7 @@ fn what_is_missing_is_asked_for_in_one_way() {
         "{refused}"
     );
     let none = Source::in_memory("linux", BTreeMap::new()).version().unwrap_err().to_string();
-    assert!(none.starts_with("linux: is no kernel source tree (it has no Makefile)"), "{none}");
+    assert!(none.starts_with("linux: is not a kernel source tree: it has no Makefile"), "{none}");
 }
 
 #[test]

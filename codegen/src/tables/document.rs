@@ -79,8 +79,7 @@ impl<'d> Block<'d> {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
-                let what =
-                    format!("unknown key `{name}`; the keys here are {}", joined(keys, ", "));
+                let what = format!("unknown key `{name}`; expected one of {}", joined(keys, ", "));
                 self.document.refuse(key.span().start, what);
             }
         }
@@ -110,10 +109,8 @@ impl<'d> Block<'d> {
     fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let kind = value.get_ref().type_str();
         let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        self.document.refuse(
-            value.span().start,
-            format!("`{key}` must be {wanted}, and is {article} {kind}"),
-        );
+        self.document
+            .refuse(value.span().start, format!("`{key}` must be {wanted}, not {article} {kind}"));
     }
 
     pub(crate) fn string(&self, key: &str) -> String {
@@ -149,7 +146,7 @@ impl<'d> Block<'d> {
             return 0;
         };
         i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or_else(|_| {
-            let what = format!("`{key}` is {integer}, and must fit in 64 bits");
+            let what = format!("`{key}` is {integer}, but must fit in 64 bits");
             self.document.refuse(value.span().start, what);
             0
         })
@@ -162,7 +159,7 @@ impl<'d> Block<'d> {
     pub(crate) fn number_to(&self, key: &str, most: u32) -> u32 {
         let integer = self.integer(key);
         if integer < 0 || integer > most as i64 {
-            self.refuse(format!("`{key}` is {integer}, and must be in 0..={most}"));
+            self.refuse(format!("`{key}` is {integer}, but must be in 0..={most}"));
         }
         integer as u32
     }

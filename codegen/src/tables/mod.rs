@@ -80,14 +80,14 @@ impl Tables {
                 abi.others.iter().find(|other| tables.abi(&other.numbers).is_none())
             {
                 let what = format!(
-                    "`numbers` of {}'s {} is `{}`, which is no [[abi]] here",
+                    "`numbers` of {}'s {} is `{}`, which is not an [[abi]] of this file",
                     abi.name, other.name, other.numbers
                 );
                 return Err(Error::in_file(tables.path("abis.toml"), what));
             }
             if !tables.sources.iter().any(|source| source.name == abi.table) {
                 let what = format!(
-                    "`table` of {} is `{}`, which is no [[table]] here; add one",
+                    "`table` of {} is `{}`, which is not a [[table]] of this file; add one",
                     abi.name, abi.table
                 );
                 return Err(Error::in_file(tables.path("abis.toml"), what));
@@ -434,14 +434,13 @@ mod tests {
             table(&format!(
                 "{head}syscalls = [\n  {{ nr = 1, tag = \"a\", nmae = \"exit\" }},\n]\n"
             )),
-            "sh.toml:5: unknown key `nmae`; the keys here are nr, tag, name, entry, compat, \
-             noreturn"
+            "sh.toml:5: unknown key `nmae`; expected one of nr, tag, name, entry, compat, noreturn"
         );
         assert_eq!(
             table(&format!(
                 "{head}syscalls = [\n  {{ nr = -1, tag = \"a\", name = \"exit\" }},\n]\n"
             )),
-            "sh.toml:5: `nr` is -1, and must be in 0..=2147483647"
+            "sh.toml:5: `nr` is -1, but must be in 0..=2147483647"
         );
         assert_eq!(
             table(&format!("{head}syscalls = [\n  {{ nr = 1, name = \"exit\" }},\n]\n")),
@@ -449,7 +448,7 @@ mod tests {
         );
         assert_eq!(
             table("linux = \"abc\"\n"),
-            "sh.toml:1: `linux` is `abc`, and must be a kernel's version, as 6.12 is"
+            "sh.toml:1: `linux` is `abc`, but must be a kernel version such as 6.12"
         );
         let rows = |count| {
             (0..count)

@@ -23,7 +23,7 @@ pub(super) fn kernel_table(top: &Block<'_>) -> KernelTable {
     let mut numbers: Vec<Vec<u32>> = vec![Vec::new(); takes.len()];
     let linux = top.string("linux");
     if linux.split(['.', '-']).take(2).any(|word| word.parse::<u32>().is_err()) {
-        top.refuse(format!("`linux` is `{linux}`, and must be a kernel's version, as 6.12 is"));
+        top.refuse(format!("`linux` is `{linux}`, but must be a kernel version such as 6.12"));
     }
     KernelTable {
         linux: Version::new(linux),
@@ -41,7 +41,9 @@ pub(super) fn kernel_table(top: &Block<'_>) -> KernelTable {
                     Err(place) => numbers[at].insert(place, row.nr),
                     Ok(_) => {
                         let (abi, nr) = (&taker.abi, row.nr);
-                        block.refuse(format!("{abi} has two calls {nr}; take one away"));
+                        block.refuse(format!(
+                            "{abi} has two calls with the number {nr}; remove one"
+                        ));
                     }
                 }
             }
@@ -181,7 +183,7 @@ fn abi(block: &Block<'_>) -> Abi {
     block.only(ABI_KEYS);
     let bits = block.number("bits");
     if bits != 32 && bits != 64 {
-        block.refuse(format!("`bits` is {bits}, and must be 32 or 64"));
+        block.refuse(format!("`bits` is {bits}, but must be 32 or 64"));
     }
     Abi {
         name: block.string("name"),
@@ -243,7 +245,7 @@ fn word(block: &Block<'_>, key: &str, words: &[&str]) -> usize {
     if found.is_none() {
         let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
         let words = joined(&words, ", ");
-        block.refuse(format!("`{key}` is \"{text}\", and can only be one of [{words}]"));
+        block.refuse(format!("`{key}` is \"{text}\", but must be one of [{words}]"));
     }
     found.unwrap_or(0)
 }
@@ -260,11 +262,15 @@ fn convention(block: &Block<'_>, keys: &[&str]) -> Convention {
     let negative = matches!(failure, Failure::Negative);
     if flag.is_empty() != negative {
         block.refuse(
-            "`flag` names what tells a failure, and is empty where `failure` is \"negative\""
+            "`flag` names what signals a failure; it must be empty if and only if `failure` is \
+             \"negative\""
                 .to_owned(),
         );
     } else if !negative && after.is_empty() {
-        block.refuse("`after` is empty, and nothing makes a failure negative".to_owned());
+        block.refuse(
+            "`after` is empty, so nothing makes a failure negative; add the instructions that do"
+                .to_owned(),
+        );
     }
     let convention = Convention {
         asm: match block.string("asm").as_str() {
@@ -309,40 +315,44 @@ impl Convention {
         };
         if number.is_empty() != instruction.contains("{number}") {
             Some(
-                "`number` is to be a register, or empty where `instruction` has `{number}`"
+                "`number` must be a register, or empty if `instruction` contains `{number}`"
                     .to_owned(),
             )
         } else if self.stack.is_none() && arguments.len() < MOST_ARGUMENTS {
             Some(format!(
-                "`arguments` has {}, and a call may have {MOST_ARGUMENTS}: name the others, or \
+                "`arguments` has {}, but a call may have {MOST_ARGUMENTS}: add the others, or \
                  `stack`",
                 arguments.len()
             ))
         } else if let Some(other) = unnameable.iter().find(|register| !known(register)) {
-            Some(format!("`{other}` is unnameable, and neither `number` nor one of `arguments`"))
+            Some(format!(
+                "`{other}` is in `unnameable`, but is neither `number` nor one of `arguments`"
+            ))
         } else if unnameable.is_empty() != load.is_empty() && self.address.is_empty() {
-            let what = "`load` says how an unnameable register gets its value, and is empty where \
-                        there is none";
+            let what = "`load` gives unnameable registers their values; it must be empty if and \
+                        only if there are none";
             Some(what.to_owned())
         } else if !load.is_empty() && !has(load, "{register}") {
-            Some("`load` does not say `{register}`".to_owned())
+            Some("`load` does not contain `{register}`".to_owned())
         } else if !load.is_empty()
             && has(load, "{from}") == (has(load, "{block}") && has(load, "{offset}"))
         {
             Some(
-                "`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`"
+                "`load` must take its value from `{from}`, or from `{offset}` beyond `{block}`"
                     .to_owned(),
             )
         } else if self.second.is_none() != self.both.is_empty() {
-            Some("`both` lists the calls that have `second`, and one of them is empty".to_owned())
+            Some("`both` lists the calls that have `second`; give both keys or neither".to_owned())
         } else if let Some(line) = self.second.as_deref().and_then(|second| self.uses(second)) {
             Some(format!("`{line}` of `after` uses the register in `second`"))
         } else if self.save.is_empty() != self.restore.is_empty() {
-            Some("what `save` saves `restore` restores, and one of them is empty".to_owned())
+            Some("`restore` restores what `save` saves; give both keys or neither".to_owned())
         } else {
             let mut gone = self.clobbers.iter().flat_map(|row| &row.registers);
             gone.find(dead).map(|register| {
-                format!("`{register}` is `result` or unnameable, and cannot be `clobbered`, too")
+                format!(
+                    "`{register}` is `result` or in `unnameable`, so it cannot be in `clobbered`"
+                )
             })
         }
     }
@@ -406,7 +416,7 @@ fn stack(block: &Block<'_>) -> Option<Stack> {
     };
     let has = |word| stack.store.iter().any(|line| line.contains(word));
     if !has("{from}") || !has("{offset}") {
-        block.refuse("`store` has to put `{from}` at `{offset}`".to_owned());
+        block.refuse("`store` must put `{from}` at `{offset}`".to_owned());
     }
     Some(stack)
 }
@@ -425,7 +435,7 @@ fn clobber(block: &Block<'_>) -> Clobber {
         match range(&name) {
             Some(names) => registers.extend(names),
             None => block.refuse(format!(
-                "`{name}` is no register, and no range of them such as `v0..=v31`"
+                "`{name}` is not a register, nor a range of registers such as `v0..=v31`"
             )),
         }
     }
@@ -435,7 +445,7 @@ fn clobber(block: &Block<'_>) -> Clobber {
     });
     if only.is_some() && matches!(rust, ClobberKind::Operand) {
         block.refuse(
-            "an operand of asm! has no condition: `only` needs another word in `rust`".to_owned(),
+            "`only` has no effect on an operand of asm!: set `rust` to another kind".to_owned(),
         );
     }
     let (why, source, c) =
@@ -552,8 +562,7 @@ fn arguments(block: &Block<'_>) -> Vec<(String, String)> {
     for arg in block.strings("args") {
         match arg.rsplit_once(' ') {
             Some((ctype, name)) => args.push((ctype.to_owned(), name.to_owned())),
-            None => block
-                .refuse(format!("`{arg}` is no argument: a C type, a blank and a name are wanted")),
+            None => block.refuse(format!("`{arg}` is not an argument; expected `TYPE NAME`")),
         }
     }
     args

@@ -14,16 +14,16 @@ fn the_export_of_a_directory_names_the_damaged_line() {
     for (from, to, message) in [
         ("nr = 435, ", "nr = 435 ", "not valid TOML: "),
         ("nr = 435, ", "nr = 4x5, ", "not valid TOML: "),
-        ("nr = 435, ", "nr = -435, ", "`nr` is -435, and must be in 0..=2147483647\n"),
-        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, and must be in 0..=2147483647\n"),
-        ("nr = 435, ", "nr = \"435\", ", "`nr` must be a whole number, and is a string\n"),
+        ("nr = 435, ", "nr = -435, ", "`nr` is -435, but must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 4294967296, ", "`nr` is 4294967296, but must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = \"435\", ", "`nr` must be a whole number, not a string\n"),
         ("nr = 435, ", "", "the key `nr` is missing\n"),
-        ("nr = 435, ", "nr = 4294967295, ", "`nr` is 4294967295, and must be in 0..=2147483647\n"),
-        ("nr = 435, ", "nr = 424, ", "xtensa has two calls 424; take one away\n"),
+        ("nr = 435, ", "nr = 4294967295, ", "`nr` is 4294967295, but must be in 0..=2147483647\n"),
+        ("nr = 435, ", "nr = 424, ", "xtensa has two calls with the number 424; remove one\n"),
         (
             "nr = 435, ",
             "rn = 435, ",
-            "unknown key `rn`; the keys here are nr, tag, name, entry, compat, noreturn\n",
+            "unknown key `rn`; expected one of nr, tag, name, entry, compat, noreturn\n",
         ),
         ("nr = 435, ", "nr = 435, \0", "not valid TOML: "),
     ] {
@@ -54,7 +54,7 @@ fn the_export_of_a_directory_without_one_table() {
     let path = directory.path().join("sh.toml");
     fs::remove_file(&path).unwrap();
     let missing = format!(
-        "error: {}: is missing from the tables beside it; import them again\n",
+        "error: {}: is missing from the tables next to it; import them again\n",
         path.display()
     );
     for subcommand in [&["export", "tsv"][..], &["explain", "io_setup"]] {
@@ -81,7 +81,7 @@ fn the_export_of_a_directory_without_one_table() {
     };
     let (status, _, stderr) = here(&["export", "tsv"]);
     assert!(
-        status == Some(2) && stderr.contains(".toml: is missing from the tables beside it"),
+        status == Some(2) && stderr.contains(".toml: is missing from the tables next to it"),
         "{stderr}"
     );
 }
@@ -90,8 +90,10 @@ fn the_export_of_a_directory_without_one_table() {
 fn the_export_of_a_directory_without_tables() {
     let directory = TempDir::new().unwrap();
     for path in [directory.path().to_owned(), directory.path().join("missing")] {
-        let message =
-            format!("error: {}: holds no imported tables; `import` writes them\n", path.display());
+        let message = format!(
+            "error: {}: has no imported tables; create them with `import`\n",
+            path.display()
+        );
         assert_eq!(export(&path, &[]), (Some(2), String::new(), message));
     }
 }

@@ -529,12 +529,12 @@ fn outside_a_checkout() {
     for (args, what) in [
         (
             &["import", "--linux", tree.path().to_str().unwrap()][..],
-            "error: {}; add --tables DIR\n",
+            "error: {}; pass --tables DIR\n",
         ),
-        (&["emit"], "error: {}; add --abi ABI\n"),
-        (&["emit", "--check"], "error: {}; add --abi ABI\n"),
+        (&["emit"], "error: {}; pass --abi ABI\n"),
+        (&["emit", "--check"], "error: {}; pass --abi ABI\n"),
     ] {
-        let sentence = what.replace("{}", "there is no checkout of aio-sys here to write into");
+        let sentence = what.replace("{}", "no checkout of aio-sys to write to here");
         assert_eq!(there(args), (Some(2), String::new(), sentence), "{args:?}");
     }
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);

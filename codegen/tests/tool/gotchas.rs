@@ -334,9 +334,8 @@ fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/{X86_64}: x86_64 lacks brand_new, which the tree's other tables have; if the \
-             file was not cut off, \
-             give the reason in tables/absent.toml"
+            "{{tree}}/{X86_64}: x86_64 does not have brand_new, which the tree's other tables \
+             have; if the file is complete, add the reason to tables/absent.toml"
         ),
     );
 }
@@ -447,9 +446,8 @@ fn gotcha_12_vendor_trees_carry_conflicts_and_private_calls() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/{X86_64}: x86_64 lacks nv_mmap_pgoff, which the tree's other tables have; if \
-             the file was not cut \
-             off, give the reason in tables/absent.toml"
+            "{{tree}}/{X86_64}: x86_64 does not have nv_mmap_pgoff, which the tree's other tables \
+             have; if the file is complete, add the reason to tables/absent.toml"
         ),
     );
 }

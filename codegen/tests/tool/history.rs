@@ -71,7 +71,10 @@ fn a_tree_that_the_committed_tables_do_not_follow_is_refused() {
     let refused = built(&[kernel("7.3.4", &[("x86_64.toml", &fchroot, "")])]).unwrap_err();
     assert!(refused.to_string().contains("472 fchroot"), "{refused}");
     let refused = built(&[kernel("7.3.1", &[]), kernel("7.3.4", &[])]).unwrap_err();
-    assert_eq!(refused.to_string(), "7.3.1 and 7.3.4 are trees of one release");
+    assert_eq!(
+        refused.to_string(),
+        "7.3.1 and 7.3.4 are trees of the same release; pass one of them"
+    );
 }
 
 #[test]

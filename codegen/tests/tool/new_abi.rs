@@ -188,71 +188,76 @@ fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
         (
             "\"flag\"\nflag",
             "\"sometimes\"\nflag",
-            "`failure` is \"sometimes\", and can only be one of [\"negative\", \"flag\", \
+            "`failure` is \"sometimes\", but must be one of [\"negative\", \"flag\", \
              \"condition\"]",
         ),
         (
             "= \"r12\"",
             "= \"\"",
-            "`flag` names what tells a failure, and is empty where `failure` is \"negative\"",
+            "`flag` names what signals a failure; it must be empty if and only if `failure` is \
+             \"negative\"",
         ),
         (
             "after       = [\"neg %r12\", \"sbb %r12, %r12\", \"xor %r12, %rax\", \"sub %r12, \
              %rax\"]",
             "after       = []",
-            "`after` is empty, and nothing makes a failure negative",
+            "`after` is empty, so nothing makes a failure negative; add the instructions that do",
         ),
         (
             "stack       = { reserve = [\"lea -160(%rsp), %rsp\"], store = [\"mov {from}, \
              {offset}(%rsp)\"], release = [\"lea 160(%rsp), %rsp\"], first = 16 }",
             "stack       = {}",
-            "`arguments` has 4, and a call may have 6: name the others, or `stack`",
+            "`arguments` has 4, but a call may have 6: add the others, or `stack`",
         ),
-        ("{from}, {offset}(%rsp)", "%r8, 16(%rsp)", "`store` has to put `{from}` at `{offset}`"),
+        ("{from}, {offset}(%rsp)", "%r8, 16(%rsp)", "`store` must put `{from}` at `{offset}`"),
         (
             "number      = \"rbx\"",
             "number      = \"\"",
-            "`number` is to be a register, or empty where `instruction` has `{number}`",
+            "`number` must be a register, or empty if `instruction` contains `{number}`",
         ),
         (
             "unnameable  = [\"rbx\"]",
             "unnameable  = [\"rbp\"]",
-            "`rbp` is unnameable, and neither `number` nor one of `arguments`",
+            "`rbp` is in `unnameable`, but is neither `number` nor one of `arguments`",
         ),
         (
             "unnameable  = [\"rbx\"]",
             "unnameable  = []",
-            "`load` says how an unnameable register gets its value, and is empty where there is \
-             none",
+            "`load` gives unnameable registers their values; it must be empty if and only if there \
+             are none",
         ),
-        ("mov {from}, %{register}", "mov {from}, %rbx", "`load` does not say `{register}`"),
+        ("mov {from}, %{register}", "mov {from}, %rbx", "`load` does not contain `{register}`"),
         (
             "mov {from}, %{register}",
             "mov {block}, %{register}",
-            "`load` has to take its value from `{from}`, or from `{offset}` beyond `{block}`",
+            "`load` must take its value from `{from}`, or from `{offset}` beyond `{block}`",
         ),
-        ("\"r14\"", "\"\"", "`both` lists the calls that have `second`, and one of them is empty"),
+        ("\"r14\"", "\"\"", "`both` lists the calls that have `second`; give both keys or neither"),
         ("\"r14\"", "\"r12\"", "`neg %r12` of `after` uses the register in `second`"),
         (
             "\"own\"",
             "\"two\"",
-            "`kind` is \"two\", and can only be one of [\"child\", \"array\", \"own\"]",
+            "`kind` is \"two\", but must be one of [\"child\", \"array\", \"own\"]",
         ),
         (
             "[\"pop %{register}\"]",
             "[]",
-            "what `save` saves `restore` restores, and one of them is empty",
+            "`restore` restores what `save` saves; give both keys or neither",
         ),
         (
             "\"rcx\", \"r8",
             "\"rax\", \"r8",
-            "`rax` is `result` or unnameable, and cannot be `clobbered`, too",
+            "`rax` is `result` or in `unnameable`, so it cannot be in `clobbered`",
         ),
-        ("r8..=r9", "r8..=v9", "`r8..=v9` is no register, and no range of them such as `v0..=v31`"),
+        (
+            "r8..=r9",
+            "r8..=v9",
+            "`r8..=v9` is not a register, nor a range of registers such as `v0..=v31`",
+        ),
         (
             "entry.S\" },\n]\nflags",
             "entry.S\", only = { rust = \"x\", c = \"x\" } },\n]\nflags",
-            "an operand of asm! has no condition: `only` needs another word in `rust`",
+            "`only` has no effect on an operand of asm!: set `rust` to another kind",
         ),
         ("asm         =", "assembler   =", "unknown key `assembler`"),
         ("quirks      = [\"It is made up.\"]\n", "", "the key `quirks` is missing"),

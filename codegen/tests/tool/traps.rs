@@ -165,8 +165,8 @@ fn trap_5_no_tag_begins_like_another() {
     // The kernel's own script counts this row among those of x86_64.
     let mut tree = Tree::new();
     let line = tree.edit(X86_64, "134\t64\t", "134\t64only\t");
-    let message = "the tag `64only` begins like `64`, and syscallhdr.sh, which compares prefixes, \
-                    mixes them up";
+    let message = "the tag `64only` begins like `64`, and syscallhdr.sh compares prefixes only; \
+                   rename one of them";
     refused(&tree, &format!("{{tree}}/{X86_64}:{line}: {message}"));
 }
 

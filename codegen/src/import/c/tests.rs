@@ -101,7 +101,7 @@ fn a_macro_has_its_body_comment_and_place() {
     assert_eq!(fails("#undef"), "a.h:1: #undef without a name; add one");
     assert_eq!(
         fails("\n#frob x"),
-        "a.h:2: `#frob x` is no directive that this reader knows; is it a C header?"
+        "a.h:2: `#frob x` is not a known directive; is this a C header?"
     );
 }
 

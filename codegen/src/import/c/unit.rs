@@ -370,7 +370,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
                 "" if rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit()) => {}
                 _ => {
                     return fail(&format!(
-                        "`{text}` is no directive that this reader knows; is it a C header?"
+                        "`{text}` is not a known directive; is this a C header?"
                     ));
                 }
             }

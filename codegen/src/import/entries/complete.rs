@@ -100,13 +100,13 @@ pub(super) fn check_complete(
         let error = match source {
             Some(source) => {
                 let what = format!(
-                    "does not define {entry}, in which {call} of {abi} ends, nor does any other \
-                     file"
+                    "does not define {entry}, the entry point of {call} on {abi}, and no other \
+                     file does"
                 );
                 tree.source.incomplete(&source, Doubt::Missing, what)
             }
             None => {
-                let what = format!("no file defines {entry}, in which {call} of {abi} ends");
+                let what = format!("no file defines {entry}, the entry point of {call} on {abi}");
                 let table = facts.abi(abi).and_then(|abi| {
                     let (_, table) = read.iter().find(|(source, _)| source.name == abi.table)?;
                     Some(table.source.as_str())

@@ -141,7 +141,7 @@ fn read_architectures<'g>(
         if let Some(way) =
             compat.filter(|_| architecture.can_be_wide() && !architecture.has_compat())
         {
-            let what = format!("declares no COMPAT, which {} is for", way.table.source);
+            let what = format!("does not declare COMPAT, which {} needs", way.table.source);
             let error = source.incomplete(&format!("arch/{arch}/Kconfig"), Doubt::Missing, what);
             findings.judge(Kind::Kconfig, error)?;
         }
@@ -274,7 +274,7 @@ fn may_be_missing(tree: &Tree<'_>) -> Result<BTreeMap<String, u32>, Error> {
         found.entry(format!("{prefix}{name}")).or_insert(line);
     }
     if found.is_empty() {
-        let what = "names no call that a kernel may lack";
+        let what = "lists no optional system call";
         findings.judge(Kind::Code, source.incomplete(NI, Doubt::Missing, what))?;
     }
     Ok(found)

@@ -104,7 +104,7 @@ pub(in crate::import) fn common<'h, 's: 'h>(
             let named = with_prefix(headers, &path, prefixes);
             let Some(named) = findings.accept(Kind::Constant, named)? else { continue };
             if named.is_empty() {
-                let what = format!("defines no {}", prefixes.join(" and no "));
+                let what = format!("does not define {}", prefixes.join(" or "));
                 let error = headers.source.incomplete(&path, Doubt::Missing, what);
                 findings.judge(Kind::Constant, error)?;
             }
@@ -154,7 +154,7 @@ fn read_errnos(headers: &SearchPath<'_>, header: &str) -> Result<Vec<ErrnoValue>
     for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
         if let Some(value) = unit.value(&found.name)? {
             if !(1..=4095).contains(&value) {
-                let what = format!("`{}` is {value}, no error number", found.name);
+                let what = format!("`{}` is {value}, which is not an error number", found.name);
                 return Err(Error::at(&*found.file, found.line, what));
             }
             let alias = found.body.trim().starts_with('E');
@@ -203,7 +203,7 @@ fn read_values(headers: &SearchPath<'_>, header: &str, names: &[&str]) -> Result
     let unit = read_unit(headers, header)?;
     let value = |name: &&str| {
         let missing =
-            || headers.source.incomplete(header, Doubt::Missing, format!("defines no {name}"));
+            || headers.source.incomplete(header, Doubt::Missing, format!("does not define {name}"));
         unit.value(name)?.ok_or_else(missing)
     };
     names.iter().map(value).collect()

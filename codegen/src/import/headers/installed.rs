@@ -49,14 +49,14 @@ impl<'s> Installed<'s> {
         let arch = match (&claims.arch, found) {
             (Some(arch), Some(found)) if *arch != found => {
                 return Err(wrong(format!(
-                    "the path says that these are headers of {found}, and --arch says {arch}"
+                    "the path is of headers for {found}, but --arch is {arch}"
                 )));
             }
             (Some(arch), _) => arch.to_owned(),
             (None, Some(found)) => found,
             (None, None) => {
-                let what = "the path does not say for which architecture these headers are; \
-                            add --arch ARCH";
+                let what = "the path does not show the architecture of these headers; pass --arch \
+                            ARCH";
                 return Err(wrong(what.to_owned()));
             }
         };
@@ -64,7 +64,7 @@ impl<'s> Installed<'s> {
         known.dedup();
         if !known.contains(&arch.as_str()) {
             let what = format!(
-                "`{arch}` is not a directory of the kernel's arch/ with an ABI here; there are {}",
+                "`{arch}` is not an architecture of a known ABI; expected one of {}",
                 known.join(", ")
             );
             return Err(Error::argument("--arch", what));
@@ -152,7 +152,7 @@ fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Versio
             let found = version_in(headers, &path)?;
             match claimed {
                 Some(claimed) if *claimed != found => {
-                    let what = format!("says Linux {found}, and --linux-version says {claimed}");
+                    let what = format!("is of Linux {found}, but --linux-version is {claimed}");
                     Err(headers.source.wrong(&path, what))
                 }
                 _ => Ok(found),
@@ -160,8 +160,8 @@ fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Versio
         }
         (None, Some(claimed)) => Ok(claimed.clone()),
         (None, None) => {
-            let what = "there is no linux/version.h here or above to say which kernel these \
-                        headers are of; import and check take --linux-version VERSION";
+            let what = "no linux/version.h here or above shows the kernel of these headers; pass \
+                        --linux-version VERSION";
             Err(headers.source.wrong("", what))
         }
     }
@@ -180,7 +180,7 @@ fn version_in(headers: &SearchPath<'_>, path: &str) -> Result<Version, Error> {
             Ok(Version::new(format!("{version}.{patchlevel}.{sublevel}")))
         }
         _ => {
-            let what = "defines no LINUX_VERSION_CODE";
+            let what = "does not define LINUX_VERSION_CODE";
             Err(headers.source.incomplete(path, Doubt::Damaged, what))
         }
     }

@@ -115,7 +115,7 @@ impl<'s> SearchPath<'s> {
 
     /// What to say of an included header that is not there.
     pub(super) fn missing_header(&self, name: &str, file: &str, line: usize) -> Error {
-        let what = format!("includes <{name}>, which is not there");
+        let what = format!("includes <{name}>, which does not exist");
         self.source.incomplete_at(file, line, what)
     }
 
@@ -134,7 +134,7 @@ impl<'s> SearchPath<'s> {
         match found.0.value("__BITS_PER_LONG")? {
             Some(bits) if bits != i64::from(abi.bits) => {
                 let what = format!(
-                    "says that a long of {} has {bits} bits, and it has {}; add what its compiler \
+                    "defines a long of {bits} bits for {}, which has {}; add what its compiler \
                      predefines to `predefined` in abis.toml",
                     abi.name, abi.bits
                 );
@@ -192,7 +192,7 @@ impl<'s> SearchPath<'s> {
             .filter(|_| included.iter().any(|name| name == "asm/bitsperlong.h"))
         {
             Some(path) if !defined => {
-                let what = "defines no __BITS_PER_LONG";
+                let what = "does not define __BITS_PER_LONG";
                 Err(self.source.incomplete(&path, Doubt::Missing, what))
             }
             _ => Ok((unit, included)),

@@ -132,7 +132,7 @@ pub(in crate::import) fn redirects(
     let Some(text) = findings.accept(Kind::Code, read)? else { return Ok(None) };
     // The swaps stand before the array that is made with them.
     if !text.contains("sys_call_table[") {
-        let error = source.incomplete(file, Doubt::CutOff, "makes no sys_call_table");
+        let error = source.incomplete(file, Doubt::CutOff, "does not define sys_call_table");
         findings.judge(Kind::Code, error)?;
     }
     let mut extra =

@@ -161,7 +161,7 @@ impl<'s> Kbuild<'s> {
             }
             if ways.iter().map(|way| way.len() + " || ".len()).sum::<usize>() > LONGEST {
                 let what = format!(
-                    "says in more than {LONGEST} characters when {item} is built; simplify it"
+                    "has a condition of more than {LONGEST} characters for {item}; simplify it"
                 );
                 self.findings.judge(Kind::Makefile, self.source.wrong(directory, what))?;
                 return Ok(Built::Always);
@@ -305,7 +305,7 @@ fn parse(text: &str, found: &mut Rules) -> Result<(), Fault> {
     if open.is_empty() {
         Ok(())
     } else {
-        Err(Fault::whole("an ifdef or ifeq lacks its endif; repair the file"))
+        Err(Fault::whole("an ifdef or ifeq has no endif; repair the file"))
     }
 }
 
@@ -397,7 +397,7 @@ mod tests {
         let itself = "obj-$(CONFIG_A) += x.o\nx-y += x.o y.o\ny-y += x.o\n";
         assert!(built(itself).is_ok());
         let many: String = (0..100_000).map(|at| format!("obj-$(CONFIG_{at}) += x.o\n")).collect();
-        assert!(built(&many).unwrap_err().contains("more than 2048 characters when x.o is built"));
+        assert!(built(&many).unwrap_err().contains("more than 2048 characters for x.o"));
         let assignments: String =
             (0..100_000).map(|at| format!("z-$(CONFIG_{at}) := x.o\n")).collect();
         assert!(

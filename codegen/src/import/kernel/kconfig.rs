@@ -143,8 +143,7 @@ impl Symbols {
                         empty: true,
                     });
                     if open.len() > DEEPEST {
-                        let what =
-                            format!("more than {DEEPEST} menus within each other; simplify them");
+                        let what = format!("more than {DEEPEST} nested menus; simplify them");
                         return Err(Fault::at(at, what));
                     }
                     (name, begun) = (None, word != "if");
@@ -152,7 +151,7 @@ impl Symbols {
                 }
                 (word, _) if ends.contains(&word) => {
                     if open.pop().is_none_or(|scope| scope.end != word) {
-                        let what = format!("{word} ends nothing; repair the file");
+                        let what = format!("unmatched {word}; repair the file");
                         return Err(Fault::at(at, what));
                     }
                     name = None;
@@ -200,7 +199,7 @@ impl Symbols {
             begun &= name.is_none() && word != "comment";
         }
         match open.last() {
-            Some(Scope { end, .. }) => Err(Fault::whole(format!("lacks an {end}: {CUT_OFF}"))),
+            Some(Scope { end, .. }) => Err(Fault::whole(format!("has no {end}: {CUT_OFF}"))),
             None => Ok(()),
         }
     }
@@ -608,17 +607,17 @@ mod tests {
         let refused = |text: &str| Symbols::default().parse(text, &mut Vec::new()).err().unwrap();
         assert_eq!(
             refused("menu \"m\"\nconfig A\n\tbool\n"),
-            Fault::whole("lacks an endmenu: it was cut off; fetch the tree again")
+            Fault::whole("has no endmenu: it was cut off; fetch the tree again")
         );
         assert_eq!(
             refused("if A\n"),
-            Fault::whole("lacks an endif: it was cut off; fetch the tree again")
+            Fault::whole("has no endif: it was cut off; fetch the tree again")
         );
         assert_eq!(
             refused("menu \"m\"\nendif\n"),
-            Fault::at(2, "endif ends nothing; repair the file")
+            Fault::at(2, "unmatched endif; repair the file")
         );
-        assert!(refused(&"if A\n".repeat(1000)).what.contains("more than 100 menus"));
+        assert!(refused(&"if A\n".repeat(1000)).what.contains("more than 100 nested menus"));
         let long = format!("if {}\nconfig A\nendif\n", "A && ".repeat(1000));
         assert_eq!(refused(&long).line, Some(2));
         assert!(

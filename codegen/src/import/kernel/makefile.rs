@@ -34,12 +34,12 @@ pub(in crate::import) fn tags(
         findings.judge(Kind::LeftOut, source.incomplete(file, Doubt::Missing, what)).map(|()| None)
     };
     match (shared(&text, header), shared(&added, header)) {
-        (None, _) => left_out(makefile, format!("adds nothing to {variable}")),
+        (None, _) => left_out(makefile, format!("does not add to {variable}")),
         (_, None) if made => {
-            left_out(&own, format!("adds nothing to {variable}, of which {header} is made"))
+            left_out(&own, format!("does not add to {variable}, from which {header} is generated"))
         }
         (_, Some(_)) if !made => {
-            left_out(&kbuild, format!("makes no {header}, to which {own} gives tags"))
+            left_out(&kbuild, format!("does not generate {header}, for which {own} sets tags"))
         }
         (Some(common), Some(own)) => Ok(Some([common, own].concat())),
         (Some(_), None) => Ok(None),

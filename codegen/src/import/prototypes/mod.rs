@@ -52,7 +52,7 @@ pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
     files.extend(drivers.map(|&file| file.to_owned()));
     let found = search(tree, files, &BTreeSet::new())?;
     if found.is_empty() {
-        let what = "defines no system call; name the top of a kernel tree";
+        let what = "defines no system call; pass the top directory of a kernel tree";
         tree.findings.judge(Kind::Undefined, Error::in_file(tree.source.shown(), what))?;
     }
     Ok(found)
@@ -224,6 +224,6 @@ mod tests {
         assert_eq!(wanted, ["drivers/char/mem.c", "mine/a.c"]);
         files.retain(|file, _| file == "Makefile");
         let error = scanned(&files, &[]).unwrap_err();
-        assert!(error.what.contains("top of a kernel tree"));
+        assert!(error.what.contains("top directory of a kernel tree"));
     }
 }

@@ -86,7 +86,7 @@ pub(in crate::import) fn parse(
         }
     }
     if !conditions.is_closed() {
-        faults.push(Fault::whole("an #if lacks its #endif; repair the file"));
+        faults.push(Fault::whole("an #if has no #endif; repair the file"));
     }
     (found, faults)
 }
@@ -141,7 +141,10 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
         .collect();
     // The macros count halves.
     if words.len() + 2 * items.iter().filter(|item| wide(item).is_some()).count() != 2 * count {
-        return Err(fault(format!("{} words are not {count} pairs of type and name", words.len())));
+        return Err(fault(format!(
+            "expected {count} pairs of type and name, found {} words",
+            words.len()
+        )));
     }
     let args: Args = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
     if let Some((c, name)) = args.iter().find(|(c, name)| c.is_empty() || !is_name(name)) {
@@ -403,7 +406,11 @@ long plain(unsigned long personality)
                 "the parentheses of `SYSCALL_DEFINE1` do not close",
             ),
             ("SYSCALL_DEFINE1(", Some(1), "the parentheses"),
-            ("SYSCALL_DEFINE2(a, int, b)", Some(1), "SYSCALL_DEFINE2(a): 2 words are not 2 pairs"),
+            (
+                "SYSCALL_DEFINE2(a, int, b)",
+                Some(1),
+                "SYSCALL_DEFINE2(a): expected 2 pairs of type and name, found 2 words",
+            ),
             ("SYSCALL_DEFINE1(a, u32, b, int)", Some(1), "3 words"),
             ("SYSCALL_DEFINE2(a, NEW_ARG(b), int, c)", Some(1), "3 words"),
             (

@@ -207,7 +207,7 @@ fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
     assert_eq!(status, Some(0), "{text}");
     assert!(
         text.ends_with(
-            "\n\nnot compared, since they have left the kernel: s390\nthe same: 32 ABIs\n"
+            "\n\nnot compared, since the kernel has removed them: s390\nthe same: 32 ABIs\n"
         ),
         "{text}"
     );
@@ -236,7 +236,7 @@ fn entry_points_that_one_side_does_not_know() {
     let (status, text) = plain(compare_sides(linux(), given("{ours}", &ours), &[], false));
     assert_eq!(status, Some(1));
     let ends = "\n\nsh, Linux 7.2.13\n  renumbered  245 → 246  io_setup\n\n\
-        without entry points, since one side knows none: sh\nthe same: 31 ABIs\n";
+        without entry points, since one side has none: sh\nthe same: 31 ABIs\n";
     assert!(text.ends_with(ends), "{text}");
     let only = ["sh".to_owned()];
     let (status, text) = plain(check_sides(given("{ours}", &ours), linux(), &only));

@@ -28,34 +28,34 @@ fn what_differs_from_the_same_kernel_is_an_error() {
     let sh = format!("{{tree}}/{SH}");
     let not_older = "whose kernel is not older";
     let expected = [
-        format!("error: i386: 1 is exit in {{ours}}/i386.toml, and leave in {i386}"),
+        format!("error: i386: 1 is exit in {{ours}}/i386.toml, but leave in {i386}"),
         format!(
-            "error: i386: read (3) ends in sys_read in {{ours}}/i386.toml, and in sys_newread in \
-             {i386}"
+            "error: i386: read (3) has the entry point sys_read in {{ours}}/i386.toml, but \
+             sys_newread in {i386}"
         ),
-        format!("error: i386: break (17) is in {{ours}}/i386.toml, and not in {i386}, {not_older}"),
+        format!("error: i386: break (17) is in {{ours}}/i386.toml, but not in {i386}, {not_older}"),
         format!(
             "error: i386: io_setup (245) has the compat entry point compat_sys_io_setup in \
              {{ours}}/i386.toml, \
-             and compat_sys_io_newsetup in {i386}"
+             but compat_sys_io_newsetup in {i386}"
         ),
         format!(
-            "error: arm: breakpoint (983041) is in {{tree}}/{ARM}, and not in {{ours}}/arm.toml, \
+            "error: arm: breakpoint (983041) is in {{tree}}/{ARM}, but not in {{ours}}/arm.toml, \
              {not_older}"
         ),
         format!(
-            "error: arm: cacheflush is 983042 in {{ours}}/arm.toml, and 983043 in {{tree}}/{ARM}"
+            "error: arm: cacheflush is 983042 in {{ours}}/arm.toml, but 983043 in {{tree}}/{ARM}"
         ),
         format!(
-            "error: arm-oabi: breakpoint (10420225) is in {{tree}}/{ARM}, and not in \
+            "error: arm-oabi: breakpoint (10420225) is in {{tree}}/{ARM}, but not in \
              {{ours}}/arm.toml, {not_older}"
         ),
         format!(
-            "error: arm-oabi: cacheflush is 10420226 in {{ours}}/arm.toml, and 10420227 in \
+            "error: arm-oabi: cacheflush is 10420226 in {{ours}}/arm.toml, but 10420227 in \
              {{tree}}/{ARM}"
         ),
-        format!("error: sh: readdir (89) is in {sh}, and not in {{ours}}/sh.toml, {not_older}"),
-        format!("error: sh: mmap is 90 in {{ours}}/sh.toml, and 91 in {sh}"),
+        format!("error: sh: readdir (89) is in {sh}, but not in {{ours}}/sh.toml, {not_older}"),
+        format!("error: sh: mmap is 90 in {{ours}}/sh.toml, but 91 in {sh}"),
     ];
     assert_eq!(said[..said.len() - 1], expected);
     assert!(said.last().unwrap().ends_with(": 10 errors, 0 notes"), "{said:?}");
@@ -86,7 +86,7 @@ fn a_name_that_only_the_tree_has_is_an_error_unless_the_tree_is_newer() {
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 2) } else { (Some(0), 0) }, "{version}");
         let note = format!(
-            "note: sh: Linux {version} has also getgroups (80), setgroups (81): {{tree}}/{SH}; our \
+            "note: sh: Linux {version} also has getgroups (80), setgroups (81): {{tree}}/{SH}; our \
              table is from Linux 7.2.13"
         );
         assert_eq!(notes, if error { vec![] } else { vec![note] });
@@ -106,7 +106,7 @@ fn a_name_that_only_the_tables_have_is_an_error_unless_the_tree_is_older() {
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 1) } else { (Some(0), 0) }, "{version}");
         let note = format!(
-            "note: sh: Linux {version} has not yet mmap (90): {{tree}}/{SH}; our table is from \
+            "note: sh: Linux {version} does not have mmap (90): {{tree}}/{SH}; our table is from \
              Linux 7.2.13"
         );
         assert_eq!(notes, if error { vec![] } else { vec![note] });
@@ -140,9 +140,8 @@ fn names_that_user_space_does_not_get_may_change() {
         let (status, errors, notes) = judged(&ours, &tree);
         assert_eq!((status, errors), if error { (Some(1), 1) } else { (Some(0), 0) }, "{version}");
         let note = format!(
-            "note: arm64-compat: Linux {version} has otherwise restart_syscall (0) → start_again: \
-             {{tree}}/{table}; our \
-             table is from Linux 7.2.13"
+            "note: arm64-compat: Linux {version} differs in restart_syscall (0) → start_again: \
+             {{tree}}/{table}; our table is from Linux 7.2.13"
         );
         assert_eq!(notes, if error { vec![] } else { vec![note] });
     }
@@ -162,7 +161,7 @@ fn entry_points_are_held_against_those_of_the_same_version() {
         assert_eq!((status, errors), if error { (Some(1), 2) } else { (Some(0), 0) }, "{version}");
         let said: Vec<&str> =
             notes.iter().map(|note| note.split(": {tree}").next().unwrap()).collect();
-        let has = format!("Linux {version} has otherwise");
+        let has = format!("Linux {version} differs in");
         let expected = [
             format!("note: i386: {has} io_setup (245) compat compat_sys_io_setup → –"),
             format!("note: sh: {has} mmap (90) old_mmap → sys_mmap"),
@@ -179,14 +178,14 @@ fn abis_that_one_side_lacks() {
     // The table of s390 stays behind when the kernel goes on without it.
     let tree = Tree::new();
     let mut ours = with_newer(&good(&Tree::linux_6_12(), &[]), &good(&tree, &[]));
-    let note = "note: s390: is in {ours}/s390-31bit.toml (Linux 6.12.107), and not in Linux 7.2.13"
+    let note = "note: s390: is in {ours}/s390-31bit.toml (Linux 6.12.107), but not in Linux 7.2.13"
         .to_owned();
     assert_eq!(judged(&ours, &tree), (Some(0), 0, vec![note]));
     // A table that the others were imported with has to be there.
     ours.retain(|(name, _)| name != "xtensa.toml");
     let (directory, disk) = (directory_of(&ours), tree.on_disk());
     let missing = format!(
-        "error: {}: is missing from the tables beside it; import them again\n",
+        "error: {}: is missing from the tables next to it; import them again\n",
         directory.path().join("xtensa.toml").display()
     );
     let checked = tool(&[&"check", &"--tables", &directory.path(), &"--linux", &disk.path()]);
@@ -197,7 +196,7 @@ fn abis_that_one_side_lacks() {
     assert_eq!(status, Some(1));
     assert!(
         said.contains(
-            &"error: xtensa: is in {tree}/arch/xtensa/kernel/syscalls/syscall.tbl, and not in \
+            &"error: xtensa: is in {tree}/arch/xtensa/kernel/syscalls/syscall.tbl, but not in \
               {ours}"
                 .to_owned()
         ),
@@ -211,7 +210,7 @@ fn check_needs_an_abi_that_both_have() {
     let tree = Tree::new().on_disk();
     let (status, _, stderr) = tool(&[&"check", &"--linux", &tree.path(), &"--abi", &"ia64"]);
     let message = format!(
-        "error: {}: has none of the ABIs that are to be compared with tables/linux\n",
+        "error: {}: has none of the ABIs to compare with tables/linux\n",
         tree.path().display()
     );
     assert_eq!((status, stderr), (Some(2), message));

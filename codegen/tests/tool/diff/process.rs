@@ -41,9 +41,7 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     let (status, text, stderr) = compared("diff", &[]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(
-        text.ends_with(
-            "\n\nwithout entry points, since one side knows none: sh\nthe same: 1 ABI\n"
-        ),
+        text.ends_with("\n\nwithout entry points, since one side has none: sh\nthe same: 1 ABI\n"),
         "{text}"
     );
     let (status, text, stderr) = compared("check", &["--arch", "sh"]);
@@ -65,20 +63,19 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     assert_eq!(status, Some(1));
     let file = format!("{}/asm/unistd.h", directory.display());
     assert!(text.contains(&format!(
-        "error: sh: mmap is 90 in {}/sh.toml, and 91 in {file}\n",
+        "error: sh: mmap is 90 in {}/sh.toml, but 91 in {file}\n",
         tables.path().display()
     )));
-    assert!(text.contains(&format!("and not in {file}, whose kernel is not older\n")), "{text}");
+    assert!(text.contains(&format!("but not in {file}, whose kernel is not older\n")), "{text}");
 
     let (status, _, stderr) = compared("check", &["--abi", "arm"]);
     assert!(
-        status == Some(2)
-            && stderr.contains(": has none of the ABIs that are to be compared with "),
+        status == Some(2) && stderr.contains(": has none of the ABIs to compare with "),
         "{stderr}"
     );
     let (status, _, stderr) = compared("check", &["--arch", "vax"]);
     assert!(
-        status == Some(2) && stderr.ends_with("headers of sh, and --arch says vax\n"),
+        status == Some(2) && stderr.ends_with("headers for sh, but --arch is vax\n"),
         "{stderr}"
     );
 }
@@ -94,7 +91,7 @@ fn a_header_above_the_directory_is_named_as_it_is() {
     write(root.path(), "linux/version.h", "#define LINUX_VERSION_CODE 459277\n");
     let (_, text, _) = tool(&[&"check", &"--headers", &own, &"--tables", &tables.path()]);
     let file = root.path().join("asm-generic/unistd.h");
-    assert!(text.contains(&format!(", and 91 in {}\n", file.display())), "{text}");
+    assert!(text.contains(&format!(", but 91 in {}\n", file.display())), "{text}");
 }
 
 /// `import` and `check` join headers that are split; `diff` compares the one directory with the
@@ -116,7 +113,7 @@ fn headers_in_two_directories() {
     let (status, text, stderr) = split("check", tables.path());
     assert_eq!((status, stderr.as_str()), (Some(1), ""));
     let file = own.join("asm/unistd.h").display().to_string();
-    assert!(text.contains(&format!(", and 91 in {file}\n")), "{text}");
+    assert!(text.contains(&format!(", but 91 in {file}\n")), "{text}");
     let both = format!("in common with {} and {}: 1 error,", shared.display(), own.display());
     assert!(text.contains(&both), "{text}");
     let (status, _, stderr) = tool(&[&"diff", &"--headers", &own, &"--headers", &shared]);
@@ -136,15 +133,15 @@ fn headers_without_a_version() {
     };
     for subcommand in subcommands {
         let (status, _, stderr) = said(subcommand, "7.2.12");
-        let both = "/linux/version.h: says Linux 7.2.13, and --linux-version says 7.2.12\n";
+        let both = "/linux/version.h: is of Linux 7.2.13, but --linux-version is 7.2.12\n";
         assert!(status == Some(2) && stderr.ends_with(both), "{stderr}");
     }
     fs::remove_file(own.join("linux/version.h")).unwrap();
     for subcommand in subcommands {
         assert_eq!(said(subcommand, "7.2.12").0, Some(0));
         let (status, _, stderr) = said(subcommand, "abc");
-        let refused = "error: invalid value 'abc' for '--linux-version <VERSION>': a kernel's \
-                       version is like 6.12, ";
+        let refused = "error: invalid value 'abc' for '--linux-version <VERSION>': expected a \
+                       kernel version such as 6.12, ";
         assert!(status == Some(2) && stderr.starts_with(refused), "{stderr}");
         for (option, value) in [("--linux-version", "7.2"), ("--arch", "sh")] {
             let (_, _, stderr) = tool(&[&subcommand.0, &"--linux", &own, &option, &value]);
@@ -168,14 +165,14 @@ fn what_cannot_be_read_is_status_2() {
         let starts = format!("error: {}", starts.replace("{missing}", missing.to_str().unwrap()));
         assert!(stderr.starts_with(&starts) && !stderr.contains("panicked"), "{stderr}");
     };
-    let no_tree = "{missing}: is no kernel source tree (it is not a directory); ";
+    let no_tree = "{missing}: is not a kernel source tree: it is not a directory; ";
     refused(&[&"diff", &"--linux", &missing], no_tree);
     refused(&[&"diff", &"--linux", &disk.path(), &"--linux", &missing], no_tree);
     refused(&[&"check", &"--linux", &missing], no_tree);
-    refused(&[&"diff", &"--tables", &missing], "{missing}: holds no imported tables; ");
+    refused(&[&"diff", &"--tables", &missing], "{missing}: has no imported tables; ");
     refused(
         &[&"check", &"--tables", &missing, &"--linux", &disk.path()],
-        "{missing}: holds no imported tables; ",
+        "{missing}: has no imported tables; ",
     );
     refused(&[&"check"], "give --linux DIR or --headers DIR\n");
     refused(&[&"diff"], "give two releases, or one or two of --linux, --headers and --tables\n");
@@ -203,7 +200,7 @@ fn what_cannot_be_read_is_status_2() {
             &"ia64",
         ]);
         let message = format!(
-            "error: {}: has none of the ABIs that are to be compared with {}\n",
+            "error: {}: has none of the ABIs to compare with {}\n",
             disk.path().display(),
             directory.path().display()
         );
@@ -214,7 +211,7 @@ fn what_cannot_be_read_is_status_2() {
     let disk = tree.on_disk();
     refused(
         &[&"diff", &"--linux", &disk.path()],
-        &format!("{}/{SH}:{line}: `1 half` is no row", disk.path().display()),
+        &format!("{}/{SH}:{line}: `1 half` is not a row", disk.path().display()),
     );
     fs::write(directory.path().join("sh.toml"), "linux = 7").unwrap();
     let place = format!("{}/sh.toml:1: ", directory.path().display());
@@ -247,7 +244,7 @@ fn a_stale_copy_is_a_difference() {
         (
             Some(1),
             String::new(),
-            format!("error: {name}: is not what the tables give; run `cargo codegen emit`\n"),
+            format!("error: {name}: is out of date; run `cargo codegen emit`\n"),
         )
     };
     assert_eq!(emit(&["--check"]), stale("aio-sys/src/generated/target.rs"));

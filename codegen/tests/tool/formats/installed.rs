@@ -172,8 +172,7 @@ fn the_headers_that_make_installed() {
     headers_refused(
         &include,
         &[],
-        "{directory}: the path does not say for which architecture these headers are; \
-         add --arch ARCH",
+        "{directory}: the path does not show the architecture of these headers; pass --arch ARCH",
     );
     let tables = headers(&include, &["--arch", "x86"]);
     assert_eq!(listed(&tables, "x32"), "0 read -\n543 io_setup -\n");
@@ -313,7 +312,7 @@ fn the_version_of_headers_that_do_not_say_it() {
         Ok::<_, Error>(tables.table("x86_64")?.linux.to_string())
     };
     let error = import(None, None).unwrap_err().to_string();
-    assert!(error.ends_with("; import and check take --linux-version VERSION"), "{error}");
+    assert!(error.ends_with("; pass --linux-version VERSION"), "{error}");
     assert_eq!(import(None, Some("6.1.0-rc3")).unwrap(), "6.1.0-rc3");
     let version_h = Some("#define LINUX_VERSION_CODE 393659\n");
     for same in ["6.1.187", "6.1.187-amd64"] {
@@ -322,13 +321,13 @@ fn the_version_of_headers_that_do_not_say_it() {
     for other in ["7.2.13", "6.1", "6.1.187-rc1"] {
         let error = import(version_h, Some(other)).unwrap_err().to_string();
         let expected = format!(
-            "x86_64-linux-any/linux/version.h: says Linux 6.1.187, and --linux-version says {other}"
+            "x86_64-linux-any/linux/version.h: is of Linux 6.1.187, but --linux-version is {other}"
         );
         assert_eq!(error, expected);
     }
     // One that is damaged is not what is absent.
     let error = import(Some("#define NOTHING 1\n"), Some("6.1.187")).unwrap_err().to_string();
-    assert!(error.contains("defines no LINUX_VERSION_CODE"), "{error}");
+    assert!(error.contains("does not define LINUX_VERSION_CODE"), "{error}");
 }
 
 /// What a directory is told that has no headers of an architecture.
@@ -346,27 +345,28 @@ fn what_is_not_a_directory_of_headers() {
     headers_refused(
         &include,
         &[],
-        "{directory}: there is no linux/version.h here or above to say which kernel these headers \
-         are of; import and check take --linux-version VERSION",
+        "{directory}: no linux/version.h here or above shows the kernel of these headers; pass \
+         --linux-version VERSION",
     );
     write(&include, SHARED);
     headers_refused(
         &include,
         &["--arch", "arm64"],
-        "{directory}: the path says that these are headers of x86, and --arch says arm64",
+        "{directory}: the path is of headers for x86, but --arch is arm64",
     );
     write(&include, &[("linux/version.h", "#define NOTHING 1\n")]);
     headers_refused(
         &include,
         &[],
-        "{directory}/linux/version.h: defines no LINUX_VERSION_CODE; are the headers complete?",
+        "{directory}/linux/version.h: does not define LINUX_VERSION_CODE; are the headers \
+         complete?",
     );
     write(&include, SHARED);
     write(&include, &[("asm/unistd_64.h", "#define __NR_read x\n")]);
     headers_refused(
         &include,
         &[],
-        "{directory}/asm/unistd_64.h:1: `__NR_read` has no number that can be worked out",
+        "{directory}/asm/unistd_64.h:1: `__NR_read` has a number that cannot be evaluated",
     );
     write(
         &include,
@@ -386,16 +386,16 @@ fn what_is_not_a_directory_of_headers() {
     headers_refused(
         &include,
         &[],
-        "{directory}: holds no asm/errno.h; are all of the headers installed?",
+        "{directory}: does not have asm/errno.h; are all headers installed?",
     );
     let other = root.path().join("include");
     write(&other, SHARED);
     write(&other, X86);
     let error = import_headers(&other, &["--arch", "x68"]).unwrap_err().to_string();
-    assert!(error.starts_with("--arch: `x68` is not a directory of the kernel's arch/"), "{error}");
+    assert!(error.starts_with("--arch: `x68` is not an architecture of a known ABI; "), "{error}");
 }
 
-const INSTALLED: &str = "which is not there; are all of the headers installed?";
+const INSTALLED: &str = "which does not exist; are all headers installed?";
 
 /// No ABI goes with its header, where the package asks for it.
 #[test]
@@ -492,8 +492,8 @@ fn a_package_that_lacks_what_its_headers_include() {
 
 #[test]
 fn headers_are_not_for_the_repository() {
-    let message = "error: --headers: headers know no entry points, which the repository's tables \
-                    would lose; add --tables DIR\n";
+    let message = "error: --headers: headers have no entry points, which the repository's tables \
+                   would lose; pass --tables DIR\n";
     let mut command = codegen();
     assert_eq!(
         run(command.args(["import", "--headers", "/usr/include"])),

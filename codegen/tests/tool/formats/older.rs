@@ -104,7 +104,7 @@ fn a_word_has_a_width() {
         tree.write(path, "#define BITS_PER_LONG 64\n");
         refused(
             &tree,
-            &format!("{{tree}}/{path}: defines no __BITS_PER_LONG; is the tree complete?"),
+            &format!("{{tree}}/{path}: does not define __BITS_PER_LONG; is the tree complete?"),
         );
     }
 }
@@ -116,13 +116,16 @@ fn a_generic_header_that_is_damaged_is_refused() {
     tree.edit(generic, "#define __NR_clone 220\n", "#define __NR_clone 220 +\n");
     let stderr = mistake(&tree, &[]);
     assert!(
-        stderr.contains("`__SYSCALL(__NR_clone, sys_clone)` has no number that can be worked out"),
+        stderr.contains("`__SYSCALL(__NR_clone, sys_clone)` has a number that cannot be evaluated"),
         "{stderr}"
     );
     let mut tree = Tree::linux_6_1();
     tree.edit(generic, "sys_clone)\n", "sys-clone)\n");
     let stderr = mistake(&tree, &[]);
-    assert!(stderr.contains("`__SYSCALL(__NR_clone, sys-clone)` names no entry point"), "{stderr}");
+    assert!(
+        stderr.contains("`__SYSCALL(__NR_clone, sys-clone)` has an entry point that cannot"),
+        "{stderr}"
+    );
     let mut tree = Tree::linux_6_1();
     let line =
         tree.edit(generic, "#define __NR_clone 220\n", "<<<<<<< HEAD\n#define __NR_clone 220\n");
@@ -138,10 +141,10 @@ fn a_generic_header_that_is_damaged_is_refused() {
         "",
     );
     let stderr = mistake(&tree, &[]);
-    assert!(stderr.contains("aarch64 lacks pidfd_send_signal"), "{stderr}");
+    assert!(stderr.contains("aarch64 does not have pidfd_send_signal"), "{stderr}");
     let mut tree = Tree::linux_6_1();
     tree.write("arch/nios2/include/uapi/asm/unistd.h", "#include <asm/nothing.h>\n");
-    let message = "includes <asm/nothing.h>, which is not there; is the tree complete?";
+    let message = "includes <asm/nothing.h>, which does not exist; is the tree complete?";
     refused(&tree, &format!("{{tree}}/arch/nios2/include/uapi/asm/unistd.h:1: {message}"));
     tree.write("arch/nios2/include/uapi/asm/unistd.h", "\n");
     let message = "defines no system call; is the tree complete?";
@@ -251,11 +254,10 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     );
     tree.edit(HEADER_X86, "#elif defined(__ILP32__)\n#include <asm/unistd_x32.h>\n", "");
     tree.edit("Makefile", "PATCHLEVEL = 2", "PATCHLEVEL = 3");
-    let message = "error: tables/linux/x86_64.toml: Linux 7.3.13 has no x32 any more, and the \
-                    table is from 7.2.13; if it has left the \
-                    kernel, give it a [[table]] of its own in abis.toml with frozen = \"7.2\", and \
-                    import that from a tree \
-                    of this series\n";
+    let message = "error: tables/linux/x86_64.toml: Linux 7.3.13 has no x32 any more, but the \
+                   table is from 7.2.13; if the kernel has removed it, give it its own [[table]] \
+                   in abis.toml with frozen = \"7.2\", and import that from a tree of this \
+                   series\n";
     let disk = tree.on_disk();
     assert_eq!(import(disk.path()), (Some(2), String::new(), message.to_owned()));
     assert!(contents(&repository.path().join("tables/linux")) == before);
@@ -263,10 +265,9 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     let part = Tree::new().on_disk();
     fs::remove_dir_all(part.path().join("arch/sh")).unwrap();
     let message = format!(
-        "error: {}: has no arch/sh/kernel/syscalls/syscall.tbl, and the repository has \
-         tables/linux/sh.toml; is all of the tree there? If \
-         it has left the kernel, give the [[table]] in abis.toml the last series that had it, \
-         frozen = \"…\"\n",
+        "error: {}: has no arch/sh/kernel/syscalls/syscall.tbl, but the repository has \
+         tables/linux/sh.toml; is the tree complete? If the kernel has removed it, set frozen = \
+         \"…\" in the [[table]] of abis.toml to the last series that had it\n",
         part.path().display()
     );
     assert_eq!(import(part.path()), (Some(2), String::new(), message));

@@ -12,13 +12,13 @@ fn damage(tree: &mut Tree, path: &str, text: &str) {
 /// Every entry point has a definition, or `kernel/sys_ni.c` says that it may have none.
 #[test]
 fn entry_points_are_defined() {
-    let complete = "nor does any other file";
+    let complete = "and no other file does";
     let mut tree = Tree::new();
     damage(&mut tree, "lib/calls.c", "SYSCALL_DEFINE0(read)\n");
     let stderr = mistake(&tree, &[]);
     // The file is where the committed tables have it.
     assert!(stderr.starts_with("{tree}/") && stderr.contains(complete), "{stderr}");
-    assert!(stderr.ends_with("any other file; is the tree complete?"), "{stderr}");
+    assert!(stderr.ends_with("no other file does; is the tree complete?"), "{stderr}");
     let mut tree = Tree::new();
     let calls = tree.read("lib/calls.c");
     assert!(calls.contains("\nSYSCALL_DEFINE0(read)\n"));
@@ -26,8 +26,8 @@ fn entry_points_are_defined() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, \
-             {complete}; is the tree complete?"
+            "{{tree}}/fs/read_write.c: does not define sys_read, the entry point of read on \
+             x86_64, {complete}; is the tree complete?"
         ),
     );
     // One that may be missing was not while the committed tables were made.
@@ -41,9 +41,8 @@ fn entry_points_are_defined() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, in which memfd_secret of \
-             x86_64 ends, {complete}; \
-             is the tree complete?"
+            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, the entry point of \
+             memfd_secret on x86_64, {complete}; is the tree complete?"
         ),
     );
     // Tables alone need no definitions.
@@ -57,10 +56,7 @@ fn what_the_definitions_hang_on_is_there() {
         (
             "kernel/sys_ni.c",
             "",
-            format!(
-                "{{tree}}/kernel/sys_ni.c: names no call that a kernel may \
-                                         lack; {complete}"
-            ),
+            format!("{{tree}}/kernel/sys_ni.c: lists no optional system call; {complete}"),
         ),
         (
             "arch/sh/Kconfig",
@@ -82,15 +78,14 @@ fn what_the_definitions_hang_on_is_there() {
             "arch/x86/Kconfig",
             "config 64BIT\n\tbool \"64-bit kernel\"\n",
             format!(
-                "{{tree}}/arch/x86/Kconfig: declares no COMPAT, which arch/x86/entry/syscall_32.c \
-                 is for; {complete}"
+                "{{tree}}/arch/x86/Kconfig: does not declare COMPAT, which \
+                 arch/x86/entry/syscall_32.c needs; {complete}"
             ),
         ),
         (
             "arch/x86/Kconfig",
             "menu \"m\"\nconfig 64BIT\n\tbool\n",
-            "{tree}/arch/x86/Kconfig: lacks an endmenu: it was cut off; fetch the tree \
-             again"
+            "{tree}/arch/x86/Kconfig: has no endmenu: it was cut off; fetch the tree again"
                 .to_owned(),
         ),
         (
@@ -117,7 +112,7 @@ fn what_the_definitions_hang_on_is_there() {
         (
             "lib/Makefile",
             "ifdef CONFIG_AIO\nobj-y += calls.o\n",
-            "{tree}/lib/Makefile: an ifdef or ifeq lacks its endif; repair the file".to_owned(),
+            "{tree}/lib/Makefile: an ifdef or ifeq has no endif; repair the file".to_owned(),
         ),
     ] {
         let mut tree = Tree::new();
@@ -155,7 +150,7 @@ fn what_the_definitions_hang_on_is_there() {
     );
     let mut tree = Tree::new();
     damage(&mut tree, swaps, "#include <linux/syscalls.h>\n");
-    refused(&tree, &format!("{{tree}}/{swaps}: makes no sys_call_table; is it cut off?"));
+    refused(&tree, &format!("{{tree}}/{swaps}: does not define sys_call_table; is it cut off?"));
     // Assembly that the committed tables know.
     let mut tree = Tree::new();
     let alpha = tree.read("arch/alpha/kernel/calls.c");
@@ -163,9 +158,8 @@ fn what_the_definitions_hang_on_is_there() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, in which \
-             osf_syscall of alpha ends, nor \
-             does any other file; {complete}"
+            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, the entry \
+             point of osf_syscall on alpha, and no other file does; {complete}"
         ),
     );
 }
@@ -181,23 +175,23 @@ fn a_file_is_a_file_of_a_sensible_size() {
         fs::remove_file(&full).unwrap();
         refused("cannot be read: No such file or directory (os error 2)");
         fs::create_dir(&full).unwrap();
-        refused("is no regular file");
+        refused("is not a regular file");
         fs::remove_dir(&full).unwrap();
         symlink(&full, &full).unwrap();
         refused("cannot be read: Too many levels of symbolic links (os error 40)");
         fs::remove_file(&full).unwrap();
         // Whoever opens a pipe that nobody writes to waits for ever.
         assert!(Command::new("mkfifo").arg(&full).status().unwrap().success());
-        refused("is no regular file");
+        refused("is not a regular file");
         fs::remove_file(&full).unwrap();
         File::create(&full).unwrap().set_len((8 << 20) + 1).unwrap();
-        refused("is larger than 8 MiB, which no kernel source is");
+        refused("is larger than 8 MiB, the limit for a source file");
     }
     let disk = Tree::new().on_disk();
     File::create(disk.path().join("kernel/huge.c")).unwrap().set_len((8 << 20) + 1).unwrap();
     refused_there(
         disk.path(),
-        "{tree}/kernel/huge.c: is larger than 8 MiB, which no kernel source is",
+        "{tree}/kernel/huge.c: is larger than 8 MiB, the limit for a source file",
     );
 }
 
@@ -265,11 +259,12 @@ fn a_header_that_another_includes_is_there_and_not_empty() {
     tree.remove(base);
     // alpha comes first, and has a header of its own.
     let alpha = "arch/alpha/include/uapi/asm/errno.h";
-    let missing = "includes <asm-generic/errno-base.h>, which is not there; is the tree complete?";
+    let missing = "includes <asm-generic/errno-base.h>, which does not exist; is the tree \
+                   complete?";
     refused(&tree, &format!("{{tree}}/{alpha}:1: {missing}"));
     let disk = tree.on_disk();
     fs::create_dir(disk.path().join(base)).unwrap();
-    refused_there(disk.path(), &format!("{{tree}}/{base}: is no regular file"));
+    refused_there(disk.path(), &format!("{{tree}}/{base}: is not a regular file"));
     fs::remove_dir(disk.path().join(base)).unwrap();
     symlink("errno-base.h", disk.path().join(base)).unwrap();
     refused_there(

@@ -71,7 +71,8 @@ fn a_pipe_in_the_place_of_a_table_is_not_opened() {
     let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
     let pipe = directory.path().join("sh.toml");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let message = format!("error: {}: cannot be written: it is no regular file\n", pipe.display());
+    let message =
+        format!("error: {}: cannot be written: it is not a regular file\n", pipe.display());
     assert_eq!(import(tree.path(), directory.path(), &[]), (Some(2), String::new(), message));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }

@@ -47,8 +47,8 @@ const CASES: &[Case] = &[
         |tree| {
             tree.append(M68K, "500\tcommon\n");
         },
-        "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: `500 common` is no row: a number, a tag \
-         and a name are wanted; was the file cut off?",
+        "{tree}/arch/m68k/kernel/syscalls/syscall.tbl:7: `500 common` is not a row; expected \
+         `NUMBER TAG NAME`; is the file cut off?",
     ),
     harmless(
         Kind::Twice,
@@ -64,24 +64,24 @@ const CASES: &[Case] = &[
             tree.edit(X86_64, "206\t64\tio_setup", "206\t64bit\tio_setup");
         },
         "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: the tag `64bit` begins like `64`, and \
-         syscallhdr.sh, which compares prefixes, mixes them up",
+         syscallhdr.sh compares prefixes only; rename one of them",
     ),
     harmless(
         Kind::Base,
         |tree| {
             tree.edit(HEADER_X86, "0x40000000", "0x20000000");
         },
-        "{tree}/arch/x86/include/uapi/asm/unistd.h: says that the base of x32 is 0x20000000, \
-         abis.toml 0x40000000; correct `base` there",
+        "{tree}/arch/x86/include/uapi/asm/unistd.h: defines the base of x32 as 0x20000000, but \
+         abis.toml has 0x40000000; correct `base` there",
     ),
     Case {
         kind: Kind::Gap,
         harm: |tree| {
             tree.edit(M68K, "435\tcommon\tclone3\tsys_clone3\n", "");
         },
-        message: "{tree}/arch/m68k/kernel/syscalls/syscall.tbl: m68k lacks clone3, which the \
-                   tree's other tables have; if the file was not cut off, give the reason in \
-                   tables/absent.toml",
+        message: "{tree}/arch/m68k/kernel/syscalls/syscall.tbl: m68k does not have clone3, which \
+                  the tree's other tables have; if the file is complete, add the reason to \
+                  tables/absent.toml",
         more: &[],
         less: &["m68k 435 clone3"],
     },
@@ -90,8 +90,8 @@ const CASES: &[Case] = &[
         harm: |tree| {
             tree.edit(X86_64, "206\t64\tio_setup", " 206\t64\tio_setup");
         },
-        message: "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: `206 64 io_setup \
-                   sys_io_setup` does not begin its line: the kernel's scripts skip such a row",
+        message: "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:6: `206 64 io_setup sys_io_setup` \
+                  is indented, and the kernel's scripts skip such a row; remove the indentation",
         more: &[],
         less: &["x86_64 206 io_setup"],
     },
@@ -109,13 +109,14 @@ const CASES: &[Case] = &[
         |tree| {
             tree.edit(X86_64, "\tsys_io_destroy\n", "\tsys_io_destroy # mine\n");
         },
-        "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:7: `# mine` behind a row is no column",
+        "{tree}/arch/x86/entry/syscalls/syscall_64.tbl:7: `# mine` is a comment after a row; put \
+         it on its own line",
     ),
     harmless(
         Kind::Unnumbered,
         |tree| behind(tree, HEADER_X86, "#define __NR_gone __NR_nowhere\n"),
-        "{tree}/arch/x86/include/uapi/asm/unistd.h:9: `__NR_gone` has no number that can be \
-         worked out",
+        "{tree}/arch/x86/include/uapi/asm/unistd.h:9: `__NR_gone` has a number that cannot be \
+         evaluated",
     ),
     Case {
         kind: Kind::OwnTable,
@@ -123,8 +124,8 @@ const CASES: &[Case] = &[
             let own = tree.read(GENERIC).replace("450\tcommon", "464\tcommon");
             tree.put("arch/arm64/tools/syscall_64.tbl", own);
         },
-        message: "{tree}/arch/arm64/tools/syscall_64.tbl: is not scripts/syscall.tbl, which other \
-                   architectures take their rows from",
+        message: "{tree}/arch/arm64/tools/syscall_64.tbl: is not scripts/syscall.tbl, from which \
+                  other architectures take their rows",
         more: &["aarch64 464 set_mempolicy_home_node"],
         less: &["aarch64 450 set_mempolicy_home_node"],
     },
@@ -179,8 +180,8 @@ const CASES: &[Case] = &[
             let text = tree.read(LIB).replace("\nSYSCALL_DEFINE0(read)\n", "\n");
             tree.put(LIB, text);
         },
-        "{tree}/fs/read_write.c: does not define sys_read, in which read of x86_64 ends, nor does \
-         any other file; is the tree complete?",
+        "{tree}/fs/read_write.c: does not define sys_read, the entry point of read on x86_64, and \
+         no other file does; is the tree complete?",
     ),
     harmless(
         Kind::Unbuilt,
@@ -196,13 +197,13 @@ const CASES: &[Case] = &[
     harmless(
         Kind::Code,
         |tree| behind(tree, LIB, "SYSCALL_DEFINE1(bad)\n"),
-        "{tree}/lib/calls.c:{last}: SYSCALL_DEFINE1(bad): 0 words are not 1 pairs of type and \
-         name; repair it, or add a macro that stands for more to WIDE in prototypes.rs",
+        "{tree}/lib/calls.c:{last}: SYSCALL_DEFINE1(bad): expected 1 pairs of type and name, found \
+         0 words; repair it, or add a macro that stands for more to WIDE in prototypes.rs",
     ),
     harmless(
         Kind::Kconfig,
         |tree| behind(tree, "init/Kconfig", "endmenu\n"),
-        "{tree}/init/Kconfig:4: endmenu ends nothing; repair the file",
+        "{tree}/init/Kconfig:4: unmatched endmenu; repair the file",
     ),
     harmless(
         Kind::Makefile,
@@ -386,7 +387,7 @@ fn warnings_are_counted_and_status_1_with_strict() {
         assert!(lines[at].starts_with(&place) && lines[at].contains(kind), "{said}");
     };
     warned(0, "mine (500 on m68k) is in no table");
-    warned(1, "m68k lacks clone3");
+    warned(1, "m68k does not have clone3");
     assert_eq!(lines.last(), Some(&"2 warnings: 1 gap, 1 private call"));
     let strictly = |more: &[&str]| {
         let mut command = codegen();
@@ -410,7 +411,7 @@ fn tables_by_hand_are_those_of_the_directory() {
     let (_, _, said) = import(disk.path(), directory.path(), &[]);
     let copy =
         format!("{}/absent.toml, a copy of tables/absent.toml\n", directory.path().display());
-    assert!(said.contains(&format!("give the reason in {copy}")), "{said}");
+    assert!(said.contains(&format!("add the reason to {copy}")), "{said}");
     let by_hand = directory.path().join("absent.toml");
     let committed = fs::read_to_string(committed().join("../absent.toml")).unwrap();
     let known = "\n[[absent]]\nname = \"clone3\"\nabis = [\"m68k\"]\nentry = \"sys_clone3\"\n\
@@ -420,7 +421,7 @@ fn tables_by_hand_are_those_of_the_directory() {
     assert!(status == Some(0) && !said.contains("warning"), "{said}");
     fs::write(&by_hand, &committed).unwrap();
     let (_, _, said) = import(disk.path(), directory.path(), &[]);
-    assert!(said.contains(&format!("give the reason in {}\n", by_hand.display())), "{said}");
+    assert!(said.contains(&format!("add the reason to {}\n", by_hand.display())), "{said}");
     fs::write(&by_hand, "absent = 1\n").unwrap();
     let (status, _, said) = import(disk.path(), directory.path(), &[]);
     let place = format!("error: {}:1: ", by_hand.display());
@@ -450,7 +451,7 @@ fn a_long_has_the_width_of_the_abi() {
     tree.put(header, "#define __BITS_PER_LONG 32\n");
     let (files, _) = imported(&tree, Findings::lenient());
     let said = files.unwrap_err().to_string();
-    assert!(said.contains("says that a long of riscv64 has 32 bits, and it has 64"), "{said}");
+    assert!(said.contains("defines a long of 32 bits for riscv64, which has 64"), "{said}");
 }
 
 /// What a header of numbers says besides plain `#define`s of calls.

@@ -25,9 +25,9 @@ fn a_directory_that_is_not_a_kernel_tree() {
         }
         let (old, tables) = (stale(), at("tables"));
         let before = contents(old.path());
-        let ends = "give the directory that holds the kernel's Makefile";
+        let ends = "pass the directory with the kernel's Makefile";
         let message =
-            format!("error: {}: is no kernel source tree ({why}); {ends}\n", at(path).display());
+            format!("error: {}: is not a kernel source tree: {why}; {ends}\n", at(path).display());
         for to in [old.path(), &tables] {
             assert_eq!(import(&at(path), to, &[]), (Some(2), String::new(), message.clone()));
         }
@@ -40,8 +40,8 @@ fn a_directory_that_is_not_a_kernel_tree() {
     )
     .unwrap();
     let message = format!(
-        "error: {}: is Linux 7.2.13, and has no table of system calls; give the top of a kernel \
-         tree\n",
+        "error: {}: is Linux 7.2.13, but has no table of system calls; pass the top directory of a \
+         kernel tree\n",
         at("empty").display()
     );
     assert_eq!(import(&at("empty"), &at("tables"), &[]), (Some(2), String::new(), message));
@@ -87,12 +87,13 @@ fn makefiles_say_which_rows_are_whose() {
     let mut tree = Tree::new();
     let kbuild = "arch/riscv/include/uapi/asm/Kbuild";
     tree.edit(kbuild, "syscall-y += unistd_32.h\n", "");
-    let gives = format!("makes no unistd_32.h, to which {path} gives tags; is the tree complete?");
+    let gives =
+        format!("does not generate unistd_32.h, for which {path} sets tags; is the tree complete?");
     refused(&tree, &format!("{{tree}}/{kbuild}: {gives}"));
     tree.edit(path, "syscall_abis_32 += riscv memfd_secret\n", "");
     let asked = format!(
-        "makes no unistd_32.h of {GENERIC}, which arch/riscv/include/uapi/asm/unistd.h includes \
-         for riscv32; is it cut off?"
+        "does not generate unistd_32.h from {GENERIC}, which arch/riscv/include/uapi/asm/unistd.h \
+         includes for riscv32; is it cut off?"
     );
     refused(&tree, &format!("{{tree}}/scripts/Makefile.asm-headers: {asked}"));
     tree.write("arch/riscv/include/uapi/asm/unistd.h", "#include <asm/unistd_64.h>\n");
@@ -100,13 +101,13 @@ fn makefiles_say_which_rows_are_whose() {
     // What is cut off.
     let complete = "is the tree complete?";
     tree.edit(path, "syscall_abis_64 += riscv rlimit memfd_secret\n", "");
-    let what = "adds nothing to syscall_abis_64, of which unistd_64.h is made";
+    let what = "does not add to syscall_abis_64, from which unistd_64.h is generated";
     refused(&tree, &format!("{{tree}}/{path}: {what}; {complete}"));
     tree.write("scripts/Makefile.asm-headers", "syscall_abis_32 += common,32\n");
     refused(
         &tree,
         &format!(
-            "{{tree}}/scripts/Makefile.asm-headers: adds nothing to syscall_abis_64; {complete}"
+            "{{tree}}/scripts/Makefile.asm-headers: does not add to syscall_abis_64; {complete}"
         ),
     );
 }
@@ -114,40 +115,30 @@ fn makefiles_say_which_rows_are_whose() {
 /// What a damaged makefile gives to nobody stays behind in the table.
 #[test]
 fn every_row_is_somebody_s() {
-    let ends = "; if the kernel has a new ABI, add it to abis.toml";
+    let ends = "; if this is a new ABI, add it to abis.toml";
     let mut tree = Tree::new();
     tree.edit("arch/x86/entry/syscalls/Makefile", "$(uapi)/unistd_x32.h: abis := common,x32\n", "");
     let line = 1 + tree.read(X86_64).lines().take_while(|line| !line.contains("x32")).count();
     refused(
         &tree,
-        &format!(
-            "{{tree}}/{X86_64}:{line}: the tag `x32` belongs to no ABI of this table (64, \
-             common){ends}"
-        ),
+        &format!("{{tree}}/{X86_64}:{line}: unknown tag `x32`; expected one of 64, common{ends}"),
     );
     let mut tree = Tree::new();
     tree.edit("arch/arm/tools/Makefile", "common,$*", "$*");
     let arm = "arch/arm/tools/syscall.tbl";
     refused(
         &tree,
-        &format!(
-            "{{tree}}/{arm}:2: the tag `common` belongs to no ABI of this table (eabi, oabi){ends}"
-        ),
+        &format!("{{tree}}/{arm}:2: unknown tag `common`; expected one of eabi, oabi{ends}"),
     );
     let mut tree = Tree::new();
     let mips = "arch/mips/kernel/syscalls/Makefile";
     tree.edit(mips, "--offset __NR_Linux", "--abis n64");
-    refused(
-        &tree,
-        &format!(
-            "{{tree}}/{MIPS_O32}:2: the tag `o32` belongs to no ABI of this table (n64){ends}"
-        ),
-    );
+    refused(&tree, &format!("{{tree}}/{MIPS_O32}:2: unknown tag `o32`; expected one of n64{ends}"));
     let mut tree = Tree::new();
     tree.write(mips, "all:\n");
     refused(
         &tree,
-        &format!("{{tree}}/{mips}: makes no unistd_o32.h of {MIPS_O32}; is it damaged?"),
+        &format!("{{tree}}/{mips}: does not generate unistd_o32.h from {MIPS_O32}; is it damaged?"),
     );
 }
 
@@ -157,13 +148,16 @@ fn a_makefile_that_was_cut_off_gives_nobody_all_rows() {
     let mut tree = Tree::new();
     let (arm, parisc) = ("arch/arm/tools/Makefile", "arch/parisc/kernel/syscalls/Makefile");
     tree.edit(arm, "cmd = sh $(syshdr) --abis common,$* $< $@\n", "");
-    let alone = "which is not alone in arch/arm/tools/syscall.tbl; is it cut off?";
-    refused(&tree, &format!("{{tree}}/{arm}: gives no tags to unistd-eabi.h, {alone}"));
+    let alone = "which shares arch/arm/tools/syscall.tbl; is it cut off?";
+    refused(&tree, &format!("{{tree}}/{arm}: does not set the tags of unistd-eabi.h, {alone}"));
     let mut tree = Tree::new();
     tree.edit(parisc, "$(uapi)/unistd_64.h: abis := common,64\n", "");
     let asked = "which arch/parisc/include/uapi/asm/unistd.h includes for parisc64; is it cut off?";
     let table = "arch/parisc/kernel/syscalls/syscall.tbl";
-    refused(&tree, &format!("{{tree}}/{parisc}: makes no unistd_64.h of {table}, {asked}"));
+    refused(
+        &tree,
+        &format!("{{tree}}/{parisc}: does not generate unistd_64.h from {table}, {asked}"),
+    );
 }
 
 #[test]
@@ -186,7 +180,7 @@ fn headers_add_the_base_of_abis_toml() {
     let line = "#define __X32_SYSCALL_BIT 0x40000000\n";
     tree.edit(HEADER_X86, line, "#define __X32_SYSCALL_BIT 0x20000000\n");
     let message =
-        "says that the base of x32 is 0x20000000, abis.toml 0x40000000; correct `base` there";
+        "defines the base of x32 as 0x20000000, but abis.toml has 0x40000000; correct `base` there";
     refused(&tree, &format!("{{tree}}/{HEADER_X86}: {message}"));
     tree.edit(HEADER_X86, "#define __X32_SYSCALL_BIT 0x20000000\n", "");
     let message = "does not define __X32_SYSCALL_BIT; correct `base_macro` in tables/abis.toml";
@@ -200,7 +194,7 @@ fn names_in_headers_have_numbers() {
     let line = tree.append(path, "#define __NR_gone __NR_nowhere\n");
     refused(
         &tree,
-        &format!("{{tree}}/{path}:{line}: `__NR_gone` has no number that can be worked out"),
+        &format!("{{tree}}/{path}:{line}: `__NR_gone` has a number that cannot be evaluated"),
     );
 }
 
@@ -225,18 +219,18 @@ fn headers_are_whole() {
 #[test]
 fn headers_define_what_they_are_read_for() {
     for (path, message) in [
-        ("include/uapi/linux/aio_abi.h", "defines no IOCB_CMD_; is the tree complete?"),
-        ("include/uapi/linux/fs.h", "defines no RWF_; is the tree complete?"),
+        ("include/uapi/linux/aio_abi.h", "does not define IOCB_CMD_; is the tree complete?"),
+        ("include/uapi/linux/fs.h", "does not define RWF_; is the tree complete?"),
         ("arch/mips/include/uapi/asm/errno.h", "defines no error number; is the tree complete?"),
-        ("arch/mips/include/uapi/asm/fcntl.h", "defines no O_NONBLOCK; is the tree complete?"),
-        ("include/uapi/linux/mman.h", "defines no MAP_PRIVATE; is the tree complete?"),
+        ("arch/mips/include/uapi/asm/fcntl.h", "does not define O_NONBLOCK; is the tree complete?"),
+        ("include/uapi/linux/mman.h", "does not define MAP_PRIVATE; is the tree complete?"),
         (
             "include/uapi/linux/audit.h",
-            "defines no AUDIT_ARCH_ and no __AUDIT_ARCH_LE; is the tree complete?",
+            "does not define AUDIT_ARCH_ or __AUDIT_ARCH_LE; is the tree complete?",
         ),
-        ("include/uapi/linux/net.h", "defines no SYS_; is the tree complete?"),
-        ("include/uapi/linux/ipc.h", "defines no SEM and no MSG and no SHM; is the tree complete?"),
-        ("include/uapi/linux/stat.h", "defines no STATX_DIOALIGN; is the tree complete?"),
+        ("include/uapi/linux/net.h", "does not define SYS_; is the tree complete?"),
+        ("include/uapi/linux/ipc.h", "does not define SEM or MSG or SHM; is the tree complete?"),
+        ("include/uapi/linux/stat.h", "does not define STATX_DIOALIGN; is the tree complete?"),
     ] {
         let mut tree = Tree::new();
         tree.write(path, "#define SOMETHING 1\n");
@@ -251,9 +245,8 @@ fn headers_define_what_they_are_read_for() {
     );
     refused(
         &tree,
-        "{tree}/fs/aio.c: defines no AIO_RING_MAGIC and no AIO_RING_COMPAT_ and no \
-         AIO_RING_INCOMPAT_; is the tree \
-         complete?",
+        "{tree}/fs/aio.c: does not define AIO_RING_MAGIC or AIO_RING_COMPAT_ or \
+         AIO_RING_INCOMPAT_; is the tree complete?",
     );
 }
 

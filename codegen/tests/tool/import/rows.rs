@@ -80,22 +80,22 @@ fn numbers_rise() {
 
 #[test]
 fn a_tag_belongs_to_an_abi() {
-    let ends = "if the kernel has a new ABI, add it to abis.toml";
+    let ends = "if this is a new ABI, add it to abis.toml";
     refused_row(
         "134\t64",
         "134\t65",
-        &format!("the tag `65` belongs to no ABI of this table (64, common, x32); {ends}"),
+        &format!("unknown tag `65`; expected one of 64, common, x32; {ends}"),
     );
     refused_row(
         "134\t64",
         "134\t6",
-        &format!("the tag `6` belongs to no ABI of this table (64, common, x32); {ends}"),
+        &format!("unknown tag `6`; expected one of 64, common, x32; {ends}"),
     );
 }
 
 #[test]
 fn no_tag_begins_like_another() {
-    let ends = "and syscallhdr.sh, which compares prefixes, mixes them up";
+    let ends = "and syscallhdr.sh compares prefixes only; rename one of them";
     refused_row("134\t64", "134\t64bit", &format!("the tag `64bit` begins like `64`, {ends}"));
     refused_row(
         "207\tcommon",
@@ -106,7 +106,7 @@ fn no_tag_begins_like_another() {
 
 #[test]
 fn a_name_is_short_and_plain() {
-    let ends = "is no name of a system call; letters, digits and _ are, 64 at most";
+    let ends = "is not a system-call name; expected at most 64 letters, digits and _";
     refused_row(
         "\texit\t",
         &format!("\t{}\t", "x".repeat(1000)),
@@ -118,27 +118,29 @@ fn a_name_is_short_and_plain() {
 
 #[test]
 fn a_tag_is_short_and_plain() {
-    let ends =
-        "belongs to no ABI of this table (); if the kernel has a new ABI, add it to abis.toml";
+    let ends = "expected a C identifier; if this is a new ABI, add it to abis.toml";
     let mut tree = Tree::new();
     let line = tree.append(MIPS_O32, &format!("500\t{}\tx\tsys_x\n", "o".repeat(1000)));
-    refused(&tree, &format!("{{tree}}/{MIPS_O32}:{line}: the tag `{}…` {ends}", "o".repeat(40)));
+    refused(
+        &tree,
+        &format!("{{tree}}/{MIPS_O32}:{line}: unknown tag `{}…`; {ends}", "o".repeat(40)),
+    );
 }
 
 #[test]
 fn a_row_has_three_to_six_columns() {
-    let few = "is no row: a number, a tag and a name are wanted; was the file cut off?";
+    let few = "is not a row; expected `NUMBER TAG NAME`; is the file cut off?";
     refused_row(EXIT, "60\n", &format!("`60` {few}"));
     refused_row(EXIT, "60 common\n", &format!("`60 common` {few}"));
     refused_row(
         EXIT,
         "60 common exit sys_exit - noreturn really\n",
-        "7 columns where six are the most; is this a syscall.tbl?",
+        "7 columns; expected at most six; is this a syscall.tbl?",
     );
     refused_row(
         EXIT,
         "60 common exit sys_exit - never\n",
-        "`never` in the sixth column, where only noreturn is known",
+        "`never` in the sixth column; expected noreturn",
     );
     refused_row(EXIT, &format!("{}\n", "6".repeat(1000)), &format!("`{}…` {few}", "6".repeat(40)));
 }
@@ -146,7 +148,7 @@ fn a_row_has_three_to_six_columns() {
 #[test]
 fn an_entry_point_is_a_symbol() {
     for bad in ["sys-exit", "sys_exit()", "\"sys_exit\"", "sys_exit;"] {
-        let message = "is no entry point; a C identifier or - is wanted";
+        let message = "is not an entry point; expected a C identifier or -";
         refused_row(EXIT, &format!("60 common exit {bad}\n"), &format!("`{bad}` {message}"));
         refused_row(
             EXIT,
@@ -170,18 +172,18 @@ fn a_number_is_a_number() {
         "0x100000000",
         "99999999999999999999",
     ] {
-        let message = format!("`{bad}` is no system-call number; the row must begin with one");
+        let message = format!("`{bad}` is not a system-call number; a row must start with one");
         refused_row(EXIT, &format!("{bad}\tcommon\texit\tsys_exit\n"), &message);
     }
     refused_row(
         EXIT,
         "exit\tcommon\n",
-        "`exit common` begins with no number: the kernel's scripts skip such a line",
+        "`exit common` does not start with a number; the kernel's scripts skip such a line",
     );
     // It fits a register of its own, but not with what user space adds.
     let mut tree = Tree::new();
     let line = tree.append(MIPS_O32, "4294967295\to32\tlast\tsys_last\n");
-    let message = "`4294967295` is no system-call number; the row must begin with one";
+    let message = "`4294967295` is not a system-call number; a row must start with one";
     refused(&tree, &format!("{{tree}}/{MIPS_O32}:{line}: {message}"));
 }
 
@@ -205,19 +207,12 @@ fn a_file_that_ends_within_a_line_was_cut_off() {
     let message = "the file ends within a line; was it cut off?";
     refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {message}"));
     tree.write(X86_64, &text[..text.len() - "\tio_setup\t\tcompat_sys_io_setup\n".len()]);
-    let message =
-        "`543 x32` is no row: a number, a tag and a name are wanted; was the file cut off?";
+    let message = "`543 x32` is not a row; expected `NUMBER TAG NAME`; is the file cut off?";
     refused(&tree, &format!("{{tree}}/{X86_64}:{last}: {message}"));
     tree.write(X86_64, "");
-    refused(
-        &tree,
-        &format!("{{tree}}/{X86_64}: there is no row in this file; fetch the tree again"),
-    );
+    refused(&tree, &format!("{{tree}}/{X86_64}: this file has no rows; fetch the tree again"));
     tree.write(X86_64, "# number, tag, name, entry\n");
-    refused(
-        &tree,
-        &format!("{{tree}}/{X86_64}:1: there is no row in this file; fetch the tree again"),
-    );
+    refused(&tree, &format!("{{tree}}/{X86_64}:1: this file has no rows; fetch the tree again"));
 }
 
 #[test]
@@ -243,11 +238,11 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
     ] {
         let mut tree = Tree::new();
         let text = tree.read(path);
-        let ends = "which the tree's other tables have; if the file was not cut off, give the \
-                    reason in tables/absent.toml";
+        let ends = "which the tree's other tables have; if the file is complete, add the reason to \
+                    tables/absent.toml";
         let row = text.find("rseq_slice_yield").unwrap();
         tree.write(path, &text[..=text[..row].rfind('\n').unwrap()]);
-        refused(&tree, &format!("{{tree}}/{path}: {abi} lacks rseq_slice_yield, {ends}"));
+        refused(&tree, &format!("{{tree}}/{path}: {abi} does not have rseq_slice_yield, {ends}"));
         // A table that is not asked for is no reason to stop.
         let other = if path == GENERIC { "sh" } else { "asm-generic" };
         good(&tree, &[other]);
@@ -267,9 +262,9 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
 fn a_file_that_was_cut_off_among_the_last_rows() {
     let mut tree = Tree::new();
     tree.edit(X86_64, "543\tx32\tio_setup\t\tcompat_sys_io_setup\n", "");
-    let ends = "which the tree's other tables have; if the file was not cut off, give the reason \
-                in tables/absent.toml";
-    refused(&tree, &format!("{{tree}}/{X86_64}: x32 lacks io_setup, {ends}"));
+    let ends = "which the tree's other tables have; if the file is complete, add the reason to \
+                tables/absent.toml";
+    refused(&tree, &format!("{{tree}}/{X86_64}: x32 does not have io_setup, {ends}"));
 }
 
 #[test]
@@ -277,28 +272,27 @@ fn a_file_with_too_many_rows_is_no_table() {
     let mut tree = Tree::new();
     let rows: String = (0..=10_000).map(|nr| format!("{nr}\to32\tcall{nr}\n")).collect();
     tree.write(MIPS_O32, rows);
-    let message = "more than 10000 rows, which no kernel table has; is this one?";
+    let message = "more than 10000 rows; is this a kernel table?";
     refused(&tree, &format!("{{tree}}/{MIPS_O32}:10001: {message}"));
 }
 
 #[test]
 fn binary_garbage_is_named_and_not_printed() {
-    let start = "begins with no number: the kernel's scripts skip such a line";
+    let start = "does not start with a number; the kernel's scripts skip such a line";
     refused_row(EXIT, "\0\x1b[2J\x07\n", &format!("`\\u{{0}}\\u{{1b}}[2J\\u{{7}}` {start}"));
     refused_row(
         "\texit\t",
         "\tex\0it\t",
-        "`ex\\u{0}it` is no name of a system call; letters, digits and _ are, 64 at most",
+        "`ex\\u{0}it` is not a system-call name; expected at most 64 letters, digits and _",
     );
     refused_row(
         "134\t64",
         "134\t\x1b[2J",
-        "the tag `\\u{1b}[2J` belongs to no ABI of this table (64, common, x32); if the kernel has \
-         a new ABI, add it to \
-         abis.toml",
+        "unknown tag `\\u{1b}[2J`; expected one of 64, common, x32; if this is a new ABI, add it \
+         to abis.toml",
     );
     let mut tree = Tree::new();
     tree.write(X86_64, b"0\tcommon\tre\xff\xfead\tsys_read\n");
-    let message = "is no name of a system call; letters, digits and _ are, 64 at most";
+    let message = "is not a system-call name; expected at most 64 letters, digits and _";
     refused(&tree, &format!("{{tree}}/{X86_64}:1: `re\u{fffd}\u{fffd}ad` {message}"));
 }

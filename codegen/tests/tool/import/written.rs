@@ -178,11 +178,9 @@ fn only_takes_names_of_tables() {
     refused_only(
         &Tree::new(),
         &["sh", "nonsense"],
-        "--only: `nonsense` is no table; there are x86_64, i386, asm-generic, arm, arm64-compat, \
-         powerpc, s390, \
-         s390-31bit, mips-o32, mips-n32, mips-n64, sparc, parisc, alpha, ia64, m68k, sh, \
-         microblaze, xtensa, prototypes, \
-         errno, uapi, lookup",
+        "--only: unknown table `nonsense`; expected one of x86_64, i386, asm-generic, arm, \
+         arm64-compat, powerpc, s390, s390-31bit, mips-o32, mips-n32, mips-n64, sparc, parisc, \
+         alpha, ia64, m68k, sh, microblaze, xtensa, prototypes, errno, uapi, lookup",
     );
 }
 
@@ -199,7 +197,7 @@ fn frozen_tables_come_from_no_newer_series() {
                 assert_eq!(tables.table(table).unwrap().linux.as_str(), linux);
             } else {
                 let message = format!(
-                    "{{tree}}: is Linux {linux}, and the table {table} is frozen at {series}: give \
+                    "{{tree}}: is Linux {linux}, but the table {table} is frozen at {series}: pass \
                      a tree of that series"
                 );
                 refused_only(&tree, &[table], &message);
@@ -217,7 +215,7 @@ fn frozen_tables_come_from_no_newer_series() {
     refused_only(
         &tree,
         &["ia64"],
-        "{tree}: is Linux 6.10.176, and the table ia64 is frozen at 6.1: give a tree of that \
+        "{tree}: is Linux 6.10.176, but the table ia64 is frozen at 6.1: pass a tree of that \
          series",
     );
 }
@@ -243,7 +241,7 @@ fn one_table_needs_no_others_in_the_tree() {
     let mut tree = Tree::linux_6_1();
     tree.remove("include/uapi/asm-generic/unistd.h");
     good(&tree, &["ia64"]);
-    let message = "includes <asm-generic/unistd.h>, which is not there; is the tree complete?";
+    let message = "includes <asm-generic/unistd.h>, which does not exist; is the tree complete?";
     refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h:4: {message}"));
     // The generic header is in newer trees, too; there it is not what the numbers are taken from.
     let mut tree = Tree::new();
