@@ -1,5 +1,5 @@
-//! C types of kernel prototypes as Rust types. A type that is not understood has none: no guess is
-//! emitted.
+//! C types of kernel prototypes as Rust types. An unknown type has no Rust type: nothing is
+//! guessed.
 
 use crate::text::joined;
 
@@ -9,12 +9,12 @@ pub(crate) struct Rust {
     pub(crate) width: Width,
 }
 
-/// What an argument needs of registers.
+/// How many registers an argument takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
     /// One, whatever the ABI.
     Word,
-    /// A scalar of 64 bits on every ABI: what its pairs say.
+    /// A 64-bit scalar on every ABI: one or two, as the ABI's `pairs` say.
     Wide,
     /// Two, in memory order.
     Halves,
@@ -60,7 +60,7 @@ fn scalar(name: &str) -> Option<&'static str> {
         | "compat_size_t"
         | "compat_uptr_t"
         | "compat_aio_context_t" => "u32",
-        // x86 alone has another, and no such entry point of its own.
+        // Only x86 has a different one, and it has no such entry point.
         "compat_mode_t" => "u32",
         "compat_s64" | "compat_loff_t" => "i64",
         "compat_u64" => "u64",
@@ -77,7 +77,7 @@ const POINTERS: &[&str] =
 
 /// The Rust type of an argument declared as `c`.
 pub(crate) fn rust(c: &str) -> Option<Rust> {
-    // A function, or an array, which C passes as a pointer.
+    // C passes a function or an array as a pointer.
     if c.contains("(*") || c.ends_with(']') {
         return Some(Rust::word("*mut c_void"));
     }

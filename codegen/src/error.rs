@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An error message that says what is wrong and what to do, and the place it is about.
+/// An error message: what is wrong, what to do, and the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// Where it was found.
@@ -14,9 +14,9 @@ pub struct Error {
 /// What an error message is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Nothing that has a name: the tool itself, or what it prints.
+    /// No place: the tool itself, or its output.
     None,
-    /// A whole file or directory, as the user knows it.
+    /// A file or directory, by the path that the user knows.
     File(String),
     /// A line of a file; the first is 1.
     Line(String, usize),
@@ -25,7 +25,7 @@ pub enum Place {
 }
 
 impl Error {
-    /// An error that has no place.
+    /// An error without a place.
     pub fn plain(what: impl Into<String>) -> Error {
         Error { place: Place::None, what: what.into() }
     }

@@ -1,12 +1,12 @@
-//! Doors for the fuzzer (`codegen/fuzz`): each takes any bytes and comes back, with the tables or
-//! with a message.
+//! Entry points for the fuzzer (`codegen/fuzz`): each accepts any bytes and returns tables or an
+//! error message.
 
 use crate::import::fuzzing::{self, TABLES};
 use crate::{Error, Tables, emit, lower};
 
 pub use fuzzing::{header, known, prototypes, table, tree};
 
-/// Each kind of table in turn is the given text; what can be read is emitted, too.
+/// Parses the text as each kind of table; what can be read is emitted, too.
 pub fn toml(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes).into_owned();
     for kind in

@@ -1,8 +1,8 @@
 //! Linux system-call tables, and the Rust text that is emitted from them.
 //!
 //! Without features this is what `aio-sys` runs at build time: the tables ([`Tables`]), and the
-//! generator, which lowers them ([`lower`]) and prints what it made of them ([`emit`]). With the
-//! feature `cli` there is also the tool that imports tables from kernel trees and prints them.
+//! generator, which lowers them ([`lower`]) and prints the result ([`emit`]). With the feature
+//! `cli` there is also the tool that imports tables from kernel trees and prints them.
 
 mod ctype;
 pub mod emit;

@@ -1,5 +1,5 @@
-//! Where tables are kept: in a checkout of this project, in a directory that the user names, in the
-//! tool itself, or in memory.
+//! The places of tables: a checkout of this project, a directory that the user names, the tool
+//! itself, or memory.
 
 use crate::report::{coverage, pages::PAGES};
 use crate::source::{Source, disk};
@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 const TABLES: &str = "tables";
 const LINUX: &str = "linux";
 
-/// The checkout of this project that the tool runs in, if any: cargo says where the package is that
-/// it runs.
+/// The checkout of this project that contains the tool, if any: cargo passes the package's
+/// directory.
 fn checkout() -> Option<PathBuf> {
     let place = std::env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)
@@ -27,19 +27,18 @@ fn checkout() -> Option<PathBuf> {
     place.ancestors().find(is_root).map(Path::to_owned)
 }
 
-/// The same for a subcommand that writes into it, with what to do where there is none.
+/// The same for a subcommand that writes into it; `otherwise` is the advice if there is none.
 pub(crate) fn writable(otherwise: &str) -> Result<PathBuf, Error> {
     let what = || format!("no checkout of aio-sys to write to here; {otherwise}");
     checkout().ok_or_else(|| Error::plain(what()))
 }
 
-/// The tables that a subcommand was asked to read: those of a directory, or the committed ones.
+/// The tables that a subcommand reads: those of a directory, or the committed ones.
 pub(crate) fn chosen(directory: Option<PathBuf>) -> Result<Tables, Error> {
     directory.map_or_else(committed, |directory| whole(&directory))
 }
 
-/// The committed tables: those of the checkout, or where there is none those that the tool was
-/// built with.
+/// The committed tables: those of the checkout, or without one those that the tool was built with.
 pub(crate) fn committed() -> Result<Tables, Error> {
     let Some(root) = checkout() else { return Tables::embedded() };
     let directory = root.join(TABLES);
@@ -57,7 +56,7 @@ pub(crate) fn with_records(tables: &Tables) -> Result<Option<Tables>, Error> {
     if tables.history()?.releases.is_empty() { committed().map(Some) } else { Ok(None) }
 }
 
-/// The imported tables of a directory, of which none is missing.
+/// The imported tables of a directory; all must exist.
 pub(crate) fn whole(directory: &Path) -> Result<Tables, Error> {
     let tables = load(directory, &[])?;
     match tables.joined()?.iter().find(|name| !tables.has_table(name)) {
@@ -73,8 +72,8 @@ fn missing(path: &Path) -> Error {
     )
 }
 
-/// Where a directory of tables has the imported ones: a repository's, which has tables written by
-/// hand as well, below it, and any other in itself.
+/// The directory of the imported tables: a subdirectory in a repository, which also has handwritten
+/// tables, and otherwise the directory itself.
 pub(crate) fn imported_in(directory: &Path) -> PathBuf {
     let below = directory.join(LINUX);
     if directory.join("abis.toml").is_file() && below.is_dir() {
@@ -84,8 +83,8 @@ pub(crate) fn imported_in(directory: &Path) -> PathBuf {
     }
 }
 
-/// The tables written by hand that an import into a directory goes by: those that the directory
-/// has, and for the rest the tool's own, which messages then say how to replace.
+/// The handwritten tables for an import into a directory: those of the directory, and otherwise the
+/// tool's own. Messages about the latter tell how to replace them.
 fn handwritten(directory: &Path) -> Result<Vec<(String, String, Cow<'static, str>)>, Error> {
     let mut found = Vec::new();
     for &(name, text) in aio_tables::BY_HAND {
@@ -103,15 +102,15 @@ pub(crate) fn by_hand_in(root: &Path) -> PathBuf {
     root.join(TABLES)
 }
 
-/// What is known before an import: the tables by hand of the directory that it writes into, and the
-/// imported ones that the tool was built with.
+/// The tables before an import: the handwritten ones of the target directory, and the imported ones
+/// that the tool was built with.
 pub(crate) fn facts(directory: &Path) -> Result<Tables, Error> {
     let imported = aio_tables::IMPORTED.iter().map(|&(name, text)| {
         (name.to_owned(), format!("{TABLES}/{LINUX}/{name}"), Cow::Borrowed(text))
     });
     let mut by_hand = handwritten(directory)?;
     for (name, shown, _) in &mut by_hand {
-        // What is told to be corrected is the file that then counts.
+        // Messages name the file to correct.
         let own = directory.join(&*name).display().to_string();
         if *shown != own {
             *shown = format!("{own}, a copy of {shown}");
@@ -120,8 +119,8 @@ pub(crate) fn facts(directory: &Path) -> Result<Tables, Error> {
     Tables::new(by_hand.into_iter().chain(imported).collect())
 }
 
-/// The tables of a directory, with `newer` instead of those it has. Tables written by hand that it
-/// does not have are the repository's.
+/// The tables of a directory, with `newer` instead of those it has. Handwritten tables that it does
+/// not have are the repository's.
 pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Tables, Error> {
     let mut found = handwritten(directory)?;
     let imported = imported_in(directory);
@@ -132,7 +131,7 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
     );
     names.push(history::FILE.to_owned());
     for name in names {
-        // The history is of the tables beside it; other tables have none.
+        // The history belongs to the tables next to it; other tables have none.
         let path = match name == history::FILE {
             true => directory.join(&name),
             false => imported.join(&name),
@@ -157,7 +156,7 @@ pub(crate) fn load(directory: &Path, newer: &[(String, String)]) -> Result<Table
     Tables::new(found)
 }
 
-/// Tables that are in no directory, beside those written by hand; `shown` is where they come from.
+/// Tables in memory, together with the handwritten ones; `shown` is their origin.
 ///
 /// # Errors
 /// The tables written by hand cannot be read.
@@ -206,8 +205,8 @@ pub(crate) fn with_history(root: &Path, text: String) -> Result<Vec<(String, Str
     Ok(std::iter::once((format!("{TABLES}/{name}"), text)).chain(copies).collect())
 }
 
-/// The imported tables of a directory that an import of a whole tree does not write anew: they are
-/// of another kernel.
+/// The imported tables of a directory that an import of a whole tree does not rewrite: they are of
+/// another kernel.
 pub(crate) fn left_over(directory: &Path, imported: &[(String, String)]) -> Vec<PathBuf> {
     let names = aio_tables::IMPORTED.iter().map(|(name, _)| *name);
     let left = names.filter(|name| imported.iter().all(|(new, _)| new != name));
@@ -229,10 +228,10 @@ pub(crate) fn check_readable(directory: &Path, imported: &[(String, String)]) ->
     Ok(())
 }
 
-/// What an import that brings tables and prototypes reports of the entry points.
+/// The report on entry points after an import of tables and prototypes.
 ///
 /// # Errors
-/// What was imported cannot be read.
+/// The imported tables cannot be read.
 pub fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
     if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
         return Ok(None);

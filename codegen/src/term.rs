@@ -1,4 +1,4 @@
-//! What is printed for people: colours, plurals, and text that a terminal cannot take for commands.
+//! Output for people: colours, plurals, and text without terminal control sequences.
 
 use clap::builder::styling::{AnsiColor, Style};
 
@@ -12,7 +12,7 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Text from a file, which may have escape sequences for a terminal in it.
+/// Removes terminal escape sequences from a file's text.
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -1,13 +1,13 @@
-//! Strings as the languages of what is written want them.
+//! String literals in the languages that are written.
 
 use std::fmt::Write as _;
 
-/// A string literal of Rust.
+/// A Rust string literal.
 pub(crate) fn quoted(text: &str) -> String {
     literal(text, |out, c| write!(out, "\\u{{{:x}}}", u32::from(c)))
 }
 
-/// A string of TOML, whose escapes have four digits.
+/// A TOML string. TOML's escapes have four digits.
 #[cfg(feature = "cli")]
 pub(crate) fn quoted_toml(text: &str) -> String {
     literal(text, |out, c| write!(out, "\\u{:04x}", u32::from(c)))
@@ -29,7 +29,8 @@ fn literal(text: &str, control: fn(&mut String, char) -> std::fmt::Result) -> St
     out
 }
 
-/// The items, and `between` any two. The library's `join` takes a build longer to compile.
+/// Joins the items with `between`. The standard library's `join` makes a build script slower to
+/// compile.
 pub(crate) fn joined(items: &[impl AsRef<str>], between: &str) -> String {
     let mut out = String::new();
     for (at, item) in items.iter().enumerate() {

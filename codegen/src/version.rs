@@ -5,19 +5,19 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-/// A kernel's version, spelled as its source spells it. Versions compare as kernels follow one
-/// another: `7.3.0-rc4` comes before `7.3.0`.
+/// A kernel version, spelled as in the kernel source. Versions are ordered by release: `7.3.0-rc4`
+/// comes before `7.3.0`.
 #[derive(Clone, Debug)]
 pub struct Version(String);
 
 impl Version {
-    /// `7.2.13`, `7.3.0-rc4`, or a series such as `6.12`. What a distribution appends is kept, and
-    /// is ignored when versions are compared.
+    /// `7.2.13`, `7.3.0-rc4`, or a series such as `6.12`. A distribution's suffix is kept, but
+    /// ignored in comparisons.
     pub fn new(linux: impl Into<String>) -> Version {
         Version(linux.into())
     }
 
-    /// The text, as it was given.
+    /// The original text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,7 +68,8 @@ impl Version {
         between
     }
 
-    /// The three numbers, and that of the release candidate; a release comes after all of those.
+    /// The three numbers, and that of the release candidate; a release is ordered after its
+    /// candidates.
     fn key(&self) -> ([u32; 3], u32) {
         let (numbers, rest) = self.0.split_once('-').unwrap_or((&self.0, ""));
         let mut parts = numbers.split('.').map_while(|part| part.parse().ok());
@@ -84,7 +85,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// What somebody types: two or three numbers, and perhaps more after a hyphen.
+/// Parses a version that a user typed: two or three numbers, and optionally a suffix after a
+/// hyphen.
 impl FromStr for Version {
     type Err = Error;
 
@@ -94,7 +96,7 @@ impl FromStr for Version {
             None => (text, None),
         };
         let parts: Vec<&str> = numbers.split('.').collect();
-        // `parse` takes a sign, too.
+        // `parse` would also accept a sign.
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         let number = |part: &&str| digits(part) && part.parse::<u32>().is_ok();
         let known = |c: char| c.is_ascii_alphanumeric() || "-._+~".contains(c);

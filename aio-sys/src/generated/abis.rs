@@ -9456,9 +9456,9 @@ pub(super) static SUB_CALLS: &[(&str, &str, u32)] = &[
     ("ipc", "shmctl", 24),
 ];
 
-// A perfect hash over the names of all calls: a name's bucket has a seed, and with it the name gets
-// a slot of its own. This text is compiled twice: by the generator, which finds the seeds, and as
-// part of what it emits.
+// A perfect hash over the names of all calls: each bucket has a seed, which gives each name of the
+// bucket its own slot. This file is compiled twice: in the generator, which finds the seeds, and in
+// the generated code.
 
 /// 64 bits of a name, of which 8 bytes are read at a time.
 #[inline]
@@ -9472,8 +9472,7 @@ pub(super) const fn hash(name: &[u8]) -> u64 {
         hash = mix(hash, u64::from_le_bytes(*word));
         rest = behind;
     }
-    // The last bytes once more, as far as a word reaches: that is faster than to read the rest byte
-    // by byte.
+    // Read the last 8 bytes, which may overlap: faster than the rest byte by byte.
     if let Some(word) = name.last_chunk() {
         return mix(hash, u64::from_le_bytes(*word));
     }

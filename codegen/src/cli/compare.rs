@@ -144,13 +144,13 @@ fn report(comparison: Comparison) -> Result<Outcome, Error> {
 
 /// A side of a comparison, before it is compared.
 pub enum SideInput {
-    /// Imported tables, and what messages call them.
+    /// Imported tables, and their name in messages.
     Tables(String, Box<Tables>),
     /// A kernel tree.
     Linux(Source),
-    /// Installed headers, and what the user says of them.
+    /// Installed headers, and the user's facts about them.
     Headers(Source, Claims),
-    /// A release, as the history of the committed tables has it.
+    /// A release from the history of the committed tables.
     Release(Version),
 }
 
@@ -161,11 +161,11 @@ pub struct Comparison {
     pub text: String,
     /// Whether the exit status is 1.
     pub differs: bool,
-    /// For standard error: what is doubtful in a tree or in headers.
+    /// For standard error: doubtful findings in a tree or in headers.
     pub warnings: Vec<String>,
 }
 
-/// What `diff` prints of two sides: of the ABIs called `only`, or of all of them.
+/// Compares two sides for `diff`: the ABIs named in `only`, or all of them.
 ///
 /// # Errors
 /// A side cannot be read, or has none of these ABIs.
@@ -183,10 +183,10 @@ pub fn compare_sides(
     Ok(Comparison { text: text(&old, &new, &found), differs, warnings })
 }
 
-/// What `check` prints of the tables and what they are checked against.
+/// Checks our tables against another side for `check`.
 ///
 /// # Errors
-/// Same as [`compared`].
+/// Same as [`compare_sides`].
 pub fn check_sides(
     ours: SideInput,
     theirs: SideInput,
@@ -228,7 +228,7 @@ fn tables(directory: &Path) -> Result<SideInput, Error> {
     Ok(SideInput::Tables(directory.display().to_string(), whole(directory)?.into()))
 }
 
-/// Reads a side. A gap in it is for the comparison to show.
+/// Reads a side. The comparison shows its gaps.
 fn side(given: SideInput, warnings: &mut Vec<String>) -> Result<Side, Error> {
     let (facts, findings) = (Tables::embedded()?, Findings::lenient());
     let (source, files) = match given {

@@ -18,7 +18,7 @@ pub(super) fn pages() -> Result<Vec<(String, String)>, Error> {
             clap_mangen::Man::new(command.clone().after_help(None)).date("\"\"").source(source);
         let mut text = Vec::new();
         page.render(&mut text).map_err(failed)?;
-        // What stands after the help keeps its lines, below a heading of its own.
+        // The text after the help keeps its lines, below its own heading.
         if let Some((heading, lines)) = after.split_once(":\n") {
             let mut roff = clap_mangen::roff::Roff::new();
             roff.control("SH", [heading.to_uppercase().as_str()]).control("nf", []);

@@ -450,11 +450,11 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
     Ok(Outcome::Fine)
 }
 
-/// What the tool is called in a checkout, by an alias of cargo's, and once it is installed.
+/// The tool's name in a checkout, an alias of cargo, and its name when installed.
 const ALIAS: &str = "cargo codegen";
 const INSTALLED: &str = "aio-codegen";
 
-/// The command line of the tool that is called so.
+/// The command line of the tool with this name.
 fn build_command(name: &'static str) -> clap::Command {
     let called = |text: Option<&StyledStr>| {
         Resettable::from(text.map(|text| text.to_string().replace(ALIAS, name).into()))
@@ -506,7 +506,7 @@ mod tests {
                 .collect();
             assert!(examples.len() >= 2, "{}", subcommand.get_name());
             for example in examples {
-                // What follows is the shell's, or a remark.
+                // The rest is for the shell, or a comment.
                 let line = example.split(['|', '>']).next().unwrap().trim_end();
                 let words = line.split("  ").next().unwrap().split(' ');
                 let parsed = Cli::try_parse_from(std::iter::once("cargo codegen").chain(words));

@@ -16,7 +16,7 @@ pub(crate) fn asm(assembly: &Assembly<'_>) -> String {
         for (at, line) in lines.iter().enumerate() {
             let line = line.replace("{name}", name);
             let _ = writeln!(out, "{}{line}", if line.ends_with(':') { "" } else { "\t" });
-            // Where a function has a descriptor, its name is not where its code begins.
+            // Where functions have descriptors, the symbol is not the address of the code.
             if at == 0 {
                 out += "9:\n";
             }

@@ -33,7 +33,7 @@ pub(crate) fn c(stub: &Stub<'_>) -> String {
         let _ = writeln!(out, "{};", signature(count, both));
     }
     out += "#ifdef __cplusplus\n}\n#endif\n#else\n";
-    // Registers that a compiler has names for on a condition.
+    // Registers that a compiler can name only under a condition.
     let conditional: Vec<_> = stub
         .clobbers
         .iter()
@@ -53,7 +53,7 @@ pub(crate) fn c(stub: &Stub<'_>) -> String {
     out
 }
 
-/// A comment that says what the file is, and the convention.
+/// The comment at the head of the file, with the convention.
 pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
     let (abi, convention) = (stub.abi, stub.convention);
     let Convention { instruction, number, arguments, result, .. } = convention;
@@ -149,8 +149,8 @@ fn list(names: &[&str]) -> String {
     names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
 }
 
-/// One function of the header. Each register that the call takes something in is a variable of its
-/// own; what a compiler refuses as a variable travels in memory, or in a register of its choice.
+/// One function of the header. Each input register of the call is a register variable. What a
+/// compiler refuses as a variable is passed in memory, or in a register of its choice.
 fn inline(out: &mut String, stub: &Stub<'_>, count: usize, both: bool, also: &str) {
     let plan = stub.plan(count, both, Language::C);
     let result = quoted(plan.result);

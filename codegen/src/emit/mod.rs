@@ -1,6 +1,6 @@
-//! The printers: text from what [`lower`](crate::lower) made of the tables. They are pure
-//! functions and cannot fail. What code does is in the plan of a stub; of a calling convention they
-//! only quote the facts in comments.
+//! The printers: text from the result of [`lower`](crate::lower). They are pure functions and
+//! cannot fail. The plan of a stub determines its code; the calling convention is quoted only in
+//! comments.
 
 #[cfg(feature = "all-abis")]
 mod abis;
@@ -51,7 +51,7 @@ pub fn choice(tables: &Tables) -> String {
     out
 }
 
-/// A `compile_error!` that lists the ABIs there are.
+/// A `compile_error!` that lists the known ABIs.
 pub fn refusal(tables: &Tables) -> String {
     let known: Vec<_> = tables
         .abis

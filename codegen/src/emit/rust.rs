@@ -105,7 +105,7 @@ fn raw(out: &mut String, target: &Target<'_>) {
     let _ = writeln!(out, "}}\n\n// Linux {}.", target.table.linux);
 }
 
-/// What goes into each register.
+/// The word in each register.
 pub(crate) fn register_operands(function: &Function<'_>) -> Vec<String> {
     let mut registers = Vec::new();
     for slot in function.slots() {

@@ -230,7 +230,7 @@ fn assembly(out: &mut String, stub: &Stub<'_>, plan: &StubPlan<'_>) {
     out.push_str("            );\n        }\n");
 }
 
-/// A parameter as it goes into a register.
+/// A parameter in a register.
 fn in_register(stub: &Stub<'_>, word: Word) -> String {
     match (word, stub.narrow) {
         (Word::Number, false) if stub.widen().is_none() => "nr as isize".to_owned(),
@@ -241,7 +241,7 @@ fn in_register(stub: &Stub<'_>, word: Word) -> String {
     }
 }
 
-/// A parameter as it goes into memory.
+/// A parameter in memory.
 fn in_memory(stub: &Stub<'_>, word: Word) -> String {
     match word {
         _ if stub.narrow => in_register(stub, word),

@@ -1,8 +1,8 @@
 //! The tables as one page for a browser: every name × every ABI, with a search. It loads nothing
-//! from anywhere.
+//! from the network.
 //!
-//! The page, its style and its script are the files beside this one, each a person's; the tables go
-//! into it as JSON.
+//! The page, its style and its script are the handwritten files next to this one; the tables are
+//! inserted as JSON.
 
 use super::json::text;
 use super::{Exported, absences, by_name};
@@ -13,17 +13,17 @@ use crate::tables::Tables;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What the script reads.
+/// The data for the script.
 #[derive(Serialize)]
 struct Data<'t> {
     abis: Vec<Column<'t>>,
     /// The releases, and whether no other is between each and the one before it.
     releases: Vec<(&'t str, bool)>,
-    /// Entry points; a cell has the index.
+    /// Entry points; cells contain the index.
     entries: Vec<&'t str>,
     /// The rows, by name: a cell for each ABI.
     calls: Vec<(&'t str, Vec<Cell>)>,
-    /// What the tables do not have any more: column, number, name, first and last release.
+    /// Removed calls: column, number, name, first and last release.
     removed: Vec<(usize, u32, &'t str, usize, Option<usize>)>,
     absent: Vec<Absence<'t>>,
 }
@@ -36,15 +36,15 @@ struct Column<'t> {
     base: u32,
     linux: &'t str,
     source: &'t str,
-    /// The release that is the first to have the ABI, and may not be the first that had it.
+    /// The first known release with the ABI, which may be older.
     older: Option<usize>,
-    /// The last release that has it, if it is gone.
+    /// The last release with the ABI, if it was removed.
     last: Option<usize>,
 }
 
-/// 0 where the ABI lacks the call; else number, entry (index, or -1), the release that is the first
-/// to have the call (index, or -1), compat entry, and two flags: the call never returns; only a
-/// header has the name.
+/// 0 if the ABI does not have the call; else number, entry (index, or -1), the first release with
+/// the call (index, or -1), compat entry, and two flags: the call never returns; only a header has
+/// the name.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Cell {
@@ -53,7 +53,7 @@ enum Cell {
     Full(u32, i64, i64, i64, u8, u8),
 }
 
-/// Why some ABIs, by their column, lack a call.
+/// Why some ABIs, by column, do not have a call.
 #[derive(Serialize)]
 struct Absence<'t> {
     name: &'t str,
@@ -137,7 +137,7 @@ pub(crate) fn html(
             })
             .collect(),
     };
-    // Inside a script element only `<` could end it, and JSON has that only within strings.
+    // Only `<` could end the script element, and JSON has it only in strings.
     let data = text(&data)?.replace('<', "\\u003c");
     let mut page = String::new();
     for part in include_str!("page.html").split_inclusive('\n') {

@@ -1,5 +1,5 @@
-//! The tables as one JSON document, a call to a line. What its keys mean is said in [`SCHEMA`],
-//! which `--help` shows.
+//! The tables as one JSON document, one call per line. [`SCHEMA`], which `--help` shows, documents
+//! its keys.
 
 use super::{Exported, absences};
 use crate::Error;
@@ -11,7 +11,7 @@ use crate::version::Version;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// The schema, for people. A change that a reader could trip over raises `schema`.
+/// The schema, for people. A change that could break a reader increases `schema`.
 pub(crate) const SCHEMA: &str = "\
 JSON: every key is always there; what a call or an ABI has not is null.
   schema   1; raised by a change that a reader could trip over

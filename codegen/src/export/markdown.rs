@@ -1,4 +1,4 @@
-//! The tables as Markdown: one ABI with its entry points, or several beside each other.
+//! The tables as Markdown: one ABI with its entry points, or several side by side.
 
 use super::{Exported, by_name};
 use crate::report::records::Records;
@@ -32,8 +32,8 @@ fn calls(Exported { abi, table, calls }: &Exported<'_>, records: &Records<'_>) -
     out
 }
 
-/// Names × ABIs; an empty cell is a call that the ABI lacks. The last column has the first release
-/// in which one of the ABIs has the call.
+/// Names × ABIs; a cell is empty if the ABI does not have the call. The last column has the first
+/// release in which one of the ABIs has the call.
 fn numbers(exported: &[Exported<'_>], records: &Records<'_>) -> String {
     let mut out = String::from("| name |");
     for Exported { abi, .. } in exported {
@@ -57,7 +57,7 @@ fn numbers(exported: &[Exported<'_>], records: &Records<'_>) -> String {
     out
 }
 
-/// A word in the text: what Markdown or HTML would take for markup is escaped.
+/// A word in the text: markup of Markdown or HTML is escaped.
 fn text(word: &str) -> String {
     let mut out = String::new();
     for character in word.chars() {
@@ -72,8 +72,7 @@ fn text(word: &str) -> String {
     out
 }
 
-/// A word as code, which takes everything but a backtick, and in a table no bar; those words stand
-/// as text.
+/// A word as code. Words with a backtick, or in a table with a bar, are printed as text.
 fn code(word: &str) -> String {
     if word.is_empty() || word.contains(['`', '|', '\n', '\r']) {
         text(word)

@@ -1,4 +1,4 @@
-//! Tables for others: every call of every ABI, in the formats that others read.
+//! The tables in other formats: every call of every ABI.
 
 mod c;
 mod html;
@@ -52,8 +52,8 @@ pub(crate) fn choose<'t>(
     Ok(exported)
 }
 
-/// Calls by name, a cell for each ABI. Should an ABI have a name twice, its second number stands in
-/// a row of its own.
+/// Calls by name, a cell for each ABI. If an ABI has a name twice, the second number gets its own
+/// row.
 fn by_name<'t>(
     exported: &'t [Exported<'t>],
 ) -> BTreeMap<(&'t str, usize), Vec<Option<&'t Call<'t>>>> {
@@ -75,7 +75,7 @@ fn by_name<'t>(
     rows
 }
 
-/// Why the ABIs chosen do not have calls, and which of them each reason is for.
+/// Why the ABIs chosen do not have calls, and the ABIs of each reason.
 fn absences(
     tables: &Tables,
     exported: &[Exported<'_>],
@@ -85,9 +85,9 @@ fn absences(
     Ok(Reasons::new(tables, records.history)?.of_all(abis))
 }
 
-/// `abi⇥number⇥name⇥entry⇥compat⇥since⇥until`, by ABI and number; what is absent is empty. With
-/// `removed` also former rows, after those of their ABI: what neither the table has nor the newest
-/// release, and earlier periods of what came back.
+/// `abi⇥number⇥name⇥entry⇥compat⇥since⇥until`, by ABI and number; absent values are empty. With
+/// `removed` also former rows, after those of their ABI: what neither the table nor the newest
+/// release has, and earlier periods of what came back.
 pub(crate) fn tsv(exported: &[Exported<'_>], records: &Records<'_>, removed: bool) -> String {
     let mut out = String::new();
     for Exported { abi, table, calls } in exported {

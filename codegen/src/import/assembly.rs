@@ -1,4 +1,5 @@
-//! Entry points that assembly defines: an architecture's `.S` files, and C macros that make stubs.
+//! Entry points that are defined in assembly: an architecture's `.S` files, and C macros that
+//! generate stubs.
 
 use super::c::text::{LONGEST, is_word, parentheses};
 use super::findings::Kind;
@@ -11,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub(super) struct Stub {
     pub(super) source: String,
     pub(super) line: u32,
-    /// What follows it, up to the next one.
+    /// Its body, up to the next symbol.
     body: String,
 }
 
 impl Stub {
-    /// The C function that the stub hands the call's arguments on to: that of the call's own name,
+    /// The C function to which the stub passes the call's arguments: that of the call's own name,
     /// or ARM's `mmap2`, which is `mmap_pgoff` for pages of 4 KiB.
     pub(super) fn passes_to(&self, entry: &str, call: &str) -> Option<String> {
         let own = format!("sys_{call}");
@@ -26,11 +27,11 @@ impl Stub {
     }
 }
 
-/// C macros that make an assembler stub of a function: macro, and what the stub's name begins with.
-/// `arch/mips/include/asm/sim.h`.
+/// C macros that generate an assembly stub of a function: the macro, and the prefix of the stub's
+/// name. `arch/mips/include/asm/sim.h`.
 const STUBS: &[(&str, &str)] = &[("save_static_function", "__")];
 
-/// Where an architecture's assembler defines which of the symbols.
+/// Where an architecture's assembly defines which of the symbols.
 pub(super) fn stubs(
     tree: &Tree<'_>,
     arch: &str,
@@ -55,7 +56,7 @@ pub(super) fn stubs(
     Ok(found)
 }
 
-/// The symbols that a C file makes with the macros of [`STUBS`], with line and body.
+/// The symbols that a C file generates with the macros of [`STUBS`], with line and body.
 fn macro_symbols(text: &str) -> Vec<(u32, String, String)> {
     let mut found = Vec::new();
     if STUBS.iter().any(|(name, _)| text.contains(name)) {
@@ -82,16 +83,16 @@ struct Macro {
     body: String,
 }
 
-/// A macro that defines more symbols is none that makes entry points.
+/// A macro that defines more symbols does not generate entry points.
 const MOST_LABELS: usize = 16;
 
 /// The wanted labels of an assembler file, the first of each, with line and body: `name:`,
-/// `ENTRY(name)` and their like, and those that a `.macro` of one parameter makes of its argument.
-/// A body is as long as what hands a call on can be.
+/// `ENTRY(name)` and their like, and those that a `.macro` with one parameter generates from its
+/// argument. A body is at most as long as a stub can be.
 fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
     let mut found: Vec<(u32, String, String)> = Vec::new();
     let mut macros: HashMap<&str, Macro> = HashMap::new();
-    // The macro that the line is in; the label that it is behind, if that is wanted.
+    // The macro that contains the line, and the label before the line, if it is wanted.
     let (mut inside, mut behind) = (None, false);
     let mut seen = BTreeSet::new();
     let mut first = |name: &str| wanted.contains(name) && seen.insert(name.to_owned());
@@ -109,7 +110,7 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
             ".macro" => {
                 let (name, parameter) =
                     (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-                // Of the variants that an #if chooses between, the first.
+                // The first of the variants of an #if.
                 let variant = if macros.contains_key(name) { "" } else { name };
                 inside = Some(variant).filter(|_| !text.ends_with(".endm"));
                 macros.entry(name).or_insert_with(|| Macro {
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
     }
 
-    /// A file of 8 MiB can ask for more bytes than there are.
+    /// The macros of an 8 MiB file can expand to more bytes than the memory has.
     #[test]
     fn hostile_assembly() {
         let body = "\tcall sys_\\name\n".repeat(50_000);

@@ -1,8 +1,10 @@
-//! What an import finds wrong with a source, and what becomes of it: each kind once, in one table.
+//! The errors that an import finds in a source, and how each is handled: each kind once, in one
+//! table.
 //!
-//! An import into the repository stops at whatever is doubtful, since everybody builds on those
-//! tables. One into another directory goes on and warns: whoever has that kernel wants its numbers,
-//! gaps and private calls included. What would make a number wrong stops both.
+//! An import into the repository stops at everything doubtful, since all users depend on those
+//! tables. An import into another directory continues with a warning: its user needs the numbers of
+//! that kernel, including gaps and private calls. A finding that could make a number wrong stops
+//! both.
 
 use crate::Error;
 use crate::source::{Source, ends};
@@ -10,44 +12,44 @@ use crate::term::counted;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Kinds of things that can be wrong with a source.
+/// Kinds of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A line that a merge left behind.
+    /// A merge conflict marker.
     Conflict,
     /// A table, or a header of numbers, that cannot be read.
     Unreadable,
     /// One number for two calls, or one call with two numbers.
     Twice,
-    /// Tags that the kernel's own scripts would mix up.
+    /// Tags that the kernel's own scripts would confuse.
     Tags,
-    /// Another base of an ABI's numbers than `abis.toml` has.
+    /// A base of an ABI's numbers that differs from `abis.toml`.
     Base,
-    /// A call that one ABI lacks, and most of the others have.
+    /// A call that one ABI does not have, but most others do.
     Gap,
-    /// A call that the committed tables do not know.
+    /// A call that is not in the committed tables.
     Private,
     /// A row that the kernel's scripts skip.
     Skipped,
     /// A row that is not in the order of the numbers.
     Unsorted,
-    /// A column, or a remark, behind the last one that is known.
+    /// A column or comment after the last known column.
     Column,
-    /// A name in a header whose number cannot be worked out.
+    /// A name in a header whose number cannot be evaluated.
     Unnumbered,
-    /// An entry point that another one replaces in the list of a header.
+    /// An entry point that is replaced by another in the list of a header.
     Replaced,
-    /// An architecture with a table of its own, where the others share one.
+    /// An architecture with its own table, where the others share one.
     OwnTable,
-    /// An ABI that is left out, since the tree says only in one of two places that it has it.
+    /// An ABI that is left out: only one of two places in the tree has it.
     LeftOut,
-    /// A header whose further names and aliases cannot be told.
+    /// A header whose additional names and aliases cannot be read.
     Names,
-    /// A name that a header does not define any more.
+    /// A name that a header no longer defines.
     LostName,
     /// A last line without its newline.
     LastLine,
-    /// A symbol of the configuration that nothing declares.
+    /// A configuration symbol that nothing declares.
     Undeclared,
     /// An entry point without definition.
     Undefined,
@@ -61,27 +63,27 @@ pub enum Kind {
     Kconfig,
     /// A makefile that cannot be followed.
     Makefile,
-    /// Error numbers that are not where they should be.
+    /// Error numbers that are missing from their header.
     Errno,
-    /// Constants that are not where they should be.
+    /// Constants that are missing from their header.
     Constant,
     /// A fault in an architecture that has no ABI here, in user-mode Linux, or in a file that an
     /// import does not need.
     Elsewhere,
 }
 
-/// What becomes of a finding.
+/// How a finding is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// An error: a number could be wrong.
     WrongNumber,
-    /// An error in the repository, elsewhere a warning.
+    /// An error in the repository, a warning elsewhere.
     Doubtful,
-    /// Nothing.
+    /// Ignored.
     NotOurs,
 }
 
-/// Each kind: what becomes of it, and what one of them is called.
+/// Each kind, its class, and its name in the singular.
 pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Conflict, Class::WrongNumber, "merge conflict"),
     (Kind::Unreadable, Class::WrongNumber, "unreadable table"),
@@ -118,7 +120,7 @@ impl Kind {
         row.map_or((Class::WrongNumber, "error"), |(_, class, word)| (*class, word))
     }
 
-    /// What becomes of it.
+    /// Its class.
     pub fn class(self) -> Class {
         self.row().0
     }
@@ -131,12 +133,12 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// For the repository: whatever is doubtful is an error.
+    /// For the repository: a doubtful finding is an error.
     pub fn strict() -> Findings {
         Findings { strict: true, warnings: RefCell::default() }
     }
 
-    /// For any other directory: whatever is doubtful is a warning.
+    /// For any other directory: a doubtful finding is a warning.
     pub fn lenient() -> Findings {
         Findings { strict: false, warnings: RefCell::default() }
     }
@@ -169,10 +171,10 @@ impl Findings {
         (!kinds.is_empty()).then(|| format!("{all}: {}", kinds.join(", ")))
     }
 
-    /// Takes a finding in.
+    /// Records a finding.
     ///
     /// # Errors
-    /// It stops this import.
+    /// The finding stops this import.
     pub(super) fn judge(&self, kind: Kind, error: Error) -> Result<(), Error> {
         match kind.class() {
             Class::WrongNumber => Err(error),
@@ -191,7 +193,7 @@ impl Findings {
     /// The value, or its error as a finding.
     ///
     /// # Errors
-    /// It stops this import.
+    /// The finding stops this import.
     pub(super) fn accept<T>(
         &self,
         kind: Kind,
@@ -203,7 +205,7 @@ impl Findings {
         }
     }
 
-    /// What becomes of a directory that cannot be listed.
+    /// The handler for directories that cannot be listed.
     pub(super) fn unlisted(&self) -> impl FnMut(Error) -> Result<(), Error> + use<'_> {
         |error| self.judge(Kind::Unlisted, error)
     }

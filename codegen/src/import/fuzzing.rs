@@ -1,5 +1,4 @@
-//! Any bytes as what the importer reads. What is read once is written and read again, and must be
-//! the same.
+//! Feeds any bytes to the importer. What was read is written and read again, and must be equal.
 
 use super::c::Unit;
 use super::{Findings, prototypes::parse as definitions, render, tbl, unistd};
@@ -18,7 +17,7 @@ fn as_text(bytes: &[u8]) -> String {
 
 /// A `syscall.tbl`: for the ABIs of x86_64's table, and for one that takes every row.
 pub fn table(bytes: &[u8]) {
-    // To read a committed table takes longer than all the rest.
+    // Reading a committed table takes longer than everything else.
     static KNOWN: LazyLock<[(&str, KernelTable); 2]> = LazyLock::new(|| {
         ["x86_64", "sh"].map(|name| (name, TABLES.table(name).expect("it is committed").clone()))
     });
@@ -47,7 +46,7 @@ pub fn table(bytes: &[u8]) {
     }
 }
 
-/// A header that includes itself under any name, and what it says of numbers.
+/// A header that includes itself under any name, and its numbers.
 pub fn header(bytes: &[u8]) {
     let text = as_text(bytes);
     let include = |name: &str, _: (&str, usize)| {
@@ -75,15 +74,15 @@ pub fn prototypes(bytes: &[u8]) {
     let _ = definitions::parse("arch/x86/hostile.c", &as_text(bytes), &BTreeSet::from(["x"]));
 }
 
-/// What is known when the tree has been imported before: far less than the committed tables, which
-/// take longer to read than all the rest.
+/// The tables of an earlier import: much smaller than the committed ones, which would dominate the
+/// run time.
 pub fn known(source: &Source) -> Tables {
     TABLES.with(super::tree(source, &TABLES, &[], &Findings::strict()).expect("the tree is good"))
 }
 
-/// A kernel tree; whatever is made of it can be read.
+/// A kernel tree; the imported tables must be readable.
 pub fn tree(source: &Source, known: &Tables) {
-    // The lenient way has all steps of the strict one, and goes on.
+    // The lenient import has all steps of the strict one, and continues.
     match super::tree(source, known, &[], &Findings::lenient()) {
         Ok(files) => {
             let names: Vec<_> = files.iter().map(|(name, _)| name.clone()).collect();

@@ -1,5 +1,5 @@
-//! What the tables of a tree say of each other and of the committed ones: calls that one ABI lacks,
-//! and calls that no committed table knows.
+//! Compares the tables of a tree with each other and with the committed ones: calls that one ABI
+//! does not have, and calls that are in no committed table.
 
 use super::findings::Kind;
 use super::tree::{Read, Tree};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// call without a row is either a known absence or a damaged file.
 const UNIFIED: u32 = 424;
 
-/// Names of mainline kernels from 2.6.12 on that no committed table has any more.
+/// Names of mainline kernels since 2.6.12 that no committed table has any more.
 const FORMER: &[&str] = &[
     "accept04",
     "acl_get",
@@ -52,15 +52,15 @@ struct Part<'r> {
 }
 
 impl<'r> Part<'r> {
-    /// The rows that stand for a call.
+    /// The rows of calls.
     fn calls(&self) -> impl Iterator<Item = &'r Row> + use<'r> {
         let (table, taker) = (self.table, self.taker);
         let called = |row: &&Row| row.entry.as_deref() != Some(NO_CALL);
         table.rows.iter().filter(|row| taker.takes(&row.tag)).filter(called)
     }
 
-    /// Whether its numbers from [`UNIFIED`] on are those of others: alpha's are higher, and x32 has
-    /// calls of its own among them.
+    /// Whether its numbers from [`UNIFIED`] on are the common ones: alpha's are higher, and x32 has
+    /// its own calls in that range.
     fn shares(&self) -> bool {
         !["alpha", "x32"].contains(&self.abi.name.as_str())
     }
@@ -92,8 +92,8 @@ pub(super) fn report<'r>(
     Ok(())
 }
 
-/// Absence is a value: a call of the unified range that an ABI lacks stands in `absent.toml`, or
-/// the file is damaged.
+/// A call of the unified range that an ABI does not have is in `absent.toml`; otherwise the file is
+/// damaged.
 fn gaps(
     tree: &Tree<'_>,
     parts: &[Part<'_>],
@@ -103,7 +103,7 @@ fn gaps(
     let shared = parts.iter().filter(|part| part.shares());
     let mut expected: BTreeSet<&str> =
         shared.flat_map(Part::unified).map(|row| row.name.as_str()).collect();
-    // x32's own numbers end its table. Whatever they stand for x86_64 has, too.
+    // x32's own numbers are at the end of its table. x86_64 has the same calls.
     if part.abi.name == "x32" {
         let x86_64 = parts.iter().filter(|part| part.abi.name == "x86_64");
         let called = x86_64.flat_map(Part::calls).filter(|row| row.entry.is_some());
@@ -130,7 +130,7 @@ fn gaps(
     tree.findings.judge(Kind::Gap, tree.source.wrong(&part.table.source, what))
 }
 
-/// Reports the calls that few tables of a tree have, which are no gaps of the many others.
+/// Reports the calls that few tables of a tree have; the other tables then have no gap.
 fn backports<'r>(
     tree: &Tree<'_>,
     parts: &[Part<'r>],
@@ -159,17 +159,17 @@ fn backports<'r>(
     Ok(found.into_keys().collect())
 }
 
-/// Whether an ABI is known to lack a call in this kernel.
+/// Whether an ABI is known not to have a call in this kernel.
 fn absent(tree: &Tree<'_>, name: &str, abi: &Abi) -> bool {
     let holds = |absent: &Absent| absent.name == name && absent.holds(&abi.name, &tree.linux);
     tree.facts.absent().is_ok_and(|absent| absent.iter().any(holds))
 }
 
-/// Reports the calls that no committed table knows, unless all tables of a newer kernel have them.
+/// Reports the calls that are in no committed table, unless all tables of a newer kernel have them.
 fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>, Error> {
     let Tree { facts, findings, .. } = tree;
-    // In the repository, whatever one table alone has is a gap of all others; below the numbers
-    // that they share, a new kernel has new calls of one architecture.
+    // In the repository, a call in only one table is a gap of all others. Below the shared numbers,
+    // a new kernel may have new calls of one architecture.
     if findings.is_strict() {
         return Ok(BTreeSet::new());
     }
@@ -206,7 +206,7 @@ fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>,
     Ok(unknown.into_keys().collect())
 }
 
-/// The committed tables: their newest kernel, and every name that they know.
+/// The committed tables: their newest kernel, and all their names.
 struct Committed<'f> {
     linux: &'f Version,
     names: BTreeSet<&'f str>,

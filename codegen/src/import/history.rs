@@ -7,18 +7,18 @@ use crate::tables::{Abi, Extra, KernelTable, Row, Tables, Taker};
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The rows of an ABI: number, base not included, and name.
+/// The rows of an ABI: number without base, and name.
 type Rows = BTreeSet<(u32, String)>;
 
 /// The rows of each ABI before a release and in it; `None` where the kernel does not have the ABI.
 type BothRows<'t> = Vec<(&'t Abi, Option<Rows>, Option<Rows>)>;
 
-/// The history that kernels give whose numbers were imported, the oldest first. `facts` are the
-/// committed tables: from them and the history, every row of every kernel follows.
+/// Builds the history from kernels whose numbers were imported, the oldest first. `facts` are the
+/// committed tables; from them and the history, each row of each kernel can be derived.
 ///
 /// # Errors
-/// Two kernels are of one release, the tables of one cannot be read, or the committed tables are
-/// not those of the newest kernel that has them.
+/// Two kernels are of the same release, the tables of one cannot be read, or the committed tables
+/// are not from the newest kernel that has them.
 pub fn from_releases(kernels: &[(Version, Tables)], facts: &Tables) -> Result<String, Error> {
     let mut history = History::default();
     let corrections = facts.corrections()?;
@@ -83,10 +83,10 @@ pub fn updated(old: &Tables, new: &Tables, tree: &Version) -> Result<Option<Stri
     let mut history = old.history()?.clone();
     let Some(newest) = history.releases.last() else { return Ok(None) };
     if tree.series() < newest.linux.series() {
-        // The table of an ABI that has left the kernel.
+        // The table of an ABI that the kernel has removed.
         return Ok(None);
     }
-    // What an import of an earlier update said of the release is said again.
+    // Replaces what an import of an earlier update recorded for the release.
     let earlier = history.releases.iter().filter(|release| release.linux < tree.release()).count();
     let Some(last) = earlier.checked_sub(1) else { return Ok(None) };
     let mut both = BothRows::new();
@@ -112,14 +112,14 @@ pub(super) struct Unit {
     pub(super) removed: Option<(u32, String)>,
 }
 
-/// What rows that came and went at once are.
+/// Pairs rows that were added and removed at the same time.
 pub(super) fn units(mut added: Rows, removed: Rows) -> Vec<Unit> {
     let mut units = Vec::new();
     let mut pair = |removed: Rows, same: fn(&(u32, String), &(u32, String)) -> bool| {
         let mut rest = Rows::new();
         for gone in removed {
             let mut came = added.iter().filter(|row| same(row, &gone));
-            // What several rows may have become is not known.
+            // Several rows cannot be paired.
             let one = came.next().cloned().filter(|_| came.next().is_none());
             match one {
                 Some(row) => {
@@ -233,7 +233,7 @@ pub fn release(tables: &Tables, linux: &Version) -> Result<Files, Error> {
         };
         for abi in tables.abis.iter().filter(|abi| abi.table == source.name) {
             let Some(rows) = history.rows(abi, table, at) else { continue };
-            // Of the names of a number, the one that is not a header's today.
+            // Among the names of a number, the one that is not defined only by a header today.
             let calls = abi.calls(table);
             let of_header = |(nr, name): &(u32, String)| {
                 let number = abi.base.saturating_add(*nr);

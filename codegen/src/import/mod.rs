@@ -1,6 +1,5 @@
-//! From a kernel source to `tables/linux`: read everything, check everything, and only then hand
-//! over the files. What is wrong with a source is a finding, and `findings` says which ones stop
-//! an import.
+//! From a kernel source to `tables/linux`: read everything, check everything, and only then return
+//! the files. Errors in a source are findings; `findings` defines which ones stop an import.
 
 mod assembly;
 mod c;
@@ -34,7 +33,7 @@ use tree::Tree;
 pub type Files = Vec<(String, String)>;
 
 /// Imports a kernel tree. `only` names the files to import (`x86_64`, `prototypes`, …); empty: all
-/// that the tree is for.
+/// that the tree has.
 ///
 /// # Errors
 /// The first finding that stops this import; `only` names a table that does not exist, or one that
@@ -70,7 +69,7 @@ pub fn tree(
 
     let mut out = Files::new();
     for (table, found) in read.iter_mut().filter(|(table, _)| wanted(&table.name)) {
-        // errno.toml is of a kernel that no longer has the architecture of a last table.
+        // errno.toml is from a kernel that no longer has the architecture of a frozen table.
         let left = facts.abis.iter().find(|abi| abi.table == table.name && facts.frozen(&abi.arch));
         if let Some(abi) = left {
             found.errnos.extend(errno_set(&tree, &abi.arch, &[])?);
@@ -97,7 +96,7 @@ pub fn tree(
     }
     if wanted("lookup") {
         let found = common(&tree, LOOKUP)?;
-        // Nothing to look up by is in a tree from before these headers.
+        // A tree from before these headers has no lookup constants.
         if !found.is_empty() {
             out.push(("lookup.toml".to_owned(), render::constants(&tree.linux, &found)));
         }
@@ -105,7 +104,7 @@ pub fn tree(
     Ok(out)
 }
 
-/// The tables of numbers alone, all that the tree has.
+/// Only the tables of numbers, all that the tree has.
 ///
 /// # Errors
 /// The first finding that stops this import.
@@ -117,12 +116,12 @@ pub fn numbers(source: &Source, facts: &Tables, findings: &Findings) -> Result<F
         .collect())
 }
 
-/// What the user says of installed headers, which may say it themselves.
+/// Facts about installed headers that the user gives, if the headers do not contain them.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    /// The kernel's name of their architecture; without it, the path says it.
+    /// The kernel's name of their architecture; otherwise taken from the path.
     pub arch: Option<String>,
-    /// The kernel that they are of; without it, their `linux/version.h` says it.
+    /// Their kernel version; otherwise taken from `linux/version.h`.
     pub linux: Option<Version>,
 }
 
@@ -130,8 +129,8 @@ pub struct Claims {
 /// numbers and the constants.
 ///
 /// # Errors
-/// The first finding that stops this import; nothing says of which architecture or kernel the
-/// headers are, or they say something else than the user.
+/// The first finding that stops this import; the architecture or kernel of the headers is unknown,
+/// or contradicts the user.
 pub fn headers(
     source: &Source,
     claims: &Claims,
@@ -155,7 +154,7 @@ pub fn headers(
     };
     let set = findings.accept(Kind::Errno, set)?;
     out.extend(set.map(|set| ("errno.toml".to_owned(), render::errnos(linux, &[set]))));
-    // User space gets no fs/aio.c, and a package may have no more than asm/.
+    // Installed headers have no fs/aio.c, and a package may have only asm/.
     let header = |source: &str, headers: &SearchPath<'_>| {
         headers.find(source.strip_prefix("include/uapi/")?)
     };
@@ -172,11 +171,10 @@ pub fn headers(
     Ok(out)
 }
 
-/// Stops if the tables that are about to be replaced have one that the whole of a tree should have
-/// given, and did not.
+/// Stops if a table that is about to be replaced is missing from a complete tree.
 ///
 /// # Errors
-/// There is one.
+/// A table or an ABI is missing.
 pub fn nothing_missing(
     old: &Tables,
     tree: &Source,
@@ -197,11 +195,11 @@ pub fn nothing_missing(
     Err(Error::in_file(tree.shown(), what))
 }
 
-/// Stops if the tables that are about to be replaced have an ABI that their successors lack: it
+/// Stops if the tables that are about to be replaced have an ABI that the new ones do not have: it
 /// would be lost.
 ///
 /// # Errors
-/// There is one.
+/// A table or an ABI is missing.
 pub fn check_nothing_lost(
     old: &Tables,
     new: &Tables,
@@ -232,7 +230,7 @@ pub fn check_nothing_lost(
     Ok(())
 }
 
-/// Joins what a file adds for one ABI with what it adds for others, if that is the same.
+/// Merges what a file adds for several ABIs, if it is the same.
 fn add(extras: &mut Vec<Extra>, extra: Option<Extra>) {
     let Some(extra) = extra else { return };
     let bare = |extra: &Extra| Extra { abis: Vec::new(), ..extra.clone() };
@@ -242,7 +240,7 @@ fn add(extras: &mut Vec<Extra>, extra: Option<Extra>) {
     }
 }
 
-/// The table that headers come to; `None` if there is no ABI.
+/// The table from headers; `None` if there is no ABI.
 fn merged(
     linux: &Version,
     source: &Source,
@@ -263,22 +261,21 @@ fn merged(
     }))
 }
 
-/// The architectures of the tree. What is of one that has left the kernel stands beside its last
-/// table.
+/// The architectures of the tree. The facts of a removed architecture are next to its last table.
 fn archs<'s>(tree: &Tree<'s>) -> BTreeSet<&'s str> {
     let archs = tree.facts.abis.iter().map(|abi| abi.arch.as_str());
     archs.filter(|arch| tree.headers_of(arch).is_some() && !tree.facts.frozen(arch)).collect()
 }
 
-/// The file that `asm/x.h` is for an architecture. One that `had` a header of its own still has:
-/// without it the tree is damaged.
+/// The file that `asm/x.h` is for an architecture. An architecture that `had` its own header must
+/// still have it; otherwise the tree is damaged.
 fn asm_header(
     tree: &Tree<'_>,
     arch: &str,
     name: &str,
     had: impl Fn(&str) -> bool,
 ) -> Option<String> {
-    /// Those that are younger than the architecture: up to this series it had the generic one.
+    /// Headers that are newer than the architecture: up to this series it used the generic one.
     const YOUNG: &[(&str, &str)] = &[("arch/arm64/include/uapi/asm/mman.h", "5.7")];
     let headers = tree.headers_of(arch)?;
     let own = headers.own_path(name);
@@ -316,8 +313,8 @@ fn errnos(tree: &Tree<'_>) -> Result<Vec<ErrnoSet>, Error> {
     Ok(sets)
 }
 
-/// The constants of `uapi.toml`: those that all architectures share, and those that some have
-/// values of their own for.
+/// The constants of `uapi.toml`: those that all architectures share, and those with other values on
+/// some.
 fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
     let mut found = common(tree, UAPI)?;
     let before = tree.facts.constants()?;
@@ -329,7 +326,7 @@ fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
 
 /// Those in `wanted`, from the headers that all architectures share.
 fn common(tree: &Tree<'_>, wanted: &[(&str, &[Group])]) -> Result<Vec<Constants>, Error> {
-    // Before Linux 3.7, headers of user space and of the kernel were not apart.
+    // Before Linux 3.7, the headers for user space and for the kernel were not separate.
     let here = |header: &str, headers: &SearchPath<'_>| {
         let mixed = || headers.find(header.split_once("include/uapi/")?.1);
         let there = tree.source.exists(header).then(|| header.to_owned());
@@ -342,8 +339,8 @@ fn common(tree: &Tree<'_>, wanted: &[(&str, &[Group])]) -> Result<Vec<Constants>
     constants::common(wanted, &tree.linux, headers, here, tree.findings)
 }
 
-/// The constants of one header, which architectures have values of their own for; those that share
-/// the header and the values, which may depend on what it includes, are one set.
+/// The constants of one header whose values depend on the architecture. Architectures with the same
+/// header and the same values form one set; the values may depend on what the header includes.
 fn constants_of_arch(
     tree: &Tree<'_>,
     group: &OfArch,

@@ -1,4 +1,4 @@
-//! Imported facts as TOML: one aligned line a fact, in the kernel's order, so that an update is a
+//! Imported facts as TOML: one aligned line per fact, in the kernel's order, so that an update is a
 //! diff of added lines.
 
 use super::history::units;
@@ -17,8 +17,8 @@ fn head(linux: &Version) -> String {
     )
 }
 
-/// Widths of the cells of a row of system calls. They are fixed, so that a long name makes no other
-/// line differ.
+/// Widths of the cells of a row of system calls. They are fixed, so that a long name changes no
+/// other line.
 const CALL_WIDTHS: &[usize] = &[9, 22, 37, 45, 47];
 
 /// Inline tables with aligned columns. A cell is `key = value,`; an empty one stands for a missing

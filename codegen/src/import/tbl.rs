@@ -1,8 +1,8 @@
 //! The kernel's `syscall.tbl` format: number, tag, name, entry point, compat entry point,
 //! `noreturn`.
 //!
-//! The kernel's scripts are older than the last column, and Linux 4.17 to 5.6 spelt x86's entry
-//! points otherwise.
+//! Not all kernels' scripts know the last column. Linux 4.17 to 5.6 spelled x86's entry points
+//! differently.
 
 use super::findings::{Findings, Kind};
 use crate::Error;
@@ -10,23 +10,23 @@ use crate::source::{Fault, ends};
 use crate::tables::{Abi, Row, Taker};
 use std::collections::HashMap;
 
-/// More rows than any table has; a file with more is not one.
+/// A limit that no kernel table reaches.
 const MOST_ROWS: usize = 10_000;
-/// The longest name that is believed; the kernel's longest has 27 letters.
+/// The longest accepted name; the kernel's longest has 27 letters.
 const LONGEST_NAME: usize = 64;
 
 /// A row, and its line in the file.
 pub(crate) type Rows = Vec<(usize, Row)>;
 
-/// The ABIs that a kernel makes of a table.
+/// The ABIs that a kernel generates from a table.
 pub(crate) type Takers<'f> = Vec<(&'f Abi, Taker)>;
 
-/// Whether the line is one of those that a merge leaves behind.
+/// Whether the line is a merge conflict marker.
 pub(crate) fn conflict(line: &str) -> bool {
     ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|marker| line.starts_with(marker))
 }
 
-/// What to say of such a line.
+/// The message for such a line.
 pub(crate) const CONFLICT: &str = "a merge conflict marker; resolve the conflict first";
 
 /// Names that a table has besides its rows: ABI, number and name.
@@ -84,7 +84,7 @@ pub(crate) fn parse(
     Ok((rows, names))
 }
 
-/// What a row says, if it is one of an ABI. `found` judges what is wrong with it.
+/// Parses a row, if it is one of an ABI. `found` judges its errors.
 fn row(
     content: &str,
     takers: &Takers<'_>,
@@ -100,7 +100,7 @@ fn row(
         found(Kind::Column, what)?;
         columns.truncate(at);
     }
-    // A sign before the number is a mistake in a row, and no remark.
+    // A sign before the number is an error in a row, not a comment.
     let begins = content.trim_start_matches(['+', '-']);
     let signed = content.len() - begins.len() < 2;
     if !signed || !begins.starts_with(|c: char| c.is_ascii_digit()) {
@@ -122,7 +122,7 @@ fn row(
             short(nr)
         ));
     };
-    // The kernel's script would take this row for the shorter tag.
+    // The kernel's script would accept this row for the shorter tag.
     let prefix = |known: &&String| tag.starts_with(known.as_str()) && tag != known;
     if let Some(known) = takers.iter().flat_map(|(_, taker)| &taker.tags).find(prefix) {
         let tag = short(tag);
@@ -174,7 +174,7 @@ fn row(
         found(Kind::Column, what)?;
     }
     let (native, mut compat) = (symbol(0)?, symbol(1)?);
-    // Of those years: i386's fifth column said the same as the fourth once more.
+    // Linux 4.17 to 5.6: i386's fifth column repeats the fourth.
     if rest.get(1).is_some_and(|symbol| symbol.starts_with("__ia32_sys_")) {
         compat = compat.filter(|symbol| Some(symbol) != native.as_ref());
     }
@@ -188,8 +188,8 @@ fn row(
     }))
 }
 
-/// `sys_clone` of `__x64_sys_clone/ptregs`: what the table's entry point is called in C, and in
-/// every other kernel.
+/// `sys_clone` of `__x64_sys_clone/ptregs`: the name of the table's entry point in C, and in all
+/// other kernels.
 fn entry(symbol: &str) -> &str {
     let symbol = symbol.strip_suffix("/ptregs").unwrap_or(symbol);
     let called =
@@ -220,7 +220,7 @@ pub(crate) fn is_symbol(word: &str) -> bool {
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The word as a message shows it: not all of a long one, and nothing that a terminal would obey.
+/// The word for a message: shortened, and without control characters.
 pub(crate) fn short(word: &str) -> String {
     let shown =
         |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
@@ -248,7 +248,7 @@ fn overridden(rows: &mut Rows) -> Names {
     found
 }
 
-/// Whether the numbers of an ABI rise; neither a number nor a name comes twice.
+/// Checks that the numbers of an ABI ascend, and that no number or name is a duplicate.
 fn in_order(file: &str, rows: &Rows, taker: &Taker, findings: &Findings) -> Result<bool, Error> {
     let mut numbers = HashMap::new();
     let mut names = HashMap::new();

@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 /// Directories that have moved: their name now, and before Linux 4.2.
 const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls/")];
 
-/// Headers with numbers that user space never got, from before there was a table: ABI and file.
+/// Headers with numbers that were never installed for user space, from before the tables: ABI and
+/// file.
 const KERNEL_ONLY: &[(&str, &str)] = &[("arm64-compat", "arch/arm64/include/asm/unistd32.h")];
 
 /// A kernel tree that is being imported.
@@ -23,10 +24,10 @@ const KERNEL_ONLY: &[(&str, &str)] = &[("arm64-compat", "arch/arm64/include/asm/
 pub(super) struct Tree<'s> {
     pub(super) source: &'s Source,
     pub(super) linux: Version,
-    /// What is known before: what is written by hand, and the tables of an earlier kernel.
+    /// The existing tables: those written by hand, and those of an earlier kernel.
     pub(super) facts: &'s Tables,
     pub(super) findings: &'s Findings,
-    /// Where each ABI's headers look for each other.
+    /// The search path of each ABI's headers.
     headers: BTreeMap<&'s str, SearchPath<'s>>,
 }
 
@@ -46,18 +47,18 @@ impl<'s> Tree<'s> {
         Tree { findings, ..self.clone() }
     }
 
-    /// Where the headers of an ABI look for each other.
+    /// The search path of an ABI's headers.
     pub(super) fn headers(&self, abi: &Abi) -> &SearchPath<'s> {
         &self.headers[abi.name.as_str()]
     }
 
-    /// The same for the first of an architecture's ABIs, if the tree has that architecture.
+    /// The search path for the first of an architecture's ABIs, if the tree has that architecture.
     pub(super) fn headers_of(&self, arch: &str) -> Option<&SearchPath<'s>> {
         let mut abis = self.facts.abis.iter().filter(|abi| abi.arch == arch);
         abis.find(|abi| self.has(abi)).map(|abi| self.headers(abi))
     }
 
-    /// The same for any ABI that the tree has: x86_64, if it is there.
+    /// The search path for any ABI that the tree has: x86_64, if present.
     pub(super) fn any_headers(&self) -> Option<&SearchPath<'s>> {
         let mut abis = self.facts.abis.iter();
         abis.find(|abi| self.has(abi)).map(|abi| self.headers(abi))
@@ -70,7 +71,7 @@ impl<'s> Tree<'s> {
 
     /// Whether the tree has the architecture of an ABI.
     pub(super) fn has(&self, abi: &Abi) -> bool {
-        // Some trees keep device trees of others, and headers that these need.
+        // Some trees have device trees of other architectures, and the headers that these need.
         let entries = self.source.list(&format!("arch/{}", self.arch(abi))).unwrap_or_default();
         entries.iter().any(|entry| !["boot", "include"].contains(&entry.name.as_str()))
             || self.source.is_file(&self.headers(abi).unistd())
@@ -102,11 +103,11 @@ impl<'s> Tree<'s> {
     }
 }
 
-/// The tables of a tree, each with the facts that it was asked for by.
+/// The tables of a tree, each with the facts that describe it.
 pub(super) type Read<'f> = Vec<(&'f TableSource, KernelTable)>;
 
-/// Reads the tables. `wanted` are those to be written; the others are read as far as they can be,
-/// to compare with, and wholly if the prototypes are wanted, too.
+/// Reads the tables. `wanted` are those to write. The others are read as far as possible, for
+/// comparison, and completely if the prototypes are wanted, too.
 pub(super) fn tables<'s>(
     tree: &Tree<'s>,
     only: &[String],
@@ -117,7 +118,7 @@ pub(super) fn tables<'s>(
     for table in &facts.sources {
         let asked = only.contains(&table.name);
         let refused = |what: String| Err(Error::in_file(source.shown(), what));
-        // In the repository, the last table of what has left the kernel stays as it is.
+        // In the repository, the last table of a removed ABI is not changed.
         if let Some(frozen) = table
             .frozen
             .as_ref()
@@ -155,8 +156,8 @@ pub(super) fn tables<'s>(
     Ok(read)
 }
 
-/// Table and makefile, in the directory that they had when the tree was made: the one with the
-/// makefile, since what else is in the other was left over from another kernel.
+/// Table and makefile, in the directory that this tree uses: the one with the makefile. Files in
+/// the other one are left over from another kernel.
 fn places(source: &Source, table: &TableSource) -> [String; 2] {
     let now = [&table.source, &table.makefile].map(String::clone);
     let moved = MOVED.iter().find_map(|(after, before)| {
@@ -168,8 +169,8 @@ fn places(source: &Source, table: &TableSource) -> [String; 2] {
     if there(&before) > there(&now) { before } else { now }
 }
 
-/// A table file, and, when that is asked for, all that the tree's headers add to it. `None` if this
-/// kernel makes none of the table's ABIs.
+/// A table file, and on request all that the tree's headers add to it. `None` if this kernel has
+/// none of the table's ABIs.
 fn from_tbl(
     tree: &Tree<'_>,
     table: &TableSource,
@@ -179,7 +180,8 @@ fn from_tbl(
 ) -> Result<Option<KernelTable>, Error> {
     let Tree { source, linux, facts, findings, .. } = tree;
     let Some(text) = findings.accept(Kind::Unreadable, source.text(file))? else { return Ok(None) };
-    // A table that was frozen shares its file with the table that replaced it, rows of both in one.
+    // A frozen table shares its file with the table that replaced it; the file has the rows of
+    // both.
     let same_file: Vec<&str> = facts
         .sources
         .iter()
@@ -210,7 +212,7 @@ fn from_tbl(
             Ok(None)
         };
     }
-    // A taker without tags takes every row, which is wrong where another has its own.
+    // A taker without tags takes every row, which is wrong if another one has its own rows.
     if let Some((abi, _)) =
         takers.iter().find(|(_, taker)| takers.len() > 1 && taker.tags.is_empty())
     {
@@ -294,7 +296,7 @@ fn from_tbl(
     }))
 }
 
-/// The rows of the ABIs whose architecture names a table of its own that is not the shared one:
+/// The rows of the ABIs whose architecture names its own table, which is not the shared one:
 /// mainline's arm64 names a link to it. An ABI whose table cannot be read takes no rows.
 fn own_tables<'f>(
     tree: &Tree<'f>,
@@ -314,7 +316,7 @@ fn own_tables<'f>(
             missing.push(abi.name.as_str());
             continue;
         };
-        // A checkout without links has files that hold what they lead to.
+        // A checkout without symbolic links has files that contain the link's target.
         let link = own.rsplit_once('/').map(|(directory, _)| format!("{directory}/{theirs}"));
         if *theirs == *text || link.is_some_and(|link| same_path(&link, file)) {
             continue;
@@ -340,16 +342,16 @@ fn same_path(path: &str, other: &str) -> bool {
     parts.join("/") == other
 }
 
-/// Whether the headers of a table's ABIs hold the numbers themselves: they include no header that
-/// the kernel makes of a table.
+/// Whether the headers of a table's ABIs contain the numbers: they include no header that the
+/// kernel generates from a table.
 fn in_headers(tree: &Tree<'_>, table: &TableSource) -> bool {
     let mut abis = tree.facts.abis.iter().filter(|abi| abi.table == table.name && abi.uapi);
     let asks = |abi: &Abi| names::asks(tree.headers(abi), abi).unwrap_or(true);
     abis.any(|abi| tree.has(abi) && !asks(abi))
 }
 
-/// The table from the headers that held the numbers before the tree had a file of rows. `None` if
-/// this kernel has none of its ABIs.
+/// The table from the headers that contained the numbers before the tree had a file of rows. `None`
+/// if this kernel has none of its ABIs.
 fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTable>, Error> {
     let Tree { source, linux, facts, findings, .. } = tree;
     let mut all = Vec::new();
@@ -365,18 +367,18 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
             Some(_) if source.exists(&table.makefile) => table.source.clone(),
             Some(file) => (*file).to_owned(),
             None if abi.uapi => headers.unistd(),
-            // The SPU calls of Linux before 5.0 stand in a header of assembly.
+            // The SPU calls of Linux before 5.0 are in an assembly header.
             None => continue,
         };
-        // It stands for itself, so that the lines that call it stay.
+        // It expands to itself, so that the lines that use it remain.
         let itself = Some(("__SYSCALL", "__SYSCALL"));
         let kind = if source.exists(&header) { Kind::Unreadable } else { Kind::LeftOut };
         let read = headers.preprocess_for(abi, &header, itself, None);
         let Some((unit, _)) = findings.accept(kind, read)? else { continue };
-        // The kernel makes it, and no number is in it.
+        // The kernel generates it, and it contains no number.
         let needed = |missing: &&c::Line| missing.text != "linux/autoconf.h";
         if let Some(missing) = unit.missing.iter().find(needed) {
-            // A header that the kernel generates is made of a table, which is what is missing.
+            // The kernel generates the header from a table, so the table is what is missing.
             match source.text(&table.source) {
                 Err(error) if missing.text.starts_with("asm/unistd") => {
                     findings.judge(Kind::LeftOut, error)?;
@@ -403,7 +405,7 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
     super::merged(linux, source, &all, extras)
 }
 
-/// Whether a kernel has an ABI whose headers do not tell.
+/// Whether a kernel has an ABI whose headers do not show it.
 pub(super) fn exists(abi: &Abi, linux: &Version) -> bool {
     abi.since.as_ref().is_none_or(|since| since.series() <= linux.series())
 }

@@ -1,9 +1,9 @@
-//! Headers that hold the numbers themselves: an architecture's `asm/unistd.h` as it was before it
-//! had a `syscall.tbl`, `asm-generic/unistd.h`, and what is installed for user space.
+//! Headers that contain the numbers: an architecture's `asm/unistd.h` as it was before it had a
+//! `syscall.tbl`, `asm-generic/unistd.h`, and what is installed for user space.
 //!
-//! A row is a macro `__NR_name` that is defined in the end. Where `__SYSCALL(number, entry)` stands
-//! beside it, as in `asm-generic/unistd.h`, the kernel makes its table of that, and so the entry
-//! point is known.
+//! A row is a macro `__NR_name` that is defined at the end of the header. If there is also a
+//! `__SYSCALL(number, entry)`, as in `asm-generic/unistd.h`, the kernel generates its table from
+//! it, so the entry point is known.
 
 use super::c::{Line, Macro, Unit};
 use super::findings::{Findings, Kind};
@@ -13,7 +13,7 @@ use crate::tables::{Abi, NO_CALL, Row, Taker};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-/// What the headers say of one ABI.
+/// The content of the headers for one ABI.
 pub(crate) struct Numbers<'f> {
     /// The ABI.
     pub(crate) abi: &'f Abi,
@@ -25,12 +25,12 @@ pub(crate) struct Numbers<'f> {
     pub(crate) file: Rc<str>,
 }
 
-/// How many calls there are, the last of them, and the first one of an architecture.
+/// The count of the calls, the last call, and the first architecture-specific one.
 const COUNTS: [&str; 5] =
     ["syscalls", "compat_syscalls", "syscall_count", "syscall_max", "arch_specific_syscall"];
 
-/// The name of the call that a macro is the number of, and whether it is one of ARM's private ones.
-/// Names of calls begin with a small letter; what does not is a base, a mask, or another system's.
+/// The name of the call whose number the macro is, and whether it is one of ARM's private calls.
+/// Names of calls start with a lowercase letter; others are bases, masks, or of another system.
 pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     let (name, private) = match found.strip_prefix("__ARM_NR_") {
         Some(name) => (name, true),
@@ -40,7 +40,7 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     (call && !COUNTS.contains(&name)).then_some((name, private))
 }
 
-/// What user space adds to the numbers, which is what `abis.toml` says.
+/// What user space adds to the numbers; it must agree with `abis.toml`.
 pub(crate) fn read_base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     let Some(name) = &abi.base_macro else { return Ok(Some(0)) };
     let base = unit.value(name).map_err(|error| error.what)?;
@@ -53,13 +53,13 @@ pub(crate) fn read_base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     }
 }
 
-/// What to say of a macro that is no number.
+/// The message for a macro that is not a number.
 pub(crate) fn no_number(found: &Macro) -> Error {
     let what = format!("`{}` has a number that cannot be evaluated", found.name);
     Error::at(&*found.file, found.line, what)
 }
 
-/// A call that a header defines twice has two numbers, of which a compiler takes the last.
+/// Reports a call that a header defines twice: a compiler would use the last number.
 pub(crate) fn check_one_number(unit: &Unit, findings: &Findings) -> Result<(), Error> {
     let macros = unit.macros();
     for first in unit.redefined.iter().filter(|first| called(&first.text).is_some()) {
@@ -73,8 +73,8 @@ pub(crate) fn check_one_number(unit: &Unit, findings: &Findings) -> Result<(), E
     Ok(())
 }
 
-/// Reads the numbers of an ABI out of its preprocessed header, which messages call `file`. There
-/// are entry points if `__SYSCALL` was predefined as itself.
+/// Reads the numbers of an ABI from its preprocessed header, named `file` in messages. There are
+/// entry points if `__SYSCALL` was predefined as itself.
 pub(crate) fn numbers<'f>(
     unit: &Unit,
     abi: &'f Abi,
@@ -84,7 +84,7 @@ pub(crate) fn numbers<'f>(
     if let Some(line) = unit.lines.iter().find(|line| conflict(&line.text)) {
         findings.judge(Kind::Conflict, Error::at(&*line.file, line.line, CONFLICT))?;
     }
-    // Some headers have the base in the numbers already.
+    // In some headers the numbers include the base.
     let base = read_base(unit, abi).map_err(|what| Error::in_file(file, what));
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
     check_one_number(unit, findings)?;
@@ -98,7 +98,7 @@ pub(crate) fn numbers<'f>(
     let mut numbers = Numbers { abi, rows: Vec::new(), names: Vec::new(), file: file.into() };
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
-        // Whatever its letters, what stands in the kernel's list is a call.
+        // A name in the kernel's list is a call, whatever its letters.
         let in_list = || {
             let name = found.name.strip_prefix("__NR_")?;
             listed.contains(&*found.name).then_some((name, false))
@@ -109,7 +109,7 @@ pub(crate) fn numbers<'f>(
             findings.judge(Kind::Unnumbered, no_number(found))?;
             continue;
         };
-        // What stands below 0 is no call: traps of the processor that a C library knows how to use.
+        // Numbers below 0 are not calls, but CPU traps that a C library uses.
         if value < 0 {
             continue;
         }
@@ -150,7 +150,7 @@ pub(crate) fn numbers<'f>(
     Ok(numbers)
 }
 
-/// Reports the numbers that have an entry point and no name: user space cannot see such a call.
+/// Reports the numbers with an entry point but no name: user space cannot see such a call.
 fn unnamed(
     numbers: &Numbers<'_>,
     base: i64,
@@ -185,7 +185,7 @@ const SECOND_NAMES: &[(&str, &str)] = &[
     ("alpha", "sys_epoll_wait"),
 ];
 
-/// Two calls of one number are a mistake, but for these names.
+/// Two calls with one number are an error, except for these names.
 fn check_unique(numbers: &mut Numbers<'_>, file: &str, findings: &Findings) -> Result<(), Error> {
     let abi = numbers.abi.name.as_str();
     let second = |row: &Row| SECOND_NAMES.contains(&(abi, row.name.as_str()));
@@ -209,10 +209,10 @@ struct Listed<'u> {
     line: &'u Line,
 }
 
-/// The entry points by number: what the lines `__SYSCALL(number, entry)` come to, or a macro that
-/// stands for one. Two such macros also name the compat entry point, last: of one, it holds for
-/// whoever has the number; of the other, only where `long` has 32 bits, since the number means
-/// another call elsewhere.
+/// The entry points by number: from the lines `__SYSCALL(number, entry)`, or macros that expand to
+/// one. Two such macros also name the compat entry point, as the last argument: for one, it applies
+/// to every ABI with the number; for the other, only if `long` has 32 bits, since elsewhere the
+/// number is another call.
 fn read_entries<'u>(
     unit: &'u Unit,
     abi: &Abi,
@@ -258,7 +258,7 @@ fn read_entries<'u>(
     Ok(found)
 }
 
-/// The macros that the lines of the kernel's list have as their number.
+/// The macros that are the numbers in the kernel's list.
 fn listed_macros(unit: &Unit) -> impl Iterator<Item = &str> {
     let lines = unit.lines.iter().filter_map(|line| line.text.split_once('('));
     let lines = lines.filter(|(word, _)| is_list(word.trim()));
@@ -266,7 +266,7 @@ fn listed_macros(unit: &Unit) -> impl Iterator<Item = &str> {
     numbers.filter(|number| number.starts_with("__NR_"))
 }
 
-/// Whether a macro makes an element of the kernel's array.
+/// Whether a macro generates an element of the kernel's array.
 fn is_list(word: &str) -> bool {
     word == "__SYSCALL" || word.starts_with("__SC_")
 }

@@ -1,5 +1,5 @@
-//! What the stubs for C are printed from: a convention, and for the `.S` file the lines of each
-//! function, which move the arguments from where a C function finds them to where a call wants
+//! The input of the printers for C: a convention, and for the `.S` file the lines of each function.
+//! These move the arguments from where a C function receives them to where the system call expects
 //! them.
 
 use super::{Stub, own};
@@ -100,7 +100,7 @@ fn function(
         } else if function.spare.is_empty() {
             return Err(no_spare());
         } else {
-            // They go round in a circle: one of them makes way.
+            // A cycle: move one of them to the spare register.
             let away = Source::Register(moves[0].0.to_owned());
             lines.push(line(&function.spare, &away));
             let aside = |from: &mut Source| {
@@ -255,8 +255,8 @@ mod tests {
             without,
             "tables/functions.toml: the [[function]] of `xtensa` needs a register in `spare`"
         );
-        // Two words are in memory for the caller and for the kernel, and the room for the kernel's
-        // lies between.
+        // Two words are in memory for the caller and for the kernel, with the kernel's room in
+        // between.
         let memory = lines("mips-o32", 5, ("", "")).unwrap();
         assert!(
             memory

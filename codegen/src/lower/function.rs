@@ -11,8 +11,8 @@ fn definitions<'p>(prototypes: &'p [Prototype], entry: &str) -> &'p [Prototype] 
     &rest[..count]
 }
 
-/// The prototype of an entry point on an ABI, if it is one and only one. The prototypes are in
-/// order of their entry points, as [`Tables::prototypes`](crate::Tables::prototypes) has them.
+/// The prototype of an entry point on an ABI, if there is exactly one. The prototypes are in order
+/// of their entry points, as [`Tables::prototypes`](crate::Tables::prototypes) has them.
 pub fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Option<&'p Prototype> {
     let mut first: Option<&Prototype> = None;
     for prototype in definitions(prototypes, entry) {
@@ -21,8 +21,8 @@ pub fn prototype<'p>(prototypes: &'p [Prototype], abi: &Abi, entry: &str) -> Opt
         }
         match first {
             None => first = Some(prototype),
-            // Definitions of one kernel configuration or another agree, but for the words of the C
-            // types.
+            // Definitions of different kernel configurations agree, except for the spelling of the
+            // C types.
             Some(first) if types(prototype) == types(first) => {}
             Some(_) => return None,
         }
@@ -62,7 +62,7 @@ pub(crate) struct Function<'p> {
 pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) rust: String,
-    /// How it travels; `Whole` is one register.
+    /// How it is passed; `Whole` is one register.
     pairs: Pairs,
     /// The kernel declares 64 bits, not halves.
     wide: bool,
@@ -75,7 +75,7 @@ pub(crate) enum Slot<'f> {
     Hole,
 }
 
-/// A name as Rust takes it.
+/// A name that is valid in Rust.
 pub(crate) fn identifier(name: &str) -> String {
     const KEYWORDS: &[&str] = &[
         "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do",
@@ -89,8 +89,9 @@ pub(crate) fn identifier(name: &str) -> String {
 
 impl<'p> Function<'p> {
     /// The function for a call. An entry point that takes the halves of 64-bit arguments by hand,
-    /// as the ABI lays them out, has the signature that the call has elsewhere, so that
-    /// programs need not know; so has a compat entry point, and one that returns what others store.
+    /// as the ABI lays them out, gets the signature that the call has on other ABIs, so that
+    /// programs are portable. The same applies to a compat entry point, and to one that returns
+    /// what others store.
     pub(crate) fn of(
         abi: &'p Abi,
         prototypes: &'p [Prototype],
@@ -138,9 +139,9 @@ impl<'p> Function<'p> {
         Function::with_long(abi, prototype, prototype.entry.starts_with("compat_sys_"))
     }
 
-    /// A `long` is the program's, but where a program whose `long` has 32 bits comes to a native
-    /// entry point of a 64-bit kernel, as x32 does: its registers have 64, and what the kernel
-    /// declares, or has a pointer to, is its own `long`.
+    /// A `long` is the program's `long`. The exception is a program with 32-bit `long` that calls a
+    /// native entry point of a 64-bit kernel, as on x32: its registers have 64 bits, and what the
+    /// kernel declares or points to is the kernel's `long`.
     fn with_long(abi: &Abi, prototype: &'p Prototype, compat: bool) -> Option<Function<'p>> {
         let kernels_long = abi.bits == 32 && abi.pairs == Pairs::Whole && !compat;
         let mut parameters = Vec::new();
@@ -188,7 +189,7 @@ impl<'p> Function<'p> {
             .collect()
     }
 
-    /// Whether `own` takes the same registers, but for halves that it joins itself.
+    /// Whether `own` takes the same registers, except for halves that it joins itself.
     fn joins(&self, own: &Function<'_>) -> bool {
         let split = |function: &Function<'_>| {
             function.parameters.iter().any(|p| p.wide && p.pairs != Pairs::Whole)
@@ -240,8 +241,8 @@ mod tests {
             .map_or(Vec::new(), |function| crate::emit::rust::register_operands(&function))
     }
 
-    /// The Rust types of the function for `made_up`, which ends in `arch_made_up` with the
-    /// arguments `own`.
+    /// The Rust types of the function for the call `made_up`, whose entry point `arch_made_up` has
+    /// the arguments `own`.
     fn signature(own: &[&str], generic: &[&str]) -> Vec<String> {
         let tables = Tables::embedded().unwrap();
         let (entry, compat) = (Some("arch_made_up"), None);

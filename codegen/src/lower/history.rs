@@ -1,14 +1,14 @@
-//! Since when and until when the ABIs had their calls, as `aio_sys::Abi` looks it up.
+//! The first and last release of each call of each ABI, as data for `aio_sys::Abi`.
 
 use super::lookup::{Lookup, Pool, Strings, index, strings};
 use crate::Error;
 use crate::tables::Tables;
 use crate::tables::history::Run;
 
-/// The index that stands for no release.
+/// The index for "no release".
 const NO_RELEASE: u8 = u8::MAX;
 
-/// What the history is printed from.
+/// The input of the printer of the history.
 #[derive(Default)]
 pub(crate) struct Dates<'t> {
     /// The numbers of each release, and whether trees of all releases between it and the one before
@@ -20,13 +20,13 @@ pub(crate) struct Dates<'t> {
     pub(crate) since: Vec<u8>,
     /// Names that numbers had: number, name, first and last release.
     pub(crate) past: Vec<(u32, u16, u8, u8)>,
-    /// For each ABI, where those begin that it does not have any more, and earlier periods of those
-    /// that it has; then the end.
+    /// For each ABI, the start of the names that it does not have any more and of earlier periods
+    /// of those that it has; then the end.
     pub(crate) past_of: Vec<u16>,
     pub(crate) names: Strings<&'t str>,
 }
 
-/// Lowers the history of the ABIs, of which the calls are in slots already.
+/// Lowers the history of the ABIs, whose calls already have slots.
 pub(super) fn dates<'t>(tables: &'t Tables, lookup: &Lookup<'t>) -> Result<Dates<'t>, Error> {
     let history = tables.history()?;
     let mut dates = Dates { past_of: vec![0], ..Dates::default() };
@@ -47,7 +47,7 @@ pub(super) fn dates<'t>(tables: &'t Tables, lookup: &Lookup<'t>) -> Result<Dates
             for at in 0..numbers.count {
                 let number = numbers.first + at as u32;
                 let [name, ..] = lookup.slots[numbers.slot + at];
-                // Former numbers may be in no slot.
+                // Former numbers may have no slot.
                 let before = each.partition_point(|run| run.number < number);
                 let (gone, rest) = each.split_at(before);
                 let (here, rest) = rest.split_at(rest.partition_point(|run| run.number == number));
@@ -89,7 +89,7 @@ pub(super) fn dates<'t>(tables: &'t Tables, lookup: &Lookup<'t>) -> Result<Dates
     Ok(dates)
 }
 
-/// An index as it is kept.
+/// An index in the type in which it is stored.
 fn release(at: usize) -> Result<u8, Error> {
     let what = "there are more releases than what is emitted has room for; make lower/history.rs \
                 wider";

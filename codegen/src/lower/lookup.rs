@@ -1,5 +1,5 @@
-//! Every ABI as a value: the data that `aio_sys::Abi` looks things up in. A string stands once; the
-//! rest are indices.
+//! Every ABI as a value: the data that `aio_sys::Abi` looks things up in. Each string is stored
+//! once; everything else is an index.
 
 use super::hash::{bucket, hash, slot};
 use super::history::{Dates, dates};
@@ -8,13 +8,13 @@ use crate::Error;
 use crate::tables::{Abi, Call, ErrnoSet, KernelTable, Prototype, Tables, set_of};
 use std::collections::BTreeMap;
 
-/// A hole in the numbers that is wider than this begins a new run.
+/// A hole in the numbers that is wider than this starts a new run.
 const WIDEST_HOLE: u32 = 256;
 
-/// The index that stands for nothing.
+/// The index for "none".
 const NONE: u16 = u16::MAX;
 
-/// Everything that the lookup is printed from.
+/// The input of the printer of the lookup.
 pub struct Lookup<'t> {
     pub(crate) abis: Vec<Facts<'t>>,
     /// For each bucket of the perfect hash.
@@ -29,7 +29,7 @@ pub struct Lookup<'t> {
     pub(crate) entries: Strings<String>,
     pub(crate) prototype_of: Vec<u16>,
     pub(crate) prototypes: Vec<Declared>,
-    /// Where each prototype's arguments begin, and the end.
+    /// The start of each prototype's arguments, and the end.
     pub(crate) first_arguments: Vec<u16>,
     pub(crate) sources: Strings<&'t str>,
     pub(crate) conditions: Strings<&'t str>,
@@ -47,11 +47,11 @@ pub struct Lookup<'t> {
     pub(crate) sub_calls: Vec<SubCall<'t>>,
 }
 
-/// What is known of an ABI.
+/// The facts about an ABI.
 pub(crate) struct Facts<'t> {
     pub(crate) abi: &'t Abi,
     pub(crate) table: &'t KernelTable,
-    /// The names and values by which the kernel's audit knows it.
+    /// Its names and values in the kernel's audit.
     pub(crate) audit: Vec<(&'t str, u32)>,
     /// Its set of error numbers.
     pub(crate) errnos: usize,
@@ -77,7 +77,7 @@ pub(crate) struct Declared {
     pub(crate) args: Vec<(u16, u16)>,
 }
 
-/// Strings one after the other, and where each begins; the last place is the end.
+/// Concatenated strings, and the start of each; the last index is the end.
 #[derive(Default)]
 pub(crate) struct Strings<S> {
     pub(crate) items: Vec<S>,
@@ -203,8 +203,7 @@ fn runs_of<'c, 't>(calls: &'c [Call<'t>]) -> Vec<(u32, Vec<Same<'c, 't>>)> {
     runs
 }
 
-/// The names in an order in which each one's place is its [`slot`], and the seed of each
-/// [`bucket`].
+/// The names, ordered so that each index is the name's [`slot`], and the seed of each [`bucket`].
 fn perfect(mut names: Vec<&str>) -> Result<(Pool<&str>, Vec<u16>), Error> {
     names.sort_unstable();
     names.dedup();
@@ -248,7 +247,7 @@ fn perfect(mut names: Vec<&str>) -> Result<(Pool<&str>, Vec<u16>), Error> {
     Ok((pool, seeds))
 }
 
-/// Things that are the same stand once, and are known by their place.
+/// Stores equal items once; an index identifies each.
 pub(super) struct Pool<T> {
     pub(super) items: Vec<T>,
     places: BTreeMap<T, u16>,
@@ -261,7 +260,7 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T: Clone + Ord> Pool<T> {
-    /// The place of an item. That it is small enough is seen when the pool is written.
+    /// The index of an item. Its size is checked when the pool is written.
     pub(super) fn of(&mut self, item: T) -> u16 {
         if let Some(place) = self.places.get(&item) {
             return *place;
@@ -273,8 +272,8 @@ impl<T: Clone + Ord> Pool<T> {
     }
 }
 
-/// Entry points with their prototypes. A symbol that architectures define each for itself is
-/// several.
+/// Entry points with their prototypes. A symbol that several architectures define counts once for
+/// each.
 struct Functions<'p> {
     known: &'p [Prototype],
     entries: Pool<(String, u16)>,
@@ -334,7 +333,7 @@ fn bit(at: usize) -> Result<u64, Error> {
     u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).ok_or_else(|| Error::plain(what))
 }
 
-/// Strings, of which each has a place that an index can say.
+/// Strings whose count fits into an index.
 pub(super) fn strings<S: AsRef<str>>(items: Vec<S>) -> Result<Strings<S>, Error> {
     index(items.len())?;
     let (mut places, mut at) = (vec![0], 0);

@@ -1,5 +1,5 @@
-//! Tables and an ABI as what the printers in [`emit`](crate::emit) need. What is wrong with the
-//! tables is found here, or when they are read: a printer cannot fail.
+//! Lowers the tables and an ABI to the input of the printers in [`emit`](crate::emit). Errors in
+//! the tables are found here, or when they are read: a printer cannot fail.
 
 mod absent;
 #[cfg(feature = "cli")]
@@ -36,7 +36,7 @@ use crate::Error;
 use crate::tables::history::Since;
 use crate::tables::{Abi, Call, Constants, Convention, ErrnoValue, KernelTable, Other, Tables};
 
-/// Everything that the module of one ABI is printed from.
+/// The input of the printer of one ABI's module.
 pub struct Target<'t> {
     pub(crate) abi: &'t Abi,
     pub(crate) table: &'t KernelTable,
@@ -52,7 +52,7 @@ pub struct Target<'t> {
     pub(crate) others: Vec<Way<'t>>,
     /// The functions of `raw`.
     pub(crate) functions: Vec<RawFunction<'t>>,
-    /// What stands where `raw` has no function because the ABI never had the call.
+    /// The reasons, instead of functions of `raw`, for calls that the ABI never had.
     pub(crate) absent: Vec<(Reason, Function<'t>)>,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct RawFunction<'t> {
 pub(crate) struct Way<'t> {
     pub(crate) other: &'t Other,
     pub(crate) stub: Stub<'t>,
-    /// Whose numbers it takes, and the calls that have them, where those are not the ABI's own.
+    /// The ABI whose numbers it uses, and that ABI's calls, if it is another ABI.
     pub(crate) numbers: Option<(&'t Abi, Vec<Call<'t>>)>,
 }
 
@@ -182,8 +182,8 @@ mod tests {
     use super::*;
     use crate::emit;
 
-    /// What is printed for an ABI in Rust, C and assembly, with what a mistake in the lowering of
-    /// its convention leaves.
+    /// The text for an ABI in Rust, C and assembly, after a deliberate mistake in its lowered
+    /// convention.
     fn printed(tables: &Tables, abi: &Abi, mistake: fn(&mut Stub<'_>)) -> [String; 3] {
         let mut rust = target(tables, abi).unwrap();
         let mut header = c(tables, abi).unwrap();
@@ -233,7 +233,7 @@ mod tests {
             seen += 1;
         }
         assert!(seen > 10, "{seen}");
-        // Not in the comments alone.
+        // Not only in comments.
         let abi = tables.abi("x86_64").unwrap();
         let right = printed(&tables, abi, |_| {});
         let wrong = printed(&tables, abi, forgotten);

@@ -1,5 +1,5 @@
-//! A calling convention as what a stub is made of: lines, inputs, outputs, clobbers, options. The
-//! printers of Rust and of C print the same plan, and none knows what a register is for.
+//! Lowers a calling convention to the parts of a stub: lines, inputs, outputs, clobbers, options.
+//! The printers for Rust and C print the same plan; neither knows the role of a register.
 
 use crate::tables::{Abi, Clobber, ClobberKind, Convention, Failure, Widen};
 
@@ -11,7 +11,7 @@ pub(crate) enum Language {
     C,
 }
 
-/// A convention, and what every stub of it has in common.
+/// A convention, and what all its stubs have in common.
 pub struct Stub<'t> {
     #[cfg(feature = "cli")]
     pub(crate) abi: &'t Abi,
@@ -20,7 +20,7 @@ pub struct Stub<'t> {
     pub(crate) clobbers: Vec<Clobbers<'t>>,
     /// The arguments are 32-bit numbers, whatever the target's pointers are.
     pub(crate) narrow: bool,
-    /// The assembler has a syntax of Intel's, too, and Rust's `asm!` begins with that.
+    /// The assembler also has Intel syntax, which is the default of Rust's `asm!`.
     pub(crate) att: bool,
     /// Bytes of an argument register.
     pub(crate) bytes: usize,
@@ -31,18 +31,18 @@ pub struct Stub<'t> {
 /// Registers that a call changes.
 pub(crate) struct Clobbers<'t> {
     pub(crate) registers: Vec<&'t str>,
-    /// The row that says so; `None` for those that the convention names.
+    /// The row in the table; `None` for registers that the convention names.
     pub(crate) row: Option<&'t Clobber>,
 }
 
-/// One stub: what an `asm!`, or an `__asm__`, is made of.
+/// One stub: the parts of an `asm!` or `__asm__`.
 pub(crate) struct StubPlan<'t> {
     /// What goes into memory, in order. The block's address goes into the result's register.
     pub(crate) block: Vec<Word>,
     pub(crate) lines: Vec<Line>,
     /// Words in registers of the compiler's choice, which the lines name.
     pub(crate) named: Vec<Word>,
-    /// Words in registers of their own.
+    /// Words in fixed registers.
     pub(crate) inputs: Vec<Input<'t>>,
     /// The register of the result.
     pub(crate) result: &'t str,
@@ -52,12 +52,12 @@ pub(crate) struct StubPlan<'t> {
     pub(crate) second: Option<&'t str>,
     /// Registers that the call changes and nothing goes into.
     pub(crate) clobbers: Vec<&'t str>,
-    /// Registers that the lines load, and do not restore; `asm!` has no name for them.
+    /// Registers that the lines load and do not restore; `asm!` cannot name them.
     #[cfg(feature = "cli")]
     pub(crate) loaded: Vec<&'t str>,
-    /// The lines leave the stack alone.
+    /// The lines do not use the stack.
     pub(crate) nostack: bool,
-    /// The call leaves the flags alone.
+    /// The call preserves the flags.
     pub(crate) flags_kept: bool,
     /// The stub is also given the address of the entry point.
     pub(crate) entry: bool,
@@ -150,8 +150,8 @@ impl<'t> Stub<'t> {
         self.convention.widen
     }
 
-    /// The registers that a call with so many arguments takes something in, the number's first, and
-    /// what goes there; the arguments that are left travel in memory.
+    /// The input registers of a call with `count` arguments and their words, the number's first.
+    /// The remaining arguments are passed in memory.
     pub(crate) fn operands(&self, count: usize) -> Vec<(&'t str, Word)> {
         let mut given = vec![(self.convention.number.as_str(), Word::Number)];
         for (at, register) in self.convention.arguments.iter().enumerate().take(count) {
@@ -160,7 +160,7 @@ impl<'t> Stub<'t> {
         given
     }
 
-    /// The clobbers that an operand tells a compiler of.
+    /// The clobbers that are declared to the compiler by operands.
     fn clobber_operands(&self, language: Language) -> Vec<&'t str> {
         let mut changed = Vec::new();
         for Clobbers { registers, row } in &self.clobbers {
@@ -176,14 +176,13 @@ impl<'t> Stub<'t> {
         changed
     }
 
-    /// Each stub: how many arguments it takes, and whether it returns both results.
+    /// All stubs: the count of arguments, and whether the stub returns both results.
     pub(crate) fn each(&self, most: usize) -> Vec<(usize, bool)> {
         let one = (0..=most).map(|count| (count, false));
         one.chain(self.both.iter().map(|&count| (count, true))).collect()
     }
 
-    /// What the stub of a call with so many arguments is made of, one that returns `both` results
-    /// or one.
+    /// The plan of the stub with `count` arguments that returns one result, or `both`.
     pub(crate) fn plan(&self, count: usize, both: bool, language: Language) -> StubPlan<'t> {
         let Convention { unnameable, save, address, stack, .. } = self.convention;
         let result = self.convention.result.as_str();
@@ -198,8 +197,8 @@ impl<'t> Stub<'t> {
         let in_memory =
             !address.is_empty() || (!hidden.is_empty() && self.convention.loads_from_memory());
 
-        // In memory are the entry point, and what has no name for a compiler or belongs where the
-        // block's address has to be.
+        // Passed in memory: the entry point, registers that a compiler cannot name, and the word of
+        // the register that holds the block's address.
         let mut block: Vec<(&'t str, Word)> = Vec::new();
         if in_memory {
             for &(register, word) in &given {
@@ -249,7 +248,7 @@ impl<'t> Stub<'t> {
                 named.push(word);
             }
         }
-        // The block's address goes last, if something else belongs there.
+        // The block's address is replaced last, if its register needs another word.
         for &(register, word) in &block {
             if register == result {
                 add(&self.convention.load, register, &offset(word), None);

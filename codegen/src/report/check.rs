@@ -1,12 +1,12 @@
-//! The tables against a kernel that need not be theirs: what is a mistake, and what only another
-//! version.
+//! Checks the tables against a kernel of any version: separates errors from differences of
+//! versions.
 //!
-//! The history says what a release has: a difference that it explains is a note, and one that it
-//! contradicts a mistake. Where it does not know the release: what user space sees of a call stays
-//! for ever, so another number or another name is a mistake whatever the two kernels are, and a
-//! name that one side lacks is one unless the kernel of that side is older. What the kernel keeps
-//! to itself may change from version to version: entry points, and names in headers that user space
-//! does not get, are held against each other only where the versions are the same.
+//! The history knows the calls of each release: a difference that it explains is a note, one that
+//! it contradicts is an error. For a release that is not in the history: the user-space ABI never
+//! changes, so another number or name is an error for any two kernels, and a name that one side
+//! does not have is an error unless that side's kernel is older. Kernel internals may change
+//! between versions: entry points, and names in headers that are not installed, are compared only
+//! between equal versions.
 
 use super::diff::{AbiDiff, Change, Side, end};
 use super::records::Records;
@@ -15,17 +15,16 @@ use crate::term::{BOLD, RED, counted, plain};
 use crate::version::Version;
 use std::fmt::Write as _;
 
-/// What is said of an ABI.
+/// A finding about an ABI.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding<'t> {
     abi: &'t str,
-    /// A mistake; otherwise a note.
+    /// An error; otherwise a note.
     pub(crate) error: bool,
     what: String,
 }
 
-/// Judges what differs between the tables, which are the old side, and a tree or headers, the new
-/// side.
+/// Judges the differences between the tables, the old side, and a tree or headers, the new side.
 pub(crate) fn judge<'t>(
     ours: &Side,
     theirs: &Side,
@@ -55,12 +54,12 @@ pub(crate) fn judge<'t>(
             }
         };
         let (here, there) = (&our.linux, &their.linux);
-        // What another version differs in is no news of each call.
+        // Differences between versions are summed up in one note.
         let mut notes =
             [("also has", Vec::new()), ("does not have", Vec::new()), ("differs in", Vec::new())];
         for change in &diff.changes {
             let (old, new) = change.sides();
-            // What the history says of either row in either kernel.
+            // Whether the history agrees with each row in each kernel.
             let has = |call: &Call, linux: &Version, wanted: bool| {
                 let known = records.knows(diff.abi, call.number, call.name, linux);
                 known.map(|known| known == wanted)
@@ -148,7 +147,7 @@ pub(crate) fn judge<'t>(
     findings
 }
 
-/// Why a name that one side lacks is a mistake.
+/// Why a name that one side does not have is an error.
 fn reason(against: bool) -> &'static str {
     if against { "which contradicts tables/history.toml" } else { "whose kernel is not older" }
 }
@@ -157,7 +156,7 @@ fn numbered(call: &Call) -> String {
     format!("{} ({})", call.name, call.number)
 }
 
-/// A line for each finding, and the sum.
+/// A line for each finding, and a summary.
 pub(crate) fn text(theirs: &Side, found: &[AbiDiff<'_>], findings: &[Finding<'_>]) -> String {
     let mut out = String::new();
     for Finding { abi, error, what } in findings {

@@ -1,4 +1,4 @@
-//! How many of the tables' entry points have a prototype, and why the others have none.
+//! How many of the tables' entry points have a prototype, and why others do not.
 
 use crate::tables::{Abi, Bare, KernelTable, NO_CALL, Prototype, Why};
 use crate::{Error, Tables, lower};
@@ -8,25 +8,24 @@ use std::fmt::{self, Display};
 /// The entry points of one ABI.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
-    /// Entry points that the ABI's calls end in; `sys_ni_syscall`, which says that there is no
-    /// call, is none.
+    /// The entry points of the ABI's calls, without `sys_ni_syscall`, which means that there is no
+    /// call.
     pub entries: usize,
     /// Those with a prototype.
     pub prototypes: usize,
-    /// Calls for which `raw` has a function, stub or no stub, and calls that end in an entry
-    /// point.
+    /// Calls for which `raw` has a function, with or without a stub, and calls with an entry point.
     pub functions: [usize; 2],
-    /// Entry points without prototype, and the reason; `None` where the table has left the kernel
-    /// that the prototypes are from.
+    /// Entry points without a prototype, and the reason; `None` if the kernel of the prototypes has
+    /// removed the table.
     pub bare: Vec<(String, Option<Why>)>,
     /// Entry points with several prototypes that disagree.
     pub ambiguous: usize,
-    /// Calls whose prototype `raw` does not understand.
+    /// Calls whose prototype has no function in `raw`.
     pub unclear: Vec<String>,
 }
 
-/// What is known of the entry points of each ABI whose table is there. An entry point that is not
-/// accounted for is a mistake of the tables.
+/// The facts about the entry points of each ABI whose table exists. An entry point without
+/// prototype and reason is an error in the tables.
 pub fn abis(tables: &Tables) -> Result<Vec<(&Abi, Resolved)>, Error> {
     let (prototypes, bare) = (tables.prototypes()?, tables.bare()?);
     let read = tables.imported()?;
@@ -90,7 +89,7 @@ fn of(
     Ok(found)
 }
 
-/// One line about all ABIs whose tables are there: each entry point of each ABI counts.
+/// One line about all ABIs whose tables exist: each entry point of each ABI counts.
 pub fn summary(tables: &Tables) -> Result<String, Error> {
     let mut all = Resolved::default();
     for (_, one) in abis(tables)? {

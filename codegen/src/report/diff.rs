@@ -1,9 +1,8 @@
-//! What two sets of tables say differently, ABI by ABI and name by name: compared, and printed as
-//! text or JSON.
+//! The differences between two sets of tables, per ABI and name, as text or JSON.
 //!
-//! Tags, the order of rows and whether a call returns are no difference. A number that is only
-//! reserved ends in `sys_ni_syscall`, as the kernel has it. Where a side knows no entry point of an
-//! ABI, as headers know none, entry points are not compared.
+//! Tags, the order of rows and whether a call returns are ignored. A reserved number has the entry
+//! point `sys_ni_syscall`, as in the kernel. If one side has no entry points of an ABI, as headers
+//! do not, entry points are not compared.
 
 use crate::Error;
 use crate::source::Source;
@@ -14,16 +13,16 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What a side was made from.
+/// The kind of a side's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A directory of imported tables. It keeps the tables of ABIs that have left the kernel.
+    /// A directory of imported tables. It has the tables of removed ABIs, too.
     Tables,
     /// A kernel source tree.
     Linux,
-    /// Installed headers, which are for a few ABIs and say nothing of the others.
+    /// Installed headers, which are for a few ABIs only.
     Headers,
-    /// A release, as the history has it.
+    /// A release from the history.
     Release,
 }
 
@@ -39,12 +38,12 @@ impl Kind {
     }
 }
 
-/// One side of a comparison, read as a whole.
+/// One side of a comparison, completely read.
 pub(crate) struct Side {
     pub(crate) kind: Kind,
     /// Its directories, as the user named them.
     pub(crate) shown: String,
-    /// What its tables were imported from, unless it is a directory of tables.
+    /// The source of its tables, unless it is a directory of tables.
     source: Option<Source>,
     pub(crate) facts: Tables,
 }
@@ -66,7 +65,7 @@ impl Side {
         Side::new(kind, source.shown().to_owned(), Some(source), facts)
     }
 
-    /// Reads every table of numbers that is there.
+    /// Reads all existing tables of numbers.
     fn new(
         kind: Kind,
         shown: String,
@@ -77,7 +76,7 @@ impl Side {
         Ok(Side { kind, shown, source, facts })
     }
 
-    /// A table of numbers, if it is there; all that are there were read.
+    /// A table of numbers, if it exists; all existing ones were read.
     fn find_table(&self, name: &str) -> Option<&KernelTable> {
         if self.facts.has_table(name) { self.facts.table(name).ok() } else { None }
     }
@@ -89,7 +88,7 @@ impl Side {
         if calls.is_empty() { None } else { Some((table, calls)) }
     }
 
-    /// The file in which the table, or what a header adds to it, is found.
+    /// The file of the table, or of the header that adds to it.
     pub(crate) fn file(&self, abi: &Abi, table: &KernelTable, call: Option<&Call>) -> String {
         let defines = |extra: &&Extra| {
             let name = call.filter(|call| call.tag.is_none()).map(|call| call.name);
@@ -105,7 +104,7 @@ impl Side {
         }
     }
 
-    /// The kernel that all of it is from.
+    /// The kernel of all tables.
     pub(crate) fn linux(&self) -> Option<&Version> {
         match self.kind {
             Kind::Tables => None,
@@ -122,18 +121,18 @@ impl Side {
 pub(crate) struct AbiDiff<'t> {
     /// The ABI.
     pub(crate) abi: &'t Abi,
-    /// Its table on the old side, unless that side lacks the ABI.
+    /// Its table on the old side, if that side has the ABI.
     pub(crate) old: Option<&'t KernelTable>,
     /// The same on the new side.
     pub(crate) new: Option<&'t KernelTable>,
-    /// One side does not have it because it has left the kernel, and the other, a directory of
-    /// tables, keeps what there was.
+    /// The kernel has removed the ABI, so one side does not have it; the other, a directory of
+    /// tables, still does.
     pub(crate) kept: bool,
-    /// Whether both sides know entry points.
+    /// Whether both sides have entry points.
     pub(crate) entries: bool,
     /// Names that both sides have.
     pub(crate) common: usize,
-    /// What differs, by number; nothing where only one side has the ABI.
+    /// The differences, by number; empty if only one side has the ABI.
     pub(crate) changes: Vec<Change<'t>>,
 }
 
@@ -149,7 +148,7 @@ impl AbiDiff<'_> {
 pub(crate) enum Change<'t> {
     /// The name is new.
     Added(Call<'t>),
-    /// The name is gone.
+    /// The name was removed.
     Removed(Call<'t>),
     /// Another number.
     Renumbered(Call<'t>, Call<'t>),
@@ -229,7 +228,7 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
     found
 }
 
-/// How many names both have, and what differs.
+/// The count of common names, and the differences.
 fn differences<'t>(old: &[Call<'t>], new: &[Call<'t>], entries: bool) -> (usize, Vec<Change<'t>>) {
     let names = |calls: &[Call<'t>]| -> BTreeMap<&str, Call<'t>> {
         calls.iter().map(|call| (call.name, call.clone())).collect()
@@ -239,7 +238,7 @@ fn differences<'t>(old: &[Call<'t>], new: &[Call<'t>], entries: bool) -> (usize,
     let mut changes = Vec::new();
     for call in old_names.values() {
         let renamed = || {
-            // The row's number is that of another row now, and both names are on one side alone.
+            // The row's number now belongs to another row, and both names are only on one side.
             let row = |other: &&Call| other.number == call.number && other.tag.is_some();
             let other = new
                 .iter()
@@ -262,7 +261,7 @@ fn differences<'t>(old: &[Call<'t>], new: &[Call<'t>], entries: bool) -> (usize,
         if call.name != other.name {
             differs(Renamed);
         }
-        // A name that only headers define ends where its row does, and the row has been compared.
+        // A name that only headers define has the entry point of its row, which has been compared.
         if entries && call.tag.is_some() && other.tag.is_some() {
             if end(call) != end(&other) {
                 differs(Entry);
@@ -280,7 +279,7 @@ fn differences<'t>(old: &[Call<'t>], new: &[Call<'t>], entries: bool) -> (usize,
     (common, changes)
 }
 
-/// Where the native call ends.
+/// The native entry point.
 pub(crate) fn end<'t>(call: &Call<'t>) -> &'t str {
     call.entry.unwrap_or(NO_CALL)
 }
@@ -345,7 +344,7 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     out
 }
 
-/// What is done, the number, the name, and what else there is to say.
+/// The change, the number, the name, and details.
 fn columns(change: &Change) -> [String; 4] {
     let name = |call: &Call| plain(call.name);
     let entry = |entry: Option<&str>| entry.map_or("–".to_owned(), plain);
@@ -375,7 +374,7 @@ fn arrow(old: &str, new: &str) -> String {
     if old == new { old.to_owned() } else { format!("{old} → {new}") }
 }
 
-/// For programs; the keys are described by the help of the subcommand.
+/// For programs; the subcommand's help describes the keys.
 pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     let side = |side: &Side| json!({ "kind": side.kind.word(), "path": side.shown });
     let table = |table: Option<&KernelTable>| {
@@ -465,7 +464,7 @@ mod tests {
         assert_eq!(found(false), [Renamed(a.clone(), z.clone())]);
     }
 
-    /// Two calls that have changed places are renumbered, and a name that moved away leaves its
+    /// Two calls that have swapped numbers are renumbered, and a name that moved away leaves its
     /// number to another.
     #[test]
     fn a_name_that_both_sides_have_is_not_renamed() {

@@ -1,5 +1,5 @@
-//! What the tables say, for people and programs to read: compared with another kernel's, explained
-//! call by call, and counted.
+//! Reports on the tables, for people and programs: comparisons with other kernels, explanations of
+//! calls, and counts.
 
 pub(crate) mod check;
 pub mod coverage;

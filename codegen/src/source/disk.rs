@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// No file that the tool reads is larger.
+/// The largest file that the tool reads.
 pub(super) const LARGEST: usize = 8 << 20;
 
 /// The text of a file; bytes that are not UTF-8 are replaced.
@@ -19,7 +19,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
 /// The bytes of a file, or why it cannot be read.
 pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
-    // Whoever opens a named pipe waits until somebody writes to it.
+    // Opening a named pipe would block until it has a writer.
     if !metadata.is_file() {
         return Err("is not a regular file".to_owned());
     }
@@ -28,7 +28,7 @@ pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The bytes of what is known to be a regular file, instead of those that the buffer holds.
+/// Reads a known regular file into the buffer, which is cleared first.
 pub(super) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), String> {
     bytes.clear();
     let most = LARGEST as u64 + 1;
@@ -37,7 +37,7 @@ pub(super) fn read_regular(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Strin
     check_size(bytes)
 }
 
-/// Refuses what is larger than any kernel source.
+/// Refuses a file that is larger than any kernel source file.
 pub(super) fn check_size(bytes: &[u8]) -> Result<(), String> {
     if bytes.len() > LARGEST {
         return Err(format!("is larger than {} MiB, the limit for a source file", LARGEST >> 20));
@@ -45,7 +45,7 @@ pub(super) fn check_size(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// What messages call several directories.
+/// The name of several directories in messages.
 pub(super) fn joined<'p>(directories: impl Iterator<Item = &'p Path>) -> String {
     let shown: Vec<String> = directories.map(|directory| directory.display().to_string()).collect();
     shown.join(" and ")
@@ -59,7 +59,7 @@ pub(super) fn include(directory: &Path) -> PathBuf {
     found.unwrap_or(&both[0]).clone()
 }
 
-/// The names of a directory of headers: its own, and those that links lead to.
+/// The names of a directory of headers: its own, and those of link targets.
 pub(super) fn places(directory: &Path) -> Vec<PathBuf> {
     let real = |path: &Path| path.canonicalize().ok().into_iter();
     let unistd =
@@ -67,7 +67,7 @@ pub(super) fn places(directory: &Path) -> Vec<PathBuf> {
     [directory.to_owned()].into_iter().chain(unistd).chain(real(directory)).collect()
 }
 
-/// The directory at or above a place, or the `include` beside it, that has a file.
+/// The directory at or above a place, or the `include` next to it, that has a file.
 pub(super) fn above(place: &Path, file: &str) -> Option<PathBuf> {
     let directories = place
         .ancestors()

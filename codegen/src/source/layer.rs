@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The directory, and what messages call it.
+/// The directory, and its name in messages.
 pub(super) struct Layer {
     shown: String,
     place: Place,
@@ -41,7 +41,7 @@ impl Layer {
         Layer { shown, place: Place::Memory(files) }
     }
 
-    /// What messages call a path.
+    /// The name of a path in messages.
     pub(super) fn name(&self, path: &str) -> String {
         if path.is_empty() {
             return self.shown.clone();
@@ -55,7 +55,7 @@ impl Layer {
         rest.strip_prefix('/')
     }
 
-    /// Whether anything is there, be it something that cannot be read.
+    /// Whether the path exists, even if it is unreadable.
     pub(super) fn exists(&self, path: &str) -> bool {
         match (&self.place, plain(path)) {
             (_, None) => false,
@@ -95,7 +95,7 @@ impl Layer {
         bytes.map_err(|what| Error::in_file(self.name(path), what))
     }
 
-    /// The bytes of what was listed as a file, in the buffer or in the map.
+    /// The bytes of a listed file, in the buffer or in the map.
     pub(super) fn skim<'b>(
         &'b self,
         path: &str,
@@ -110,7 +110,7 @@ impl Layer {
         bytes.map_err(|what| Error::in_file(self.name(path), what))
     }
 
-    /// What a directory holds; nothing if there is none.
+    /// The entries of a directory; empty if it does not exist.
     pub(super) fn list(&self, directory: &str) -> io::Result<Vec<Entry>> {
         match &self.place {
             Place::Disk { root, .. } => {
@@ -150,7 +150,7 @@ impl Layer {
         }
     }
 
-    /// Whether a link leads to a file outside of the tree; within, it leads to a copy.
+    /// Whether a link's target is a file outside of the tree; within the tree, it is a duplicate.
     fn leads_out(&self, link: &Path) -> bool {
         let Place::Disk { root, real } = &self.place else { return false };
         let real = real.get_or_init(|| root.canonicalize().unwrap_or_default());
@@ -159,7 +159,7 @@ impl Layer {
     }
 }
 
-/// Whether an error means that there is nothing of this name.
+/// Whether an error means that the name does not exist.
 fn nothing_there(error: &io::Error) -> bool {
     [ErrorKind::NotADirectory, ErrorKind::NotFound].contains(&error.kind())
 }
@@ -188,7 +188,7 @@ fn in_memory<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str) -> Result<&'f
     if is_directory(files, path) {
         return Err("is not a regular file".to_owned());
     }
-    // As the operating system says it of a file on disk.
+    // The operating system's message for a file on disk.
     let none = || format!("cannot be read: {}", io::Error::from_raw_os_error(2));
     let bytes = files.get(path).ok_or_else(none)?;
     disk::check_size(bytes)?;

@@ -2,18 +2,18 @@
 //! or a map in memory for tests and the fuzzer.
 //!
 //! Everything that is read of a kernel is read through a [`Source`], by paths with forward slashes
-//! that are relative to its top. It knows its version and how the user knows its files, and it is
-//! the one place that decides
+//! that are relative to its top. It knows its version and the user's names of its files. It alone
+//! decides
 //!
-//! - what is a file to read: a regular one of at most 8 MiB, or a link to one outside of the tree,
-//!   as `cp -rs` makes them. A link within the tree leads to a copy, and is not read when a
-//!   directory is listed;
-//! - what becomes of a directory that cannot be listed: an error, since what it holds would be lost
-//!   silently. One that does not exist is empty;
-//! - what is said of a source that does not hold all that it should: [`Source::incomplete`].
+//! - which files are read: regular files of at most 8 MiB, and links to such files outside of the
+//!   tree, as `cp -rs` creates them. A link within the tree is a duplicate and is skipped in
+//!   listings;
+//! - how an unlistable directory is handled: as an error, since its content would be lost silently.
+//!   A missing directory is empty;
+//! - the error for an incomplete source: [`Source::incomplete`].
 //!
-//! Each file is read once, and each directory listed once. Of the thousands of C files that are
-//! only searched for definitions nothing is kept: [`Source::skim`].
+//! Each file is read once, and each directory listed once. The thousands of C files that are only
+//! searched for definitions are not kept: [`Source::skim`].
 
 pub(crate) mod disk;
 mod layer;
@@ -29,10 +29,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// What a text that ends too early asks for.
+/// The advice for a text that ends too early.
 pub(crate) const CUT_OFF: &str = "it was cut off; fetch the tree again";
 
-/// What the headers of every architecture have.
+/// A header that every architecture has.
 const UNISTD: &str = "asm/unistd.h";
 
 /// A kernel tree, or installed headers. See the [module](self).
@@ -40,11 +40,11 @@ pub struct Source {
     /// Its directories, as the user named them.
     shown: String,
     kind: Kind,
-    /// A path is that of the first layer that has it. A tree has one layer.
+    /// A path is looked up in the first layer that has it. A tree has one layer.
     layers: Vec<Layer>,
-    /// How many of the layers, which are the first, the user named.
+    /// How many of the first layers the user named.
     named: usize,
-    /// Where the headers are, by all of the names that they have.
+    /// The directories of the headers, by all of their names.
     places: Vec<PathBuf>,
     files: Mutex<HashMap<String, Arc<File>>>,
     lists: Mutex<HashMap<String, Arc<[Entry]>>>,
@@ -56,18 +56,18 @@ enum Kind {
     Headers,
 }
 
-/// What may be wrong with a source that does not hold all that it should.
+/// The suspected cause of an incomplete source.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
     /// Some of its files are missing.
     Missing,
     /// The end of the file is missing.
     CutOff,
-    /// The file is not what it was.
+    /// The file is damaged.
     Damaged,
 }
 
-/// What is wrong with a text, and at which line; none if it is the whole.
+/// An error in a text and its line; `None` for the whole text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) line: Option<usize>,
@@ -85,7 +85,7 @@ impl Fault {
         Fault { line: None, what: what.into() }
     }
 
-    /// The error for a file that the user knows by this name.
+    /// The error for the file of this name.
     pub(crate) fn error(self, name: &str) -> Error {
         match self.line {
             Some(line) => Error::at(name, line, self.what),
@@ -98,7 +98,7 @@ impl Fault {
 pub(crate) struct File {
     /// The text; bytes that are not UTF-8 are replaced.
     pub(crate) text: Arc<str>,
-    /// The bytes, if they are not those of the text.
+    /// The bytes, if they differ from the text.
     bytes: Option<Vec<u8>>,
     sha256: OnceLock<String>,
 }
@@ -124,21 +124,21 @@ impl File {
 }
 
 impl Source {
-    /// A kernel tree in a directory; [`Source::version`] says whether it is one.
+    /// A kernel tree in a directory; [`Source::version`] checks whether it is one.
     pub fn open(directory: impl Into<PathBuf>) -> Source {
         let directory = directory.into();
         let shown = directory.display().to_string();
         Source::new(shown.clone(), Kind::Tree, vec![Layer::disk(shown, directory)])
     }
 
-    /// A kernel tree in memory: contents by path. Messages call its directory `shown`.
+    /// A kernel tree in memory: contents by path. `shown` is its directory in messages.
     pub fn in_memory(shown: &str, files: BTreeMap<String, Vec<u8>>) -> Source {
         Source::new(shown.to_owned(), Kind::Tree, vec![Layer::memory(shown.to_owned(), files)])
     }
 
-    /// Installed headers: directories that hold them, or whose `include` does. One of them has
-    /// `asm/unistd.h`, wherever it stands in the list; what it lacks is in the others, in their
-    /// order, or in the directories above all of these.
+    /// Installed headers: directories that contain them, or whose `include` does. One of them has
+    /// `asm/unistd.h`, at any place in the list. Other headers are looked up in the others, in
+    /// order, then in the directories above.
     ///
     /// # Errors
     /// There are no headers in the directories, or those of two architectures.
@@ -152,13 +152,13 @@ impl Source {
         let (own, shared): (Vec<PathBuf>, Vec<PathBuf>) =
             given().map(disk::include).partition(|directory| unistd(directory).is_file());
         let Some((first, others)) = own.split_first() else { return Err(no_headers(&shown)) };
-        // By a link, one may have what another has.
+        // A link may give one directory the content of another.
         let real = |directory: &Path| unistd(directory).canonicalize().ok();
         if others.iter().any(|other| real(other) != real(first)) {
             let shown = disk::joined(own.iter().map(PathBuf::as_path));
             return Err(Error::in_file(shown, format!("each holds {UNISTD}; give one of them")));
         }
-        // What is shared may hold generic headers for architectures that lack their own.
+        // A shared directory may have generic headers for architectures without their own.
         let mut directories = [own, shared].concat();
         let named = directories.len();
         let places: Vec<PathBuf> =
@@ -173,8 +173,8 @@ impl Source {
         Ok(Source { places, named, ..Source::new(shown, Kind::Headers, layers) })
     }
 
-    /// Installed headers in memory: contents by path, as in `asm/unistd.h`. Messages call their
-    /// directory `shown`, which may name the architecture as a directory's path does.
+    /// Installed headers in memory: contents by path, as in `asm/unistd.h`. `shown` is their
+    /// directory in messages; it may name the architecture as a directory's path does.
     ///
     /// # Errors
     /// There are no headers in the map.
@@ -255,7 +255,7 @@ impl Source {
         }
     }
 
-    /// What messages call a file or a directory.
+    /// The name of a file or a directory in messages.
     pub(crate) fn name(&self, path: &str) -> String {
         if path.is_empty() {
             return self.shown.clone();
@@ -263,14 +263,14 @@ impl Source {
         self.layer(path).name(path)
     }
 
-    /// The path of what messages call so. Of directories within each other it is in the inner one.
+    /// The path of a name in messages. If directories are nested, the inner one applies.
     pub(crate) fn path<'n>(&self, name: &'n str) -> &'n str {
         let paths = self.layers.iter().filter_map(|layer| layer.path(name));
         paths.min_by_key(|path| path.len()).unwrap_or(name)
     }
 
-    /// How tables spell the path of a file: relative to a directory that the user named, if it is
-    /// there.
+    /// The path of a file as tables spell it: relative to a directory that the user named, if
+    /// possible.
     pub(crate) fn spelled(&self, path: &str) -> String {
         if self.layers[..self.named].iter().any(|layer| layer.exists(path)) {
             path.to_owned()
@@ -279,7 +279,7 @@ impl Source {
         }
     }
 
-    /// Whether anything has this path, be it something that cannot be read.
+    /// Whether this path exists, even if it is unreadable.
     pub(crate) fn exists(&self, path: &str) -> bool {
         self.layer(path).exists(path)
     }
@@ -314,8 +314,8 @@ impl Source {
         Ok(self.read(path)?.sha256())
     }
 
-    /// The text of a file that [`Source::walk`] found. It is not kept: it stands in the buffer, or
-    /// in the map.
+    /// The text of a file that [`Source::walk`] found. It is not kept: it is in the buffer, or in
+    /// the map.
     pub(crate) fn skim<'b>(
         &'b self,
         path: &str,
@@ -338,8 +338,8 @@ impl Source {
     }
 
     /// The files below some directories, sorted: of the names that are `wanted`, and in directories
-    /// that are `entered`. Links to directories are not followed. `failed` says whether a directory
-    /// that cannot be listed ends the walk.
+    /// that are `entered`. Links to directories are not followed. `failed` decides whether an
+    /// unlistable directory ends the walk.
     pub(crate) fn walk(
         &self,
         directories: impl IntoIterator<Item = impl Into<String>>,
@@ -375,17 +375,17 @@ impl Source {
         Error::in_file(self.name(path), what)
     }
 
-    /// An error about a file, at the line that is at fault.
+    /// An error about a file, at a line.
     pub(crate) fn fault(&self, path: &str, fault: Fault) -> Error {
         fault.error(&self.name(path))
     }
 
-    /// An error about a file or directory that cannot be as it is in a source that is complete.
+    /// An error about a file or directory that shows that the source is incomplete.
     pub(crate) fn incomplete(&self, path: &str, doubt: Doubt, what: impl Into<String>) -> Error {
         self.wrong(path, what.into() + "; " + self.question(doubt))
     }
 
-    /// The same at a line of what messages call `name`.
+    /// The same at a line of the file `name`.
     pub(crate) fn incomplete_at(&self, name: &str, line: usize, what: impl Into<String>) -> Error {
         Error::at(name, line, what.into() + "; " + self.question(Doubt::Missing))
     }
@@ -416,7 +416,7 @@ fn no_headers(shown: &str) -> Error {
     Error::in_file(shown, what)
 }
 
-/// What a thread that panicked has put there is whole: each change is one insertion.
+/// The map is consistent after a panic: each change is one insertion.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

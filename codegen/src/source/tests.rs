@@ -1,4 +1,4 @@
-//! What a source is, on disk and in memory.
+//! Sources on disk and in memory.
 
 use super::{Doubt, Source};
 use crate::Error;
@@ -29,7 +29,7 @@ fn new_directory() -> TempDir {
     directory
 }
 
-/// What is the same of a directory and of a map.
+/// The properties that a directory and a map share.
 #[test]
 fn a_map_is_read_as_a_directory_is() {
     let directory = new_directory();
@@ -74,8 +74,8 @@ fn a_file_is_read_once() {
     assert_eq!(source.list("fs").unwrap(), list);
 }
 
-/// A link out of the tree is how `cp -rs` copies a file; within it leads to one that is found
-/// anyway, and one to a directory may lead round in a circle.
+/// `cp -rs` copies a file as a link out of the tree. A link within the tree is a duplicate, and a
+/// link to a directory may form a cycle.
 #[test]
 fn links_that_count() {
     let (directory, other) = (new_directory(), new_directory());
@@ -88,7 +88,7 @@ fn links_that_count() {
     let source = Source::open(directory.path());
     let names: Vec<_> = source.list("fs").unwrap().iter().map(|entry| entry.name.clone()).collect();
     assert_eq!(names, ["aio.c", "ext4", "out.c"]);
-    // Whoever names one reads it.
+    // A link that is named explicitly is read.
     assert!(source.is_file("fs/within.c") && source.text("fs/within.c").is_ok());
     assert!(source.exists("fs/dangling.c") && source.text("fs/dangling.c").is_err());
 }

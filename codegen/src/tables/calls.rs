@@ -6,13 +6,13 @@ use super::model::*;
 #[derive(Clone)]
 #[cfg_attr(feature = "cli", derive(Debug, PartialEq, Eq))]
 pub struct Call<'t> {
-    /// The number that user space loads, base included.
+    /// The number that user space loads, including the base.
     pub number: u32,
     /// The tag of its row; `None` for a name that only a header defines.
     pub tag: Option<&'t str>,
     /// The call's name.
     pub name: &'t str,
-    /// The entry point that the number ends in, redirections followed.
+    /// The entry point of the number, after redirections.
     pub entry: Option<&'t str>,
     /// The compat entry point.
     pub compat: Option<&'t str>,
@@ -21,14 +21,14 @@ pub struct Call<'t> {
 }
 
 impl Call<'_> {
-    /// Whether a kernel answers anything but `ENOSYS`, as far as the table says.
+    /// Whether the call exists in the table; otherwise the kernel returns `ENOSYS`.
     pub(crate) fn is_there(&self) -> bool {
         self.entry != Some(NO_CALL)
     }
 }
 
 impl KernelTable {
-    /// The tags that an ABI takes of it, empty for every row; `None` if this kernel has no such
+    /// The tags of an ABI's rows; empty means every row. `None` if this kernel does not have the
     /// ABI.
     pub fn tags(&self, abi: &str) -> Option<&[String]> {
         self.taker(abi).map(|taker| taker.tags.as_slice())
@@ -52,7 +52,7 @@ impl Taker {
 }
 
 impl Abi {
-    /// How a Rust stub makes a call, where there is one.
+    /// How a Rust stub makes a call, if there is one.
     pub fn stub(&self) -> Option<&Convention> {
         self.call.as_ref().filter(|call| call.in_rust())
     }
@@ -62,25 +62,24 @@ impl Abi {
         self.call.as_ref()?.both.iter().find(|both| both.calls.iter().any(|name| name == call))
     }
 
-    /// Whether a way into the kernel takes that column of the table: the native entry points or the
-    /// compat ones.
+    /// Whether an entry path uses that column of the table: the native or the compat entry points.
     #[cfg(feature = "cli")]
     pub(crate) fn takes(&self, compat: bool) -> bool {
         self.entries.iter().any(|way| way.compat == compat)
     }
 
-    /// The entry point that a call ends in by the ways that take a column; `None` without such a
-    /// way.
+    /// The entry point of a call in the column of an entry path; `None` if no entry path uses that
+    /// column.
     #[cfg(feature = "cli")]
     pub(crate) fn ends_in<'t>(&self, call: &Call<'t>, compat: bool) -> Option<&'t str> {
         let entry = if compat { call.compat.or(call.entry) } else { call.entry };
-        // A row without entry point is reserved; a header's number without row is none of the
-        // table's business.
+        // A row without an entry point is reserved. A number that only a header defines is not in
+        // the table.
         entry.or(call.tag.map(|_| NO_CALL)).filter(|_| self.takes(compat))
     }
 
     /// The calls of this ABI: the table's rows, which are in order of number, then the names that
-    /// only headers define. None, if the table's kernel has no such ABI.
+    /// only headers define. Empty if the table's kernel does not have the ABI.
     pub fn calls<'t>(&self, table: &'t KernelTable) -> Vec<Call<'t>> {
         let Some(taker) = table.taker(&self.name) else { return Vec::new() };
         let mut names: Vec<(u32, &str)> = Vec::new();
@@ -98,7 +97,7 @@ impl Abi {
                 continue;
             }
             if removed.contains(&name) {
-                // The header took the name away; the name that it gives the number takes its place.
+                // The header removed the name and gives the number another one.
                 let Some(at) = names.iter().position(|(nr, _)| *nr == row.nr) else { continue };
                 name = names.remove(at).1;
             }

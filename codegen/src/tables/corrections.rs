@@ -1,4 +1,4 @@
-//! `corrections.toml`: in which rows a tree is not what its release is.
+//! `corrections.toml`: rows in which a published tree differs from its release.
 
 use super::document::Block;
 use super::history::row;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// The file's name.
 pub(crate) const FILE: &str = "corrections.toml";
 
-/// What is known of trees.
+/// The known corrections.
 pub(crate) struct Corrections {
     corrections: Vec<Correction>,
     unreadable: Vec<Unreadable>,
@@ -21,7 +21,7 @@ struct Unreadable {
 }
 
 impl Corrections {
-    /// Mends the rows that a tree has of an ABI.
+    /// Corrects the rows of an ABI from a tree.
     pub(crate) fn apply(&self, abi: &str, tree: &Version, rows: &mut BTreeSet<(u32, String)>) {
         let about = |known: &&Correction| {
             known.tree.as_str() == tree.as_str() && known.abis.iter().any(|name| name == abi)
@@ -35,7 +35,7 @@ impl Corrections {
         }
     }
 
-    /// The first release of which an ABI can be imported, if it is older.
+    /// The first release from which an ABI can be imported, if the ABI is older.
     pub(crate) fn unreadable(&self, abi: &str) -> Option<&Version> {
         self.unreadable.iter().find(|known| known.abi == abi).map(|known| &known.before)
     }

@@ -1,9 +1,9 @@
-//! A TOML document as the readers of `tables` want it: each value checked for its type, every
-//! unknown key refused.
+//! A TOML document for the readers of `tables`: checks the type of each value and refuses unknown
+//! keys.
 //!
-//! A reader asks for values and gets them, or an empty one where something is wrong; [`parse`] then
-//! returns the first mistake, with its line, in place of what was read. That keeps the readers
-//! plain, and cheap to compile for everyone whose build script runs them.
+//! A reader requests values. It gets an empty value on an error; [`parse`] then returns the first
+//! error, with its line, instead of the result. This keeps the readers simple and fast to compile:
+//! they are part of build scripts.
 
 use crate::Error;
 use crate::text::joined;
@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// More items than any array of the tables has.
+/// A limit that no array of the tables reaches.
 const MOST_ITEMS: usize = 10_000;
 
 /// A document being read.
@@ -37,7 +37,7 @@ impl<'d> Document<'d> {
         1 + self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|&&b| b == b'\n').count()
     }
 
-    /// Keeps the first mistake.
+    /// Keeps the first error.
     fn refuse(&self, at: usize, what: String) {
         let mut mistake = self.mistake.borrow_mut();
         if mistake.is_none() {
@@ -46,14 +46,14 @@ impl<'d> Document<'d> {
     }
 }
 
-/// One table of the document, and where it stands.
+/// One table of the document, and its position.
 pub(crate) struct Block<'d> {
     document: &'d Document<'d>,
     at: usize,
     table: &'d DeTable<'d>,
 }
 
-/// Reads a document; the first mistake that `read` met is the result.
+/// Reads a document; returns the first error that `read` met, if any.
 pub(crate) fn parse<T>(
     file: &str,
     text: &str,
@@ -69,12 +69,12 @@ pub(crate) fn parse<T>(
 }
 
 impl<'d> Block<'d> {
-    /// Notes a mistake of this table.
+    /// Records an error at this table.
     pub(crate) fn refuse(&self, what: String) {
         self.document.refuse(self.at, what);
     }
 
-    /// Refuses every key but `keys`.
+    /// Refuses all keys except `keys`.
     pub(crate) fn only(&self, keys: &[&str]) {
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();

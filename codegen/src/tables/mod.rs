@@ -1,4 +1,4 @@
-//! The tables: read, and as Rust values.
+//! The tables as Rust values.
 
 mod calls;
 #[cfg(feature = "cli")]
@@ -28,21 +28,21 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// What is read of a file when it is first asked for, once.
+/// The content of a file, parsed once, on first use.
 type Once<T> = OnceLock<Result<T, Error>>;
 
 fn once<T>(cell: &Once<T>, read: impl FnOnce() -> Result<T, Error>) -> Result<&T, Error> {
     cell.get_or_init(read).as_ref().map_err(Clone::clone)
 }
 
-/// All tables: the ABIs read, the rest read when it is first asked for.
+/// All tables. The ABIs are parsed at once, the rest on first use.
 pub struct Tables {
     /// The kernel files of numbers.
     pub sources: Vec<TableSource>,
     /// The ABIs, in the order of `abis.toml`.
     pub abis: Vec<Abi>,
     files: Vec<(String, String, Cow<'static, str>)>,
-    /// A place for each of `files`.
+    /// A cell for each of `files`.
     kernel: Vec<Once<KernelTable>>,
     prototypes: Once<Prototypes>,
     absent: Once<(Vec<Absent>, Vec<Rule>)>,
@@ -118,7 +118,7 @@ impl Tables {
         }
     }
 
-    /// These tables with other texts instead of some imported files.
+    /// Copies the tables, with some imported files replaced.
     #[cfg(fuzzing)]
     pub(crate) fn with(&self, texts: Vec<(String, String)>) -> Tables {
         let (sources, abis) = (self.sources.clone(), self.abis.clone());
@@ -135,7 +135,7 @@ impl Tables {
         self.abis.iter().find(|abi| abi.name == name)
     }
 
-    /// The ABI that somebody calls so, as `aio_sys::Abi` parses it.
+    /// The ABI with that name or alias, as `aio_sys::Abi` parses it.
     #[cfg(feature = "cli")]
     pub(crate) fn abi_called(&self, name: &str) -> Option<&Abi> {
         let bare = names::bare(name.as_bytes());
@@ -150,7 +150,7 @@ impl Tables {
         self.abis.iter().find(named).or_else(|| self.abis.iter().find(meant))
     }
 
-    /// The name of an ABI that is near to one that nobody has for any.
+    /// The known ABI name that is most similar to an unknown one.
     #[cfg(feature = "cli")]
     pub(crate) fn abi_near(&self, name: &str) -> Option<&str> {
         let known = self.abis.iter().flat_map(|abi| [&abi.name].into_iter().chain(&abi.names));
@@ -164,7 +164,7 @@ impl Tables {
             .find(|abi| abi.rust.iter().any(|a| a == arch) && abi.bits.to_string() == pointer_width)
     }
 
-    /// Whether the imported table is there.
+    /// Whether the imported table exists.
     pub fn has_table(&self, name: &str) -> bool {
         self.files.iter().any(|(file, ..)| file.strip_suffix(".toml") == Some(name))
     }
@@ -178,7 +178,7 @@ impl Tables {
         }
     }
 
-    /// Every imported table of numbers that is there, by name.
+    /// Every existing imported table of numbers, by name.
     #[cfg(feature = "cli")]
     pub(crate) fn imported(&self) -> Result<BTreeMap<&str, &KernelTable>, Error> {
         let there = self.sources.iter().filter(|source| self.has_table(&source.name));
@@ -200,7 +200,7 @@ impl Tables {
         Ok(&self.joined_prototypes()?.linux)
     }
 
-    /// The tables whose entry points the prototypes are; none where there are no prototypes.
+    /// The tables whose entry points have prototypes; empty if there are no prototypes.
     #[cfg(feature = "cli")]
     pub fn joined(&self) -> Result<&[String], Error> {
         match self.has_table("prototypes") {
@@ -241,8 +241,8 @@ impl Tables {
         Ok(once(&self.headers, || self.read("uapi.toml", read::headers))?)
     }
 
-    /// What tracers and filters know architectures by, and the calls of `socketcall` and `ipc`. No
-    /// import of a kernel before 3.7 has them.
+    /// The constants by which tracers and filters identify architectures, and the calls of
+    /// `socketcall` and `ipc`. No import of a kernel before 3.7 has them.
     pub fn lookup_constants(&self) -> Result<&[Constants], Error> {
         if !self.has_table("lookup") {
             return Ok(&[]);
@@ -266,8 +266,8 @@ impl Tables {
         Ok(once(&self.errnos, || self.read("errno.toml", read::errno_sets))?)
     }
 
-    /// The error numbers of a kernel architecture. Those of one that has left the kernel stand
-    /// beside its last table.
+    /// The error numbers of a kernel architecture. Those of an architecture that the kernel has
+    /// removed are next to its last table.
     pub fn errnos(&self, arch: &str) -> Result<&[ErrnoValue], Error> {
         let mut sets: Vec<&ErrnoSet> = self.errno_sets()?.iter().collect();
         if self.frozen(arch) {
@@ -278,7 +278,7 @@ impl Tables {
         Ok(&sets[set_of(&sets, arch)?].errnos)
     }
 
-    /// Whether the architecture has left the kernel: each of its tables is frozen.
+    /// Whether the kernel has removed the architecture: each of its tables is frozen.
     pub fn frozen(&self, arch: &str) -> bool {
         let frozen = |table: &str| {
             self.sources.iter().any(|source| source.name == table && source.frozen.is_some())
@@ -286,7 +286,7 @@ impl Tables {
         self.abis.iter().all(|abi| abi.arch != arch || frozen(&abi.table))
     }
 
-    /// In which rows trees are not what their releases are.
+    /// Rows in which published trees differ from their releases.
     #[cfg(feature = "cli")]
     pub(crate) fn corrections(&self) -> Result<&Corrections, Error> {
         once(&self.corrections, || self.read(corrections::FILE, corrections::read))
@@ -297,7 +297,7 @@ impl Tables {
         once(&self.manual, || self.read(manual::FILE, manual::read))
     }
 
-    /// What each release changed; nothing, where no such file is beside the tables.
+    /// What each release changed; empty if there is no such file next to the tables.
     pub fn history(&self) -> Result<&History, Error> {
         let read = || match self.files.iter().any(|(file, ..)| file == history::FILE) {
             true => self.read(history::FILE, history::read),
@@ -317,7 +317,7 @@ impl Tables {
         Error::in_file(self.path(name), "there is no such table; `import --linux` writes it")
     }
 
-    /// The path of a file as the user knows it: beside the others, if it is not there.
+    /// The path of a file that the user knows; next to the others if it does not exist.
     pub(crate) fn path(&self, name: &str) -> String {
         let there = self.files.iter().find(|(file, ..)| file == name);
         match there.or(self.files.last()) {

@@ -1,14 +1,13 @@
-//! The tables as Rust values. What each key means is said at the top of `tables/abis.toml`.
+//! The tables as Rust values. The top of `tables/abis.toml` documents each key.
 //!
-//! What only the tool wants of them, to be printed and compared, is derived only for the tool.
+//! `Debug` and comparisons are derived only for the tool.
 
 use crate::version::Version;
 
 /// No Linux call takes more arguments than this, where each is a register.
 pub(crate) const MOST_ARGUMENTS: usize = 6;
 
-/// The entry point that is none: the kernel answers `ENOSYS`. A number that is only reserved ends
-/// there, too.
+/// The entry point that returns `ENOSYS`: there is no call. Reserved numbers have it, too.
 pub(crate) const NO_CALL: &str = "sys_ni_syscall";
 
 /// One kernel file of numbers, and where it is.
@@ -20,7 +19,7 @@ pub struct TableSource {
     pub source: String,
     /// The makefile that says which tags each generated header takes.
     pub makefile: String,
-    /// The last kernel series that has the table, if it has left the kernel.
+    /// The last kernel series with the table, if the kernel has removed it.
     pub frozen: Option<Version>,
 }
 
@@ -45,17 +44,17 @@ pub struct Abi {
     pub predefined: Vec<String>,
     /// The C file that swaps entry points of a shared table.
     pub redirects: Option<String>,
-    /// The first kernel series that has it, where older headers look as if they had it, too.
+    /// The first kernel series with it, where older headers seem to have it, too.
     pub since: Option<Version>,
     /// Width of `long` and of a pointer.
     pub bits: u32,
     /// Bytes of the kernel's signal set.
     pub sigset: u32,
-    /// How a 64-bit argument travels.
+    /// How a 64-bit argument is passed.
     pub pairs: Pairs,
     /// Values of Rust's `target_arch`.
     pub rust: Vec<String>,
-    /// Patterns of target triples; one that begins with `!` takes away.
+    /// Patterns of target triples; one that starts with `!` excludes.
     pub triples: Vec<String>,
     /// What others call it.
     pub names: Vec<String>,
@@ -92,13 +91,13 @@ pub struct Convention {
     pub second: Option<String>,
     /// These calls.
     pub both: Vec<Both>,
-    /// How a failure is told before the lines in `after` have made it negative.
+    /// How a failure is reported before the lines in `after` make it negative.
     pub failure: Failure,
     /// What fills the rest of a 64-bit register that holds a 32-bit pointer.
     pub widen: Option<Widen>,
     /// Registers that the call changes besides those named above.
     pub clobbers: Vec<Clobber>,
-    /// Whether the flags survive.
+    /// Whether the flags are preserved.
     pub flags_kept: bool,
     /// Registers of the above that a compiler refuses as operands.
     pub unnameable: Vec<String>,
@@ -110,7 +109,7 @@ pub struct Convention {
     pub restore: Vec<String>,
     /// Lines that bring the address of the entry point to where the instruction finds it.
     pub address: Vec<String>,
-    /// What is surprising, and whom the block followed where sources disagree.
+    /// Surprises, and which source was followed where sources disagree.
     pub quirks: Vec<String>,
 }
 
@@ -118,11 +117,11 @@ pub struct Convention {
 #[derive(PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub enum Asm {
-    /// None: there is no such target.
+    /// Rust has no such target.
     Never,
     /// Only nightly compilers.
     Nightly,
-    /// Stable ones from this version on.
+    /// Stable compilers from this version on.
     Stable(String),
 }
 
@@ -133,13 +132,13 @@ pub struct Stack {
     pub reserve: Vec<String>,
     /// Lines that store one argument.
     pub store: Vec<String>,
-    /// Lines that give the room back.
+    /// Lines that release the room.
     pub release: Vec<String>,
     /// Offset of the first.
     pub first: u32,
 }
 
-/// How a failure is told.
+/// How a failure is reported.
 #[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub enum Failure {
     /// The result is `-errno`.
@@ -183,7 +182,7 @@ pub enum Widen {
     Sign,
 }
 
-/// Registers that the kernel changes, and who says so.
+/// Registers that the kernel changes, and the evidence.
 #[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Clobber {
     /// Their names.
@@ -192,32 +191,32 @@ pub struct Clobber {
     pub why: String,
     /// The kernel file that shows it.
     pub source: String,
-    /// How a Rust stub says so.
+    /// How a Rust stub declares it.
     pub rust: ClobberKind,
-    /// Where it holds, unless everywhere.
+    /// The condition under which it applies; `None` means always.
     pub only: Option<Only>,
-    /// Where C compilers have names for them, unless wherever it holds.
+    /// The condition under which C compilers have names for them; `None` means always.
     pub c: Option<String>,
 }
 
 #[cfg(feature = "cli")]
 impl Clobber {
-    /// Where C compilers have names for the registers, unless everywhere.
+    /// The condition under which C compilers have names for the registers; `None` means always.
     pub(crate) fn c_condition(&self) -> Option<&str> {
         self.c.as_deref().or(self.only.as_ref().map(|only| only.c.as_str()))
     }
 }
 
-/// How a Rust stub says that a register changes.
+/// How a Rust stub declares that a register is clobbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClobberKind {
     /// By an operand of `asm!`.
     Operand,
     /// By leaving `preserves_flags` out.
     Flags,
-    /// By being a function that is called, and never inlined: such a call may change it, too.
+    /// By a function that is never inlined: any call may clobber the register.
     Call,
-    /// Not at all: no code that Rust makes has a value there.
+    /// Not at all: Rust never keeps a value there.
     Never,
 }
 
@@ -230,12 +229,12 @@ pub struct Only {
     pub c: String,
 }
 
-/// Another way to make calls, beside the ABI's own.
+/// Another way to make calls, besides the ABI's own.
 #[cfg_attr(feature = "cli", derive(Clone, Debug))]
 pub struct Other {
     /// The name of its module.
     pub name: String,
-    /// When it is to be used.
+    /// When to use it.
     pub when: String,
     /// The ABI whose numbers it takes.
     pub numbers: String,
@@ -243,13 +242,13 @@ pub struct Other {
     pub call: Convention,
 }
 
-/// A way into the kernel: an instruction, and where it leads.
+/// An entry path: an instruction, and where it lands in the kernel.
 #[cfg(feature = "cli")]
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The instruction, as the assembler spells it.
     pub instruction: String,
-    /// On which kernel and which CPU; empty where it is the only way.
+    /// On which kernel and which CPU; empty if it is the only entry path.
     pub when: String,
     /// From the label that the instruction lands on to the function that looks the number up.
     pub path: Vec<Label>,
@@ -259,11 +258,11 @@ pub struct Entry {
     pub compat: bool,
     /// What the table puts before an entry point's name.
     pub prefix: String,
-    /// What is surprising; may be empty.
+    /// Surprises; may be empty.
     pub note: String,
 }
 
-/// A symbol of the kernel, and who defines it.
+/// A symbol of the kernel, and where it is defined.
 #[cfg(feature = "cli")]
 #[derive(Clone, Debug)]
 pub struct Label {
@@ -271,11 +270,11 @@ pub struct Label {
     pub name: String,
     /// The kernel file that defines it.
     pub source: String,
-    /// What that file says instead, where a macro or a variable hides the name.
+    /// The text in that file, if a macro or a variable hides the name.
     pub by: Option<String>,
 }
 
-/// How a C function of some ABIs gets its arguments. The fields are the keys of
+/// How a C function of some ABIs receives its arguments. The fields are the keys of
 /// `tables/functions.toml`.
 #[cfg(feature = "cli")]
 pub(crate) struct CFunction {
@@ -302,7 +301,7 @@ pub(crate) struct KeptAddress {
     pub(crate) store: String,
 }
 
-/// How a 64-bit argument travels.
+/// How a 64-bit argument is passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairs {
     /// In one register.
@@ -346,7 +345,7 @@ pub struct Taker {
 pub struct Row {
     /// The number, base not included.
     pub nr: u32,
-    /// The kernel's word for the ABIs that the row is for.
+    /// The kernel's tag: for which ABIs the row is.
     pub tag: String,
     /// The call's name.
     pub name: String,
@@ -369,7 +368,7 @@ pub struct Extra {
     pub sha256: String,
     /// Names that it defines, with their numbers, base not included.
     pub names: Vec<(u32, String)>,
-    /// Names of the table that it takes away.
+    /// Names of the table that it removes.
     pub removed: Vec<String>,
     /// Entry points that it swaps.
     pub redirects: Vec<(String, String)>,
@@ -382,7 +381,7 @@ pub struct Prototype {
     pub entry: String,
     /// C type and name of each argument.
     pub args: Vec<(String, String)>,
-    /// The ABIs whose tables end in this definition, where the entry point has several.
+    /// The ABIs that use this definition, if the entry point has several.
     pub abis: Option<Vec<String>>,
     /// The file that defines it.
     pub source: String,
@@ -390,15 +389,14 @@ pub struct Prototype {
     pub line: u32,
     /// Where the definition is assembly: the C function of the same arguments that it calls.
     pub calls: Option<String>,
-    /// When the kernel has this definition, and not another: what builds its file, and the `#if`
-    /// around it.
+    /// The condition of this definition: what builds its file, and the `#if` around it.
     pub condition: Option<String>,
-    /// The same, where `kernel/sys_ni.c` says that the kernel may have none.
+    /// The same, if `kernel/sys_ni.c` says that the kernel may not have it.
     pub optional: Option<String>,
 }
 
 impl Prototype {
-    /// Whether a call of the ABI that ends in this entry point can end in this definition.
+    /// Whether the ABI's calls with this entry point can use this definition.
     pub(crate) fn is_for(&self, abi: &Abi) -> bool {
         match (&self.abis, self.source.strip_prefix("arch/")) {
             (Some(abis), _) => abis.contains(&abi.name),
@@ -408,7 +406,7 @@ impl Prototype {
     }
 }
 
-/// What `prototypes.toml` has.
+/// The content of `prototypes.toml`.
 pub(crate) struct Prototypes {
     /// The entry points' arguments, by entry point.
     pub(crate) prototypes: Vec<Prototype>,
@@ -423,7 +421,7 @@ pub(crate) struct Prototypes {
     pub(crate) bare: Vec<Bare>,
 }
 
-/// An entry point that no C definition gives arguments.
+/// An entry point without a C definition.
 #[cfg(feature = "cli")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bare {
@@ -433,7 +431,7 @@ pub struct Bare {
     pub why: Why,
     /// The ABIs whose tables end in it.
     pub abis: Vec<String>,
-    /// The file that says so; empty for [`Why::NotFound`].
+    /// The file that shows it; empty for [`Why::NotFound`].
     pub source: String,
     /// The line there.
     pub line: u32,
@@ -445,7 +443,7 @@ pub struct Bare {
 pub enum Why {
     /// It is written in assembly.
     Assembler,
-    /// No configuration builds a definition for these ABIs, and the kernel answers `ENOSYS`.
+    /// No configuration builds a definition for these ABIs; the kernel returns `ENOSYS`.
     NotBuilt,
     /// Nothing in the tree defines it.
     NotFound,
@@ -486,7 +484,7 @@ pub struct Rule {
     /// Why they are absent.
     pub why: String,
     /// Names of calls, and what to use instead: the first of these calls that the ABI has. A text
-    /// with a blank in it is no call.
+    /// with a space is not a call.
     pub calls: Vec<(Vec<String>, Vec<String>)>,
 }
 
@@ -497,7 +495,7 @@ pub struct Constant {
     pub name: String,
     /// Its value.
     pub value: i64,
-    /// The Rust type of the field that takes it.
+    /// The Rust type of its field.
     pub rust: String,
 }
 
@@ -534,19 +532,17 @@ pub struct ErrnoSet {
     pub source: String,
     /// Its SHA-256.
     pub sha256: String,
-    /// The numbers, by value; an alias stands behind its original.
+    /// The numbers, by value; an alias follows its original.
     pub errnos: Vec<ErrnoValue>,
 }
 
 impl Convention {
-    /// Whether an unnameable register gets its value from a block of memory, and not from another
-    /// register.
+    /// Whether an unnameable register is loaded from a block of memory instead of another register.
     pub(crate) fn loads_from_memory(&self) -> bool {
         self.load.iter().any(|line| line.contains("{block}"))
     }
 
-    /// How many words a call may have at most: a 64-bit argument of two may leave a hole, for which
-    /// memory has the room.
+    /// How many words a call may have at most: a 64-bit argument in two words may leave a hole.
     pub fn most_arguments(&self) -> usize {
         MOST_ARGUMENTS + usize::from(self.stack.is_some())
     }

@@ -1,5 +1,5 @@
-//! A block of a TOML file as the value of `model` that it means: a closed set of keys and words,
-//! and what has to hold between them.
+//! Converts a block of a TOML file to a value of `model`: closed sets of keys and words, and the
+//! conditions between them.
 
 use super::document::Block;
 use super::model::*;
@@ -238,7 +238,7 @@ fn label(block: &Block<'_>) -> Label {
     }
 }
 
-/// Which of a closed set of words the key has.
+/// The index of the key's value in a closed set of words.
 fn word(block: &Block<'_>, key: &str, words: &[&str]) -> usize {
     let text = block.string(key);
     let found = words.iter().position(|word| *word == text);
@@ -305,7 +305,7 @@ fn convention(block: &Block<'_>, keys: &[&str]) -> Convention {
 }
 
 impl Convention {
-    /// What is wrong with it as a whole.
+    /// Checks the conditions between keys; returns what is wrong.
     fn mistake(&self) -> Option<String> {
         let Convention { instruction, number, arguments, unnameable, load, .. } = self;
         let has = |lines: &[String], word| lines.iter().any(|line| line.contains(word));
@@ -359,7 +359,7 @@ impl Convention {
 }
 
 impl Convention {
-    /// The line behind the instruction that uses a register.
+    /// The line after the instruction that uses a register.
     fn uses(&self, register: &str) -> Option<&String> {
         let part = |c: char| c.is_ascii_alphanumeric() || c == '$';
         self.after.iter().find(|line| line.split(|c| !part(c)).any(|word| word == register))
@@ -453,7 +453,7 @@ fn clobber(block: &Block<'_>) -> Clobber {
     Clobber { registers, why, source, rust, only, c }
 }
 
-/// The registers that `v0..=v31` means, or the one that there is.
+/// The registers of a range such as `v0..=v31`, or the single one.
 fn range(name: &str) -> Option<Vec<String>> {
     let Some((first, last)) = name.split_once("..=") else { return Some(vec![name.to_owned()]) };
     let prefix = first.trim_end_matches(|digit: char| digit.is_ascii_digit());

@@ -10,8 +10,8 @@ pub(super) const UNIFIED: &[(u32, &str)] = &[
     (471, "rseq_slice_yield"),
 ];
 
-/// Path, rows before the common ones, the common rows' tag, `-NAME` of one that it lacks and `+TAG`
-/// of a memfd_secret, rows after.
+/// Path, rows before the common ones, the common rows' tag, `-NAME` of a missing one and `+TAG` of
+/// a memfd_secret, rows after.
 type Table = (&'static str, &'static str, &'static str, &'static [&'static str], &'static str);
 
 pub(super) const TABLES: &[Table] = &[
@@ -182,8 +182,8 @@ pub(super) const TABLES: &[Table] = &[
     ),
 ];
 
-/// What the architectures let one configure: a kernel of one word size or of either, with programs
-/// of the other.
+/// The options of the architectures: a kernel of one word size or of both, with programs of the
+/// other.
 pub(super) const KCONFIGS: &[(&str, &str)] = &[
     (
         "x86 mips powerpc sparc parisc riscv",
@@ -196,7 +196,7 @@ pub(super) const KCONFIGS: &[(&str, &str)] = &[
 ];
 
 pub(super) const FILES: &[(&str, &str)] = &[
-    // What is built, and when.
+    // The built files, and their conditions.
     ("Kbuild", "obj-y += fs/\nobj-y += kernel/\nobj-y += lib/\n"),
     ("fs/Makefile", "obj-$(CONFIG_AIO) += aio.o\n"),
     ("kernel/Makefile", "obj-y += sys.o sys_ni.o\n"),
@@ -207,7 +207,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("init/Kconfig", "config AIO\n\tbool \"Asynchronous I/O\"\n\tdefault y\n"),
     ("arch/Kconfig", "config BACKWARDS\n\tbool\n"),
     ("arch/arm64/kernel/Makefile", "obj-y += sys.o calls.o\n"),
-    // Which tags make up which header.
+    // The tags of each header.
     (
         "arch/x86/entry/syscalls/Makefile",
         "cmd = sh $(syshdr) --abis $(abis) $< $@\n\
@@ -253,7 +253,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "syscall_abis_32 +=\nsyscall_abis_64 += renameat rlimit memfd_secret\n\
          syscalltbl = arch/arm64/tools/syscall_%.tbl\n",
     ),
-    // A link, as a checkout without links has it.
+    // A symbolic link in a checkout without links.
     ("arch/arm64/tools/syscall_64.tbl", "../../../scripts/syscall.tbl\n"),
     ("arch/csky/kernel/Makefile.syscalls", "syscall_abis_32 += csky time32 stat64 rlimit\n"),
     (
@@ -276,7 +276,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "arch/riscv/kernel/Makefile.syscalls",
         "syscall_abis_32 += riscv memfd_secret\nsyscall_abis_64 += riscv rlimit memfd_secret\n",
     ),
-    // What user space includes.
+    // Headers for user space.
     (
         HEADER_X86,
         "#define __X32_SYSCALL_BIT 0x40000000\n\
@@ -419,7 +419,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
          \t\tstruct io_event __user *, events, struct __kernel_timespec __user *, timeout)\n{\n}\n\
          #endif\n",
     ),
-    // Entry points, and what architectures put in their place.
+    // Entry points, and the architectures' replacements.
     (
         "kernel/sys.c",
         "SYSCALL_DEFINE0(getpid)\n{\n}\nSYSCALL_DEFINE1(exit, int, error_code)\n{\n}\n\

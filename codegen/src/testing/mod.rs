@@ -15,7 +15,7 @@ use tempfile::TempDir;
 pub const X86_64: &str = "arch/x86/entry/syscalls/syscall_64.tbl";
 /// The table of s390.
 pub const S390: &str = "arch/s390/kernel/syscalls/syscall.tbl";
-/// The table that the youngest architectures share.
+/// The table that the newest architectures share.
 pub const GENERIC: &str = "scripts/syscall.tbl";
 /// The table of mips-o32.
 pub const MIPS_O32: &str = "arch/mips/kernel/syscalls/syscall_o32.tbl";
@@ -147,7 +147,7 @@ impl Tree {
         tree
     }
 
-    /// Linux 4.19: x86, arm and s390 have tables, whose makefiles and symbols are spelt otherwise;
+    /// Linux 4.19: x86, arm and s390 have tables, with other spellings in makefiles and symbols;
     /// the other architectures have plain `#define`s.
     pub fn linux_4_19() -> Tree {
         let mut tree = Tree::linux_6_1();
@@ -172,7 +172,7 @@ impl Tree {
         for (path, text) in OLDEST {
             tree.put(path, text);
         }
-        // The numbers that all share are younger.
+        // The common numbers are newer.
         let compat = "arch/arm64/include/asm/unistd32.h";
         for path in
             ["arch/arm/tools/syscall.tbl", S390, "include/uapi/asm-generic/unistd.h", compat]
@@ -193,7 +193,7 @@ impl Tree {
     }
 
     /// Linux 6.12, the last with 31-bit s390 and without a 32-bit loongarch: its script, and its
-    /// own meaning of the entry columns.
+    /// different entry columns.
     pub fn linux_6_12() -> Tree {
         let mut tree = Tree::new();
         tree.put("Makefile", "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 107\nEXTRAVERSION =\n");
@@ -220,12 +220,12 @@ impl Tree {
         tree
     }
 
-    /// The tree as the importer reads it. Messages call it `linux`.
+    /// The tree for the importer; named `linux` in messages.
     pub fn source(&self) -> Source {
         Source::in_memory("linux", self.files.clone())
     }
 
-    /// The tree in a temporary directory, for what a map cannot have: links, pipes, modes.
+    /// The tree in a temporary directory, for links, pipes and modes, which a map does not have.
     ///
     /// # Panics
     /// The directory cannot be written.
@@ -260,10 +260,10 @@ impl Tree {
         String::from_utf8(bytes.clone()).unwrap()
     }
 
-    /// Puts `to` in the place of `from`, which the file holds once; returns the line.
+    /// Replaces `from`, which the file contains once, by `to`; returns the line.
     ///
     /// # Panics
-    /// The file does not hold `from`, or holds it more than once.
+    /// The file does not contain `from`, or more than once.
     #[track_caller]
     pub fn edit(&mut self, path: &str, from: &str, to: &str) -> usize {
         let text = self.read(path);
@@ -284,10 +284,10 @@ impl Tree {
         1 + text.lines().count()
     }
 
-    /// Removes a file, or a directory with all that it holds.
+    /// Removes a file, or a directory with its content.
     ///
     /// # Panics
-    /// There is none.
+    /// It does not exist.
     #[track_caller]
     pub fn remove(&mut self, path: &str) {
         let before = self.files.len();
@@ -296,9 +296,8 @@ impl Tree {
         assert!(self.files.len() < before, "{path}: there is no such file");
     }
 
-    /// Gives a definition to every entry point that tables, headers and swaps name and no file has:
-    /// `lib/calls.c`, and `calls.c` of the architecture where the name is none that the macros
-    /// make.
+    /// Defines every entry point that tables, headers and swaps name and no file has: in
+    /// `lib/calls.c`, or in the architecture's `calls.c` if the macros do not generate such a name.
     fn define(&mut self) {
         let (mut named, mut defined) = (BTreeSet::new(), BTreeSet::new());
         let read = |path: &str| {
@@ -307,7 +306,7 @@ impl Tree {
             name != "calls.c" && ends.iter().any(|end| name.ends_with(end))
         };
         for (path, bytes) in self.files.iter().filter(|(path, _)| read(path)) {
-            // Of the others some are there to be refused.
+            // Some of the others are meant to be refused.
             if bytes.len() > 1 << 20 {
                 continue;
             }

@@ -1,9 +1,8 @@
-//! What older kernels have in other files.
+//! The files that differ in older kernels.
 
 use super::X86_64;
 
-/// What Linux 6.1 has in other files than its successors. Every row of the generic header is there
-/// for one of its ways.
+/// The files that differ in Linux 6.1. Each row of the generic header covers one of its forms.
 pub(super) const OLDER: &[(&str, &str)] = &[
     (
         "include/uapi/asm-generic/unistd.h",
@@ -118,7 +117,7 @@ pub(super) const OLDER: &[(&str, &str)] = &[
     ),
 ];
 
-/// What Linux 4.19 has in other files than 6.1.
+/// The files that differ between Linux 4.19 and 6.1.
 pub(super) const OLDEST: &[(&str, &str)] = &[
     (
         X86_64,

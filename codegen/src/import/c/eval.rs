@@ -25,7 +25,7 @@ impl Int {
         Self { value, bits: bits.max(32), unsigned: unsigned && bits >= 32 }
     }
 
-    /// Both in the type that C computes in.
+    /// Both operands in C's common type.
     fn common(self, other: Self) -> (Self, Self) {
         let bits = self.bits.max(other.bits);
         let unsigned = [self, other].iter().any(|int| int.unsigned && int.bits == bits);
@@ -72,7 +72,7 @@ impl Int {
     }
 }
 
-/// Width of the type that `words` name and whether it is unsigned, if they tell: `unsigned long`,
+/// Width of the type that `words` name and whether it is unsigned, if known: `unsigned long`,
 /// `__u32`, `uint8_t`.
 fn type_of(words: &[Token]) -> Option<(u32, bool)> {
     let mut bits = None;
@@ -91,7 +91,7 @@ fn type_of(words: &[Token]) -> Option<(u32, bool)> {
     Some((bits?, words.iter().any(|word| word.text.trim_start_matches('_').starts_with('u'))))
 }
 
-/// An expression, as far as it has not been read.
+/// The part of an expression that is not parsed yet.
 pub(super) struct Parser<'a> {
     pub(super) tokens: &'a [Token],
     /// Without it, the rules of `#if` apply.
@@ -116,7 +116,7 @@ impl<'a> Parser<'a> {
         Err(Stop::Fatal(too_large("nested parentheses", MAX_NESTING)))
     }
 
-    /// What is not `live` is parsed, and cannot fail for its values.
+    /// If not `live`, the expression is parsed, but its values cause no error.
     pub(super) fn expression(&mut self, live: bool) -> Result<Int, Stop> {
         self.deeper()?;
         let mut value = self.binary(0, live)?;
@@ -251,9 +251,8 @@ impl<'a> Parser<'a> {
         Int::new(holds.into(), self.int_bits, false)
     }
 
-    /// Takes the rest of a cast, whose `(` was taken: names without a value, before an operand.
-    /// Where that could as well be an operator or the arguments of a call, they must be the
-    /// names of types.
+    /// Parses the rest of a cast after its `(`: names without a value, before an operand. If it
+    /// could also be an operator or the arguments of a call, the names must be those of types.
     fn cast(&mut self) -> Option<&'a [Token]> {
         let known = self.known?;
         let count = self

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 /// Why an expression has no value.
 pub(super) enum Stop {
     NotInteger(String),
-    /// Wrong, whatever was expected.
+    /// An error in any context.
     Fatal(String),
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Expander<'a> {
     /// The macros being expanded, outermost first.
     active: Vec<&'a str>,
     depth: usize,
-    /// Characters that have been expanded, and how many may be.
+    /// Characters that have been expanded, and the limit.
     expanded: &'a mut usize,
     limit: usize,
 }
@@ -37,7 +37,7 @@ enum Work {
 }
 
 impl<'a> Expander<'a> {
-    /// What is expanded is added to `expanded`. In a directive, `defined` is an operator.
+    /// The cost of the expansion is added to `expanded`. In a directive, `defined` is an operator.
     pub(super) fn new(
         macros: &'a HashMap<String, Macro>,
         directive: bool,
@@ -104,8 +104,8 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// Whether a `(` follows, be it after the expansion that ends here: the arguments may stand
-    /// outside of it.
+    /// Whether a `(` follows, possibly after the current expansion: the arguments may be outside of
+    /// it.
     fn at_parenthesis(&mut self, work: &mut Vec<Work>) -> bool {
         let next = self.take_next(work);
         let found = next.as_ref().is_some_and(|token| token.is("("));

@@ -3,7 +3,7 @@
 use super::text::{is_word, literal};
 use crate::Error;
 
-/// A line, with those that it is continued on.
+/// A line with its continuation lines.
 pub(super) struct Logical {
     pub(super) line: usize,
     pub(super) text: String,
@@ -11,8 +11,8 @@ pub(super) struct Logical {
     pub(super) comment: Option<String>,
 }
 
-/// The next line: what `\` splits and what a comment spans is joined, and a blank stands for every
-/// comment.
+/// The next line: continued lines and multi-line comments are joined, and each comment is replaced
+/// by a blank.
 pub(super) fn logical_line<'a>(
     file: &str,
     lines: &mut impl Iterator<Item = (usize, &'a str)>,
@@ -42,7 +42,7 @@ pub(super) fn logical_line<'a>(
             } else {
                 let plain = match rest.as_bytes()[0] {
                     b'"' | b'\'' => literal(rest),
-                    // A slash that opens no comment is text, too.
+                    // A slash that does not start a comment is text, too.
                     b'/' => 1,
                     _ => rest.find(['/', '"', '\'']).unwrap_or(rest.len()),
                 };
@@ -78,12 +78,12 @@ pub(super) fn split_name(text: &str) -> (&str, &str) {
     text.split_at(if text.starts_with(|c: char| c.is_ascii_digit()) { 0 } else { end })
 }
 
-/// A preprocessing token, whose first character tells its kind. An empty one stands for an empty
-/// argument beside `##`.
+/// A preprocessing token; its first character shows its kind. An empty one is an empty argument
+/// next to `##`.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) text: String,
-    /// A name that was met inside its own expansion, and is never expanded again.
+    /// A name inside its own expansion, which is never expanded again.
     pub(super) spent: bool,
 }
 
@@ -109,7 +109,7 @@ pub(super) fn lex(text: &str) -> Vec<Token> {
         } else if rest.strip_prefix('.').unwrap_or(rest).starts_with(|c: char| c.is_ascii_digit()) {
             let mut last = first;
             let ends = |c| {
-                // `0xe+1` is one token in C, and no integer.
+                // `0xe+1` is one token in C, but not an integer.
                 let sign = matches!(c, '+' | '-') && matches!(last, 'e' | 'E' | 'p' | 'P');
                 last = c;
                 !(sign || c == '.' || is_word(c))

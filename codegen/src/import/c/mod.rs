@@ -1,23 +1,22 @@
 //! C, as far as headers and definitions need it: the text of a file ([`text`]), and a small
-//! preprocessor ([`unit`]) that says what a header defines, given some macros, and the values of
-//! these.
+//! preprocessor ([`unit`]) that finds what a header defines, given some macros, and the values.
 //!
 //! The alternatives to a preprocessor of our own are libclang and the `cpp` of an installed
-//! compiler. libclang is large, has to be installed, and refuses what its own target does not have;
-//! a `cpp` predefines the macros of its host, finds its own headers, and returns lines where names,
-//! comments and places are wanted. Neither bounds what a hostile header may cost, and a table would
-//! depend on the compiler that it was imported with. What kernel headers use is small.
+//! compiler. libclang is large, must be installed, and refuses what its own target does not have. A
+//! `cpp` predefines the macros of its host, finds its own headers, and returns lines instead of
+//! names, comments and places. Neither limits the cost of a hostile header, and a table would
+//! depend on the compiler of the import. Kernel headers use a small part of C.
 //!
-//! Directives, comments, line splices and macro expansion follow C as gcc reads it. Where a header
-//! could tell:
+//! Directives, comments, line splices and macro expansion follow C as gcc reads it. Differences
+//! that a header could observe:
 //!
-//! - nothing is predefined but what the caller passes, which goes for `__has_attribute(x)` and its
-//!   kin, too;
+//! - only what the caller passes is predefined; this includes `__has_attribute(x)` and similar
+//!   macros;
 //! - in `#if`, an unknown name is 0; an unknown name with arguments, a comma, a shift wider than
 //!   its operand and a division by zero are errors;
-//! - the value of a macro is what the C expression has on a 64-bit target: `~0U` is 4294967295, `1
-//!   << 31` is negative. One above `i64::MAX` wraps. A cast to a type whose name does not tell its
-//!   width changes nothing.
+//! - the value of a macro is the value of the C expression on a 64-bit target: `~0U` is 4294967295,
+//!   `1 << 31` is negative. A value above `i64::MAX` wraps. A cast to a type of unknown width has
+//!   no effect.
 
 mod eval;
 mod expand;

@@ -1,4 +1,4 @@
-//! What C says that a preprocessor does.
+//! The preprocessor's behaviour against the C standard.
 
 use super::{MAX_FILE, MAX_ITEMS, Unit};
 use crate::Error;

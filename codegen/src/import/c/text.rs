@@ -1,10 +1,9 @@
-//! The text of C files, as far as that can be told without preprocessing: words, literals,
-//! parentheses.
+//! The text of C files without preprocessing: words, literals, parentheses.
 
 use std::{iter, mem};
 
-/// No argument list and no condition comes near this many characters; the limit keeps hostile files
-/// from costing time.
+/// No real argument list or condition has this many characters; the limit bounds the time for
+/// hostile files.
 pub(in crate::import) const LONGEST: usize = 2048;
 
 /// Lines that end with a backslash joined with the next; the newlines follow, so that line numbers

@@ -1,5 +1,5 @@
-//! A translation unit: a header and all that it includes, read directive by directive, and what can
-//! be asked of the result.
+//! A translation unit: a header and all that it includes, read directive by directive, and queries
+//! on the result.
 
 use super::eval::{Known, Parser};
 use super::expand::{Expander, Stop, not_integer};
@@ -11,28 +11,28 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What a header and everything it includes come to.
+/// The result of preprocessing a header and everything it includes.
 #[derive(Debug, Default)]
 pub(in crate::import) struct Unit {
     /// The live text outside directives, comments stripped and continued lines joined; nothing is
     /// expanded.
     pub(in crate::import) lines: Vec<Line>,
-    /// Included files that were not found, in order, the name as text; one that a macro computes
-    /// stands as it is spelled.
+    /// Included files that were not found, in order, the name as text; one that a macro computes is
+    /// recorded as it is spelled.
     pub(in crate::import) missing: Vec<Line>,
-    /// Definitions that another body has taken the place of, without an `#undef`: the name as text.
+    /// Definitions that were replaced by another body without an `#undef`: the name as text.
     pub(in crate::import) redefined: Vec<Line>,
     /// Every live `#undef`, the name as text, whether or not it was defined.
     pub(in crate::import) undefined: Vec<Line>,
     macros: HashMap<String, Macro>,
 }
 
-/// A piece of text and where it begins.
+/// A piece of text and where it starts.
 #[derive(Debug)]
 pub(in crate::import) struct Line {
-    /// The file that holds it.
+    /// The file that contains it.
     pub(in crate::import) file: Rc<str>,
-    /// The line it begins on.
+    /// The line on which it starts.
     pub(in crate::import) line: usize,
     /// The text, trimmed.
     pub(in crate::import) text: String,
@@ -59,12 +59,12 @@ pub(in crate::import) struct Macro {
 #[derive(Debug)]
 pub(super) struct Params {
     pub(super) names: Vec<String>,
-    /// Whether the last stands for all that remain.
+    /// Whether the last one takes all remaining arguments.
     pub(super) variadic: bool,
 }
 
 impl Unit {
-    /// Preprocesses `text`, which errors call `file`.
+    /// Preprocesses `text`, named `file` in errors.
     ///
     /// A predefined name may carry parameters, as in `("__SYSCALL(nr, entry)", "")`. `include` gets
     /// the name between the delimiters, and the file and the line that include it; it returns a
@@ -100,15 +100,15 @@ impl Unit {
         Ok(reader.unit)
     }
 
-    /// The object-like macros in order of definition; a redefinition counts where it stands.
+    /// The object-like macros in order of definition; a redefinition counts at its own place.
     pub(in crate::import) fn macros(&self) -> Vec<&Macro> {
         let mut macros: Vec<_> = self.macros.values().filter(|m| m.params.is_none()).collect();
         macros.sort_unstable_by_key(|m| m.order);
         macros
     }
 
-    /// The integer that an object-like macro stands for, through other macros. `None` if it stands
-    /// for something else: nothing, a string, a name that is no macro, a call, a `sizeof`.
+    /// The integer value of an object-like macro, through other macros. `None` if it is something
+    /// else: empty, a string, a name that is not a macro, a call, a `sizeof`.
     ///
     /// # Errors
     /// A division by zero, or an expansion beyond the limits.
@@ -122,7 +122,7 @@ impl Unit {
     }
 
     /// Name, value and place of the constants of every `enum` in [`Unit::lines`]. One whose value
-    /// cannot be told from them is left out, and so are those that count on from it and one
+    /// cannot be evaluated is left out, and so are those that follow it without a value and one
     /// that a macro hides.
     ///
     /// # Errors
@@ -164,8 +164,7 @@ impl Unit {
                 let mut parts = std::mem::take(&mut entry).into_iter();
                 let Some((name, line)) = parts.next() else { continue };
                 let rest: Vec<_> = parts.map(|(text, _)| text).collect();
-                // Other than in `#define A A`, such a name is not the enumerator's, or does not
-                // mean it any more.
+                // Except in `#define A A`, such a name is not that of the enumerator.
                 let hidden =
                     self.macros.get(&name).is_some_and(|m| m.params.is_none() && m.body != name);
                 let value = match rest.split_first() {
@@ -209,10 +208,10 @@ impl Unit {
         }
     }
 
-    /// The integer that an expression stands for, through macros; `None` as with [`Unit::value`].
+    /// The integer value of an expression, through macros; `None` as with [`Unit::value`].
     ///
     /// # Errors
-    /// As with [`Unit::value`].
+    /// Same as [`Unit::value`].
     pub(in crate::import) fn number(
         &self,
         text: &str,
@@ -258,7 +257,7 @@ impl Unit {
     }
 }
 
-/// An error at a line. What the caller predefines has none: its line is 0.
+/// An error at a line. Predefined macros have no line: 0.
 fn at(file: &str, line: usize, what: String) -> Error {
     match line {
         0 => Error::in_file(file, what),
@@ -451,7 +450,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
             (name.to_owned(), body.trim().to_owned(), file.clone(), self.definitions);
         let new = Macro { name, body, comment, file, line, params, order };
         if let Some(old) = self.unit.macros.insert(new.name.clone(), new) {
-            // A definition that the caller predefines has no line.
+            // A predefined macro has no line.
             if old.line > 0 && self.unit.macros[&old.name].body != old.body {
                 let Macro { file, line, name: text, .. } = old;
                 self.unit.redefined.push(Line { file, line, text });

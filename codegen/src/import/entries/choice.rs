@@ -1,4 +1,4 @@
-//! Which of several definitions a kernel of an architecture has.
+//! Chooses among several definitions the one that a kernel of an architecture has.
 
 use super::uses::Use;
 use super::{Architectures, Index};
@@ -9,7 +9,7 @@ use crate::import::kernel::kconfig::Kernel;
 use crate::import::prototypes::Definition;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is asked for the definition that an ABI's calls end in.
+/// Chooses the definition that an ABI's calls use.
 pub(super) struct Chooser<'c, 's> {
     definitions: &'c Index<'c>,
     /// The kernels of an architecture and a word size: any, and the usual one.
@@ -54,7 +54,7 @@ impl<'c, 's> Chooser<'c, 's> {
     }
 }
 
-/// When the kernel has a definition: what builds its file, and the `#if` around it.
+/// The condition of a definition: what builds its file, and the `#if` around it.
 pub(super) fn condition(
     definition: &Definition,
     kbuild: &mut Kbuild<'_>,
@@ -63,9 +63,9 @@ pub(super) fn condition(
     Ok(all([built, definition.condition.clone().unwrap_or_default()]))
 }
 
-/// The definitions that a kernel of the architecture can have: those that it surely has, or else
-/// those that it may have; the architecture's own before others, and of rivals those of the usual
-/// kernel.
+/// The definitions that a kernel of the architecture can have: those that it certainly has, or else
+/// those that it may have; the architecture's own before others, and among rivals those of the
+/// usual kernel.
 fn choice<'d>(
     definitions: &[&'d Definition],
     arch: &str,
@@ -77,14 +77,13 @@ fn choice<'d>(
     let mut candidates = Vec::new();
     for definition in definitions {
         let source = definition.source.as_str();
-        // User-mode Linux lives in arch/x86 too.
+        // User-mode Linux is in arch/x86, too.
         if source.starts_with("arch/") && !source.starts_with(&own)
             || source.starts_with("arch/x86/um/")
         {
             continue;
         }
-        // What builds the file can only exclude it: whoever configures the kernel may leave out all
-        // rivals alike.
+        // What builds the file can only exclude it: a configuration may leave out all rivals.
         if kernel.holds(&kbuild.built(source)?.part()) == Some(false) {
             continue;
         }

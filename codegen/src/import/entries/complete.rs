@@ -1,4 +1,4 @@
-//! What a tree does not define, though its tables or the committed ones say that it should.
+//! Finds definitions that are missing from a tree, according to its tables or the committed ones.
 
 use super::choice::condition;
 use super::uses::Use;
@@ -14,7 +14,7 @@ use crate::source::Doubt;
 use crate::tables::{Abi, Bare, Why};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reports a definition of which the tree does not say when the kernel has it.
+/// Reports a definition whose condition the tree does not show.
 pub(super) fn understood(
     tree: &Tree<'_>,
     definition: &Definition,
@@ -79,7 +79,8 @@ pub(super) fn check_complete(
             let lost = match bare.why {
                 Why::Assembler => false,
                 Why::NotFound => true,
-                // What was defined once is so still, though this configuration may leave it out.
+                // A definition of the committed tables must still exist, though this configuration
+                // may leave it out.
                 Why::NotBuilt => {
                     let all =
                         definitions.get(bare.entry.as_str()).map(Vec::as_slice).unwrap_or_default();
@@ -92,7 +93,7 @@ pub(super) fn check_complete(
             }
         }
     }
-    // What stands in a known file is the better place to look.
+    // An entry point with a known file gives the better message.
     let (placed, others): (Vec<_>, Vec<_>) =
         gone.into_iter().partition(|(_, (source, _))| source.is_some());
     for (entry, (source, used)) in placed.into_iter().chain(others) {

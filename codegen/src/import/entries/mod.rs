@@ -1,5 +1,5 @@
-//! Each entry point of the tables and what is known of it: which definition is for which ABI, when
-//! the kernel may lack it, and what it is where no C definition gives it arguments.
+//! The facts about each entry point of the tables: which definition is for which ABI, when the
+//! kernel may not have it, and what it is if it has no C definition.
 
 mod choice;
 mod complete;
@@ -101,7 +101,7 @@ impl<'j> Joined<'j> {
         Ok(Joined { uses, definitions, rows: joined, bare })
     }
 
-    /// The entry points that nothing defines that was found.
+    /// The entry points without a definition.
     fn undefined(&self) -> BTreeSet<&'j str> {
         let undefined = |used: &&Use<'j>| {
             let bare = |row: &Bare| row.entry == used.entry && row.why != Why::Assembler;
@@ -121,7 +121,8 @@ impl<'j> Joined<'j> {
     }
 }
 
-/// The architectures of the ABIs. One whose table has a column for narrow programs can run them.
+/// The architectures of the ABIs. An architecture whose table has a compat column can run 32-bit
+/// programs.
 fn read_architectures<'g>(
     tree: &'g Tree<'_>,
     read: &Read<'_>,
@@ -167,7 +168,7 @@ fn in_c<'c>(
     Ok((takers, lacking))
 }
 
-/// What assembly defines of the entry points that no C definition is for.
+/// The entry points that assembly defines and C does not.
 fn in_assembly<'u>(tree: &Tree<'_>, lacking: &[Use<'u>]) -> Result<Stubs<'u>, Error> {
     let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for used in lacking {
@@ -176,8 +177,8 @@ fn in_assembly<'u>(tree: &Tree<'_>, lacking: &[Use<'u>]) -> Result<Stubs<'u>, Er
     wanted.into_iter().map(|(arch, wanted)| Ok((arch, stubs(tree, arch, &wanted)?))).collect()
 }
 
-/// Assembly that calls the C function of the call's own name takes what that takes: the rows of
-/// such entry points, and the entry points that remain.
+/// Assembly that calls the C function of the call's own name has its arguments. Returns the rows of
+/// such entry points, and the remaining entry points.
 fn passed_on<'c>(
     mut lacking: Vec<Use<'c>>,
     assembly: &Stubs<'_>,
@@ -211,7 +212,7 @@ fn passed_on<'c>(
     Ok((found.into_values().filter(is_used).collect(), lacking))
 }
 
-/// The rows of the C definitions. Only one that is not alone names its ABIs.
+/// The rows of the C definitions. A row names its ABIs only if the entry point has several.
 fn rows(
     tree: &Tree<'_>,
     found: &[Definition],
@@ -257,8 +258,8 @@ fn in_order(facts: &Tables, abis: &[String]) -> Vec<String> {
     names.filter(|name| abis.contains(name)).cloned().collect()
 }
 
-/// The entry points of `kernel/sys_ni.c` and the line of each: where nothing defines one, the
-/// kernel answers `ENOSYS`.
+/// The entry points of `kernel/sys_ni.c` and the line of each: without a definition, the kernel
+/// returns `ENOSYS`.
 fn may_be_missing(tree: &Tree<'_>) -> Result<BTreeMap<String, u32>, Error> {
     let Tree { source, findings, .. } = tree;
     let text = findings.accept(Kind::Code, findings.whole(source, NI))?.unwrap_or_default();
@@ -282,7 +283,7 @@ fn may_be_missing(tree: &Tree<'_>) -> Result<BTreeMap<String, u32>, Error> {
 
 const NI: &str = "kernel/sys_ni.c";
 
-/// What the entry points are that no definition is for.
+/// Classifies the entry points without a definition.
 fn find_bare(
     facts: &Tables,
     lacking: &[Use<'_>],

@@ -1,12 +1,12 @@
-//! The entry points that the calls of each ABI end in.
+//! The entry points of the calls of each ABI.
 
 use crate::import::kernel::kconfig::Architecture;
 use crate::import::tree::{Read, Tree};
 use crate::tables::{Abi, Absent, NO_CALL, Pairs};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An entry point that an ABI's calls end in, and the kernels where they do: of 64 bits or not, the
-/// first that has it.
+/// An entry point of an ABI's calls, and the kernels that use it: 64-bit or not, the first that has
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Use<'a> {
     pub(super) entry: &'a str,
@@ -17,7 +17,7 @@ pub(super) struct Use<'a> {
     pub(super) wide: &'static [bool],
 }
 
-/// Every entry point of the tables, and those that absent calls would have ended in.
+/// Every entry point of the tables, and those that absent calls would have.
 pub(super) fn uses<'a>(
     tree: &'a Tree<'_>,
     absent: &'a [Absent],
@@ -33,8 +33,7 @@ pub(super) fn uses<'a>(
         let calls = abi.calls(table);
         let architecture = architectures.get(tree.arch(abi));
         let narrow_kernel = architecture.is_none_or(Architecture::can_be_narrow);
-        // Registers of 64 bits, or native entry points that are made for narrower programs, mean a
-        // wide kernel.
+        // 64-bit registers, or native entry points for 32-bit programs, mean a 64-bit kernel.
         let narrowed = || {
             calls
                 .iter()
@@ -42,8 +41,8 @@ pub(super) fn uses<'a>(
         };
         let wide = abi.bits == 64 || abi.pairs == Pairs::Whole || !narrow_kernel || narrowed();
         let own: &[bool] = if wide { &[true] } else { &[false] };
-        // The compat column is for narrow programs on a wide kernel, or for an older convention. A
-        // kernel that does not take them, as riscv up to Linux 5.18, builds none of it.
+        // The compat column is for 32-bit programs on a 64-bit kernel, or for an older convention.
+        // A kernel without 32-bit programs, as riscv up to Linux 5.18, builds none of it.
         let has_compat = architecture.is_some_and(Architecture::has_compat);
         let compat = abi.takes(true);
         let (Abi { name: abi, .. }, arch) = (abi, tree.arch(abi));

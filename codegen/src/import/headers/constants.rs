@@ -9,11 +9,10 @@ use crate::source::Doubt;
 use crate::tables::{Constant, Constants, ErrnoSet, ErrnoValue};
 use crate::version::Version;
 
-/// Prefixes of constants' names, the Rust type of the field that takes them, and the series that
-/// began them.
+/// Prefixes of constants' names, the Rust type of their field, and the first series with them.
 pub(in crate::import) type Group = (&'static [&'static str], &'static str, &'static str);
 
-/// The constants that `uapi.toml` holds, by header.
+/// The constants of `uapi.toml`, by header.
 pub(in crate::import) const UAPI: &[(&str, &[Group])] = &[
     (
         "include/uapi/linux/aio_abi.h",
@@ -29,26 +28,26 @@ pub(in crate::import) const UAPI: &[(&str, &[Group])] = &[
     ("fs/aio.c", &[(&["AIO_RING_MAGIC", "AIO_RING_COMPAT_", "AIO_RING_INCOMPAT_"], "u32", "3.10")]),
 ];
 
-/// Those that `lookup.toml` holds: what tracers and filters know architectures by, and the calls
-/// that `socketcall` and `ipc` make.
+/// The constants of `lookup.toml`: the identifiers of architectures for tracers and filters, and
+/// the calls of `socketcall` and `ipc`.
 pub(in crate::import) const LOOKUP: &[(&str, &[Group])] = &[
     ("include/uapi/linux/audit.h", &[(&["AUDIT_ARCH_", "__AUDIT_ARCH_LE"], "u32", "3.7")]),
     ("include/uapi/linux/net.h", &[(&["SYS_"], "u32", "3.7")]),
     ("include/uapi/linux/ipc.h", &[(&["SEM", "MSG", "SHM"], "u32", "3.7")]),
 ];
 
-/// Constants of one header that architectures have values of their own for.
+/// Constants of one header whose values depend on the architecture.
 pub(in crate::import) struct OfArch {
     /// The header, as `#include` names it.
     pub(in crate::import) header: &'static str,
     names: &'static [&'static str],
-    /// The Rust type of the field that takes them.
+    /// The Rust type of their field.
     rust: &'static str,
-    /// The series that began them.
+    /// The first series with them.
     since: &'static str,
 }
 
-/// All of those that `uapi.toml` holds.
+/// All constants of `uapi.toml`.
 pub(in crate::import) const OF_ARCH: &[OfArch] = &[
     OfArch {
         header: "asm/fcntl.h",
@@ -84,7 +83,7 @@ pub(in crate::import) fn errno_set(
     Ok(ErrnoSet { archs: vec![arch.to_owned()], source, sha256, errnos })
 }
 
-/// The constants in `wanted` of the headers that `find` finds. `headers` is asked for those of an
+/// The constants in `wanted` of the headers that `find` finds. `headers` returns the headers of an
 /// architecture, or of any.
 pub(in crate::import) fn common<'h, 's: 'h>(
     wanted: &[(&str, &[Group])],
@@ -167,13 +166,13 @@ fn read_errnos(headers: &SearchPath<'_>, header: &str) -> Result<Vec<ErrnoValue>
         let what = "defines no error number";
         return Err(headers.source.incomplete(header, Doubt::Missing, what));
     }
-    // An alias stands behind its original, so that a look-up by value finds the original.
+    // An alias follows its original, so that a lookup by value finds the original.
     errnos.sort();
     let value = |(value, _, name, text)| ErrnoValue { name, value: value as u32, text };
     Ok(errnos.into_iter().map(value).collect())
 }
 
-/// Enumerators and macros of a header whose names begin with one of the prefixes, in the header's
+/// Enumerators and macros of a header whose names start with one of the prefixes, in the header's
 /// order.
 fn with_prefix(
     headers: &SearchPath<'_>,
@@ -210,8 +209,8 @@ fn read_values(headers: &SearchPath<'_>, header: &str, names: &[&str]) -> Result
 }
 
 fn read_unit(headers: &SearchPath<'_>, header: &str) -> Result<Unit, Error> {
-    // Nothing depends on the kernel's configuration, but a .c file asks for it; nor on the byte
-    // order, but what is included must have one; what only i386 has is wanted.
+    // The values do not depend on the kernel's configuration, which a .c file includes, nor on the
+    // byte order, which the included headers need. Definitions that only i386 has are needed.
     let asked = [
         ("__linux__", "1"),
         ("IS_ENABLED(option)", "0"),

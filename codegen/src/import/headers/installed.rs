@@ -12,8 +12,7 @@ use crate::tables::{Abi, KernelTable, TableSource, Tables};
 use crate::version::Version;
 use std::path::Path;
 
-/// Beginnings of a compiler's names for a processor, where they are no beginning of the kernel's
-/// own name.
+/// Prefixes of a compiler's names for a CPU that are not prefixes of the kernel's name.
 const PROCESSORS: &[(&str, &str)] = &[
     ("aarch64", "arm64"),
     ("hppa", "parisc"),
@@ -26,19 +25,19 @@ const PROCESSORS: &[(&str, &str)] = &[
     ("x86_64", "x86"),
 ];
 
-/// Installed headers, understood.
+/// Installed headers, with their architecture and kernel.
 pub(in crate::import) struct Installed<'s> {
     pub(in crate::import) source: &'s Source,
-    /// The kernel's `arch/` directory that they are of.
+    /// Their directory in the kernel's `arch/`.
     pub(in crate::import) arch: String,
-    /// The kernel that they are of.
+    /// Their kernel version.
     pub(in crate::import) linux: Version,
-    /// Where they look for each other.
+    /// Their search path.
     pub(in crate::import) headers: SearchPath<'s>,
 }
 
 impl<'s> Installed<'s> {
-    /// Looks around.
+    /// Finds the architecture and the kernel.
     pub(in crate::import) fn new(
         source: &'s Source,
         claims: &Claims,
@@ -74,7 +73,7 @@ impl<'s> Installed<'s> {
         Ok(Installed { source, arch, linux, headers })
     }
 
-    /// One of the tables, as far as its ABIs have headers here.
+    /// One of the tables, for the ABIs that have headers here.
     pub(in crate::import) fn table(
         &self,
         facts: &Tables,
@@ -92,7 +91,7 @@ impl<'s> Installed<'s> {
                 continue;
             };
             let own = format!("asm/{}", abi.header);
-            // A kernel that lacks the ABI gives another's header in the place of its own.
+            // A kernel without the ABI has another ABI's header in its place.
             let asked =
                 included.contains(&own) || unit.missing.iter().any(|missing| missing.text == own);
             if !asked && included.iter().any(|name| name.starts_with("asm/unistd")) {
@@ -107,8 +106,8 @@ impl<'s> Installed<'s> {
                 let what = format!("defines no system call of {}", abi.name);
                 findings.judge(Kind::Unreadable, self.source.wrong(header, what))?;
             }
-            // What asm-generic/unistd.h says of entry points is not all: a C file of the
-            // architecture may swap some.
+            // asm-generic/unistd.h does not show all entry points: a C file of the architecture may
+            // swap some.
             for row in &mut numbers.rows {
                 (row.entry, row.compat) = (None, None);
             }
@@ -120,7 +119,7 @@ impl<'s> Installed<'s> {
 }
 
 /// The architecture that a path names: `uapi/arm64`, or a compiler's triplet, whose first word is
-/// the processor.
+/// the CPU.
 fn arch_of(place: &Path, facts: &Tables) -> Option<String> {
     let words: Vec<&str> = place.iter().filter_map(|word| word.to_str()).collect();
     let archs = || facts.abis.iter().map(|abi| abi.arch.as_str());
@@ -133,7 +132,7 @@ fn arch_of(place: &Path, facts: &Tables) -> Option<String> {
     triplets.filter_map(|triplet| processor(triplet, archs().collect())).next().map(str::to_owned)
 }
 
-/// The architecture of a triplet's processor: `mipsel` is mips, and `arch` is not arc.
+/// The architecture of a triplet's CPU: `mipsel` is mips, and `arch` is not arc.
 fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
     let (word, _) = triplet.split_once('-')?;
     if let Some((_, arch)) = PROCESSORS.iter().find(|(begins, _)| word.starts_with(begins)) {
@@ -145,7 +144,7 @@ fn processor<'f>(triplet: &str, archs: Vec<&'f str>) -> Option<&'f str> {
     archs.into_iter().find(|arch| word.strip_prefix(arch).is_some_and(variant))
 }
 
-/// The kernel that the headers are of: `linux/version.h` names it, or the user.
+/// The kernel version of the headers: from `linux/version.h`, or from the user.
 fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Version, Error> {
     match (headers.find("linux/version.h"), claimed) {
         (Some(path), claimed) => {
@@ -167,7 +166,7 @@ fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Versio
     }
 }
 
-/// The kernel that `linux/version.h` names; before 5.18 it had one number for all.
+/// The kernel version of `linux/version.h`; before 5.18 it was a single number.
 fn version_in(headers: &SearchPath<'_>, path: &str) -> Result<Version, Error> {
     let (unit, _) = headers.preprocess(path, &[], None)?;
     let value = |name: &str| unit.value(name).ok().flatten();

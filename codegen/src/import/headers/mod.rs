@@ -1,5 +1,4 @@
-//! Headers, as a C compiler reads them for an ABI: where they look for each other, and what is
-//! predefined.
+//! Headers as a C compiler reads them for an ABI: the search path, and the predefined macros.
 
 pub(super) mod constants;
 pub(super) mod installed;
@@ -11,13 +10,13 @@ use crate::source::{Doubt, Source};
 use crate::tables::Abi;
 use std::sync::Arc;
 
-/// Where `#include <…>` looks.
+/// The search path of `#include <…>`.
 #[derive(Clone)]
 pub(super) struct SearchPath<'s> {
     pub(super) source: &'s Source,
     /// The directory of `arch/` that the headers are for; empty for installed ones.
     pub(super) arch: &'s str,
-    /// What a name begins with and the directory that has the rest of it, in order.
+    /// Prefixes of names and the directory with the rest of the path, in order.
     places: Vec<(&'static str, String)>,
 }
 
@@ -43,7 +42,7 @@ impl<'s> SearchPath<'s> {
         let (uapi, mixed) = (format!("arch/{arch}/include/uapi/"), format!("arch/{arch}/include/"));
         let old = format!("include/asm-{arch}/");
         let unistd = |directory: &str| format!("{directory}asm/unistd.h");
-        // One that the kernel has for itself includes that of user space.
+        // A kernel-internal header includes that of user space.
         let for_both = |path: String| {
             source.is_file(&path)
                 && source.text(&path).is_ok_and(|text| !text.contains("uapi/asm/unistd.h"))
@@ -64,8 +63,8 @@ impl<'s> SearchPath<'s> {
         SearchPath { source, arch: "", places: vec![("", String::new())] }
     }
 
-    /// The paths that a name can stand for, best first. In a kernel tree, a header `asm/x.h` that
-    /// is in no directory is the generic one. Installed headers have them all.
+    /// The candidate paths of a name, best first. In a kernel tree, a header `asm/x.h` that is in
+    /// no directory is the generic one. Installed headers are complete.
     fn paths(&self, name: &str) -> Vec<String> {
         let name = name.strip_prefix("uapi/").unwrap_or(name);
         let generic = name
@@ -79,18 +78,18 @@ impl<'s> SearchPath<'s> {
         names.flat_map(|name| self.places.iter().filter_map(move |at| place(name, at))).collect()
     }
 
-    /// The path that a name stands for, which may be that of something that cannot be read.
+    /// The path of a name, which may be unreadable.
     pub(super) fn find(&self, name: &str) -> Option<String> {
         self.paths(name).into_iter().find(|path| self.source.exists(path))
     }
 
-    /// The path of a header of the architecture's own, or where it would be.
+    /// The path of the architecture's own header, whether it exists or not.
     pub(super) fn own_path(&self, name: &str) -> String {
         self.paths(name).into_iter().next().unwrap_or_default()
     }
 
-    /// The header of the numbers, or where it would be. It is the generic one only where the
-    /// architecture says so, as riscv did up to Linux 4.19.
+    /// The path of the header with the numbers, whether it exists or not. It is the generic one
+    /// only if the architecture uses that, as riscv did up to Linux 4.19.
     pub(super) fn unistd(&self) -> String {
         let own = self.own_path("asm/unistd.h");
         let makefile = own.replace("unistd.h", "Kbuild");
@@ -99,7 +98,7 @@ impl<'s> SearchPath<'s> {
             words.next() == Some("generic-y") && words.any(|word| word == "unistd.h")
         };
         let borrowed = || self.source.text(&makefile).is_ok_and(|text| text.lines().any(generic));
-        // What it has besides stands in the kernel's own header then.
+        // Its additional names are then in the kernel-internal header.
         let kernel = format!("arch/{}/include/asm/unistd.h", self.arch);
         match self.find("asm/unistd.h") {
             Some(found) if found != own && borrowed() => {
@@ -113,7 +112,7 @@ impl<'s> SearchPath<'s> {
         }
     }
 
-    /// What to say of an included header that is not there.
+    /// The error for an included header that does not exist.
     pub(super) fn missing_header(&self, name: &str, file: &str, line: usize) -> Error {
         let what = format!("includes <{name}>, which does not exist");
         self.source.incomplete_at(file, line, what)
@@ -130,7 +129,7 @@ impl<'s> SearchPath<'s> {
         let mut macros = predefined(abi);
         macros.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let found = self.preprocess(header, &macros, generated)?;
-        // A header that does not know the compiler's word for it takes another ABI's numbers.
+        // A header that does not recognise the compiler's macro would use another ABI's numbers.
         match found.0.value("__BITS_PER_LONG")? {
             Some(bits) if bits != i64::from(abi.bits) => {
                 let what = format!(
@@ -144,10 +143,10 @@ impl<'s> SearchPath<'s> {
         }
     }
 
-    /// Preprocesses a header; the names of those that it includes come with it. `generated` stands
-    /// in for a header that the kernel makes while it is built: its name as in
-    /// `<asm/unistd_64.h>`, and its text. Of the headers that architectures have of their own,
-    /// no other may be missing: what it defines would have another value.
+    /// Preprocesses a header; also returns the names of the headers that it includes. `generated`
+    /// replaces a header that the kernel generates while it is built: its name as in
+    /// `<asm/unistd_64.h>`, and its text. No other architecture-specific header may be missing: its
+    /// definitions would get another value.
     pub(super) fn preprocess(
         &self,
         header: &str,
@@ -160,7 +159,7 @@ impl<'s> SearchPath<'s> {
             if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
                 return Ok(Some((name.to_owned(), Arc::from(text))));
             }
-            // In quotes, a name may be that of a neighbour.
+            // In quotes, a name is first looked up in the directory of the including file.
             let beside = || {
                 let (directory, _) = self.source.path(from).rsplit_once('/')?;
                 Some(format!("{directory}/{name}")).filter(|path| self.source.exists(path))
@@ -174,7 +173,7 @@ impl<'s> SearchPath<'s> {
                     }
                     Ok(Some((self.source.name(&path), text)))
                 }
-                // A C file of the kernel includes more than user space gets.
+                // A C file of the kernel includes headers that are not installed.
                 None if name.starts_with("asm")
                     && !name.starts_with("asm/unistd")
                     && !from.ends_with(".c") =>
@@ -200,11 +199,11 @@ impl<'s> SearchPath<'s> {
     }
 }
 
-/// The macros of a C compiler for the ABI that these headers ask for: some of mips, up to Linux
-/// 4.20, whether it is one for Linux.
+/// The compiler macros for the ABI that these headers check. Some of mips, up to Linux 4.20, check
+/// whether the compiler is for Linux.
 fn predefined(abi: &Abi) -> Vec<(String, String)> {
     let bytes = (abi.bits / 8).to_string();
-    // GCC's word for the width on LoongArch, which headers before mainline's ask for.
+    // GCC's macro for the width on LoongArch, which headers before mainline check.
     let long = abi.bits.to_string();
     let words = [
         ("__linux__", "1"),

@@ -1,5 +1,5 @@
-//! What only headers and C files say of an ABI's calls: aliases, private calls, names taken away,
-//! bases, swapped entry points.
+//! Facts about an ABI's calls that only headers and C files have: aliases, private calls, removed
+//! names, bases, swapped entry points.
 
 use super::SearchPath;
 use crate::Error;
@@ -11,15 +11,15 @@ use crate::source::{Doubt, Source};
 use crate::tables::{Abi, Extra, KernelTable, Taker};
 use crate::version::Version;
 
-/// Whether the architecture's `asm/unistd.h` includes the header of an ABI, which no makefile
-/// makes.
+/// Whether the architecture's `asm/unistd.h` includes the header of an ABI that no makefile
+/// generates.
 pub(in crate::import) fn asks(headers: &SearchPath<'_>, abi: &Abi) -> Result<bool, Error> {
     let (unit, _) = headers.preprocess_for(abi, &headers.unistd(), None, None)?;
     Ok(unit.missing.iter().any(|missing| missing.text.strip_prefix("asm/") == Some(&abi.header)))
 }
 
-/// Holds the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or
-/// takes away.
+/// Checks the ABI's block against its `asm/unistd.h`, and returns the names that the header adds or
+/// removes.
 pub(in crate::import) fn names(
     tree: &Tree<'_>,
     abi: &Abi,
@@ -90,8 +90,8 @@ pub(in crate::import) fn names(
     finish(tree.source, extra)
 }
 
-/// Refuses a header without a name that the committed table, of a kernel that is not newer, has for
-/// one of the rows.
+/// Refuses a header that is missing a name which the committed table, of the same or an older
+/// kernel, has for one of the rows.
 pub(in crate::import) fn kept(
     source: &Source,
     linux: &Version,
@@ -130,7 +130,7 @@ pub(in crate::import) fn redirects(
     let Some(file) = &abi.redirects else { return Ok(None) };
     let read = findings.whole(source, file);
     let Some(text) = findings.accept(Kind::Code, read)? else { return Ok(None) };
-    // The swaps stand before the array that is made with them.
+    // The swaps are before the array that uses them.
     if !text.contains("sys_call_table[") {
         let error = source.incomplete(file, Doubt::CutOff, "does not define sys_call_table");
         findings.judge(Kind::Code, error)?;
@@ -151,7 +151,7 @@ pub(in crate::import) fn redirects(
     finish(source, extra)
 }
 
-/// The names that a table, or a header with the numbers themselves, has beside the rows.
+/// The names that a table, or a header with numbers, has besides the rows.
 pub(in crate::import) fn further(
     source: &Source,
     abi: &Abi,
@@ -162,7 +162,7 @@ pub(in crate::import) fn further(
     finish(source, Extra { abis, source: file.to_owned(), names, ..Extra::default() })
 }
 
-/// Adds the hash; a file that adds nothing is no extra.
+/// Adds the hash; a file that adds nothing is skipped.
 fn finish(source: &Source, mut extra: Extra) -> Result<Option<Extra>, Error> {
     if extra.names.is_empty() && extra.removed.is_empty() && extra.redirects.is_empty() {
         return Ok(None);

@@ -1,20 +1,19 @@
-//! Conditions, of the preprocessor or of Kconfig: joined as text, and evaluated where not every
-//! symbol's value is known.
+//! Conditions of the preprocessor or of Kconfig: joined as text, and evaluated with partly unknown
+//! symbols.
 
 use crate::import::c::text::{LONGEST, is_word, spaced, tokens};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// For each open `#if` the conditions of its branches so far, and whether they hold: only the last
-/// one can.
+/// For each open `#if` the conditions of its branches so far; only the last one can be true.
 #[derive(Default)]
 pub(in crate::import) struct Conditions {
     open: Vec<Vec<(bool, String)>>,
-    /// The macros that the file defines: the condition that each stands for, if it does.
+    /// The macros that the file defines, each with its condition if it represents one.
     own: BTreeMap<String, Option<String>>,
 }
 
 impl Conditions {
-    /// Takes a directive in, without its `#`; one that is no conditional changes nothing.
+    /// Processes a directive, without its `#`; non-conditional ones are ignored.
     pub(in crate::import) fn apply(&mut self, directive: &str) -> Result<(), String> {
         let directive = directive.trim();
         let (word, rest) =
@@ -48,8 +47,8 @@ impl Conditions {
         self.open.is_empty()
     }
 
-    /// Takes in a directive of a C file, without its `#`: a macro that the file defines once, as
-    /// true and under a condition, stands for this condition from there on.
+    /// Processes a directive of a C file, without its `#`. A macro that the file defines once, as
+    /// true and under a condition, represents this condition from there on.
     pub(in crate::import) fn define(&mut self, directive: &str) {
         let words = tokens(directive.get(..LONGEST).unwrap_or(directive));
         let (name, is_true) = match words[..] {
@@ -58,7 +57,7 @@ impl Conditions {
             _ => return,
         };
         let when = self.and("").ok().flatten().filter(|_| is_true);
-        // `#ifndef A`, `#define A` says nothing of A.
+        // `#ifndef A`, `#define A` shows nothing about A.
         let when = when.filter(|when| !tokens(when).contains(&name));
         self.own.entry(name.to_owned()).and_modify(|own| *own = None).or_insert(when);
     }
@@ -103,7 +102,7 @@ impl Conditions {
     }
 }
 
-/// The conditions as one; an empty one always holds.
+/// The conditions as one; an empty one is always true.
 pub(in crate::import) fn all(parts: impl IntoIterator<Item = String>) -> Option<String> {
     let mut parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let mut seen = BTreeSet::new();
@@ -133,7 +132,7 @@ fn operand(condition: &str) -> String {
     if binds_less { format!("({condition})") } else { condition.to_owned() }
 }
 
-/// What a condition is when some symbols are not known: `None` is either.
+/// The value of a condition with unknown symbols; `None` is unknown.
 pub(in crate::import) type Truth = Option<bool>;
 
 pub(in crate::import) fn not(a: Truth) -> Truth {
@@ -151,8 +150,8 @@ pub(in crate::import) fn or(a: Truth, b: Truth) -> Truth {
 /// Parentheses and `!` deeper than this are not followed.
 const DEEPEST: usize = 64;
 
-/// The condition's value. `symbol` knows names; a comparison is asked for as `NAME == VALUE`. What
-/// is no such expression, or is too deep, is not known.
+/// The condition's value. `symbol` returns the value of a name; a comparison is passed as `NAME ==
+/// VALUE`. Other expressions, and those that are nested too deeply, are unknown.
 pub(in crate::import) fn evaluate(text: &str, symbol: &mut dyn FnMut(&str) -> Truth) -> Truth {
     let text = text.replace("IS_ENABLED", " ");
     let words = tokens(&text);

@@ -1,4 +1,5 @@
-//! What any file of a tree declares: asked only of a symbol that is declared where no import looks.
+//! The symbols that any file of a tree declares: a fallback for symbols that are declared outside
+//! the imported files.
 
 use super::kconfig::is_kconfig;
 use crate::Error;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 /// without ABI here, and makefiles with `-DCONFIG_X`, as x86's had for x32 up to Linux 5.17.
 pub(in crate::import) struct Everywhere<'t> {
     tree: &'t Tree<'t>,
-    /// They are read when they are first asked for, which is seldom.
+    /// They are read on first use, which is rare.
     symbols: OnceCell<BTreeSet<String>>,
 }
 
@@ -29,7 +30,7 @@ impl<'t> Everywhere<'t> {
         let directories = top.iter().filter(|entry| entry.is_directory && entry.name != ".git");
         let directories = directories.map(|entry| entry.name.clone());
         let wanted = |name: &str| is_kconfig(name) || name.starts_with("Makefile");
-        // What cannot be read declares nothing.
+        // An unreadable file declares nothing.
         let mut files = source.walk(directories, |_| true, wanted, |_| Ok(()))?;
         files.push("Makefile".to_owned());
         let (mut symbols, mut buffer) = (BTreeSet::new(), Vec::new());

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 /// When the makefiles build something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::import) enum Built {
-    /// None of them names it.
+    /// No makefile names it.
     Unnamed,
     /// Whatever the configuration.
     Always,
@@ -33,9 +33,9 @@ impl Built {
 /// A directory's makefile.
 #[derive(Default)]
 struct Rules {
-    /// What each rule adds to, and when it stands.
+    /// The list that each rule adds to, and its condition.
     rules: Vec<(String, Option<String>)>,
-    /// The rules that name an item, each with "" or the word size that makes it that item.
+    /// The rules that name an item, each with "" or the word size that yields the item.
     named: HashMap<String, Vec<(usize, &'static str)>>,
 }
 
@@ -44,7 +44,7 @@ pub(in crate::import) struct Kbuild<'s> {
     source: &'s Source,
     findings: &'s Findings,
     rules: HashMap<String, Rules>,
-    /// When a directory's makefile takes an item in.
+    /// The condition under which a directory's makefile includes an item.
     items: HashMap<(String, String), Built>,
     /// The `.c` files that others of the directory include: by whom, and when.
     included: HashMap<String, HashMap<String, (String, Option<String>)>>,
@@ -77,7 +77,7 @@ impl<'s> Kbuild<'s> {
         if own == Built::Unnamed {
             return Ok(own);
         }
-        // What no list has is in the top's makefile, or in the architecture's.
+        // An item in no list is in the top-level makefile, or in the architecture's.
         let mut parts = vec![own.part()];
         let mut directory = directory;
         while let Some((above, name)) = directory.rsplit_once('/') {
@@ -113,13 +113,14 @@ impl<'s> Kbuild<'s> {
         Ok(self.read_rules(directory)?.named.contains_key(item))
     }
 
-    /// When a directory's makefile takes the item in; rules that name it twice are alternatives.
+    /// The condition under which a directory's makefile includes the item; two rules for it are
+    /// alternatives.
     fn item(&mut self, directory: &str, item: &str, depth: usize) -> Result<Built, Error> {
         let key = (directory.to_owned(), item.to_owned());
         if let Some(known) = self.items.get(&key) {
             return Ok(known.clone());
         }
-        // A list that takes itself in is not followed.
+        // A list that includes itself is not followed.
         self.items.insert(key.clone(), Built::Unnamed);
         let built = self.ways(directory, item, depth)?;
         self.items.insert(key, built.clone());
@@ -172,7 +173,7 @@ impl<'s> Kbuild<'s> {
 
     fn read_rules(&mut self, directory: &str) -> Result<&Rules, Error> {
         if !self.rules.contains_key(directory) {
-            // The top's Makefile is a program; its lists stand in Kbuild.
+            // The top-level Makefile has no lists; they are in Kbuild.
             let names: &[&str] =
                 if directory.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
             let within = if directory.is_empty() { String::new() } else { format!("{directory}/") };
@@ -200,7 +201,7 @@ impl<'s> Kbuild<'s> {
 fn included(source: &Source, directory: &str) -> HashMap<String, (String, Option<String>)> {
     let mut found = HashMap::new();
     let mut buffer = Vec::new();
-    // What cannot be read is told by who looks for definitions there.
+    // Unreadable files are reported by the search for definitions.
     let entries = source.list(directory).unwrap_or_default();
     for entry in entries.iter().filter(|entry| !entry.is_directory) {
         let Some(stem) = entry.name.strip_suffix(".c") else { continue };
@@ -217,7 +218,7 @@ fn included(source: &Source, directory: &str) -> HashMap<String, (String, Option
                 .strip_prefix("include")
                 .and_then(|rest| rest.split('"').nth(1));
             if let Some(name) = name.filter(|name| name.ends_with(".c")) {
-                // A fault in the file is told by who reads its definitions.
+                // A fault in the file is reported by the parser of its definitions.
                 let when = conditions.and("").ok().flatten();
                 found.entry(name.to_owned()).or_insert((stem.to_owned(), when));
             }
@@ -247,7 +248,7 @@ fn switch(line: &str) -> String {
     }
 }
 
-/// Takes a makefile's rules in, up to the line that cannot be followed.
+/// Reads a makefile's rules, up to the first line that cannot be followed.
 fn parse(text: &str, found: &mut Rules) -> Result<(), Fault> {
     let mut open: Vec<String> = Vec::new();
     let mut lists: HashMap<String, Vec<usize>> = HashMap::new();
@@ -273,7 +274,7 @@ fn parse(text: &str, found: &mut Rules) -> Result<(), Fault> {
                 let target = target.trim_end_matches([':', '+', '?', ' ', '\t']);
                 if let (Some((list, switch)), true) = (target.split_once('-'), line.contains(":="))
                 {
-                    // The list is set anew where the switch is on.
+                    // The list is reset if the switch is on.
                     let off = variable(switch).map_or(String::new(), |name| format!("!{name}"));
                     for earlier in lists.get(&format!("{list}-y")).into_iter().flatten() {
                         let when = &mut found.rules[*earlier].1;
@@ -309,8 +310,8 @@ fn parse(text: &str, found: &mut Rules) -> Result<(), Fault> {
     }
 }
 
-/// What an item of a makefile stands for: itself, or with a word size in it what each size makes of
-/// it.
+/// The items that a makefile's item expands to: itself, or with a word size in it one for each
+/// size.
 fn widths(item: &str) -> Vec<(String, &'static str)> {
     match item.split_once("$(BITS)") {
         Some((before, after)) => {
@@ -376,8 +377,7 @@ mod tests {
         assert_eq!(kbuild.built("fs/none.c").unwrap(), Built::Unnamed);
     }
 
-    /// Each of these takes a whole day, or all the memory, where the time grows faster than the
-    /// file.
+    /// Each of these takes a day, or all memory, if the time grows faster than linearly.
     #[test]
     fn hostile_makefiles() {
         let built = |text: &str| {

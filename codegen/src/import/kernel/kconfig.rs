@@ -1,6 +1,6 @@
-//! What a kernel's configuration must be for an ABI: the architecture's Kconfig files and the
-//! `__ARCH_WANT_…` of its headers, for a kernel of a given word size. What the one who configures
-//! may choose is not known.
+//! The kernel configuration that an ABI requires: the architecture's Kconfig files and the
+//! `__ARCH_WANT_…` of its headers, for a kernel of a given word size. Options that a user may
+//! choose are unknown.
 
 use super::condition::{Conditions, Truth, all, and, evaluate, not, or};
 use crate::Error;
@@ -11,32 +11,32 @@ use crate::import::tree::Tree;
 use crate::source::{CUT_OFF, Doubt, Fault};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What Kconfig says of a symbol.
+/// A symbol in Kconfig.
 #[derive(Default)]
 struct Symbol {
     blocks: Vec<Block>,
-    /// Who selects it, and when.
+    /// The symbols that select it, and the conditions.
     selected: Vec<(String, String)>,
 }
 
-/// One `config` block: what it depends on says nothing of another block of the same symbol.
+/// One `config` block: its dependencies do not apply to another block of the same symbol.
 #[derive(Default)]
 struct Block {
     prompt: Option<String>,
-    /// Value and condition, the first that holds.
+    /// Value and condition; the first true one applies.
     defaults: Vec<(String, String)>,
     depends: Vec<String>,
 }
 
 /// A menu, a choice or an `if` that is open.
 struct Scope<'t> {
-    /// The word that ends it.
+    /// The word that closes it.
     end: &'t str,
-    /// What its symbols depend on.
+    /// The dependencies of its symbols.
     condition: String,
-    /// Which symbol a choice falls on, and when.
+    /// The default symbols of a choice, and their conditions.
     defaults: Vec<(String, String)>,
-    /// Whether it had a symbol yet.
+    /// Whether it has had a symbol.
     empty: bool,
 }
 
@@ -59,7 +59,7 @@ impl Symbols {
         Ok(found)
     }
 
-    /// Takes a Kconfig file in; what it sources is the result.
+    /// Reads a Kconfig file; returns the files that it sources.
     fn file(&mut self, tree: &Tree<'_>, file: &str) -> Result<Vec<String>, Error> {
         let Tree { source, findings, .. } = tree;
         let text = findings.whole(source, file);
@@ -71,12 +71,12 @@ impl Symbols {
         Ok(sources)
     }
 
-    /// Whether a file declares the symbol, whatever its value.
+    /// Whether a file declares the symbol, regardless of its value.
     pub(in crate::import) fn declares(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|symbol| !symbol.blocks.is_empty())
     }
 
-    /// Takes the text of a Kconfig file in, up to a fault.
+    /// Reads the text of a Kconfig file, up to a fault.
     fn parse(&mut self, text: &str, sources: &mut Vec<String>) -> Result<(), Fault> {
         let (mut name, mut help) = (None::<String>, None);
         let mut open: Vec<Scope<'_>> = Vec::new();
@@ -87,7 +87,7 @@ impl Symbols {
             // A help text ends where the indentation does.
             match help {
                 Some(0) if line.trim().is_empty() => continue,
-                // One without text ends at once.
+                // A help text may be empty.
                 Some(0) => help = Some(indent).filter(|indent| *indent > 0),
                 Some(text) if indent >= text || line.trim().is_empty() => continue,
                 _ => help = None,
@@ -120,7 +120,7 @@ impl Symbols {
                         block
                             .defaults
                             .extend(falls.map(|(_, when)| ("y".to_owned(), when.clone())));
-                        // Without a default it falls on the first.
+                        // Without a default, the first symbol is chosen.
                         if choice.empty && choice.defaults.is_empty() {
                             block.defaults.push(("y".to_owned(), "y".to_owned()));
                         }
@@ -159,7 +159,7 @@ impl Symbols {
                 ("comment", _) => name = None,
                 ("help" | "---help---", _) => help = Some(0),
                 ("depends", None) if begun => {
-                    // What is longer than can be is told where a symbol stands in it.
+                    // Conditions that are too long are reported at the symbol.
                     if let Some(scope) =
                         open.last_mut().filter(|scope| scope.condition.len() <= LONGEST)
                     {
@@ -212,7 +212,7 @@ fn on(rest: &str) -> String {
 
 /// An architecture of a kernel tree.
 pub(in crate::import) struct Architecture<'g> {
-    /// What the files outside `arch` say.
+    /// The symbols of the files outside `arch`.
     generic: &'g Symbols,
     own: Symbols,
     /// `__ARCH_WANT_…` and other macros of its headers, and each condition under which one is
@@ -229,21 +229,21 @@ pub(super) fn is_kconfig(name: &str) -> bool {
 /// can.
 pub(in crate::import) struct Kernel<'a> {
     architecture: &'a Architecture<'a>,
-    /// What some architecture declares.
+    /// The symbols that any architecture declares.
     declared: &'a BTreeSet<&'a str>,
     wide: bool,
-    /// Whoever configures it chooses what Kconfig suggests.
+    /// The configuration uses the defaults of Kconfig.
     usual: bool,
     known: HashMap<String, Truth>,
-    /// How many symbols are being worked out, each for the one before it.
+    /// The depth of the current evaluation of symbols.
     depth: usize,
 }
 
-/// Symbols that need symbols deeper than this are not followed.
+/// Dependencies between symbols are followed up to this depth.
 const DEEPEST: usize = 100;
 
 impl<'g> Architecture<'g> {
-    /// One without a directory has no symbols of its own.
+    /// An architecture without a directory has no own symbols.
     pub(in crate::import) fn read(
         tree: &Tree<'_>,
         arch: &str,
@@ -262,13 +262,13 @@ impl<'g> Architecture<'g> {
             let before = found.own.0.len();
             for sourced in found.own.file(tree, &file)? {
                 let sourced = sourced.replace("$(SRCARCH)", arch);
-                // A package of sources may leave some drivers out.
+                // A source package may omit some drivers.
                 let there = sourced.starts_with(&directory) && source.exists(&sourced);
                 if there && known.insert(sourced.clone()) {
                     kconfigs.push(sourced);
                 }
             }
-            // The two that the others are sourced by.
+            // The two files that source the others.
             if at < 2 && found.own.0.len() == before {
                 let error = source.incomplete(&file, Doubt::Missing, "declares no symbol");
                 findings.judge(Kind::Kconfig, error)?;
@@ -331,7 +331,7 @@ impl<'g> Architecture<'g> {
             let mut words = directive.split_whitespace();
             if let (Some("define"), Some(name)) = (words.next(), words.next()) {
                 let when = conditions.and("").map_err(|what| Fault::at(line, what))?;
-                // A header's guard says nothing: the header is read once.
+                // An include guard is ignored: the header is read once.
                 if when.as_deref() != Some(&format!("!{name}")) {
                     self.macros.entry(name.to_owned()).or_default().push(when);
                     continue;
@@ -355,7 +355,7 @@ impl<'a> Kernel<'a> {
         Kernel { architecture, declared, wide, usual, known: HashMap::new(), depth: 0 }
     }
 
-    /// Whether a condition of the preprocessor holds in this kernel; an empty one does.
+    /// Whether a preprocessor condition is true in this kernel; an empty one is.
     pub(in crate::import) fn holds(&mut self, condition: &str) -> Truth {
         if condition.is_empty() {
             return Some(true);
@@ -402,7 +402,7 @@ impl<'a> Kernel<'a> {
             "64BIT" => return Some(self.wide),
             "32BIT" => return Some(!self.wide),
             "COMPAT" => return Some(self.wide && self.architecture.has_compat()),
-            // A number, a comparison, what is no module.
+            // A number, a comparison, or not a module.
             _ if !name.chars().all(is_word)
                 || name.starts_with(|c: char| c.is_ascii_digit())
                 || name == "m" =>
@@ -414,7 +414,7 @@ impl<'a> Kernel<'a> {
         if let Some(known) = self.known.get(name) {
             return *known;
         }
-        // Another architecture's cannot be set in this one; a driver's may be.
+        // A symbol of another architecture cannot be set here; one of a driver may be.
         if !self.architecture.declares(name) {
             return if self.declared.contains(name) { Some(false) } else { None };
         }
@@ -436,7 +436,7 @@ impl<'a> Kernel<'a> {
             return None;
         }
         self.depth += 1;
-        // A symbol that needs itself is not set by that.
+        // A symbol that depends on itself is not set by that.
         self.known.insert(name.to_owned(), Some(false));
         let mut value = Some(false);
         for block in blocks() {
@@ -482,7 +482,7 @@ mod tests {
         symbols
     }
 
-    /// A file can make it deeper than any stack has room for.
+    /// A file can nest more deeply than the stack allows.
     #[test]
     fn symbols_that_need_each_other_without_end_are_not_known() {
         let chain: String =
@@ -567,7 +567,7 @@ mod tests {
         }
     }
 
-    /// Whoever configures a kernel need not choose.
+    /// A choice may be left open.
     #[test]
     fn the_usual_kernel_is_what_kconfig_suggests() {
         let generic = symbols(

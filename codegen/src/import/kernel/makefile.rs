@@ -1,4 +1,4 @@
-//! Which ABIs the kernel's own makefiles make of a table, and which tags they give to each.
+//! Which ABIs the kernel's own makefiles generate from a table, and the tags of each.
 
 use crate::Error;
 use crate::import::findings::Kind;
@@ -6,8 +6,8 @@ use crate::import::tree::Tree;
 use crate::source::Doubt;
 use crate::tables::Abi;
 
-/// The tags that the tree gives to the ABI's header; empty: every row. `None` if it makes no such
-/// header.
+/// The tags that the tree sets for the ABI's header; empty: every row. `None` if it generates no
+/// such header.
 pub(in crate::import) fn tags(
     tree: &Tree<'_>,
     makefile: &str,
@@ -78,7 +78,7 @@ fn abis_variable(header: &str) -> String {
     format!("syscall_abis_{}", stem(header))
 }
 
-/// The tags that a makefile adds for a header; `None` if it does not speak of it.
+/// The tags that a makefile adds for a header; `None` if it does not mention the header.
 fn shared(text: &str, header: &str) -> Option<Vec<String>> {
     let variable = abis_variable(header);
     let added = text.lines().filter_map(|line| line.split_once("+="));
@@ -89,7 +89,7 @@ fn shared(text: &str, header: &str) -> Option<Vec<String>> {
 
 /// An architecture's own makefile names the header, and its tags for the target (`…/unistd_64.h:
 /// abis := common,64`), in a variable (`syshdr_abi_unistd_64 := common,64` in Linux 3.x and 4.x,
-/// for s390 up to 6.x; `syshdr_abis_…` in 5.x), in the command (`--abis common,$*`), or takes every
+/// for s390 up to 6.x; `syshdr_abis_…` in 5.x), in the command (`--abis common,$*`), or uses every
 /// row.
 fn arch(text: &str, header: &str) -> Option<Vec<String>> {
     let named = |word: &str| word.rsplit('/').next() == Some(header);
@@ -113,7 +113,8 @@ fn arch(text: &str, header: &str) -> Option<Vec<String>> {
             let list = after.split_whitespace().next().unwrap_or("");
             words(&list.replace("$*", stem(header)))
         });
-    // Older trees put what the two ABIs of arm share into a header of its own, which both include.
+    // Older trees have a separate header for the calls that the two ABIs of arm share; both include
+    // it.
     Some(variable("unistd-common.h").unwrap_or_default().into_iter().chain(tags).collect())
 }
 

@@ -1,5 +1,5 @@
-//! When the kernel has a file or a definition: what its makefiles, its Kconfig files and its
-//! preprocessor conditions say.
+//! The condition under which the kernel has a file or a definition, from its makefiles, its Kconfig
+//! files and its preprocessor conditions.
 
 pub(super) mod condition;
 pub(super) mod everywhere;

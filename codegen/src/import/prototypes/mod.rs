@@ -44,8 +44,8 @@ pub(super) struct Definition {
 
 /// Every system call that the tree defines, sorted by entry point, source, condition and line.
 ///
-/// Beside the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those are
-/// no system calls; only the tables know.
+/// Besides the macros' definitions these are the `asmlinkage` functions of `arch`. Some of those
+/// are not system calls; only the tables show which.
 pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
     let mut files = list_files(tree, directories(tree.source))?;
     let drivers = DRIVERS.iter().filter(|file| tree.source.is_file(file));
@@ -74,7 +74,7 @@ pub(super) fn directories(source: &Source) -> Vec<String> {
     let mut found: Vec<String> =
         DIRECTORIES.iter().map(|&directory| directory.to_owned()).collect();
     for makefile in ["Kbuild", "Makefile"] {
-        // One that cannot be read names none.
+        // An unreadable makefile names none.
         let text = source.text(makefile).unwrap_or_default();
         for word in text.split_whitespace() {
             let plain = |directory: &&str| {
@@ -98,7 +98,7 @@ fn list_files(
     tree: &Tree<'_>,
     directories: impl IntoIterator<Item = String>,
 ) -> Result<Vec<String>, Error> {
-    // arch/*/boot: programs that run before there is a kernel.
+    // arch/*/boot: programs that run before the kernel.
     let entered =
         |directory: &str| !(directory.ends_with("/boot") && directory.matches('/').count() == 2);
     let named = |name: &str| name.ends_with(".c");
@@ -155,7 +155,7 @@ fn definitions(
         Ok(text) => text,
         Err(error) => return (Vec::new(), vec![(Kind::Code, error)]),
     };
-    // Nearly all files end here.
+    // Most files have no match.
     let may_define = text.contains("SYSCALL")
         || (file.starts_with("arch/") && text.contains("asmlinkage"))
         || wanted.iter().any(|name| text.contains(name));

@@ -9,7 +9,7 @@ use crate::source::Fault;
 use std::collections::BTreeSet;
 
 /// `X` of every macro `X_DEFINEn(name, type, argument, …)` or `X_WRAPn(…)`, and the entry points
-/// that it makes of the name, each with its condition: `include/linux/syscalls.h`,
+/// that it generates from the name, each with its condition: `include/linux/syscalls.h`,
 /// `include/linux/compat.h`, `arch/powerpc/kernel/sys_ppc32.c`, and up to Linux 5.0
 /// `arch/s390/kernel/compat_wrapper.c`. What `arch/*/include/asm/syscall_wrapper.h` puts before
 /// them (`__x64_sys_…`) is in no table.
@@ -20,17 +20,17 @@ const MACROS: &[(&str, &[[&str; 2]])] = &[
     ("PPC32_SYSCALL", &[["sys_", "CONFIG_PPC32"], ["compat_sys_", "!CONFIG_PPC32"]]),
 ];
 
-/// Macros that stand for a 64-bit argument in two halves, in memory order:
-/// `include/linux/syscalls.h`, `include/asm-generic/compat.h`, `arch/arm64/kernel/sys32.c`. The
-/// argument's type is then the first of them.
+/// Macros for a 64-bit argument in two halves, in memory order: `include/linux/syscalls.h`,
+/// `include/asm-generic/compat.h`, `arch/arm64/kernel/sys32.c`. The argument's type is then the
+/// first of them.
 const WIDE: &[&str] = &["SC_ARG64", "compat_arg_u64_dual", "arg_u32p"];
 
 type Args = Vec<(String, String)>;
-/// An entry point, its arguments, and the condition that the macro around them stands for.
+/// An entry point, its arguments, and the condition of the macro.
 type Defined = (String, Args, &'static str);
 
 /// The definitions in a file: of the macros, of `asmlinkage` functions in `arch`, and of all
-/// functions of the `wanted` names. What cannot be parsed is left out, and comes with why.
+/// functions of the `wanted` names. What cannot be parsed is left out; the reasons are returned.
 pub(in crate::import) fn parse(
     source: &str,
     text: &str,
@@ -91,8 +91,8 @@ pub(in crate::import) fn parse(
     (found, faults)
 }
 
-/// Whether a line is the head of a function of one of the names: nothing is before it but words of
-/// its type.
+/// Whether a line is the head of a function with one of the names: only words of its type are
+/// before the name.
 fn names(line: &str, wanted: &BTreeSet<&str>) -> bool {
     let head = line.split('(').next().unwrap_or_default();
     !wanted.is_empty()
@@ -102,11 +102,11 @@ fn names(line: &str, wanted: &BTreeSet<&str>) -> bool {
         && tokens(head).last().is_some_and(|name| wanted.contains(name))
 }
 
-/// What a use of a macro defines: entry points, arguments, and the conditions that come with the
-/// macros.
+/// The definitions of a macro use: entry points, arguments, and the macros' conditions.
 fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
     let cut = word.rsplit_once("_DEFINE").or_else(|| word.rsplit_once("_WRAP"));
-    // What the macro of Linux up to 3.9 for 64-bit arguments has: a name and a function's list.
+    // The arguments of the macro for 64-bit arguments of Linux up to 3.9: a name and a parameter
+    // list.
     if let Some(("SYSCALL", "")) = cut {
         return whole(rest).map(|defined| vec![defined]).ok_or_else(|| {
             format!("`{word}` is not followed by a name and a list of arguments; repair it")
@@ -170,8 +170,8 @@ fn wide(item: &str) -> Option<&str> {
     WIDE.contains(&word.trim()).then(|| name.trim())
 }
 
-/// The function whose head the text begins with, if it is defined and takes what a user can pass.
-/// Of an entry point by name, the saved registers are left out.
+/// The function whose head the text starts with, if it is defined and takes arguments that user
+/// space can pass. For an entry point by name, the saved registers are left out.
 fn function(rest: &str, by_name: bool) -> Option<Defined> {
     let (open, _) = rest.char_indices().take(LONGEST).find(|(_, c)| ['(', ';', '='].contains(c))?;
     let (head, list) = rest.split_at(open);
@@ -189,8 +189,8 @@ fn function(rest: &str, by_name: bool) -> Option<Defined> {
     (!inner).then(|| (name.to_owned(), args, ""))
 }
 
-/// `const char __user *path` as type and name; a function pointer's or an array's name is taken out
-/// of the type.
+/// `const char __user *path` as type and name; the name of a function pointer or an array is
+/// removed from the type.
 fn parameter(text: &str) -> Option<(String, String)> {
     let mut words = tokens(text);
     let inside = words.windows(2).position(|pair| pair == ["(", "*"]).map(|at| at + 2);
