@@ -393,7 +393,7 @@ fn declaration_mistakes() {
 }
 
 #[test]
-fn what_is_no_declaration_stays_as_it_is() {
+fn non_declarations_are_not_changed() {
     let body = "the kernel implements the call: end the declaration with `;`";
     let no_fn = "`#[syscall]` applies to a function without a body, as in `fn getppid() -> i32;`";
     for (item, message) in [
@@ -413,7 +413,7 @@ fn what_is_no_declaration_stays_as_it_is() {
 }
 
 #[test]
-fn every_mistake_is_told() {
+fn every_error_is_reported() {
     let (messages, _) =
         mistakes(expand("close(fd), safe = \"\"", "async const fn f(self, fd: u8, x: u8);"));
     assert_eq!(messages.len(), 7, "{messages:#?}");

@@ -26,7 +26,7 @@ mod tests {
     use super::plain;
 
     #[test]
-    fn nothing_that_a_file_says_is_a_command_to_a_terminal() {
+    fn text_of_a_file_cannot_command_the_terminal() {
         assert_eq!(plain("7.2\u{1b}[2J\u{9b}m ü"), "7.2\\u{1b}[2J\\u{9b}m ü");
     }
 }

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_types_is_a_version() {
+    fn typed_versions_are_parsed() {
         for text in ["6.12", "7.2.13", "7.3.0-rc4", "7.3-rc4", "6.1.0-42-amd64"] {
             let version = text.parse::<Version>().map(|version| version.to_string());
             assert_eq!(version, Ok(text.to_owned()));

@@ -18,7 +18,7 @@ mod temporaries;
 const BLESSED_BY: &str = "rustc 1.95.0";
 
 #[test]
-fn mistakes_are_messages_at_one_token() {
+fn errors_are_messages_at_one_token() {
     let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
     let version = Command::new(rustc).arg("--version").output().unwrap().stdout;
     let version = String::from_utf8_lossy(&version);
@@ -35,7 +35,7 @@ fn mistakes_are_messages_at_one_token() {
 }
 
 #[test]
-fn what_is_no_mistake_compiles_and_runs() {
+fn valid_code_compiles_and_runs() {
     another_name::main();
     shadowed_names::main();
     signature::main();

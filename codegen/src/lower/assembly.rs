@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abi_without_registers_says_why_it_has_no_stub() {
+    fn an_abi_without_registers_names_the_reason() {
         let tables = Tables::embedded().unwrap();
         let error =
             c(&tables, tables.abi("powerpc-spu").unwrap()).map(drop).unwrap_err().to_string();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_move_out_of_each_other_s_way() {
+    fn arguments_do_not_overwrite_each_other() {
         assert_eq!(
             lines("alpha", 3, ("", "")).unwrap(),
             [

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn who_splits_by_hand_has_the_signature_of_all() {
+    fn functions_that_split_by_hand_have_the_common_signature() {
         let pread = ["int, fd", "char __user *, buf", "loff_t, pos"];
         let joined = ["c_int", "*mut c_char", "i64"];
         assert_eq!(
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_64_bit_argument_travels_as_the_abi_wants() {
+    fn wide_arguments_follow_the_abi() {
         let (low, high) = ("Word::halves(x as u64)[0]", "Word::halves(x as u64)[1]");
         let (x, hole) = ("Word::from(x)", "Word::from(0)");
         let pread = ["unsigned int", "char __user *", "size_t", "loff_t"];
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_that_is_not_understood_has_no_function() {
+    fn an_unknown_argument_type_has_no_function() {
         assert!(registers(Pairs::Whole, &["int", "struct x"]).is_empty());
     }
 }

@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_only_headers_define_are_no_new_names_of_rows() {
+    fn header_names_are_not_new_names_of_rows() {
         let a = row(1, "a", "sys_a");
         let found = |old: &[Call<'static>], new: &[Call<'static>]| differences(old, new, true).1;
         let gone = found(&[a.clone(), alias(1, "b")], &[a.clone(), alias(1, "c")]);

@@ -77,7 +77,7 @@ fn a_file_is_read_once() {
 /// `cp -rs` copies a file as a link out of the tree. A link within the tree is a duplicate, and a
 /// link to a directory may form a cycle.
 #[test]
-fn links_that_count() {
+fn links_out_of_the_tree_are_read() {
     let (directory, other) = (new_directory(), new_directory());
     let fs = directory.path().join("fs");
     symlink(other.path().join("fs/aio.c"), fs.join("out.c")).unwrap();
@@ -94,7 +94,7 @@ fn links_that_count() {
 }
 
 #[test]
-fn what_is_missing_is_asked_for_in_one_way() {
+fn missing_files_have_one_message() {
     let headers = |files: &[&str]| {
         let files = files.iter().map(|path| ((*path).to_owned(), Vec::new()));
         Source::headers_in_memory("include", files.collect())

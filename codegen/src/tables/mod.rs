@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_in_a_table_are_messages_with_a_line() {
+    fn errors_in_a_table_have_a_line() {
         let table = |text: &str| {
             let mut files: Vec<_> = BY_HAND
                 .iter()

@@ -1,4 +1,4 @@
-//! The committed tables: how many calls each ABI has, which are those of AIO, and which names only
+//! The committed tables: the number of calls of each ABI, the AIO calls, and the names that only
 //! headers define.
 
 use crate::common::*;
@@ -84,7 +84,7 @@ fn the_committed_tables_have_the_kernels_rows() {
 }
 
 /// By hand, from the kernel's tables: setup, destroy, submit, cancel, getevents, pgetevents,
-/// pgetevents_time64; the base is left out.
+/// pgetevents_time64; without the base.
 const AIO: &str = "\
 x86_64       206 207 209 210 208 333 -
 x32          543 207 544 210 208 333 -

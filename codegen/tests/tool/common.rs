@@ -1,5 +1,5 @@
-//! What the tests share: the importer on a kernel tree in miniature, in this process, and the tool
-//! as a process of its own.
+//! Shared code: the importer on a miniature kernel tree, in this process, and the tool as a
+//! separate process.
 
 pub use aio_codegen::testing::*;
 
@@ -14,8 +14,8 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 use tempfile::TempDir;
 
-/// What an import of [`Tree::new`] writes: the tables that have not left the kernel, and what comes
-/// with them.
+/// The files that an import of [`Tree::new`] writes: the tables of current ABIs, and the other
+/// files.
 pub const IMPORTED: &[&str] = &[
     "alpha.toml",
     "arm.toml",
@@ -56,13 +56,13 @@ pub fn write_pages(repository: &Path) {
     }
 }
 
-/// A directory for a repository, which has the tables of ABIs that have left the kernel.
+/// A temporary repository with the tables of removed ABIs.
 pub fn new_repository() -> TempDir {
     let repository = TempDir::new().unwrap();
     let tables = repository.path().join("tables/linux");
     fs::create_dir_all(&tables).unwrap();
     fs::create_dir_all(repository.path().join("aio-sys/src/generated")).unwrap();
-    // What makes it a directory of tables by hand, with the imported ones below it.
+    // With this file it is a directory of handwritten tables, with the imported ones below it.
     fs::copy(committed().join("../abis.toml"), repository.path().join("tables/abis.toml")).unwrap();
     for name in FROZEN {
         fs::copy(committed().join(name), tables.join(name)).unwrap();
@@ -78,7 +78,7 @@ pub fn committed() -> PathBuf {
     aio_tests::root().join("tables/linux")
 }
 
-/// The tool. It believes that the repository is nowhere, so that no test can write into it.
+/// The tool. It finds no repository, so that no test can write into it.
 pub fn codegen() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aio-codegen"));
     command.env("CARGO_MANIFEST_DIR", "/nonexistent/codegen");
@@ -98,10 +98,10 @@ pub fn import(tree: &Path, directory: &Path, only: &[&str]) -> (Option<i32>, Str
     run(command.args(only.iter().flat_map(|table| ["--only", table])))
 }
 
-/// The committed tables, which are read once.
+/// The committed tables, read once.
 pub static COMMITTED: LazyLock<Tables> = LazyLock::new(|| Tables::embedded().unwrap());
 
-/// Makes it a tree of this version, with three numbers.
+/// Sets the tree's version, with three numbers.
 pub fn is_linux(tree: &mut Tree, version: &str) {
     let (numbers, extra) = version.split_at(version.find('-').unwrap_or(version.len()));
     let parts: Vec<&str> = numbers.split('.').collect();
@@ -113,15 +113,15 @@ pub fn is_linux(tree: &mut Tree, version: &str) {
     tree.write("Makefile", text);
 }
 
-/// What an import gives: names and texts.
+/// The result of an import: names and texts.
 pub type Files = Vec<(String, String)>;
 
-/// A tree that messages call `shown`.
+/// A tree that is named `shown` in messages.
 pub fn source(tree: &Tree, shown: &str) -> Source {
     Source::in_memory(shown, tree.files.clone())
 }
 
-/// The files that an import of the tree, which messages call `{tree}`, would write.
+/// The files that an import of the tree would write; `{tree}` in messages.
 pub fn files(tree: &Tree, only: &[&str]) -> Result<Files, Error> {
     let only: Vec<String> = only.iter().map(|&table| table.to_owned()).collect();
     import::tree(&source(tree, "{tree}"), &COMMITTED, &only, &Findings::strict())
@@ -133,7 +133,7 @@ pub fn good(tree: &Tree, only: &[&str]) -> Files {
     files(tree, only).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Imports a good tree and reads what would be written.
+/// Imports a good tree and reads the files that would be written.
 #[track_caller]
 pub fn imported(tree: &Tree, only: &[&str]) -> Tables {
     store::in_memory("{tables}", &good(tree, only)).unwrap()
@@ -145,20 +145,20 @@ pub fn mistake(tree: &Tree, only: &[&str]) -> String {
     files(tree, only).expect_err("the import is refused").to_string()
 }
 
-/// The tables of a directory, beside the committed facts.
+/// The tables of a directory, with the committed facts.
 pub fn tables(directory: &Path) -> Tables {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let files = contents(directory).into_iter().map(|(name, bytes)| (name, text(bytes)));
     store::in_memory("{tables}", &files.collect::<Files>()).unwrap()
 }
 
-/// The calls of an ABI. They live as long as the test, which is all that borrows them.
+/// The calls of an ABI. They are leaked: they live as long as the test.
 pub fn calls_of(tables: &Tables, abi: &str) -> Vec<Call<'static>> {
     let abi = tables.abi(abi).unwrap();
     abi.calls(Box::leak(Box::new(tables.table(&abi.table).unwrap().clone())))
 }
 
-/// Number and entry point of a call, `-` if it has none; `None` if the ABI lacks it.
+/// Number and entry point of a call, `-` if it has none; `None` if the ABI does not have it.
 pub fn call(tables: &Tables, abi: &str, name: &str) -> Option<(u32, &'static str)> {
     let calls = calls_of(tables, abi);
     calls.iter().find(|call| call.name == name).map(|call| (call.number, call.entry.unwrap_or("-")))
@@ -180,7 +180,7 @@ pub fn stale() -> TempDir {
     directory
 }
 
-/// The import ends with this error message.
+/// The import fails with this error message.
 #[track_caller]
 pub fn refused(tree: &Tree, message: &str) {
     refused_only(tree, &[], message);

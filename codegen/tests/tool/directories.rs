@@ -1,4 +1,4 @@
-//! Directories of tables, complete and not, and where the tool prints to.
+//! Directories of tables, complete and incomplete, and the tool's standard output.
 
 use crate::committed::export;
 use crate::common::*;
@@ -41,7 +41,7 @@ fn the_export_of_a_directory_names_the_damaged_line() {
             "{to}: {stderr}"
         );
         assert!(!stderr.contains("panicked"), "{stderr}");
-        // The next import repairs it, and it alone.
+        // The next import repairs only this file.
         let repaired = format!("wrote {}\n{RESOLVED}1 of 21 files changed\n", path.display());
         assert_eq!(import(tree.path(), directory.path(), &[]).2, repaired);
     }
@@ -67,7 +67,7 @@ fn the_export_of_a_directory_without_one_table() {
         path.display()
     );
     assert_eq!(export(directory.path(), &[]), (Some(2), String::new(), dangling));
-    // An import brings it back, and a directory of one table is whole.
+    // An import restores it, and a directory of one table is complete.
     fs::remove_file(&path).unwrap();
     assert_eq!(import(tree.path(), directory.path(), &["sh"]).0, Some(0));
     assert_eq!(export(directory.path(), &[]).0, Some(0));
@@ -99,7 +99,7 @@ fn the_export_of_a_directory_without_tables() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_mistake() {
+fn a_closed_pipe_is_not_an_error() {
     let mut tool = codegen();
     tool.args(["export", "tsv", "--tables"])
         .arg(committed())
@@ -117,7 +117,7 @@ fn a_reader_that_has_seen_enough_is_no_mistake() {
 }
 
 #[test]
-fn a_full_disk_is_a_mistake() {
+fn a_full_disk_is_an_error() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let message =
         "error: standard output cannot be written: No space left on device (os error 28)\n";
@@ -125,7 +125,7 @@ fn a_full_disk_is_a_mistake() {
         let said = run(codegen().args(arguments).stdout(full()));
         assert_eq!(said, (Some(2), String::new(), message.to_owned()), "{arguments:?}");
     }
-    // What cannot be said changes no status.
+    // A failed write to standard error does not change the status.
     for (arguments, status) in [
         (&["explain", "io_sumbit"][..], 2),
         (&["no-subcommand"], 2),

@@ -283,7 +283,7 @@ fn what_answers_enosys_says_so() {
 
 /// A definition that the ABI's kernels cannot be configured to have is none.
 #[test]
-fn what_no_configuration_builds() {
+fn calls_that_no_configuration_builds() {
     let text = explain(&["mbind", "--abi", "arm"]);
     in_order(
         &text,

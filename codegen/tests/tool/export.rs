@@ -1,6 +1,6 @@
-//! What `export` prints, read by others: a JSON parser, a Markdown parser, C and C++ compilers.
-//! `tsv`, which `ci/oracle/agree` holds against `make headers`, says what each must contain; the
-//! page is looked at in a browser, by `ci/check/html`.
+//! The output of `export`, read by other programs: a JSON parser, a Markdown parser, C and C++
+//! compilers. The expected content is that of `tsv`, which `ci/oracle/agree` compares with `make
+//! headers`. `ci/check/html` opens the page in a browser.
 
 use crate::common::*;
 use aio_tests::{CCompiler, skip};
@@ -35,7 +35,7 @@ fn abis<'t>(rows: &[Row<&'t str>]) -> Vec<&'t str> {
     abis
 }
 
-/// The committed tables, but for one edit of xtensa's.
+/// The committed tables, with one edit in xtensa's.
 fn edited(from: &str, to: &str) -> TempDir {
     let directory = TempDir::new().unwrap();
     for (name, bytes) in contents(&committed()) {
@@ -51,8 +51,8 @@ fn edited(from: &str, to: &str) -> TempDir {
 const FORMATS: [&str; 5] = ["tsv", "json", "c", "markdown", "html"];
 
 #[test]
-fn an_unknown_abi_is_refused_with_those_there_are() {
-    // What a directory without tables gives is the status of every failure.
+fn an_unknown_abi_is_refused_with_the_known_ones() {
+    // The status of a directory without tables is that of every failure.
     let could_not = export_of(TempDir::new().unwrap().path(), "tsv", &[]).0;
     let known = abis(&parse_rows(&export("tsv", &[]))).join(", ");
     let message = format!("error: --abi: unknown ABI `vax`; expected one of {known}\n");
@@ -60,7 +60,7 @@ fn an_unknown_abi_is_refused_with_those_there_are() {
         let refused = export_of(&committed(), format, &["--abi", "x86_64", "--abi", "vax"]);
         assert_eq!(refused, (could_not, String::new(), message.clone()), "{format}");
     }
-    // One that is known elsewhere is not of the tables that are there.
+    // A known ABI that is not in these tables.
     let directory = TempDir::new().unwrap();
     fs::copy(committed().join("ia64.toml"), directory.path().join("ia64.toml")).unwrap();
     let message = "error: --abi: these tables do not have sh; expected one of ia64\n";
@@ -73,7 +73,7 @@ fn an_unknown_abi_is_refused_with_those_there_are() {
 
 #[test]
 fn abi_narrows_every_format() {
-    // In the order of the tables, and each once, however they are asked for.
+    // In the order of the tables, and each once, in any order of the options.
     let asked = ["--abi", "s390", "--abi", "x32", "--abi", "s390"];
     let all = export("tsv", &[]);
     let wanted = |line: &&str| line.starts_with("s390\t") || line.starts_with("x32\t");
@@ -113,7 +113,7 @@ fn owned(row: &Row<&str>) -> Row<String> {
     row.map(str::to_owned)
 }
 
-/// What `tsv` says of a date.
+/// A date in `tsv`.
 fn since(since: &Value) -> String {
     let [after, by] = ["after", "by"].map(|key| since[key].as_str());
     match (since["exact"].as_bool(), after, by) {
@@ -199,7 +199,7 @@ fn what_was_removed_is_not_there_any_more() {
 }
 
 #[test]
-fn json_is_what_its_help_says() {
+fn json_has_the_keys_of_its_help() {
     let document = parsed(&export("json", &["--header-names"]));
     assert_eq!(document["schema"], 1);
     let (status, help, _) = run(codegen().args(["export", "--help"]));
@@ -257,7 +257,7 @@ fn json_is_what_its_help_says() {
 
 // C.
 
-/// What a strict compiler says of a program that includes the header as `calls.h`.
+/// Compiles a program that includes the header as `calls.h`, with a strict compiler.
 fn compile(cc: &CCompiler, header: &str, flags: &[&str], program: &str) -> Result<String, String> {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("calls.h"), header).unwrap();
@@ -297,7 +297,7 @@ fn every_macro_has_the_right_value() {
     } else {
         skip("the C header as C++", "there is no C++ compiler");
     }
-    // No macro but these and the guard.
+    // No other macros except the guard.
     let macros = compile(&cc, &header, &["-E", "-dM"], "#include \"calls.h\"\n").unwrap();
     assert_eq!(
         macros.lines().filter(|line| line.contains(" AIO_SYS_NR_")).count(),
@@ -315,7 +315,7 @@ fn the_plain_names_are_those_of_the_system() {
         let theirs = compile(&cc, "", &[flag, "-E", "-dM"], "#include <asm/unistd.h>\n").unwrap();
         let defined =
             theirs.lines().filter_map(|line| line.strip_prefix("#define __NR_")?.split_once(' '));
-        // Defined for the kernel, not for programs, by older headers.
+        // Older headers define it for the kernel, not for programs.
         let names: Vec<&str> =
             defined.map(|(name, _)| name).filter(|name| *name != "syscalls").collect();
         assert!(names.len() > 300, "{abi}: {}", names.len());
@@ -326,7 +326,7 @@ fn the_plain_names_are_those_of_the_system() {
         compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program)
             .unwrap_or_else(|e| panic!("{abi}: {e}"));
 
-        // Alone, the header gives every name.
+        // Without other headers, the header defines every name.
         let tsv = export("tsv", &["--abi", abi]);
         let mut program = "#include \"calls.h\"\n".to_owned();
         for (at, [_, number, name, ..]) in parse_rows(&tsv).iter().enumerate() {
@@ -336,7 +336,7 @@ fn the_plain_names_are_those_of_the_system() {
         compile(&cc, &header, &["-std=c99", flag, "-fsyntax-only"], &program)
             .unwrap_or_else(|e| panic!("{abi}: {e}"));
 
-        // And none to a compiler for another ABI.
+        // And none for another ABI's compiler.
         for other in ["-m64", "-mx32", "-m32"].into_iter().filter(|other| *other != flag) {
             let macros =
                 compile(&cc, &header, &[other, "-E", "-dM"], "#include \"calls.h\"\n").unwrap();
@@ -344,7 +344,7 @@ fn the_plain_names_are_those_of_the_system() {
             assert!(!macros.contains("__NR_") && !macros.contains("SYS_io"), "{abi} {other}");
         }
     }
-    // A macro that other compilers know nothing of is no warning.
+    // A macro that other compilers do not know causes no warning.
     let macros = compile(
         &cc,
         &export("c", &["--abi", "mips-n32"]),
@@ -352,7 +352,7 @@ fn the_plain_names_are_those_of_the_system() {
         "#include \"calls.h\"\n",
     );
     assert!(!macros.unwrap().contains("__NR_"));
-    // A C library that has the names keeps them.
+    // The names of a C library are kept.
     let program = "#include <sys/syscall.h>\n#include \"calls.h\"\ntypedef char check[SYS_read == \
                    __NR_read ? 1 : -1];\n";
     compile(&cc, &export("c", &["--abi", "x86_64"]), &["-std=c99", "-fsyntax-only"], program)
@@ -464,7 +464,7 @@ fn data_of(page: &str) -> Value {
     parsed(data.split_once("</script>").unwrap().0)
 }
 
-/// What `tsv` says of the dates of a cell: the release since which the ABI of its column has it.
+/// The date of a cell in `tsv`: the first release in which the ABI of its column has the call.
 fn dates(data: &Value, column: usize, since: usize) -> (String, String) {
     let release = |at: usize| data["releases"][at][0].as_str().unwrap();
     let follows = |at: usize| data["releases"][at][1].as_bool().unwrap();
@@ -534,7 +534,7 @@ fn the_page_loads_nothing_and_is_small() {
     }
     assert!(page.contains("default-src 'none'"));
     assert!(page.len() < 600_000, "{} bytes", page.len());
-    // Each of the three parts took its place.
+    // Each of the three parts was inserted.
     assert!(
         page.contains("position: sticky")
             && page.contains("\"use strict\"")

@@ -1,5 +1,5 @@
-//! Generated text: the committed copies are what a build emits, and a build emits only when it has
-//! to.
+//! Generated text: the committed copies are what a build emits, and a build emits only if
+//! necessary.
 
 use crate::common::*;
 use aio_codegen::emit;
@@ -40,8 +40,8 @@ fn the_committed_copies_are_what_the_tables_give() {
     assert_eq!(found, expected, "each committed copy has an ABI, and no ABI goes without");
 }
 
-/// Checks aio-sys with nothing but its build script, in a target directory of its own, so that it
-/// does not wait for who runs this test. What cargo prints, and what it says that it does.
+/// Checks aio-sys with only its build script, in a separate target directory, so that it does not
+/// wait for the cargo that runs this test. Returns cargo's standard output and standard error.
 fn check_the_crate() -> (String, String) {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(["check", "-v", "-p", "aio-sys", "--no-default-features", "--features", "generate"])
@@ -66,7 +66,7 @@ fn a_build_emits_the_committed_text_and_only_once() {
     let (_, rest) = script.split_once("\"out_dir\":\"").expect("it has an output directory");
     let out_dir = rest.split('"').next().unwrap();
     let emitted = fs::read_to_string(format!("{out_dir}/target.rs")).unwrap();
-    // Cargo builds for the host, whatever this test was built for.
+    // Cargo builds for the host, even if this test was built for another target.
     let (_, named) = emitted.split_once("// ABI ").expect("it names its ABI");
     let abi = named.split(':').next().unwrap();
     assert!(emitted == copy(&format!("{abi}.rs")), "{abi}.rs is not what a build emits");
@@ -75,7 +75,7 @@ fn a_build_emits_the_committed_text_and_only_once() {
     let before = library.metadata().unwrap().modified().unwrap();
     library.set_modified(SystemTime::now()).unwrap();
     let (_, progress) = check_the_crate();
-    // Nothing else is to be built again.
+    // Nothing else may be rebuilt.
     library.set_modified(before).unwrap();
     assert!(progress.contains("Checking aio-sys"), "the library was built again: {progress}");
     let ran = progress
@@ -84,7 +84,7 @@ fn a_build_emits_the_committed_text_and_only_once() {
     assert!(!ran, "the generator ran again: {progress}");
 }
 
-/// Attributes and dependencies cannot be emitted: what they name is held against the tables.
+/// Attributes and dependencies cannot be emitted: they are checked against the tables.
 #[test]
 fn the_crate_names_the_architectures_of_nightly_stubs() {
     let tables = &*COMMITTED;

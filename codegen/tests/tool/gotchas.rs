@@ -1,5 +1,5 @@
 //! The fourteen places where readers of Linux's tables have gone wrong, one test each: on the
-//! committed tables, and, where these cannot show it, on a kernel tree in miniature.
+//! committed tables, or if these cannot show it, on a miniature kernel tree.
 
 use crate::common::*;
 use aio_codegen::Tables;
@@ -46,7 +46,7 @@ fn gotcha_02_csky_and_hexagon_rename_84() {
     let tables = embedded();
     for abi in ["csky", "hexagon"] {
         holds(&tables, &[(abi, "sync_file_range2", 84, "sys_sync_file_range2")]);
-        // One call, not an alias beside it.
+        // One call, without an alias.
         assert_eq!(
             calls_of(&tables, abi).iter().filter(|call| call.number == 84).count(),
             1,
@@ -61,7 +61,7 @@ fn gotcha_02_csky_and_hexagon_rename_84() {
     }
 }
 
-/// What MIPS swaps in assembly, and only if it is configured for FPU affinity, is not followed.
+/// MIPS's swaps in assembly, only with FPU affinity, are not followed.
 #[test]
 fn gotcha_03_c_files_swap_entry_points() {
     let tables = embedded();
@@ -150,7 +150,7 @@ fn gotcha_04_entry_points_have_all_kinds_of_names() {
 }
 
 #[test]
-fn gotcha_05_what_only_the_kernel_includes_is_no_number_of_user_space() {
+fn gotcha_05_kernel_internal_headers_are_not_user_space_numbers() {
     let tables = embedded();
     assert_absent(&tables, "time", &["sparc64", "arm64-compat"]);
     holds(&tables, &[("sparc32", "time", 231, "sys_time32")]);
@@ -158,7 +158,7 @@ fn gotcha_05_what_only_the_kernel_includes_is_no_number_of_user_space() {
     let kernel_only: Vec<&str> =
         tables.abis.iter().filter(|abi| !abi.uapi).map(|abi| abi.name.as_str()).collect();
     assert_eq!(kernel_only, ["arm64-compat", "powerpc-spu"]);
-    // For those there is no header that could be wrong, and no Rust target either.
+    // Those have no header that could be wrong, and no Rust target.
     assert!(tables.abis.iter().all(|abi| abi.uapi || abi.rust.is_empty()));
     let mut tree = Tree::new();
     tree.append("arch/arm64/include/uapi/asm/unistd.h", "#define __NR_mine 5000\n");
@@ -207,7 +207,7 @@ fn gotcha_06_numbers_are_unique_only_within_an_abi() {
 }
 
 #[test]
-fn gotcha_07_some_abis_number_otherwise() {
+fn gotcha_07_some_abis_have_other_numbers() {
     let tables = embedded();
     holds(
         &tables,
@@ -280,7 +280,7 @@ fn gotcha_08_placeholders_are_rows_like_others() {
 }
 
 #[test]
-fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
+fn gotcha_09_absent_calls_have_a_reason() {
     let tables = embedded();
     let absent = tables.absent().unwrap();
     let mut pairs = BTreeSet::new();
@@ -297,7 +297,7 @@ fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
             );
         }
     }
-    // Who has it, and who stands there as lacking it, are all ABIs that are still in the kernel.
+    // The ABIs with it and those listed without it are all ABIs that are still in the kernel.
     let frozen = |abi: &str| ["ia64", "s390"].contains(&abi);
     for (name, with) in [
         ("clone3", 30),
@@ -328,7 +328,7 @@ fn gotcha_09_what_is_missing_on_purpose_has_a_reason() {
     assert_absent(&tables, "_llseek", &["riscv32", "arc", "csky"]);
     holds(&tables, &[("arc", "llseek", 62, "sys_llseek"), ("csky", "fstat64", 80, "sys_fstat64")]);
 
-    // A call that one table alone gets is a gap in all others, until absent.toml gives a reason.
+    // A call in only one table is a gap in all others, until absent.toml gives a reason.
     let mut tree = Tree::new();
     tree.append("arch/sh/kernel/syscalls/syscall.tbl", "472\tcommon\tbrand_new\tsys_brand_new\n");
     refused(
@@ -368,7 +368,7 @@ fn gotcha_10_order_is_per_abi() {
     refused(&tree, &format!("{{tree}}/{GENERIC}:{line}: {message}"));
 }
 
-/// Everything but the hashes: a line for each fact.
+/// Everything except the hashes: a line for each fact.
 fn facts(tables: &Tables) -> String {
     let mut facts = String::new();
     for source in tables.sources.iter().filter(|source| tables.has_table(&source.name)) {
@@ -384,7 +384,7 @@ fn facts(tables: &Tables) -> String {
 }
 
 #[test]
-fn gotcha_11_blanks_and_line_ends_are_no_facts() {
+fn gotcha_11_blanks_and_line_ends_are_ignored() {
     let mut tree = Tree::new();
     let expected = facts(&imported(&tree, &[]));
     assert!(expected.contains("\"uselib\""));
@@ -514,7 +514,7 @@ fn gotcha_13_versions_differ() {
 }
 
 /// Linux 6.1 keeps the asm-generic numbers in `include/uapi/asm-generic/unistd.h`, whose macros put
-/// the compat entry point on the 64-bit row, too, where the number is that of another call.
+/// the compat entry point on the 64-bit row, too, where the number belongs to another call.
 #[test]
 fn gotcha_14_the_compat_column_belongs_to_32_bit() {
     let tables = embedded();

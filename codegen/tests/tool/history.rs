@@ -1,5 +1,5 @@
-//! `tables/history.toml`: how it is built, what it says of each release, and what an import of the
-//! next release adds. That its rows are right is what `ci/oracle/history` compares.
+//! `tables/history.toml`: how it is built, its facts for each release, and what an import of the
+//! next release adds. `ci/oracle/history` checks its rows.
 
 use crate::common::*;
 use aio_codegen::import::history;
@@ -28,7 +28,7 @@ fn built(kernels: &[(Version, Tables)]) -> Result<String, Error> {
     Ok(text.split_once("\n\n").unwrap().1.to_owned())
 }
 
-/// A row of a committed table, as it stands there.
+/// A row of a committed table, as it is written there.
 fn row(table: &str, name: &str) -> String {
     let text = fs::read_to_string(committed().join(table)).unwrap();
     let named = |line: &&str| line.contains(&format!("name = \"{name}\","));
@@ -36,7 +36,7 @@ fn row(table: &str, name: &str) -> String {
 }
 
 #[test]
-fn a_release_says_what_it_changed() {
+fn a_release_lists_its_changes() {
     let fchroot = row("x86_64.toml", "fchroot");
     let (mseal, sh) = (row("sh.toml", "mseal"), row("sh.toml", "fchroot"));
     let moved = mseal.replace("nr = 462,", "nr = 999,");
@@ -90,7 +90,7 @@ fn trees_are_corrected() {
     assert!(after.contains("\"326 sync_file_range sync_file_range2\""), "{after}");
 }
 
-/// Each line is about a row that is there, or was.
+/// Each line is about a row that exists, or existed.
 #[test]
 fn every_line_of_the_committed_history_takes_effect() {
     let tables = &*COMMITTED;
@@ -197,7 +197,7 @@ fn two_releases_are_compared_without_a_tree() {
     let diff = |more: &[&str]| run(codegen().arg("diff").args(more));
     let (status, text, stderr) = diff(&["5.0", "5.1", "--abi", "x86_64", "--abi", "i386"]);
     assert_eq!((status, stderr.as_str()), (Some(1), ""));
-    // What musl and man-pages have as new in 5.1.
+    // The calls that musl and man-pages list as new in 5.1.
     let added = |abi: &str| {
         let part = text.split_once(&format!("\n{abi}, Linux 5.0 → 5.1\n")).unwrap().1;
         part.split("\n\n").next().unwrap().lines().count()
@@ -224,7 +224,7 @@ fn a_call_is_explained_for_a_release() {
     let (status, text) = explain(&["clone3", "--kernel", "5.3.18-150", "--abi", "x86_64"]);
     assert_eq!(status, Some(0));
     assert_eq!(text, "ABI     number  name    since  until\nx86_64  435     clone3  5.3\n");
-    // A name that no kernel has any more, and what it is now.
+    // A name that no kernel has any more, and its new name.
     let (status, text) = explain(&["322", "--kernel", "2.6.24", "--abi", "i386"]);
     assert!(status == Some(0) && text.contains("  timerfd  "), "{text}");
     let (_, text) = explain(&["322", "--abi", "i386"]);

@@ -1,4 +1,4 @@
-//! The tool and the importer: what needs no kernel and no other crate of this workspace.
+//! The tool and the importer, without a kernel or other crates of this workspace.
 
 mod common;
 

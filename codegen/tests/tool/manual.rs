@@ -1,4 +1,4 @@
-//! The completions and the man pages, read by those they are for.
+//! The completions and the man pages, read by shells and man programs.
 
 use crate::common::*;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// What a program says of a file; `None` if this machine lacks the program.
+/// A program's output for a file; `None` if the program is not installed.
 fn read_by(
     program: &str,
     arguments: &[&str],
@@ -171,7 +171,7 @@ fn man_pages_are_roff_without_a_warning() {
         let text = String::from_utf8_lossy(text);
         assert!(all.contains(&*text), "{name} is a part of the whole");
     }
-    // What mandoc warns of is the style of blank lines; an error is what it cannot show.
+    // mandoc's warnings are about blank lines; its errors are real.
     let readers: [(&str, &[&str]); 2] =
         [("groff", &["-k", "-ww", "-man", "-z"]), ("mandoc", &["-T", "lint", "-W", "error"])];
     for (program, arguments) in readers {
@@ -187,9 +187,9 @@ fn man_pages_are_roff_without_a_warning() {
     }
 }
 
-/// The alias is cargo's, and exists in a checkout alone.
+/// The alias is cargo's, and exists only in a checkout.
 #[test]
-fn help_calls_the_tool_by_the_name_that_it_was_started_by() {
+fn help_uses_the_name_by_which_the_tool_was_started() {
     for (package, name, other) in
         [("aio-codegen", "cargo codegen", "aio-codegen"), ("other", "aio-codegen", "cargo codegen")]
     {

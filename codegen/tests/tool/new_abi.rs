@@ -1,9 +1,9 @@
-//! Adding an ABI is data: one block and one table in a directory, and the tool emits what the crate
-//! compiles with.
+//! Adding an ABI needs only data: one block and one table in a directory. The tool emits the text
+//! with which the crate compiles.
 //!
-//! The made-up ABI makes its calls on this kernel, by what the others have between them: a number
-//! in a register that no compiler gives away, two arguments on the stack, and a failure told by a
-//! flag beside a positive error number.
+//! The invented ABI works on this kernel, with features of several ABIs: a number in a register
+//! that compilers reserve, two arguments on the stack, and a failure reported by a flag with a
+//! positive error number.
 
 #![cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 
@@ -20,8 +20,8 @@ makefile = "arch/made-up/Makefile"
 frozen   = ""
 "#;
 
-/// Its instruction is several: they move what it takes to where `syscall` wants it, and tell a
-/// failure as it does.
+/// Its instruction is several: they move the operands to the registers of `syscall`, and report a
+/// failure as the ABI does.
 const ABI: &str = concat!(
     r#"
 [[abi]]
@@ -156,7 +156,7 @@ fn a_block_and_a_table_make_an_abi() {
     assert_eq!((status, &*complaint), (Some(0), ""));
     assert!(emitted.contains("pub const ABI: &str = \"made-up\";"), "{}", &emitted[..200]);
 
-    // The crate, with this text in place of what it picks for its target.
+    // The crate, with this text instead of its target's.
     let source = work.path().join("src");
     copy(&aio_tests::root().join("aio-sys/src"), &source);
     fs::write(source.join("generated/target.rs"), emitted).unwrap();
@@ -173,7 +173,7 @@ fn a_block_and_a_table_make_an_abi() {
 }
 
 #[test]
-fn a_contract_that_makes_no_sense_is_refused_with_its_line() {
+fn an_invalid_contract_is_refused_with_its_line() {
     let work = tempfile::tempdir().unwrap();
     let path = work.path().join("abis.toml");
     let refusal = |from: &str, to: &str| {

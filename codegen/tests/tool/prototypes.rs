@@ -1,5 +1,5 @@
-//! Prototypes: every entry point of every table is accounted for, and each call's registers are
-//! what others say.
+//! Prototypes: each entry point of each table has one or a reason, and each call's registers agree
+//! with other sources.
 
 use aio_codegen::report::coverage;
 use aio_codegen::tables::{Abi, Prototype, Why};
@@ -24,7 +24,7 @@ fn figures() {
             "{} has lost its prototypes",
             abi.name
         );
-        // What has a prototype has a function: there is no C type that is not understood.
+        // Each prototype has a function: all C types are known.
         assert_eq!(found.unclear, [""; 0], "{}", abi.name);
         let not_found = found.bare.iter().filter(|(_, why)| *why == Some(Why::NotFound));
         assert_eq!(
@@ -37,8 +37,7 @@ fn figures() {
     println!("{}", coverage::summary(&tables).unwrap());
 }
 
-/// An entry point with rivals has one prototype an ABI, or several that differ in nothing that is
-/// emitted.
+/// An entry point with rivals has one prototype per ABI, or several with the same emitted function.
 #[test]
 fn no_abi_is_left_between_variants() {
     let tables = embedded();
@@ -64,14 +63,14 @@ fn arguments(prototypes: &[Prototype], abi: &Abi, entry: &str) -> Vec<String> {
     found.args.iter().map(|(_, name)| name.clone()).collect()
 }
 
-/// What a program would have called, so that the compiler can say what to use instead.
+/// The call that a program would use, so that the compiler can name the replacement.
 #[test]
 fn absent_calls_have_prototypes() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     for absent in tables.absent().unwrap() {
         for abi in absent.abis.iter().map(|abi| tables.abi(abi).unwrap()) {
-            // What only older kernels lack has a row.
+            // A call that only older kernels do not have has a row.
             let linux = &tables.table(&abi.table).unwrap().linux;
             if !absent.holds(&abi.name, linux) || tables.frozen(&abi.arch) {
                 continue;
@@ -82,10 +81,10 @@ fn absent_calls_have_prototypes() {
     }
 }
 
-/// Against clone(2), sigsuspend and rt_sigaction of the C libraries, which differ by architecture
-/// alike.
+/// Against clone(2), sigsuspend and rt_sigaction of the C libraries, which have the same
+/// differences by architecture.
 #[test]
-fn variants_are_the_architecture_s() {
+fn variants_belong_to_their_architecture() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     let of =
@@ -122,9 +121,9 @@ fn variants_are_the_architecture_s() {
     assert_eq!(of("m68k", "sys_set_thread_area"), "tp");
 }
 
-/// Whether a call may be missing, against what Kconfig's help texts say of it.
+/// Whether a call may be missing, against Kconfig's help texts.
 #[test]
-fn what_may_be_missing_says_when() {
+fn optional_calls_have_a_condition() {
     let prototypes = embedded().prototypes().unwrap().to_vec();
     let optional = |entry: &str| {
         let mut found = prototypes.iter().filter(|prototype| prototype.entry == entry);
@@ -148,11 +147,11 @@ fn what_may_be_missing_says_when() {
     }
 }
 
-/// What no configuration of an ABI builds, against the options that the kernel's documentation
-/// gives to which architecture (Documentation/features: numa-memblock, arch-supports-kexec…), and
+/// The calls that no configuration of an ABI builds, against the options of each architecture in
+/// the kernel's documentation (Documentation/features: numa-memblock, arch-supports-kexec…), and
 /// arch/*/Kconfig.
 #[test]
-fn what_no_configuration_builds() {
+fn calls_that_no_configuration_builds() {
     let bare = embedded().bare().unwrap().to_vec();
     let unbuilt = |entry: &str, abi: &str| {
         bare.iter().any(|bare| {
@@ -212,11 +211,11 @@ fn entry_points_of_the_old_convention() {
     assert_eq!(of("sys_oabi_semop"), "semid tsops nsops");
 }
 
-/// How the calls with 64-bit arguments lie in the registers. Who says so: the compilers that
-/// ci/oracle/pairs asks, for entry points that take them whole; and the kernel's own declarations
-/// where it takes halves or a dummy by hand (`arch/x86/kernel/sys_ia32.c`,
-/// `arch/powerpc/kernel/sys_ppc32.c`, `arch/parisc/kernel/sys_parisc.c`,
-/// `arch/sh/kernel/sys_sh32.c`, `arch/arm/kernel/sys_arm.c`, `arch/hexagon/kernel/syscalltab.c`).
+/// The registers of calls with 64-bit arguments. The oracles: the compilers that ci/oracle/pairs
+/// runs, for entry points with whole arguments; and the kernel's own declarations for halves or
+/// padding (`arch/x86/kernel/sys_ia32.c`, `arch/powerpc/kernel/sys_ppc32.c`,
+/// `arch/parisc/kernel/sys_parisc.c`, `arch/sh/kernel/sys_sh32.c`, `arch/arm/kernel/sys_arm.c`,
+/// `arch/hexagon/kernel/syscalltab.c`).
 const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
     (
         "pread64",
@@ -363,7 +362,7 @@ const LAYOUTS: &[(&str, &[(&str, &str)])] = &[
 ];
 
 #[test]
-fn registers_are_laid_out_as_the_abi_wants() {
+fn registers_follow_the_abi() {
     let tables = embedded();
     let prototypes = tables.prototypes().unwrap();
     for (name, layouts) in LAYOUTS {
@@ -381,9 +380,9 @@ fn registers_are_laid_out_as_the_abi_wants() {
     }
 }
 
-/// The same of the text that a build gets, for the ABIs with stubs.
+/// The same for the emitted text, for the ABIs with stubs.
 #[test]
-fn the_emitted_calls_are_laid_out_as_the_abi_wants() {
+fn emitted_calls_follow_the_abi() {
     let tables = embedded();
     let mut seen = 0;
     for abi in tables.abis.iter().filter(|abi| abi.stub().is_some()) {
@@ -410,8 +409,7 @@ fn the_emitted_calls_are_laid_out_as_the_abi_wants() {
     assert!(seen >= 20, "{seen} with a split argument");
 }
 
-/// Where the kernel joins halves, it says which is which: the names of its arguments are the oracle
-/// for memory order.
+/// If the kernel joins halves, the names of its arguments are the oracle for memory order.
 #[test]
 fn halves_that_the_kernel_joins_are_in_memory_order() {
     let tables = embedded();

@@ -1,4 +1,4 @@
-//! The eight traps that generators of system-call numbers have fallen into, one test each.
+//! Eight known mistakes of generators of system-call numbers, one test each.
 
 use crate::common::*;
 use aio_codegen::Tables;
@@ -26,7 +26,7 @@ fn trap_1_the_kernel_does_not_filter_mips_by_tag() {
 }
 
 #[test]
-fn trap_2_columns_may_be_missing_or_say_nothing() {
+fn trap_2_columns_may_be_missing_or_empty() {
     let x86_64 = parse_rows("x86_64");
     let row = |name: &str| x86_64.iter().find(|row| row.name == name).unwrap();
     assert_eq!((row("uselib").entry.as_deref(), row("uselib").noreturn), (None, false));
@@ -96,8 +96,7 @@ fn trap_3_native_columns_hold_compat_entry_points() {
     );
 }
 
-/// Numbers below 6 that only Xtensa's `SYS_XTENSA_*` name select what its own call does, and are no
-/// calls.
+/// Xtensa's `SYS_XTENSA_*` numbers below 6 select an operation of its own call; they are not calls.
 #[test]
 fn trap_4_headers_add_names_and_bases() {
     let tables = embedded();
@@ -148,7 +147,7 @@ fn trap_4_headers_add_names_and_bases() {
 }
 
 #[test]
-fn trap_5_no_tag_begins_like_another() {
+fn trap_5_no_tag_is_a_prefix_of_another() {
     let tables = embedded();
     for source in &tables.sources {
         let mut tags: BTreeSet<String> =
@@ -171,7 +170,7 @@ fn trap_5_no_tag_begins_like_another() {
 }
 
 #[test]
-fn trap_6_a_name_is_no_entry_point() {
+fn trap_6_a_name_is_not_an_entry_point() {
     let differ = |table| {
         let rows = parse_rows(table);
         let other = |row: &&Row| {
@@ -266,11 +265,11 @@ fn trap_8_the_entry_point_leads_to_the_arguments() {
         let found = prototypes.iter().find(|prototype| prototype.entry == entry).unwrap();
         found.args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect()
     };
-    // By its name x86_64's `stat` would be the old one, and `umount2` would have none.
+    // By its name, x86_64's `stat` would be the old one, and `umount2` would have no definition.
     assert_eq!(args("sys_newstat")[1], "struct stat __user * statbuf");
     assert_eq!(args("sys_stat")[1], "struct __old_kernel_stat __user * statbuf");
     assert!(known.contains("sys_umount") && !known.contains("sys_umount2"));
-    // strace says 3, 4 and 4.
+    // strace lists 3, 4 and 4.
     assert_eq!(["sys_bpf", "sys_preadv", "sys_pwritev"].map(|entry| args(entry).len()), [5, 5, 5]);
     assert_eq!(
         args("sys_io_submit"),

@@ -236,7 +236,7 @@ yes
 }
 
 #[test]
-fn values_have_the_types_of_c() {
+fn values_have_c_types() {
     for (body, expected) in [
         ("4294967295", 0xffff_ffff),
         ("~0U", 0xffff_ffff),

@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_decides_nothing() {
+    fn unknown_symbols_leave_conditions_open() {
         let mut symbol = |name: &str| match name {
             "T" | "BITS == 32" => Some(true),
             "F" | "BITS == 64" => Some(false),

@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_is_what_its_word_size_makes_it() {
+    fn a_kernel_depends_on_its_word_size() {
         let mut own = Symbols::default();
         let mut sources = Vec::new();
         let parsed = own.parse(
@@ -569,7 +569,7 @@ mod tests {
 
     /// A choice may be left open.
     #[test]
-    fn the_usual_kernel_is_what_kconfig_suggests() {
+    fn the_usual_kernel_has_kconfig_defaults() {
         let generic = symbols(
             "config A\n\tbool \"a\" if EXPERT\n\tdefault y\nconfig B\n\tbool \"b\"\n\
              choice\n\tprompt \"c\"\n\tdefault C2 if A\nconfig C1\n\tbool \"1\"\nconfig C2\n\
@@ -603,7 +603,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_without_end() {
+    fn truncated_and_unclosed_files_are_refused() {
         let refused = |text: &str| Symbols::default().parse(text, &mut Vec::new()).err().unwrap();
         assert_eq!(
             refused("menu \"m\"\nconfig A\n\tbool\n"),

@@ -398,7 +398,7 @@ long plain(unsigned long personality)
     }
 
     #[test]
-    fn what_cannot_be_parsed_is_named() {
+    fn unparsable_definitions_are_named() {
         for (text, line, what) in [
             (
                 "\nSYSCALL_DEFINE1(a, int, b\n{ return f(b); }",

@@ -34,7 +34,7 @@ sh, Linux 7.2.13
 the same: 28 ABIs
 "
     );
-    // The other way round.
+    // In the other direction.
     let (status, text) = diff(&changed_tree(), &Tree::new(), &["--abi", "sh", "--abi", "i386"]);
     assert_eq!(status, Some(1));
     assert!(
@@ -52,20 +52,20 @@ the same: 28 ABIs
 }
 
 #[test]
-fn nothing_differs_is_said_and_is_status_0() {
+fn equal_tables_are_reported_with_status_0() {
     let tree = Tree::new();
     let same = "--- {old}\n+++ {new}\n\nthe same: 32 ABIs\n";
     assert_eq!(diff(&tree, &tree, &[]), (Some(0), same.to_owned()));
-    // Tags, order and remarks are no difference.
+    // Tags, order and comments are ignored.
     let mut other = Tree::new();
     other.edit(I386, "-\t\t\tnoreturn", "");
     other.edit(SH, "\tcommon\tmmap", "\tcommon \tmmap");
     assert_eq!(diff(&tree, &other, &[]).0, Some(0));
 }
 
-/// What `jq` or any other program reads.
+/// The output for `jq` and other programs.
 #[test]
-fn json_has_the_same_to_say() {
+fn json_has_the_same_changes() {
     let (status, text) = diff(
         &Tree::new(),
         &changed_tree(),
@@ -130,7 +130,7 @@ fn json_has_the_same_to_say() {
     );
 }
 
-/// The order of the command line is that of the sides, whatever the options are called.
+/// The sides are in the order of the command line, whatever the options are.
 #[test]
 fn the_first_source_is_the_old_side() {
     let directory = imported_directory(&Tree::new());
@@ -164,7 +164,7 @@ fn one_source_is_compared_with_the_committed_tables() {
     assert_eq!(status, Some(1));
     let own: Vec<&str> = text.lines().filter(|line| !line.starts_with("  removed ")).collect();
     assert_eq!(own[..1], ["--- tables/linux"]);
-    // Every call of the little tree stands in the big one.
+    // Every call of the small tree is in the big one.
     assert!(
         own[2..].iter().all(|line| line.is_empty() || line.starts_with("sh, Linux ")),
         "{text}"
@@ -172,7 +172,7 @@ fn one_source_is_compared_with_the_committed_tables() {
 }
 
 #[test]
-fn abis_that_one_side_lacks_are_said_once() {
+fn abis_missing_on_one_side_are_listed_once() {
     let (old, new) = (Tree::linux_6_12(), Tree::new());
     let (status, text) = diff(&old, &new, &[]);
     assert_eq!(status, Some(1));
@@ -195,10 +195,9 @@ fn abis_that_one_side_lacks_are_said_once() {
     );
 }
 
-/// Tables keep what an ABI had when it left the kernel, and an import of a later kernel changes
-/// nothing of that.
+/// The tables keep the calls of a removed ABI; an import of a later kernel does not change them.
 #[test]
-fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
+fn tables_of_removed_abis_are_not_a_difference() {
     let mut tree = Tree::new();
     let ours = with_newer(&good(&Tree::linux_6_12(), &[]), &good(&tree, &[]));
     let diff =
@@ -211,7 +210,7 @@ fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
         ),
         "{text}"
     );
-    // The kernel of its own series has to have it.
+    // The kernel of its own series must have it.
     is_linux(&mut tree, "6.12.1");
     let (status, text) = diff(&ours, SideInput::Linux(source(&tree, "{tree}")));
     assert!(status == Some(1) && text.contains("\nonly in {ours}: s390\n"), "{text}");
@@ -219,9 +218,9 @@ fn tables_of_abis_that_have_left_the_kernel_are_no_difference() {
     assert!(status == Some(1) && text.contains("\nonly in {ours}: s390\n"), "{text}");
 }
 
-/// Tables of headers have no entry points; the side that has them has nothing to be compared with.
+/// Tables from headers have no entry points, so those of the other side are not compared.
 #[test]
-fn entry_points_that_one_side_does_not_know() {
+fn entry_points_of_one_side_only_are_not_compared() {
     let tree = Tree::new();
     let mut ours = good(&tree, &[]);
     let (_, text) = ours.iter_mut().find(|(name, _)| name == "sh.toml").unwrap();

@@ -1,4 +1,4 @@
-//! `check`: what is an error, and what a note.
+//! `check`: errors and notes.
 
 use super::*;
 
@@ -18,9 +18,9 @@ fn tables_agree_with_the_kernel_they_are_from() {
     );
 }
 
-/// The same kernel: whatever differs is a mistake, with ABI, call, numbers and files.
+/// For the same kernel, each difference is an error, with ABI, call, numbers and files.
 #[test]
-fn what_differs_from_the_same_kernel_is_an_error() {
+fn any_difference_from_the_same_kernel_is_an_error() {
     let (ours, tree) = (good(&Tree::new(), &[]), changed_tree());
     let (status, said) = check(&ours, &tree);
     assert_eq!(status, Some(1));
@@ -61,7 +61,7 @@ fn what_differs_from_the_same_kernel_is_an_error() {
     assert!(said.last().unwrap().ends_with(": 10 errors, 0 notes"), "{said:?}");
 }
 
-/// Errors and notes: how many there are, and the notes.
+/// The counts of errors and notes, and the notes.
 fn judged(ours: &Files, tree: &Tree) -> (Option<i32>, usize, Vec<String>) {
     let (status, said) = check(ours, tree);
     let (errors, rest): (Vec<_>, Vec<_>) =
@@ -98,7 +98,7 @@ fn a_name_that_only_the_tables_have_is_an_error_unless_the_tree_is_older() {
     let ours = good(&Tree::new(), &[]);
     let mut tree = Tree::new();
     tree.edit(SH, "90\tcommon\tmmap\told_mmap\n", "");
-    // The release 7.1 has the call, and no update takes it away.
+    // Release 7.1 has the call, and no update removes it.
     for (version, error) in
         [("7.2.13", true), ("7.2.14", true), ("8.0.0", true), ("7.2.12", false), ("7.1.9", true)]
     {
@@ -130,7 +130,7 @@ fn numbers_and_names_never_change() {
 
 /// arm64's own header of compat numbers called 341 sync_file_range2 until it became a table.
 #[test]
-fn names_that_user_space_does_not_get_may_change() {
+fn kernel_internal_names_may_change() {
     let ours = good(&Tree::new(), &[]);
     let mut tree = Tree::new();
     let table = "arch/arm64/tools/syscall_32.tbl";
@@ -147,10 +147,10 @@ fn names_that_user_space_does_not_get_may_change() {
     }
 }
 
-/// A number may end somewhere else in another kernel: lookup_dcookie has ended in sys_ni_syscall
-/// since 6.8.
+/// A number may have another entry point in another kernel: lookup_dcookie is sys_ni_syscall since
+/// 6.8.
 #[test]
-fn entry_points_are_held_against_those_of_the_same_version() {
+fn entry_points_are_compared_for_the_same_version() {
     let ours = good(&Tree::new(), &[]);
     let mut tree = Tree::new();
     tree.edit(SH, "old_mmap", "sys_mmap");
@@ -174,14 +174,14 @@ fn entry_points_are_held_against_those_of_the_same_version() {
 }
 
 #[test]
-fn abis_that_one_side_lacks() {
-    // The table of s390 stays behind when the kernel goes on without it.
+fn abis_missing_on_one_side() {
+    // The table of s390 remains when the kernel has removed it.
     let tree = Tree::new();
     let mut ours = with_newer(&good(&Tree::linux_6_12(), &[]), &good(&tree, &[]));
     let note = "note: s390: is in {ours}/s390-31bit.toml (Linux 6.12.107), but not in Linux 7.2.13"
         .to_owned();
     assert_eq!(judged(&ours, &tree), (Some(0), 0, vec![note]));
-    // A table that the others were imported with has to be there.
+    // A table that was imported with the others must exist.
     ours.retain(|(name, _)| name != "xtensa.toml");
     let (directory, disk) = (directory_of(&ours), tree.on_disk());
     let missing = format!(
@@ -190,7 +190,7 @@ fn abis_that_one_side_lacks() {
     );
     let checked = tool(&[&"check", &"--tables", &directory.path(), &"--linux", &disk.path()]);
     assert_eq!(checked, (Some(2), String::new(), missing));
-    // And so has an ABI that is not frozen, where tables are given one by one.
+    // An ABI that is not frozen must exist, too, if tables are given one by one.
     ours.retain(|(name, _)| name != "prototypes.toml");
     let (status, said) = check(&ours, &tree);
     assert_eq!(status, Some(1));
@@ -204,7 +204,7 @@ fn abis_that_one_side_lacks() {
     );
 }
 
-/// To compare nothing is no success.
+/// Comparing nothing is an error.
 #[test]
 fn check_needs_an_abi_that_both_have() {
     let tree = Tree::new().on_disk();

@@ -1,5 +1,5 @@
-//! `diff` and `check` on kernel trees in miniature: every kind of difference, which of them are
-//! mistakes, and the exit statuses: 0 the same, 1 something differs, 2 could not.
+//! `diff` and `check` on miniature kernel trees: each kind of difference, which of them are errors,
+//! and the exit statuses: 0 equal, 1 difference found, 2 error.
 
 mod changes;
 mod check;
@@ -24,14 +24,14 @@ fn tool(args: &[&dyn AsRef<OsStr>]) -> (Option<i32>, String, String) {
     run(codegen().args(args.iter().map(|arg| arg.as_ref())))
 }
 
-/// What a subcommand says in this process: its exit status, and the text without colours.
+/// The result of a subcommand in this process: its exit status, and the text without colours.
 fn plain(said: Result<Comparison, Error>) -> (Option<i32>, String) {
     let said = said.unwrap_or_else(|error| panic!("{error}"));
     let text = anstream::adapter::strip_str(&said.text).to_string();
     (Some(i32::from(said.differs)), text)
 }
 
-/// Two trees compared, which are called `{old}` and `{new}`.
+/// Compares two trees, named `{old}` and `{new}`.
 fn diff(old: &Tree, new: &Tree, more: &[&str]) -> (Option<i32>, String) {
     let (options, abis): (Vec<&str>, Vec<&str>) =
         more.iter().partition(|more| more.starts_with('-'));
@@ -50,7 +50,7 @@ fn directory_of(files: &Files) -> TempDir {
     directory
 }
 
-/// A directory of what a tree's own import writes.
+/// A directory with the import of a tree.
 fn imported_directory(tree: &Tree) -> TempDir {
     directory_of(&good(tree, &[]))
 }
@@ -60,7 +60,7 @@ fn given(shown: &str, files: &Files) -> SideInput {
     SideInput::Tables(shown.to_owned(), store::in_memory(shown, files).unwrap().into())
 }
 
-/// The files of one import over those of another.
+/// The files of one import, replaced by those of another.
 fn with_newer(old: &Files, new: &Files) -> Files {
     let files: BTreeMap<_, _> = old.iter().chain(new).cloned().collect();
     files.into_iter().collect()

@@ -1,4 +1,4 @@
-//! Headers, what cannot be done, and terminals: the tool as a process.
+//! Headers, errors and terminals: the tool as a process.
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     let (status, text, stderr) = compared("check", &["--arch", "sh"]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(text.starts_with("5 names of 1 ABI in common with "), "{text}");
-    // On either side.
+    // On both sides.
     let (status, text, _) = tool(&[&"diff", &"--headers", &directory, &"--tables", &tables.path()]);
     assert!(status == Some(0) && text.ends_with("the same: 1 ABI\n"), "{text}");
 
@@ -80,9 +80,9 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     );
 }
 
-/// What the architectures share may be above the directory that was named.
+/// The shared headers may be above the directory that was named.
 #[test]
-fn a_header_above_the_directory_is_named_as_it_is() {
+fn a_header_above_the_directory_is_named_by_its_path() {
     let (tables, root) = (imported_directory(&Tree::new()), TempDir::new().unwrap());
     let own = root.path().join("aarch64-linux-gnu");
     write(&own, "asm/unistd.h", "#include <asm-generic/unistd.h>\n");
@@ -94,8 +94,7 @@ fn a_header_above_the_directory_is_named_as_it_is() {
     assert!(text.contains(&format!(", but 91 in {}\n", file.display())), "{text}");
 }
 
-/// `import` and `check` join headers that are split; `diff` compares the one directory with the
-/// other.
+/// `import` and `check` join split headers; `diff` compares the two directories.
 #[test]
 fn headers_in_two_directories() {
     let (tables, headers) = (imported_directory(&Tree::new()), headers());
@@ -155,7 +154,7 @@ fn headers_without_a_version() {
 }
 
 #[test]
-fn what_cannot_be_read_is_status_2() {
+fn unreadable_sources_have_status_2() {
     let (mut tree, empty) = (Tree::new(), TempDir::new().unwrap());
     let disk = tree.on_disk();
     let missing = empty.path().join("missing");
@@ -187,7 +186,7 @@ fn what_cannot_be_read_is_status_2() {
         &[&"diff", &"--linux", &disk.path(), &"--abi", &"vax"],
         "--abi: unknown ABI `vax`; expected one of x86_64, x32, ",
     );
-    // Nothing is compared, and that is no agreement.
+    // Comparing nothing is not agreement.
     let directory = imported_directory(&tree);
     for subcommand in ["diff", "check"] {
         let (status, _, stderr) = tool(&[
@@ -257,7 +256,7 @@ fn a_stale_copy_is_a_difference() {
     }
 }
 
-/// The tool on a terminal that `script` makes.
+/// The tool on a terminal of `script`.
 fn on_a_terminal(tree: &Tree, settings: &[(&str, &str)]) -> Option<String> {
     let tool = codegen();
     let (old, new) = (Tree::new().on_disk(), tree.on_disk());
@@ -303,7 +302,7 @@ fn colours_are_for_terminals() {
 }
 
 #[test]
-fn what_a_tree_says_is_no_command_to_a_terminal() {
+fn text_of_a_tree_cannot_command_the_terminal() {
     let mut tree = changed_tree();
     tree.edit("Makefile", "EXTRAVERSION =", "EXTRAVERSION = -\u{1b}[2J");
     let (_, text) = diff(&Tree::new(), &tree, &["--abi", "sh"]);

@@ -1,4 +1,4 @@
-//! Headers that are installed.
+//! Installed headers.
 
 use super::*;
 use aio_codegen::import::{Claims, Findings};
@@ -61,13 +61,13 @@ fn write(directory: &Path, files: &[(&str, &str)]) {
     }
 }
 
-/// `import --headers DIR`, and perhaps `--arch ARCH`, in this process.
+/// `import --headers DIR`, and optionally `--arch ARCH`, in this process.
 fn import_headers(directory: &Path, more: &[&str]) -> Result<Files, Error> {
     let arch = more.get(1).map(|&arch| arch.to_owned());
     import_split(&[directory], &Claims { arch, linux: None })
 }
 
-/// `import --headers DIR …`, and perhaps more options, in this process.
+/// `import --headers DIR …`, and optionally more options, in this process.
 fn import_split(directories: &[&Path], claims: &Claims) -> Result<Files, Error> {
     import::headers(&Source::headers(directories)?, claims, &COMMITTED, &Findings::strict())
 }
@@ -101,7 +101,7 @@ fn the_headers_of_a_triplet() {
     assert_eq!(tables.errnos("x86").unwrap().last().unwrap().value, 38);
     assert_eq!(tables.constants().unwrap().len(), 3);
     assert!(!tables.has_table("asm-generic"));
-    // A package without x32 is one without x32, if it does not ask for its header.
+    // A package without x32 is accepted if it does not include x32's header.
     let triplet = include.join("x86_64-linux-gnu");
     fs::remove_file(triplet.join("asm/unistd_x32.h")).unwrap();
     let unistd = fs::read_to_string(triplet.join("asm/unistd.h")).unwrap();
@@ -109,7 +109,8 @@ fn the_headers_of_a_triplet() {
     fs::write(triplet.join("asm/unistd.h"), without).unwrap();
     let tables = headers(&include.join("x86_64-linux-gnu"), &[]);
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
-    // Newer headers say the version in three parts, since the last has outgrown its eight bits.
+    // Newer headers have the version in three parts, since the last one no longer fits in eight
+    // bits.
     let parts = "#define LINUX_VERSION_CODE 1\n#define LINUX_VERSION_MAJOR 6\n#define \
                  LINUX_VERSION_PATCHLEVEL 1\n\
                  #define LINUX_VERSION_SUBLEVEL 300\n";
@@ -132,7 +133,7 @@ fn the_headers_of_all_architectures_and_links_to_them() {
         symlink(Path::new("../../../lib/linux/uapi/arm64/asm").join(name), triplet.join(name))
             .unwrap();
     }
-    // A link to the directory, whose own name tells nothing.
+    // A link to the directory, whose own name does not show the architecture.
     let linked = include.join("elsewhere");
     fs::create_dir(&linked).unwrap();
     symlink("../../lib/linux/uapi/arm64/asm", linked.join("asm")).unwrap();
@@ -178,9 +179,9 @@ fn the_headers_that_make_installed() {
     assert_eq!(listed(&tables, "x32"), "0 read -\n543 io_setup -\n");
 }
 
-/// Linux 7.2 has no 31-bit s390, and gives whoever asks for it the header of 64 bits.
+/// Linux 7.2 has no 31-bit s390; its compiler would get the 64-bit header.
 #[test]
-fn an_abi_without_a_header_of_its_own_is_not_there() {
+fn an_abi_without_its_own_header_is_left_out() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("s390x-linux-gnu/include");
     write(&include, SHARED);
@@ -192,7 +193,7 @@ fn an_abi_without_a_header_of_its_own_is_not_there() {
     write(&include, &s390);
     let tables = headers(&include, &[]);
     assert!(tables.has_table("s390") && !tables.has_table("s390-31bit"));
-    // A 32-bit loongarch is not what every old header means that can be read as one.
+    // An old header that can be read for 32-bit loongarch is not for it.
     let include = root.path().join("loongarch64-linux-gnu/include");
     write(&include, SHARED);
     write(
@@ -246,7 +247,7 @@ fn arm_has_hyphens_and_private_calls() {
 }
 
 /// `asm/` is in one directory, as in the Zig distribution, and the rest in another, with generic
-/// headers in the place of those that an architecture lacks.
+/// headers for architectures without their own.
 #[test]
 fn headers_that_are_split() {
     let root = TempDir::new().unwrap();
@@ -299,7 +300,7 @@ fn headers_that_are_split() {
 }
 
 #[test]
-fn the_version_of_headers_that_do_not_say_it() {
+fn the_version_of_headers_without_version_h() {
     let import = |version_h: Option<&str>, linux: Option<&str>| {
         let shared = SHARED.iter().filter(|(name, _)| *name != "linux/version.h");
         let files =
@@ -325,17 +326,17 @@ fn the_version_of_headers_that_do_not_say_it() {
         );
         assert_eq!(error, expected);
     }
-    // One that is damaged is not what is absent.
+    // A damaged file is not treated as absent.
     let error = import(Some("#define NOTHING 1\n"), Some("6.1.187")).unwrap_err().to_string();
     assert!(error.contains("does not define LINUX_VERSION_CODE"), "{error}");
 }
 
-/// What a directory is told that has no headers of an architecture.
+/// The error for a directory without headers of an architecture.
 const NO_UNISTD: &str =
     "there is no asm/unistd.h; give a directory of installed headers, as /usr/include/TRIPLET is";
 
 #[test]
-fn what_is_not_a_directory_of_headers() {
+fn directories_without_headers_are_refused() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("x86_64-linux-gnu");
     headers_refused(&include, &[], "{directory}: is not a directory");
@@ -397,9 +398,9 @@ fn what_is_not_a_directory_of_headers() {
 
 const INSTALLED: &str = "which does not exist; are all headers installed?";
 
-/// No ABI goes with its header, where the package asks for it.
+/// An ABI is not dropped when its header is missing but included.
 #[test]
-fn a_package_that_lacks_the_header_of_an_abi() {
+fn a_package_without_the_header_of_an_abi() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("x86_64-linux-gnu");
     write(&include, SHARED);
@@ -438,7 +439,7 @@ fn a_package_that_lacks_the_header_of_an_abi() {
         &[],
         &format!("{{directory}}/asm/unistd.h:8: includes <asm/unistd_n64.h>, {INSTALLED}"),
     );
-    // What arm's two ABIs share is there, and what is the one's alone is not.
+    // The common calls of arm's two ABIs exist, and those of one ABI do not.
     let include = root.path().join("arm-linux-gnueabihf");
     write(&include, SHARED);
     let arm = [
@@ -457,9 +458,10 @@ fn a_package_that_lacks_the_header_of_an_abi() {
     );
 }
 
-/// The generic header is not the architecture's own, and half of the error numbers are not all.
+/// The generic header does not replace the architecture's own, and half of the error numbers are
+/// not accepted.
 #[test]
-fn a_package_that_lacks_what_its_headers_include() {
+fn a_package_without_included_headers() {
     let root = TempDir::new().unwrap();
     let include = root.path().join("x86_64-linux-gnu");
     for (name, text, line, lost) in [

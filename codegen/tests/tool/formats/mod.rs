@@ -1,5 +1,5 @@
-//! The importer on what is no `syscall.tbl`: headers of older kernel trees, and headers that are
-//! installed.
+//! The importer on other formats than `syscall.tbl`: headers of older kernel trees, and installed
+//! headers.
 
 mod installed;
 mod older;
@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Number, name and entry point of every call of an ABI, the base left out; names that only headers
+/// Number, name and entry point of every call of an ABI, without the base; names that only headers
 /// define are in parentheses.
 fn listed(tables: &Tables, abi: &str) -> String {
     let base = tables.abi(abi).unwrap().base;

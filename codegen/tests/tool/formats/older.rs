@@ -1,4 +1,4 @@
-//! Headers of older kernel trees, in the place of tables.
+//! Headers of older kernel trees instead of tables.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn the_generic_header_is_preprocessed_for_each_abi() {
          222 mmap sys_mmap\n"
             .to_owned() + &secret
     );
-    // The switch of the architecture, a call of its own, a name for 32 bits.
+    // The architecture's switch, its own call, a name for 32 bits.
     assert_eq!(
         listed(&tables, "riscv32"),
         "0 io_setup sys_io_setup\n25 fcntl64 sys_fcntl64\n84 sync_file_range sys_sync_file_range\n\
@@ -31,7 +31,7 @@ fn the_generic_header_is_preprocessed_for_each_abi() {
             .to_owned()
             + &secret
     );
-    // What a C file swaps, and what the header itself does.
+    // The swaps of a C file, and those of the header.
     assert_eq!(call(&tables, "arc", "clone"), Some((220, "sys_clone_wrapper")));
     assert_eq!(call(&tables, "arc", "mmap2"), Some((222, "sys_mmap_pgoff")));
     assert_eq!(call(&tables, "arc", "sysfs"), Some((247, "sys_sysfs")));
@@ -49,7 +49,7 @@ fn the_generic_header_is_preprocessed_for_each_abi() {
             .all(|row| row.tag == "common"
                 || row.tag.split('+').all(|abi| table.tags(abi).is_some()))
     );
-    // A row that all have is `common`; others name who has them.
+    // A row of all ABIs is `common`; others name their ABIs.
     let tag = |name: &str| table.rows.iter().find(|row| row.name == name).unwrap().tag.clone();
     assert_eq!(
         (tag("io_setup").as_str(), tag("clone3").as_str()),
@@ -58,7 +58,7 @@ fn the_generic_header_is_preprocessed_for_each_abi() {
 }
 
 #[test]
-fn aarch32_on_arm64_has_a_header_of_its_own() {
+fn aarch32_on_arm64_has_its_own_header() {
     let tables = imported(&Tree::linux_6_1(), &["arm64-compat"]);
     assert_eq!(
         listed(&tables, "arm64-compat"),
@@ -83,7 +83,7 @@ fn the_header_of_aarch32_on_arm64_is_not_lost() {
             &tree,
             &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
         );
-        // A table that is not asked for is no reason to stop.
+        // A table that was not requested does not stop the import.
         good(&tree, &["s390"]);
         if path == header {
             tree.write(path, "");
@@ -165,16 +165,16 @@ fn plain_defines_are_preprocessed_for_each_abi() {
         ("powerpc32", "1 exit -\n204 fcntl64 -\n227 io_setup -\n"),
         ("powerpc64", "1 exit -\n227 io_setup -\n"),
         ("powerpc-spu", ""),
-        // Another system's names are none of Linux.
+        // Names of another system are not Linux's.
         ("parisc32", "1 exit -\n215 io_setup -\n"),
         (
             "alpha",
             "0 osf_syscall -\n22 umount2 -\n209 shmat -\n321 umount -\n398 io_setup -\n209 \
              (osf_shmat) -\n",
         ),
-        // The base stands in the numbers.
+        // The numbers include the base.
         ("ia64", "0 ni_syscall -\n214 io_setup -\n"),
-        // A comment defines nothing, and what is below 0 is no call.
+        // A comment defines nothing, and numbers below 0 are not calls.
         ("m68k", "241 io_setup -\n"),
         ("microblaze", "245 io_setup -\n"),
         ("sh", "245 io_setup -\n"),
@@ -183,7 +183,7 @@ fn plain_defines_are_preprocessed_for_each_abi() {
     ] {
         assert_eq!(listed(&tables, abi), expected, "{abi}");
     }
-    // These three had tables; lines may end as on another system, and numbers may be hexadecimal.
+    // These three had tables; lines may end with CR LF, and numbers may be hexadecimal.
     assert_eq!(
         listed(&tables, "x86_64"),
         "0 read sys_read\n56 clone sys_clone\n134 uselib -\n206 io_setup sys_io_setup\n"
@@ -221,7 +221,7 @@ fn x86_had_another_directory() {
 }
 
 #[test]
-fn a_table_that_the_tree_cannot_have() {
+fn a_table_that_is_not_in_the_tree() {
     refused_only(
         &{
             let mut tree = Tree::new();
@@ -261,7 +261,7 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     let disk = tree.on_disk();
     assert_eq!(import(disk.path()), (Some(2), String::new(), message.to_owned()));
     assert!(contents(&repository.path().join("tables/linux")) == before);
-    // Nor is a whole table, which a part of a tree does not have.
+    // A complete table is not lost, either, when the tree is only a part.
     let part = Tree::new().on_disk();
     fs::remove_dir_all(part.path().join("arch/sh")).unwrap();
     let message = format!(
@@ -272,7 +272,7 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     );
     assert_eq!(import(part.path()), (Some(2), String::new(), message));
     assert!(contents(&repository.path().join("tables/linux")) == before);
-    // In another directory there is nothing to lose.
+    // Nothing can be lost in another directory.
     let tables = imported(&tree, &[]);
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
     assert!(calls_of(&tables, "x32").is_empty());

@@ -1,10 +1,10 @@
-//! What is damaged where nobody looks, and files that are no files.
+//! Damage in unexpected places, and files that are not regular files.
 
 use super::*;
 use aio_codegen::import::{self, Findings};
 use aio_codegen::source::Source;
 
-/// Writes the file anew, and no definition that it lacks.
+/// Rewrites the file without adding missing definitions.
 fn damage(tree: &mut Tree, path: &str, text: &str) {
     tree.put(path, text);
 }
@@ -16,7 +16,7 @@ fn entry_points_are_defined() {
     let mut tree = Tree::new();
     damage(&mut tree, "lib/calls.c", "SYSCALL_DEFINE0(read)\n");
     let stderr = mistake(&tree, &[]);
-    // The file is where the committed tables have it.
+    // The file is the one in the committed tables.
     assert!(stderr.starts_with("{tree}/") && stderr.contains(complete), "{stderr}");
     assert!(stderr.ends_with("no other file does; is the tree complete?"), "{stderr}");
     let mut tree = Tree::new();
@@ -30,7 +30,7 @@ fn entry_points_are_defined() {
              x86_64, {complete}; is the tree complete?"
         ),
     );
-    // One that may be missing was not while the committed tables were made.
+    // An optional entry point must exist if the committed tables have it.
     damage(&mut tree, "lib/calls.c", &calls);
     tree.append("kernel/sys_ni.c", "COND_SYSCALL(memfd_secret);\nCOND_SYSCALL(new_call);\n");
     tree.append(X86_64, "545\tx32\tnew_call\tsys_new_call\n");
@@ -45,12 +45,12 @@ fn entry_points_are_defined() {
              memfd_secret on x86_64, {complete}; is the tree complete?"
         ),
     );
-    // Tables alone need no definitions.
+    // An import of only tables needs no definitions.
     good(&tree, &["x86_64"]);
 }
 
 #[test]
-fn what_the_definitions_hang_on_is_there() {
+fn files_needed_for_definitions_exist() {
     let complete = "is the tree complete?";
     for (path, text, message) in [
         (
@@ -132,7 +132,7 @@ fn what_the_definitions_hang_on_is_there() {
             );
         }
     }
-    // What an architecture adds to the shared table.
+    // An architecture's additions to the shared table.
     let mut tree = Tree::new();
     let (csky, swaps) = ("arch/csky/include/uapi/asm/unistd.h", "arch/csky/kernel/syscall_table.c");
     tree.write(csky, "#include <asm/unistd_32.h>\n");
@@ -180,7 +180,7 @@ fn a_file_is_a_file_of_a_sensible_size() {
         symlink(&full, &full).unwrap();
         refused("cannot be read: Too many levels of symbolic links (os error 40)");
         fs::remove_file(&full).unwrap();
-        // Whoever opens a pipe that nobody writes to waits for ever.
+        // Opening a pipe without a writer would block forever.
         assert!(Command::new("mkfifo").arg(&full).status().unwrap().success());
         refused("is not a regular file");
         fs::remove_file(&full).unwrap();
@@ -203,7 +203,7 @@ fn refused_there(tree: &Path, message: &str) {
     assert_eq!(refused.to_string(), message.replace("{tree}", tree.to_str().unwrap()));
 }
 
-/// The hash is that of the file, whatever its letters.
+/// The hash is that of the file's bytes, whatever the encoding.
 #[test]
 fn the_sha256_is_that_of_the_bytes() {
     let mut tree = Tree::new();
@@ -216,7 +216,7 @@ fn the_sha256_is_that_of_the_bytes() {
 }
 
 #[test]
-fn whatever_happens_to_a_file_there_is_no_panic() {
+fn damaged_files_cause_no_panic() {
     let tree = Tree::new();
     assert!(tree.files.len() > 60);
     let mut refusals = 0;
@@ -248,7 +248,7 @@ fn an_architecture_does_not_lose_its_own_headers() {
     }
 }
 
-/// Half of the error numbers are not all.
+/// Half of the error numbers are not accepted.
 #[test]
 fn a_header_that_another_includes_is_there_and_not_empty() {
     let errno = "include/uapi/asm-generic/errno.h";
@@ -257,7 +257,7 @@ fn a_header_that_another_includes_is_there_and_not_empty() {
     tree.write(base, "");
     refused(&tree, &format!("{{tree}}/{base}: is empty; is the tree complete?"));
     tree.remove(base);
-    // alpha comes first, and has a header of its own.
+    // alpha comes first, and has its own header.
     let alpha = "arch/alpha/include/uapi/asm/errno.h";
     let missing = "includes <asm-generic/errno-base.h>, which does not exist; is the tree \
                    complete?";

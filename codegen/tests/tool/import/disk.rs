@@ -1,4 +1,4 @@
-//! What only a disk has: tables that cannot be written, links and pipes.
+//! Cases that exist only on disk: tables that cannot be written, links and pipes.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn a_directory_that_cannot_be_written() {
     let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
     let file = directory.path().join("file");
     fs::write(&file, "mine").unwrap();
-    // Not even root can put a file into the last.
+    // Not even root can create a file in the last one.
     for path in [file.clone(), file.join("below"), "/proc/sys/kernel".into()] {
         let (status, stdout, stderr) = import(tree.path(), &path, &[]);
         assert_eq!((status, stdout.as_str()), (Some(2), ""));
@@ -35,7 +35,7 @@ fn a_directory_instead_of_a_table() {
     );
 }
 
-/// A disk that fills up while the files are written: two have found room, and the third does not.
+/// A disk that fills up while the files are written: after two of them.
 #[test]
 fn a_full_disk_changes_no_table() {
     let (tree, directory) = (Tree::new().on_disk(), stale());
@@ -53,9 +53,9 @@ fn a_full_disk_changes_no_table() {
     assert!(contents(directory.path()) == before, "a table changed, or a temporary file stayed");
 }
 
-/// A directory's name is no command to the terminal.
+/// A directory's name cannot send commands to the terminal.
 #[test]
-fn what_was_written_is_said_plainly() {
+fn written_files_are_reported_without_escapes() {
     let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
     let (status, _, stderr) =
         import(tree.path(), &directory.path().join("e\u{1b}[31mvil"), &["sh"]);
@@ -67,7 +67,7 @@ fn what_was_written_is_said_plainly() {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_a_table_is_not_opened() {
+fn a_pipe_instead_of_a_table_is_not_opened() {
     let (tree, directory) = (Tree::new().on_disk(), TempDir::new().unwrap());
     let pipe = directory.path().join("sh.toml");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -77,9 +77,9 @@ fn a_pipe_in_the_place_of_a_table_is_not_opened() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
-/// As `cp -rs` makes one.
+/// As `cp -rs` creates one.
 #[test]
-fn a_tree_of_links_is_read_as_what_they_lead_to() {
+fn a_tree_of_links_is_read_as_its_targets() {
     let (tree, links) = (Tree::new().on_disk(), TempDir::new().unwrap());
     assert!(
         Command::new("cp")

@@ -1,4 +1,4 @@
-//! What becomes of each kind of finding, in the repository and elsewhere: the table of
+//! How each kind of finding is handled, in the repository and elsewhere: the table of
 //! `import/findings.rs`, row by row.
 
 use super::*;
@@ -10,24 +10,24 @@ use std::collections::BTreeSet;
 const LIB: &str = "lib/calls.c";
 const M68K: &str = "arch/m68k/kernel/syscalls/syscall.tbl";
 
-/// A tree with one thing wrong.
+/// A tree with one error.
 struct Case {
     kind: Kind,
     harm: fn(&mut Tree),
-    /// What an import into another directory says, as an error or as a warning.
+    /// The message of an import into another directory, as an error or a warning.
     message: &'static str,
-    /// The rows of the harmed tree that the whole one has not, and those that it lacks:
-    /// `ABI number name`.
+    /// The rows that the damaged tree has in addition, and those that it is missing: `ABI number
+    /// name`.
     more: &'static [&'static str],
     less: &'static [&'static str],
 }
 
-/// A harm after which all rows are as they were.
+/// Damage that changes no row.
 const fn harmless(kind: Kind, harm: fn(&mut Tree), message: &'static str) -> Case {
     Case { kind, harm, message, more: &[], less: &[] }
 }
 
-/// Puts text behind a file, and defines nothing.
+/// Appends text to a file, without adding definitions.
 fn behind(tree: &mut Tree, path: &str, text: &str) {
     let whole = tree.read(path) + text;
     tree.put(path, whole);
@@ -148,7 +148,7 @@ const CASES: &[Case] = &[
     Case {
         kind: Kind::LostName,
         harm: |tree| {
-            // What a kernel has that is not older.
+            // A call of a kernel that is not older.
             is_linux(tree, COMMITTED.table("asm-generic").unwrap().linux.as_str());
             tree.put(CSKY, "#include <asm/unistd_32.h>\n");
         },
@@ -234,7 +234,7 @@ const CASES: &[Case] = &[
 
 const CSKY: &str = "arch/csky/include/uapi/asm/unistd.h";
 
-/// An import, and what it warned of.
+/// An import and its warnings.
 fn imported(tree: &Tree, findings: Findings) -> (Result<Files, Error>, Vec<(Kind, String)>) {
     let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings);
     let warnings = findings.warnings().into_iter();
@@ -282,7 +282,7 @@ fn every_kind_of_finding() {
             Class::Doubtful => {
                 refused(strict);
                 assert_eq!(lenient.1[0], (kind, message));
-                // The rows of an ABI that is left out belong to nobody.
+                // The rows of an ABI that is left out belong to no ABI.
                 let follows = |kind: Kind| [Kind::LeftOut, Kind::Skipped].contains(&kind);
                 assert!(lenient.1[1..].iter().all(|(other, _)| follows(kind) && follows(*other)));
             }
@@ -300,9 +300,9 @@ fn every_kind_of_finding() {
     }
 }
 
-/// A private call: which rows it has, and where it is defined.
+/// A private call: its rows, and its definition.
 #[test]
-fn private_calls_are_told_and_are_in_the_tables() {
+fn private_calls_are_reported_and_are_in_the_tables() {
     type Harm = fn(&mut Tree);
     let defined = |tree: &mut Tree, path: &str| {
         tree.put(path, "SYSCALL_DEFINE1(mine, int, a)\n");
@@ -372,7 +372,7 @@ fn private_calls_are_told_and_are_in_the_tables() {
     }
 }
 
-/// What the tool itself says and returns.
+/// The tool's output and exit status.
 #[test]
 fn warnings_are_counted_and_status_1_with_strict() {
     let mut tree = Tree::new();
@@ -428,7 +428,7 @@ fn tables_by_hand_are_those_of_the_directory() {
     assert!(status == Some(2) && said.starts_with(&place), "{said}");
 }
 
-/// What is frozen is the committed copy.
+/// The frozen table is the committed copy.
 #[test]
 fn an_abi_that_the_tree_has_is_given() {
     let mut tree = Tree::linux_6_12();
@@ -443,7 +443,7 @@ fn an_abi_that_the_tree_has_is_given() {
     assert_eq!(found.len(), 1);
 }
 
-/// A compiler that predefines another word would give the numbers of another ABI.
+/// A compiler with other predefined macros would give the numbers of another ABI.
 #[test]
 fn a_long_has_the_width_of_the_abi() {
     let mut tree = Tree::linux_6_1();
@@ -454,7 +454,7 @@ fn a_long_has_the_width_of_the_abi() {
     assert!(said.contains("defines a long of 32 bits for riscv64, which has 64"), "{said}");
 }
 
-/// What a header of numbers says besides plain `#define`s of calls.
+/// The content of a header of numbers besides plain `#define`s of calls.
 #[test]
 fn calls_in_headers_of_numbers() {
     let mut tree = Tree::linux_6_1();
@@ -478,9 +478,9 @@ fn calls_in_headers_of_numbers() {
     assert!(parse_rows(&files.unwrap()).contains("arm64-compat 501 myCall"));
 }
 
-/// Editors of other systems put a mark before the first line.
+/// Editors of other systems write a byte order mark.
 #[test]
-fn a_byte_order_mark_begins_no_row() {
+fn a_byte_order_mark_is_not_part_of_a_row() {
     let mut tree = Tree::new();
     let text = tree.read(M68K);
     tree.put(M68K, format!("\u{feff}{text}"));
@@ -491,7 +491,7 @@ fn a_byte_order_mark_begins_no_row() {
     assert_eq!(warnings.first().map(|(kind, _)| *kind), Some(Kind::Skipped));
 }
 
-/// A block that was pasted twice: a compiler takes the last number.
+/// A block that was pasted twice: a compiler uses the last number.
 #[test]
 fn a_call_is_not_defined_twice_in_a_header() {
     let mut tree = Tree::linux_6_1();
@@ -511,9 +511,10 @@ fn a_call_is_not_defined_twice_in_a_header() {
     assert!(imported(&tree, Findings::lenient()).0.is_ok());
 }
 
-/// Files of a newer kernel that an unclean update left in an older tree, which does not read them.
+/// Files of a newer kernel that an incomplete update left in an older tree, which does not use
+/// them.
 #[test]
-fn what_is_left_over_from_a_newer_kernel() {
+fn files_left_over_from_a_newer_kernel_are_ignored() {
     let mut older = Tree::linux_4_19();
     let texts: Vec<_> = older.files.clone().into_iter().collect();
     for (path, text) in texts {
@@ -538,7 +539,7 @@ fn what_is_left_over_from_a_newer_kernel() {
 
 /// Lines that the kernel's scripts skip.
 #[test]
-fn a_line_that_begins_with_no_number_is_no_row() {
+fn a_line_without_a_number_is_not_a_row() {
     let mut tree = Tree::new();
     let whole = parse_rows(&imported(&tree, Findings::strict()).0.unwrap());
     tree.append(M68K, "// my calls\n/* mine */\n");
@@ -547,7 +548,7 @@ fn a_line_that_begins_with_no_number_is_no_row() {
     assert!(warnings.len() == 2 && warnings.iter().all(|(kind, _)| *kind == Kind::Skipped));
 }
 
-/// Whoever exports the directory would get ABIs of two kernels.
+/// An export of the directory would have ABIs of two kernels.
 #[test]
 fn tables_of_an_earlier_import_are_named() {
     let directory = TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! What the tree says otherwise than `abis.toml`.
+//! Trees that contradict `abis.toml`.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn a_directory_that_is_not_a_kernel_tree() {
         }
         assert!(contents(old.path()) == before && !tables.exists(), "{path}");
     }
-    // A vendor's Makefile may begin otherwise, and what has no table is no kernel.
+    // A vendor's Makefile may start differently, and a directory without a table is not a kernel.
     fs::write(
         at("empty").join("Makefile"),
         "ifeq ($(X),)\nendif\n".repeat(20) + "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\n",
@@ -50,14 +50,14 @@ fn a_directory_that_is_not_a_kernel_tree() {
 const NO_VERSION: &str = "its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL";
 
 #[test]
-fn a_release_candidate_says_so() {
+fn a_release_candidate_is_named() {
     let mut tree = Tree::new();
     tree.edit("Makefile", "EXTRAVERSION =", "EXTRAVERSION = -rc4");
     assert_eq!(imported(&tree, &["sh"]).table("sh").unwrap().linux.as_str(), "7.2.13-rc4");
 }
 
 #[test]
-fn makefiles_say_which_rows_are_whose() {
+fn makefiles_assign_rows_to_abis() {
     let tags = |tree: &Tree, table: &str, abi: &str| -> Option<String> {
         imported(tree, &[table]).table(table).unwrap().tags(abi).map(|tags| tags.join(","))
     };
@@ -66,7 +66,7 @@ fn makefiles_say_which_rows_are_whose() {
     assert_eq!(tags(&tree, "arm", "arm").as_deref(), Some("common,eabi"));
     assert_eq!(tags(&tree, "powerpc", "powerpc-spu").as_deref(), Some("common,spu"));
     assert_eq!(tags(&tree, "mips-o32", "mips-o32").as_deref(), Some(""));
-    // Those of the shared table come from two makefiles.
+    // The tags of the shared table are in two makefiles.
     let path = "arch/riscv/kernel/Makefile.syscalls";
     assert_eq!(
         tags(&tree, "asm-generic", "riscv64").as_deref(),
@@ -83,7 +83,7 @@ fn makefiles_say_which_rows_are_whose() {
         &tree,
         &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
     );
-    // A header that is not made is an ABI that is not there.
+    // An ABI whose header is not generated does not exist.
     let mut tree = Tree::new();
     let kbuild = "arch/riscv/include/uapi/asm/Kbuild";
     tree.edit(kbuild, "syscall-y += unistd_32.h\n", "");
@@ -98,7 +98,7 @@ fn makefiles_say_which_rows_are_whose() {
     refused(&tree, &format!("{{tree}}/scripts/Makefile.asm-headers: {asked}"));
     tree.write("arch/riscv/include/uapi/asm/unistd.h", "#include <asm/unistd_64.h>\n");
     assert_eq!(tags(&tree, "asm-generic", "riscv32"), None);
-    // What is cut off.
+    // Files that are cut off.
     let complete = "is the tree complete?";
     tree.edit(path, "syscall_abis_64 += riscv rlimit memfd_secret\n", "");
     let what = "does not add to syscall_abis_64, from which unistd_64.h is generated";
@@ -112,9 +112,9 @@ fn makefiles_say_which_rows_are_whose() {
     );
 }
 
-/// What a damaged makefile gives to nobody stays behind in the table.
+/// Rows that a damaged makefile assigns to no ABI are found in the table.
 #[test]
-fn every_row_is_somebody_s() {
+fn every_row_belongs_to_an_abi() {
     let ends = "; if this is a new ABI, add it to abis.toml";
     let mut tree = Tree::new();
     tree.edit("arch/x86/entry/syscalls/Makefile", "$(uapi)/unistd_x32.h: abis := common,x32\n", "");
@@ -142,9 +142,9 @@ fn every_row_is_somebody_s() {
     );
 }
 
-/// Without tags, each of two would take the other's rows.
+/// Without tags, each of two ABIs would get the other's rows.
 #[test]
-fn a_makefile_that_was_cut_off_gives_nobody_all_rows() {
+fn a_truncated_makefile_assigns_no_rows() {
     let mut tree = Tree::new();
     let (arm, parisc) = ("arch/arm/tools/Makefile", "arch/parisc/kernel/syscalls/Makefile");
     tree.edit(arm, "cmd = sh $(syshdr) --abis common,$* $< $@\n", "");
@@ -209,7 +209,7 @@ fn headers_are_whole() {
         let mut tree = Tree::new();
         let line = tree.append(path, "#ifdef A\n");
         let error = mistake(&tree, &[]);
-        // fs/aio.c is read for its system calls, too, and that reader names the file alone.
+        // fs/aio.c is read for its system calls, too, and that reader names only the file.
         let place = if path == "fs/aio.c" { String::new() } else { format!(":{line}") };
         assert!(error.starts_with(&format!("{{tree}}/{path}{place}: ")), "{error}");
         assert!(error.contains("#endif") && error.lines().count() == 1, "{error}");
@@ -217,7 +217,7 @@ fn headers_are_whole() {
 }
 
 #[test]
-fn headers_define_what_they_are_read_for() {
+fn headers_define_the_expected_constants() {
     for (path, message) in [
         ("include/uapi/linux/aio_abi.h", "does not define IOCB_CMD_; is the tree complete?"),
         ("include/uapi/linux/fs.h", "does not define RWF_; is the tree complete?"),
@@ -250,7 +250,7 @@ fn headers_define_what_they_are_read_for() {
     );
 }
 
-/// Its values may depend on what it includes.
+/// Its values may depend on the headers that it includes.
 #[test]
 fn architectures_that_share_a_header_may_differ() {
     let mut tree = Tree::new();
@@ -281,7 +281,7 @@ fn definitions_are_whole() {
     );
 }
 
-/// What a tree says in strange letters arrives as it was, in tables that can be read.
+/// Unusual characters in a tree are kept, and the tables can be read.
 #[test]
 fn strange_letters_are_kept() {
     let mut tree = Tree::new();

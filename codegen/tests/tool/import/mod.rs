@@ -1,5 +1,5 @@
-//! The importer on a kernel tree in miniature: what it writes, and every way in which a tree can be
-//! wrong. A refusal is one message with its place, and changes no table.
+//! The importer on a miniature kernel tree: its output, and each kind of error in a tree. A refusal
+//! is one message with its place, and changes no table.
 
 mod damaged;
 mod disk;
@@ -17,5 +17,5 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// What an import says of the miniature tree.
+/// The report of an import of the miniature tree.
 pub const RESOLVED: &str = "entry points of all ABIs: 287 of 287 have a prototype\n";

@@ -1,10 +1,10 @@
-//! What no row of a kernel table says.
+//! Invalid rows of a kernel table.
 
 use super::*;
 use aio_codegen::import::{self, Findings};
 use aio_codegen::{Tables, store};
 
-/// Puts `to` in the place of `from` in the x86_64 table, whose line the message then names.
+/// Replaces `from` by `to` in the x86_64 table; the message then names this line.
 #[track_caller]
 fn refused_row(from: &str, to: &str, message: &str) {
     let mut tree = Tree::new();
@@ -18,7 +18,7 @@ const EXIT: &str = "60\tcommon\texit\t\t\tsys_exit\t\t\t-\t\t\tnoreturn\n";
 fn a_number_is_used_once_in_an_abi() {
     refused_row("60\tc", "13\tc", "number 13 is used twice in x86_64; the first is at line 3");
     refused_row("543\tx32", "512\tx32", "number 512 is used twice in x32; the first is at line 13");
-    // Linux 4.7 has preadv2 there, too; another call is a mistake.
+    // Linux 4.7 has preadv2 there, too; another call is an error.
     let mut tree = Tree::new();
     let twice = "534\tx32\tpreadv\tsys_preadv\n534\tx32\tmy_call\tsys_preadv\n543\tx32";
     let line = tree.edit(X86_64, "543\tx32", twice);
@@ -26,7 +26,7 @@ fn a_number_is_used_once_in_an_abi() {
     refused(&tree, &format!("{{tree}}/{X86_64}:{}: {message}", line + 1));
 }
 
-/// The findings of an import into another directory, and what it gives.
+/// The findings of an import into another directory, and its result.
 fn lenient(tree: &Tree) -> (Tables, String) {
     let findings = Findings::lenient();
     let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
@@ -94,7 +94,7 @@ fn a_tag_belongs_to_an_abi() {
 }
 
 #[test]
-fn no_tag_begins_like_another() {
+fn no_tag_is_a_prefix_of_another() {
     let ends = "and syscallhdr.sh compares prefixes only; rename one of them";
     refused_row("134\t64", "134\t64bit", &format!("the tag `64bit` begins like `64`, {ends}"));
     refused_row(
@@ -180,7 +180,7 @@ fn a_number_is_a_number() {
         "exit\tcommon\n",
         "`exit common` does not start with a number; the kernel's scripts skip such a line",
     );
-    // It fits a register of its own, but not with what user space adds.
+    // It fits, but not with the base that user space adds.
     let mut tree = Tree::new();
     let line = tree.append(MIPS_O32, "4294967295\to32\tlast\tsys_last\n");
     let message = "`4294967295` is not a system-call number; a row must start with one";
@@ -216,7 +216,7 @@ fn a_file_that_ends_within_a_line_was_cut_off() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
+fn a_file_cut_off_between_lines_is_missing_common_calls() {
     for (path, abi) in [
         (X86_64, "x86_64"),
         ("arch/x86/entry/syscalls/syscall_32.tbl", "i386"),
@@ -243,7 +243,7 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
         let row = text.find("rseq_slice_yield").unwrap();
         tree.write(path, &text[..=text[..row].rfind('\n').unwrap()]);
         refused(&tree, &format!("{{tree}}/{path}: {abi} does not have rseq_slice_yield, {ends}"));
-        // A table that is not asked for is no reason to stop.
+        // A table that was not requested does not stop the import.
         let other = if path == GENERIC { "sh" } else { "asm-generic" };
         good(&tree, &[other]);
         let row = text.find("pidfd_send_signal").unwrap();
@@ -257,7 +257,7 @@ fn a_file_that_was_cut_off_between_lines_lacks_what_the_others_have() {
     }
 }
 
-/// The x86_64 table ends with rows that no other table has.
+/// The last rows of the x86_64 table are in no other table.
 #[test]
 fn a_file_that_was_cut_off_among_the_last_rows() {
     let mut tree = Tree::new();
@@ -268,7 +268,7 @@ fn a_file_that_was_cut_off_among_the_last_rows() {
 }
 
 #[test]
-fn a_file_with_too_many_rows_is_no_table() {
+fn a_file_with_too_many_rows_is_not_a_table() {
     let mut tree = Tree::new();
     let rows: String = (0..=10_000).map(|nr| format!("{nr}\to32\tcall{nr}\n")).collect();
     tree.write(MIPS_O32, rows);

@@ -1,4 +1,4 @@
-//! What an import writes.
+//! The output of an import.
 
 use super::*;
 
@@ -94,7 +94,7 @@ fn a_variant_is_for_the_abis_whose_kernels_build_it() {
     );
     tree.append("kernel/Makefile", "obj-y += time.o\n");
     tree.write("arch/arm/kernel/entry.S", "sys_time_wrapper:\n\tb\tsys_other\n");
-    // What only x86 can be configured to have.
+    // Options that only x86 has.
     tree.write("mm/Makefile", "obj-$(CONFIG_PLACES) += places.o\n");
     tree.append("Kbuild", "obj-y += mm/\n");
     tree.write("mm/places.c", "SYSCALL_DEFINE0(set_mempolicy_home_node)\n{\n}\n");
@@ -145,7 +145,7 @@ fn a_second_import_changes_no_byte() {
 
     let sh = "arch/sh/kernel/syscalls/syscall.tbl";
     tree.edit(sh, "245\t", "240\tcommon\tgetpid\tsys_getpid\n245\t");
-    // The new number ends in an entry point that the tree defines, too.
+    // The new number has an entry point that the tree defines, too.
     let said = ["sh.toml", "prototypes.toml"]
         .map(|name| format!("wrote {}/{name}\n", directory.path().display()));
     let more = RESOLVED.replace("287", "288");
@@ -203,7 +203,7 @@ fn frozen_tables_come_from_no_newer_series() {
                 refused_only(&tree, &[table], &message);
             }
         }
-        // Whoever asks for everything gets what the tree is for.
+        // A full import gets what the tree is for.
         let all = good(&tree, &[]);
         for table in ["ia64", "s390-31bit"] {
             let found = all.iter().any(|(name, _)| *name == format!("{table}.toml"));
@@ -221,7 +221,7 @@ fn frozen_tables_come_from_no_newer_series() {
 }
 
 #[test]
-fn an_architecture_leaves_its_error_numbers_beside_its_last_table() {
+fn a_removed_architecture_keeps_its_error_numbers() {
     let errnos =
         |table: &str| imported(&Tree::linux_6_1(), &[table]).table(table).unwrap().errnos.clone();
     let [ia64] = &errnos("ia64")[..] else { panic!("one set of error numbers") };
@@ -231,7 +231,7 @@ fn an_architecture_leaves_its_error_numbers_beside_its_last_table() {
     );
     assert_eq!(ia64.errnos.last().map(|errno| (&*errno.name, errno.value)), Some(("ENOSYS", 38)));
     assert!(errnos("sh").is_empty());
-    // Those of today's kernel are not among them, nor does its file have ia64's.
+    // They are not in the current kernel's file, nor are the current ones in ia64's.
     let sets = imported(&Tree::linux_6_1(), &["errno"]).errno_sets().unwrap().to_vec();
     assert!(!sets.is_empty() && sets.iter().all(|set| !set.archs.contains(&"ia64".to_owned())));
 }
@@ -243,7 +243,7 @@ fn one_table_needs_no_others_in_the_tree() {
     good(&tree, &["ia64"]);
     let message = "includes <asm-generic/unistd.h>, which does not exist; is the tree complete?";
     refused(&tree, &format!("{{tree}}/arch/arm64/include/uapi/asm/unistd.h:4: {message}"));
-    // The generic header is in newer trees, too; there it is not what the numbers are taken from.
+    // The generic header is in newer trees, too; there the numbers are not taken from it.
     let mut tree = Tree::new();
     tree.remove(GENERIC);
     refused(
