@@ -1,4 +1,4 @@
-//! The stubs of an ABI for C: a header with inline assembly.
+//! The stubs of an ABI for C: a header with inline assembly, for C89 and later and for C++.
 
 use crate::lower::{After, Input, Language, Output, Piece, Stub, function_name};
 use crate::tables::{BothKind, Clobber, Convention, Failure, MOST_ARGUMENTS, Widen};
@@ -9,14 +9,14 @@ pub(crate) fn c(stub: &Stub<'_>) -> String {
     let mut out = head(stub, "c");
     let _ = writeln!(out, "#ifndef AIO_SYSCALL_H\n#define AIO_SYSCALL_H\n");
     let (word, through) = match stub.widen() {
-        None => ("long", ""),
-        Some(Widen::Zero) => ("long long", "(unsigned long)"),
-        Some(Widen::Sign) => ("long long", "(long)"),
+        None => ("typedef long", ""),
+        Some(Widen::Zero) => ("__extension__ typedef long long", "(unsigned long)"),
+        Some(Widen::Sign) => ("__extension__ typedef long long", "(long)"),
     };
     let _ = writeln!(
         out,
         "/* What one argument register holds, and how a pointer gets there. */\n\
-         typedef {word} aio_word;"
+         {word} aio_word;"
     );
     let _ = writeln!(out, "#define AIO_POINTER(p) ((aio_word){through}(p))");
     let mut kinds: Vec<_> = stub.convention.both.iter().map(|both| meaning(both.kind).0).collect();
@@ -154,10 +154,11 @@ fn list(names: &[&str]) -> String {
 fn inline(out: &mut String, stub: &Stub<'_>, count: usize, both: bool, also: &str) {
     let plan = stub.plan(count, both, Language::C);
     let result = quoted(plan.result);
-    let _ = writeln!(out, "\nstatic inline {}\n{{", signature(count, both));
+    let _ = writeln!(out, "\nstatic __inline__ {}\n{{", signature(count, both));
     if !plan.block.is_empty() {
         let words: Vec<_> = plan.block.iter().map(|word| word.name()).collect();
-        let _ = writeln!(out, "\taio_word block[] = {{ {} }};", words.join(", "));
+        let words = words.join(", ");
+        let _ = writeln!(out, "\t__extension__ aio_word block[] = {{ {words} }};");
     }
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     let (mut answer, mut second) = ("result".to_owned(), "other".to_owned());

@@ -163,7 +163,7 @@ mod tests {
             for &(count, both) in &each {
                 let declared = format!("\n{};\n", emit::signature(count, both));
                 assert_eq!(header.matches(&declared).count(), 1, "{}: {declared}", abi.name);
-                let defined = format!("\nstatic inline {}\n{{", emit::signature(count, both));
+                let defined = format!("\nstatic __inline__ {}\n{{", emit::signature(count, both));
                 assert_eq!(header.matches(&defined).count(), 1, "{}: {defined}", abi.name);
                 let name = function_name(count, both);
                 assert!(file.contains(&format!("\t.globl {name}\n")), "{}: {name}", abi.name);
