@@ -6,9 +6,10 @@ use crate::Error;
 use crate::lower::Reason;
 use crate::report::records::{Dates, Records};
 use crate::tables::history::{Since, Until};
-use crate::tables::{Call, Tables};
+use crate::tables::{Abi, Call, Tables};
 use crate::version::Version;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The schema, for people. A change that could break a reader increases `schema`.
@@ -39,7 +40,14 @@ defines the name
     earlier                 earlier periods of rows that were removed and that it has again: the
                             same
   absent   calls that ABIs do not have, for a reason: name, abis, why, and what to use: calls, those
-           alone, and instead, in words, which is empty if nothing replaces the call";
+           alone, and instead, in words, which is empty if nothing replaces the call
+  prototypes                entry points and their arguments, if the tables have them; each with
+    entry
+    args                    each with type and name, as the kernel's C source has them
+    abis                    whose calls end in this definition; an entry point may have several
+    source line             where it is defined, in the kernel that the prototypes are from
+    condition               the configuration that has it; null if every one has it, or optional
+    optional                the configuration without which the call is ENOSYS, or null";
 
 const VERSION: u32 = 1;
 
@@ -111,6 +119,24 @@ struct JsonAbsent<'t> {
     instead: &'t str,
 }
 
+#[derive(Serialize)]
+struct JsonPrototype<'t> {
+    entry: &'t str,
+    args: Vec<JsonArgument<'t>>,
+    abis: Vec<&'t str>,
+    source: &'t str,
+    line: u32,
+    condition: Option<&'t str>,
+    optional: Option<&'t str>,
+}
+
+#[derive(Serialize)]
+struct JsonArgument<'t> {
+    #[serde(rename = "type")]
+    ctype: &'t str,
+    name: &'t str,
+}
+
 pub(crate) fn json(
     tables: &Tables,
     exported: &[Exported<'_>],
@@ -153,8 +179,48 @@ pub(crate) fn json(
         let row = JsonAbsent { name, abis, why, calls, instead };
         let _ = write!(out, "{}\n  {}", comma(at), text(&row)?);
     }
+    out += "\n],\"prototypes\":[";
+    for (at, prototype) in prototypes(tables, exported)?.iter().enumerate() {
+        let _ = write!(out, "{}\n  {}", comma(at), text(prototype)?);
+    }
     out += "\n]}\n";
     Ok(out)
+}
+
+/// The definitions that calls of the exported ABIs end in.
+fn prototypes<'t>(
+    tables: &'t Tables,
+    exported: &[Exported<'t>],
+) -> Result<Vec<JsonPrototype<'t>>, Error> {
+    if !tables.has_table("prototypes") {
+        return Ok(Vec::new());
+    }
+    let mut ending: BTreeMap<&str, Vec<&Abi>> = BTreeMap::new();
+    for Exported { abi, calls, .. } in exported {
+        let entries: BTreeSet<&str> = calls
+            .iter()
+            .flat_map(|call| [false, true].map(|compat| abi.ends_in(call, compat)))
+            .flatten()
+            .collect();
+        for entry in entries {
+            ending.entry(entry).or_default().push(abi);
+        }
+    }
+    let used = tables.prototypes()?.iter().filter_map(|prototype| {
+        let abis = ending.get(prototype.entry.as_str())?.iter();
+        let abis: Vec<&str> =
+            abis.filter(|abi| prototype.is_for(abi)).map(|abi| abi.name.as_str()).collect();
+        (!abis.is_empty()).then(|| JsonPrototype {
+            entry: &prototype.entry,
+            args: prototype.args.iter().map(|(ctype, name)| JsonArgument { ctype, name }).collect(),
+            abis,
+            source: &prototype.source,
+            line: prototype.line,
+            condition: prototype.condition.as_deref(),
+            optional: prototype.optional.as_deref(),
+        })
+    });
+    Ok(used.collect())
 }
 
 fn comma(at: usize) -> &'static str {

@@ -214,7 +214,7 @@ fn json_has_the_keys_of_its_help() {
         assert_eq!(keys, sorted);
         assert_eq!(wanted.iter().find(|key| !explained(key)), None, "is not explained");
     };
-    check(&document, &["schema", "abis", "absent"]);
+    check(&document, &["schema", "abis", "absent", "prototypes"]);
     for abi in document["abis"].as_array().unwrap() {
         check(
             abi,
@@ -240,6 +240,12 @@ fn json_has_the_keys_of_its_help() {
     for absent in document["absent"].as_array().unwrap() {
         check(absent, &["name", "abis", "why", "calls", "instead"]);
     }
+    for prototype in document["prototypes"].as_array().unwrap() {
+        check(prototype, &["entry", "args", "abis", "source", "line", "condition", "optional"]);
+        for arg in prototype["args"].as_array().unwrap() {
+            check(arg, &["type", "name"]);
+        }
+    }
     let of = |abi: &str, name: &str| {
         let abi =
             document["abis"].as_array().unwrap().iter().find(|found| found["name"] == abi).unwrap();
@@ -253,6 +259,36 @@ fn json_has_the_keys_of_its_help() {
     );
     let lacks = |absent: &Value| absent["name"] == "io_getevents" && absent["abis"][0] == "riscv32";
     assert!(document["absent"].as_array().unwrap().iter().any(lacks));
+}
+
+/// The oracles are fs/aio.c, and arch/x86/kernel/ioport.c: iopl is of x86 alone.
+#[test]
+fn json_has_the_prototypes_of_the_abis_chosen() {
+    let prototypes = |abis: &[&str]| {
+        let asked: Vec<&str> = abis.iter().flat_map(|abi| ["--abi", *abi]).collect();
+        parsed(&export("json", &asked))["prototypes"].as_array().unwrap().clone()
+    };
+    let both = prototypes(&["x86_64", "i386"]);
+    let of = |entry: &str| both.iter().find(|found| found["entry"] == entry);
+    let args = |entry: &str| -> Vec<String> {
+        let args = of(entry).unwrap()["args"].as_array().unwrap().clone();
+        args.iter().map(|arg| format!("{} {}", arg["type"], arg["name"]).replace('"', "")).collect()
+    };
+    assert_eq!(
+        args("sys_io_submit"),
+        ["aio_context_t ctx_id", "long nr", "struct iocb __user *__user * iocbpp"]
+    );
+    assert_eq!(args("sys_getpid"), [""; 0]);
+    assert_eq!(of("sys_io_submit").unwrap()["optional"], "CONFIG_AIO");
+    assert_eq!(of("sys_iopl").unwrap()["abis"], serde_json::json!(["x86_64", "i386"]));
+    assert_eq!(of("compat_sys_io_submit").unwrap()["abis"], serde_json::json!(["i386"]));
+    assert!(prototypes(&["aarch64"]).iter().all(|found| found["entry"] != "sys_iopl"));
+    // Headers define no entry points, and an import of them has no prototypes.
+    let directory = TempDir::new().unwrap();
+    let table = directory.path().join("x86_64.toml");
+    fs::copy(committed().join("x86_64.toml"), table).unwrap();
+    let document = parsed(&export_of(directory.path(), "json", &[]).1);
+    assert_eq!(document["prototypes"], serde_json::json!([]));
 }
 
 // C.
