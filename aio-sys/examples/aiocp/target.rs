@@ -87,18 +87,11 @@ impl Target {
             return Ok(());
         }
         self.file.set_len(0).map_err(cannot("truncate", &self.path))?;
-        let allocated = match with_holes {
-            true => Err(Errno::OPNOTSUPP),
-            false if size == 0 => return Ok(()),
-            false => rustix::io::retry_on_intr(|| {
-                rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, size)
-            }),
+        let resized = match with_holes || size == 0 {
+            true => self.file.set_len(size),
+            false => allocate(&self.file, size),
         };
-        match allocated {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.file.set_len(size),
-            result => result.map_err(io::Error::from),
-        }
-        .map_err(cannot(&format!("make room for {size} bytes in"), &self.path))
+        resized.map_err(cannot(&format!("make room for {size} bytes in"), &self.path))
     }
 
     /// Gives the file its final size and permissions: the source may have become shorter.
@@ -205,6 +198,15 @@ fn create(path: &Path, mode: u32, replaces: bool) -> io::Result<(File, Place)> {
     let hidden = Hidden::beside(path);
     let file = options.create_new(true).open(&hidden.path)?;
     Ok((file, Place::Hidden(hidden)))
+}
+
+/// Allocates space, or only sets the length if the file system cannot allocate.
+fn allocate(file: &File, size: u64) -> io::Result<()> {
+    let allocate = || rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size);
+    match rustix::io::retry_on_intr(allocate) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(size),
+        result => Ok(result?),
+    }
 }
 
 /// Not so if it ends in `/` or `/.`.
