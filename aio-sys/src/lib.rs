@@ -54,13 +54,13 @@
 //! | this module | typed system calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
 //! | [`Context`], [`Ring`] | an owned AIO context, and its events without a system call | [`Context::submit`] |
 //! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
-//! | module `tokio` | safe asynchronous I/O for tasks of tokio | `tokio::Queue::submit` |
+//! | [module `tokio`](tokio/index.html) | safe asynchronous I/O for tasks of tokio | [`tokio::Queue::submit`](tokio/struct.Queue.html#method.submit) |
 //!
 //! - [How-to](howto): which layer to use, `O_DIRECT`, short transfers, event loops, shutdown,
 //!   threads, seccomp filters, system calls of your own.
 //! - [How it works](guide): one request followed through the kernel, from `io_submit` to its event.
-//! - `Abi` (feature `all-abis`): the system calls of every ABI by name and by number, and the
-//!   kernel release that brought each.
+//! - [`Abi`](enum.Abi.html) (feature `all-abis`): the system calls of every ABI by name and by
+//!   number, and the kernel release that added each.
 //!
 //! Numbers, registers and prototypes are imported from the kernel's source; none is typed by hand.
 //! Errors are [`Errno`] values; the C library's `errno` is never touched.
@@ -124,6 +124,9 @@ use sys::*;
 pub use aio::context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
 pub use aio::ring::{Events, Ring, RingError};
 #[cfg(feature = "macros")]
+/// Defines a typed function for a Linux system call. The
+/// [how-to](crate::howto#system-calls-of-your-own) has examples.
+///
 /// # Types of arguments
 ///
 #[doc = include_str!("sys/conversions.md")]

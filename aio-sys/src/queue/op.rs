@@ -3,12 +3,12 @@
 //! A function of this module creates an [`Op`], its methods set options, and every kind of queue
 //! accepts it:
 //!
-//! | submit it by | it is sent | its result |
+//! | submitted by | when | result |
 //! |---|---|---|
 //! | [`Queue::submit`](crate::Queue::submit) | at once | a [`Completion`](crate::Completion) |
 //! | [`Batch::push`](crate::Batch::push) | when the batch ends | a [`Completion`](crate::Completion) |
 //! | [`Scope::submit`](crate::Scope::submit) | at once | a [`Completion`](crate::Completion) |
-//! | `tokio::Queue::submit` | with others of the same turn of the scheduler | awaited |
+//! | `tokio::Queue::submit` | together with requests of other tasks | the output of the future |
 //! | `tokio::Batch::push` | when the batch ends | a future |
 //!
 //! A [`Queue`](crate::Queue) takes buffers that own their memory ([`IoBuf`], [`IoBufMut`]); a
@@ -109,24 +109,24 @@ impl<F: AsFd + Send + marker::Sync + 'static> Descriptor<'static> for Arc<F> {
     }
 }
 
-/// The kind of [`read_at`], with its buffer.
+/// The kind of the [`Op`] of [`read_at`], with its buffer.
 pub struct Read<B>(Part<B>);
-/// The kind of [`read_spare_at`], with its buffer.
+/// The kind of the [`Op`] of [`read_spare_at`], with its buffer.
 pub struct ReadSpare<B>(B);
-/// The kind of [`write_at`], with its buffer.
+/// The kind of the [`Op`] of [`write_at`], with its buffer.
 pub struct Write<B>(Part<B>);
-/// The kind of [`readv_at`], with its buffers.
+/// The kind of the [`Op`] of [`readv_at`], with its buffers.
 pub struct ReadVectored<B>(Vec<B>);
-/// The kind of [`writev_at`], with its buffers.
+/// The kind of the [`Op`] of [`writev_at`], with its buffers.
 pub struct WriteVectored<B>(Vec<B>);
-/// The kind of [`readv_raw_at`] and [`writev_raw_at`], whose buffers the caller keeps.
+/// The kind of the [`Op`] of [`readv_raw_at`] and [`writev_raw_at`], with memory of the caller.
 /// A queue for these alone can be a `Queue<()>`.
 pub struct Raw(());
-/// The kind of [`fsync`] and [`fdsync`].
+/// The kind of the [`Op`] of [`fsync`] and [`fdsync`].
 pub struct Sync(());
-/// The kind of [`poll`].
+/// The kind of the [`Op`] of [`poll`].
 pub struct Poll(());
-/// The kind of [`completed`].
+/// The kind of the [`Op`] of [`completed`].
 pub struct Completed(Result<usize, Errno>);
 
 /// The bytes of a buffer that are transferred.
