@@ -1,93 +1,23 @@
 """Drives chromium over the page in a directory, syscalls.html, and holds what it shows against
-syscalls.tsv beside it.
+syscalls.tsv beside it."""
 
-chromedriver speaks HTTP and JSON (W3C WebDriver), so Python's own library is all that it takes.
-"""
-
-import base64
-import json
 import pathlib
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
+
+from browser import Browser, Driver
 
 ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
 RIGHT, BACKSPACE = "\ue014", "\ue003"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
-class Driver:
-    """A chromedriver on a port of its own."""
-
-    def __enter__(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        command = ["chromedriver", f"--port={port}", "--log-level=OFF"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                if self.call("GET", "/status")["ready"]:
-                    return self
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        sys.exit("chromedriver does not answer")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-
-    def call(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.load(answer)["value"]
-        except urllib.error.HTTPError as error:
-            sys.exit(f"{method} {path}: {json.load(error)['value']['message']}")
-
-
-class Browser:
-    """A chromium with a window of one size, and what it has logged."""
-
-    def __init__(self, driver, width, height, phone=False, dark=False):
-        window = f"--window-size={width},{height}"
-        options = {"args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", window]}
-        if phone:
-            metrics = {"width": width, "height": height, "pixelRatio": 2, "touch": True}
-            options["mobileEmulation"] = {"deviceMetrics": metrics}
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        self.driver = driver
-        session = driver.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
-        self.session = "/session/" + session["sessionId"]
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        emulated = {"cmd": "Emulation.setEmulatedMedia", "params": {"features": scheme}}
-        self.post("/goog/cdp/execute", emulated)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        logged = self.post("/se/log", {"type": "browser"})
-        self.driver.call("DELETE", self.session)
-        if kind is None:
-            check("the console's messages", logged, [])
-        for message in logged:
-            print("console:", message["message"], file=sys.stderr)
-
-    def post(self, path, body):
-        return self.driver.call("POST", self.session + path, body)
+class Page(Browser):
+    """The page of system calls, in a browser."""
 
     def open(self, url):
-        # By way of an empty page: a change after the `#` alone would load nothing.
-        self.post("/url", {"url": "about:blank"})
-        self.post("/url", {"url": url})
+        super().open(url)
         self.wait()
 
     def wait(self):
@@ -98,9 +28,6 @@ class Browser:
                 return
             time.sleep(0.05)
         sys.exit("the table is not complete after 5 s")
-
-    def run(self, script):
-        return self.post("/execute/sync", {"script": script, "args": []})
 
     def type(self, text):
         """Types into whatever has the focus."""
@@ -165,9 +92,6 @@ class Browser:
         check("styles of text", len(ratios) > 5, True)
         faint = {what: ratio for what, ratio in ratios.items() if ratio < 4.5}
         check("texts too faint to read", faint, {})
-
-    def picture(self, path):
-        path.write_bytes(base64.b64decode(self.driver.call("GET", self.session + "/screenshot")))
 
     def text(self, element):
         """The text that one sees of the element of that id; None where it is hidden."""
@@ -237,7 +161,7 @@ def cell(abi, name):
 
 
 with Driver() as driver:
-    with Browser(driver, 1440, 900) as browser:
+    with Page(driver, 1440, 900) as browser:
         browser.open(page)
         check("ABIs", browser.columns(), all_abis)
         check("calls", browser.names(), all_names)
@@ -358,12 +282,12 @@ with Driver() as driver:
             return Math.max(...times);""")
         print(f"slowest answer to a letter: {slowest:.0f} ms", file=sys.stderr)
 
-    with Browser(driver, 1440, 900, dark=True) as browser:
+    with Page(driver, 1440, 900, dark=True) as browser:
         browser.open(page + "#q=209")
         browser.check_contrasts()
         browser.picture(directory / "desktop-dark.png")
 
-    with Browser(driver, 390, 844, phone=True) as browser:
+    with Page(driver, 390, 844, phone=True) as browser:
         browser.open(page)
         fits = "return [document.documentElement.scrollWidth <= innerWidth, innerWidth]"
         check("the page is as wide as the phone", browser.run(fits), [True, 390])
@@ -390,13 +314,13 @@ with Driver() as driver:
         browser.check_details("209", "x86_64", "mips-n64")
         browser.picture(directory / "phone-details.png")
 
-    with Browser(driver, 390, 844, phone=True, dark=True) as browser:
+    with Page(driver, 390, 844, phone=True, dark=True) as browser:
         browser.open(page + "#q=io_")
         browser.check_contrasts()
         browser.picture(directory / "phone-dark.png")
 
     # The same page with names that are markup.
-    with Browser(driver, 800, 600) as browser:
+    with Page(driver, 800, 600) as browser:
         browser.open((directory / "markup.html").as_uri() + "#q=" + urllib.parse.quote("</script>"))
         check("a name that is markup", browser.names(), ["</script><img src=x onerror=boom()>"])
         browser.click(cell("xtensa", "</script><img src=x onerror=boom()>"))
