@@ -1,9 +1,12 @@
-//! `aio_sys::Abi`'s dates against the history that they are emitted from, and against man-pages.
+//! `aio_sys::Abi`'s dates against the history that they are emitted from; and both against others:
+//! man-pages, C libraries, and where it is there, an independent record of every release.
 
 use aio_codegen::Tables;
 use aio_codegen::tables::history::Run;
-use aio_sys::{Abi, Version};
+use aio_sys::{Abi, Since, Until, Version};
+use aio_tests::{root, skip};
 use std::collections::BTreeSet;
+use std::{env, fs};
 
 /// Runs on every ABI, its runs, and the names that its numbers have in the table.
 fn with_runs(mut check: impl FnMut(Abi, &aio_codegen::tables::Abi, &[Run<'_>])) {
@@ -90,6 +93,80 @@ fn a_removed_call_is_not_there_any_more() {
             assert_ne!(abi.name(number), Some(name), "{abi} {number}");
         }
     });
+}
+
+/// A number's name, and its dates in each period.
+fn periods(abi: Abi, number: u32, name: &str) -> Vec<(Since, Option<Until>)> {
+    let former = abi.removed().chain(abi.earlier());
+    let former = former.filter(|call| (call.number, call.name) == (number, name));
+    let mut periods: Vec<_> = former.map(|call| (call.since, call.until)).collect();
+    if abi.name(number) == Some(name) {
+        periods.push((abi.since(number).unwrap(), abi.until(number)));
+    }
+    periods
+}
+
+/// Whether a release may be the one of a date.
+fn is_since(since: Since, release: Version) -> bool {
+    since.after().is_some_and(|after| after < release) && release <= since.by()
+}
+
+/// What glibc and musl recorded, and the record of every release that `ci/oracle/history` reads.
+#[test]
+fn calls_have_the_dates_that_others_recorded() {
+    let list = include_str!("../oracles/history.txt");
+    let mut rows = 0;
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [abi, number, name, release, "|", ..] = words[..] else { panic!("{line}") };
+        let periods = periods(abi.parse().unwrap(), number.parse().unwrap(), name);
+        let (since, _) = periods.last().unwrap_or_else(|| panic!("{line}"));
+        assert!(is_since(*since, release.parse().unwrap()), "{line}: {since}");
+        rows += 1;
+    }
+    assert!(rows > 60, "only {rows}");
+
+    let what = "the record of every release";
+    let record = env::var_os("AIO_HISTORY").map_or(root().join("../shared/history"), Into::into);
+    let Ok(record) = fs::read_to_string(record.join("since.tsv")) else {
+        return skip(what, "it is not there; name its directory in AIO_HISTORY");
+    };
+    let releases = releases();
+    let (mut agree, mut unseen, mut wrong) = (0, 0, String::new());
+    for line in record.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [abi, name, number, since, until, ..] = cells[..] else { panic!("{line}") };
+        let Some(abi) = Abi::ALL.iter().find(|known| known.as_str() == abi) else { continue };
+        let number = number.parse().unwrap();
+        let oldest = since.strip_prefix("<=");
+        let first: Version = oldest.unwrap_or(since).parse().unwrap();
+        let last = until.parse::<Version>().ok();
+        let begins = |since: Since| match oldest {
+            Some(_) => since.after().is_none() && first <= since.by(),
+            None => is_since(since, first),
+        };
+        let ends = |until: Option<Until>| match (until, last) {
+            (None, None) => true,
+            (Some(until), Some(last)) => until.last() <= last && last < until.gone_by(),
+            _ => false,
+        };
+        let periods = periods(*abi, number, name);
+        if periods.iter().any(|(since, until)| begins(*since) && ends(*until)) {
+            agree += 1;
+        } else if abi.number(name) == Some(number) && abi.name(number) != Some(name) {
+            // An alias has no dates of its own.
+        } else if !releases
+            .iter()
+            .any(|release| first <= *release && last.is_none_or(|last| *release <= last))
+        {
+            unseen += 1;
+        } else {
+            wrong += &format!("{line}: {periods:?}\n");
+        }
+    }
+    println!("{agree} rows agree, {unseen} came and went unseen");
+    assert_eq!(wrong, "");
+    assert!(agree > 13_000, "{agree}");
 }
 
 /// Since when syscalls(2) of man-pages has calls, which is by name and for the first ABI.
