@@ -476,12 +476,12 @@ fn serde_takes_back_what_it_gave() {
     for (text, why) in [
         (
             "\"ENOSUCH\"",
-            "invalid value: string \"ENOSUCH\", expected the name or the number of an error",
+            "invalid value: string \"ENOSUCH\", expected the name or number of an error",
         ),
-        ("0", "invalid value: integer `0`, expected the name or the number of an error"),
-        ("4096", "invalid value: integer `4096`, expected the name or the number of an error"),
-        ("65537", "invalid value: integer `65537`, expected the name or the number of an error"),
-        ("-5", "invalid type: integer `-5`, expected the name or the number of an error"),
+        ("0", "invalid value: integer `0`, expected the name or number of an error"),
+        ("4096", "invalid value: integer `4096`, expected the name or number of an error"),
+        ("65537", "invalid value: integer `65537`, expected the name or number of an error"),
+        ("-5", "invalid type: integer `-5`, expected the name or number of an error"),
     ] {
         let refused = serde_json::from_str::<Errno>(text).unwrap_err().to_string();
         assert!(refused.starts_with(why), "{refused}");
