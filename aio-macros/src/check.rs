@@ -1,4 +1,4 @@
-//! Says what is wrong, each mistake in one message at one token.
+//! Checks the input: each error is one message at one token.
 
 use crate::expand::{first, is_return};
 use crate::parse::{Attribute, Call, Function};
@@ -6,7 +6,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::Error;
 use syn::ext::IdentExt;
 
-/// What is wrong with the declaration by itself.
+/// Checks the declaration by itself.
 pub(crate) fn function(function: &Function) -> Vec<Error> {
     let mut mistakes = Vec::new();
     let mut mistake = |span: Span, message: &str| mistakes.push(Error::new(span, message));
@@ -49,7 +49,7 @@ pub(crate) fn function(function: &Function) -> Vec<Error> {
     mistakes
 }
 
-/// What is wrong with the attribute on this declaration.
+/// Checks the attribute on this declaration.
 pub(crate) fn call(call: &Call, function: &Function) -> Vec<Error> {
     let mut mistakes = Vec::new();
     let mut mistake = |span: Span, message: &str| mistakes.push(Error::new(span, message));

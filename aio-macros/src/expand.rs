@@ -81,12 +81,12 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
     };
     let ret = path(at_output, ret);
     let mut block = Group::new(Delimiter::Brace, calling(ret, answer, last(output)));
-    // Lints look at the promise where the user has made it.
+    // Lints report the promise at the user's token.
     let promise = call.unsafety.as_ref().map_or(at_callee, |unsafety| unsafety.span);
     block.set_span(promise);
     let result = quote_spanned!(promise=> unsafe #block);
 
-    // A `match`, because what the arguments borrow has to live until the call has returned.
+    // A `match`, because what the arguments borrow must live until the call returns.
     let mut body = Group::new(
         Delimiter::Brace,
         quote! {
@@ -96,7 +96,7 @@ fn wrapper(call: &Call, function: &Function) -> TokenStream {
             }
         },
     );
-    // The function is the user's from its first token to its last, so that lints look at it.
+    // All spans of the function are the user's, so that lints check it.
     body.set_span(*end);
     quote! {
         #(#above)*
@@ -117,7 +117,7 @@ fn is(expr: &TokenStream, name: &Ident) -> bool {
     *name == expr.to_string()
 }
 
-/// Tokens that mean what they did, at another place, for the sake of rustc's errors.
+/// The same tokens at another span, for rustc's errors.
 fn at(place: Span, tokens: TokenStream) -> TokenStream {
     let moved = |mut token: TokenTree| {
         token.set_span(token.span().located_at(place));
@@ -152,7 +152,7 @@ fn doc_lines(call: &Call) -> Vec<String> {
     lines
 }
 
-/// What its callers need, so that they are not at fault too.
+/// The items that its callers need, so that they get no errors.
 fn stand_in(function: &Function) -> TokenStream {
     let Function { attrs, head, .. } = function;
     quote! {
@@ -167,7 +167,7 @@ fn with_mistakes(mistakes: Vec<Error>, rest: TokenStream) -> TokenStream {
     quote!(#(#mistakes)* #rest)
 }
 
-/// A place in the user's source whose names the user's own tokens cannot see.
+/// A span in the user's source whose names the user's tokens cannot see.
 fn hidden(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

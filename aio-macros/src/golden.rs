@@ -1,5 +1,4 @@
-//! Keeps the committed expansion of aio-sys's own declarations, which serves builds without this
-//! crate.
+//! Keeps the committed expansion of aio-sys's own declarations, for builds without this crate.
 
 use crate::{expand, parse};
 use proc_macro2::{Group, Ident, TokenStream};
@@ -75,7 +74,7 @@ fn expand_item(item: Item) -> Vec<Item> {
     }
 }
 
-/// What is in the parentheses of `#[syscall(...)]`, and the item without it.
+/// The content of the parentheses of `#[syscall(...)]`, and the item without the attribute.
 fn take_syscall(input: ParseStream) -> syn::Result<(Option<TokenStream>, TokenStream)> {
     let (syscall, attrs): (Vec<_>, Vec<_>) =
         parse::attributes(input)?.into_iter().partition(|attr| attr.is("syscall"));

@@ -1,6 +1,5 @@
-//! Reads the attribute and the declaration. Without syn's `full` there is no grammar of items, and
-//! none is needed: what passes through stays the tokens it was, and only what is checked or quoted
-//! is taken out.
+//! Reads the attribute and the declaration. Works without syn's `full`, which has the grammar of
+//! items: tokens are passed through, and only what is checked or quoted is parsed.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -11,16 +10,16 @@ use syn::{Error, Ident, Lifetime, LitInt, LitStr, Result, Token, parenthesized, 
 
 /// `crate = path, unsafe io_setup(nr_events, ctx), safe = "..."`
 pub(crate) struct Call {
-    /// Where `aio_sys` is, if not under its own name.
+    /// The path of `aio_sys`, if it is not the default.
     pub(crate) root: Option<TokenStream>,
-    /// The promise that goes with `safe`.
+    /// The `unsafe` that belongs to `safe`.
     pub(crate) unsafety: Option<Token![unsafe]>,
     pub(crate) callee: Callee,
     pub(crate) args: Vec<TokenStream>,
     pub(crate) reason: Option<Reason>,
 }
 
-/// A call that the kernel's prototypes have, or that only its number is known of.
+/// A call with a prototype, or a call by number.
 pub(crate) enum Callee {
     Name(Ident),
     Number(LitInt),
@@ -37,11 +36,11 @@ pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     /// From the visibility to the where clause.
     pub(crate) head: TokenStream,
-    /// What stands before `fn`, such as `unsafe`.
+    /// The qualifiers before `fn`, such as `unsafe`.
     pub(crate) qualifiers: Vec<Ident>,
     pub(crate) name: Ident,
     pub(crate) parens: token::Paren,
-    /// The parameters that are plain names; patterns are rustc's business.
+    /// The parameters that are plain names; patterns are checked by rustc.
     pub(crate) params: Vec<Param>,
     /// Empty where there is no return type.
     pub(crate) output: TokenStream,
@@ -52,7 +51,7 @@ pub(crate) struct Function {
 
 pub(crate) struct Param {
     pub(crate) name: Ident,
-    /// Whether its type begins with `&mut`.
+    /// Whether its type starts with `&mut`.
     pub(crate) is_exclusive: bool,
 }
 
@@ -313,8 +312,8 @@ fn begins_exclusive(input: ParseStream) -> Result<bool> {
     Ok(is_reference && input.peek(Token![mut]))
 }
 
-/// Takes tokens as far as `stop`, which does not count between angle brackets. `opens` tells
-/// whether a `<` after these tokens is such a bracket.
+/// Reads tokens up to `stop`, which is ignored between angle brackets. `opens` decides whether a
+/// `<` after these tokens is such a bracket.
 fn until(
     input: ParseStream,
     stop: fn(ParseStream) -> bool,
@@ -340,8 +339,8 @@ fn anywhere(_: &[TokenTree]) -> bool {
     true
 }
 
-/// In expressions a `<` is a bracket where an operand is due, after `::` and in the type of a cast;
-/// else it compares.
+/// In expressions a `<` is a bracket where an operand is expected, after `::` and in the type of a
+/// cast; otherwise it compares.
 fn where_a_type_begins(before: &[TokenTree]) -> bool {
     match before.last() {
         None => true,

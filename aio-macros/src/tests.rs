@@ -1,4 +1,4 @@
-//! What is expanded, what is refused, and that nothing panics.
+//! Expansions, errors, and no panics.
 
 use crate::expand;
 use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
@@ -9,12 +9,12 @@ fn expand(attr: &str, item: &str) -> TokenStream {
 
 #[track_caller]
 fn expands(attr: &str, item: &str, expected: &str) {
-    // Whether two signs touch is no difference.
+    // The spacing of two signs is ignored.
     let text = |tokens: TokenStream| tokens.to_string().replace(' ', "");
     assert_eq!(text(expand(attr, item)), text(expected.parse().unwrap()));
 }
 
-/// Takes the messages off the front of an expansion.
+/// Splits the messages from an expansion.
 fn mistakes(expansion: TokenStream) -> (Vec<String>, TokenStream) {
     let mut tokens: Vec<TokenTree> = expansion.into_iter().collect();
     let mut messages = Vec::new();
@@ -124,9 +124,9 @@ fn a_structure_that_is_filled() {
     );
 }
 
-/// Else `buffer.len()` would be of what has moved.
+/// Otherwise `buffer.len()` would use a moved value.
 #[test]
-fn an_exclusive_reference_is_borrowed_again() {
+fn an_exclusive_reference_is_reborrowed() {
     expands(
         "read(x, buffer, buffer.len(), other)",
         "/// # Safety\nunsafe fn f(x: &T, mut buffer: &'a mut [u8], other: T<&mut U>) -> R;",

@@ -1,4 +1,4 @@
-//! What tests/assembly.rs looks at the machine code of.
+//! The functions whose machine code tests/audit/assembly.rs compares.
 
 use aio_sys::types::{aio_context_t, iocb};
 use aio_sys::{ContextId, Errno, raw};

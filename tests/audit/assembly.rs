@@ -1,5 +1,4 @@
-//! What the compiler makes of a call, against assembly by hand: the same instructions, and none
-//! more.
+//! Compares compiled calls with handwritten assembly: the same instructions, and no more.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -15,7 +14,7 @@ fn functions(assembly: &str) -> BTreeMap<String, Vec<String>> {
     let mut name = String::new();
     for line in assembly.lines().map(|line| line.split('#').next().unwrap().trim()) {
         match line.strip_suffix(':') {
-            // Labels inside of a function: of the compiler's, and of a hand's.
+            // Labels inside a function: the compiler's, and handwritten ones.
             Some(label) if label.starts_with(['.', '0', '1', '2']) => {}
             Some(label) => name = label.to_owned(),
             None if line.is_empty() || line.starts_with('.') => {}
@@ -53,7 +52,7 @@ fn no_instruction_more_than_by_hand() {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    // Without features the crate is a single one.
+    // Without features the crate has no dependencies.
     rustc("aio-sys/src/lib.rs", &["--crate-name=aio_sys", "--crate-type=rlib"]);
     let from = "--extern=aio_sys=libaio_sys.rlib";
     rustc(

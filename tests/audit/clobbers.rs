@@ -13,7 +13,7 @@ struct InlineAsm {
     text: String,
     /// The words before it, `sideeffect` and `alignstack` among them.
     words: Vec<String>,
-    /// Registers that hold something else afterwards.
+    /// Registers that are changed.
     changed: BTreeSet<String>,
     /// Whether the rest of the program may read or write memory only before or only
     /// after.
@@ -88,7 +88,7 @@ fn compile(target: &str, program: &str) -> Result<BTreeMap<String, Vec<InlineAsm
     Ok(inline_asm(&String::from_utf8(module).expect("LLVM's assembly is ASCII")))
 }
 
-/// A function `MODULE_STUB` for each stub of a way, which stands in the module `MODULE`.
+/// A function `MODULE_STUB` for each stub of a way in the module `MODULE`.
 fn callers(way: &Way<'_>, module: &str) -> String {
     let mut callers = String::new();
     for stub in way.each() {
@@ -109,7 +109,7 @@ fn callers(way: &Way<'_>, module: &str) -> String {
     callers
 }
 
-/// A function that is nothing but an `asm!`.
+/// A function with only an `asm!`.
 fn probe(name: &str, operands: &str) -> String {
     format!(
         "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn {name}() {{ unsafe {{ arch::asm!(\"# \
@@ -117,8 +117,7 @@ fn probe(name: &str, operands: &str) -> String {
     )
 }
 
-/// A contract in LLVM's words. It has several names for a register that holds values of several
-/// widths.
+/// A contract in LLVM's names. LLVM has several names for a register with several widths.
 #[derive(Debug)]
 struct Contract {
     /// LLVM's names of each clobbered register that can be named.
@@ -127,14 +126,14 @@ struct Contract {
     result: BTreeSet<String>,
     /// LLVM's names of the target's flags, if the call clobbers them.
     flags: BTreeSet<String>,
-    /// How lines of assembly begin that move the stack pointer.
+    /// Prefixes of assembly lines that move the stack pointer.
     stack: Vec<String>,
     /// The stub is a function that is never inlined.
     called: bool,
 }
 
 impl Contract {
-    /// Asks the compiler.
+    /// Gets the names from the compiler.
     fn ask(target: &str, way: &Way<'_>) -> Contract {
         let convention = way.convention;
         let declares =
@@ -274,11 +273,11 @@ impl Contract {
     }
 }
 
-/// Stubs with one mistake.
+/// Stubs with one error.
 struct Mutant {
     what: String,
     text: String,
-    /// It is a mistake only in stubs that use the stack.
+    /// It is an error only in stubs that use the stack.
     on_the_stack: bool,
     /// The register that is not declared.
     undeclared: Option<String>,
@@ -359,7 +358,7 @@ fn a_missing_or_wrong_declaration_is_found() {
         let found = compile(target, &program)
             .unwrap_or_else(|error| panic!("mutants of {name} for {target}: {error}"));
         for (at, mutant) in mutants.iter().enumerate() {
-            // What is returned is declared, too.
+            // The returned register is declared, too.
             let second = way.convention.second.as_ref();
             let returned = mutant.undeclared.is_some() && mutant.undeclared.as_ref() == second;
             for stub in each.iter().filter(|stub| !(returned && stub.both)) {

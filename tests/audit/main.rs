@@ -1,5 +1,5 @@
-//! What compilers make of the stubs: which registers they keep across a call, and how many
-//! instructions there are.
+//! Audits of the compiled stubs: the registers that are kept across a call, and the number of
+//! instructions.
 
 mod assembly;
 mod clobbers;

@@ -1,6 +1,6 @@
-//! The stubs under an emulator whose kernel clobbers every register that the contract lets it: what
-//! the compiler keeps across a system call is there afterwards. `ci/oracle/poison` has the
-//! emulator, and runs this.
+//! Runs the stubs under an emulator whose kernel clobbers every register that the contract allows:
+//! values that the compiler keeps across a system call must survive. `ci/oracle/poison` installs
+//! the emulator and runs this.
 
 use crate::shim::{
     self, MOST_ARGUMENTS, Stub, Way, all_ways, with_option, with_wrong_second, without,
@@ -14,15 +14,15 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// More values than any machine has registers, so that the compiler uses them all.
+/// More values than any CPU has registers, so that the compiler uses all of them.
 const VALUES: usize = 40;
-/// More comparisons than any machine has registers for flags.
+/// More comparisons than any CPU has flag registers.
 const COMPARISONS: usize = 12;
-/// Vectors, where the call clobbers registers for those.
+/// Vectors, if the call clobbers vector registers.
 const VECTORS: u32 = 40;
-/// Floating-point numbers, where the call clobbers registers for those that `asm!` has no name for.
+/// Floating-point numbers, if the call clobbers floating-point registers that `asm!` cannot name.
 const FLOATS: u32 = 4;
-/// How often the loop calls.
+/// The number of calls in the loop.
 const TIMES: u64 = 3;
 
 /// A word of memory that the function reads or writes.
@@ -69,7 +69,7 @@ impl Function {
         function.word("times", TIMES, TIMES);
         let parameters = way.parameters(stub);
         for (name, of) in &parameters {
-            // A number is small, and an argument of 32 bits has no more.
+            // A call's number is small, and an argument may have 32 bits.
             let kind = if of == "c_long" {
                 0xFFFF
             } else if of == "u32" {
@@ -82,7 +82,7 @@ impl Function {
         for at in 0..VALUES {
             keep(&mut function, &mut before, &mut after, &format!("v{at}"), any());
         }
-        // So many registers are those of vectors.
+        // The number of vector registers.
         if way
             .convention
             .clobbers
@@ -126,7 +126,7 @@ impl Function {
             let _ =
                 writeln!(after, "        (*frame).less{at} = if less{at} {{ 1 }} else {{ 2 }};");
         }
-        // What a machine may keep in registers of its multiplier, of which asm! knows nothing.
+        // Values that a CPU may keep in multiplier registers, which asm! cannot name.
         let (mut product, mut sum) = (String::new(), String::new());
         if way.bits == 32 && way.convention.clobbers.iter().any(|row| row.rust == ClobberKind::Call)
         {
@@ -149,7 +149,7 @@ impl Function {
                 times(2, 3)
             );
         }
-        // So many are those of floating point.
+        // The number of floating-point registers.
         if way
             .convention
             .clobbers
@@ -265,18 +265,18 @@ impl Function {
     }
 }
 
-/// The option of `asm!` that means GAS's own syntax, where another is the usual one.
+/// The option of `asm!` for GAS's own syntax, if another one is the default.
 fn syntax(way: &Way<'_>, comma: &str) -> String {
     if way.stubs.contains("att_syntax") { format!("{comma}att_syntax") } else { String::new() }
 }
 
-/// How emulate.py calls what a contract calls flags.
+/// The name in emulate.py of a contract's flags.
 const FLAGS: &str = "flags";
-/// Where emulate.py puts the frame.
+/// The address of the frame in emulate.py.
 const FRAME: usize = 0x20000;
 /// The second result of a call that has one.
 const SECOND: i64 = 0x2B;
-/// What the emulator says of a job.
+/// The emulator's result for a job.
 #[derive(Clone, Debug)]
 struct Verdict {
     unknown: Option<String>,
@@ -321,7 +321,7 @@ impl Emulator {
         }
     }
 
-    /// The verdicts, in the order in which the jobs came: one for each stub.
+    /// The verdicts, in the order of the jobs: one for each stub.
     fn run(&mut self) -> Vec<Verdict> {
         let program = aio_tests::root().join("tests/audit/shim/emulate.py");
         let mut command = Command::new(&self.command);
@@ -366,8 +366,8 @@ impl Emulator {
     }
 }
 
-/// Of an ABI's targets, one for each kind of processor that the compiler knows apart: with the most
-/// usual library.
+/// One of an ABI's targets for each CPU kind that the compiler distinguishes: with the most common
+/// library.
 fn kinds(targets: &[String]) -> Vec<&String> {
     let mut kinds: BTreeMap<&str, &String> = BTreeMap::new();
     for target in targets {
@@ -379,10 +379,9 @@ fn kinds(targets: &[String]) -> Vec<&String> {
     kinds.into_values().collect()
 }
 
-/// The stubs without telling the compiler of a register; or of several, for which `asm!` has no
-/// name.
+/// The stubs without the declaration of a register, or of several that `asm!` cannot name.
 fn mutant(way: &Way<'_>, registers: &[String]) -> String {
-    // What a call of a function tells, no operand has to.
+    // A function call needs no operands to declare its clobbers.
     let inlined = way.stubs.replace("inline(never)", "inline(always)");
     let of_flags = way.convention.clobbers.iter().filter(|row| row.rust == ClobberKind::Flags);
     match registers {
@@ -395,8 +394,8 @@ fn mutant(way: &Way<'_>, registers: &[String]) -> String {
     }
 }
 
-/// What can be left out: each register with a name, and the others together that are told in the
-/// same way.
+/// The declarations that can be left out: each register with a name, and groups of others that are
+/// declared together.
 fn can_be_left_out(way: &Way<'_>, poisoned: &BTreeSet<String>) -> Vec<Vec<String>> {
     let mut groups = Vec::new();
     let mut rest = poisoned.clone();
@@ -415,7 +414,7 @@ fn can_be_left_out(way: &Way<'_>, poisoned: &BTreeSet<String>) -> Vec<Vec<String
     groups
 }
 
-/// Registers whose loss goes unnoticed, by way of calling, each with the reason.
+/// Registers whose missing declaration is not noticed, by way of calling, each with the reason.
 fn read_unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
     let lines = include_str!("../oracles/unnoticed.txt").lines();
     let entries = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| {
@@ -426,7 +425,7 @@ fn read_unnoticed() -> BTreeMap<(&'static str, &'static str), &'static str> {
 }
 
 #[test]
-fn what_is_live_across_a_call_survives() {
+fn values_live_across_a_call_survive() {
     let Some(mut emulator) = Emulator::new() else { return };
     let tables = Tables::embedded().unwrap();
     let ways = all_ways(&tables);
@@ -463,7 +462,7 @@ fn what_is_live_across_a_call_survives() {
         }
     }
 
-    // Now a stub that returns both results takes one from another register.
+    // Next, a stub that returns both results reads one from another register.
     let mut jobs = Vec::new();
     for (way, target, _) in seen.values() {
         let Some(wrong) = with_wrong_second(way) else { continue };
@@ -485,7 +484,7 @@ fn what_is_live_across_a_call_survives() {
         );
     }
 
-    // Now the compiler does not know of something that the kernel clobbers.
+    // Next, the compiler does not know of a register that the kernel clobbers.
     let counts = [0, MOST_ARGUMENTS];
     let mut jobs = Vec::new();
     for (way, target, poisoned) in seen.into_values() {

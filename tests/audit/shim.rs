@@ -1,4 +1,5 @@
-//! The stubs of any ABI, compiled for any target of it, with no standard library of that target.
+//! The stubs of any ABI, compiled for any target of it, without the standard library of that
+//! target.
 
 use aio_codegen::tables::{Abi, Asm, Convention, Failure, Tables};
 use aio_codegen::{emit, lower};
@@ -19,7 +20,7 @@ fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>,
     fs::write(directory.path().join("shim.rs"), format!("{shim}\n{program}"))
         .expect("it can be written");
     let output = rustc()
-        // What takes the place of `core` is no stable Rust.
+        // The replacement of `core` is not stable Rust.
         .env("RUSTC_BOOTSTRAP", "1")
         .current_dir(directory.path())
         .args([
@@ -41,7 +42,7 @@ fn rustc_emits(kind: &str, arguments: &[&str], program: &str) -> Result<Vec<u8>,
     }
 }
 
-/// Whether the compiler is so new that the shim has to say more about sizes.
+/// Whether the compiler is new enough to require more traits about sizes from the shim.
 static SIZED_HIERARCHY: LazyLock<bool> = LazyLock::new(|| {
     let shim = |arguments: &[&str]| rustc_emits("metadata", arguments, "");
     match (shim(&["--cfg=sized_hierarchy"]), shim(&[])) {
@@ -51,16 +52,16 @@ static SIZED_HIERARCHY: LazyLock<bool> = LazyLock::new(|| {
     }
 });
 
-/// What the compiler makes of a program that stands behind the shim: `kind` is what `--emit` takes.
+/// Compiles a program behind the shim: `kind` is the argument of `--emit`.
 pub fn compile(target: &str, kind: &str, program: &str) -> Result<Vec<u8>, String> {
     let target = format!("--target={target}");
     let hierarchy = if *SIZED_HIERARCHY { "--cfg=sized_hierarchy" } else { "--cfg=sized_alone" };
     rustc_emits(kind, &[&target, hierarchy], program)
 }
 
-/// A way to make system calls: an ABI's own, or another.
+/// A way to make system calls: the ABI's own, or another.
 pub struct Way<'t> {
-    /// Its module, as users name it.
+    /// Its module's path.
     pub name: String,
     /// The contract.
     pub convention: &'t Convention,
@@ -72,8 +73,8 @@ pub struct Way<'t> {
     pub stubs: String,
 }
 
-/// Whether the compiler has an `asm!` for every ABI that some compiler has one for; if not, says
-/// what is not checked.
+/// Whether the compiler has `asm!` for each ABI that any compiler has it for; otherwise reports
+/// what is skipped.
 pub fn has_asm(tables: &Tables, what: &str) -> bool {
     let minor =
         |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
@@ -120,7 +121,7 @@ pub fn all_ways(tables: &Tables) -> Vec<Way<'_>> {
     ways
 }
 
-/// The text of a module; where a compiler's features choose among several, the last has the stubs.
+/// The text of a module; if a compiler's features choose among several, the last has the stubs.
 fn module(text: &str, indent: &str, name: &str) -> String {
     let from =
         text.rfind(&format!("\n{indent}pub mod {name} {{")).expect("every way has its module") + 1;
@@ -140,7 +141,7 @@ pub struct Stub {
 }
 
 impl Way<'_> {
-    /// The stubs, but for those of more arguments than any call has.
+    /// The stubs, except those with more arguments than any call has.
     pub fn each(&self) -> Vec<Stub> {
         let mut stubs = Vec::new();
         for rest in self.stubs.split(" fn syscall").skip(1) {
@@ -168,7 +169,7 @@ impl Way<'_> {
         list.split(", ").map(|parameter| pair(parameter).expect("a parameter has a type")).collect()
     }
 
-    /// Every register that a call changes, but for the result's.
+    /// Every register that a call changes, except the result's.
     pub fn clobbered(&self) -> Vec<&str> {
         let mut registers: Vec<&str> = self.convention.second.as_deref().into_iter().collect();
         if let Failure::Flag(flag) = &self.convention.failure {
@@ -181,7 +182,7 @@ impl Way<'_> {
     }
 }
 
-/// The stubs that take the second result from another register; `None` where no stub has one.
+/// The stubs that read the second result from another register; `None` where no stub has one.
 pub fn with_wrong_second(way: &Way<'_>) -> Option<String> {
     let second = way.convention.second.as_deref()?;
     let taken = format!("lateout({second:?}) second");
@@ -192,7 +193,7 @@ pub fn with_wrong_second(way: &Way<'_>) -> Option<String> {
     way.stubs.contains(&taken).then(|| way.stubs.replace(&taken, &wrong))
 }
 
-/// The stubs without the word that a register is clobbered.
+/// The stubs without the declaration of a clobbered register.
 pub fn without(stubs: &str, register: &str) -> String {
     let (output, name) = (format!("lateout({register:?}) _"), format!("({register:?})"));
     let mut lines = String::new();

@@ -1,14 +1,14 @@
-//! What a request costs: `Queue` against the same by hand, libaio, io_uring, linux-aio-tokio and
+//! The cost of a request: `Queue` against the same by hand, libaio, io_uring, linux-aio-tokio and
 //! plain calls. Prints tables.
 //!
-//! Medians of rounds that take turns, on one processor, in one run; the processor's time for this
-//! thread, in which all of it is done, so that others on the machine disturb less: `cargo bench -p
-//! aio-tests --features bench --bench aio`. The feature `linux-aio-tokio` adds that crate, whose
-//! build needs libclang.
+//! Medians of alternating rounds, on one CPU, in one run. The CPU time of this thread, which does
+//! all the work, is measured, so that other processes disturb less: `cargo bench -p aio-tests
+//! --features bench --bench aio`. The feature `linux-aio-tokio` adds that crate, whose build needs
+//! libclang.
 //!
-//! Everybody does the same: requests are filled in anew for each batch, all results are looked at,
-//! each block is an allocation of its own. System calls are counted in a child under ptrace(2),
-//! which does the same work there.
+//! All contenders do the same: requests are filled in for each batch, all results are checked, each
+//! block is a separate allocation. System calls are counted in a child under ptrace(2), which does
+//! the same work there.
 
 use aio_sys::types::*;
 use aio_sys::{
@@ -38,7 +38,7 @@ static ALLOCATOR: Counting = Counting;
 // --- what is done
 // -----------------------------------------------------------------------------
 
-/// What is asked for, `batch` times at once.
+/// The operation, submitted `batch` times at once.
 #[derive(Clone, Copy)]
 enum Work<'a> {
     /// A poll for writing of an eventfd, which is ready.
@@ -76,7 +76,7 @@ impl<'a> Work<'a> {
 /// Does the work of one batch, and waits for it.
 type Contender<'a> = Box<dyn FnMut() + 'a>;
 
-/// Aligned, so that nobody is lucky with where the bytes go.
+/// Aligned, so that all contenders have the same alignment.
 fn new_blocks(count: usize) -> Vec<AlignedBuf> {
     (0..count).map(|_| AlignedBuf::new(BLOCK, BLOCK).unwrap()).collect()
 }
@@ -85,7 +85,7 @@ fn look_at(result: i64) {
     assert!(black_box(result) > 0);
 }
 
-/// Requests by hand: an array of them, filled anew each time.
+/// Handwritten requests: an array, filled again each time.
 struct Hand {
     iocbs: Vec<iocb>,
     pointers: Vec<*mut iocb>,
@@ -111,7 +111,8 @@ impl Hand {
 
     fn submit(&mut self, ctx: ContextId) {
         let count = self.iocbs.len() as c_long;
-        // SAFETY: requests and blocks live until the batch has ended, before the next is filled in.
+        // SAFETY: requests and blocks live until the batch has completed, before the next is filled
+        // in.
         let accepted = unsafe { raw::io_submit(ctx.as_raw(), count, self.pointers.as_mut_ptr()) };
         assert_eq!(accepted, count as isize);
     }
@@ -147,7 +148,7 @@ fn queue(work: Work<'_>, batch: usize) -> Contender<'_> {
     })
 }
 
-/// As unsafe and as fast as it gets: io_submit, and the ring.
+/// The fastest way, all unsafe: io_submit, and the ring.
 fn by_hand(work: Work<'_>, batch: usize) -> Contender<'_> {
     let mut context = Context::new(NonZeroU32::new(batch as u32).unwrap()).unwrap();
     let mut hand = Hand::new(batch);
@@ -199,13 +200,13 @@ struct Libaio {
 }
 
 impl Libaio {
-    /// If it is there.
+    /// If it is installed.
     fn load() -> Option<Libaio> {
         let names = [c"libaio.so.1", c"libaio.so.1t64"];
-        // SAFETY: it runs no code but the library's, which has no constructors to speak of.
+        // SAFETY: it runs only the library's constructors, which have no effect on this program.
         let open = |name: &CStr| unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
         let library = names.into_iter().map(open).find(|it| !it.is_null())?;
-        // SAFETY: the library is there, and stays.
+        // SAFETY: the library is loaded, and never unloaded.
         let function = |name: &CStr| unsafe { libc::dlsym(library, name.as_ptr()) };
         // SAFETY: functions of libaio.h, with these types; `iocb` and `io_event` have its layout.
         unsafe {
@@ -235,10 +236,10 @@ fn libaio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     Some(Box::new(move || {
         hand.fill(work);
         // SAFETY: `pointers` has `count` pointers to iocbs, which `fill` has set up on buffers that
-        // live until their events have come.
+        // live until their events are read.
         let submitted = unsafe { (library.submit)(ctx, count, hand.pointers.as_mut_ptr()) };
         assert_eq!(submitted, batch as c_int);
-        // SAFETY: there is room for so many.
+        // SAFETY: the array has room for that many events.
         let got = unsafe {
             (library.getevents)(ctx, count, count, hand.events.as_mut_ptr(), ptr::null_mut())
         };
@@ -247,7 +248,7 @@ fn libaio(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     }))
 }
 
-/// If the kernel lets us.
+/// If the kernel allows it.
 fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
     use io_uring::{IoUring, opcode, types::Fd};
     let mut ring = IoUring::new(batch as u32).ok()?;
@@ -265,7 +266,7 @@ fn uring(work: Work<'_>, batch: usize) -> Option<Contender<'_>> {
                         .offset((i * BLOCK) as u64)
                         .build(),
                 };
-                // SAFETY: the block lives until the batch has ended.
+                // SAFETY: the block lives until the batch has completed.
                 unsafe { submission.push(&entry.user_data(i as u64)).unwrap() };
             }
         }
@@ -287,13 +288,13 @@ fn plain(work: Work<'_>, batch: usize) -> Contender<'_> {
             for _ in 0..batch {
                 let mut poll =
                     libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
-                // SAFETY: one is there.
+                // SAFETY: `1` is the length of the array.
                 assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1);
             }
         }
         Work::Read(fd) => {
             for (i, block) in blocks.iter_mut().enumerate() {
-                // SAFETY: the block is ours.
+                // SAFETY: the block is owned by this function, and large enough.
                 let read = unsafe {
                     libc::pread(
                         fd.as_raw_fd(),
@@ -354,14 +355,14 @@ fn linux_aio_tokio(_: Work<'_>, _: usize) -> Option<Contender<'_>> {
 // --- system calls
 // -----------------------------------------------------------------------------
 
-/// System calls per operation, of a child that makes its contender itself.
+/// System calls per operation, of a child that creates its own contender.
 fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
     const BATCHES: usize = 64;
-    // SAFETY: there is one thread.
+    // SAFETY: the process has one thread.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let contender = make(work, batch);
-        // SAFETY: the parent traces us; it is told by signals what it is to count between.
+        // SAFETY: the parent traces this process; signals mark the section in which it counts.
         unsafe {
             libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
             if let Some(mut contender) = contender {
@@ -371,7 +372,7 @@ fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
                 (0..BATCHES).for_each(|_| contender());
                 libc::kill(own, libc::SIGUSR1);
             }
-            // No destructors: they take their time.
+            // No destructors: they would take time.
             libc::_exit(0);
         }
     }
@@ -380,14 +381,14 @@ fn system_calls(make: Make, work: Work<'_>, batch: usize) -> Option<f64> {
     while unsafe { libc::waitpid(child, &mut status, 0) } == child && libc::WIFSTOPPED(status) {
         match libc::WSTOPSIG(status) {
             libc::SIGUSR1 => marks += 1,
-            // Once when it enters, once when it leaves.
+            // Once on entry, once on exit.
             libc::SIGTRAP if marks == 1 => stops += 1,
             _ => {}
         }
-        // SAFETY: as above.
+        // SAFETY: the child is ours, and has stopped whenever it is resumed.
         unsafe { libc::ptrace(libc::PTRACE_SYSCALL, child, 0, 0) };
     }
-    // The end of the first kill(2) and the beginning of the second are among them.
+    // The exit of the first kill(2) and the entry of the second are counted, too.
     (marks == 2).then(|| (stops / 2 - 1) as f64 / (BATCHES * batch) as f64)
 }
 
@@ -458,7 +459,7 @@ fn main() {
     pin(0);
     let file = tempfile::tempfile().unwrap();
     file.write_all_at(&vec![1; BATCHES[3] * BLOCK], 0).unwrap();
-    // SAFETY: a new descriptor, owned by nobody else.
+    // SAFETY: a new descriptor, which nobody else owns.
     let eventfd = unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) };
     let works = [("poll", Work::Poll(eventfd.as_fd())), ("read 4 KiB", Work::Read(file.as_fd()))];
     let names = line("", "batch", CONTENDERS.map(|(name, _)| Some(name.to_owned())));
@@ -481,12 +482,12 @@ fn main() {
 
 type Look<'a> = Box<dyn FnMut() -> usize + 'a>;
 
-/// Looks where there is nothing.
+/// Polls an empty ring.
 fn empty() {
     let requests = NonZeroU32::new(128).unwrap();
     let mut queue = Queue::<AlignedBuf>::new(requests).unwrap();
     let context = Context::new(requests).unwrap();
-    // SAFETY: the events that it takes are looked for by nobody else.
+    // SAFETY: nobody else expects the events that it reads.
     let id = unsafe { context.id() };
     let mut events = [io_event::default(); 128];
     let libaio = Libaio::load().map(|library| (library, library.context(128)));
@@ -502,7 +503,7 @@ fn empty() {
             Box::new(|| {
                 let Some((library, ctx)) = libaio else { return usize::MAX };
                 let mut zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-                // SAFETY: there is room for so many.
+                // SAFETY: the array has room for that many events.
                 unsafe { (library.getevents)(ctx, 0, 128, others.as_mut_ptr(), &mut zero) as usize }
             }),
         ),
@@ -520,7 +521,7 @@ fn empty() {
     println!("nothing there: {}", times.collect::<Vec<_>>().join(", "));
 }
 
-/// Makes and destroys. Times by the clock: it waits.
+/// Creates and destroys contexts. Wall-clock times, since it waits.
 fn contexts() {
     let requests = NonZeroU32::new(128).unwrap();
     let libaio = Libaio::load();
@@ -539,7 +540,7 @@ fn contexts() {
         if let Some(library) = libaio {
             let mut ctx = ptr::null_mut();
             times[3].push(micros(&mut || ctx = library.context(128)));
-            // SAFETY: just made.
+            // SAFETY: the context was created in this iteration and nobody else uses it.
             times[4].push(micros(&mut || assert_eq!(unsafe { (library.destroy)(ctx) }, 0)));
         }
     }

@@ -1,20 +1,20 @@
-//! What clients of native AIO pay: the block backend of a virtual machine monitor, and a journal.
-//! Prints a table for each.
+//! The cost for clients of native AIO: the block backend of a virtual machine monitor, and a
+//! journal. Prints a table for each.
 //!
-//! - The backend implements cloud-hypervisor's `AsyncIo`: raw iovecs of guest memory, 64 bits of
-//!   the caller's, an eventfd of the caller's, one io_submit(2) for each request. On `Queue`, and
-//!   on `vmm_sys_util::aio::IoContext`, whose completions are taken by up to 32 a call, or, as
-//!   cloud-hypervisor does, one by one. CPU time of the thread, for a read of 4 KiB from the page
-//!   cache in two iovecs, the wait for the eventfd included.
+//! - The backend implements cloud-hypervisor's `AsyncIo`: raw iovecs of guest memory, 64 bits and
+//!   an eventfd of the caller, one io_submit(2) for each request. On `Queue`, and on
+//!   `vmm_sys_util::aio::IoContext`, whose completions are read in groups of up to 32, or one by
+//!   one as in cloud-hypervisor. CPU time of the thread, for a read of 4 KiB from the page cache in
+//!   two iovecs, including the wait for the eventfd.
 //! - The journal has several writers, and one thread that sleeps until something has completed and
 //!   is stopped at the end. On `Submitter` and `Reaper`, on a `Queue` in a mutex with an eventfd,
 //!   and by hand: a copied `ContextId`, io_submit(2) and a blocking io_getevents(2). Writes a
 //!   second, and CPU time of the process for a write of 4 KiB.
 //!
-//! Medians of rounds that take turns, in one run, and of each round's ratio: others on the machine
-//! slow down all contenders of a round. `cargo bench -p aio-tests --features bench
-//! --bench clients -- [DIRECTORY]`. The directory, which is that of temporary files if it is not
-//! given, needs 64 MiB; without `O_DIRECT` there, the journal writes to the page cache only.
+//! Medians of alternating rounds, in one run, and of each round's ratio: other processes slow down
+//! all contenders of a round. `cargo bench -p aio-tests --features bench --bench clients --
+//! [DIRECTORY]`. The directory, by default that for temporary files, needs 64 MiB; without
+//! `O_DIRECT` there, the journal writes to the page cache only.
 
 use aio_sys::types::{IOCB_CMD_POLL, IOCB_CMD_PWRITE, io_event, iocb};
 use aio_sys::{
@@ -50,7 +50,7 @@ fn next_block(random: &mut u64) -> u64 {
     *random % BLOCKS * BLOCK as u64
 }
 
-/// Three contenders take turns, and none always after the same other one.
+/// Three contenders alternate, in varying order.
 fn order(round: usize) -> [usize; 3] {
     let mut order = [0, 1, 2];
     order.rotate_left(round % 3);
@@ -78,11 +78,11 @@ const DEPTH: NonZeroU32 = NonZeroU32::new(128).unwrap();
 /// A completed request: the caller's 64 bits, and the number of bytes or a negated errno.
 type Done = (u64, i32);
 
-/// What a device of the monitor needs.
+/// The interface that a device of the monitor needs.
 trait AsyncIo {
     /// # Safety
     ///
-    /// The memory stays, and is nobody else's but the guest's, until the request has completed.
+    /// The memory is valid until the request has completed, and only the guest uses it.
     unsafe fn read_vectored(
         &mut self,
         offset: u64,
@@ -125,7 +125,7 @@ impl AsyncIo for OnQueue<'_> {
         iovecs: &[iovec],
         user_data: u64,
     ) -> io::Result<()> {
-        // SAFETY: the caller vouches for the memory.
+        // SAFETY: the caller guarantees that the memory is valid until the request completes.
         let read = unsafe { op::readv_raw_at(self.file, iovecs, offset) };
         self.queue.submit(read.user_data(user_data))?;
         Ok(())
@@ -137,7 +137,7 @@ impl AsyncIo for OnQueue<'_> {
         iovecs: &[iovec],
         user_data: u64,
     ) -> io::Result<()> {
-        // SAFETY: the caller vouches for the memory.
+        // SAFETY: the caller guarantees that the memory is valid until the request completes.
         let write = unsafe { op::writev_raw_at(self.file, iovecs, offset) };
         self.queue.submit(write.user_data(user_data))?;
         Ok(())
@@ -255,7 +255,7 @@ fn punch_hole(file: &File, offset: u64, length: u64) -> io::Result<()> {
     }
 }
 
-/// What the guest's memory is made of: two iovecs for each block.
+/// The guest's memory: two iovecs for each block.
 fn halves(memory: &mut [AlignedBuf]) -> Vec<[iovec; 2]> {
     let half = |half: &mut [u8]| iovec { iov_base: half.as_mut_ptr().cast(), iov_len: half.len() };
     let split = |block: &mut AlignedBuf| {
@@ -268,12 +268,12 @@ fn halves(memory: &mut [AlignedBuf]) -> Vec<[iovec; 2]> {
 /// Waits for the eventfd, as an event loop does.
 fn wait(eventfd: &EventFd) {
     let mut poll = libc::pollfd { fd: eventfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one is there.
+    // SAFETY: the array has one element.
     assert_eq!(unsafe { libc::poll(&mut poll, 1, -1) }, 1);
     eventfd.read().unwrap();
 }
 
-/// Every method does what it says.
+/// Checks every method.
 fn check(backend: &mut dyn AsyncIo, file: &File, eventfd: &EventFd) {
     let mut memory = blocks(1);
     let iovecs = halves(&mut memory)[0];
@@ -312,7 +312,7 @@ fn round(
     while start.elapsed() < ROUND {
         for _ in 0..16 {
             for (iovecs, user_data) in memory.iter().zip(0..) {
-                // SAFETY: the memory is used by nobody else.
+                // SAFETY: nobody else uses the memory.
                 unsafe { backend.read_vectored(next_block(random), iovecs, user_data).unwrap() };
             }
             let mut missing = memory.len();
@@ -332,7 +332,7 @@ fn round(
 fn backends(file: &File) {
     const ROUNDS: usize = 41;
     let eventfd = EventFd::new(libc::EFD_NONBLOCK).unwrap();
-    // SAFETY: it is open until the end of this function.
+    // SAFETY: the descriptor is open until the end of this function.
     let borrowed = unsafe { BorrowedFd::borrow_raw(eventfd.as_raw_fd()) };
     let mut contenders: [(&str, Box<dyn AsyncIo + '_>); 3] = [
         ("Queue", Box::new(OnQueue::new(file, borrowed).unwrap())),
@@ -374,11 +374,11 @@ fn backends(file: &File) {
 // -----------------------------------------------------------------------------
 
 const WRITERS: usize = 3;
-/// How many writes a writer has at a time.
+/// The number of a writer's concurrent writes.
 const EACH: usize = 8;
 const IN_FLIGHT: NonZeroU32 = NonZeroU32::new((WRITERS * EACH) as u32).unwrap();
 
-/// Where a writer waits for its writes, and for what comes back with them.
+/// A writer waits here for its writes and their results.
 struct Desk<T> {
     back: Mutex<Vec<T>>,
     complete: Condvar,
@@ -397,7 +397,7 @@ impl<T> Desk<T> {
         }
     }
 
-    /// Waits for all writes, and exchanges `emptied` for what came back.
+    /// Waits for all writes, and swaps `emptied` with the results.
     fn exchange(&self, emptied: &mut Vec<T>) {
         let back = self.back.lock().unwrap();
         let mut back = self.complete.wait_while(back, |back| back.len() < EACH).unwrap();
@@ -405,10 +405,10 @@ impl<T> Desk<T> {
     }
 }
 
-/// Writers until the time is over, then `stop`; beside them `reap`, until it returns. Writes a
+/// Runs writers until the time is over, then `stop`; in parallel `reap`, until it returns. Writes a
 /// second, and microseconds of CPU time per write.
 ///
-/// A writer calls what `writer` returns for each group of writes, with where they go.
+/// A writer calls the result of `writer` for each group of writes, with their offsets.
 fn journal<W: FnMut(&[u64; EACH]) + Send>(
     writer: impl Fn(usize) -> W,
     reap: impl FnOnce() + Send,
@@ -474,7 +474,7 @@ fn halves_of_a_queue(file: &File) -> [f64; 2] {
 
 fn mutex_of_a_queue(file: &File) -> [f64; 2] {
     let eventfd = EventFd::new(libc::EFD_NONBLOCK).unwrap();
-    // SAFETY: it is open until the end of this function.
+    // SAFETY: the descriptor is open until the end of this function.
     let borrowed = unsafe { BorrowedFd::borrow_raw(eventfd.as_raw_fd()) };
     let queue = Mutex::new(Queue::with_shared_eventfd(IN_FLIGHT, borrowed).unwrap());
     let desks: [_; WRITERS] = array::from_fn(|_| Desk::new());
@@ -512,7 +512,7 @@ fn mutex_of_a_queue(file: &File) -> [f64; 2] {
 fn by_hand(file: &File) -> [f64; 2] {
     const STOP: u64 = u64::MAX;
     let context = Context::new(IN_FLIGHT.saturating_add(1)).unwrap();
-    // SAFETY: the reaper below is the only one who takes events.
+    // SAFETY: only the reaper below reads events.
     let id = unsafe { context.id() };
     let eventfd = EventFd::new(0).unwrap();
     let mut stop = iocb {
@@ -568,7 +568,7 @@ fn submit_all(id: ContextId, requests: &mut [iocb; EACH]) {
     let mut requests = requests.each_mut();
     let mut rest = &mut requests[..];
     while !rest.is_empty() {
-        // SAFETY: the context exists, and the writer waits before it touches its buffers.
+        // SAFETY: the context exists, and the writer waits before it uses its buffers.
         match unsafe { io_submit(id, rest) } {
             Ok(accepted) => rest = &mut rest[accepted..],
             Err(Errno::EAGAIN) => thread::yield_now(),
@@ -621,7 +621,7 @@ fn main() {
         file.as_file().write_all_at(&part, at << 20).unwrap();
     }
     file.as_file().sync_all().unwrap();
-    // The journal's threads run on all processors.
+    // The journal's threads run on all CPUs.
     journals(file.path());
     println!();
     pin(0);

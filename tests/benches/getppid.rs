@@ -1,7 +1,7 @@
-//! What a system call costs that does nothing: `raw::getppid` against assembly by hand and other
-//! crates. Prints a table.
+//! The cost of a system call that does nothing: `raw::getppid` against handwritten assembly and
+//! other crates. Prints a table.
 //!
-//! Medians of rounds that take turns in one run: `cargo bench -p aio-tests --features bench --bench
+//! Medians of alternating rounds in one run: `cargo bench -p aio-tests --features bench --bench
 //! getppid`.
 
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
@@ -20,7 +20,7 @@ unsafe extern "C" {
     safe fn by_hand_getppid() -> isize;
 }
 
-/// Nanoseconds of a call.
+/// Nanoseconds per call.
 fn time<T>(call: impl Fn() -> T) -> f64 {
     let start = thread_time();
     for _ in 0..CALLS {
@@ -42,7 +42,7 @@ fn main() {
 
 #[cfg(target_arch = "x86_64")]
 fn main() {
-    // SAFETY: getppid takes nothing.
+    // SAFETY: getppid takes no argument.
     let contenders = contenders! {
         "aio_sys::raw" unsafe { aio_sys::raw::getppid() };
         "by hand, called" by_hand_getppid();
@@ -54,7 +54,7 @@ fn main() {
     pin(0);
     let mut times = [const { Vec::new() }; 6];
     for round in 0..ROUNDS {
-        // Nobody is always the first.
+        // The order varies.
         for at in 0..contenders.len() {
             let at = (at + round) % contenders.len();
             times[at].push(contenders[at].1());

@@ -2,9 +2,9 @@
 //! run.
 //!
 //! `cargo bench -p aio-tests --features bench` prints two tables. The first is of medians: in each
-//! round all of them look up the same calls in the same random order, in a random order of their
-//! own, so that what disturbs the machine disturbs all alike. The second is divan's, of the same
-//! look-ups one after the other.
+//! round all contenders look up the same calls in the same random order, and run in a random order
+//! themselves, so that disturbances affect all of them equally. The second is divan's, of the same
+//! lookups in sequence.
 
 use aio_sys::Abi;
 use aio_tests::skip;
@@ -19,7 +19,7 @@ const ROUNDS: usize = 301;
 /// How often a round goes through the calls.
 const TIMES: usize = 10;
 
-/// A call to look up, as each side takes it.
+/// A call to look up, in the form for each side.
 #[derive(Clone)]
 struct Wanted {
     name: String,
@@ -37,20 +37,20 @@ impl Wanted {
     }
 }
 
-/// libseccomp of this machine.
+/// The installed libseccomp.
 struct Seccomp {
     resolve_name: unsafe extern "C" fn(u32, *const c_char) -> c_int,
     resolve_number: unsafe extern "C" fn(u32, c_int) -> *mut c_char,
 }
 
 static SECCOMP: LazyLock<Option<Seccomp>> = LazyLock::new(|| {
-    // SAFETY: the library's initialisers may run at any time.
+    // SAFETY: the library's initialisers have no requirements.
     let library = unsafe { libc::dlopen(c"libseccomp.so.2".as_ptr(), libc::RTLD_NOW) };
     if library.is_null() {
         return None;
     }
     let symbol = |name: &CStr| {
-        // SAFETY: the library is open and stays so.
+        // SAFETY: the library is loaded, and never unloaded.
         let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
         (!symbol.is_null()).then_some(symbol)
     };
@@ -58,7 +58,7 @@ static SECCOMP: LazyLock<Option<Seccomp>> = LazyLock::new(|| {
         symbol(c"seccomp_syscall_resolve_name_arch")?,
         symbol(c"seccomp_syscall_resolve_num_arch")?,
     );
-    // SAFETY: seccomp.h declares them so.
+    // SAFETY: the types are those of seccomp.h.
     Some(unsafe {
         Seccomp {
             resolve_name: std::mem::transmute::<
@@ -82,7 +82,7 @@ impl Seccomp {
 
     /// Whether the number has a name. That is a copy from `malloc`.
     fn has_name(&self, token: u32, number: u32) -> bool {
-        // SAFETY: any number may be asked for.
+        // SAFETY: any number is allowed.
         let name = unsafe { (self.resolve_number)(token, number as c_int) };
         // SAFETY: seccomp.h says that the caller frees it; NULL may be freed.
         unsafe { libc::free(name.cast()) };
@@ -101,14 +101,15 @@ fn each<T>(look_up: impl Fn(&Wanted) -> T + 'static) -> LookUp {
     })
 }
 
-/// Who looks up, and how: by name and by number.
+/// A contender: lookups by name and by number.
 struct Side {
     who: &'static str,
     number: LookUp,
     name: LookUp,
 }
 
-/// One ABI's contest: the sides, calls that all of them know, and calls that none of them knows.
+/// The contest for one ABI: the sides, calls that all of them know, and calls that none of them
+/// knows.
 struct Contest {
     abi: Abi,
     sides: Vec<Side>,
@@ -169,7 +170,7 @@ fn contests() -> [Contest; 2] {
     ]
 }
 
-/// Numbers that need not be good (xorshift).
+/// Random numbers of low quality (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -183,7 +184,7 @@ impl Random {
     }
 }
 
-/// The median nanoseconds of one look-up, for each side.
+/// The median nanoseconds per lookup, for each side.
 fn medians(sides: &[&LookUp], calls: &[Wanted], random: &mut Random) -> Vec<f64> {
     let mut times = vec![Vec::new(); sides.len()];
     let (mut calls, mut order) = (calls.to_vec(), (0..sides.len()).collect::<Vec<_>>());

@@ -1,15 +1,15 @@
-//! What reads of tasks cost: `aio_sys::tokio::Queue` against linux-aio-tokio, tokio-uring,
+//! The cost of reads in tasks: `aio_sys::tokio::Queue` against linux-aio-tokio, tokio-uring,
 //! `spawn_blocking` and a bare `Queue` loop. Prints a table for each runtime and kind of file.
 //!
 //! Reads of 4 KiB at random offsets, by 1 to 128 tasks, each of which waits for one read at a time:
-//! requests a second, latency (median and 99th percentile), and processor time of the whole process
-//! per request. Medians of rounds that take turns, in one run: `cargo bench -p aio-tests --features
-//! linux-aio-tokio --bench tokio -- [DIRECTORY] [TASKS…] [NAME…]`. The directory, which is that of
-//! temporary files if it is not given, needs 256 MiB and a file system with `O_DIRECT`; numbers of
-//! tasks and contenders' names restrict what is measured. linux-aio-tokio's build needs libclang;
-//! it reads past the page cache only, and tokio-uring has one thread.
+//! requests per second, latency (median and 99th percentile), and CPU time of the whole process per
+//! request. Medians of alternating rounds, in one run: `cargo bench -p aio-tests --features
+//! linux-aio-tokio --bench tokio -- [DIRECTORY] [TASKS…] [NAME…]`. The directory, by default that
+//! for temporary files, needs 256 MiB and a file system with `O_DIRECT`; numbers of tasks and
+//! contenders' names restrict the measurements. linux-aio-tokio's build needs libclang; it reads
+//! past the page cache only, and tokio-uring has one thread.
 //!
-//! `AIO_BENCH_BUSY=1` keeps one more process busy meanwhile.
+//! `AIO_BENCH_BUSY=1` runs one more busy process.
 
 use aio_sys::{AlignedBuf, op};
 use aio_tests::{median, process_time};
@@ -31,7 +31,7 @@ const ROUND: Duration = Duration::from_millis(400);
 const BLOCK: usize = 4096;
 const BLOCKS: u64 = 65536;
 
-/// What is read, and how.
+/// The file, and how it is read.
 #[derive(Clone, Copy)]
 struct Work<'a> {
     path: &'a Path,
@@ -166,7 +166,7 @@ fn linux_aio_tokio(_: Work<'_>) -> Option<Latencies> {
     None
 }
 
-/// A buffer as that crate wants it.
+/// A buffer for that crate.
 struct Aligned(AlignedBuf);
 
 // SAFETY: the memory is on the heap, and stays there when the owner moves.
@@ -182,7 +182,8 @@ unsafe impl tokio_uring::buf::IoBuf for Aligned {
     }
 }
 
-// SAFETY: as above; all of it is initialised.
+// SAFETY: the memory is on the heap, and stays there when the owner moves; all of it is
+// initialised.
 unsafe impl tokio_uring::buf::IoBufMut for Aligned {
     fn stable_mut_ptr(&mut self) -> *mut u8 {
         self.0.as_mut_ptr()
@@ -280,7 +281,7 @@ const CONTENDERS: [(&str, Contender); 5] = [
     ("Queue, no tasks", bare_queue),
 ];
 
-/// Requests a second, median and 99th percentile of the latency in µs, processor time in µs.
+/// Requests per second, median and 99th percentile of the latency in µs, CPU time in µs.
 type Row = [f64; 4];
 
 fn measure(contender: Contender, work: Work<'_>) -> Option<Row> {
@@ -291,7 +292,7 @@ fn measure(contender: Contender, work: Work<'_>) -> Option<Row> {
     latencies.sort_unstable();
     let count = latencies.len() as f64;
     let at = |part: f64| latencies[((count - 1.0) * part) as usize] as f64 / 1e3;
-    // A context takes tens of milliseconds to end, in which nothing is asked for.
+    // Destroying a context takes tens of milliseconds without requests.
     Some([count / elapsed.min(ROUND.as_secs_f64()), at(0.5), at(0.99), time / count])
 }
 

@@ -1,5 +1,5 @@
-//! A queue allocates nothing once it is made. A program of its own, since the allocator is the
-//! whole program's.
+//! A queue allocates nothing once it is created. This is a separate program, since the allocator is
+//! global.
 
 mod common;
 
@@ -14,7 +14,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// Every operation, refused ones and waits among them.
 #[test]
-fn nothing_is_allocated_once_it_is_made() {
+fn nothing_is_allocated_after_creation() {
     let file = temp_file(4096);
     let (_reader, writer) = pair();
     // SAFETY: the kernel refuses it; nobody can own it.

@@ -1,6 +1,6 @@
-//! What must not run beside other tests: the one uses up a quota of the whole system, the other
-//! asks for a process in which nothing was asked before. Cargo runs one test program after the
-//! other; in here a lock does.
+//! Tests that must not run in parallel with others: one uses up a system-wide quota, the other
+//! needs a process without cached checks. Cargo runs test programs one after the other; a lock
+//! serialises the tests in here.
 
 mod common;
 
@@ -18,9 +18,9 @@ fn aio_max_nr() -> u64 {
     std::fs::read_to_string("/proc/sys/fs/aio-max-nr").unwrap().trim().parse().unwrap()
 }
 
-/// In a child, which gives it all back when it ends, whatever happens.
+/// In a child, which releases everything when it ends.
 #[test]
-fn a_quota_that_is_used_up_is_told() {
+fn an_exhausted_quota_is_reported() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let limit = aio_max_nr();
     if limit > 4 << 20 {
@@ -32,7 +32,7 @@ fn a_quota_that_is_used_up_is_told() {
     in_child(|| {
         let mut contexts = Vec::new();
         let mut piece = limit as u32;
-        // Others on this machine may come and go: what is left is taken in ever smaller pieces.
+        // Other processes may use the quota, too: the rest is taken in ever smaller pieces.
         while let Some(requests) = NonZeroU32::new(piece) {
             match Context::new(requests) {
                 Ok(context) => contexts.push(context),
@@ -52,7 +52,7 @@ fn a_quota_that_is_used_up_is_told() {
     });
 }
 
-/// Kernels before 4.14 cannot wipe a page in a child: then the process's id has to serve.
+/// Kernels before 4.14 cannot wipe a page in a child: then the process's id is used.
 #[test]
 fn without_wipe_on_fork() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

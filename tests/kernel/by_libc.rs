@@ -1,11 +1,11 @@
-//! The stubs that stable compilers get where they have no `asm!`: made of the C library, they
-//! compile here, too, and are held against the stubs of this ABI.
+//! The stubs for stable compilers without `asm!`: they use the C library, so they compile here,
+//! too, and are compared with the stubs of this ABI.
 
 // No argument is wider than a register, and the module is the crate's own file.
 #![cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
 
 mod abi {
-    /// As the crate's.
+    /// Same as the crate's.
     #[derive(Clone, Copy)]
     pub(crate) struct Word(pub(crate) usize);
 
@@ -31,7 +31,7 @@ fn errno() -> i32 {
 }
 
 fn set_errno(value: i32) {
-    // SAFETY: the thread's own.
+    // SAFETY: `errno` belongs to this thread.
     unsafe { *libc::__errno_location() = value };
 }
 
@@ -42,7 +42,7 @@ fn errno_is_turned_back_and_left_alone() {
         // SAFETY: there is no such descriptor.
         let failed = unsafe { syscall1(nr::SYS_close, Word(usize::MAX)) };
         assert_eq!((Errno::decode(failed), errno()), (Err(Errno::EBADF), before));
-        // SAFETY: getppid takes nothing.
+        // SAFETY: getppid takes no argument.
         let parent = unsafe { syscall0(nr::SYS_getppid) };
         assert_eq!((parent, errno()), (std::os::unix::process::parent_id() as isize, before));
     }
@@ -64,10 +64,10 @@ fn arguments_arrive_in_their_places() {
     ]
     .map(Word);
     let [a, b, c, d, e, f] = words;
-    // SAFETY: both offsets are there to be read and written.
+    // SAFETY: both offsets can be read and written.
     let copied = unsafe { syscall6(nr::SYS_copy_file_range, a, b, c, d, e, f) };
     assert_eq!((copied, at, into), (5, 7, 6));
-    // SAFETY: as above; the sixth argument is refused.
+    // SAFETY: both offsets can be read and written; the sixth argument is refused.
     let refused = unsafe { syscall6(nr::SYS_copy_file_range, a, b, c, d, e, Word(1)) };
     assert_eq!(Errno::decode(refused), Err(Errno::EINVAL));
 }

@@ -1,4 +1,4 @@
-//! What the tests of AIO share: files, a child to ruin, a filter.
+//! Shared code of the AIO tests: files, a child process to modify, a filter.
 #![allow(dead_code, reason = "no test uses all of it")]
 
 use aio_sys::nr::*;
@@ -26,7 +26,7 @@ pub const SIGXFSZ: i32 = signal(libc::SIGXFSZ, 31);
 pub const SIGSTOP: i32 = signal(libc::SIGSTOP, 23);
 pub const SIGCONT: i32 = signal(libc::SIGCONT, 25);
 
-/// A file with `bytes` bytes, counting up.
+/// A file with `bytes` bytes, with ascending values.
 pub fn temp_file(bytes: usize) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&(0..bytes).map(|i| i as u8).collect::<Vec<_>>()).unwrap();
@@ -53,9 +53,9 @@ pub fn eventfd() -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) }
 }
 
-/// Whether a panic can be caught. Not on x32: what std keeps in the header of an exception lies
-/// where libgcc's unwinder, whose words have 64 bits, keeps its own
-/// (library/unwind/src/libunwind.rs), and the process is aborted.
+/// Whether a panic can be caught. Not on x32: std's data in the header of an exception overlaps
+/// that of libgcc's unwinder, whose words have 64 bits (library/unwind/src/libunwind.rs), and the
+/// process is aborted.
 pub fn catches(what: &str) -> bool {
     let catches = cfg!(not(all(target_arch = "x86_64", target_pointer_width = "32")));
     if !catches {
@@ -68,8 +68,8 @@ pub fn aio_nr() -> u64 {
     std::fs::read_to_string("/proc/sys/fs/aio-nr").unwrap().trim().parse().unwrap()
 }
 
-/// For a test that makes a large context and looks for it in `fs.aio-nr`, which is the system's:
-/// one at a time. The others have a few requests each.
+/// For a test that creates a large context and checks `fs.aio-nr`, which is system-wide: one at a
+/// time. Other tests have a few requests each.
 pub fn quota() -> MutexGuard<'static, ()> {
     static QUOTA: Mutex<()> = Mutex::new(());
     QUOTA.lock().unwrap_or_else(PoisonError::into_inner)
@@ -86,12 +86,12 @@ pub fn itself(module: &str, test: &str) -> Command {
     program
 }
 
-/// Runs `check` in a child process, for what cannot be undone; `false`, a panic and a minute
-/// without an end fail the test.
+/// Runs `check` in a child process, for irreversible changes; `false`, a panic and a minute without
+/// an exit fail the test.
 pub fn in_child(check: impl FnOnce() -> bool) {
     match fork() {
         0 => {
-            // SAFETY: it has the kernel kill this process, if it waits for what never comes.
+            // SAFETY: it only makes the kernel kill this process if it hangs.
             unsafe { libc::alarm(60) };
             // A panic must not reach the harness, whose other threads the child does not have: it
             // would end with status 0.
@@ -103,7 +103,7 @@ pub fn in_child(check: impl FnOnce() -> bool) {
     }
 }
 
-/// 0 in the child, which is to [`leave`], and its id in the parent, which is to [`await_child`].
+/// 0 in the child, which must [`leave`], and its id in the parent, which must [`await_child`].
 pub fn fork() -> libc::pid_t {
     // SAFETY: the child makes system calls and leaves by _exit; it takes no lock that another
     // thread may have held.
@@ -123,7 +123,7 @@ pub fn await_child(child: libc::pid_t) {
     assert_eq!(status, 0, "the child's check failed");
 }
 
-/// The calls, those with which only some ABIs wait among them.
+/// The calls, including those with which only some ABIs wait.
 pub const AIO_CALLS: &[c_long] = &[
     SYS_io_setup,
     SYS_io_destroy,
@@ -131,13 +131,13 @@ pub const AIO_CALLS: &[c_long] = &[
     SYS_io_cancel,
     SYS_io_getevents,
     SYS_io_pgetevents,
-    // x32's times have always had 64 bits.
+    // x32's times have 64 bits.
     #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
     SYS_io_pgetevents_time64,
 ];
 
-/// Installs a seccomp filter on this thread: the calls end in an error, which may be 0. It cannot
-/// be undone.
+/// Installs a seccomp filter on this thread: the calls return an error, which may be 0. It cannot
+/// be removed.
 pub fn refuse(refused: &[c_long], errno: i32) -> bool {
     let statement = |code: u32, jt, k| libc::sock_filter { code: code as u16, jt, jf: 0, k };
     let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
@@ -159,21 +159,20 @@ pub fn refuse(refused: &[c_long], errno: i32) -> bool {
     }
 }
 
-/// Where buffers go when they are dropped, so that it can be seen whether somebody still writes to
-/// them.
+/// Keeps dropped buffers, to detect writes after the drop.
 #[derive(Default)]
 pub struct Graveyard {
     born: AtomicUsize,
     dead: Mutex<Vec<AlignedBuf>>,
 }
 
-/// A buffer that is buried when it is dropped; good for direct I/O.
+/// A buffer that is buried when it is dropped; aligned for direct I/O.
 pub struct Mortal {
     bytes: Option<AlignedBuf>,
     graveyard: Arc<Graveyard>,
 }
 
-/// What a file for [`Mortal`]s is to hold: something else than what is buried.
+/// The content of a file for [`Mortal`]s: different from that of buried buffers.
 pub const ALIVE: u8 = 7;
 const BURIED: u8 = 0xdd;
 
@@ -191,7 +190,7 @@ impl Graveyard {
         self.born.load(Ordering::SeqCst) - self.dead.lock().unwrap().len()
     }
 
-    /// Whether nobody has written to what was dropped.
+    /// Whether no dropped buffer was written to.
     pub fn in_peace(&self) -> bool {
         self.dead.lock().unwrap().iter().all(|bytes| bytes.iter().all(|&byte| byte == BURIED))
     }
@@ -218,7 +217,7 @@ impl Drop for Mortal {
     }
 }
 
-// SAFETY: as of the aligned buffer, which nobody else reaches.
+// SAFETY: the aligned buffer is heap memory that only this value accesses, and it does not move.
 unsafe impl IoBuf for Mortal {
     fn byte_ptr(&self) -> *const u8 {
         self.bytes().byte_ptr()
@@ -228,15 +227,15 @@ unsafe impl IoBuf for Mortal {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: the aligned buffer is heap memory that only this value accesses, and it does not move.
 unsafe impl IoBufMut for Mortal {
     fn byte_mut_ptr(&mut self) -> *mut u8 {
         self.bytes.as_mut().expect("there until it is dropped").byte_mut_ptr()
     }
 }
 
-/// A file for [`Mortal`]s, `blocks` of them: direct, so that reads are in flight for a while, where
-/// the file system can.
+/// A file for [`Mortal`]s, `blocks` of them: with `O_DIRECT` if the file system supports it, so
+/// that reads are in flight for a while.
 pub fn direct_file(blocks: usize) -> File {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), vec![ALIVE; blocks * Mortal::BYTES]).unwrap();
@@ -251,7 +250,7 @@ pub fn direct_file(blocks: usize) -> File {
     })
 }
 
-/// The seeds of a random test: that of `AIO_SEED`, or as many as are asked for.
+/// The seeds of a random test: that of `AIO_SEED`, or as many as requested.
 pub fn seeds(count: u64) -> Vec<u64> {
     match std::env::var("AIO_SEED") {
         Ok(seed) => vec![seed.parse().expect("AIO_SEED is a number")],
@@ -259,12 +258,12 @@ pub fn seeds(count: u64) -> Vec<u64> {
     }
 }
 
-/// Numbers that look random, the same for the same seed (xorshift64*).
+/// Pseudorandom numbers, the same for the same seed (xorshift64*).
 pub struct Random(pub u64);
 
 impl Random {
     pub fn next(&mut self) -> u64 {
-        // 0 would stay 0.
+        // A state of 0 would stay 0.
         self.0 = self.0.max(1);
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -277,7 +276,7 @@ impl Random {
     }
 }
 
-/// Panics when it is asked for its address or length for the n-th time, from 0.
+/// Panics on the n-th request of its address or length, from 0.
 #[derive(Debug)]
 pub struct Panics {
     pub bytes: Vec<u8>,
@@ -298,7 +297,8 @@ impl Panics {
     }
 }
 
-// SAFETY: as of the vector, which nobody else reaches; a panic says nothing.
+// SAFETY: the vector's memory is accessed only through this value, and does not move; a panic says
+// nothing.
 unsafe impl IoBuf for Panics {
     fn byte_ptr(&self) -> *const u8 {
         self.ask();
@@ -310,7 +310,8 @@ unsafe impl IoBuf for Panics {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: the vector's memory is accessed only through this value, and does not move; a panic says
+// nothing.
 unsafe impl IoBufMut for Panics {
     fn byte_mut_ptr(&mut self) -> *mut u8 {
         self.ask();

@@ -1,5 +1,5 @@
-//! What the AIO layer promises where an answer of the kernel cannot be taken at its word: filters
-//! that answer without making the call, forks, counts, old kernels.
+//! The AIO layer's promises when an answer cannot be trusted: filters that answer without making
+//! the call, forks, counts, old kernels.
 
 use crate::common::{catches, in_child, itself, pair, refuse, temp_file};
 use aio_sys::types::*;
@@ -16,7 +16,7 @@ fn capacity(requests: u32) -> NonZeroU32 {
     NonZeroU32::new(requests).unwrap()
 }
 
-/// Runs an ignored test of this module in a process of its own, which must pass.
+/// Runs an ignored test of this module in a separate process, which must pass.
 fn in_process(test: &str) {
     let output = itself(module_path!(), test).output().unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
@@ -29,9 +29,9 @@ fn in_process(test: &str) {
 // --- filters that answer 0 without making the call
 // -----------------------------------------------------------------------------
 
-/// The kernel never got to wait, so that the buffers of requests in flight are still its own.
+/// The kernel did not wait, so it may still use the buffers of requests in flight.
 #[test]
-fn a_made_up_success_of_io_destroy_is_a_failure() {
+fn a_fake_success_of_io_destroy_is_a_failure() {
     let (reader, _writer) = pair();
     for filtered in [&[nr::SYS_io_destroy] as &[c_long], &[nr::SYS_io_destroy, nr::SYS_io_submit]] {
         in_child(|| {
@@ -46,24 +46,24 @@ fn a_made_up_success_of_io_destroy_is_a_failure() {
 }
 
 #[test]
-fn dropped_where_io_destroy_is_made_up_it_aborts_rather_than_free() {
-    let output = itself(module_path!(), "drops_where_io_destroy_is_made_up").output().unwrap();
+fn drop_aborts_if_io_destroy_is_faked() {
+    let output = itself(module_path!(), "drop_with_fake_io_destroy").output().unwrap();
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");
 }
 
 #[test]
-#[ignore = "a part of dropped_where_io_destroy_is_made_up_it_aborts_rather_than_free"]
-fn drops_where_io_destroy_is_made_up() {
+#[ignore = "a part of drop_aborts_if_io_destroy_is_faked"]
+fn drop_with_fake_io_destroy() {
     let (reader, _writer) = pair();
     let mut queue = Queue::<Vec<u8>>::new(capacity(1)).unwrap();
     queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     assert!(refuse(&[nr::SYS_io_destroy], 0));
 }
 
-/// The address of a context that is destroyed is that of another thread's next one: that a context
-/// is there says nothing about the success of io_destroy.
+/// The next context of another thread may get the address of a destroyed one: an existing context
+/// does not mean that io_destroy failed.
 #[test]
-fn addresses_that_are_taken_again_are_no_failure() {
+fn reused_addresses_are_not_a_failure() {
     in_child(|| {
         let (reader, _writer) = pair();
         std::thread::scope(|threads| {
@@ -82,7 +82,7 @@ fn addresses_that_are_taken_again_are_no_failure() {
 }
 
 #[test]
-fn a_made_up_success_of_io_setup_is_no_context() {
+fn a_fake_success_of_io_setup_is_not_a_context() {
     in_child(|| {
         assert!(refuse(&[nr::SYS_io_setup], 0));
         let error: SetupError = Context::new(capacity(1)).unwrap_err();
@@ -93,7 +93,7 @@ fn a_made_up_success_of_io_setup_is_no_context() {
 
 /// The number is a descriptor that the queue does not own: it is not closed.
 #[test]
-fn a_made_up_eventfd_is_not_owned() {
+fn a_fake_eventfd_is_not_owned() {
     in_child(|| {
         let (socket, _peer) = pair();
         // SAFETY: the child's standard input, which nothing here reads.
@@ -101,7 +101,7 @@ fn a_made_up_eventfd_is_not_owned() {
         assert!(refuse(&[nr::SYS_eventfd2], 0));
         let error = Queue::<Vec<u8>>::with_eventfd(capacity(1)).unwrap_err();
         assert_eq!((error.call, error.errno), ("eventfd2", Errno::ENOSYS));
-        // SAFETY: it asks for the descriptor's flags.
+        // SAFETY: it only reads the descriptor's flags.
         unsafe { libc::fcntl(0, libc::F_GETFD) != -1 }
     });
 }
@@ -162,7 +162,7 @@ fn a_child_gets_nothing(before_the_fork: &dyn Fn()) {
             let mut events = [io_event::default()];
             assert_eq!((context.pending(), context.reap(|_| ())), (None, None));
             assert_eq!(context.getevents(1, &mut events, None), Err(Errno::EINVAL));
-            // One of the child's own is another.
+            // The child's own context is a different one.
             let mut own = Context::new(capacity(1)).unwrap();
             assert_eq!((own.pending(), context.pending()), (Some(0), None));
             assert_eq!(own.getevents(0, &mut events, None), Ok(0));
@@ -174,9 +174,10 @@ fn a_child_gets_nothing(before_the_fork: &dyn Fn()) {
     });
 }
 
-/// The child may share the memory with its parent, whose next event would change what it has seen.
+/// The child may share memory with its parent, whose next event would change the events that were
+/// shown.
 #[test]
-fn events_that_were_shown_are_not_those_of_a_child() {
+fn a_child_does_not_get_shown_events() {
     let mut context = with_an_event();
     let events = context.peek().unwrap();
     assert_eq!((events.len(), events.iter().count()), (1, 1));
@@ -184,29 +185,29 @@ fn events_that_were_shown_are_not_those_of_a_child() {
     assert_eq!(events.get(0).map(|event| event.res), Some(libc::POLLOUT.into()));
 }
 
-/// A filter or an emulator that says of any advice, or of this one, that it was taken.
+/// A filter or an emulator that reports success for any advice, or for this one.
 #[test]
-fn a_made_up_success_of_madvise_is_found_out() {
-    in_process("madvise_is_made_up");
-    in_process("the_advice_is_made_up");
+fn a_fake_success_of_madvise_is_detected() {
+    in_process("with_fake_madvise");
+    in_process("with_fake_advice");
 }
 
 #[test]
-#[ignore = "a part of a_made_up_success_of_madvise_is_found_out"]
-fn madvise_is_made_up() {
+#[ignore = "a part of a_fake_success_of_madvise_is_detected"]
+fn with_fake_madvise() {
     assert!(refuse(&[nr::SYS_madvise], 0));
     a_child_gets_nothing(&|| ());
 }
 
 #[test]
-#[ignore = "a part of a_made_up_success_of_madvise_is_found_out"]
-fn the_advice_is_made_up() {
+#[ignore = "a part of a_fake_success_of_madvise_is_detected"]
+fn with_fake_advice() {
     refuse_advice(libc::MADV_WIPEONFORK, 0);
     a_child_gets_nothing(&|| ());
 }
 
-/// Kernels before 4.14 refuse the advice. A child in a new PID namespace may have the number that
-/// its parent has in its own.
+/// Kernels before 4.14 refuse the advice. A child in a new PID namespace may have the same process
+/// id as its parent.
 #[test]
 fn a_child_with_the_number_of_its_parent_is_another_process() {
     in_process("two_processes_are_number_1");
@@ -215,7 +216,7 @@ fn a_child_with_the_number_of_its_parent_is_another_process() {
 #[test]
 #[ignore = "a part of a_child_with_the_number_of_its_parent_is_another_process"]
 fn two_processes_are_number_1() {
-    // SAFETY: it concerns children that are made later.
+    // SAFETY: it affects only children that are created later.
     let next_is_1 = || unsafe { libc::unshare(libc::CLONE_NEWPID) } == 0;
     if !next_is_1() {
         return aio_tests::skip("a child with its parent's number", "no new PID namespace");
@@ -232,8 +233,8 @@ fn two_processes_are_number_1() {
 // --- answers of a supervisor
 // -----------------------------------------------------------------------------
 
-/// Has another thread answer `calls` of this one, which the kernel does not get (seccomp user
-/// notification). `false` where the kernel cannot do that.
+/// Lets another thread answer `calls` of this one instead of the kernel (seccomp user
+/// notification). `false` if the kernel does not support it.
 fn supervise(
     calls: &[c_long],
     mut answer: impl FnMut(&libc::seccomp_data) -> i64 + Send + 'static,
@@ -281,17 +282,17 @@ fn supervise(
     true
 }
 
-/// What is no error, and no count that can be.
+/// Values that are neither errors nor possible counts.
 const LIES: [i64; 5] = [-4096, -5000, 2, isize::MAX as i64 / 2 + 1, isize::MIN as i64];
 
 #[test]
-fn a_made_up_count_is_not_believed() {
-    in_process("counts_are_made_up");
+fn a_fake_count_is_rejected() {
+    in_process("with_fake_counts");
 }
 
 #[test]
-#[ignore = "a part of a_made_up_count_is_not_believed"]
-fn counts_are_made_up() {
+#[ignore = "a part of a_fake_count_is_rejected"]
+fn with_fake_counts() {
     let (reader, writer) = pair();
     let mut context = Context::new(capacity(1)).unwrap();
     let mut queue = Queue::<Vec<u8>>::new(capacity(2)).unwrap();
@@ -310,7 +311,7 @@ fn counts_are_made_up() {
     let mut request = iocb::default();
     for lie in LIES {
         let mut requests = [&mut request];
-        // SAFETY: the kernel does not get it.
+        // SAFETY: the supervisor answers the call; the kernel does not run it.
         let outcome = unsafe { context.submit(&mut requests) };
         assert_eq!((outcome.accepted, outcome.rest.len()), (0, 1), "{lie}");
         assert_eq!(outcome.error.unwrap().cause, Cause::Hidden, "{lie}");
@@ -331,7 +332,7 @@ fn counts_are_made_up() {
         };
         assert_eq!(queue.reap().map(refused).count(), 1);
     }
-    // A queue asks for as many as it has room for.
+    // A queue requests as many as it has room for.
     assert_eq!(queue.wait(1, LONG).map(Iterator::count), Err(Errno::ENOSYS));
     assert_eq!(queue.cancel(poll), Ok(true));
 }
@@ -339,7 +340,7 @@ fn counts_are_made_up() {
 // --- old kernels
 // -----------------------------------------------------------------------------
 
-/// Has uname report that release to this process, if it may.
+/// Makes uname report that release to this process, if it may.
 fn pretend(release: [u8; 7]) -> bool {
     supervise(&[nr::SYS_uname], move |data: &libc::seccomp_data| {
         let name = std::ptr::with_exposed_provenance_mut::<libc::utsname>(data.args[0] as usize);
@@ -392,7 +393,7 @@ fn the_kernel_has_no_polls() {
     assert!(Queue::<Vec<u8>>::new(capacity(8)).is_ok());
 }
 
-/// A kernel of today says then that it is 2.6.60 or later.
+/// A current kernel then reports 2.6.60 or later.
 #[test]
 fn a_kernel_under_its_old_name_is_not_refused() {
     in_process("the_kernel_has_its_old_name");
@@ -412,7 +413,7 @@ fn the_kernel_has_its_old_name() {
     assert!(Context::new(capacity(1)).is_ok());
 }
 
-/// A kernel that does not report its release is likelier to be behind a filter than to be old.
+/// A kernel that does not report its release is more likely behind a filter than old.
 #[test]
 fn a_kernel_without_a_name_is_not_refused() {
     in_process("the_kernel_has_no_name");
@@ -429,7 +430,7 @@ fn the_kernel_has_no_name() {
 // -----------------------------------------------------------------------------
 
 #[test]
-fn a_made_up_success_of_io_cancel_is_a_failure() {
+fn a_fake_success_of_io_cancel_is_a_failure() {
     in_child(|| {
         let (reader, _writer) = pair();
         let mut queue = Queue::<Vec<u8>>::new(capacity(1)).unwrap();
@@ -443,7 +444,7 @@ fn a_made_up_success_of_io_cancel_is_a_failure() {
 /// The kernel counts buffers in 32 bits, which wrap.
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn more_buffers_than_32_bits_can_count_are_refused() {
+fn more_than_u32_max_buffers_are_refused() {
     struct Abc;
     // SAFETY: a static, which nobody writes to.
     unsafe impl IoBuf for Abc {
@@ -475,7 +476,7 @@ fn more_buffers_than_32_bits_can_count_are_refused() {
 /// The names of this process's threads.
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    // One may end meanwhile.
+    // A thread may end meanwhile.
     tasks
         .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok())
         .collect()
@@ -495,7 +496,7 @@ fn address(context: &Context) -> usize {
     unsafe { context.id() }.as_raw() as usize
 }
 
-/// Until it is so.
+/// Waits until it is so.
 fn settles(what: &str, is_so: impl Fn() -> bool) {
     let start = std::time::Instant::now();
     while !is_so() {
@@ -528,12 +529,12 @@ fn many_are_destroyed() {
 
 /// Its parent's threads are not in the child.
 #[test]
-fn a_child_has_threads_of_its_own() {
+fn a_child_has_its_own_threads() {
     in_process("a_child_destroys");
 }
 
 #[test]
-#[ignore = "a part of a_child_has_threads_of_its_own"]
+#[ignore = "a part of a_child_has_its_own_threads"]
 fn a_child_destroys() {
     (0..50).for_each(|_| Context::new(capacity(1)).unwrap().into_background());
     in_child(|| {
@@ -546,7 +547,7 @@ fn a_child_destroys() {
     });
 }
 
-/// A buffer that panics when it is dropped takes no thread with it.
+/// A buffer that panics when it is dropped does not end a thread.
 #[test]
 fn a_panic_in_the_background_is_isolated() {
     in_process("buffers_panic");
@@ -586,10 +587,10 @@ fn buffers_panic() {
 }
 
 #[test]
-fn why_there_is_no_context_names_the_limit() {
+fn setup_errors_name_the_limit() {
     in_child(|| {
         let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: it takes memory and a privilege from the child, which soon ends.
+        // SAFETY: it limits the memory and drops a privilege of the child, which soon ends.
         let locked = unsafe {
             libc::mlockall(libc::MCL_FUTURE) == 0
                 && libc::setrlimit(libc::RLIMIT_MEMLOCK, &none) == 0

@@ -46,7 +46,7 @@ fn umask(mask: u16) -> io::Result<u16>;
 #[syscall(unsafe exit_group(code), safe = "there is nobody left to notice")]
 fn exit_group(code: i32) -> !;
 
-/// Becomes another program.
+/// Executes another program.
 ///
 /// # Safety
 ///
@@ -58,7 +58,7 @@ unsafe fn execve(
     envp: *const *const c_char,
 ) -> io::Result<Infallible>;
 
-/// What the process may use.
+/// The process's limit.
 #[syscall(
     unsafe prlimit64(0, resource, None::<&[u64; 2]>, return),
     safe = "the kernel fills the structure"
@@ -113,7 +113,7 @@ fn borrowed_descriptors_and_bytes_are_arguments() {
 }
 
 #[test]
-fn small_answers_are_numbers_of_their_own_width() {
+fn small_results_have_their_own_width() {
     in_child(|| {
         // SAFETY: the child's own mask.
         unsafe { libc::umask(0o027) };
@@ -142,7 +142,7 @@ fn a_call_that_does_not_return_has_no_result() {
     }
     let child = fork();
     if child == 0 {
-        // SAFETY: nothing more than a number.
+        // SAFETY: it takes only a number.
         let returned = std::panic::catch_unwind(|| unsafe { Result::<Infallible, Errno>::ret(0) });
         crate::common::leave(returned.is_err());
     }
@@ -151,21 +151,21 @@ fn a_call_that_does_not_return_has_no_result() {
 
 /// What a filter or an emulator may answer.
 #[test]
-fn what_is_no_descriptor_is_not_owned() {
+fn invalid_descriptors_are_not_owned() {
     for answer in [isize::MIN, -4096, isize::MAX] {
-        // SAFETY: what is no descriptor is refused; on 32-bit targets the last could be one.
+        // SAFETY: invalid descriptors are refused; on 32-bit targets the last could be valid.
         let result = unsafe { Result::<OwnedFd, Errno>::ret(answer) };
         match result.map(|owned| std::mem::ManuallyDrop::new(owned).as_raw_fd()) {
             Ok(fd) => assert_eq!(fd as isize, answer),
             Err(errno) => assert_eq!(errno, Errno::EBADF),
         }
     }
-    // SAFETY: an error.
+    // SAFETY: the value is an error, not a descriptor.
     let error = unsafe { io::Result::<OwnedFd>::ret(-(libc::EMFILE as isize)) }.unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
 }
 
-/// The numbers from 424 on are the same on all ABIs but those whose numbers begin elsewhere.
+/// The numbers from 424 on are the same on all ABIs with the same base.
 #[cfg(not(any(
     target_arch = "mips",
     target_arch = "mips64",
@@ -200,7 +200,7 @@ mod by_number {
     #[test]
     fn a_call_can_be_declared_by_its_number() {
         assert_eq!(none(), Err(Errno::ENOSYS));
-        // A program to start may not be there: a virtual machine has none.
+        // There may be no program to start: the virtual machine has none.
         let child = crate::common::fork();
         if child == 0 {
             // SAFETY: it waits for a signal, in a child that has nothing else to do.

@@ -1,4 +1,4 @@
-//! What `O_DIRECT` wants, against what the kernel then takes and refuses.
+//! The reported alignment for `O_DIRECT` against what the kernel accepts and refuses.
 
 use crate::common::{in_child, refuse};
 use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Queue, nr, op};
@@ -23,7 +23,7 @@ fn direct(path: &Path) -> Result<File> {
     File::options().read(true).custom_flags(libc::O_DIRECT).open(path)
 }
 
-/// A direct read of `len` bytes at `offset`, into memory that begins `shift` bytes after a page.
+/// A direct read of `len` bytes at `offset`, into memory that starts `shift` bytes after a page.
 fn read(file: &File, shift: usize, len: usize, offset: usize) -> Result<usize> {
     let mut buf = AlignedBuf::new(LEN, 1 << 16).unwrap();
     let into = buf[shift..].as_mut_ptr();
@@ -33,8 +33,8 @@ fn read(file: &File, shift: usize, len: usize, offset: usize) -> Result<usize> {
     usize::try_from(result).map_err(|_| Error::last_os_error())
 }
 
-/// The kernel takes what has this alignment; if it is `strict`, it refuses lengths and offsets that
-/// have half of it. (That of memory some drivers do without, whatever they report.)
+/// The kernel accepts this alignment. If `strict`, it refuses lengths and offsets with half of it.
+/// (Some drivers do not need the memory alignment that they report.)
 fn check(file: &File, align: DirectAlignment, strict: bool) {
     let DirectAlignment { memory, offset, .. } = align;
     for times in [1, 3] {
@@ -53,7 +53,7 @@ fn check(file: &File, align: DirectAlignment, strict: bool) {
     }
 }
 
-/// What is reported where the kernel has no statx: by a child, which cannot undo the filter.
+/// The alignment without statx: in a child, since the filter cannot be removed.
 fn without_statx(file: &File, expected: AlignmentSource, sector: usize) {
     in_child(|| {
         assert!(refuse(&[nr::SYS_statx], libc::ENOSYS));
@@ -104,7 +104,7 @@ impl Drop for Disk {
 }
 
 #[test]
-fn a_file_is_read_as_it_is_reported() {
+fn a_file_is_read_with_the_reported_alignment() {
     for directory in [std::env::temp_dir(), "/dev/shm".into(), "/var/tmp".into()] {
         let what = format!("O_DIRECT in {}", directory.display());
         let Ok(file) = tempfile::NamedTempFile::new_in(&directory) else {
@@ -123,7 +123,7 @@ fn a_file_is_read_as_it_is_reported() {
     }
 }
 
-/// Which 512 bytes are not enough for.
+/// A disk for which 512 bytes are not enough.
 #[test]
 fn a_disk_with_large_sectors() {
     let Some(mut disk) = Disk::new() else {
@@ -154,7 +154,7 @@ fn a_disk_with_large_sectors() {
 }
 
 #[test]
-fn what_is_no_file_on_a_disk() {
+fn files_that_are_not_on_a_disk() {
     let (_, pipe) = crate::common::pipe();
     assert_eq!(DirectAlignment::of(&pipe).unwrap().source, AlignmentSource::Guess);
     // A filter that answers without making the call.
@@ -163,7 +163,7 @@ fn what_is_no_file_on_a_disk() {
         assert!(refuse(&[nr::SYS_statx], 0));
         DirectAlignment::of(&file).unwrap().source == AlignmentSource::Guess
     });
-    // There is always memory of some alignment, and never more than there is.
+    // The alignment of memory is never 0, and never more than the address allows.
     assert_eq!(AlignedBuf::for_file(&pipe, 1).unwrap().len(), 4096);
     assert!(AlignedBuf::for_file(&pipe, 0).is_err());
     assert!(AlignedBuf::for_file(&pipe, usize::MAX).is_err());

@@ -5,7 +5,7 @@ use aio_sys::{AlignedBuf, AlignedBufError, Context, Errno, RingError};
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU32;
 
-/// What `std` makes of a number, if the kernel may return it.
+/// `std`'s view of a number, if the kernel may return it.
 fn expected(number: i32) -> Option<(i32, ErrorKind)> {
     (1..=4095).contains(&number).then(|| (number, io::Error::from_raw_os_error(number).kind()))
 }
@@ -40,7 +40,7 @@ fn a_name_is_an_errno_if_the_target_has_it() {
 
 /// As in a program that returns `io::Result`.
 #[test]
-fn every_error_becomes_one_of_io() {
+fn every_error_converts_to_io_error() {
     fn errno() -> io::Result<()> {
         Err(Errno::ENOENT)?
     }

@@ -1,4 +1,4 @@
-//! What others do to a queue: filters, one call at a time, and memory that is taken away.
+//! External faults of a queue: filters, one call at a time, and unmapped memory.
 
 use crate::common::{in_child, itself, pair, refuse, temp_file};
 use aio_sys::{Cause, Completion, Context, Errno, PollEvents, Queue, nr, op};
@@ -13,7 +13,7 @@ fn new_queue(capacity: u32) -> Queue<Vec<u8>> {
     Queue::new(NonZeroU32::new(capacity).unwrap()).unwrap()
 }
 
-/// Has a filter answer `errno` to `calls`, with a read that has ended and a poll in flight.
+/// Lets a filter answer `errno` to `calls`, with a completed read and a poll in flight.
 fn filtered(
     calls: &[c_long],
     errno: i32,
@@ -27,7 +27,7 @@ fn filtered(
         let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
         assert!(refuse(calls, errno));
         let expected = Errno::decode(-(errno as isize)).unwrap_err();
-        // Whatever is refused, what was in flight before is handed out.
+        // Whatever is refused, earlier requests are delivered.
         let read = |done: Completion<Vec<u8>>| {
             assert_eq!((done.result, done.buf), (Ok(3), Some(vec![2, 3, 4])))
         };
@@ -51,7 +51,7 @@ fn filtered(
 const ERRORS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EINTR];
 
 #[test]
-fn without_io_setup_there_is_no_queue() {
+fn without_io_setup_creation_fails() {
     for errno in ERRORS {
         filtered(&[nr::SYS_io_setup], errno, |queue, poll, expected| {
             let error = Queue::<Vec<u8>>::new(NonZeroU32::MIN).unwrap_err();
@@ -61,7 +61,7 @@ fn without_io_setup_there_is_no_queue() {
                 error.errno == expected && why.iter().any(|why| message.contains(why)),
                 "{message}"
             );
-            // One that is there goes on.
+            // An existing queue continues.
             queue.cancel(poll) == Ok(true)
                 && queue
                     .wait(1, LONG)
@@ -72,7 +72,7 @@ fn without_io_setup_there_is_no_queue() {
 }
 
 #[test]
-fn without_io_submit_requests_end_at_once() {
+fn without_io_submit_requests_fail_at_once() {
     let file = temp_file(10);
     for errno in ERRORS {
         filtered(&[nr::SYS_io_submit], errno, |queue, poll, expected| {
@@ -95,7 +95,7 @@ fn without_io_submit_requests_end_at_once() {
 }
 
 #[test]
-fn without_io_cancel_a_poll_goes_on() {
+fn without_io_cancel_a_poll_continues() {
     for errno in ERRORS {
         filtered(&[nr::SYS_io_cancel], errno, |queue, poll, expected| {
             queue.cancel(poll) == Err(expected)
@@ -104,7 +104,7 @@ fn without_io_cancel_a_poll_goes_on() {
 }
 
 #[test]
-fn without_io_getevents_only_what_is_ready_can_be_had() {
+fn without_io_getevents_ready_events_are_delivered() {
     let calls = [
         nr::SYS_io_getevents,
         nr::SYS_io_pgetevents,
@@ -124,9 +124,9 @@ fn without_io_getevents_only_what_is_ready_can_be_had() {
     }
 }
 
-/// With something in flight it leaks rather than frees; with nothing it says so, and no more.
+/// With requests in flight it leaks instead of freeing; without, it only returns the error.
 #[test]
-fn without_io_destroy_the_end_is_an_error() {
+fn without_io_destroy_close_is_an_error() {
     let (reader, _writer) = pair();
     for errno in ERRORS {
         filtered(&[nr::SYS_io_destroy], errno, |queue, _, expected| {
@@ -142,10 +142,10 @@ fn without_io_destroy_the_end_is_an_error() {
 // --- requests
 // -----------------------------------------------------------------------------
 
-/// Every error of io_submit that a request can have by what the safe types let through, first, in
-/// the middle and last: it ends with its number, and the others with their bytes.
+/// Every error of io_submit that the safe types allow, first, in the middle and last: the request
+/// completes with its error, and the others with their bytes.
 #[test]
-fn each_refusal_wherever_it_stands() {
+fn each_refusal_at_any_position() {
     let file = temp_file(64);
     let (socket, _peer) = pair();
     let readable = std::fs::File::open("/proc/self/exe").unwrap();
@@ -215,7 +215,7 @@ fn each_refusal_wherever_it_stands() {
 // --- the ring
 // -----------------------------------------------------------------------------
 
-/// The completion ring of a context that was made by `make`, and how long it is.
+/// The completion ring of a context that `make` creates, and its length.
 fn ring_of<T>(make: impl FnOnce() -> T) -> (T, usize, usize) {
     let rings = || {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
@@ -232,15 +232,15 @@ fn ring_of<T>(make: impl FnOnce() -> T) -> (T, usize, usize) {
     (made, from, to - from)
 }
 
-/// Takes the ring away, and puts nothing there.
+/// Unmaps the ring.
 fn unmap(at: usize, bytes: usize) {
-    // SAFETY: nothing reads it before it is found out that there is none.
+    // SAFETY: nothing reads the ring before the library detects that it is gone.
     assert_eq!(unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(at), bytes) }, 0);
 }
 
 /// Moves it elsewhere.
 fn remap(at: usize, bytes: usize) {
-    // SAFETY: as above.
+    // SAFETY: nothing reads the ring before the library detects that it is gone.
     let moved = unsafe {
         let to = libc::mmap(
             std::ptr::null_mut(),
@@ -257,7 +257,7 @@ fn remap(at: usize, bytes: usize) {
 }
 
 #[test]
-fn a_context_without_its_ring_is_told() {
+fn a_context_without_its_ring_is_reported() {
     for take_away in [unmap, remap] {
         in_child(|| {
             let (context, at, bytes) = ring_of(|| Context::new(NonZeroU32::MIN).unwrap());
@@ -273,10 +273,9 @@ fn a_context_without_its_ring_is_told() {
     }
 }
 
-/// The first request that is submitted then finds out; from there on nothing reads where the ring
-/// was.
+/// The next submission detects it; from then on nothing reads the old address.
 #[test]
-fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
+fn a_queue_without_its_ring_fails_requests_and_frees_nothing() {
     let file = temp_file(10);
     let (reader, _writer) = pair();
     for take_away in [unmap, remap] {
@@ -300,10 +299,10 @@ fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
             assert_eq!((delivered, refused, queue.pending(), queue.outstanding()), (3, 3, 0, 1));
             assert_eq!(queue.wait(1, None).map(Iterator::count), Err(Errno::EINVAL));
             assert_eq!(queue.cancel(poll), Ok(false));
-            // The poll is in flight and cannot be waited for: to drop it would abort.
+            // The poll is in flight and cannot be waited for: dropping the queue would abort.
             queue.close() == Err(Errno::EINVAL)
         });
-        // With nothing in flight there is nothing to be afraid of.
+        // With nothing in flight, dropping is fine.
         in_child(|| {
             let (queue, at, bytes) = ring_of(|| new_queue(4));
             take_away(at, bytes);
@@ -314,7 +313,7 @@ fn a_queue_without_its_ring_ends_its_requests_and_frees_nothing() {
 }
 
 #[test]
-fn dropped_without_its_ring_it_aborts_rather_than_free() {
+fn drop_without_the_ring_aborts() {
     let output = itself(module_path!(), "aborts").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("aio-sys: io_destroy fails (EINVAL"), "{said}");
@@ -322,7 +321,7 @@ fn dropped_without_its_ring_it_aborts_rather_than_free() {
 }
 
 #[test]
-#[ignore = "a part of dropped_without_its_ring_it_aborts_rather_than_free"]
+#[ignore = "a part of drop_without_the_ring_aborts"]
 fn aborts() {
     let (reader, _writer) = pair();
     let (mut queue, at, bytes) = ring_of(|| new_queue(1));

@@ -17,7 +17,7 @@ macro_rules! same_as_bitflags {
             assert_eq!($ours::default(), $ours::NONE);
 
             let mut values = vec![0, Theirs::all().bits(), !0 $(, $ours::$flag.bits())*];
-            // Some bits of what has names, and any.
+            // Some named bits, and any bits.
             values.extend(seeds(30).into_iter().flat_map(|seed| {
                 let bits = Random(seed).next() as $bits;
                 [bits, bits & Theirs::all().bits()]

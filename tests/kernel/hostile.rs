@@ -1,5 +1,5 @@
-//! What an expert tries who wants the kernel to write where it must not: everything that the
-//! compiler lets through. What it does not is in `ui/aio/`.
+//! Attempts to make the kernel write where it must not, by all code that compiles. Code that does
+//! not compile is in `ui/aio/`.
 
 use crate::common::{
     Graveyard, Mortal, Panics, Random, direct_file, in_child, itself, pair, seeds, temp_file,
@@ -27,9 +27,9 @@ fn new_queue<B: IoBuf>(requests: u32) -> Queue<B> {
 fn send<T: Send>() {}
 fn sync<T: Sync>() {}
 
-/// Those that may not are in `ui/aio/`.
+/// Types that may not are in `ui/aio/`.
 #[test]
-fn what_may_go_to_other_threads() {
+fn types_that_are_send() {
     send::<Queue<Vec<u8>>>();
     send::<Scope<'_>>();
     send::<Completion<Borrowed<'_>>>();
@@ -42,9 +42,9 @@ fn what_may_go_to_other_threads() {
 
 /// Queues with reads in flight that are dropped here and elsewhere, closed and forgotten;
 /// completions that are dropped, forgotten and panicked over. No buffer is dropped twice, or before
-/// the kernel is done with it; and all are, but for those that were forgotten.
+/// the kernel is done with it; and all are dropped, except forgotten ones.
 #[test]
-fn buffers_outlive_whatever_becomes_of_the_queue() {
+fn buffers_outlive_the_queue_in_any_case() {
     const BLOCKS: usize = 64;
     let file = direct_file(BLOCKS);
     for seed in seeds(30) {
@@ -54,7 +54,7 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
         let mut lost = 0;
         for _ in 0..4 {
             let mut queue = new_queue(1 + random.below(32) as u32);
-            // Buffers that it has.
+            // Buffers in the queue.
             let mut held = 0;
             for _ in 0..random.below(12) {
                 let filled = catch_unwind(AssertUnwindSafe(|| {
@@ -65,7 +65,8 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
                                 (0..random.below(3)).map(|_| graveyard.buffer()).collect();
                             held += 1 + bufs.len();
                             assert!(batch.push(op::read_at(&file, graveyard.buffer(), at)).is_ok());
-                            // The last place may be taken; then they come back, and are dropped.
+                            // The last slot may be taken; then the buffers come back, and are
+                            // dropped.
                             let count = bufs.len();
                             if batch.push(op::readv_at(&file, bufs, at)).is_err() {
                                 held -= count;
@@ -124,9 +125,9 @@ fn buffers_outlive_whatever_becomes_of_the_queue() {
     }
 }
 
-/// Such a buffer is not taken in, and its slot is as free as before.
+/// Such a buffer is not accepted, and its slot remains free.
 #[test]
-fn a_buffer_that_panics_when_it_is_asked() {
+fn a_buffer_whose_accessors_panic() {
     let file = temp_file(100);
     let mut queue = new_queue(2);
     for round in 0..20 {
@@ -183,7 +184,7 @@ fn a_buffer_that_panics_when_it_is_asked() {
     }
 }
 
-/// Completions that are being delivered borrow their queue; another one is free to go on with the
+/// Completions that are being delivered borrow their queue; another queue may continue with the
 /// same buffer.
 #[test]
 fn completions_borrow_their_queue() {
@@ -202,7 +203,7 @@ fn completions_borrow_their_queue() {
     assert_eq!(depth, 1);
 }
 
-/// Scopes in scopes, on other threads, with buffers that go from one to the other.
+/// Scopes in scopes, on other threads, with buffers that move from one to the other.
 #[test]
 fn scopes_in_scopes() {
     let file = temp_file(100);
@@ -217,7 +218,7 @@ fn scopes_in_scopes() {
         assert_eq!(back, [10, 11, 12, 13, 14, 15, 16, 17]);
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             scope(capacity(4), |other| {
-                // Lent on, for as long as the inner scope: its end waits, though nobody here does.
+                // Lent again to the inner scope, which waits when it ends.
                 other.submit(op::read_at(&file, back, 20)).unwrap();
                 other.submit(op::read_at(&file, &mut inner, 30)).unwrap();
                 std::thread::scope(|threads| {
@@ -240,8 +241,8 @@ fn scopes_in_scopes() {
     assert_eq!((outer[0], inner[0]), (20, 30));
 }
 
-/// What a scope's function gives back, and a completion that outlives the scope, are of buffers
-/// that the kernel has let go of.
+/// The result of a scope's function, and a completion that outlives the scope, have buffers that
+/// the kernel no longer uses.
 #[test]
 fn completions_may_leave_their_scope() {
     let file = temp_file(100);
@@ -259,8 +260,8 @@ fn completions_may_leave_their_scope() {
     assert_eq!(buf[7], 47);
 }
 
-/// The memory that a transfer is into may be the child's, once its parent has got a copy: it is not
-/// to be used again.
+/// The memory of a transfer may belong to the child after copy-on-write in the parent: it must not
+/// be used again.
 #[test]
 fn a_child_leaks_what_is_in_flight() {
     let file = direct_file(1);
@@ -285,7 +286,7 @@ fn a_child_leaks_what_is_in_flight() {
     assert_eq!(graveyard.alive(), 0);
 }
 
-/// The end of a process that leaves in the middle of a scope waits as well (`exit_aio`).
+/// A process that exits in the middle of a scope waits, too (`exit_aio`).
 #[test]
 fn a_process_that_ends_in_a_scope() {
     let file = direct_file(64);
@@ -299,16 +300,16 @@ fn a_process_that_ends_in_a_scope() {
                     batch.push(op::read_at(&file, bytes, (part * 4096) as u64)).unwrap();
                 }
             });
-            // SAFETY: it ends here, in the middle.
+            // SAFETY: the child ends here, without unwinding.
             unsafe { libc::_exit(0) }
         })
         .is_ok()
     });
 }
 
-/// Nothing that is asked of a token that has ended, or is another queue's, does harm.
+/// Using a completed token, or another queue's, does no harm.
 #[test]
-fn tokens_of_others() {
+fn tokens_of_other_queues_are_harmless() {
     let (reader, _writer) = pair();
     let (mut one, mut other) = (new_queue::<Vec<u8>>(2), new_queue::<Vec<u8>>(2));
     let poll = one.submit(op::poll(&reader, PollEvents::IN)).unwrap();
@@ -340,7 +341,7 @@ fn a_buffer_that_panics_when_it_is_filled_ends_the_process() {
 #[ignore = "a part of a_buffer_that_panics_when_it_is_filled_ends_the_process"]
 fn filled() {
     struct Filled(Vec<u8>);
-    // SAFETY: as of the vector, which nobody else reaches.
+    // SAFETY: the vector's memory is accessed only through this value, and does not move.
     unsafe impl IoBuf for Filled {
         fn byte_ptr(&self) -> *const u8 {
             self.0.byte_ptr()
@@ -349,13 +350,13 @@ fn filled() {
             self.0.byte_len()
         }
     }
-    // SAFETY: as above.
+    // SAFETY: the vector's memory is accessed only through this value, and does not move.
     unsafe impl IoBufMut for Filled {
         fn byte_mut_ptr(&mut self) -> *mut u8 {
             self.0.byte_mut_ptr()
         }
     }
-    // SAFETY: as above.
+    // SAFETY: the vector's memory is accessed only through this value, and does not move.
     unsafe impl SpareBuf for Filled {
         fn spare(&mut self) -> (*mut u8, usize) {
             self.0.spare()

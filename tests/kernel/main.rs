@@ -1,9 +1,9 @@
 //! aio-sys on the kernel: calls, stubs, and each layer of AIO, a module for each subject.
 //!
-//! `ci/vm/cross` runs this program on kernels of other architectures, without what needs more than
-//! a kernel (`cfg(guest)`). Its tests run side by side: one that counts in `fs.aio-nr` holds
+//! `ci/vm/cross` runs this program on kernels of other architectures, without tests that need more
+//! than a kernel (`cfg(guest)`). Its tests run in parallel: one that checks `fs.aio-nr` holds
 //! [`common::quota`], and one that changes its process, or whose descriptors no other process may
-//! have, does it in a child ([`common::in_child`]).
+//! inherit, runs in a child ([`common::in_child`]).
 
 mod common;
 

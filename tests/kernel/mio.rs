@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Each wave is all reads there is room for; one of them is refused, and signals nothing.
+/// Each wave fills the queue with reads; one of them is refused, and signals nothing.
 #[test]
 fn every_completion_is_found_by_clearing_and_then_draining() {
     const WAVES: usize = 200;
@@ -49,8 +49,8 @@ fn every_completion_is_found_by_clearing_and_then_draining() {
     poll.registry().deregister(&mut queue).unwrap();
 }
 
-/// Several queues in one loop, each dropped with reads in flight when it likes, and made anew. Each
-/// buffer is dropped, once, and not before the kernel is done with it.
+/// Several queues in one loop, each dropped with reads in flight at random times, and created
+/// again. Each buffer is dropped, once, and not before the kernel is done with it.
 #[test]
 fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
     const BLOCKS: u64 = 64;
@@ -95,7 +95,7 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
                 {}
             }
         }
-        // What is left is told of: each of them was signalled.
+        // The rest has been signalled.
         let start = Instant::now();
         while queues.iter().any(|queue| queue.outstanding() > 0) {
             poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
@@ -118,7 +118,7 @@ fn queues_that_come_and_go_leave_their_buffers_to_the_kernel() {
     }
 }
 
-/// In a child the counter is the parent's, and stays as it is.
+/// In a child the counter is the parent's, and is not changed.
 #[test]
 fn a_child_does_not_clear_its_parent_s_counter() {
     let file = temp_file(16);

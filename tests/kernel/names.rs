@@ -1,4 +1,4 @@
-//! Everything of the crate in scope changes no method of the standard library.
+//! A glob import of the crate changes no method of the standard library.
 
 #![allow(clippy::useless_conversion, clippy::useless_vec)]
 
@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 #[test]
-fn methods_of_std_are_themselves() {
+fn methods_of_std_are_not_hidden() {
     let _: fn(isize) -> Result<usize, Errno> = Errno::decode;
     let mut command = Command::new("x");
     command.arg("y").arg0("z").args(["a", "b"]).env("k", "v").current_dir("/");

@@ -15,16 +15,16 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
-/// Room for two events, and as many as it takes to write where one was read before.
+/// Room for two events, and enough events to write where one was read before.
 const NR: u32 = 3;
 const EVENTS: u64 = 4;
 
-/// A ring; accesses to an event that are not ordered by the indexes fail the model.
+/// A ring; unordered accesses to an event fail the model.
 struct Ring {
     head: AtomicU32,
     tail: AtomicU32,
     events: [UnsafeCell<u64>; NR as usize],
-    /// What the reader uses, to see the model fail with less.
+    /// The orderings of the reader, to see the model fail with weaker ones.
     acquire: Ordering,
     release: Ordering,
 }
@@ -41,17 +41,16 @@ impl Ring {
         })
     }
 
-    /// The kernel, which alone knows the tail, and hands out no more places than there are.
+    /// The kernel, which alone knows the tail, and reserves no more slots than exist.
     fn complete_all(&self) {
         let mut tail = 0;
         for event in 0..EVENTS {
             let next = (tail + 1) % NR;
-            // The kernel orders its later write after this load by the places that it hands out in
-            // between.
+            // The kernel's slot reservation orders its later write after this load.
             while self.head.load(Ordering::Acquire) == next {
                 thread::yield_now();
             }
-            // SAFETY: of the model, which is what is checked here.
+            // SAFETY: loom checks this access.
             self.events[tail as usize].with_mut(|place| unsafe { *place = event });
             self.tail.store(next, Ordering::Release);
             tail = next;
@@ -75,7 +74,7 @@ impl Memory for Ring {
     }
 
     fn event(&self, index: u32) -> u64 {
-        // SAFETY: of the model, which is what is checked here.
+        // SAFETY: loom checks this access.
         self.events[index as usize].with(|place| unsafe { *place })
     }
 
@@ -92,7 +91,7 @@ impl Memory for Ring {
     }
 }
 
-/// Runs the kernel beside a reader, which gets to see everything once and in order.
+/// Runs the kernel in parallel with a reader, which must see each event once and in order.
 fn run(acquire: Ordering, release: Ordering, read: fn(&Ring, &mut Vec<u64>)) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
@@ -124,7 +123,7 @@ fn one_by_one(ring: &Ring, seen: &mut Vec<u64>) {
     seen.extend(Reading::new(ring, 1).expect("indexes inside of the ring"));
 }
 
-/// What `Ring::peek` and `Events::commit` do.
+/// The steps of `Ring::peek` and `Events::commit`.
 fn by_peeking(ring: &Ring, seen: &mut Vec<u64>) {
     let ready = Ready::of(ring).expect("indexes inside of the ring");
     let (first, count) = ready.run();
@@ -147,14 +146,14 @@ fn peeking() {
     run(Ordering::Acquire, Ordering::Release, by_peeking);
 }
 
-/// What the model would say of a reader without the one barrier.
+/// The model must fail for a reader without the acquire barrier.
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn tail_without_acquire() {
     run(Ordering::Relaxed, Ordering::Release, by_reaping);
 }
 
-/// And without the other.
+/// And without the release barrier.
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn head_without_release() {

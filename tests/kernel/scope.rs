@@ -1,4 +1,4 @@
-//! `scope`: buffers that are borrowed, and nobody's but the kernel's until it has let go of them.
+//! `scope`: borrowed buffers, which only the kernel uses until it has completed the requests.
 
 use crate::common::{
     AIO_CALLS, Random, aio_nr, catches, in_child, itself, pair, quota, refuse, temp_file,
@@ -17,7 +17,7 @@ fn capacity(requests: u32) -> NonZeroU32 {
 }
 
 #[test]
-fn it_reads_and_writes_what_is_borrowed() {
+fn borrowed_buffers_are_read_and_written() {
     let file = temp_file(100);
     let (mut low, mut high, text) = ([0; 10], vec![0; 20], String::from("text"));
     scope(capacity(4), |scope| {
@@ -67,7 +67,7 @@ fn it_reads_and_writes_what_is_borrowed() {
 }
 
 #[test]
-fn vectors_of_what_is_borrowed() {
+fn vectors_of_borrowed_buffers() {
     let file = temp_file(100);
     let (mut low, mut high, mut other) = ([0; 10], vec![0; 20], [1; 3]);
     let (one, two) = (b"one".as_slice(), String::from("two"));
@@ -127,9 +127,9 @@ fn vectors_of_what_is_borrowed() {
     assert_eq!((&written, other), (b"onetwo", [1; 3]));
 }
 
-/// What a completion gives back can be lent again, and is the owner's after the scope.
+/// The buffer of a completion can be lent again, and is usable by its owner after the scope.
 #[test]
-fn a_buffer_goes_round() {
+fn a_buffer_can_be_lent_again() {
     let file = temp_file(100);
     let mut buf = [0; 4];
     let mut sum = 0;
@@ -159,7 +159,7 @@ fn a_buffer_goes_round() {
 
 /// Reads past the page cache are in flight when the function returns, or panics.
 #[test]
-fn the_end_waits_for_what_is_in_flight() {
+fn a_scope_waits_for_requests_in_flight() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     std::fs::write(&path, vec![7; 1 << 20]).unwrap();
@@ -194,7 +194,7 @@ fn the_end_waits_for_what_is_in_flight() {
 }
 
 #[test]
-fn two_scopes_may_change_places() {
+fn two_scopes_may_be_swapped() {
     let file = temp_file(100);
     let (mut one, mut two) = ([0; 10], [0; 10]);
     let _quota = quota();
@@ -234,9 +234,9 @@ fn a_child_leaves_it_without_touching_anything() {
     assert_eq!(buf, [2, 3, 4, 5]);
 }
 
-/// The buffer would be its owner's again, and the kernel might write to it.
+/// Its owner could use the buffer, while the kernel may still write to it.
 #[test]
-fn under_a_filter_it_aborts_rather_than_return() {
+fn under_a_filter_a_scope_aborts() {
     let output = itself(module_path!(), "aborts").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("aio-sys: io_destroy fails (EPERM"), "{said}");
@@ -244,7 +244,7 @@ fn under_a_filter_it_aborts_rather_than_return() {
 }
 
 #[test]
-#[ignore = "a part of under_a_filter_it_aborts_rather_than_return"]
+#[ignore = "a part of under_a_filter_a_scope_aborts"]
 fn aborts() {
     let (never, _quiet) = pair();
     let _ = scope(capacity(1), |scope| {
@@ -253,7 +253,7 @@ fn aborts() {
     });
 }
 
-/// Random reads and writes, on halves that are split anew each time, left in flight or waited for.
+/// Random reads and writes, on halves that are split again each time, left in flight or waited for.
 #[test]
 fn anything_at_any_time() {
     if !catches("scopes that end at random") {

@@ -1,4 +1,4 @@
-//! Longer than a moment: many queues on many threads, and a process that is killed while it writes.
+//! Longer tests: many queues on many threads, and a process that is killed while it writes.
 //!
 //! Each takes a second, or as many as `AIO_SECONDS` says.
 
@@ -18,8 +18,7 @@ fn seconds() -> Duration {
     Duration::from_secs(seconds.unwrap_or(1))
 }
 
-/// What belongs into a block: where it is and how often it was written, over and over, with a sum
-/// at the end.
+/// The content of a block: its place and its write count, repeated, with a checksum at the end.
 fn fill(block: &mut [u8], at: u64, version: u64) {
     let mut random = Random((at << 32) + version + 1);
     let (body, sum) = block.split_at_mut(BLOCK - 8);
@@ -39,7 +38,7 @@ fn version(block: &[u8]) -> Option<u64> {
     (checksum(body).to_le_bytes() == sum).then(|| u64::from_le_bytes(body[..8].try_into().unwrap()))
 }
 
-/// 64 queues on 8 threads: every block that is read is what was written there last.
+/// 64 queues on 8 threads: every block that is read has its last written content.
 #[test]
 fn checksums_on_64_queues() {
     const THREADS: u64 = 8;
@@ -109,10 +108,10 @@ fn checksums_on_64_queues() {
     assert!(transfers.iter().all(|&count| count > 0));
 }
 
-/// A child writes with `RWF_DSYNC`, and says through a pipe what is durable. Killed at any time, it
-/// has not said too much.
+/// A child writes with `RWF_DSYNC`, and reports durable writes through a pipe. When it is killed at
+/// any time, all reported writes are durable.
 #[test]
-fn what_was_reported_durable_is_there_after_a_kill() {
+fn reported_durable_writes_survive_a_kill() {
     const BLOCKS: u64 = 256;
     let until = Instant::now() + seconds();
     let mut random = Random(7);
@@ -130,14 +129,14 @@ fn what_was_reported_durable_is_there_after_a_kill() {
         }
         drop(writer);
         let mut said = Vec::new();
-        // Every other round kills while it begins; however slow the disk, the rest have something
-        // to be held against.
+        // Every other round kills during the start; the other rounds have reports to check, however
+        // slow the disk.
         if round % 2 == 0 {
             said.resize(16, 0);
             reader.read_exact(&mut said).expect("it reports until it is killed");
         }
         std::thread::sleep(Duration::from_micros(random.below(50_000)));
-        // SAFETY: our own child.
+        // SAFETY: the process is our own child, not yet waited for.
         unsafe { libc::kill(child, libc::SIGKILL) };
         reader.read_to_end(&mut said).unwrap();
         let mut status = 0;
@@ -146,7 +145,7 @@ fn what_was_reported_durable_is_there_after_a_kill() {
         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
         assert_eq!(libc::WTERMSIG(status), libc::SIGKILL, "it has not ended by itself");
         let mut newest = vec![0; BLOCKS as usize];
-        // A pair that was cut off was not said.
+        // A truncated pair was not reported.
         for pair in said.chunks_exact(16) {
             let [block, version] =
                 [&pair[..8], &pair[8..]].map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));

@@ -1,5 +1,5 @@
-//! One call of each arity, from none to six arguments: each arrives in its place, and what
-//! surrounds the call survives.
+//! One call of each arity, from none to six arguments: each arrives in its place, and values live
+//! across the call are preserved.
 
 use aio_sys::{Errno, raw};
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ fn surrounded(call: impl FnOnce() -> isize) -> Result<usize, Errno> {
 #[test]
 fn no_argument() {
     let parent = std::os::unix::process::parent_id() as usize;
-    // SAFETY: getppid takes nothing.
+    // SAFETY: getppid takes no argument.
     assert_eq!(surrounded(|| unsafe { raw::getppid() }), Ok(parent));
 }
 
@@ -53,7 +53,7 @@ fn three_arguments() {
 fn four_arguments() {
     let mut buffer = [0u8; 4096];
     let (directory, path) = (File::open("/proc").unwrap(), c"self");
-    // SAFETY: the buffer has the room that is told.
+    // SAFETY: the buffer has the given length.
     let length = surrounded(|| unsafe {
         raw::readlinkat(
             directory.as_raw_fd(),
@@ -83,21 +83,21 @@ fn six_arguments() {
         (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
     from.write_all(b"0123456789").unwrap();
     let (mut at, mut into) = (2i64, 1i64);
-    // SAFETY: both offsets are there to be read and written.
+    // SAFETY: both offsets can be read and written.
     let copied = surrounded(|| unsafe {
         let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
         raw::copy_file_range(from, &raw mut at, to, &raw mut into, 5, 0)
     });
     assert_eq!((copied, at, into), (Ok(5), 7, 6));
     assert_eq!(fs::read(to.path()).unwrap(), b"\x0023456");
-    // SAFETY: as above; the sixth argument is refused.
+    // SAFETY: both offsets can be read and written; the sixth argument is refused.
     let refused = surrounded(|| unsafe {
         raw::copy_file_range(from.as_raw_fd(), &raw mut at, to.as_raw_fd(), &raw mut into, 1, 1)
     });
     assert_eq!(refused, Err(Errno::EINVAL));
 }
 
-/// Calls that have a second result on some ABIs do here what they do on all.
+/// Calls with a second result on some ABIs behave the same on all.
 #[cfg(not(any(
     target_arch = "aarch64",
     target_arch = "riscv32",
@@ -114,7 +114,7 @@ mod two_results {
     #[test]
     fn pipe_stores_both_ends() {
         let mut ends = [-1; 3];
-        // SAFETY: there is room for two.
+        // SAFETY: the array has room for two descriptors.
         assert_eq!(surrounded(|| unsafe { raw::pipe(ends.as_mut_ptr()) }), Ok(0));
         assert_eq!(ends[2], -1);
         // SAFETY: both have just been opened, and nobody else knows them.
@@ -138,24 +138,24 @@ mod two_results {
         }
         let number = Errno::decode(result).unwrap() as libc::pid_t;
         let mut status = 0;
-        // SAFETY: the status is there to be written.
+        // SAFETY: `status` can be written.
         assert_eq!(unsafe { libc::waitpid(number, &raw mut status, 0) }, number);
         assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 7));
     }
 
     #[test]
     fn a_forked_child_gets_0() {
-        // SAFETY: the child only ends.
+        // SAFETY: the child only exits.
         child(|| unsafe { raw::fork() });
         // The order of the arguments is the ABI's own, and all but the flags are 0.
         #[cfg(not(target_arch = "s390x"))]
         {
             let (flags, none) = (crate::common::SIGCHLD as _, std::ptr::null_mut());
             #[cfg(any(target_arch = "x86_64", target_arch = "m68k"))]
-            // SAFETY: the child only ends.
+            // SAFETY: the child only exits.
             child(|| unsafe { raw::clone(flags, 0, none, none, 0) });
             #[cfg(not(any(target_arch = "x86_64", target_arch = "m68k")))]
-            // SAFETY: the child only ends.
+            // SAFETY: the child only exits.
             child(|| unsafe { raw::clone(flags, 0, none, 0, none) });
         }
     }

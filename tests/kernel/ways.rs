@@ -12,7 +12,7 @@ mod int80 {
     use std::os::fd::AsRawFd as _;
     use std::process;
 
-    /// Memory below 4 GiB, which is all that 32-bit calls can reach.
+    /// Memory below 4 GiB, the range of 32-bit calls.
     struct Low(*mut u8);
 
     const BYTES: usize = 4096;
@@ -53,14 +53,14 @@ mod int80 {
         }
     }
 
-    /// False on a kernel without 32-bit calls, which kills who tries.
+    /// False on a kernel without 32-bit calls, which kills the caller.
     fn supported() -> bool {
         // SAFETY: a child that makes one call and ends.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // SAFETY: getpid takes nothing.
+            // SAFETY: getpid takes no argument.
             let pid = unsafe { int80::syscall0(nr::SYS_getpid) };
-            // SAFETY: it ends the child, which has run nothing but this.
+            // SAFETY: it ends the child, which has only run this function.
             unsafe { libc::_exit(i32::from(pid < 0)) };
         }
         let mut status = 0;
@@ -106,7 +106,7 @@ mod int80 {
                 0,
                 "beyond the end"
             );
-            // The sixth are flags, of which there are none.
+            // The sixth argument is flags, of which none exist.
             let refused = int80::syscall6(nr::SYS_copy_file_range, fd, 0, fd, 0, 1, 1);
             assert_eq!(Errno::decode(refused), Err(Errno::EINVAL));
             let length = int80::syscall4(nr::SYS_rt_sigprocmask, 0, 0, low.word(), 8);
@@ -133,10 +133,10 @@ mod int80 {
             unsafe { int80::syscall6(nr::SYS_mmap2, 0, BYTES as u32, read, private, fd, 1) };
         assert!(!(-4095..0).contains(&address), "{address}");
         let address = address as u32 as usize as *mut u8;
-        // SAFETY: just mapped.
+        // SAFETY: the memory was mapped above.
         assert_eq!(unsafe { address.read() }, 2, "the second page of the file");
         let start = address as usize as u32;
-        // SAFETY: just mapped, and used no more.
+        // SAFETY: the memory was mapped above, and is not used again.
         assert_eq!(unsafe { int80::syscall2(nr::SYS_munmap, start, BYTES as u32) }, 0);
     }
 
@@ -144,7 +144,7 @@ mod int80 {
     fn numbers_are_those_of_32_bit_code() {
         assert_eq!((nr::SYS_getpid, nr::SYS_io_submit), (20, 248));
         if supported() {
-            // SAFETY: getpid takes nothing.
+            // SAFETY: getpid takes no argument.
             assert_eq!(unsafe { int80::syscall0(nr::SYS_getpid) }, process::id() as isize);
         }
     }
@@ -159,7 +159,7 @@ mod sysinfo {
     use std::os::fd::AsRawFd as _;
 
     fn entry() -> Option<*const c_void> {
-        // SAFETY: it has no conditions.
+        // SAFETY: the call has no requirements.
         let entry = unsafe { libc::getauxval(AT_SYSINFO as libc::c_ulong) };
         if entry == 0 {
             aio_tests::skip("the 32-bit vDSO", "the auxiliary vector has no AT_SYSINFO");

@@ -1,5 +1,4 @@
-//! 64-bit arguments on this kernel: one signature on every target, and what the C library does with
-//! the same numbers.
+//! 64-bit arguments on this kernel: one signature on every target, compared with the C library.
 
 use aio_sys::{Errno, raw};
 use std::ffi::CString;
@@ -18,13 +17,13 @@ fn sparse() -> NamedTempFile {
 }
 
 /// Two calls whose 64-bit arguments would leave a register unused on some architectures, which have
-/// their own, in another order.
+/// separate calls, with another order.
 ///
 /// # Safety
 ///
-/// None takes a pointer.
+/// The call takes no pointer.
 unsafe fn sync_file_range(fd: i32, offset: i64, bytes: i64, flags: u32) -> isize {
-    // SAFETY: passed on.
+    // SAFETY: the caller upholds the contract of the call.
     unsafe {
         #[cfg(any(target_arch = "arm", target_arch = "powerpc", target_arch = "powerpc64"))]
         return raw::sync_file_range2(fd, flags, offset, bytes);
@@ -39,9 +38,9 @@ unsafe fn sync_file_range(fd: i32, offset: i64, bytes: i64, flags: u32) -> isize
 
 /// # Safety
 ///
-/// As above.
+/// The call takes no pointer.
 unsafe fn fadvise64(fd: i32, offset: i64, bytes: i32, advice: i32) -> isize {
-    // SAFETY: passed on.
+    // SAFETY: the caller upholds the contract of the call.
     unsafe {
         #[cfg(target_arch = "arm")]
         return raw::arm_fadvise64_64(fd, advice, offset, bytes.into());
@@ -63,7 +62,7 @@ fn pread64_and_pwrite64_beyond_4_gib() {
     let written = ok(unsafe { raw::pwrite64(fd as u32, b"far!".as_ptr().cast(), 4, FAR) });
     assert_eq!((written, file.as_file().metadata().unwrap().len()), (4, FAR as u64 + 4));
     let mut theirs = [0u8; 4];
-    // SAFETY: as above.
+    // SAFETY: the buffer is four bytes long.
     let read = unsafe { libc::pread64(fd, theirs.as_mut_ptr().cast(), 4, FAR) };
     assert_eq!((read, &theirs), (4, b"far!"));
 
@@ -72,7 +71,7 @@ fn pread64_and_pwrite64_beyond_4_gib() {
     // SAFETY: the buffer is eight bytes long.
     let read = ok(unsafe { raw::pread64(fd as u32, ours.as_mut_ptr().cast(), 8, FAR - 4) });
     assert_eq!((read, &ours), (8, b"nearfar!"));
-    // SAFETY: as above.
+    // SAFETY: the buffer is eight bytes long.
     let negative = unsafe { raw::pread64(fd as u32, ours.as_mut_ptr().cast(), 8, -1) };
     assert_eq!(Errno::decode(negative), Err(Errno::EINVAL), "the sign is in the other half");
 }
@@ -89,7 +88,7 @@ fn preadv_takes_the_low_half_first() {
     // SAFETY: the vector is of one buffer, four bytes long.
     let read = unsafe { raw::preadv(fd, vector, 1, FAR) };
     #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "32")))]
-    // SAFETY: as above.
+    // SAFETY: the vector is of one buffer, four bytes long.
     let read = unsafe {
         raw::preadv(fd, vector, 1, FAR as libc::c_ulong, (FAR as u64 >> 32) as libc::c_ulong)
     };
@@ -130,7 +129,7 @@ fn two_64_bit_arguments_in_six_registers() {
     {
         // SAFETY: it takes no pointer.
         let mine = Errno::decode(unsafe { raw::fallocate(fd, mode, offset, length) });
-        // SAFETY: as above.
+        // SAFETY: it takes no pointer.
         let libc = match unsafe { libc::fallocate64(other, mode, offset, length) } {
             0 => Ok(0),
             _ => Err(std::io::Error::last_os_error().raw_os_error().unwrap()),
@@ -144,7 +143,7 @@ fn two_64_bit_arguments_in_six_registers() {
     // SAFETY: it takes no pointer.
     assert_eq!(ok(unsafe { sync_file_range(fd, FAR, 8192, libc::SYNC_FILE_RANGE_WRITE) }), 0);
     for (offset, bytes, flags) in [(FAR, -FAR - 1, 0), (-1, 1, 0), (FAR, 1, 1 << 31)] {
-        // SAFETY: as above.
+        // SAFETY: it takes no pointer.
         let refused = unsafe { sync_file_range(fd, offset, bytes, flags) };
         assert_eq!(Errno::decode(refused), Err(Errno::EINVAL), "{offset} {bytes} {flags}");
     }
@@ -153,13 +152,13 @@ fn two_64_bit_arguments_in_six_registers() {
 #[test]
 fn a_64_bit_argument_in_the_middle() {
     let (directory, flags) = (File::open("/").unwrap(), libc::FAN_MARK_ADD);
-    // The descriptor is looked at after the mask: a mask that has bits of both halves wrong is what
-    // is refused first.
+    // The mask is checked before the descriptor: a mask with wrong bits in both halves is refused
+    // first.
     for (mask, expected) in [(1u64, Errno::EBADF), (0, Errno::EINVAL), (1 << 63, Errno::EINVAL)] {
         // SAFETY: the path is null, which is allowed.
         let ours =
             unsafe { raw::fanotify_mark(-1, flags, mask, directory.as_raw_fd(), std::ptr::null()) };
-        // SAFETY: as above.
+        // SAFETY: the path is null, which is allowed.
         let theirs = unsafe {
             libc::fanotify_mark(-1, flags, mask, directory.as_raw_fd(), std::ptr::null())
         };
@@ -176,16 +175,16 @@ fn readahead_and_fadvise_reach_the_file() {
     let fd = file.as_raw_fd();
     // SAFETY: it takes no pointer.
     assert_eq!(ok(unsafe { raw::readahead(fd, FAR, 4096) }), 0);
-    // SAFETY: as above.
+    // SAFETY: it takes no pointer.
     let advised = unsafe { fadvise64(fd, FAR, 4096, libc::POSIX_FADV_DONTNEED) };
     assert_eq!(ok(advised), 0);
-    // SAFETY: as above.
+    // SAFETY: it takes no pointer.
     let refused = unsafe { fadvise64(fd, FAR, 4096, 99) };
     assert_eq!(Errno::decode(refused), Err(Errno::EINVAL), "the advice comes after both halves");
 }
 
-/// Calls whose prototype depends on the architecture have a function here, each with the types of
-/// this one.
+/// Calls whose prototype depends on the architecture have a function here, with the types of this
+/// architecture.
 #[test]
 fn every_variant_has_a_function() {
     #[cfg(any(target_arch = "x86", all(target_arch = "x86_64", target_pointer_width = "64")))]

@@ -1,5 +1,5 @@
-//! What tests and benchmarks share: where the repository and other crates are, a skip that a reader
-//! of the log sees, a C compiler, and an allocator that counts.
+//! Shared code of tests and benchmarks: the paths of the repository and of other crates, skips that
+//! are visible in the log, a C compiler, and a counting allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -15,18 +15,18 @@ pub fn root() -> &'static Path {
         .expect("the package is a directory of the workspace")
 }
 
-/// Says that something was not checked, and why. The test harness does not capture it.
+/// Reports that something was skipped, and why. The test harness does not capture it.
 pub fn skip(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}: {why}");
 }
 
-/// The system's allocator, which counts what this thread asks of it.
+/// The system's allocator, which counts the allocations of this thread.
 pub struct Counting;
 
 thread_local!(static ALLOCATIONS: Cell<u64> = const { Cell::new(0) });
 
 impl Counting {
-    /// How often this thread has allocated, where a [`Counting`] is the global allocator.
+    /// The number of this thread's allocations, if a [`Counting`] is the global allocator.
     pub fn so_far() -> u64 {
         ALLOCATIONS.get()
     }
@@ -52,7 +52,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Keeps this thread on one processor.
+/// Pins this thread to one CPU.
 pub fn pin(processor: usize) {
     // SAFETY: zeros are an empty set, and the kernel reads no more than its size.
     unsafe {
@@ -85,8 +85,8 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Where cargo keeps the source of a package that the workspace depends on. It is asked for a
-/// target without an operating system, for which `Cargo.toml` has those that are only read.
+/// Where cargo keeps the source of a package that the workspace depends on. The query is for a
+/// target without an operating system, for which `Cargo.toml` has the packages that are only read.
 pub fn package_source(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let output = Command::new(cargo)
@@ -126,7 +126,7 @@ pub struct CCompiler {
 }
 
 impl CCompiler {
-    /// The first there is.
+    /// The first that exists.
     pub fn find() -> Option<CCompiler> {
         let multiarch = |command| Command::new(command).arg("-print-multiarch").output().ok();
         let (command, output) =
@@ -135,7 +135,7 @@ impl CCompiler {
         Some(CCompiler { command, headers })
     }
 
-    /// Runs it on a program; what it prints, or its first complaint.
+    /// Runs it on a program; returns its output, or its first error.
     pub fn run(&self, flags: &[&str], program: &str) -> Result<String, String> {
         let source =
             tempfile::Builder::new().suffix(".c").tempfile().expect("a temporary file can be made");

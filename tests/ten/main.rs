@@ -1,10 +1,10 @@
-//! Ten system calls, each as a small function with `#[syscall]` and with other crates: that they do
-//! the same, and how long they are.
+//! Ten system calls, each as a small function with `#[syscall]` and with other crates: compares
+//! their results and their lengths.
 //!
 //! A table counts the lines, without comments and empty ones, and the casts. It is printed with
 //! `cargo test -p aio-tests --features compare --test ten -- --nocapture`. Types are those of each
-//! crate: `libc` and `syscalls` fill a structure of the caller's by statx(2), which the others
-//! return, and `rustix` has an iterator over directory entries, where the others return bytes.
+//! crate: `libc` and `syscalls` fill the caller's structure by statx(2), which the others return,
+//! and `rustix` has an iterator over directory entries, where the others return bytes.
 
 #![cfg(all(target_pointer_width = "64", any(target_arch = "aarch64", target_arch = "x86_64")))]
 #![allow(non_camel_case_types)]
@@ -100,7 +100,7 @@ fn the_attribute_is_as_short_as_rustix_and_has_no_cast() {
     println!("{table}\n{:26}{}", "shared by these", helpers.concat());
 }
 
-/// What a kernel without the call, or a filter, answers.
+/// The answer of a kernel without the call, or of a filter.
 fn is_missing<T>(result: &io::Result<T>) -> bool {
     let missing = [libc::ENOSYS, libc::EPERM, libc::EOPNOTSUPP].map(Some);
     result.as_ref().is_err_and(|error| missing.contains(&error.raw_os_error()))
@@ -196,7 +196,7 @@ fn copy_file_range() {
 #[test]
 fn pidfd_open() {
     let own = std::process::id().cast_signed();
-    // What the kernel says of the descriptor is which process it is.
+    // The kernel reports the process of the descriptor.
     let process = |owned: OwnedFd| {
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", owned.as_raw_fd())).unwrap();
         info.lines().find(|line| line.starts_with("Pid:")).map(str::to_owned)

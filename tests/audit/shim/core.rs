@@ -1,6 +1,5 @@
-//! As much of `core`, and of `aio_sys::abi`, as the stubs need, so that they compile for a target
-//! whose standard library is not there. Someone puts `mod stub` and what is to be compiled behind
-//! it.
+//! The parts of `core` and of `aio_sys::abi` that the stubs need, so that they compile for a target
+//! without a standard library. `mod stub` and the program are appended.
 
 #![feature(
     arbitrary_self_types,
@@ -22,7 +21,7 @@ extern crate self as core;
 use abi::Word;
 use ffi::c_long;
 
-// Newer compilers want these two; the older ones know no such thing.
+// Newer compilers need these two; older ones do not know them.
 #[cfg_attr(sized_hierarchy, lang = "pointee_sized")]
 pub trait PointeeSized {}
 #[cfg_attr(sized_hierarchy, lang = "meta_sized")]
@@ -147,7 +146,7 @@ impl<T, const LENGTH: usize> [T; LENGTH] {
     }
 }
 
-/// 128 bits, which a machine may keep in a register for vectors.
+/// 128 bits, which a CPU may keep in a vector register.
 #[cfg(target_pointer_width = "64")]
 #[repr(simd)]
 pub struct Vector([u64; 2]);

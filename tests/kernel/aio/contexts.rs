@@ -1,9 +1,9 @@
-//! `io_setup`, `io_destroy`, and the ring that they make and take away.
+//! `io_setup`, `io_destroy`, and the ring that they map and unmap.
 
 use super::*;
 
 #[test]
-fn setup_wants_an_empty_id_and_a_number() {
+fn setup_requires_an_empty_id_and_a_number() {
     let context = Context::new(1);
     let mut id = context.0;
     assert_eq!(io_setup(1, &mut id), Err(Errno::EINVAL), "the id is in use");
@@ -16,7 +16,7 @@ fn setup_wants_an_empty_id_and_a_number() {
     assert_eq!(Errno::decode(result), Err(Errno::EFAULT));
 }
 
-/// More than the whole system may have is refused as the quota is, without using any of it up.
+/// A request above the system's limit is refused like one above the quota, and uses nothing up.
 #[test]
 fn setup_beyond_the_quota_is_eagain() {
     let limit: u32 =
@@ -30,12 +30,12 @@ fn setup_beyond_the_quota_is_eagain() {
     assert_eq!(io_setup(limit + 1, &mut { ContextId::NONE }), Err(Errno::EAGAIN));
 }
 
-/// In a process of its own: the next context of another thread may have the same id.
+/// In a separate process: the next context of another thread may have the same id.
 #[test]
-fn destroy_knows_no_context_twice() {
+fn a_context_cannot_be_destroyed_twice() {
     in_child(|| {
         let context = Context::new(1);
-        // SAFETY: nobody reads the ring.
+        // SAFETY: nobody reads the ring after that.
         let destroy = |id| unsafe { io_destroy(id) };
         let results = [context.0, context.0, ContextId::NONE].map(destroy);
         results == [Ok(()), Err(Errno::EINVAL), Err(Errno::EINVAL)]
@@ -43,7 +43,7 @@ fn destroy_knows_no_context_twice() {
 }
 
 #[test]
-fn the_ring_is_as_the_kernel_writes_it() {
+fn the_ring_has_the_kernels_layout() {
     let context = Context::new(1);
     // SAFETY: the kernel has mapped the ring there, readable, and the context lives.
     let ring = unsafe {
@@ -61,7 +61,7 @@ fn the_ring_is_as_the_kernel_writes_it() {
     assert!(ring.nr > 1);
 }
 
-/// What a program that reads the ring finds there, and what the call returns.
+/// The events in the ring are those that the call returns.
 #[test]
 fn the_ring_holds_the_events_that_the_call_returns() {
     let context = Context::new(3);
@@ -72,8 +72,8 @@ fn the_ring_holds_the_events_that_the_call_returns() {
     assert_eq!(unsafe { context.submit(&mut polls.each_mut()) }, Ok(3));
     let ring = ptr::with_exposed_provenance::<aio_ring>(context.0.as_raw() as usize);
     // SAFETY: the kernel has mapped the ring there, readable, and the context lives. It writes no
-    // event while no request is in flight: a poll of what is ready is done when it has been
-    // submitted.
+    // event while no request is in flight: a poll of a ready descriptor completes during
+    // submission.
     let (header, in_ring) =
         unsafe { (ring.read_volatile(), ring.add(1).cast::<[io_event; 3]>().read_volatile()) };
     assert_eq!((header.head, header.tail), (0, 3));
@@ -84,7 +84,9 @@ fn the_ring_holds_the_events_that_the_call_returns() {
         returned.map(|event| event.obj),
         polls.each_ref().map(|poll| ptr::from_ref(poll).addr() as u64)
     );
-    // SAFETY: as above.
+    // SAFETY: the kernel has mapped the ring there, readable, and the context lives. It writes no
+    // event while no request is in flight: a poll of a ready descriptor completes during
+    // submission.
     assert_eq!(unsafe { ring.read_volatile() }.head, 3);
 }
 
@@ -93,7 +95,7 @@ fn errno_is_left_alone() {
     // SAFETY: the C library's errno of this thread.
     unsafe { *libc::__errno_location() = 4242 };
     assert_eq!(io_setup(0, &mut { ContextId::NONE }), Err(Errno::EINVAL));
-    // SAFETY: as above.
+    // SAFETY: the C library's errno of this thread.
     assert_eq!(unsafe { *libc::__errno_location() }, 4242);
 }
 
@@ -111,7 +113,7 @@ fn contexts_give_their_quota_back() {
         let context = Context::new(5000);
         let during = aio_nr();
         drop(context);
-        // Other tests come and go beside this one, with a few requests each.
+        // Other tests run in parallel, with a few requests each.
         during >= before + 4000 && aio_nr() + 4000 <= during
     });
 }

@@ -23,7 +23,7 @@ fn a_poll_is_cancelled_by_an_error_and_a_result_of_zero() {
 }
 
 #[test]
-fn waiting_takes_as_long_as_it_was_told() {
+fn waits_last_as_long_as_requested() {
     let context = Context::new(1);
     let mut events = [io_event::default()];
     let wait = timespec { tv_sec: 0, tv_nsec: 30_000_000 };
@@ -83,7 +83,7 @@ fn events_beyond_the_slice_stay_in_the_ring() {
     assert_eq!(io_getevents(context.0, 1, &mut events, None), Ok(1));
 }
 
-/// A signal that the mask lets through ends the wait; nothing was read, so it is an error.
+/// A signal that the mask does not block ends the wait; nothing was read, so it is an error.
 #[test]
 fn a_signal_ends_the_wait() {
     extern "C" fn nothing(_: i32) {}
@@ -111,9 +111,9 @@ fn a_signal_ends_the_wait() {
     });
 }
 
-/// One signal of each word of the mask, the kernel's first and last among them: those that it
-/// blocks do not end the wait, that which it lets through does, its handler runs, and the thread's
-/// own mask is as before.
+/// One signal of each word of the mask, including the kernel's first and last. Blocked ones do not
+/// end the wait; the one that is not blocked does, its handler runs, and the thread's own mask is
+/// restored.
 #[test]
 fn the_mask_is_in_force_while_it_waits() {
     static RUNS: AtomicI32 = AtomicI32::new(0);
@@ -132,13 +132,13 @@ fn the_mask_is_in_force_while_it_waits() {
             }
             mask
         };
-        // SAFETY: sets that the C library fills in.
+        // SAFETY: the C library initialises the sets.
         let blocked = || unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::pthread_sigmask(crate::common::SIG_BLOCK, ptr::null(), &raw mut set);
             signals.map(|signal| libc::sigismember(&raw const set, signal))
         };
-        // SAFETY: the handler adds to a number; all of the signals are blocked before one is
+        // SAFETY: the handler only increments an atomic; all signals are blocked before one is
         // pending.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
@@ -166,10 +166,10 @@ fn the_mask_is_in_force_while_it_waits() {
     });
 }
 
-/// Seconds that are nothing in their lower half: with 32-bit seconds this would be no wait at all.
+/// The lower half of the seconds is 0: with 32-bit seconds this would not wait.
 #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
 #[test]
-fn time64_waits_for_what_its_upper_half_says() {
+fn time64_uses_the_upper_half_of_the_seconds() {
     let context = Context::new(1);
     let (reader, mut writer) = pair();
     let mut poll = poll_request(&reader, libc::POLLIN, 3);
@@ -227,7 +227,7 @@ fn an_eventfd_counts_completions() {
     assert_eq!(unsafe { context.submit(&mut polls.each_mut()) }, Ok(2));
     context.reap(2);
     let mut count = 0u64;
-    // SAFETY: the eventfd gives 8 bytes.
+    // SAFETY: the buffer has the 8 bytes that an eventfd returns.
     assert_eq!(unsafe { libc::read(counter.as_raw_fd(), (&raw mut count).cast(), 8) }, 8);
     assert_eq!(count, 2);
 }

@@ -1,8 +1,8 @@
-//! What the kernel makes of each io_* call: counts, short counts, every documented error, and the
+//! The kernel's results for each io_* call: counts, short counts, every documented error, and the
 //! ring.
 //!
-//! The expected values are the kernel's own (fs/aio.c, io_submit(2) and its kin); nothing is
-//! assumed to have been set up but a file in the temporary directory.
+//! The expected values are the kernel's own (fs/aio.c, io_submit(2) and related pages). The tests
+//! need only a file in the temporary directory.
 
 mod contexts;
 mod events;
@@ -24,7 +24,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A context that is destroyed at the end, which waits for what is in flight.
+/// A context that is destroyed on drop, which waits for requests in flight.
 struct Context(ContextId);
 
 impl Context {
@@ -39,14 +39,13 @@ impl Context {
 
     /// # Safety
     ///
-    /// As of [`io_submit`].
+    /// Same as [`io_submit`].
     unsafe fn submit(&self, iocbs: &mut [&mut iocb]) -> Result<usize, Errno> {
-        // SAFETY: passed on.
+        // SAFETY: the caller upholds the contract of the call.
         unsafe { io_submit(self.0, iocbs) }
     }
 
-    /// The error of a request that has no buffer, or that the kernel refuses before it looks at
-    /// one.
+    /// The error of a request that has no buffer, or that the kernel refuses before it uses one.
     fn refusal(&self, mut request: iocb) -> Errno {
         // SAFETY: the request is refused, and if it is not, the test fails.
         match unsafe { self.submit(&mut [&mut request]) } {

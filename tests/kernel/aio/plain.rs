@@ -1,8 +1,8 @@
-//! Requests against the plain calls of the C library, which do the same at once.
+//! Requests against the synchronous calls of the C library.
 
 use super::*;
 
-/// What the C library's call gives.
+/// The result of the C library's call.
 fn plain(result: libc::ssize_t) -> Result<i64, Errno> {
     match result {
         -1 => Errno::decode(-(std::io::Error::last_os_error().raw_os_error().unwrap() as isize))
@@ -12,13 +12,13 @@ fn plain(result: libc::ssize_t) -> Result<i64, Errno> {
 }
 
 impl Context {
-    /// What becomes of one request, whether the kernel refuses it or tells in its event.
+    /// The result of one request: the error of io_submit, or the result in its event.
     ///
     /// # Safety
     ///
-    /// As of [`io_submit`]; the request is done when this returns.
+    /// Same as [`io_submit`]; the request has completed when this returns.
     pub(super) unsafe fn outcome(&self, mut request: iocb) -> Result<i64, Errno> {
-        // SAFETY: passed on.
+        // SAFETY: the caller upholds the contract of the call.
         unsafe { self.submit(&mut [&mut request])? };
         let result = self.reap(1)[0].res;
         Errno::decode(result as isize).map(|_| result)
@@ -54,7 +54,7 @@ fn fsync_ends_as_fsync_does() {
         let (fsync, fdatasync) =
             unsafe { (libc::fsync(file.as_raw_fd()), libc::fdatasync(file.as_raw_fd())) };
         for (opcode, result) in [(IOCB_CMD_FSYNC, fsync), (IOCB_CMD_FDSYNC, fdatasync)] {
-            // The two agree in their errors.
+            // Both return the same errors.
             let expected = if result == 0 { Ok(0) } else { plain(-1) };
             let sync = new_request(opcode, file, ptr::null(), 0, 0);
             // SAFETY: a sync has no buffer.
@@ -101,8 +101,7 @@ fn poll_ends_as_poll_does() {
     drop(reader);
 }
 
-/// `RWF_NOWAIT` where there is nothing to read, and where there is; `RWF_APPEND` where the offset
-/// says otherwise.
+/// `RWF_NOWAIT` with and without data to read; `RWF_APPEND` with another offset.
 #[test]
 fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
     let context = Context::new(1);
@@ -129,10 +128,11 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
                 let expected = plain(unsafe {
                     libc::preadv2(source.as_raw_fd(), &raw const vector, 1, offset as _, flags)
                 });
-                // An offset of -1 is what the plain call has for a file without offsets, which has
-                // no use for any.
+                // An offset of -1 is what the plain call has for a file without offsets, which
+                // ignores it.
                 let read = flagged(IOCB_CMD_PREADV, source, offset.max(0), flags);
-                // SAFETY: nothing touches the buffers until this returns, when the request is done.
+                // SAFETY: nothing uses the buffers until this returns, when the request has
+                // completed.
                 let outcome = unsafe { context.outcome(read) };
                 assert_eq!(outcome, expected, "{name}, full: {full}, {flags:#x}");
             }
@@ -141,7 +141,7 @@ fn flags_do_what_they_do_to_preadv2_and_pwritev2() {
 
     let files = [temp_file(10), temp_file(10)];
     for flags in [0, RWF_APPEND, RWF_APPEND | RWF_DSYNC] {
-        // SAFETY: as above.
+        // SAFETY: nothing uses the buffers until this returns, when the request has completed.
         let expected =
             plain(unsafe { libc::pwritev2(files[0].as_raw_fd(), &raw const vector, 1, 4, flags) });
         let write = flagged(IOCB_CMD_PWRITEV, &files[1], 4, flags);

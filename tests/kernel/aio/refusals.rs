@@ -65,20 +65,20 @@ fn efault_of_submit() {
         "iovec array"
     );
     // The last page but one is the kernel's on a 64-bit kernel; a 32-bit process may own nearly all
-    // that it can name. That of s390x has an address space of its own, and finds nothing there
+    // that it can name. That of s390x has an address space of its own, and detects the missing page
     // only when it writes.
     if cfg!(target_pointer_width = "64") {
         let kernel = ptr::without_provenance::<u8>(usize::MAX - 8191);
         let read = new_request(IOCB_CMD_PREAD, &file, kernel, 1, 0);
         if cfg!(target_arch = "s390x") {
-            // SAFETY: nothing is there.
+            // SAFETY: nothing is mapped there.
             assert_eq!(unsafe { context.outcome(read) }, Err(Errno::EFAULT));
         } else {
             assert_eq!(context.refusal(read), Errno::EFAULT, "the kernel's memory");
         }
     }
-    // A request that the kernel cannot mark is refused too.
-    // SAFETY: an anonymous mapping that nobody else knows of.
+    // A request that the kernel cannot mark is refused, too.
+    // SAFETY: an anonymous mapping that nobody else uses.
     let page = unsafe {
         libc::mmap(
             ptr::null_mut(),
@@ -92,7 +92,7 @@ fn efault_of_submit() {
     // SAFETY: the kernel cannot write to the page, and refuses.
     let read_only = unsafe { raw::io_submit(id, 1, [page.cast::<iocb>()].as_mut_ptr()) };
     assert_eq!(Errno::decode(read_only), Err(Errno::EFAULT));
-    // SAFETY: the mapping from above.
+    // SAFETY: the mapping was created above, and is not used again.
     unsafe { libc::munmap(page, 4096) };
 }
 
@@ -122,7 +122,7 @@ fn eopnotsupp_of_submit() {
     let mut read = new_request(IOCB_CMD_PREAD, &file, buffer.as_mut_ptr(), 1, 0);
     read.aio_rw_flags = 1 << 30;
     assert_eq!(context.refusal(read), Errno::EOPNOTSUPP);
-    // The same bits where the kernel does not look for them change nothing.
+    // The same bits have no effect where the kernel does not check them.
     let mut read = iocb { aio_rw_flags: 0, aio_flags: 1 << 30, ..read };
     // SAFETY: the buffer lives until the event is reaped.
     assert_eq!(unsafe { context.submit(&mut [&mut read]) }, Ok(1));
@@ -146,8 +146,8 @@ fn eperm_of_submit() {
     });
 }
 
-/// The other cause: a file that may only grow, written as if it might not. Only root can make one,
-/// on a file system with such flags.
+/// The other cause: an append-only file, written without append. Only root can make one, on a file
+/// system with such flags.
 #[test]
 fn eperm_of_submit_on_an_append_only_file() {
     let path = tempfile::NamedTempFile::new().unwrap();
@@ -176,7 +176,7 @@ fn eperm_of_submit_on_an_append_only_file() {
     assert_eq!(refused, Err(Errno::EPERM));
 }
 
-/// A filter, as containers have, in place of the kernel without AIO.
+/// A filter, as in containers, instead of a kernel without AIO.
 #[test]
 fn enosys_of_every_call() {
     in_child(|| {
@@ -187,7 +187,7 @@ fn enosys_of_every_call() {
         let mut events = [io_event::default()];
         let mut request = iocb::default();
         let none = Err(Errno::ENOSYS);
-        // SAFETY: nothing happens; the kernel does not get the calls.
+        // SAFETY: the filter answers the calls; the kernel does not run them.
         let (submitted, destroyed) =
             unsafe { (context.submit(&mut [&mut request]), io_destroy(context.0)) };
         io_setup(1, &mut { ContextId::NONE }) == Err(Errno::ENOSYS)
@@ -199,9 +199,9 @@ fn enosys_of_every_call() {
     });
 }
 
-/// In a process of its own: children of other tests would keep the closed end of the pair.
+/// In a separate process: children of other tests would keep the closed end of the pair open.
 #[test]
-fn what_goes_wrong_later_is_told_in_the_event() {
+fn later_errors_are_reported_in_the_event() {
     in_child(|| {
         let context = Context::new(2);
         let file = temp_file(10);

@@ -1,4 +1,4 @@
-//! `io_submit`: how many requests it takes, and what becomes of them.
+//! `io_submit`: how many requests it accepts, and their results.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn two_requests_in_one_call_move_the_right_bytes() {
     let mut first = new_request(IOCB_CMD_PREAD, &file, low.as_mut_ptr(), low.len(), 5);
     let mut second = new_request(IOCB_CMD_PREAD, &file, high.as_mut_ptr(), high.len(), 90);
     (first.aio_data, second.aio_data) = (1, 2);
-    // SAFETY: both buffers live, untouched, until the events are reaped below.
+    // SAFETY: both buffers live until the events are reaped below, and are not used before.
     assert_eq!(unsafe { context.submit(&mut [&mut first, &mut second]) }, Ok(2));
     let events = context.reap(2);
     assert_eq!(
@@ -57,8 +57,8 @@ fn writes_and_syncs_reach_the_file() {
     assert_eq!(buffers, [[7; 50]; 2]);
 }
 
-/// The kernel marks a request that it takes, in the field that changes places with another on
-/// big-endian, and nowhere else.
+/// The kernel marks an accepted request in `aio_key`, whose place depends on the byte order, and
+/// nowhere else.
 #[test]
 fn the_kernel_writes_the_key_and_nothing_else() {
     let context = Context::new(1);
@@ -80,8 +80,7 @@ fn the_kernel_writes_the_key_and_nothing_else() {
     assert_eq!((event.data, event.res, event.res2), (u64::MAX, 4, 0));
 }
 
-/// The C library has the same structures, each of its fields at the place that its own headers give
-/// it.
+/// The C library has the same structures, with each field at the same offset.
 #[test]
 fn the_c_library_has_the_same_structures() {
     macro_rules! same {
@@ -103,15 +102,15 @@ fn nothing_submitted_is_zero_and_needs_a_context() {
     let untouched =
         unsafe { raw::io_submit(context.0.as_raw(), 0, ptr::without_provenance_mut(1)) };
     assert_eq!(untouched, 0);
-    // SAFETY: as above.
+    // SAFETY: there is no request, so the array is not looked at.
     assert_eq!(unsafe { io_submit(ContextId::NONE, &mut []) }, Err(Errno::EINVAL));
-    // SAFETY: as above.
+    // SAFETY: there is no request, so the array is not looked at.
     let negative = unsafe { raw::io_submit(context.0.as_raw(), -1, ptr::null_mut()) };
     assert_eq!(Errno::decode(negative), Err(Errno::EINVAL));
 }
 
 #[test]
-fn a_bad_request_in_the_middle_ends_the_call_and_tells_why_when_it_comes_first() {
+fn a_bad_request_ends_the_call_and_is_reported_if_first() {
     let context = Context::new(4);
     let (_reader, writer) = pair();
     let mut first = poll_request(&writer, libc::POLLOUT, 1);
@@ -120,9 +119,9 @@ fn a_bad_request_in_the_middle_ends_the_call_and_tells_why_when_it_comes_first()
     let mut third = poll_request(&writer, libc::POLLOUT, 3);
     // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut [&mut first, &mut bad, &mut third]) }, Ok(1));
-    // SAFETY: as above.
+    // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut [&mut bad, &mut third]) }, Err(Errno::EBADF));
-    // SAFETY: as above.
+    // SAFETY: a poll has no buffer.
     assert_eq!(unsafe { context.submit(&mut [&mut third]) }, Ok(1));
     assert_eq!(context.reap(2).iter().map(|event| event.data).collect::<Vec<_>>(), [1, 3]);
 }

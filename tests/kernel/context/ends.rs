@@ -1,10 +1,10 @@
-//! Filters, forks, and how a context ends.
+//! Filters, forks, and how a context is destroyed.
 
 use super::*;
 
-/// Whatever a filter answers to each call is told, and nothing spins.
+/// Whatever a filter answers to each call is reported, and nothing spins.
 #[test]
-fn filters_are_told() {
+fn answers_of_filters_are_reported() {
     for errno in [libc::ENOSYS, libc::EPERM, libc::EINTR] {
         in_child(|| {
             let mut context = new_context(2);
@@ -49,10 +49,10 @@ fn a_filter_that_answers_0_does_not_make_it_spin() {
     });
 }
 
-/// The kernel before 5.1, on 32-bit ABIs: the older call serves.
+/// The kernel before 5.1, on 32-bit ABIs: the older call is used.
 #[cfg(all(target_pointer_width = "32", not(target_arch = "x86_64")))]
 #[test]
-fn without_time64_the_older_calls_serve() {
+fn without_time64_the_older_calls_are_used() {
     in_child(|| {
         let mut context = new_context(1);
         let mut events = [io_event::default()];
@@ -88,7 +88,7 @@ fn a_child_touches_nothing() {
         let mut again = poll_request(writer.as_raw_fd(), libc::POLLOUT, 4);
         let error = submit(&context, &mut [&mut again]).error.unwrap();
         assert_eq!((error.errno, error.cause), (Errno::EINVAL, Cause::Forked));
-        // One of its own is another, also when it has the same address.
+        // The child's own context is a different one, even with the same address.
         let mut own = Context::new(NonZeroU32::MIN).unwrap();
         assert_eq!(submit(&own, &mut [&mut again]).all(), Ok(1));
         assert_eq!(data(&mut own, 1), [4]);
@@ -97,7 +97,7 @@ fn a_child_touches_nothing() {
             None,
             "a context in the child does not bring back the parent's"
         );
-        // And so for the child's child.
+        // The same for the child's child.
         in_child(|| own.pending().is_none() && context.pending().is_none() && own.peek().is_none());
         // SAFETY: the child's copy, which is not used again.
         unsafe { std::ptr::read(&context) }.close() == Err(Errno::EINVAL)
@@ -105,9 +105,9 @@ fn a_child_touches_nothing() {
     assert_eq!(data(&mut context, 3), [1, 2, 3]);
 }
 
-/// A ring that was borrowed before the fork, and events that were lent, are of no use after it.
+/// A ring and events that were borrowed before the fork are inert after it.
 #[test]
-fn a_child_cannot_take_by_what_it_borrowed_before() {
+fn a_child_cannot_use_earlier_borrows() {
     let mut context = new_context(4);
     let (_reader, writer) = pair();
     let mut polls = [1, 2, 3].map(|data| poll_request(writer.as_raw_fd(), libc::POLLOUT, data));
@@ -130,10 +130,10 @@ fn a_child_cannot_take_by_what_it_borrowed_before() {
     assert_eq!(data(&mut context, 3), [1, 2, 3]);
 }
 
-/// A fork in the middle of taking events: the child sees no more of them, and gives none back,
-/// neither before its parent has read them nor when its parent has gone on.
+/// A fork while events are being read: the child sees no more of them, and commits none, neither
+/// before nor after its parent has read on.
 #[test]
-fn a_child_of_a_visit_takes_nothing() {
+fn a_child_forked_during_a_visit_takes_nothing() {
     for child_first in [true, false] {
         in_child(|| {
             let mut context = new_context(8);
@@ -168,9 +168,9 @@ fn a_child_of_a_visit_takes_nothing() {
     }
 }
 
-/// Children that share the memory share its contexts.
+/// Children that share memory share its contexts.
 #[test]
-fn a_child_in_the_same_memory_may() {
+fn a_child_in_the_same_memory_may_use_it() {
     let mut context = new_context(1);
     let (_reader, writer) = pair();
     extern "C" fn child(context: *mut libc::c_void) -> libc::c_int {
@@ -185,7 +185,7 @@ fn a_child_in_the_same_memory_may() {
     );
     let mut stack = vec![0u128; 1 << 14];
     let mut status = 0;
-    // SAFETY: the child has a stack of its own, and ends before anything that it uses.
+    // SAFETY: the child has a stack of its own, and ends before everything that it uses.
     unsafe {
         let top = stack.as_mut_ptr().add(stack.len()).cast();
         let flags = libc::CLONE_VM | crate::common::SIGCHLD;
@@ -198,7 +198,7 @@ fn a_child_in_the_same_memory_may() {
 }
 
 #[test]
-fn however_it_ends_the_quota_comes_back() {
+fn the_quota_is_always_released() {
     let settles = |what: &str, limit: u64| {
         let start = Instant::now();
         while aio_nr() >= limit {
@@ -210,7 +210,7 @@ fn however_it_ends_the_quota_comes_back() {
             std::thread::sleep(Duration::from_millis(5));
         }
     };
-    // Other tests come and go beside this one, with a few requests each.
+    // Other tests run in parallel, with a few requests each.
     let _quota = quota();
     let limit = aio_nr() + 4000;
     let large = || new_context(5000);

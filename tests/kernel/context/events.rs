@@ -43,7 +43,7 @@ fn events_come_in_order_round_the_end_of_the_ring() {
 /// The kernel takes the indexes modulo the ring's size, so the call still works when they are out
 /// of range.
 #[test]
-fn a_damaged_head_sends_the_reader_to_the_kernel() {
+fn with_a_damaged_head_the_kernel_is_called() {
     let mut context = new_context(1);
     let (_reader, writer) = pair();
     let nr = context.capacity().events + 1;
@@ -64,7 +64,7 @@ fn a_damaged_head_sends_the_reader_to_the_kernel() {
 }
 
 #[test]
-fn waiting_takes_as_long_as_it_was_told() {
+fn waits_last_as_long_as_requested() {
     let mut context = new_context(1);
     let mut events = [io_event::default(); 2];
     let wait = Duration::from_millis(30);
@@ -97,7 +97,7 @@ fn waiting_takes_as_long_as_it_was_told() {
 }
 
 #[test]
-fn a_time_too_long_for_the_kernel_is_not_over_at_once() {
+fn a_too_long_timeout_does_not_end_at_once() {
     let mut context = new_context(1);
     let (reader, mut writer) = pair();
     assert_eq!(
@@ -116,7 +116,7 @@ fn a_time_too_long_for_the_kernel_is_not_over_at_once() {
 
 extern "C" fn nothing(_: i32) {}
 
-/// Has SIGUSR1 sent to this thread in a while, again and again, for as long as the result lives.
+/// Sends SIGUSR1 to this thread repeatedly, after a delay, while the result lives.
 fn signals() -> impl Drop {
     struct Signals(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
     impl Drop for Signals {
@@ -136,7 +136,7 @@ fn signals() -> impl Drop {
     let sender = std::thread::spawn(move || {
         while !stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
-            // SAFETY: the thread lives until the sender has ended.
+            // SAFETY: the thread lives until the sender has stopped.
             unsafe { libc::pthread_kill(thread as libc::pthread_t, crate::common::SIGUSR1) };
         }
     });
@@ -164,7 +164,7 @@ fn a_signal_ends_the_wait_and_loses_nothing() {
 }
 
 #[test]
-fn a_wait_goes_on_after_signals() {
+fn a_wait_continues_after_signals() {
     let mut context = new_context(2);
     let ((reader, mut late), (_reader, writer)) = (pair(), pair());
     let mut events = [io_event::default(); 2];
@@ -187,10 +187,10 @@ fn a_wait_goes_on_after_signals() {
     drop(writer.join());
 }
 
-/// The signal is pending when the call begins: without the mask that the call installs it would
-/// come too early.
+/// The signal is pending when the call starts: without the mask of the call it would arrive too
+/// early.
 #[test]
-fn the_mask_is_that_of_the_wait() {
+fn the_mask_applies_during_the_wait() {
     in_child(|| {
         let mut context = new_context(1);
         // SAFETY: the handler does nothing; the signal is blocked before it is raised.

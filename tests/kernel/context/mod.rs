@@ -31,7 +31,7 @@ fn poll_request(fd: RawFd, events: i16, data: u64) -> iocb {
     }
 }
 
-/// Polls alone: they have no buffer.
+/// Only polls: they have no buffer.
 fn submit<'s, 'i>(context: &Context, polls: &'s mut [&'i mut iocb]) -> SubmitOutcome<'s, 'i> {
     assert!(polls.iter().all(|request| request.aio_lio_opcode == IOCB_CMD_POLL));
     // SAFETY: a poll has no buffer.

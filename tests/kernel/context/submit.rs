@@ -1,10 +1,10 @@
-//! What is accepted, what is refused, and what a full ring says.
+//! Accepted and refused requests, and the error of a full ring.
 
 use super::*;
 use aio_tests::pin;
 
 #[test]
-fn a_refused_request_is_told_wherever_it_stands() {
+fn a_refused_request_is_reported_at_any_position() {
     let (_reader, writer) = pair();
     for bad in 0..3 {
         let mut context = new_context(3);
@@ -28,10 +28,10 @@ fn a_refused_request_is_told_wherever_it_stands() {
     }
 }
 
-/// Each error that a request can be refused with, first, in the middle and last.
+/// Each error of a refused request, first, in the middle and last.
 #[test]
-fn every_refusal_has_its_number() {
-    // Not everyone may make one.
+fn every_refusal_has_its_errno() {
+    // Not every process may create one.
     let file = temp_file(10);
     in_child(|| {
         // SAFETY: the child gives up its privileges, and with them the right to real-time priority.
@@ -67,7 +67,7 @@ fn refusals(file: &File) {
                 false => poll_request(writer.as_raw_fd(), libc::POLLOUT, i as u64),
             });
             let mut requests = requests.each_mut();
-            // SAFETY: the request that is no poll is refused.
+            // SAFETY: the request that is not a poll is refused.
             let outcome = unsafe { context.submit(&mut requests) };
             let error = outcome.error.unwrap();
             assert_eq!(
@@ -81,7 +81,7 @@ fn refusals(file: &File) {
 }
 
 #[test]
-fn a_full_ring_says_so_until_events_are_taken() {
+fn a_full_ring_is_eagain_until_events_are_read() {
     let mut context = new_context(1);
     let capacity = context.capacity();
     let (_reader, writer) = pair();
@@ -107,9 +107,9 @@ fn a_full_ring_says_so_until_events_are_taken() {
     assert_eq!(submit(&context, &mut outcome.rest[..1]).all(), Ok(1));
 }
 
-/// What `Capacity::usable` promises, when the places were handed out on every processor before.
+/// The promise of `Capacity::usable`, after slots were reserved on every CPU.
 #[test]
-fn what_is_usable_can_be_used_from_any_processor() {
+fn usable_slots_can_be_used_from_any_cpu() {
     let mut context = new_context(20);
     let usable = context.capacity().usable as usize;
     let (_reader, writer) = pair();
@@ -124,7 +124,7 @@ fn what_is_usable_can_be_used_from_any_processor() {
         while left > 0 {
             left -= context.reap(|_| ()).unwrap();
         }
-        // One by one, so that this processor takes a group of its own.
+        // One by one, so that this CPU reserves its own group of slots.
         for _ in 0..round % 7 {
             assert_eq!(
                 submit(&context, &mut [&mut poll_request(writer.as_raw_fd(), libc::POLLOUT, 0)])
@@ -136,13 +136,13 @@ fn what_is_usable_can_be_used_from_any_processor() {
     }
 }
 
-/// In a process of its own: the next context of another thread may have the same id, and would get
+/// In a separate process: the next context of another thread may have the same id, and would get
 /// the request.
 #[test]
-fn a_context_that_was_taken_away_is_told_from_a_bad_request() {
+fn a_removed_context_is_distinguished_from_a_bad_request() {
     in_child(|| {
         let context = new_context(1);
-        // SAFETY: neither the ring nor the id is used below, but by calls that are to fail.
+        // SAFETY: the ring and the id are used below only by calls that fail.
         unsafe { aio_sys::io_destroy(context.id()) }.unwrap();
         let (_reader, writer) = pair();
         let error =

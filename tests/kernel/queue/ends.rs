@@ -1,4 +1,4 @@
-//! Descriptors, drop and forget at any time, and how many calls it all takes.
+//! Descriptors, drop and forget at any time, and the number of system calls.
 
 use super::*;
 
@@ -6,9 +6,9 @@ use super::*;
 fn a_descriptor_may_be_closed_once_it_is_submitted() {
     let (mut reader, writer) = {
         let mut fds = [0; 2];
-        // SAFETY: the two are written.
+        // SAFETY: the array has room for two descriptors.
         assert_eq!(unsafe { libc::pipe(fds.as_mut_ptr()) }, 0);
-        // SAFETY: new, and ours.
+        // SAFETY: the descriptor is new, and nobody else owns it.
         fds.map(|fd| File::from(unsafe { OwnedFd::from_raw_fd(fd) })).into()
     };
     let mut queue = new_queue(1);
@@ -21,21 +21,21 @@ fn a_descriptor_may_be_closed_once_it_is_submitted() {
 }
 
 /// Random operations on random parts of a file, against a copy in memory: queues that are dropped,
-/// closed, forgotten or sent away with requests in flight; children that come and go. What comes
-/// back is what the copy says; what is not told is waited for, and the quota comes back.
+/// closed, forgotten or sent away with requests in flight; children that come and go. Results match
+/// the copy; unreported requests are waited for, and the quota is released.
 #[test]
 fn anything_at_any_time() {
     const PART: usize = 512;
     const PARTS: usize = 32;
     let (never, _quiet) = pair();
-    // An emulator takes its time.
+    // An emulator is slow.
     for seed in seeds(if cfg!(guest) { 8 } else { 40 }) {
         eprintln!("AIO_SEED={seed}");
         let mut random = Random(seed);
         let file = temp_file(PARTS * PART);
         let mut model: Vec<u8> = (0..PARTS * PART).map(|i| i as u8).collect();
         let mut queue = new_queue(1 + random.below(40) as u32);
-        // Part, and what is written there.
+        // The part, and its new content.
         let mut in_flight: Vec<(Token, usize, Option<u8>)> = Vec::new();
         let mut polls: Vec<PollToken> = Vec::new();
         for _ in 0..60 {
@@ -151,9 +151,9 @@ fn anything_at_any_time() {
 }
 
 #[test]
-fn however_it_ends_the_quota_comes_back() {
+fn the_quota_is_always_released() {
     let (reader, _writer) = pair();
-    // Other tests come and go beside this one, with a few requests each.
+    // Other tests run in parallel, with a few requests each.
     let _quota = quota();
     let limit = aio_nr() + 4000;
     let large = || {
@@ -208,7 +208,7 @@ fn counted() {
     }
 }
 
-/// And none to reap what is ready.
+/// And no call to reap what is ready.
 #[test]
 fn one_call_per_batch() {
     let trace = tempfile::NamedTempFile::new().unwrap();
@@ -233,6 +233,6 @@ fn one_call_per_batch() {
     let counts =
         ["io_setup(", "io_submit(", "io_getevents(", "io_pgetevents", "io_cancel(", "io_destroy("]
             .map(count);
-    // The last is the question whether io_destroy gets to the kernel.
+    // The last one checks whether io_destroy reaches the kernel.
     assert_eq!(counts, [1, 100, 0, 0, 0, 2], "{trace}");
 }

@@ -28,7 +28,7 @@ fn a_fork_at_every_stage() {
         // SAFETY: the child's copy, which is not used again.
         let copy = unsafe { std::ptr::read(queue) };
         let start = Instant::now();
-        // Not so much as a call: the kernel would have to be waited for.
+        // Not even a system call: it would have to wait for the kernel.
         drop(copy);
         start.elapsed() < Duration::from_secs(1)
     };
@@ -42,7 +42,7 @@ fn a_fork_at_every_stage() {
     queue.batch(|batch| {
         batch.push(op::read_at(&file, vec![0; 3], 7)).unwrap();
         in_child(|| {
-            // In the child the batch goes nowhere, and ends.
+            // In the child the batch is discarded.
             batch.push(op::read_at(&file, vec![0; 3], 8)).is_ok()
         });
     });
@@ -53,9 +53,9 @@ fn a_fork_at_every_stage() {
     assert!(done[1].token == poll && done[1].result.is_ok());
 }
 
-/// The child has the completion that it was forked over, and no other.
+/// The child has the completion that was being delivered at the fork, and no other.
 #[test]
-fn a_child_of_a_visit_has_no_other_completion() {
+fn a_child_forked_during_a_visit_has_no_other_completion() {
     in_child(|| {
         let (_reader, writer) = pair();
         let mut queue = new_queue(3);
@@ -96,7 +96,7 @@ fn an_eventfd_is_readable_when_there_is_a_completion() {
             events: libc::POLLIN,
             revents: 0,
         };
-        // SAFETY: one is there, and written to.
+        // SAFETY: `1` is the length of the array, which is written to.
         unsafe { libc::poll(&mut fds, 1, 0) == 1 }
     };
     assert!(!readable(&queue));
@@ -112,7 +112,7 @@ fn an_eventfd_is_readable_when_there_is_a_completion() {
     assert!(!readable(&queue));
     assert_eq!(queue.reap().map(|done| assert!(done.result.is_ok())).count(), 2);
     let fd = queue.eventfd().unwrap().as_raw_fd();
-    // SAFETY: it only asks for the flags.
+    // SAFETY: it only reads the flags.
     let flags = unsafe {
         (libc::fcntl(fd, libc::F_GETFL) & libc::O_NONBLOCK, libc::fcntl(fd, libc::F_GETFD))
     };

@@ -1,4 +1,4 @@
-//! `Queue`: every request ends in exactly one completion, and every buffer comes back or is waited
+//! `Queue`: every request yields exactly one completion, and every buffer comes back or is waited
 //! for.
 
 mod ends;

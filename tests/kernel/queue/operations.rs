@@ -1,9 +1,9 @@
-//! What each operation does, and with which buffers.
+//! Each operation, and its buffers.
 
 use super::*;
 
 #[test]
-fn each_operation_does_what_it_says() {
+fn each_operation_matches_the_plain_call() {
     let file = temp_file(100);
     let mut queue = new_queue(8);
     let write = queue.submit(op::write_at(&file, vec![7; 10], 50)).unwrap();
@@ -44,9 +44,9 @@ fn each_operation_does_what_it_says() {
     );
 }
 
-/// The kernel reads no byte into an empty buffer, and says 0, as at the end of the file.
+/// The kernel returns 0 for a read into an empty buffer, as at the end of the file.
 #[test]
-fn a_read_into_nothing_is_refused_and_spare_capacity_is_filled() {
+fn an_empty_read_is_refused_and_spare_capacity_is_filled() {
     let file = temp_file(100);
     let mut queue = new_queue(2);
     queue.submit(op::read_at(&file, Vec::with_capacity(8), 0)).unwrap();
@@ -92,27 +92,27 @@ fn user_data_comes_back_with_the_result() {
     assert_eq!(done, expected);
 }
 
-/// What the operation does not own: the caller vouches for it.
+/// Memory that the operation does not own: the caller guarantees its validity.
 #[test]
-fn memory_that_the_caller_keeps() {
+fn memory_owned_by_the_caller() {
     let file = temp_file(64);
     let mut bytes = [0u8; 8];
     let (low, high) = bytes.split_at_mut(3);
     let iovecs =
         [low, high].map(|part| iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() });
     let mut queue = Queue::<()>::new(NonZeroU32::MIN).unwrap();
-    // SAFETY: the bytes are used again when the request has completed.
+    // SAFETY: the bytes are not used before the request has completed.
     queue.submit(unsafe { op::readv_raw_at(&file, &iovecs, 10) }).unwrap();
     assert_eq!(queue.wait(1, None).unwrap().next().unwrap().result, Ok(8));
-    // SAFETY: the same.
+    // SAFETY: the bytes are not used before the request has completed.
     queue.submit(unsafe { op::writev_raw_at(&file, &iovecs, 30) }).unwrap();
     assert_eq!(queue.wait(1, None).unwrap().next().unwrap().result, Ok(8));
     let others = iovecs.map(|part| libc::iovec { iov_base: part.iov_base, iov_len: 2 });
-    // SAFETY: the same.
+    // SAFETY: the bytes are not used before the request has completed.
     queue.submit(unsafe { op::writev_raw_at(&file, &others, 50) }).unwrap();
     assert_eq!(queue.wait(1, None).unwrap().next().unwrap().result, Ok(4));
     let too_many = [iovecs[0]; 1025];
-    // SAFETY: the kernel refuses it before it looks at the buffers.
+    // SAFETY: the kernel refuses it before it uses the buffers.
     queue.submit(unsafe { op::readv_raw_at(&file, &too_many, 0) }).unwrap();
     assert_eq!(queue.wait(1, None).unwrap().next().unwrap().result, Err(Errno::EINVAL));
     assert_eq!(bytes, [10, 11, 12, 13, 14, 15, 16, 17]);
@@ -123,7 +123,7 @@ fn memory_that_the_caller_keeps() {
     assert_eq!(written[..5], [10, 11, 13, 14, 54]);
 }
 
-/// The kernel refuses a priority of a class that there is not: so it has looked at it.
+/// The kernel refuses a priority of an unknown class: so it has read the priority.
 #[test]
 fn priorities_reach_the_kernel() {
     let file = temp_file(8);
@@ -135,9 +135,10 @@ fn priorities_reach_the_kernel() {
     }
 }
 
-/// Who waits for the eventfd learns of what the kernel is not given, too, alone and in a batch.
+/// The eventfd is also signalled for requests that are not passed to the kernel, alone and in a
+/// batch.
 #[test]
-fn what_completes_without_the_kernel_is_signalled() {
+fn completions_without_the_kernel_are_signalled() {
     let file = temp_file(8);
     let mut queue = Queue::<Vec<u8>>::with_eventfd(NonZeroU32::new(4).unwrap()).unwrap();
     queue.submit(op::completed(Ok(usize::MAX))).unwrap();
@@ -156,9 +157,9 @@ fn what_completes_without_the_kernel_is_signalled() {
     assert_eq!(queue.clear_eventfd(), 0, "nothing has completed since");
 }
 
-/// An eventfd of the caller's, shared by two queues, is signalled for what the kernel refuses, too.
+/// The caller's eventfd, shared by two queues, is signalled for refused requests, too.
 #[test]
-fn an_eventfd_of_the_caller_s() {
+fn the_callers_eventfd_is_signalled() {
     let (file, eventfd) = (temp_file(8), crate::common::eventfd());
     let mut queues = [0; 2]
         .map(|_| Queue::<Vec<u8>>::with_shared_eventfd(NonZeroU32::new(2).unwrap(), &eventfd))
@@ -234,7 +235,7 @@ fn completions_are_taken_one_by_one() {
     assert_eq!(queue.outstanding(), 3);
     queue.reap().take(2).for_each(drop);
     assert_eq!((queue.outstanding(), queue.pending()), (1, 1));
-    // Forgotten, it gives nothing back to the kernel, and no completion comes twice.
+    // A forgotten iterator commits nothing, and no completion is delivered twice.
     let mut forgotten = queue.reap();
     assert!(forgotten.next().is_some());
     std::mem::forget(forgotten);
@@ -283,7 +284,7 @@ fn flags_reach_the_kernel() {
 }
 
 #[test]
-fn a_poll_tells_what_it_found_and_can_be_cancelled() {
+fn a_poll_returns_its_events_and_can_be_cancelled() {
     let (mut reader, mut writer) = pair();
     let mut queue = new_queue(4);
     let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
@@ -298,7 +299,7 @@ fn a_poll_tells_what_it_found_and_can_be_cancelled() {
     assert_eq!(queue.cancel(poll), Ok(true));
     assert_eq!(queue.cancel(poll), Ok(false), "once");
     assert_eq!(only(&mut queue).result, Ok(0));
-    // A token of another queue names no poll here, although it is the first of both.
+    // A token of another queue is not valid here, although it is the first of both.
     let mut first: Queue<Vec<u8>> = Queue::new(NonZeroU32::MIN).unwrap();
     let foreign = first.submit(op::poll(&reader, PollEvents::IN)).unwrap();
     let mut second: Queue<Vec<u8>> = Queue::new(NonZeroU32::MIN).unwrap();
@@ -455,7 +456,7 @@ fn reads_and_writes_of_all_and_waits_for_one() {
     assert!(polls.into_iter().all(|poll| queue.cancel(poll) == Ok(true)));
     assert_eq!(drain(&mut queue).len(), 4);
 
-    // A pipe takes what there is room for at a time, and a reader makes room.
+    // A pipe accepts what it has room for, and a reader makes room.
     let (mut from, to) = crate::common::pipe();
     let reads = std::thread::spawn(move || {
         let mut all = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// First, in the middle and last: its buffer comes back with the error, and the others go on.
+/// First, in the middle and last: its buffer comes back with the error, and the others continue.
 #[test]
 fn a_refused_request_completes_with_its_error() {
     let file = temp_file(100);
@@ -27,7 +27,7 @@ fn a_refused_request_completes_with_its_error() {
 
 /// Many at once, of several kinds.
 #[test]
-fn a_batch_of_mistakes() {
+fn a_batch_of_refused_requests() {
     let file = temp_file(100);
     let mut queue = new_queue(64);
     let expected = queue.batch(|batch| {
@@ -63,7 +63,8 @@ fn a_batch_of_mistakes() {
     }
 }
 
-/// More elements than the scratch holds: the batch goes out in parts, and each gets its own bytes.
+/// More elements than the scratch has room for: the batch goes out in parts, and each gets its own
+/// bytes.
 #[test]
 fn vectors_that_do_not_fit_together() {
     let file = temp_file(4096);
@@ -84,7 +85,7 @@ fn vectors_that_do_not_fit_together() {
 }
 
 #[test]
-fn when_it_is_full_the_buffer_comes_back() {
+fn a_full_queue_returns_the_buffer() {
     let file = temp_file(10);
     let (reader, _writer) = pair();
     let mut queue = new_queue(3);
@@ -117,7 +118,7 @@ fn when_it_is_full_the_buffer_comes_back() {
     queue.submit(op::fsync(&file)).unwrap();
 }
 
-/// The kernel has more places than the queue uses, whatever came before: it never runs out of them.
+/// The kernel has more slots than the queue uses: it never runs out of them.
 #[test]
 fn filled_again_and_again_without_eagain() {
     let (_reader, writer) = pair();

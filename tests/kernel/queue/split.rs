@@ -22,7 +22,7 @@ fn sleeping<'s, T: Send + 's>(
 }
 
 #[test]
-fn threads_submit_while_one_sleeps() {
+fn threads_submit_while_the_reaper_sleeps() {
     const THREADS: u64 = 4;
     const EACH: u64 = 500;
     let file = Arc::new(temp_file(4096));
@@ -72,7 +72,7 @@ fn threads_submit_while_one_sleeps() {
 }
 
 #[test]
-fn what_the_kernel_refuses_wakes_the_reaper() {
+fn refused_requests_wake_the_reaper() {
     let (submitter, mut reaper) = split(2);
     thread::scope(|threads| {
         let wait = sleeping(threads, || reaper.wait(1, None).unwrap().next().unwrap());
@@ -82,7 +82,7 @@ fn what_the_kernel_refuses_wakes_the_reaper() {
 }
 
 #[test]
-fn what_completes_without_the_kernel_wakes_the_reaper() {
+fn completions_without_the_kernel_wake_the_reaper() {
     let (file, (submitter, mut reaper)) = (temp_file(8), split(2));
     for (empty_read, result) in [(false, Ok(3)), (true, Err(Errno::EINVAL))] {
         thread::scope(|threads| {
@@ -97,7 +97,7 @@ fn what_completes_without_the_kernel_wakes_the_reaper() {
 }
 
 #[test]
-fn a_panic_in_a_batch_keeps_nothing_from_the_reaper() {
+fn a_panic_in_a_batch_loses_no_completion() {
     if !catches("a panic in a batch, beside a reaper") {
         return;
     }
@@ -120,7 +120,7 @@ fn a_panic_in_a_batch_keeps_nothing_from_the_reaper() {
 }
 
 #[test]
-fn the_end_wakes_the_reaper() {
+fn shutdown_wakes_the_reaper() {
     for close in [true, false] {
         let (submitter, mut reaper) = split(2);
         let other = submitter.clone();
@@ -137,10 +137,10 @@ fn the_end_wakes_the_reaper() {
     }
 }
 
-/// A wait after the end returns what is in flight, and no more.
-/// Whoever closes it, and whenever: a reaper that has seen the end has missed nothing.
+/// A wait after shutdown returns the requests in flight, and no more. Whoever shuts it down, and
+/// whenever: a reaper that has seen the shutdown has missed nothing.
 #[test]
-fn what_was_accepted_is_delivered_before_the_end() {
+fn accepted_requests_are_delivered_before_shutdown() {
     for round in 0..64 {
         let (submitter, mut reaper) = split(4);
         thread::scope(|threads| {
@@ -174,7 +174,7 @@ fn what_was_accepted_is_delivered_before_the_end() {
 }
 
 #[test]
-fn what_is_in_flight_at_the_end_is_delivered() {
+fn requests_in_flight_at_shutdown_are_delivered() {
     let ((reader, mut writer), file) = (pair(), temp_file(8));
     let (submitter, mut reaper) = split(4);
     let poll = submitter.submit(op::poll(&reader, PollEvents::IN)).unwrap();
@@ -191,7 +191,7 @@ fn what_is_in_flight_at_the_end_is_delivered() {
 }
 
 #[test]
-fn drain_cancels_polls_and_refuses_what_comes_later() {
+fn drain_cancels_polls_and_refuses_later_requests() {
     let ((reader, _writer), file) = (pair(), temp_file(8));
     let (submitter, mut reaper) = split(4);
     let poll = submitter.submit(op::poll(&reader, PollEvents::IN)).unwrap();
@@ -245,7 +245,7 @@ fn either_half_may_be_dropped_first() {
     }
 }
 
-/// The descriptor of what a full queue gives back is dropped when the queue is not locked.
+/// The descriptor of a request that a full queue returns is dropped while the queue is not locked.
 #[test]
 fn a_descriptor_that_uses_the_queue_when_it_is_dropped() {
     struct Uses(File, Submitter<Vec<u8>>);
@@ -266,7 +266,7 @@ fn a_descriptor_that_uses_the_queue_when_it_is_dropped() {
         panic!("two of one")
     };
     assert_eq!(buf, [7]);
-    // What is ready is delivered, although nothing is waited for.
+    // Ready completions are delivered without a wait.
     assert_eq!(reaper.wait(0, None).unwrap().count(), 1);
 }
 

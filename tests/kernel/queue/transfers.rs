@@ -3,11 +3,11 @@
 use super::*;
 
 #[test]
-fn a_file_too_large_is_told_in_the_completion() {
+fn a_file_too_large_is_reported_in_the_completion() {
     let file = temp_file(0);
     in_child(|| {
         let limit = libc::rlimit { rlim_cur: 4096, rlim_max: 4096 };
-        // SAFETY: of this process alone, which ends soon.
+        // SAFETY: it affects only this process, which ends soon.
         unsafe {
             libc::signal(crate::common::SIGXFSZ, libc::SIG_IGN);
             libc::setrlimit(libc::RLIMIT_FSIZE, &limit);
@@ -27,10 +27,10 @@ fn a_file_too_large_is_told_in_the_completion() {
 
 /// On a file system of 64 KiB, which only root can mount.
 #[test]
-fn no_space_is_told_in_the_completion() {
+fn no_space_is_reported_in_the_completion() {
     let dir = tempfile::tempdir().unwrap();
     let path = std::ffi::CString::new(dir.path().to_str().unwrap()).unwrap();
-    // SAFETY: it takes nothing and cannot fail.
+    // SAFETY: it takes no argument and cannot fail.
     if unsafe { libc::geteuid() } != 0 {
         return aio_tests::skip(
             "ENOSPC in a completion",
@@ -72,7 +72,7 @@ fn no_space_is_told_in_the_completion() {
 /// Whatever a filter answers to all calls: requests complete with it, buffers come back, nothing
 /// spins or is lost.
 #[test]
-fn under_a_filter_every_request_still_ends() {
+fn under_a_filter_every_request_completes() {
     let file = temp_file(10);
     for errno in [libc::ENOSYS, libc::EPERM, libc::EINTR] {
         in_child(|| {
@@ -108,13 +108,13 @@ fn under_a_filter_every_request_still_ends() {
 }
 
 #[test]
-fn dropped_under_a_filter_it_aborts_rather_than_free() {
+fn drop_under_a_filter_aborts() {
     let (reader, _writer) = pair();
     let output = itself(module_path!(), "aborts").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("aio-sys: io_destroy fails (ENOSYS"), "{said}");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(libc::SIGABRT));
-    // With nothing in flight there is no reason to.
+    // With nothing in flight it does not abort.
     in_child(|| {
         let mut queue = new_queue(1);
         let poll = queue.submit(op::poll(&reader, PollEvents::IN)).unwrap();
@@ -125,7 +125,7 @@ fn dropped_under_a_filter_it_aborts_rather_than_free() {
 }
 
 #[test]
-#[ignore = "a part of dropped_under_a_filter_it_aborts_rather_than_free"]
+#[ignore = "a part of drop_under_a_filter_aborts"]
 fn aborts() {
     let (reader, _writer) = pair();
     let mut queue = new_queue(1);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn it_waits_for_no_more_than_can_come() {
+fn a_wait_is_limited_to_outstanding_requests() {
     let (reader, writer) = pair();
     let mut queue = new_queue(4);
     assert_eq!(queue.wait(1, None).map(Iterator::count), Ok(0), "nothing was submitted");
@@ -20,13 +20,13 @@ fn it_waits_for_no_more_than_can_come() {
 }
 
 #[test]
-fn a_panic_loses_nothing_but_what_it_was_given() {
+fn a_panic_loses_only_the_current_completion() {
     panics(|| ());
 }
 
-/// A ring that cannot be read in user space: all the same by calls.
+/// A ring that cannot be read in user space: system calls are used instead.
 #[test]
-fn without_the_ring_calls_serve() {
+fn without_the_ring_calls_are_used() {
     in_child(|| {
         let before = rings();
         let (_reader, writer) = pair();
@@ -61,7 +61,8 @@ fn without_the_ring_calls_serve() {
                 .unwrap_or_else(|| *rings().iter().find(|ring| !before.contains(ring)).unwrap());
             ring.set(Some(found));
             let ring = std::ptr::with_exposed_provenance_mut::<aio_ring>(found);
-            // SAFETY: as above.
+            // SAFETY: the queue's ring, which lives. The kernel takes the head modulo `nr`: it
+            // stays where it was.
             unsafe {
                 (&raw mut (*ring).head).write_volatile((*ring).head % (*ring).nr + (*ring).nr)
             };
@@ -77,8 +78,8 @@ fn rings() -> Vec<usize> {
     rings.map(|line| usize::from_str_radix(line.split_once('-').unwrap().0, 16).unwrap()).collect()
 }
 
-/// Every completion is given to a function that panics; `before` each is for the caller to make it
-/// harder. No hook is called, whose lock another thread may have held when this process was forked.
+/// Every completion is passed to a function that panics; the caller may use `before` to make it
+/// harder. No panic hook is called: another thread may have held its lock at the fork.
 fn panics(before: impl Fn()) {
     if !catches("a panic of a completion's function") {
         return;
@@ -103,7 +104,7 @@ fn panics(before: impl Fn()) {
 }
 
 #[test]
-fn a_panic_in_a_batch_submits_what_was_put_in() {
+fn a_panic_in_a_batch_submits_the_added_requests() {
     if !catches("a panic in a batch") {
         return;
     }
@@ -121,7 +122,7 @@ fn a_panic_in_a_batch_submits_what_was_put_in() {
 
 extern "C" fn nothing(_: i32) {}
 
-/// Has SIGALRM come every few milliseconds.
+/// Raises SIGALRM every few milliseconds.
 fn ticks() {
     let every = libc::timeval { tv_sec: 0, tv_usec: 5000 };
     // SAFETY: the handler does nothing; the timer's values are read in the call.
@@ -153,7 +154,7 @@ fn an_interruptible_wait_ends_with_a_signal_and_loses_nothing() {
 }
 
 #[test]
-fn a_wait_goes_on_after_signals() {
+fn a_wait_continues_after_signals() {
     in_child(|| {
         let (reader, mut writer) = pair();
         let mut queue = new_queue(2);
@@ -175,7 +176,7 @@ fn a_wait_goes_on_after_signals() {
 
 /// Stopped and continued, as by a debugger or a job control shell: without a signal handler.
 #[test]
-fn a_wait_goes_on_after_a_stop() {
+fn a_wait_continues_after_a_stop() {
     in_child(|| {
         let (reader, _writer) = pair();
         let mut queue = new_queue(1);

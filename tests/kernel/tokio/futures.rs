@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// More tasks than slots, each on blocks of its own.
+/// More tasks than slots, each on its own blocks.
 #[test]
-fn what_was_written_is_read() {
+fn written_bytes_are_read() {
     run(async || {
         let (queue, file) = (new_queue::<Vec<u8>>(4), Arc::new(temp_file(0)));
         let tasks: Vec<_> = (0..32u64)
@@ -44,7 +44,7 @@ fn what_was_written_is_read() {
 }
 
 #[test]
-fn what_is_refused_ends_and_the_others_are_done() {
+fn refused_requests_complete_and_others_continue() {
     run(async || {
         let (queue, file) = (new_queue::<Vec<u8>>(4), temp_file(64));
         // SAFETY: the kernel refuses it; nobody can own it.
@@ -63,7 +63,8 @@ fn what_is_refused_ends_and_the_others_are_done() {
     });
 }
 
-/// The slots are taken by polls; a future that waits goes on when one is dropped, which cancels it.
+/// The slots are taken by polls; a waiting future continues when a poll is dropped, which cancels
+/// it.
 #[test]
 fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
     run(async || {
@@ -89,11 +90,11 @@ fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
     });
 }
 
-/// Dropped before the first poll, while waiting for a slot, in flight, and after the end; aborted
-/// as a task, from another thread. Each buffer is dropped, once, and not before the kernel is done
-/// with it.
+/// Dropped before the first poll, while waiting for a slot, in flight, and after completion;
+/// aborted as a task, from another thread. Each buffer is dropped, once, and not before the kernel
+/// is done with it.
 #[test]
-fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
+fn a_dropped_future_leaves_its_buffer_to_the_kernel() {
     const BLOCKS: u64 = 64;
     let file = Arc::new(direct_file(BLOCKS as usize));
     for seed in seeds(4) {
@@ -137,7 +138,7 @@ fn a_future_that_is_dropped_at_any_time_leaves_its_buffer_to_the_kernel() {
     }
 }
 
-/// In flight, it gives its slot back all the same; what it gets later, it keeps.
+/// A forgotten future in flight releases its slot; a slot that it gets later is kept.
 #[test]
 fn a_future_that_is_forgotten() {
     run(async || {
@@ -166,7 +167,7 @@ fn a_future_that_is_forgotten() {
     });
 }
 
-/// With reads in flight, and a handle that is still there: here, and on another thread.
+/// With reads in flight, and a live handle: here, and on another thread.
 #[test]
 fn a_runtime_that_ends_first() {
     let file = Arc::new(direct_file(64));
@@ -191,7 +192,7 @@ fn a_runtime_that_ends_first() {
         for read in &mut reads {
             let polled = catch_unwind(AssertUnwindSafe(|| poll_once(read.as_mut())));
             let said = match polled {
-                // It had ended before.
+                // It had completed before.
                 Ok(ready) => {
                     assert_eq!(ready, Poll::Ready(Ok(Mortal::BYTES)));
                     continue;
@@ -213,9 +214,9 @@ fn a_runtime_that_ends_first() {
 }
 
 /// A read of a socket with nothing in it blocks within io_submit(2), as one of a slow disk does.
-/// The other tasks' threads go on, and so do their requests: submission, completion, cancelling.
+/// The other tasks' threads continue, and so do their requests: submission, completion, cancelling.
 #[test]
-fn a_submission_that_blocks_holds_up_nobody_else() {
+fn a_blocking_submission_does_not_block_others() {
     let [_, runtime] = runtimes();
     runtime.block_on(async {
         let (queue, file) = (new_queue::<Vec<u8>>(8), Arc::new(temp_file(64)));
@@ -229,7 +230,7 @@ fn a_submission_that_blocks_holds_up_nobody_else() {
             }
         });
         submits.recv_timeout(LONG).unwrap();
-        // It is about to.
+        // It is about to block.
         std::thread::sleep(Duration::from_millis(20));
         let others = tokio::spawn({
             let queue = queue.clone();
@@ -252,7 +253,7 @@ fn a_submission_that_blocks_holds_up_nobody_else() {
                 until(|| queue.free() == 7).await;
             }
         });
-        // If they are held up, no timer of the runtime can be relied upon.
+        // If they are blocked, no timer of the runtime is reliable.
         let (passed, over) = std::sync::mpsc::channel();
         let unblocked = std::thread::spawn(move || {
             let in_time = over.recv_timeout(LONG).is_ok();

@@ -1,12 +1,11 @@
-//! What a helper thread does instead of the kernel: `RWF_NOWAIT`.
+//! Requests that a helper thread runs instead of the kernel: `RWF_NOWAIT`.
 
 use super::*;
 use crate::common::Panics;
 
-/// What the page cache has is read without the helper, and what it does not have needs it once. It
-/// counts exactly.
+/// Cached blocks are read without the helper, and others need it once. The counter is exact.
 #[test]
-fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
+fn the_helper_is_needed_for_uncached_blocks() {
     const BLOCK: usize = 4096;
     run(async || {
         let file = Arc::new(tempfile::NamedTempFile::new().unwrap());
@@ -39,7 +38,7 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
             libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED)
         };
         // Without readahead each block is missing until it is read.
-        // SAFETY: as above.
+        // SAFETY: it touches no memory.
         let random = unsafe {
             libc::posix_fadvise(file.as_file().as_raw_fd(), 0, 0, libc::POSIX_FADV_RANDOM)
         };
@@ -61,10 +60,10 @@ fn the_helper_is_needed_for_what_is_not_in_the_page_cache() {
     });
 }
 
-/// What the page cache does not have, and what cannot be tried without blocking, is done by the
-/// helper, with its flags.
+/// Uncached reads, and requests that cannot be tried without blocking, are run by the helper, with
+/// their flags.
 #[test]
-fn what_would_block_is_done_by_a_helper() {
+fn blocking_requests_are_run_by_a_helper() {
     run(async || {
         let file = Arc::new(tempfile::NamedTempFile::new().unwrap());
         let queue = nowait::<Vec<u8>>(2);
@@ -88,7 +87,7 @@ fn what_would_block_is_done_by_a_helper() {
             (Ok(3), &b"end"[..], before + 1),
             "short"
         );
-        // tmpfs takes the flag in no request: each one needs the helper.
+        // tmpfs does not support the flag: each request needs the helper.
         let Ok(memory) = tempfile::tempfile_in("/dev/shm") else {
             return aio_tests::skip("the helper on tmpfs", "there is no /dev/shm");
         };
@@ -109,7 +108,7 @@ fn what_would_block_is_done_by_a_helper() {
                 .concat(),
             bytes[..8]
         );
-        // For the helper's calls, the last one is no offset, but the file's own position.
+        // For the helper's calls, the last offset means the file's own position.
         for offset in [1 << 63, u64::MAX - 1, u64::MAX] {
             let (buf, refused) = (vec![255; 4], Err(Errno::EINVAL));
             assert_eq!(
@@ -142,7 +141,7 @@ fn what_would_block_is_done_by_a_helper() {
     });
 }
 
-/// A file that takes no NOWAIT, whose every transfer needs the helper.
+/// A file without NOWAIT support: each transfer needs the helper.
 fn without_nowait(append: bool) -> Option<Arc<File>> {
     let dir = tempfile::tempdir_in("/dev/shm").ok()?;
     let file = File::options()
@@ -156,9 +155,9 @@ fn without_nowait(append: bool) -> Option<Arc<File>> {
     Some(Arc::new(file))
 }
 
-/// Two parts would have another's between them: it is one request, which may block.
+/// Another append could be between two parts: it is one request, which may block.
 #[test]
-fn an_append_is_never_cut_in_two() {
+fn an_append_is_never_split() {
     let (Some(plain), Some(appends)) = (without_nowait(false), without_nowait(true)) else {
         return aio_tests::skip("appends and NOWAIT", "there is no tmpfs at /dev/shm");
     };
@@ -180,7 +179,7 @@ fn an_append_is_never_cut_in_two() {
     });
 }
 
-/// The kernel has done nothing of it, and nobody waits: it is done all the same, as without NOWAIT.
+/// The kernel has not started it, and nobody waits: it is completed, as without NOWAIT.
 #[test]
 fn a_write_whose_future_is_dropped_is_completed() {
     let Some(file) = without_nowait(false) else {
@@ -227,7 +226,7 @@ fn one_helper() -> (Runtime, std::sync::mpsc::Sender<()>) {
     (runtime, release)
 }
 
-/// Another thread that asks for its address waits until the sender is used or dropped.
+/// Another thread that requests its address waits until the sender is used or dropped.
 struct Waits {
     bytes: Vec<u8>,
     owner: std::thread::ThreadId,
@@ -239,7 +238,7 @@ fn waits() -> (Waits, std::sync::mpsc::Sender<()>) {
     (Waits { bytes: vec![7; 8], owner: std::thread::current().id(), released }, release)
 }
 
-// SAFETY: as of the vector, which nobody else reaches.
+// SAFETY: the vector's memory is accessed only through this value, and does not move.
 unsafe impl IoBuf for Waits {
     fn byte_ptr(&self) -> *const u8 {
         if std::thread::current().id() != self.owner {
@@ -252,10 +251,10 @@ unsafe impl IoBuf for Waits {
     }
 }
 
-/// The kernel has done nothing of the write, and its future is not polled after that: the helper
-/// does it, and who waits for the queue waits for that.
+/// The kernel has not started the write, and its future is not polled again: the helper completes
+/// it, and waiting for the queue waits for that.
 #[test]
-fn the_end_waits_for_the_helper() {
+fn close_waits_for_the_helper() {
     let Some(file) = without_nowait(false) else {
         return aio_tests::skip("a helper at the end", "there is no tmpfs at /dev/shm");
     };
@@ -273,7 +272,7 @@ fn the_end_waits_for_the_helper() {
                 true => queue.close().await.unwrap(),
                 false => queue.drain().await,
             };
-            // Two at a time: none of them may return early.
+            // Two callers at a time: neither may return early.
             let mut ends = [Box::pin(end()), Box::pin(end())];
             for _ in 0..20 {
                 assert!(ends.iter_mut().all(|end| poll_once(end.as_mut()).is_pending()));
@@ -285,15 +284,16 @@ fn the_end_waits_for_the_helper() {
                 tokio::time::timeout(LONG, end).await.expect("it ends");
                 assert_eq!(file.metadata().unwrap().len(), 8);
             }
-            // The result is there without another turn.
+            // The result is available without another poll of the task.
             assert!(matches!(poll_once(write.as_mut()), Poll::Ready((Ok(8), _))));
         });
     }
 }
 
-/// The context is destroyed on a helper thread, too: who closes second waits for that as well.
+/// The context is destroyed on a helper thread, too: the second caller of close waits for that,
+/// too.
 #[test]
-fn everyone_who_closes_waits_for_the_end() {
+fn every_close_waits_for_completion() {
     let (runtime, release) = one_helper();
     runtime.block_on(async {
         let queue = new_queue::<Vec<u8>>(1);
@@ -310,10 +310,10 @@ fn everyone_who_closes_waits_for_the_end() {
     });
 }
 
-/// A buffer that panics at any time that it is asked for its address: who waits for the request
-/// panics, and the slot is free again.
+/// A buffer that panics when its address is requested: the waiting task panics, and the slot is
+/// released.
 #[test]
-fn buffers_that_panic_when_they_are_asked() {
+fn buffers_whose_accessors_panic() {
     let Some(file) = without_nowait(false) else {
         return aio_tests::skip("buffers that panic for a helper", "there is no tmpfs at /dev/shm");
     };
@@ -343,7 +343,7 @@ fn buffers_that_panic_when_they_are_asked() {
     });
 }
 
-/// Who has the result may close the descriptor: nobody else keeps it open.
+/// After the result the descriptor may be closed: nobody else keeps it open.
 #[test]
 fn the_descriptor_is_the_callers_again_with_the_result() {
     let Some(file) = without_nowait(false) else {
@@ -359,13 +359,13 @@ fn the_descriptor_is_the_callers_again_with_the_result() {
     });
 }
 
-/// What is wrong without the flag, too, is still wrong.
+/// Requests that fail without the flag fail with it, too.
 #[test]
-fn what_is_refused_without_the_flag_is_refused() {
+fn requests_refused_without_the_flag_are_refused() {
     let file = Arc::new(direct_file(1));
     run(async || {
         let queue = nowait::<Vec<u8>>(1);
-        // No block is 3 bytes long, nor begins at 1.
+        // No block is 3 bytes long, or starts at 1.
         let (result, _) = queue.submit(op::read_at(file.clone(), vec![0; 3], 1)).await;
         assert_eq!(result, Err(Errno::EINVAL));
     });

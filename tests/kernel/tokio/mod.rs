@@ -1,5 +1,5 @@
-//! The queue of tokio's tasks: every future ends, every buffer is dropped once and not before its
-//! event.
+//! The queue for tokio tasks: every future completes, and every buffer is dropped once, not before
+//! its event.
 
 mod futures;
 mod helper;
@@ -36,7 +36,7 @@ fn new_queue<B: IoBuf + Send>(capacity: u32) -> Queue<B> {
     Queue::new(NonZeroU32::new(capacity).unwrap()).unwrap()
 }
 
-/// In both kinds of runtime, and not for ever.
+/// In both kinds of runtime, with a timeout.
 fn run<F: Future<Output = ()>>(test: impl Fn() -> F) {
     for runtime in runtimes() {
         runtime.block_on(async { tokio::time::timeout(LONG, test()).await.expect("it ends") });
@@ -49,8 +49,8 @@ async fn until(condition: impl Fn() -> bool) {
     }
 }
 
-/// Polls that keep the kernel so busy that a few requests more are queued, and not sent at once.
-/// For queues of `MANY`.
+/// Enough polls that a few more requests are queued instead of being sent at once. For queues of
+/// `MANY`.
 async fn submit_busy<B: IoBuf + Send>(
     queue: &Queue<B>,
     fd: impl AsFd,

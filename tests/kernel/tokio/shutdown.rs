@@ -1,9 +1,9 @@
-//! How a queue ends, and what becomes of those who still want something of it.
+//! Shutdown of a queue, and its effect on pending callers.
 
 use super::*;
 
-/// A queue that is created by what a closing runtime drops: its tasks are dropped before they run,
-/// and its futures panic rather than wait for them.
+/// A queue that is created while a runtime shuts down: its tasks are dropped before they run, so
+/// its futures panic instead of waiting for them.
 #[test]
 fn a_queue_that_is_created_while_its_runtime_shuts_down() {
     struct Late(std::sync::mpsc::Sender<Queue<Vec<u8>>>);
@@ -58,7 +58,7 @@ fn close_waits_for_transfers_and_cancels_polls() {
         queue.close().await.unwrap();
         for read in reads {
             let (result, buf) = read.await.unwrap();
-            // One that came too late for it is refused.
+            // A later request is refused.
             assert!(
                 result == Ok(Mortal::BYTES) && buf.is_read() || result == Err(Errno::ESHUTDOWN)
             );
@@ -93,7 +93,7 @@ fn close_gives_the_quota_back() {
 }
 
 #[test]
-fn drain_waits_for_what_others_have_submitted() {
+fn drain_waits_for_requests_of_others() {
     run(async || {
         let (queue, file) = (new_queue::<Vec<u8>>(4), Arc::new(temp_file(64)));
         assert_eq!((queue.capacity(), queue.free()), (4, 4));
@@ -107,7 +107,7 @@ fn drain_waits_for_what_others_have_submitted() {
         assert_eq!(queue.free(), 4);
         let mut all = vec![0; 64];
         file.read_exact_at(&mut all, 0).unwrap();
-        // All of those that were queued were written, each as a whole.
+        // All queued ones were written, each completely.
         let (queued, rest) = all.split_at(16);
         assert_eq!(queued, [[0; 4], [1; 4], [2; 4], [3; 4]].concat());
         assert!(rest.chunks(4).enumerate().all(|(at, four)| {
@@ -134,7 +134,7 @@ fn close_cancels_polls_that_are_queued() {
     });
 }
 
-/// Who waits on another runtime panics, as the documentation says.
+/// A waiter on another runtime panics, as documented.
 #[test]
 fn close_ends_with_the_runtime_of_the_queue() {
     if !catches("a runtime that is gone") {
@@ -157,8 +157,8 @@ fn close_ends_with_the_runtime_of_the_queue() {
     std::mem::forget(poll);
 }
 
-/// The last handle goes, and with it the runtime: what was queued is done all the same, in two
-/// parts if need be.
+/// The last handle is dropped, and with it the runtime: queued requests are completed, in two parts
+/// if necessary.
 #[test]
 fn a_queued_write_is_done_when_everything_is_dropped() {
     let Ok(dir) = tempfile::tempdir_in("/dev/shm") else {
@@ -188,12 +188,12 @@ fn a_queued_write_is_done_when_everything_is_dropped() {
     }
 }
 
-/// Somebody else closes the queue meanwhile, or has closed it.
+/// Another task closes the queue meanwhile, or has closed it.
 #[test]
 fn drain_waits_although_the_queue_is_being_closed() {
     run(async || {
         let (queue, (socket, mut writer)) = (new_queue::<Vec<u8>>(4), pair());
-        // The kernel has the poll cancelled, and a read of a socket is not: on another thread.
+        // The kernel cancels the poll, but not a read of a socket: on another thread.
         let reads = std::thread::spawn({
             let (queue, handle) = (queue.clone(), runtime::Handle::current());
             move || handle.block_on(queue.submit(op::read_at(&socket, vec![0; 4], 0)))

@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// While the kernel is busy, requests with a descriptor of their own wait for each other, and those
-/// with a borrowed one do not: as the futures' first turns show, which nothing has run after.
+/// While the kernel is busy, requests with an owned descriptor wait for each other, and those with
+/// a borrowed one do not. The first polls of the futures show it; nothing has run since.
 #[test]
-fn requests_of_one_turn_wait_for_each_other() {
+fn requests_of_one_poll_are_sent_together() {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (queue, (reader, mut writer)) = (new_queue::<Vec<u8>>(MANY), pair());
@@ -35,7 +35,7 @@ fn requests_of_one_turn_wait_for_each_other() {
             assert_eq!(write.await.0, Ok(1));
         }
         assert_eq!(written(), 5);
-        // As many as an eighth of what is outstanding go out without waiting for others.
+        // Up to an eighth of the outstanding requests are sent without waiting for others.
         let more = [6, 7, 8, 9, 10, 11].map(|byte| Box::pin(write(byte)));
         for (at, mut write) in more.into_iter().enumerate() {
             let _ = poll_once(write.as_mut());
@@ -48,8 +48,7 @@ fn requests_of_one_turn_wait_for_each_other() {
     });
 }
 
-/// The file may be closed when its futures are gone, and with the last of its handles: those
-/// requests that are queued have it still.
+/// All futures and the last handle of the file may be dropped: queued requests keep it open.
 #[test]
 fn a_queued_request_keeps_its_file_open() {
     run(async || {
@@ -71,7 +70,7 @@ fn a_queued_request_keeps_its_file_open() {
     });
 }
 
-/// Many tasks, each of which does one request after the other: all get their own bytes.
+/// Many tasks, each with one request after the other: all get their own bytes.
 #[test]
 fn many_tasks_of_one_file() {
     run(async || {
@@ -105,7 +104,7 @@ fn reads_and_writes_of_all() {
         assert_eq!((result, &buf[..5]), (Ok(5), &[95, 96, 97, 98, 99][..]), "the file ends");
         assert_eq!(queue.write_all_at(&file, vec![7; 10], 95).await, (Ok(10), vec![7; 10]));
         assert_eq!(queue.write_all_at(&file, Vec::new(), 0).await.0, Ok(0));
-        // A pipe takes what there is room for at a time, and a reader makes room.
+        // A pipe accepts what it has room for, and a reader makes room.
         let (mut from, to) = crate::common::pipe();
         let reader = tokio::task::spawn_blocking(move || {
             let mut all = Vec::new();

@@ -1,11 +1,11 @@
-//! Signals, children, wakers that meddle, and panics.
+//! Signals, children, wakers that use the queue, and panics.
 
 use super::*;
 
-/// Somebody else reads the counter: what has ended then is found with the next request, or the next
-/// completion. In a process of its own, where no other test makes an eventfd meanwhile.
+/// Another reader consumes the counter: completed requests are then found with the next request, or
+/// the next completion. In a separate process, where no other test creates an eventfd.
 #[test]
-fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
+fn a_stolen_signal_is_recovered_by_the_next() {
     in_child(|| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -46,8 +46,8 @@ fn a_signal_that_is_stolen_is_made_up_for_by_the_next() {
     });
 }
 
-/// Other tests fork as well, and their children have copies of these descriptors; so this one is in
-/// a child of its own.
+/// Other tests fork as well, and their children have copies of these descriptors; so this one runs
+/// in a child.
 #[test]
 fn a_child_of_a_runtime_gets_errors_and_takes_nothing() {
     in_child(|| {
@@ -69,10 +69,9 @@ fn a_child_of_a_runtime_gets_errors_and_takes_nothing() {
     });
 }
 
-/// A waker does as it likes when it is woken: it drops another request of the queue, and polls a
-/// third.
+/// A waker may do anything: it drops another request of the queue, and polls a third.
 #[test]
-fn wakers_that_come_back() {
+fn wakers_that_use_the_queue() {
     type Slot = std::sync::Mutex<Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>>;
     struct Meddles(Slot, Slot, std::sync::atomic::AtomicBool);
     impl Wake for Meddles {
@@ -112,9 +111,9 @@ fn wakers_that_come_back() {
     });
 }
 
-/// The error is not blamed on io_setup.
+/// The error is not attributed to io_setup.
 #[test]
-fn an_eventfd_that_cannot_be_made() {
+fn an_eventfd_that_cannot_be_created() {
     for errno in [Errno::EPERM, Errno::ENOSYS, Errno::ENOMEM] {
         in_child(|| {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -140,7 +139,7 @@ fn panic_twice() {
     std::panic::panic_any(Again);
 }
 
-/// Neither the task that takes completions nor one that submits is to suffer.
+/// Neither the task that reads completions nor one that submits is affected.
 #[test]
 fn detached_buffers_that_panic_when_they_are_dropped() {
     if !catches("buffers that panic when they are dropped") {
@@ -155,7 +154,7 @@ fn detached_buffers_that_panic_when_they_are_dropped() {
             panic_twice();
         }
     }
-    // SAFETY: as of the vector, which nobody else reaches.
+    // SAFETY: the vector's memory is accessed only through this value, and does not move.
     unsafe impl IoBuf for Bomb {
         fn byte_ptr(&self) -> *const u8 {
             self.0.byte_ptr()
@@ -164,7 +163,7 @@ fn detached_buffers_that_panic_when_they_are_dropped() {
             self.0.byte_len()
         }
     }
-    // SAFETY: as above.
+    // SAFETY: the vector's memory is accessed only through this value, and does not move.
     unsafe impl IoBufMut for Bomb {
         fn byte_mut_ptr(&mut self) -> *mut u8 {
             self.0.byte_mut_ptr()
@@ -183,7 +182,7 @@ fn detached_buffers_that_panic_when_they_are_dropped() {
         assert!(queue.submit(op::poll(&pair().0, PollEvents::OUT)).await.is_ok());
         assert_eq!(queue.free(), 4);
     });
-    // While a read of a socket blocks the submission, it is the task that finds what has ended.
+    // While a read of a socket blocks the submission, the task finds what has completed.
     let [_, runtime] = runtimes();
     DROPPED.store(0, Ordering::SeqCst);
     runtime.block_on(async {
@@ -210,7 +209,7 @@ fn detached_buffers_that_panic_when_they_are_dropped() {
         }
         writer.write_all(b"text").unwrap();
         assert_eq!(blocked.await.unwrap(), Ok(4));
-        // The task goes on.
+        // The task continues.
         let (reader, mut writer) = pair();
         let mut poll = Box::pin(queue.submit(op::poll(&reader, PollEvents::IN)));
         assert!(poll_once(poll.as_mut()).is_pending());
@@ -243,7 +242,7 @@ fn wakers_that_panic() {
         let (reader, mut writer) = pair();
         let counts = [true, false].map(|panics| Arc::new(Counts { panics, ..Counts::default() }));
         let wakers = counts.clone().map(Waker::from);
-        // Two have slots, and two wait for these.
+        // Two have slots, and two wait for slots.
         let mut polls = [(); 4].map(|()| Box::pin(queue.submit(op::poll(&reader, PollEvents::IN))));
         for (at, poll) in polls.iter_mut().enumerate() {
             assert!(poll.as_mut().poll(&mut Context::from_waker(&wakers[at % 2])).is_pending());
@@ -256,7 +255,7 @@ fn wakers_that_panic() {
     });
 }
 
-/// To end it takes the kernel tens of milliseconds, elsewhere.
+/// Destroying it takes the kernel tens of milliseconds, on another thread.
 #[test]
 fn the_last_handle_does_not_block() {
     run(async || {
@@ -275,8 +274,8 @@ fn the_last_handle_does_not_block() {
     });
 }
 
-/// A descriptor of a type of the user's, which is dropped when nobody waits for its request: not
-/// while the queue is locked, and what it does harms nobody.
+/// A descriptor of a user-defined type, which is dropped when nobody waits for its request: not
+/// while the queue is locked, and its drop code does no harm.
 #[test]
 fn a_detached_descriptor_that_panics_or_uses_the_queue_when_it_is_dropped() {
     if !catches("descriptors that panic when they are dropped") {

@@ -4,7 +4,7 @@ use aio_sys::{Context, types::iocb};
 
 /// # Safety
 ///
-/// As of `Context::submit`.
+/// Same as `Context::submit`.
 unsafe fn submit(context: &Context, requests: &mut [&mut iocb]) {
     unsafe { context.submit(requests) };
 }
