@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Shared by the scripts in the directories beside it: messages, the cache, compilers, and packages
-# of Debian suites other than the machine's own.
+# Shared by the scripts in the directories next to it: messages, the cache, compilers, and packages
+# of Debian suites other than the host's.
 
 # The root of the repository, whatever the working directory is.
 # shellcheck disable=SC2034 # the scripts use it
@@ -9,7 +9,7 @@ repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 
-# A skip is printed where the reader of a CI log looks for it.
+# A skip is printed so that a reader of the CI log finds it.
 skip() { say "SKIPPED: $*"; }
 
 cache_dir() { printf '%s\n' "${AIO_SYS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aio-sys}"; }
@@ -19,7 +19,7 @@ need() {
   local missing=()
   for p in "$@"; do dpkg -s "$p" >/dev/null 2>&1 || missing+=("$p"); done
   [ ${#missing[@]} -eq 0 ] && return 0
-  command -v apt-get >/dev/null || die "needs ${missing[*]}, and this machine has no apt-get"
+  command -v apt-get >/dev/null || die "needs ${missing[*]}, and the host has no apt-get"
   say "installing ${missing[*]}"
   compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null || as_root apt-get -qq update >&2
   apt_install "${missing[@]}" || { as_root apt-get -qq update >&2 && apt_install "${missing[@]}"; }
@@ -30,13 +30,13 @@ apt_install() {
 }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# The mirror that this machine's own apt uses for the Debian archive.
+# The Debian mirror of the host's apt.
 mirror() {
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
     grep -E '/debian/?$' | head -n 1 || true
 }
 
-# apt-get for SUITE and ARCH with lists of its own, so that the system's are not touched:
+# apt-get for SUITE and ARCH with separate lists, so that the system's are not changed:
 # suite_apt SUITE ARCH ARGS…
 suite_apt() { with_suite "$1" "$2" apt-get -qq "${@:3}"; }
 
@@ -49,7 +49,7 @@ with_suite() {
   mkdir -p "$dir/lists/partial" "$dir/archives/partial"
   if [ ! -f "$dir/sources.sources" ]; then
     local uri; uri=$(mirror)
-    [ -n "$uri" ] || die "no Debian mirror in this machine's apt sources"
+    [ -n "$uri" ] || die "no Debian mirror in the host's apt sources"
     local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
       "$types" "$uri" "$suite" "$keyring" >"$dir/sources.sources"
@@ -82,8 +82,7 @@ suite_newest() {
   printf '%s\n' "$found"
 }
 
-# A mirror in the middle of its own update, or another script at the same lists, is no reason to
-# give up.
+# Retries: a mirror may be updating, or another script may hold the lock of the lists.
 again() { "$@" || { sleep 5 && "$@"; } || { sleep 20 && "$@"; }; }
 
 # A package and all that it needs to run: suite_closure SUITE ARCH PACKAGE
@@ -104,9 +103,9 @@ suite_unpack() {
   rm -rf "$work"
 }
 
-# The path of a command that runs an unpacked program with the libraries beside it, a newer C
-# library and its own dynamic linker among them: with_own_libraries DIR PROGRAM [ARGUMENT…],
-# where PROGRAM is bin/NAME or another path in there
+# The path of a command that runs an unpacked program with the libraries next to it, including a
+# newer C library and its dynamic linker: with_own_libraries DIR PROGRAM [ARGUMENT…],
+# where PROGRAM is bin/NAME or another path in DIR
 with_own_libraries() {
   local directory=$1 program=$2 lib=$1/lib/x86_64-linux-gnu command=$1/with-own-libraries/${2##*/}
   shift 2
@@ -120,15 +119,15 @@ with_own_libraries() {
   printf '%s\n' "$command"
 }
 
-# The newest clang here, of those that know LoongArch as the newest Debian has it; nothing if there
-# is none.
+# The newest installed clang of those that support the newest Debian's LoongArch; empty if there is
+# none.
 newest_clang() {
   compgen -c clang- | sed -nE 's/^clang-([0-9]+)$/\1/p' | sort -n |
     awk '$1 >= 19 {newest = "clang-" $1} END {print newest}'
 }
 
-# Build into a directory of NAME below the target directory: other flags or another compiler would
-# have everything rebuilt, here and by the next script: own_target NAME
+# Build into the directory NAME below the target directory: with other flags or another compiler,
+# everything would be rebuilt, here and by the next script: own_target NAME
 own_target() {
   CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-$repository/target}")/$1
   export CARGO_TARGET_DIR
@@ -137,21 +136,21 @@ own_target() {
 # Whether the compiler in use has the standard library of a target: has_target TARGET
 has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$1" ]; }
 
-# The compiler of the minimum version from here on, with the library of each ARCH:
+# Use the compiler of the minimum version from here on, with the library of each ARCH:
 # use_debian_rust [ARCH…]
 use_debian_rust() {
   local root; root=$("$repository/ci/fetch/debian-rust" "$@") || return
   export PATH=$root/bin:$PATH RUSTC=$root/bin/rustc RUSTDOC=$root/bin/rustdoc
 }
 
-# What links 32-bit programs on x86_64.
+# The linker of 32-bit programs on x86_64.
 need_i686_linker() {
   need libc6-dev-i386 "lib32gcc-$(gcc -dumpversion | cut -d. -f1)-dev"
   export CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=gcc
 }
 
-# The directory with a record of what each release of Linux has, as `history`: find_history FILE,
-# which is in it. Ends the script where there is none.
+# The directory with a record of each release of Linux, as `history`: find_history FILE, which is in
+# it. Ends the script if there is none.
 find_history() {
   history=$(realpath -m "${AIO_HISTORY:-$repository/../shared/history}")
   [ ! -e "$history/$1" ] || return 0
@@ -171,7 +170,7 @@ abi_names() {
 }
 
 # A program outside the workspace: crate DIR DEPENDENCIES MAIN, where DEPENDENCIES are lines of
-# the manifest and MAIN is the body of `main`. What it needs on this machine is fetched.
+# the manifest and MAIN is the body of `main`. Its dependencies are fetched.
 crate() {
   mkdir -p "$1/src"
   printf 'fn main() { %s }\n' "$3" >"$1/src/main.rs"
@@ -182,5 +181,5 @@ crate() {
   cargo fetch -q --manifest-path "$1/Cargo.toml" --target "$(rustc -vV | sed -n 's/^host: //p')"
 }
 
-# The median of the numbers on standard input, one a line.
+# The median of the numbers on standard input, one per line.
 median() { sort -n | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'; }

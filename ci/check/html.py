@@ -1,4 +1,4 @@
-"""Drives chromium over the page in a directory, syscalls.html, and holds what it shows against
+"""Drives chromium over the page in a directory, syscalls.html, and checks what it shows against
 syscalls.tsv beside it."""
 
 import pathlib
@@ -21,7 +21,7 @@ class Page(Browser):
         self.wait()
 
     def wait(self):
-        """Until all rows are there."""
+        """Waits until all rows are shown."""
         busy = "return document.getElementById('table').getAttribute('aria-busy')"
         for _ in range(100):
             if self.run(busy) == "false":
@@ -30,7 +30,7 @@ class Page(Browser):
         sys.exit("the table is not complete after 5 s")
 
     def type(self, text):
-        """Types into whatever has the focus."""
+        """Types into the element that has the focus."""
         keys = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
         self.post("/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": keys}]})
         self.wait()
@@ -46,11 +46,11 @@ class Page(Browser):
         check(f"what is missing in the details {found!r}", missing, [])
 
     def hover(self, script):
-        """What a pointer does that comes to the element that the script returns."""
+        """Moves the pointer to the element that the script returns."""
         self.run(f"{script}.dispatchEvent(new MouseEvent('mouseover', {{ bubbles: true }}))")
 
     def choose(self, element, option):
-        """Chooses the option of that text."""
+        """Chooses the option with that text."""
         self.run(f"""
             const element = document.getElementById('{element}');
             element.value = [...element.options].find(found => found.text === '{option}').value;
@@ -65,7 +65,7 @@ class Page(Browser):
             return filled.map(cell => abis[cell.cellIndex]);"""))
 
     def check_contrasts(self):
-        """No style of text on the page has less than 4.5, as WCAG 2 counts."""
+        """The contrast of all text is at least 4.5 by WCAG 2."""
         ratios = self.run("""
             const parts = (colour) => colour.match(/[0-9.]+/g).map(Number);
             const linear = (part) => part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4;
@@ -94,7 +94,7 @@ class Page(Browser):
         check("texts too faint to read", faint, {})
 
     def text(self, element):
-        """The text that one sees of the element of that id; None where it is hidden."""
+        """The visible text of the element with that id; None if it is hidden."""
         return self.run(f"""
             const element = document.getElementById('{element}');
             return element.checkVisibility() ? element.innerText : null;""")
@@ -177,7 +177,7 @@ with Driver() as driver:
         browser.check_contrasts()
         browser.picture(directory / "desktop.png")
 
-        # What the address says is searched for.
+        # The text in the address is searched for.
         browser.open(page + "#q=io_submit")
         check("calls of #q=io_submit", browser.names(), ["io_submit"])
         browser.open(page + "#q=209")
@@ -190,7 +190,7 @@ with Driver() as driver:
         browser.open(page + "#q=sys_io_submit")
         check("calls of #q=sys_io_submit", browser.names(), ["io_submit"])
 
-        # And what is typed, letter by letter, goes into the address.
+        # And typed text is put into the address, letter by letter.
         browser.open(page)
         browser.type("/")
         for typed in ["i", "o", "_", "s", "u"]:
@@ -227,7 +227,8 @@ with Driver() as driver:
         outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
         check("the focus is seen", outline, "solid")
 
-        # A kernel's release hides what it does not have; hovering and clicking say since when.
+        # A kernel's release hides calls that it does not have; hovering and clicking show since
+        # when.
         browser.open(page + "#linux=5.5")
         shown = browser.names()
         check("openat2 in 5.5", ["openat2" in shown, "clone3" in shown], [False, True])
@@ -257,7 +258,7 @@ with Driver() as driver:
         browser.check_contrasts()
         browser.picture(directory / "desktop-linux.png")
 
-        # The head and the names stay where they are.
+        # The head and the names do not scroll.
         where = """
             const where = (found) => document.querySelector(found).getBoundingClientRect();
             return [where('#head th').top, where('#body th').left];"""
@@ -268,7 +269,7 @@ with Driver() as driver:
         scrolled = browser.run("return [scroller.scrollLeft > 0, scroller.scrollTop]")
         check("it scrolled", scrolled, [True, 3000])
 
-        # Each letter is to be answered before the next is typed; printed, since machines differ.
+        # Each letter is handled before the next is typed; the time is printed, since hosts differ.
         slowest = browser.run("""
             const times = [];
             const field = document.getElementById('query');

@@ -1,9 +1,9 @@
-"""The rounds of `damage`, which says what they assert. Usage: damage.py TOOL ROUNDS SEED TREE…"""
+"""The rounds of `damage`, which documents them. Usage: damage.py TOOL ROUNDS SEED TREE…"""
 
 import fnmatch, os, random, re, shutil, subprocess, sys, tempfile, time, tomllib
 from collections import Counter, defaultdict
 
-# Where numbers stand, or what says whose they are: no harm comes to these, but what is refused.
+# Files with numbers or tags: they are damaged only in ways that must be refused.
 NUMBERS = [
     "Makefile",  # the version
     "scripts/Makefile.asm-headers",
@@ -17,9 +17,9 @@ NUMBERS = [
 # Up to Linux 4.1.
 MOVED = ("arch/x86/entry/syscalls/", "arch/x86/syscalls/")
 GENERIC = "include/uapi/asm-generic/unistd.h"
-# Calls that whoever has the numbers of GENERIC has.
+# Calls of every table with the numbers of GENERIC.
 GENERIC_CALLS = {(56, "openat"), (57, "close"), (63, "read"), (93, "exit")}
-# What an import reads, and what it does not: pools of files to damage, each as likely.
+# Files that an import reads, and files that it does not: pools of files to damage, equally likely.
 POOLS = {
     "definitions": None,  # files that define system calls
     "kernel": ["kernel/*.c", "fs/*.c", "mm/*.c", "ipc/*.c", "net/*.c", "io_uring/*.c"],
@@ -34,9 +34,9 @@ POOLS = {
     "prominent": ["kernel/sys_ni.c", "kernel/sys.c", "fs/aio.c", "arch/*/kernel/sys*.c",
                   "arch/x86/entry/syscall_*.c", "*/errno*.h", "include/uapi/linux/aio_abi.h"],
 }
-# Some of them are words of comments, or have capitals.
+# Some of them are words of comments, or have uppercase letters.
 NAMES = ["mycall", "my_call2", "hello", "s2_encrypt", "sched_hello", "xyzzy_64", "entry", "myCall"]
-# Linux 4.7 has these rows, and others of these numbers behind them.
+# Linux 4.7 has these rows, followed by others with the same numbers.
 TWICE = [(534, "preadv"), (535, "pwritev")]
 STARTS = b"\xef\xbb\xbf"
 LATIN = "/* für größere Bäume */\n".encode("latin-1")
@@ -45,7 +45,7 @@ DEFINITION = re.compile(rb"^(?:COMPAT_)?SYSCALL(?:32)?_DEFINE\d\((\w+)", re.M)
 
 
 class Tree:
-    """Links to a kernel tree, of which files are replaced, and put back."""
+    """Links to a kernel tree; files are replaced, and restored."""
 
     def __init__(self, original, directory, facts):
         self.original, self.path = original, os.path.join(directory, "linux")
@@ -120,7 +120,7 @@ class Tree:
         self.changed, self.made = set(), []
 
     def rows(self, table):
-        """Of each row: the line, the number, the tag and the name."""
+        """The line, the number, the tag and the name of each row."""
         found = []
         for at, line in enumerate(self.read(table).split(b"\n")):
             match = re.match(rb"(\d+)\s+(\w+)\s+(\w+)", line)
@@ -131,7 +131,7 @@ class Tree:
 
 
 class Round:
-    """What was done to a tree, and what should come of it."""
+    """The damage to a tree, and the expected result."""
 
     def __init__(self, seed, tree, facts, unharmed):
         self.random = random.Random(seed)
@@ -151,11 +151,11 @@ class Round:
         self.done.append(f"{path}: {what}")
 
     def line_of(self, data, pattern):
-        """The place of one line that matches."""
+        """The index of one matching line."""
         found = [match.span() for match in re.finditer(pattern, data, re.M)]
         return self.random.choice(found) if found else None
 
-    # Damage that takes no number away.
+    # Damage that removes no number.
 
     def delete(self):
         path = self.pick()
@@ -275,8 +275,8 @@ class Round:
     # Private calls.
 
     def takers(self, table, tag):
-        """The ABIs that have the rows of a tag, with what they add to the numbers."""
-        # Another tag may have the same number and name, with an entry point of its own.
+        """The ABIs that have the rows of a tag, with their bases."""
+        # Another tag may have the same number and name, with another entry point.
         tags = defaultdict(set)
         for _, number, of, name in self.tree.rows(table):
             tags[number, name].add(of)
@@ -288,7 +288,7 @@ class Round:
                 yield name, base
 
     def tag(self, table):
-        """A tag that an ABI of the table takes, mostly a common one; None without such a tag."""
+        """A tag of an ABI of the table, mostly a common one; None without such a tag."""
         tags = [tag for _, _, tag, _ in self.tree.rows(table)]
         tags = sorted(set(tags)) if self.random.randrange(2) else tags
         for _ in range(20):
@@ -330,7 +330,7 @@ class Round:
             self.define(name)
 
     def generic(self):
-        """Whether the numbers that many architectures share stand in a header."""
+        """Whether the numbers that many architectures share are in a header."""
         if not self.tree.has(GENERIC) or self.tree.has("scripts/syscall.tbl"):
             return False
         return b"__NR_openat 56" in self.tree.read(GENERIC)
@@ -351,7 +351,7 @@ class Round:
         at = (behind[-1] if behind and place == "sorted" else rows[-1][0]) + 1
         lines.insert(at, row)
         self.tree.write(table, b"\n".join(lines))
-        # What has a number, and is not there, is no call.
+        # A name with a number but without a row is not a call.
         self.private[name] |= set() if entry == "sys_ni_syscall" else {table}
         self.added |= {(abi, base + number, name) for abi, base in self.takers(table, tag)}
         self.say(table, f"{row.decode()!r} as line {at + 1}")
@@ -362,7 +362,7 @@ class Round:
             by_abi[abi].add((number, call))
         abis = [abi for abi, calls in by_abi.items() if GENERIC_CALLS <= calls]
         used = {number for abi in abis for number, _ in by_abi[abi]}
-        # A header of an architecture may hold what it has not shown on another.
+        # The header of an architecture may contain calls that it does not show on another.
         number = self.number({*range(244, 260), *used})
         text = f"#define __NR_{name} {number}\n__SYSCALL(__NR_{name}, sys_{name})\n".encode()
         data = self.tree.read(header)
@@ -419,7 +419,7 @@ class Round:
     # Damage that makes a number doubtful.
 
     def a_row(self, with_tags=False):
-        """A table, and a row in it that an ABI takes."""
+        """A table, and a row of an ABI in it."""
         tables = sorted(self.tree.tables)
         if with_tags:
             tables = [path for path in tables if path.startswith(("arch/x86/", "scripts/"))]
@@ -508,7 +508,7 @@ class Round:
     def header_conflict(self):
         if self.generic():
             lines = self.tree.read(GENERIC).split(b"\n")
-            # Behind these are calls that no architecture has any more.
+            # After these are calls that no architecture has any more.
             usual = re.compile(rb"#define __NR_\w+ \d{1,3}\b")
             starts = [at for at, line in enumerate(lines) if usual.match(line)]
             self.insert(GENERIC, self.random.choice(starts), self.random.choice(MARKERS).rstrip())
@@ -528,7 +528,7 @@ DOUBTFUL = [
 
 
 def imported(tool, tree, tables):
-    """The exit status, and what the import printed on standard error."""
+    """The exit status, and the standard error of the import."""
     command = [tool, "import", "--linux", tree.path, "--tables", tables]
     try:
         ended = subprocess.run(
@@ -552,7 +552,7 @@ def some(rows):
 
 
 def harmless(tool, round, tables):
-    """What is wrong after damage that takes no number away."""
+    """The errors after damage that removes no number."""
     for _ in range(round.random.choice([1, 1, 1, 2, 2, 3, 4])):
         round.random.choice(HARMLESS)(round)
     status, printed = imported(tool, round.tree, tables)
@@ -584,7 +584,7 @@ def harmless(tool, round, tables):
 
 
 def doubtful(tool, round, tables):
-    """What is wrong after damage that makes a number doubtful."""
+    """The errors after damage that makes a number doubtful."""
     while not round.done:
         round.random.choice(DOUBTFUL)(round)
     status, printed = imported(tool, round.tree, tables)
@@ -601,7 +601,7 @@ def doubtful(tool, round, tables):
 def check(tool, rounds, seed, original, facts):
     """A line for a tree; how many rounds failed."""
     started, failed = time.monotonic(), 0
-    # Links of that length have a block each on a disk, and take a minute to make.
+    # Links of that length use a disk block each, and take a minute to create.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="damage.", dir=memory) as directory:
         tree = Tree(original, directory, facts)

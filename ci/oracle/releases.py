@@ -1,4 +1,4 @@
-"""The comparison of `releases`, which says what it prints.
+"""The comparison of `releases`, which documents its output.
 
 Usage: releases.py RECORD TOOL [--own] TREE…"""
 
@@ -26,16 +26,16 @@ UNEXPLAINED = "WITHOUT EXPLANATION"
 # The explanations that were needed.
 EXPLAINED = set()
 
-# What is known to differ between the record and the tables: all of it is here.
+# All known differences between the record and the tables.
 
-# ABIs of the record that are gone, and that tables/abis.toml does not have.
+# Removed ABIs of the record that tables/abis.toml does not have.
 GONE = (
     "arm26 avr32 blackfin c6x cris frv h8300 m32r m68knommu metag mn10300 nds32 score sh64 "
     "tilegx unicore32 v850"
 ).split()
 
-# Releases in which the record does not see an ABI that the kernel has: ABI, first release in which
-# it does, reason.
+# Releases in which the record misses an ABI that the kernel has: ABI, first release in which it has
+# it, reason.
 UNSEEN = [
     ("arm64-compat", "3.17", "the kernel-only header has no names before"),
     ("powerpc-spu", "5.0", "its list was not part of the record"),
@@ -43,7 +43,7 @@ UNSEEN = [
 
 
 class Record:
-    """The rows of every release: which releases have a row is a set of bits."""
+    """The rows of every release: a bit set of the releases that have each row."""
 
     def __init__(self, directory, abis):
         self.releases, self.rows, self.names = [], defaultdict(int), set()
@@ -103,7 +103,7 @@ class Tree:
         old = (version, patch) == ("2", "6")
         self.release = f"2.6.{sub}" if old else f"{version}.{patch}"
         self.candidate = extra.startswith("-rc")
-        # Stable updates add rows and take rows away.
+        # Stable updates add and remove rows.
         self.stable = not self.candidate and (extra if old else sub) not in ("", "0")
 
     def explain_more(self, record, row):
@@ -125,7 +125,7 @@ class Tree:
         return "own" if self.own and self.has(row) else None
 
     def without(self, ours, printed):
-        """The ABIs without a row, if the tree has not their architecture or the import says so."""
+        """The ABIs without a row, if the tree has no such architecture or the import reports it."""
         here = {abi for abi, _, _ in ours}
         named = any("left-out ABI" in line for line in printed[-1:])
         gone = [abi for abi in self.archs if abi not in here]
@@ -175,7 +175,7 @@ class Tree:
 
 
 def imported(tool, tree, tables):
-    """Seconds, exit status, and what the import printed on standard error."""
+    """Seconds, exit status, and the standard error of the import."""
     started = time.monotonic()
     ended = subprocess.run(
         [tool, "import", "--linux", tree.path, "--tables", tables],
@@ -192,7 +192,7 @@ def exported(tool, tables):
 
 
 def compare(record, tool, tree):
-    """One line for a tree; whether every row is right or explained."""
+    """One line for a tree; whether every row is correct or explained."""
     if tree.release not in record.at:
         print(f"SKIPPED: {tree.label}: the record ends with {record.releases[-1]}")
         return True
@@ -232,7 +232,7 @@ def counted(kinds):
 
 
 def warnings(printed):
-    """By kind, as the tool counts them in its last line."""
+    """The warnings by kind, from the last line of the tool's output."""
     kinds = re.fullmatch(r"\d+ warnings?: (.*)", printed[-1])
     return kinds[1] if kinds else "none"
 

@@ -13,8 +13,8 @@
 //! | `env` NAME=VALUE | for the programs that follow |
 //! | `run` COUNT PROGRAM ARGUMENT… | COUNT words; then prints `init: PROGRAM ended with STATUS`, 128 added to a signal |
 //!
-//! At the end it prints `init: done` and restarts the machine. A step that fails is told, and ends
-//! it without that line.
+//! At the end it prints `init: done` and restarts the machine. A step that fails is reported, and
+//! ends it without that line.
 #![no_std]
 #![no_main]
 // The memory functions below may not become calls of themselves.
@@ -71,7 +71,7 @@ struct CloneArgs {
 }
 
 fn print(text: &[u8]) {
-    // SAFETY: the kernel reads `text`. What cannot be written cannot be told either.
+    // SAFETY: the kernel reads `text`. A failed write cannot be reported.
     let _ = unsafe { raw::write(1, text.as_ptr().cast(), text.len()) };
 }
 
