@@ -32,7 +32,7 @@ impl Asked<'_> {
 }
 
 /// An ABI with its table and its calls.
-struct Room<'t> {
+struct Listing<'t> {
     abi: &'t Abi,
     table: &'t KernelTable,
     calls: Vec<Call<'t>>,
@@ -40,7 +40,7 @@ struct Room<'t> {
 
 /// All that an answer may need.
 struct Facts<'t> {
-    rooms: Vec<Room<'t>>,
+    listings: Vec<Listing<'t>>,
     linux: &'t Version,
     prototypes: &'t [Prototype],
     bare: &'t [Bare],
@@ -48,7 +48,7 @@ struct Facts<'t> {
     reasons: Reasons<'t>,
 }
 
-/// A longer name is no call's, and is not compared with those that are.
+/// Longer names are not compared with those of calls.
 const LONGEST: usize = 100;
 
 /// The answer about a name or a number, on each of `abis` in full, or on every ABI at a glance; and
@@ -82,10 +82,11 @@ fn answer(
     if abis.is_empty() {
         return Ok((facts.everywhere(&asked, what)?, true));
     }
-    let chosen = facts.rooms.iter().filter(|room| abis.iter().any(|abi| abi.name == room.abi.name));
-    let chosen: Vec<&Room> = chosen.collect();
-    let parts: Vec<String> = chosen.iter().map(|room| facts.on(room, &asked)).collect();
-    Ok((parts.join("\n"), chosen.iter().all(|room| room.find(&asked).is_some())))
+    let chosen =
+        facts.listings.iter().filter(|listing| abis.iter().any(|abi| abi.name == listing.abi.name));
+    let chosen: Vec<&Listing> = chosen.collect();
+    let parts: Vec<String> = chosen.iter().map(|listing| facts.on(listing, &asked)).collect();
+    Ok((parts.join("\n"), chosen.iter().all(|listing| listing.find(&asked).is_some())))
 }
 
 /// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
@@ -99,7 +100,8 @@ pub(super) fn asked(what: &str) -> Result<Asked<'_>, Error> {
     };
     let refused = |_| {
         format!(
-            "`{}` is no number of a call; 209, 0xd1 and io_submit are what can be asked for",
+            "`{}` is not the number of a system call; expected a number or a name, such as 209, \
+             0xd1 or io_submit",
             shortened(what)
         )
     };
@@ -112,13 +114,13 @@ impl<'t> Facts<'t> {
         read: &BTreeMap<&str, &'t KernelTable>,
         records: &'t Records<'t>,
     ) -> Result<Facts<'t>, Error> {
-        let room = |abi: &'t Abi| {
+        let listing = |abi: &'t Abi| {
             let table = *read.get(abi.table.as_str())?;
             table.tags(&abi.name)?;
-            Some(Room { abi, table, calls: abi.calls(table) })
+            Some(Listing { abi, table, calls: abi.calls(table) })
         };
         Ok(Facts {
-            rooms: tables.abis.iter().filter_map(room).collect(),
+            listings: tables.abis.iter().filter_map(listing).collect(),
             linux: tables.prototypes_of()?,
             prototypes: tables.prototypes()?,
             bare: tables.bare()?,
@@ -127,27 +129,33 @@ impl<'t> Facts<'t> {
         })
     }
 
-    /// Refuses an ABI that the tables are without.
+    /// Refuses an ABI that the tables do not have.
     fn has(&self, abi: &Abi, table: Option<&KernelTable>) -> Result<(), Error> {
-        let lacks = match table {
-            None => format!("these tables are without {}.toml, which has its numbers", abi.table),
+        let why = match table {
+            None => format!("{}.toml, which has its numbers, is missing", abi.table),
             Some(table) if table.tags(&abi.name).is_none() => {
-                format!("Linux {}, which these tables are from, has none", table.linux)
+                format!("they are from Linux {}, which does not have it", table.linux)
             }
             Some(_) => return Ok(()),
         };
-        let there: Vec<&str> = self.rooms.iter().map(|room| room.abi.name.as_str()).collect();
+        let there: Vec<&str> =
+            self.listings.iter().map(|listing| listing.abi.name.as_str()).collect();
         Err(Error::argument(
             "--abi",
-            format!("no {}: {lacks}; there are {}", abi.name, there.join(", ")),
+            format!(
+                "these tables do not have {}: {why}; expected one of {}",
+                abi.name,
+                there.join(", ")
+            ),
         ))
     }
 
     /// Refuses a name that no ABI has, with those that are near to it.
     fn known(&self, name: &str) -> Result<(), Error> {
         let names = || {
-            let calls = self.rooms.iter().flat_map(|room| room.calls.iter().map(|call| call.name));
-            let all = self.rooms.iter().flat_map(|room| self.records.of(room.abi));
+            let calls =
+                self.listings.iter().flat_map(|listing| listing.calls.iter().map(|call| call.name));
+            let all = self.listings.iter().flat_map(|listing| self.records.of(listing.abi));
             let all = all.map(|run| run.name);
             calls.chain(self.reasons.sub_calls.iter().map(|sub| sub.name.as_str())).chain(all)
         };
@@ -165,37 +173,39 @@ impl<'t> Facts<'t> {
     /// A line an ABI.
     fn everywhere(&self, asked: &Asked, what: &str) -> Result<String, Error> {
         let mut rows = Vec::new();
-        let mut lacking: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut missing: Vec<(String, Vec<&str>)> = Vec::new();
         let mut unbuilt: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut entries: Vec<&str> = Vec::new();
-        for room in &self.rooms {
-            let Some(call) = room.find(asked) else {
+        for listing in &self.listings {
+            let Some(call) = listing.find(asked) else {
                 let why = match asked {
-                    Asked::Name(name) => self.why_absent(room, name),
+                    Asked::Name(name) => self.why_absent(listing, name),
                     Asked::Number(_) => format!("no call is {what}"),
                 };
-                match lacking.iter_mut().find(|(reason, _)| *reason == why) {
-                    Some((_, abis)) => abis.push(&room.abi.name),
-                    None => lacking.push((why, vec![&room.abi.name])),
+                match missing.iter_mut().find(|(reason, _)| *reason == why) {
+                    Some((_, abis)) => abis.push(&listing.abi.name),
+                    None => missing.push((why, vec![&listing.abi.name])),
                 }
                 continue;
             };
-            let entry = room.abi.ends_in(call, false);
-            let compat =
-                room.abi.ends_in(call, true).filter(|_| room.abi.ends_in(call, true) != entry);
+            let entry = listing.abi.ends_in(call, false);
+            let compat = listing
+                .abi
+                .ends_in(call, true)
+                .filter(|_| listing.abi.ends_in(call, true) != entry);
             for entry in entry.iter().chain(&compat) {
-                if let Some(Bare { why: Why::NotBuilt, .. }) = self.bare(entry, room.abi) {
-                    unbuilt.entry(entry).or_default().push(&room.abi.name);
+                if let Some(Bare { why: Why::NotBuilt, .. }) = self.bare(entry, listing.abi) {
+                    unbuilt.entry(entry).or_default().push(&listing.abi.name);
                 }
             }
             entries.extend(entry.iter().chain(&compat));
             let name = if let Asked::Name(_) = asked { "" } else { call.name };
-            let number = short(room.abi, call.number);
-            let (since, until) = self.records.dates(room.abi, call.number, call.name);
+            let number = short(listing.abi, call.number);
+            let (since, until) = self.records.dates(listing.abi, call.number, call.name);
             let since = since.map_or(String::new(), |since| since.to_string());
             let until = until.map_or(String::new(), |until| until.to_string());
             rows.push((
-                &room.abi.name,
+                &listing.abi.name,
                 number,
                 name,
                 entry.unwrap_or_default(),
@@ -218,13 +228,13 @@ impl<'t> Facts<'t> {
             vec![abi.as_str(), number, name, entry, compat, since, until]
         }));
         let mut out = aligned(&lines, "");
-        let lacking =
-            lacking.iter().map(|(why, abis)| format!("not on {}: {why}", abis.join(", ")));
+        let missing =
+            missing.iter().map(|(why, abis)| format!("not on {}: {why}", abis.join(", ")));
         let unbuilt = unbuilt.iter().map(|(entry, abis)| {
             format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", "))
         });
         let former = former.iter().map(|line| line.trim_end().to_owned());
-        for (at, line) in lacking.chain(unbuilt).chain(former).enumerate() {
+        for (at, line) in missing.chain(unbuilt).chain(former).enumerate() {
             let blank = if at == 0 { "\n" } else { "" };
             let _ = writeln!(out, "{blank}{line}");
         }
@@ -242,12 +252,12 @@ impl<'t> Facts<'t> {
     /// What ABIs had once: a line for each name and number, with those that had it.
     fn former(&self, asked: &Asked) -> Vec<String> {
         let mut gone: Vec<((String, bool), Vec<&str>)> = Vec::new();
-        for room in &self.rooms {
-            let meant = |run: &Run<'_>| asked.is(room.abi, run.number, run.name);
-            for line in former(self.records, room.abi, room.table, meant) {
+        for listing in &self.listings {
+            let meant = |run: &Run<'_>| asked.is(listing.abi, run.number, run.name);
+            for line in former(self.records, listing.abi, listing.table, meant) {
                 match gone.iter_mut().find(|(known, _)| *known == line) {
-                    Some((_, abis)) => abis.push(&room.abi.name),
-                    None => gone.push((line, vec![&room.abi.name])),
+                    Some((_, abis)) => abis.push(&listing.abi.name),
+                    None => gone.push((line, vec![&listing.abi.name])),
                 }
             }
         }
@@ -259,14 +269,14 @@ impl<'t> Facts<'t> {
     }
 
     /// All that is known of a call on one ABI.
-    fn on(&self, room: &Room, asked: &Asked) -> String {
-        let abi = room.abi;
-        let Some(call) = room.find(asked) else {
+    fn on(&self, listing: &Listing, asked: &Asked) -> String {
+        let abi = listing.abi;
+        let Some(call) = listing.find(asked) else {
             return match asked {
                 Asked::Name(name) => {
-                    format!("{} has no {name}: {}\n", abi.name, self.why_absent(room, name))
+                    format!("{} has no {name}: {}\n", abi.name, self.why_absent(listing, name))
                 }
-                Asked::Number(number) => room.no_such_number(*number),
+                Asked::Number(number) => listing.no_such_number(*number),
             };
         };
         let mut out = format!("{} on {}\n\n", call.name, abi.name);
@@ -276,21 +286,22 @@ impl<'t> Facts<'t> {
             let _ = write!(number, ", which is {base} + {}", call.number.wrapping_sub(abi.base));
         }
         let same = |other: &&Call| other.number == call.number;
-        let row = room.calls.iter().filter(same).find(|other| other.tag.is_some());
+        let row = listing.calls.iter().filter(same).find(|other| other.tag.is_some());
         let table = match row.and_then(|row| row.tag) {
             Some(tag) => {
-                let (file, linux) = (&room.table.source, &room.table.linux);
+                let (file, linux) = (&listing.table.source, &listing.table.linux);
                 format!("{file} of Linux {linux}, tag {tag} (tables/linux/{}.toml)", abi.table)
             }
-            None => format!("none: the name is from {}", room.origin(call)),
+            None => format!("none: the name is from {}", listing.origin(call)),
         };
-        let others = room.calls.iter().filter(same).filter(|other| other.name != call.name);
+        let others = listing.calls.iter().filter(same).filter(|other| other.name != call.name);
         let others: Vec<String> =
-            others.map(|other| format!("{} of {}", other.name, room.origin(other))).collect();
-        let (others, redirected) = (others.join(", "), room.redirected(call).unwrap_or_default());
+            others.map(|other| format!("{} of {}", other.name, listing.origin(other))).collect();
+        let (others, redirected) =
+            (others.join(", "), listing.redirected(call).unwrap_or_default());
         let mut about = vec![vec!["number", &number], vec!["table", &table]];
         about.push(vec!["also", &others]);
-        let (sub_calls, by) = self.sub_calls(room, call.name);
+        let (sub_calls, by) = self.sub_calls(listing, call.name);
         about.push(vec!["does", &sub_calls]);
         about.push(vec!["also by", &by]);
         about.push(vec!["entry point", &redirected]);
@@ -298,7 +309,7 @@ impl<'t> Facts<'t> {
         about.push(vec!["since", &since]);
         about.push(vec!["until", &until]);
         let meant = |run: &Run<'_>| run.number == call.number || run.name == call.name;
-        let was = former(self.records, abi, room.table, meant);
+        let was = former(self.records, abi, listing.table, meant);
         let was = was.into_iter().map(|(line, _)| line).collect::<Vec<_>>().join("; ");
         about.push(vec!["before", &was]);
         about.push(vec!["returns", if call.noreturn { "never" } else { "" }]);
@@ -313,7 +324,7 @@ impl<'t> Facts<'t> {
         for way in &abi.entries {
             let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
             out.push('\n');
-            out.push_str(&self.way(room, way, entry));
+            out.push_str(&self.way(listing, way, entry));
             if let Some(entry) = entry.filter(|entry| !entries.contains(entry)) {
                 entries.push(entry);
             }
@@ -325,16 +336,16 @@ impl<'t> Facts<'t> {
     }
 
     /// A way into the kernel, and the function it ends in.
-    fn way(&self, room: &Room, way: &Entry, entry: Option<&str>) -> String {
+    fn way(&self, listing: &Listing, way: &Entry, entry: Option<&str>) -> String {
         // Headers of older kernels, and installed ones, have the numbers alone.
-        let known = room.calls.iter().any(|call| call.entry.is_some());
+        let known = listing.calls.iter().any(|call| call.entry.is_some());
         let none = if known { NO_CALL } else { "?" };
         let symbol = format!("{}{}", way.prefix, entry.unwrap_or(none));
         let place = match entry {
             None if !known => "the headers do not name the entry point".to_owned(),
             None => "answers ENOSYS: the number is only reserved".to_owned(),
             Some(NO_CALL) => "answers ENOSYS".to_owned(),
-            Some(entry) => self.place(entry, room.abi),
+            Some(entry) => self.place(entry, listing.abi),
         };
         let mut steps: Vec<Vec<&str>> = Vec::new();
         for step in way.path.iter().chain([&way.table]) {
@@ -373,10 +384,10 @@ impl<'t> Facts<'t> {
 
     /// A place in the kernel that the prototypes are from; another kernel has the line elsewhere.
     fn at(&self, source: &str, line: u32, abi: Option<&Abi>) -> String {
-        let same = |room: &&Room| {
-            abi.is_none_or(|abi| abi.name == room.abi.name) && room.table.linux == *self.linux
+        let same = |listing: &&Listing| {
+            abi.is_none_or(|abi| abi.name == listing.abi.name) && listing.table.linux == *self.linux
         };
-        if self.rooms.iter().any(|room| same(&room)) {
+        if self.listings.iter().any(|listing| same(&listing)) {
             format!("{source}:{line}")
         } else {
             source.to_owned()
@@ -414,31 +425,32 @@ impl<'t> Facts<'t> {
     }
 
     /// The calls that this one makes, and the call that makes it, too.
-    fn sub_calls(&self, room: &Room, name: &str) -> (String, String) {
+    fn sub_calls(&self, listing: &Listing, name: &str) -> (String, String) {
         let made = self.reasons.sub_calls.iter().filter(|sub| sub.of == name);
         let made: Vec<String> =
             made.map(|SubCall { name, value, .. }| format!("{value} {name}")).collect();
         let by = self.reasons.sub_calls.iter().find(|sub| {
-            sub.name == name && room.calls.iter().any(|call| call.name == sub.of && call.is_there())
+            sub.name == name
+                && listing.calls.iter().any(|call| call.name == sub.of && call.is_there())
         });
         let by =
             by.map(|SubCall { of, constant, value, .. }| format!("{of}, {constant} ({value})"));
         (made.join(", "), by.unwrap_or_default())
     }
 
-    /// Why an ABI lacks a call that another has.
-    fn why_absent(&self, room: &Room, name: &str) -> String {
-        let Room { abi, table, calls } = room;
+    /// Why an ABI does not have a call that another has.
+    fn why_absent(&self, listing: &Listing, name: &str) -> String {
+        let Listing { abi, table, calls } = listing;
         let having = Having { abi, table, calls, runs: self.records.of(abi) };
         if let Some(reason) = self.reasons.of(having, name) {
             return reason.advice();
         }
         if let Some(extra) =
-            room.extras().find(|extra| extra.removed.iter().any(|removed| removed == name))
+            listing.extras().find(|extra| extra.removed.iter().any(|removed| removed == name))
         {
             return format!("{} takes the name away", extra.source);
         }
-        let mut tags: Vec<&str> = room
+        let mut tags: Vec<&str> = listing
             .table
             .rows
             .iter()
@@ -456,7 +468,7 @@ impl<'t> Facts<'t> {
     }
 }
 
-impl<'t> Room<'t> {
+impl<'t> Listing<'t> {
     /// The call; of the names of a number the table's.
     fn find(&self, asked: &Asked) -> Option<&Call<'t>> {
         match asked {
@@ -504,7 +516,7 @@ impl<'t> Room<'t> {
         Some(format!("{from} in the table, which {} makes {to}", extra.source))
     }
 
-    /// What is around a number that is no call.
+    /// The calls around a number that is not the number of one.
     fn no_such_number(&self, number: u32) -> String {
         let (abi, number) = (&self.abi.name, self.based(number).unwrap_or(number));
         let mut out = format!("{abi} has no call {number} ({number:#x})");
@@ -536,7 +548,7 @@ impl<'t> Room<'t> {
     }
 }
 
-/// The names that are near to one that is no call's, as a message shows them.
+/// The names of calls that are near to an unknown one, as a message shows them.
 pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Vec<String> {
     // Who asks for `__NR_read` or `sys_read` means `read`.
     let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"]
@@ -600,12 +612,12 @@ mod tests {
         let read = tables.imported().unwrap();
         let records = Records::new(&tables).unwrap();
         let facts = Facts::new(&tables, &read, &records).unwrap();
-        assert_eq!(facts.rooms.len(), tables.abis.len());
-        for room in &facts.rooms {
-            for call in &room.calls {
-                let text = facts.on(room, &Asked::Name(call.name));
+        assert_eq!(facts.listings.len(), tables.abis.len());
+        for listing in &facts.listings {
+            for call in &listing.calls {
+                let text = facts.on(listing, &Asked::Name(call.name));
                 assert!(
-                    text.starts_with(&format!("{} on {}\n", call.name, room.abi.name)),
+                    text.starts_with(&format!("{} on {}\n", call.name, listing.abi.name)),
                     "{text}"
                 );
                 assert!(
@@ -613,12 +625,12 @@ mod tests {
                     "{text}"
                 );
                 // What the text says of one name it says of each name of the number.
-                let by_number = facts.on(room, &Asked::Number(call.number));
+                let by_number = facts.on(listing, &Asked::Number(call.number));
                 let same = |text: &str| {
                     text.split_once("\n\n  ").unwrap().1.split_once("\n\n").unwrap().1.to_owned()
                 };
                 assert_eq!(same(&by_number), same(&text));
-                for way in room.abi.entries.iter().filter(|_| call.tag.is_some()) {
+                for way in listing.abi.entries.iter().filter(|_| call.tag.is_some()) {
                     let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
                     let symbol = format!("    {}{} ", way.prefix, entry.unwrap_or(NO_CALL));
                     assert!(

@@ -1,5 +1,5 @@
 //! What a seccomp profile of a container engine leaves open: calls that it does not know, what they
-//! get, and names that are no calls.
+//! get, and names that are not those of calls.
 
 use super::explain::near;
 use super::records::Records;
@@ -525,14 +525,14 @@ impl<'r> Report<'r> {
                 );
             }
             let Some(libseccomp) = libseccomp else { continue };
-            let lacking = self.unresolved(libseccomp, abi, &calls, names);
-            if let Some(lacking) = lacking.filter(|lacking| !lacking.is_empty()) {
+            let unresolved = self.unresolved(libseccomp, abi, &calls, names);
+            if let Some(unresolved) = unresolved.filter(|names| !names.is_empty()) {
                 mend = true;
-                let (version, count) = (libseccomp.version, lacking.len());
+                let (version, count) = (libseccomp.version, unresolved.len());
                 let _ = writeln!(
                     out,
                     "  {count} that libseccomp's table ({version}) does not resolve: {}",
-                    lacking.join(", ")
+                    unresolved.join(", ")
                 );
             }
         }

@@ -3,7 +3,7 @@
 use super::explain::{aligned, asked, short};
 use super::records::Records;
 use crate::Error;
-use crate::tables::history::Run;
+use crate::tables::history::{Run, Since, Until};
 use crate::tables::{Abi, KernelTable, Tables};
 use crate::version::Version;
 
@@ -32,10 +32,7 @@ pub(crate) fn then(
             continue;
         }
         let periods = || {
-            let periods = runs.iter().map(|run| match dates(records, abi, run) {
-                (since, until) if until.is_empty() => format!("since {since}"),
-                (since, until) => format!("since {since}, until {until}"),
-            });
+            let periods = runs.iter().map(|run| period(records, abi, run));
             periods.collect::<Vec<_>>().join("; ")
         };
         let known = others.iter().all(|run| records.had(run, kernel).is_some());
@@ -100,6 +97,22 @@ fn dates(records: &Records<'_>, abi: &Abi, run: &Run<'_>) -> (String, String) {
     (text(since.map(|since| since.to_string())), text(until.map(|until| until.to_string())))
 }
 
+/// From when to when an ABI had a run, in words.
+fn period(records: &Records<'_>, abi: &Abi, run: &Run<'_>) -> String {
+    let (since, until) = records.dates_of(abi, run);
+    let since = since.map(|since| match since {
+        Since { exact: false, after: Some(after), by } => {
+            format!("added after {after} and by {by}")
+        }
+        since => format!("since {since}"),
+    });
+    let until = until.map(|until| match until {
+        Until { exact: false, last, gone_by } => format!("removed after {last} and by {gone_by}"),
+        until => format!("until {until}"),
+    });
+    since.into_iter().chain(until).collect::<Vec<_>>().join(", ")
+}
+
 /// The former rows of an ABI with this table, of the runs asked for: a line each, and whether the
 /// table has the row again.
 pub(super) fn former(
@@ -109,9 +122,8 @@ pub(super) fn former(
     asked: impl Fn(&Run<'_>) -> bool,
 ) -> Vec<(String, bool)> {
     let line = |(run, back): (&Run<'_>, bool)| {
-        let (since, until) = dates(records, abi, run);
-        let line = format!("{} {}, since {since}, until {until}", short(abi, run.number), run.name);
-        (line, back)
+        let period = period(records, abi, run);
+        (format!("{} {}, {period}", short(abi, run.number), run.name), back)
     };
     records.former(abi, table).into_iter().filter(|(run, _)| asked(run)).map(line).collect()
 }
@@ -122,7 +134,9 @@ pub(super) fn evidence(records: &Records<'_>, abi: &Abi, number: u32, name: &str
     let releases = &records.history.releases;
     let tree = |at: usize| &releases[at].tree;
     let since = records.history.since(abi, run);
-    let with = format!("Linux {since}: the tree {} has it", tree(run.since));
+    let linux = |date: String, exact| if exact { format!("Linux {date}") } else { date };
+    let date = linux(since.to_string(), since.exact || since.after.is_none());
+    let with = format!("{date}: the tree {} has it", tree(run.since));
     let since = match since.after {
         Some(_) if tree(run.since).is_stable() => format!(
             "{with}, {} does not; {} is a stable update, which may have it from a later release",
@@ -133,7 +147,8 @@ pub(super) fn evidence(records: &Records<'_>, abi: &Abi, number: u32, name: &str
         None => format!("{with}, and no older one shows the ABI"),
     };
     let until = records.history.until(run).zip(run.until).map(|(until, last)| {
-        format!("Linux {until}: the tree {} has it, {} does not", tree(last), tree(last + 1))
+        let date = linux(until.to_string(), true);
+        format!("{date}: the tree {} has it, {} does not", tree(last), tree(last + 1))
     });
     [since, until.unwrap_or_default()]
 }

@@ -14,14 +14,14 @@ fn explain(args: &[&str]) -> String {
 }
 
 /// What it prints of a call that an ABI does not have.
-fn lacking(args: &[&str]) -> String {
+fn absent(args: &[&str]) -> String {
     let (status, out, err) =
         run(codegen().arg("explain").args(args).arg("--tables").arg(committed()));
     assert_eq!((status, err.as_str()), (Some(1), ""), "{args:?}");
     out
 }
 
-/// The sentence that it refuses with.
+/// The error message that it refuses with.
 fn refusal(args: &[&str]) -> String {
     let (status, out, err) =
         run(codegen().arg("explain").args(args).arg("--tables").arg(committed()));
@@ -162,7 +162,7 @@ fn an_abi_with_a_base() {
 fn absence_has_a_reason() {
     let message = "riscv32 has no io_getevents: it has no 32-bit time; removed after Linux 5.0; \
                    use `io_pgetevents_time64`\n";
-    assert_eq!(lacking(&["io_getevents", "--abi", "riscv32"]), message);
+    assert_eq!(absent(&["io_getevents", "--abi", "riscv32"]), message);
     for (name, abi, why) in [
         ("open", "aarch64", "another call replaces it; use `openat`"),
         ("fork", "riscv64", "another call replaces it; use `clone`"),
@@ -204,10 +204,10 @@ fn absence_has_a_reason() {
         ("stty", "sh", "no kernel implements it; removed after Linux 3.3"),
     ] {
         let expected = format!("{abi} has no {name}: {why}\n");
-        assert_eq!(lacking(&[name, "--abi", abi]), expected);
+        assert_eq!(absent(&[name, "--abi", abi]), expected);
     }
     // One that is there does not hide one that is not.
-    let text = lacking(&["open", "--abi", "aarch64", "--abi", "x86_64"]);
+    let text = absent(&["open", "--abi", "aarch64", "--abi", "x86_64"]);
     assert!(text.contains("open on x86_64\n") && text.contains("aarch64 has no open: "), "{text}");
 }
 
@@ -229,10 +229,10 @@ fn a_call_by_another_call() {
         ("semop", "sparc64", "SEMOP (1) of its `ipc`; use `ipc` with SEMOP"),
     ] {
         let expected = format!("{abi} has no {name}: the call is {why}\n");
-        assert_eq!(lacking(&[name, "--abi", abi]), expected);
+        assert_eq!(absent(&[name, "--abi", abi]), expected);
     }
     assert_eq!(
-        lacking(&["socketcall", "--abi", "x86_64"]),
+        absent(&["socketcall", "--abi", "x86_64"]),
         "x86_64 has no socketcall: each of its calls has a number of its own; use `socket`, \
          `connect`, `sendmsg` and the others\n"
     );
@@ -243,14 +243,14 @@ fn a_call_by_another_call() {
 
 #[test]
 fn a_number_without_a_call_has_neighbours() {
-    let text = lacking(&["209", "--abi", "x32"]);
+    let text = absent(&["209", "--abi", "x32"]);
     let row =
         "x32 has no call 1073742033 (0x400000d1): row 209 of its table, io_submit, is tagged 64, ";
     in_order(
         &text,
         &[row, "before it 0x400000d0 is io_getevents; after it 0x400000d2 is io_cancel\n"],
     );
-    let text = lacking(&["4294967295", "--abi", "x86_64"]);
+    let text = absent(&["4294967295", "--abi", "x86_64"]);
     in_order(
         &text,
         &["x86_64 has no call 4294967295 (0xffffffff)\n", "after it the table ends there\n"],
@@ -334,9 +334,9 @@ fn the_old_convention_of_arm() {
     assert!(!explain(&["pread64", "--abi", "arm"]).contains("oabi"));
 }
 
-/// Tables of a kernel that has not every ABI.
+/// Tables of a kernel that does not have every ABI.
 #[test]
-fn an_abi_that_the_kernel_lacks() {
+fn an_abi_that_the_kernel_does_not_have() {
     let directory = TempDir::new().unwrap();
     let (status, _, stderr) = import(Tree::linux_6_12().on_disk().path(), directory.path(), &[]);
     assert_eq!(status, Some(0), "{stderr}");
@@ -344,13 +344,13 @@ fn an_abi_that_the_kernel_lacks() {
         run(codegen().arg("explain").args(args).arg("--tables").arg(directory.path()))
     };
     let (status, _, stderr) = explain(&["io_setup", "--abi", "loongarch32"]);
-    let sentence = "error: --abi: no loongarch32: Linux 6.12.107, which these tables are from, has \
-                    none; there are x86_64, ";
-    assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
+    let message = "error: --abi: these tables do not have loongarch32: they are from Linux \
+                   6.12.107, which does not have it; expected one of x86_64, ";
+    assert!(status == Some(2) && stderr.starts_with(message), "{stderr}");
     let (status, _, stderr) = explain(&["io_setup", "--abi", "ia64"]);
-    let sentence = "error: --abi: no ia64: these tables are without ia64.toml, which has its \
-                    numbers; there are x86_64, ";
-    assert!(status == Some(2) && stderr.starts_with(sentence), "{stderr}");
+    let message = "error: --abi: these tables do not have ia64: ia64.toml, which has its numbers, \
+                   is missing; expected one of x86_64, ";
+    assert!(status == Some(2) && stderr.starts_with(message), "{stderr}");
     let (status, text, _) = explain(&["io_setup"]);
     assert!(
         status == Some(0) && text.contains("\nloongarch64 ") && !text.contains("loongarch32"),
@@ -473,8 +473,9 @@ fn an_unknown_name_has_near_ones() {
 }
 
 #[test]
-fn what_is_no_number() {
-    let known = "is no number of a call; 209, 0xd1 and io_submit are what can be asked for";
+fn what_is_not_a_number() {
+    let known = "is not the number of a system call; expected a number or a name, such as 209, \
+                 0xd1 or io_submit";
     for number in ["0x", "0xzz", "4294967296", "2o9", "1.5", "0x-1"] {
         assert_eq!(refusal(&[number]), format!("error: `{number}` {known}"));
     }
@@ -508,7 +509,7 @@ fn an_abi_by_the_names_that_others_have_for_it() {
 }
 
 /// The tool as it is installed, in a directory that is no checkout, answers from the tables that it
-/// was built with, whichever the verb.
+/// was built with, whichever the subcommand.
 #[test]
 fn outside_a_checkout() {
     let directory = TempDir::new().unwrap();
@@ -534,13 +535,13 @@ fn outside_a_checkout() {
         (&["emit"], "error: {}; pass --abi ABI\n"),
         (&["emit", "--check"], "error: {}; pass --abi ABI\n"),
     ] {
-        let sentence = what.replace("{}", "no checkout of aio-sys to write to here");
-        assert_eq!(there(args), (Some(2), String::new(), sentence), "{args:?}");
+        let message = what.replace("{}", "no checkout of aio-sys to write to here");
+        assert_eq!(there(args), (Some(2), String::new(), message), "{args:?}");
     }
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
-/// Within a checkout every verb answers from its tables, wherever one stands.
+/// Within a checkout every subcommand answers from its tables, in whichever directory.
 #[test]
 fn within_a_checkout() {
     let repository = new_repository();

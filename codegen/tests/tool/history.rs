@@ -228,7 +228,7 @@ fn a_call_is_explained_for_a_release() {
     let (status, text) = explain(&["322", "--kernel", "2.6.24", "--abi", "i386"]);
     assert!(status == Some(0) && text.contains("  timerfd  "), "{text}");
     let (_, text) = explain(&["322", "--abi", "i386"]);
-    assert!(text.contains("before  322 timerfd, since after 2.6.20, by 2.6.24"), "{text}");
+    assert!(text.contains("before  322 timerfd, added after 2.6.20 and by 2.6.24"), "{text}");
     let (_, text) = explain(&["io_submit", "--abi", "x32"]);
     let evidence = "since   Linux 3.15: the tree 3.15.5 has it, 3.14.1 does not; 3.15.5 is a \
                     stable update, which may have it from a later release\n";
@@ -244,14 +244,14 @@ fn a_call_is_explained_for_a_release() {
             "memfd_secret",
             "x86_64",
             "5.13",
-            Err("not known whether in Linux 5.13 on x86_64: since after 5.12, by 5.14\n"),
+            Err("not known whether in Linux 5.13 on x86_64: added after 5.12 and by 5.14\n"),
         ),
         ("memfd_secret", "riscv64", "5.13", Err("not in Linux 5.13 on riscv64: since 5.19\n")),
         (
             "landlock_create_ruleset",
             "i386",
             "5.13",
-            Err("not known whether in Linux 5.13 on i386: since after 5.12, by 5.14\n"),
+            Err("not known whether in Linux 5.13 on i386: added after 5.12 and by 5.14\n"),
         ),
     ] {
         let (status, text) = explain(&[name, "--kernel", kernel, "--abi", abi]);
@@ -263,8 +263,8 @@ fn a_call_is_explained_for_a_release() {
     }
     let (status, text) = explain(&["timerfd", "--kernel", "2.6.26", "--abi", "i386"]);
     assert_eq!(status, Some(1));
-    let line = "not known whether in Linux 2.6.26 on i386: since after 2.6.20, by 2.6.24, until \
-                2.6.24, gone by 2.6.28\n";
+    let line = "not known whether in Linux 2.6.26 on i386: added after 2.6.20 and by 2.6.24, \
+                removed after 2.6.24 and by 2.6.28\n";
     assert!(
         text.starts_with("No tree of Linux 2.6.26 was read: ") && text.ends_with(line),
         "{text}"
