@@ -14,20 +14,20 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::path::{Path, PathBuf};
 
-/// Print what was added, removed, renumbered, renamed, or got another entry point, ABI by ABI
+/// Show what changed between kernels, per ABI
 ///
-/// One source is compared with the committed tables; of two, the first is the old side and
-/// the second the new one. Two releases are compared by tables/history.toml, without a tree.
-/// Names that only headers define are marked. The exit status is 0 if nothing differs, 1 if
-/// something does, 2 if a source could not be read.
+/// One source is compared with the committed tables. Of two sources, the first is the old side
+/// and the second the new one. Two releases are compared by tables/history.toml, without a kernel
+/// tree. Names that only headers define are marked. Exit status: 0 no difference, 1 difference
+/// found, 2 error.
 ///
-/// JSON is {differs, old, new, abis}; `old` and `new` are {kind, path}, kind being tables,
-/// linux, headers or release. Each of `abis` is {abi, old, new, left_the_kernel, entries_compared,
-/// changes}; `old` and `new` are {linux, source}, or null where that side lacks the ABI.
-/// Each of `changes` is {change, header_name, old, new}; change is added, removed,
-/// renumbered, renamed, entry or compat; header_name tells a name that only headers define;
-/// `old` and `new` are {number, name, entry, compat} or null. Keys may be added in time, and
-/// none will change its meaning.
+/// JSON is {differs, old, new, abis}. `old` and `new` are {kind, path}; kind is tables, linux,
+/// headers or release. Each of `abis` is {abi, old, new, left_the_kernel, entries_compared,
+/// changes}; `old` and `new` are {linux, source}, or null if that side does not have the ABI.
+/// Each of `changes` is {change, header_name, old, new}; change is added, removed, renumbered,
+/// renamed, entry or compat; header_name is true for a name that only headers define; `old` and
+/// `new` are {number, name, entry, compat} or null. Keys may be added; none will change its
+/// meaning.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,
@@ -39,34 +39,34 @@ what an import of that kernel would change
   cargo codegen diff 5.10 6.12                                \
 what the releases after 5.10 changed, up to 6.12
   cargo codegen diff --headers /usr/include/x86_64-linux-gnu  \
-which calls this machine's C programs lack
+which system calls the installed headers do not have
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386
   cargo codegen diff --linux ~/src/linux --json | jq '.abis[] | select(.abi == \"x32\").changes'"
 )]
 pub(super) struct Diff {
-    /// Two releases, the older one first.
+    /// Two releases, the older one first
     #[arg(value_name = "RELEASE", num_args = 2, conflicts_with = "sources")]
     releases: Vec<Version>,
     #[command(flatten)]
     sources: Sources,
-    /// The kernel's name of the headers' architecture, where the path does not tell.
+    /// The kernel's name of the headers' architecture
     #[arg(long, value_name = "ARCH", requires = "headers")]
     arch: Option<String>,
-    /// Print JSON.
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Compare this ABI only; may be repeated.
+    /// Compare only this ABI; may be repeated
     #[arg(long, value_name = "ABI")]
     abi: Vec<String>,
 }
 
-/// Hold the committed tables against a kernel of any version
+/// Check the committed tables against a kernel of any version
 ///
-/// A number or a name that differs is an error unless tables/history.toml has it so for the
-/// release of that kernel. Where the history does not know the release, a name that one side
-/// does not have is an error unless the kernel of that side is older. Another entry point is an
-/// error between equal versions. All else are notes. The exit status is 0 without errors, 1
-/// with some, 2 if a source could not be read.
+/// A number or a name that differs is an error, unless tables/history.toml has it for the release
+/// of that kernel. If the history does not cover the release, a name that is missing on one side
+/// is an error unless the kernel of that side is older. Another entry point is an error between
+/// equal versions. Everything else is a note. Exit status: 0 no errors, 1 errors found, 2 a source
+/// cannot be read.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,
@@ -77,19 +77,20 @@ Examples:
   cargo codegen check --linux ~/src/linux --tables /tmp/new --abi riscv64"
 )]
 pub(super) struct Check {
-    /// The kernel source tree.
+    /// The kernel source tree
     #[arg(long, value_name = "DIR", conflicts_with = "headers")]
     linux: Option<PathBuf>,
-    /// Installed headers, as `import` takes them; only the ABIs that they are for are checked.
-    /// May be repeated where they are split.
+    /// A directory of installed headers, as for `import`; may be repeated
+    ///
+    /// Only the ABIs of the headers are checked.
     #[arg(long, value_name = "DIR")]
     headers: Vec<PathBuf>,
     #[command(flatten)]
     options: HeaderOptions,
-    /// Check the imported tables of this directory instead of the committed ones.
+    /// Check the imported tables in this directory
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
-    /// Check this ABI only; may be repeated.
+    /// Check only this ABI; may be repeated
     #[arg(long, value_name = "ABI")]
     abi: Vec<String>,
 }
@@ -258,11 +259,7 @@ struct Sources(Vec<(Kind, PathBuf)>);
 
 const SOURCES: [(Kind, &str); 3] = [
     (Kind::Linux, "A kernel source tree"),
-    (
-        Kind::Headers,
-        "Installed headers, in one directory; only the ABIs that they are for are compared. Given \
-         twice, they are the two sides",
-    ),
+    (Kind::Headers, "A directory of installed headers; only its ABIs are compared"),
     (Kind::Tables, "A directory of imported tables"),
 ];
 

@@ -25,7 +25,7 @@ use print::{fail, ignore_broken_pipe, print, to_stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Import Linux system-call tables, print them, and emit Rust from them.
+/// Import the system-call tables of Linux, query them, and generate code from them
 #[derive(Parser)]
 #[command(version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
 struct Cli {
@@ -35,12 +35,12 @@ struct Cli {
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0  fine
-  1  something differs (diff, check, emit --check), is doubtful (import --strict), is not on the
-     ABI (explain --abi), or is to be mended (profile)
-  2  the verb could not do its work; nothing was changed
+  0  success
+  1  difference found (diff, check, emit --check), warnings (import --strict), no such call on
+     the ABI (explain --abi), or a mistake in the profile (profile)
+  2  error; no file was changed
 
-`--help` after a verb shows examples.";
+`COMMAND --help` describes a command and shows examples.";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -51,17 +51,19 @@ Examples:
 
 #[derive(Subcommand)]
 enum Subcommands {
-    /// Read a kernel source tree and write the tables. All or nothing: an error changes no file.
+    /// Write the tables from a kernel source tree or from installed headers
+    ///
+    /// All files are written or none: an error changes nothing.
     #[command(after_help = "\
 Examples:
   cargo codegen import --linux ~/src/linux                    \
-bring tables/ and the Rust copies up to that kernel
+update the tables and the bindings to that kernel
   cargo codegen import --linux ~/src/linux-6.1 --only ia64
   cargo codegen import --linux ~/src/linux --tables /tmp/new  \
-into another directory; the repository stays as it is
+into another directory; the repository does not change
   cargo codegen import --headers /usr/include/x86_64-linux-gnu --tables /tmp/installed")]
     Import {
-        /// The kernel source tree.
+        /// The kernel source tree
         #[arg(
             long,
             value_name = "DIR",
@@ -69,155 +71,172 @@ into another directory; the repository stays as it is
             conflicts_with = "headers"
         )]
         linux: Option<PathBuf>,
-        /// Installed headers instead: /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, a cross
-        /// compiler's include directory, what `make headers_install` wrote. May be repeated where
-        /// they are split, as Zig's x86-linux-any and any-linux-any are. They have no entry
-        /// points, so --tables must name another directory.
+        /// A directory of installed headers; may be repeated
+        ///
+        /// /usr/include/TRIPLET, /usr/lib/linux/uapi/ARCH, the include directory of a cross
+        /// compiler, or what `make headers_install` wrote. Repeat it for headers that are split,
+        /// such as Zig's x86-linux-any and any-linux-any. Headers have no entry points, so --tables
+        /// must name another directory.
         #[arg(long, value_name = "DIR", conflicts_with = "only")]
         headers: Vec<PathBuf>,
         #[command(flatten)]
         options: HeaderOptions,
-        /// Write into this directory instead of the repository's own tables. What is doubtful in
-        /// the tree, such as a private call or a gap, is then a warning. abis.toml, absent.toml
-        /// and functions.toml are read from this directory if they are there.
+        /// Write into this directory instead of the repository
+        ///
+        /// Doubtful facts in the source, such as private calls or gaps, are then warnings.
+        /// abis.toml, absent.toml and functions.toml are read from this directory if they are
+        /// there.
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
-        /// Exit with status 1 if there are warnings.
+        /// Exit with status 1 if there are warnings
         #[arg(long, requires = "tables")]
         strict: bool,
-        /// Import only this table (x86_64, asm-generic, …, prototypes, errno, uapi, lookup); may be
-        /// repeated.
+        /// Import only this table; may be repeated
+        ///
+        /// A file in tables/linux without its ending: x86_64, asm-generic, …, prototypes, errno,
+        /// uapi, lookup.
         #[arg(long, value_name = "TABLE")]
         only: Vec<String>,
     },
-    /// Build tables/history.toml again: what each release changed in the numbers of the ABIs.
+    /// Rebuild tables/history.toml: which release added or removed each call
     #[command(after_help = "\
 Examples:
   cargo codegen history ~/src/linux-6.12 ~/src/linux-6.13 ~/src/linux
   cargo codegen history ~/src/releases/*    \
-a kernel tree of each release; the newest is the one that the tables are from")]
+a kernel tree of each release; the newest one is that of the tables")]
     History {
-        /// Kernel source trees, one of each release, in any order.
+        /// Kernel source trees, one per release, in any order
         #[arg(value_name = "DIR", required = true)]
         trees: Vec<PathBuf>,
     },
     Diff(compare::Diff),
     Check(compare::Check),
-    /// Print every call of every ABI: numbers as user space loads them, entry points as the kernel
-    /// runs them.
+    /// Print the system calls of every ABI as TSV, JSON, C, Markdown or HTML
+    ///
+    /// Numbers are those that user space loads into the register, base included.
     #[command(
         after_help = EXPORT_EXAMPLES,
         after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", export::SCHEMA)
     )]
     Export {
-        /// The format.
+        /// The format
         format: Format,
-        /// Only this ABI; may be repeated.
+        /// Only this ABI; may be repeated
         #[arg(long, value_name = "ABI")]
         abi: Vec<String>,
-        /// Read the imported tables from this directory.
+        /// Read the imported tables from this directory
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
-        /// Also the names that only headers define: aliases, and ARM's private calls.
+        /// Include names that only headers define: aliases, private calls of ARM
         #[arg(long)]
         header_names: bool,
-        /// TSV: also the calls that older kernels had, with the last release that had them.
+        /// TSV: include removed calls, with the last release that had them
         #[arg(long)]
         removed: bool,
     },
-    /// Say which kernel function a call ends in, and how: instruction, labels, table, entry point,
-    /// prototype.
+    /// Trace a system call to its kernel function
+    ///
+    /// Shows the instruction, the kernel's labels, the table, the entry point and the prototype.
     #[command(after_help = "\
 Examples:
   cargo codegen explain io_submit                  its number and entry point on every ABI
-  cargo codegen explain 209 --abi x86_64           what becomes of it, from the instruction on
+  cargo codegen explain 209 --abi x86_64           its path through the kernel
   cargo codegen explain 0x40000220 --abi x32
   cargo codegen explain openat2 --kernel 5.10      which ABIs of that release have it")]
     Explain {
-        /// A call's name, `__NR_openat`, `SYS_openat` or a function of the kernel as
-        /// `__x64_sys_openat`, or its number: decimal, or hexadecimal after 0x. A number below the
-        /// ABI's base is the table's own.
+        /// The name or the number of a system call
+        ///
+        /// A name can also be a macro, `__NR_openat` or `SYS_openat`, or a function of the kernel,
+        /// `sys_openat` or `__x64_sys_openat`. A number is decimal, or hexadecimal after 0x; below
+        /// the base of the ABI it is a number of the kernel's table.
         #[arg(value_name = "NAME|NUMBER")]
         call: String,
-        /// The whole path on this ABI; may be repeated. Without it, a line for each ABI.
+        /// Show the whole path on this ABI; may be repeated
+        ///
+        /// Without it, there is one line per ABI.
         #[arg(long, value_name = "ABI")]
         abi: Vec<String>,
-        /// Answer for this release instead, from the history: number, name, since and until. With
-        /// --abi the exit status is 1 if the release does not have the call there.
+        /// Show number, name, since and until for this release, from the history
+        ///
+        /// With --abi, the exit status is 1 if the release does not have the call on the ABI.
         #[arg(long, value_name = "VERSION")]
         kernel: Option<Version>,
-        /// Read the imported tables from this directory.
+        /// Read the imported tables from this directory
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Report what a seccomp profile of a container engine leaves open.
+    /// Report what a seccomp profile of a container engine leaves open
     ///
-    /// For each architecture of the profile: the calls that it does not know, which of them are
-    /// newer than the newest call that it knows, and what they get. A program that gets EPERM of a
-    /// newer call does not fall back to an older one, as it does with ENOSYS. Also the names that
-    /// no kernel has ever had. The exit status is 1 if there is such a name, if newer calls are
-    /// refused with anything but ENOSYS, or if libseccomp does not resolve a call of the profile.
+    /// For each architecture of the profile: the calls that it does not name, which of them are
+    /// newer than the newest call that it names, and what they return. A program that gets EPERM
+    /// for a newer call does not fall back to an older one, as it does with ENOSYS. Names that no
+    /// kernel has ever had are reported, too. The exit status is 1 if there is such a name, if
+    /// newer calls are refused with anything but ENOSYS, or if libseccomp does not resolve a call
+    /// of the profile.
     #[command(after_help = "\
 Examples:
   cargo codegen profile /usr/share/containers/seccomp.json
   cargo codegen profile default.json --libseccomp libseccomp/src/syscalls.csv
   cargo codegen profile config.json --abi aarch64  a container that maps no architecture")]
     Profile {
-        /// The profile: JSON, as Docker, Podman and the OCI's runtime specification have it, or a
-        /// `config.json` with one.
+        /// The profile: JSON of Docker, Podman or OCI, or a `config.json` with one
         #[arg(value_name = "FILE")]
         profile: PathBuf,
-        /// The table of the libseccomp that reads the profile: src/syscalls.csv of its source.
+        /// The table of a libseccomp: src/syscalls.csv in its source
         #[arg(long, value_name = "FILE")]
         libseccomp: Option<PathBuf>,
-        /// Report on this ABI alone; may be repeated. Without it, on those of the profile, or where
-        /// it has none, on that of this machine.
+        /// Report on this ABI alone; may be repeated
+        ///
+        /// Without it, the report is on those of the profile or, if it has none, on that of this
+        /// machine.
         #[arg(long, value_name = "ABI")]
         abi: Vec<String>,
     },
-    /// Write the Rust copies under aio-sys/src/generated, and the README's table of ABIs and
-    /// example of explain.
+    /// Write the checked-in bindings, or print the code for one ABI
+    ///
+    /// The bindings are in aio-sys/src/generated. The table of ABIs and the example of explain in
+    /// README.md are written, too.
     #[command(after_help = "\
 Examples:
-  cargo codegen emit               write the committed Rust copies anew
+  cargo codegen emit               write the checked-in bindings
   cargo codegen emit --check       \
-write nothing; exit status 1 if a copy is not what the tables give
-  cargo codegen emit --abi i386    print what a build for i386 gets
+write nothing; exit with status 1 if a file is out of date
+  cargo codegen emit --abi i386    print the bindings for i386
   cargo codegen emit c --abi sh >stubs.h
   cargo codegen emit asm --abi sh >stubs.S")]
     Emit {
-        /// Print stubs for C instead: aio_syscall0 to aio_syscall6, from the same contract as
-        /// Rust's.
+        /// Print stubs for C, aio_syscall0 to aio_syscall6, instead of Rust
         #[arg(requires = "abi")]
         language: Option<Language>,
-        /// Print the text for one ABI instead.
+        /// Print the code for this ABI
         #[arg(long, value_name = "ABI")]
         abi: Option<String>,
-        /// Write nothing; the exit status is 1 if a copy differs.
+        /// Write nothing; exit with status 1 if a file is out of date
         #[arg(long, conflicts_with = "abi")]
         check: bool,
-        /// Read the imported tables from this directory.
+        /// Read the imported tables from this directory
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Print the completions of a shell for `aio-codegen`, as the tool is called once it is
-    /// installed.
+    /// Print the completions of a shell
+    ///
+    /// They are for `aio-codegen`, the name of the tool when it is installed.
     #[command(after_help = "\
 Examples:
   cargo codegen completions bash > ~/.local/share/bash-completion/completions/aio-codegen
   cargo codegen completions zsh > ~/.zfunc/_aio-codegen    where fpath has ~/.zfunc
   cargo codegen completions fish > ~/.config/fish/completions/aio-codegen.fish")]
     Completions {
-        /// The shell.
+        /// The shell
         shell: Shell,
     },
-    /// Print the man pages of `aio-codegen` and of its verbs.
+    /// Print the man pages of `aio-codegen` and of its subcommands
     #[command(after_help = "\
 Examples:
   cargo codegen man | man -l -
   cargo codegen man ~/.local/share/man/man1    aio-codegen.1, aio-codegen-diff.1, ...")]
     Man {
-        /// Write them into this directory instead, a file each.
+        /// Write them into this directory, one file each
         #[arg(value_name = "DIR")]
         directory: Option<PathBuf>,
     },
@@ -227,10 +246,14 @@ Examples:
 // is required is not if it conflicts with another argument, as --headers does with --linux.
 #[derive(Args)]
 struct HeaderOptions {
-    /// The kernel's name of the headers' architecture, where the path does not tell.
+    /// The kernel's name of the headers' architecture
+    ///
+    /// Needed if the path does not show it.
     #[arg(long, value_name = "ARCH", requires = "headers", conflicts_with = "linux")]
     arch: Option<String>,
-    /// The version of the headers' kernel, as 6.12 or 7.2.13, where no linux/version.h tells.
+    /// The kernel version of the headers, such as 6.12 or 7.2.13
+    ///
+    /// Needed if there is no linux/version.h.
     #[arg(long, value_name = "VERSION", requires = "headers", conflicts_with = "linux")]
     linux_version: Option<Version>,
 }
@@ -243,25 +266,23 @@ impl HeaderOptions {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Language {
-    /// A header with inline assembly, or with AIO_SYSCALL_EXTERN the declarations of what the .S
-    /// file has.
+    /// A header: inline assembly, or with AIO_SYSCALL_EXTERN declarations
     C,
-    /// A .S file with the same functions, for what calls them by the ABI's C convention.
+    /// A .S file with the same functions, for the C calling convention
     Asm,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// A line a call: abi, number, name, entry, compat entry, since and until, with tabs between.
+    /// One line per call: abi, number, name, entry, compat entry, since, until
     Tsv,
-    /// One document; its keys are explained below.
+    /// One document; --help describes its keys
     Json,
-    /// A header: AIO_SYS_NR_<abi>_<name>, and with one --abi also __NR_<name> and SYS_<name> where
-    /// the compiler is for that ABI and the system's headers lack them.
+    /// A C header: AIO_SYS_NR_<abi>_<name>, for one --abi also __NR_<name>
     C,
-    /// A table to paste: names and ABIs, or with one --abi its calls and their entry points.
+    /// A table: names and ABIs, or for one --abi its calls and entry points
     Markdown,
-    /// One self-contained page with a search.
+    /// A self-contained page with a search
     Html,
 }
 
@@ -492,6 +513,28 @@ fn report(directory: &Path, files: &[(String, String)]) -> Result<usize, Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `-h` prints: a terminal of 100 columns has room for it beside the longest option.
+    #[test]
+    fn each_option_is_one_line_of_help() {
+        let mut command = Cli::command();
+        command.build();
+        for subcommand in command.get_subcommands() {
+            let values = |arg: &clap::Arg| {
+                let values = arg.get_possible_values();
+                values.iter().filter_map(|value| value.get_help().cloned()).collect::<Vec<_>>()
+            };
+            let args = subcommand.get_arguments().flat_map(|arg| {
+                arg.get_help().cloned().into_iter().chain(values(arg)).collect::<Vec<_>>()
+            });
+            for help in subcommand.get_about().cloned().into_iter().chain(args) {
+                let help = help.to_string();
+                let name = subcommand.get_name();
+                assert!(help.chars().count() <= 72, "{name}: {help}");
+                assert!(!help.is_empty() && !help.ends_with('.'), "{name}: {help}");
+            }
+        }
+    }
 
     #[test]
     fn each_subcommand_shows_valid_examples() {
