@@ -34,7 +34,7 @@ static void print(const char *text)
 	aio_syscall3(__NR_write, 1, POINTER(text), length(text));
 }
 
-/* Without a division, which not every machine has. */
+/* Without a division, which not every CPU has. */
 static void print_number(long number)
 {
 	static const long powers[] = {
@@ -104,7 +104,7 @@ static void keep(void)
 		aio_syscall5(NO_CALL, k, l, m, n, o);
 		aio_syscall6(NO_CALL, p, a, b, c, d, e);
 	}
-	/* Where the compiler cannot see what they are any more, it cannot make them anew. */
+	/* The compiler cannot see their values, so it cannot compute them again. */
 	expect("keep (values across calls)",
 		a ^ b ^ c ^ d ^ e ^ f ^ g ^ h ^ i ^ j ^ k ^ l ^ m ^ n ^ o ^ p, before);
 	seed = seed + 1;

@@ -268,7 +268,7 @@ pub(crate) fn replace(directory: &Path, files: &[(String, String)]) -> Result<Ve
         let path = directory.join(name);
         let parent = path.parent().unwrap_or(directory);
         fs::create_dir_all(parent).map_err(failed)?;
-        // Whoever opens a named pipe waits until somebody writes to it.
+        // Opening a named pipe would block until it has a writer.
         match fs::metadata(&path) {
             Ok(there) if there.is_dir() => {
                 return Err(wrong(&path, "it is a directory".to_owned()));

@@ -515,9 +515,5 @@ fn values_live_across_a_call_survive() {
     for (way, (found, not_found)) in noticed {
         println!("{way}: {found} left out are lost; not {not_found:?}");
     }
-    assert!(
-        surprises.is_empty(),
-        "tests/oracles/unnoticed.txt says otherwise:\n{}",
-        surprises.join("\n")
-    );
+    assert!(surprises.is_empty(), "tests/oracles/unnoticed.txt differs:\n{}", surprises.join("\n"));
 }

@@ -297,8 +297,8 @@ impl Panics {
     }
 }
 
-// SAFETY: the vector's memory is accessed only through this value, and does not move; a panic says
-// nothing.
+// SAFETY: the vector's memory is accessed only through this value, and does not move. A
+// panic returns no address.
 unsafe impl IoBuf for Panics {
     fn byte_ptr(&self) -> *const u8 {
         self.ask();
@@ -310,8 +310,8 @@ unsafe impl IoBuf for Panics {
     }
 }
 
-// SAFETY: the vector's memory is accessed only through this value, and does not move; a panic says
-// nothing.
+// SAFETY: the vector's memory is accessed only through this value, and does not move. A
+// panic returns no address.
 unsafe impl IoBufMut for Panics {
     fn byte_mut_ptr(&mut self) -> *mut u8 {
         self.ask();

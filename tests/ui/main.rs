@@ -1,5 +1,5 @@
 //! One file a mistake in `fail/` and `aio/`, named after it: what the compiler says of it is the
-//! golden file beside it. What is no mistake is in `pass/`, a part of this program.
+//! golden file beside it. Valid code is in `pass/`, a part of this program.
 
 use aio_tests::skip;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! The first process of a machine that `ci/vm/boot` starts: it loads modules, mounts, runs programs
-//! one after the other, and says how each ended.
+//! The first process of the guest that `ci/vm/boot` starts: it loads modules, mounts, runs programs
+//! one after the other, and reports how each ended.
 //!
 //! It has no C library but the platform's `crt1.o`, which knows the registers that a program begins
 //! with, and calls `__libc_start_main`: here that is ours. What it does stands in `/words`, each
@@ -13,7 +13,7 @@
 //! | `env` NAME=VALUE | for the programs that follow |
 //! | `run` COUNT PROGRAM ARGUMENT… | COUNT words; then prints `init: PROGRAM ended with STATUS`, 128 added to a signal |
 //!
-//! At the end it prints `init: done` and restarts the machine. A step that fails is reported, and
+//! At the end it prints `init: done` and restarts the guest. A step that fails is reported, and
 //! ends it without that line.
 #![no_std]
 #![no_main]
@@ -88,7 +88,7 @@ fn print_number(mut number: usize) {
     }
 }
 
-/// Says what failed; `None` ends everything.
+/// Reports what failed; `None` ends everything.
 fn check(result: isize, what: &[u8], of: &CStr) -> Option<usize> {
     match Errno::decode(result) {
         Ok(value) => Some(value),
@@ -260,7 +260,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 mod memory {
     /// # Safety
     ///
-    /// As of C.
+    /// Same as C's function.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
         for at in 0..count {
@@ -272,7 +272,7 @@ mod memory {
 
     /// # Safety
     ///
-    /// As of C.
+    /// Same as C's function.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
         for at in 0..count {
@@ -284,7 +284,7 @@ mod memory {
 
     /// # Safety
     ///
-    /// As of C.
+    /// Same as C's function.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
         for at in 0..count {
@@ -299,7 +299,7 @@ mod memory {
 
     /// # Safety
     ///
-    /// As of C.
+    /// Same as C's function.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
         // SAFETY: the caller vouches for `count` readable bytes at both pointers.
@@ -308,7 +308,7 @@ mod memory {
 
     /// # Safety
     ///
-    /// As of C.
+    /// Same as C's function.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn strlen(string: *const u8) -> usize {
         let mut length = 0;

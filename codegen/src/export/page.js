@@ -4,7 +4,7 @@ const { abis, releases, entries, calls: every, removed, absent } =
   JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const narrow = matchMedia("(max-width: 700px)");
-// What a narrow screen shows until somebody chooses.
+// The default of a narrow screen.
 const few = ["x86_64", "i386", "aarch64", "arm", "riscv64"];
 
 const all = abis.map((_, column) => column);
@@ -28,7 +28,7 @@ const isGone = (cell) =>
 const hex = (number) => "0x" + number.toString(16);
 // As the ABI's own programs would write it: where there is a base, one sees it.
 const shown = (number, column) => (abis[column].base > 0xffff ? hex(number) : String(number));
-// As `export tsv` says it.
+// In the format of `export tsv`.
 const sinceOf = ([, , first], column) => {
   const [release, follows] = releases[first];
   if (abis[column].older === first) return `Linux ${release} or earlier`;
@@ -370,7 +370,7 @@ $("table").addEventListener("keydown", (event) => {
   }
   event.preventDefault();
 });
-// A tooltip says the same; it is made when a pointer comes.
+// A tooltip has the same text; it is created on hover.
 $("table").addEventListener("mouseover", (event) => {
   const cell = cellOf(event);
   if (!cell || cell.title) return;

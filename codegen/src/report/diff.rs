@@ -499,7 +499,7 @@ mod tests {
             found(&[a.clone(), alias(1, "b")], &[a.clone(), alias(9, "b")]),
             [Renumbered(alias(1, "b"), alias(9, "b"))]
         );
-        // Its row says where it ends.
+        // Its row has the entry point.
         let newer = row(1, "a", "sys_newa");
         let other = Call { entry: Some("sys_newa"), ..alias(1, "b") };
         assert_eq!(

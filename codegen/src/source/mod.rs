@@ -411,7 +411,7 @@ pub(crate) fn ends(text: &str) -> Result<(), Fault> {
 
 fn no_headers(shown: &str) -> Error {
     let what = format!(
-        "there is no {UNISTD}; give a directory of installed headers, as /usr/include/TRIPLET is"
+        "has no {UNISTD}; pass a directory of installed headers such as /usr/include/TRIPLET"
     );
     Error::in_file(shown, what)
 }

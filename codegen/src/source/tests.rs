@@ -106,10 +106,7 @@ fn missing_files_have_one_message() {
     assert_eq!(error.to_string(), "include: is empty; are all headers installed?");
     assert!(installed.is_installed() && !memory().is_installed());
     let refused = headers(&["asm/errno.h"]).err().unwrap().to_string();
-    assert!(
-        refused.starts_with("include: there is no asm/unistd.h; give a directory"),
-        "{refused}"
-    );
+    assert!(refused.starts_with("include: has no asm/unistd.h; pass a directory"), "{refused}");
     let none = Source::in_memory("linux", BTreeMap::new()).version().unwrap_err().to_string();
     assert!(none.starts_with("linux: is not a kernel source tree: it has no Makefile"), "{none}");
 }

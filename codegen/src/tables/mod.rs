@@ -314,7 +314,7 @@ impl Tables {
     }
 
     fn no_such(&self, name: &str) -> Error {
-        Error::in_file(self.path(name), "there is no such table; `import --linux` writes it")
+        Error::in_file(self.path(name), "missing table; create it with `import --linux`")
     }
 
     /// The path of a file that the user knows; next to the others if it does not exist.

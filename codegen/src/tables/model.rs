@@ -17,7 +17,7 @@ pub struct TableSource {
     pub name: String,
     /// The file in the kernel tree.
     pub source: String,
-    /// The makefile that says which tags each generated header takes.
+    /// The makefile that sets the tags of each generated header.
     pub makefile: String,
     /// The last kernel series with the table, if the kernel has removed it.
     pub frozen: Option<Version>,
@@ -34,7 +34,7 @@ pub struct Abi {
     pub table: String,
     /// What user space adds to the table's number.
     pub base: u32,
-    /// The kernel macro that says so.
+    /// The kernel macro for the base.
     pub base_macro: Option<String>,
     /// The header that the kernel generates from these rows.
     pub header: String,

@@ -30,10 +30,9 @@ fn shells_take_their_completions() {
         let file = directory.path().join(shell);
         fs::write(&file, completions(shell)).unwrap();
         match read_by(shell, &[no_execution], &file) {
-            None => aio_tests::skip(
-                &format!("completions of {shell}"),
-                "this machine does not have the shell",
-            ),
+            None => {
+                aio_tests::skip(&format!("completions of {shell}"), "the shell is not installed")
+            }
             said => assert_eq!(said, clean, "{shell}"),
         }
     }
@@ -128,7 +127,7 @@ fn shells_offer_the_values_that_there_are() {
             let mut command = Command::new(shell);
             command.args(arguments).arg("script").current_dir(directory.path());
             if command.output().is_err() {
-                let reason = "this machine does not have the shell";
+                let reason = "the shell is not installed";
                 aio_tests::skip(&format!("what {shell} completes"), reason);
                 break;
             }
@@ -179,7 +178,7 @@ fn man_pages_are_roff_without_a_warning() {
             match read_by(program, arguments, &directory.path().join(name)) {
                 Some(said) => assert_eq!(said, (Some(0), String::new(), String::new()), "{name}"),
                 None => {
-                    aio_tests::skip("man pages", &format!("this machine has no {program}"));
+                    aio_tests::skip("man pages", &format!("{program} is not installed"));
                     break;
                 }
             }

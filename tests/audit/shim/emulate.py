@@ -6,7 +6,7 @@ which begins with the function; the section `.insn` there is the system-call ins
 else. The function finds its frame, an array of words, at FRAME, and ends with another system call
 once `done` of the frame is not 0.
 
-The emulator is Unicorn, and for what Unicorn has not, QEMU, told by GDB's protocol where to stop.
+The emulator is Unicorn, and for other CPUs QEMU, controlled by GDB's protocol.
 """
 
 import concurrent.futures
@@ -32,7 +32,7 @@ BIG = unicorn.UC_MODE_BIG_ENDIAN
 
 
 class Machine:
-    """What Unicorn has for the machine of an object."""
+    """Unicorn's facts about the CPU of an object."""
 
     def __init__(
         self, arch, mode, module, prefix, stack, flags=None, model=None, spelling=str.upper
@@ -124,7 +124,7 @@ def loongarch(name):
 
 
 def sparc(bits):
-    """Offset and length of the registers among all, of which QEMU's description says nothing."""
+    """Offset and length of registers that are missing from QEMU's description."""
     width = bits // 8
     general = [f"{kind}{at}" for kind in "goli" for at in range(8)]
     floating = [(f"f{at}", 4) for at in range(32)]
@@ -142,7 +142,7 @@ def sparc(bits):
 
 
 class Guest:
-    """What QEMU has for the machine of an object."""
+    """QEMU's facts about the CPU of an object."""
 
     def __init__(
         self,
@@ -238,7 +238,7 @@ def link(elf, machine, start, order):
 
 
 class Unicorn:
-    """A machine in this process."""
+    """An emulated CPU in this process."""
 
     def __init__(self, elf, code, thumb):
         name, order = elf["e_machine"], "little" if elf.little_endian else "big"
@@ -288,14 +288,14 @@ class Unicorn:
 
 
 class Qemu:
-    """A machine in a process of its own, which speaks GDB's protocol."""
+    """An emulated CPU in a separate process, controlled by GDB's protocol."""
 
     def __init__(self, elf, code, thumb):
         self.order = "little" if elf.little_endian else "big"
         self.machine = GUESTS[elf["e_machine"], self.order]
         command, *arguments = self.machine.command.split()
         if not shutil.which(command) and not shutil.which(f"{command}-static"):
-            raise Unknown(f"there is no {command}")
+            raise Unknown(f"{command} is not installed")
         command = shutil.which(command) or shutil.which(f"{command}-static")
         self.directory = tempfile.TemporaryDirectory()
         program, path = f"{self.directory.name}/program", f"{self.directory.name}/gdb"
@@ -469,7 +469,7 @@ class Stuck(Exception):
 
 
 class Run:
-    """One function on one emulated CPU, with values in the registers that it clobbers."""
+    """One function on one emulated CPU, with values in clobbered registers."""
 
     def __init__(self, job):
         with open(job["object"], "rb") as file:
@@ -487,7 +487,7 @@ class Run:
             )
             vectors = b"_v1p0" in extensions
             if b"_zicond" in extensions:
-                raise Unknown("the code is for RVA23, of which QEMU 7.2 lacks several extensions")
+                raise Unknown("QEMU 7.2 does not have all extensions of RVA23")
             if name in MACHINES and not vectors and (name, self.order) != ("EM_ARM", "big"):
                 kind = Unicorn
             elif (name, self.order) in GUESTS:
@@ -589,9 +589,9 @@ class Run:
         for at, (name, value) in enumerate(self.job["expected"]):
             found = int.from_bytes(memory[at * self.bytes : (at + 1) * self.bytes], self.order)
             if found != value:
-                self.wrong.append(f"{name} is {found:#x} in place of {value:#x}")
+                self.wrong.append(f"{name} is {found:#x} instead of {value:#x}")
         if self.calls != self.job["calls"]:
-            self.wrong.append(f"{self.calls} calls in place of {self.job['calls']}")
+            self.wrong.append(f"{self.calls} calls instead of {self.job['calls']}")
 
 
 def answer(line):

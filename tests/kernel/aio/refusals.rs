@@ -26,7 +26,7 @@ fn einval_of_submit() {
         iocb { aio_lio_opcode: IOCB_CMD_PREADV, aio_nbytes: 1025, ..good },
     );
     refused(
-        "resfd that is no eventfd",
+        "resfd that is not an eventfd",
         iocb { aio_flags: IOCB_FLAG_RESFD, aio_resfd: file.as_raw_fd() as u32, ..good },
     );
     refused(

@@ -98,13 +98,13 @@ fn nothing_submitted_is_zero_and_needs_a_context() {
     let context = Context::new(1);
     // SAFETY: there is no request.
     assert_eq!(unsafe { context.submit(&mut []) }, Ok(0));
-    // SAFETY: there is no request, so the array is not looked at.
+    // SAFETY: there is no request, so the array is not read.
     let untouched =
         unsafe { raw::io_submit(context.0.as_raw(), 0, ptr::without_provenance_mut(1)) };
     assert_eq!(untouched, 0);
-    // SAFETY: there is no request, so the array is not looked at.
+    // SAFETY: there is no request, so the array is not read.
     assert_eq!(unsafe { io_submit(ContextId::NONE, &mut []) }, Err(Errno::EINVAL));
-    // SAFETY: there is no request, so the array is not looked at.
+    // SAFETY: the kernel refuses the count before it reads the array.
     let negative = unsafe { raw::io_submit(context.0.as_raw(), -1, ptr::null_mut()) };
     assert_eq!(Errno::decode(negative), Err(Errno::EINVAL));
 }

@@ -32,7 +32,10 @@ fn a_stolen_signal_is_recovered_by_the_next() {
             assert_eq!(unsafe { libc::read(eventfd, (&raw mut count).cast(), 8) }, 8);
             assert_eq!(count, 1);
             let soon = Duration::from_millis(50);
-            assert!(tokio::time::timeout(soon, poll.as_mut()).await.is_err(), "nobody has told");
+            assert!(
+                tokio::time::timeout(soon, poll.as_mut()).await.is_err(),
+                "nothing was signalled"
+            );
             assert_eq!(
                 queue
                     .submit(op::poll(&writer, PollEvents::OUT))

@@ -58,7 +58,7 @@ pub(super) fn scan(tree: &Tree<'_>) -> Result<Vec<Definition>, Error> {
     Ok(found)
 }
 
-/// The definitions of some entry points that [`scan`] has not found: plain C functions, and those
+/// The definitions of some entry points that [`scan`] did not find: plain C functions, and those
 /// in drivers.
 pub(super) fn plain(tree: &Tree<'_>, wanted: &BTreeSet<&str>) -> Result<Vec<Definition>, Error> {
     let drivers = ["drivers".to_owned(), "sound".to_owned()];

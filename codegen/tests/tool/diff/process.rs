@@ -116,7 +116,7 @@ fn headers_in_two_directories() {
     let both = format!("in common with {} and {}: 1 error,", shared.display(), own.display());
     assert!(text.contains(&both), "{text}");
     let (status, _, stderr) = tool(&[&"diff", &"--headers", &own, &"--headers", &shared]);
-    let place = format!("error: {}: there is no asm/unistd.h; ", shared.display());
+    let place = format!("error: {}: has no asm/unistd.h; ", shared.display());
     assert!(status == Some(2) && stderr.starts_with(&place), "{stderr}");
 }
 
@@ -282,9 +282,7 @@ fn colours_are_for_terminals() {
     let (_, plain) = diff(&Tree::new(), &tree, &[]);
     assert!(!plain.contains('\u{1b}'), "{plain}");
     match on_a_terminal(&tree, &[]) {
-        None => {
-            aio_tests::skip("colours on a terminal", "this machine has no `script` to make one")
-        }
+        None => aio_tests::skip("colours on a terminal", "`script` is not installed"),
         Some(coloured) => {
             assert!(
                 coloured.contains("\u{1b}[32madded     \u{1b}[0m       89  readdir"),

@@ -333,7 +333,7 @@ fn the_version_of_headers_without_version_h() {
 
 /// The error for a directory without headers of an architecture.
 const NO_UNISTD: &str =
-    "there is no asm/unistd.h; give a directory of installed headers, as /usr/include/TRIPLET is";
+    "has no asm/unistd.h; pass a directory of installed headers such as /usr/include/TRIPLET";
 
 #[test]
 fn directories_without_headers_are_refused() {

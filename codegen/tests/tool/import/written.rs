@@ -141,7 +141,7 @@ fn a_second_import_changes_no_byte() {
     let before = state();
     let nothing = (Some(0), String::new(), format!("{RESOLVED}0 of 21 files changed\n"));
     assert_eq!(import(disk.path(), directory.path(), &[]), nothing);
-    assert!(state() == before, "a file was written anew");
+    assert!(state() == before, "a file was rewritten");
 
     let sh = "arch/sh/kernel/syscalls/syscall.tbl";
     tree.edit(sh, "245\t", "240\tcommon\tgetpid\tsys_getpid\n245\t");
