@@ -574,7 +574,7 @@ fn the_directory_that_was_asked_for_is_named() {
     fs::copy(committed().join("i386.toml"), directory.path().join("i386.toml")).unwrap();
     let shown = directory.path().display();
     let there = |args: &[&str]| run(codegen().args(args).arg("--tables").arg(directory.path())).2;
-    let writes = "there is no such table; `import --linux` writes it\n";
+    let writes = "missing table; create it with `import --linux`\n";
     assert_eq!(
         there(&["explain", "io_submit"]),
         format!("error: {shown}/prototypes.toml: {writes}")
