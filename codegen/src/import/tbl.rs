@@ -268,7 +268,8 @@ fn in_order(file: &str, rows: &Rows, taker: &Taker, findings: &Findings) -> Resu
         }
         if *nr < highest {
             let what = format!(
-                "number {nr} is out of order in {}: it comes after {highest}; sort the rows",
+                "number {nr} is out of order in {}: it comes after {highest}; correct the number \
+                 or move the row",
                 taker.abi
             );
             found(Kind::Unsorted, what)?;

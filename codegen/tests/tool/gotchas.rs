@@ -364,7 +364,8 @@ fn gotcha_10_order_is_per_abi() {
     }
     let mut tree = Tree::new();
     let line = tree.edit(GENERIC, "245\tcsky", "243\tcsky");
-    let message = "number 243 is out of order in csky: it comes after 244; sort the rows";
+    let message = "number 243 is out of order in csky: it comes after 244; correct the number or \
+                   move the row";
     refused(&tree, &format!("{{tree}}/{GENERIC}:{line}: {message}"));
 }
 
