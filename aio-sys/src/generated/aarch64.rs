@@ -1195,11 +1195,11 @@ pub mod stub {
     /// - `ffr`: the same (`arch/arm64/kernel/entry-common.c`)
     /// - `z0`, `z1`, `z2`, `z3`, `z4`, `z5`, `z6`, `z7`, `z8`, `z9`, `z10`, `z11`, `z12`, `z13`, `z14`, `z15`, `z16`, `z17`, `z18`, `z19`, `z20`, `z21`, `z22`, `z23`, `z24`, `z25`, `z26`, `z27`, `z28`, `z29`, `z30`, `z31`: their bits above 127 become 0 with them; the lower ones stay (`arch/arm64/kernel/entry-common.c`), if `target_feature = "sve"`; `asm!` cannot name it, so the stub is not inlined: every call may clobber it
     ///
-    /// Documentation/arch/arm64/sve.rst has made this part of the ABI from Linux 4.15 on, and no C library's stub says so; the kernel is followed.
+    /// SVE registers are clobbered since Linux 4.15 (Documentation/arch/arm64/sve.rst). No C library's stub declares that; this one does.
     ///
-    /// A function that has SVE by `#[target_feature]` alone, in a build without it, is not to inline a stub: what calls it from there is to be a function of its own.
+    /// In a build without SVE, a function with `#[target_feature(enable = "sve")]` must not inline a stub: put the system call into a function without that attribute.
     ///
-    /// A call leaves streaming mode (PSTATE.SM becomes 0) and keeps ZA (arch/arm64/kernel/entry-common.c); no code that Rust makes is in that mode.
+    /// A system call leaves streaming mode (PSTATE.SM becomes 0) and preserves ZA (arch/arm64/kernel/entry-common.c). Rust does not generate code for that mode.
     pub const INSTRUCTION: &str = "svc 0";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

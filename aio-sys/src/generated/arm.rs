@@ -1400,9 +1400,9 @@ pub mod stub {
     /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     ///
-    /// r7 is the frame pointer of Thumb code, and may be in A32. The same lines are right in A32, Thumb-2 and Thumb-1, where no other register may be left for the number.
+    /// r7 is the frame pointer in Thumb code, and can be in A32. These lines work in A32, Thumb-2 and Thumb-1, where there may be no other free register for the number.
     ///
-    /// nolibc lists lr and the flags as clobbered; the kernel restores them, as the C libraries take it (arch/arm/kernel/entry-common.S).
+    /// nolibc lists lr and the flags as clobbered. The kernel restores them, and the C libraries rely on that (arch/arm/kernel/entry-common.S).
     pub const INSTRUCTION: &str = "svc 0";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

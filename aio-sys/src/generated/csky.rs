@@ -1237,9 +1237,9 @@ pub mod stub {
     /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     ///
-    /// This is ABI version 2, the only one of Linux since 4.20; version 1 had the number in r1.
+    /// This is ABI version 2, the only one in Linux (since 4.20); version 1 had the number in r1.
     ///
-    /// Each instruction says its size, as LLVM's assembler wants it; LLVM may need r7 itself.
+    /// Each instruction has a size suffix, which LLVM's assembler requires. LLVM may need r7 itself.
     pub const INSTRUCTION: &str = "trap32 0";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

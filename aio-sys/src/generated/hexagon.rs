@@ -1235,7 +1235,7 @@ pub mod stub {
     /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     ///
-    /// A number that the kernel does not have gives -1, which is EPERM (arch/hexagon/kernel/traps.c).
+    /// An unknown number returns -1, which is EPERM (arch/hexagon/kernel/traps.c).
     pub const INSTRUCTION: &str = "trap0(#1)";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -1647,7 +1647,7 @@ pub mod stub {
         /// The flags are clobbered. Clobbered besides the result:
         /// nothing.
         ///
-        /// The kernel returns by sysexit or sysret with the flags of its own making; the C libraries' stubs say so, too. `__kernel_vsyscall` itself saves ecx, edx and ebp (arch/x86/entry/vdso/vdso32/system_call.S).
+        /// The kernel returns by sysexit or sysret with its own flags; the C libraries' stubs declare that, too. `__kernel_vsyscall` itself saves ecx, edx and ebp (arch/x86/entry/vdso/vdso32/system_call.S).
         pub const INSTRUCTION: &str = "call *(%esp)";
 
         /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -1187,9 +1187,9 @@ pub mod stub {
     ///
     /// - `$t0`, `$t1`, `$t2`, `$t3`, `$t4`, `$t5`, `$t6`, `$t7`, `$t8`: handle_syscall neither saves nor restores them (`arch/loongarch/kernel/entry.S`)
     ///
-    /// The manual page and musl have a seventh argument in $a6; do_syscall of arch/loongarch/kernel/syscall.c passes six.
+    /// syscall(2) and musl have a seventh argument in $a6; do_syscall in arch/loongarch/kernel/syscall.c passes six.
     ///
-    /// strace lists no register as clobbered; the kernel is followed.
+    /// strace lists no register as clobbered; the kernel clobbers those above.
     pub const INSTRUCTION: &str = "syscall 0";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -1429,7 +1429,7 @@ pub mod stub {
     /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     ///
-    /// syscall_get_arguments of arch/m68k/include/asm/syscall.h is about another order; arch/m68k/kernel/entry.S and the C libraries agree on this one.
+    /// syscall_get_arguments in arch/m68k/include/asm/syscall.h has another order. arch/m68k/kernel/entry.S and the C libraries agree on this one.
     pub const INSTRUCTION: &str = "trap #0";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -1442,9 +1442,9 @@ pub mod stub {
     /// - `$8`, `$9`, `$10`, `$11`, `$12`, `$13`, `$14`, `$15`, `$24`, `$25`: temporaries, which handle_sys does not save (`arch/mips/kernel/scall32-o32.S`)
     /// - `hi`, `lo`: the same; Release 6 has none (`arch/mips/kernel/scall32-o32.S`), if `not(any(target_arch = "mips32r6", target_arch = "mips64r6"))`; `asm!` cannot name it, so the stub is not inlined: every call may clobber it
     ///
-    /// Old kernels, for a number that they do not have, tell a failure and have negated the result already; so a negative one stays as it is.
+    /// For an unknown number, old kernels report a failure with a result that is negative already; the stub does not negate it again.
     ///
-    /// The kernel restores $25 (RESTORE_SOME of arch/mips/include/asm/stackframe.h); the C libraries give it up, and are followed, as they are in naming $1.
+    /// The kernel restores $25 (RESTORE_SOME in arch/mips/include/asm/stackframe.h). The C libraries list it and $1 as clobbered, and so does this stub.
     pub const INSTRUCTION: &str = "syscall";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

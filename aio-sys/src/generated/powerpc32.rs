@@ -1445,9 +1445,9 @@ pub mod stub {
     ///
     /// - `r0`, `r4`, `r5`, `r6`, `r7`, `r8`, `r9`, `r10`, `r11`, `r12`: the way back leaves zeros or the kernel's own values in them (`arch/powerpc/kernel/entry_32.S`)
     /// - `ctr`, `xer`: they are not restored (`arch/powerpc/kernel/entry_32.S`)
-    /// - `cr0`: CR0.SO tells a failure (`arch/powerpc/kernel/interrupt.c`)
+    /// - `cr0`: CR0.SO reports a failure (`arch/powerpc/kernel/interrupt.c`)
     ///
-    /// The manual page has r0 as the register that tells a failure; it is CR0.SO here, too (syscall_exit_prepare of arch/powerpc/kernel/interrupt.c).
+    /// syscall(2) says that r0 reports a failure; it is CR0.SO here, too (syscall_exit_prepare in arch/powerpc/kernel/interrupt.c).
     pub const INSTRUCTION: &str = "sc";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

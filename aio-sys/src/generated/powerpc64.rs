@@ -1389,9 +1389,9 @@ pub mod stub {
     ///
     /// - `r0`, `r4`, `r5`, `r6`, `r7`, `r8`, `r9`, `r10`, `r11`, `r12`: the way back leaves zeros or the kernel's own values in them (`arch/powerpc/kernel/interrupt_64.S`)
     /// - `ctr`, `xer`: they are not restored (`arch/powerpc/kernel/interrupt_64.S`)
-    /// - `cr0`: CR0.SO tells a failure (`arch/powerpc/kernel/interrupt.c`)
+    /// - `cr0`: CR0.SO reports a failure (`arch/powerpc/kernel/interrupt.c`)
     ///
-    /// musl does not say that ctr and xer change; the kernel's syscall64-abi.rst, glibc and nolibc do, and are followed. lr, and cr1 to cr7, survive.
+    /// ctr and xer are clobbered according to the kernel's syscall64-abi.rst, glibc and nolibc, but not in musl. lr and cr1 to cr7 are preserved.
     pub const INSTRUCTION: &str = "sc";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.
@@ -1656,7 +1656,7 @@ pub mod stub {
         /// - `lr`, `ctr`: rfscv returns by them (`arch/powerpc/kernel/interrupt_64.S`)
         /// - `xer`, `cr0`, `cr1`, `cr5`, `cr6`, `cr7`: as a C function may (`arch/powerpc/kernel/interrupt_64.S`)
         ///
-        /// Linux 7.2 still restores r0, r4 to r8 and cr; system_call_vectored says that this may end, and syscall64-abi.rst promises no more than C's convention does.
+        /// Linux 7.2 still restores r0, r4 to r8 and cr. A comment at system_call_vectored says that this may change, and syscall64-abi.rst promises only the C calling convention.
         pub const INSTRUCTION: &str = "scv 0";
 
         /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -1196,7 +1196,7 @@ pub mod stub {
     /// - `v0`, `v1`, `v2`, `v3`, `v4`, `v5`, `v6`, `v7`, `v8`, `v9`, `v10`, `v11`, `v12`, `v13`, `v14`, `v15`, `v16`, `v17`, `v18`, `v19`, `v20`, `v21`, `v22`, `v23`, `v24`, `v25`, `v26`, `v27`, `v28`, `v29`, `v30`, `v31`: riscv_v_vstate_discard fills them with ones (`arch/riscv/include/asm/vector.h`)
     /// - `vl`, `vtype`, `vstart`, `vcsr`: the same makes vtype invalid, and vl and vstart follow (`arch/riscv/include/asm/vector.h`)
     ///
-    /// Of the C libraries only glibc says so; musl, nolibc and strace do not, and the kernel is followed: do_trap_ecall_u of arch/riscv/kernel/traps.c discards them at every call.
+    /// The vector registers are clobbered: do_trap_ecall_u in arch/riscv/kernel/traps.c discards them at every system call. glibc declares that; musl, nolibc and strace do not.
     pub const INSTRUCTION: &str = "ecall";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

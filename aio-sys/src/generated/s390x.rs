@@ -1318,7 +1318,7 @@ pub mod stub {
     /// The flags are preserved. Clobbered besides the result:
     /// nothing.
     ///
-    /// glibc and nolibc list the condition code as clobbered, and nolibc r1; system_call of arch/s390/kernel/entry.S restores both, with all other registers.
+    /// glibc and nolibc list the condition code as clobbered, and nolibc r1. system_call in arch/s390/kernel/entry.S restores both and all other registers.
     ///
     /// `mmap` takes the address of its six arguments (arch/s390/kernel/syscall.c).
     pub const INSTRUCTION: &str = "svc 0";

@@ -1360,9 +1360,9 @@ pub mod stub {
     ///
     /// clone3 has one result, 0 in the child (arch/sparc/kernel/process_64.c).
     ///
-    /// nolibc keeps the FP registers across a call, and VISenter of Linux 7.2 bears it out; glibc and strace give them up, and are followed, for kernels of all ages and as it costs a function call.
+    /// Linux 7.2 preserves the FP registers (VISenter), and nolibc relies on that. glibc and strace list them as clobbered, and so does this stub, for older kernels.
     ///
-    /// The kernel restores %g1; no compiler keeps a value there, and the lines that follow the instruction use it.
+    /// The kernel restores %g1. No compiler keeps a value there, and the stub uses it after the instruction.
     pub const INSTRUCTION: &str = "ta 0x6d";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

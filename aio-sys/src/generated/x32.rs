@@ -1292,11 +1292,11 @@ pub mod stub {
     /// - `rcx`: SYSCALL leaves the return address there (`arch/x86/entry/entry_64.S`)
     /// - `r11`: SYSCALL leaves RFLAGS there, from where they are restored (`arch/x86/entry/entry_64.S`)
     ///
-    /// Who leaves the upper half of an argument to the compiler hands the kernel whatever was there; so does an operand of type `usize`. A pointer is zero-extended here, as musl does it.
+    /// An operand of type `usize` leaves the upper half of its register undefined, and the kernel reads it. The stub zero-extends pointers, like musl.
     ///
-    /// A `long` of a native entry point is the kernel's, of 64 bits, and so is one that it has a pointer to: `raw` has `i64` and `u64`.
+    /// A `long` of a native entry point has 64 bits, also behind a pointer: `raw` has `i64` and `u64`.
     ///
-    /// A call whose result is a file position, `lseek`, has 64 bits of it; `isize` has the lower 32.
+    /// The result of `lseek` has 64 bits; `isize` has the lower 32.
     pub const INSTRUCTION: &str = "syscall";
 
     /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -1967,7 +1967,7 @@ pub mod stub {
         ///
         /// The result is 32 bits wide, sign-extended.
         ///
-        /// Linux 7.2 keeps r8 to r11, as do_int80_emulation is entered like any interrupt. A stub serves older kernels, too, and gives them up.
+        /// Linux 7.2 preserves r8 to r11, since do_int80_emulation is entered like an interrupt. Older kernels do not, so the stub clobbers them.
         pub const INSTRUCTION: &str = "int $0x80";
 
         /// A system call with 0 arguments. A failure is returned as `-errno`, in `-4095..=-1`.

@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 
 /// The schema, for people. A change that could break a reader increases `schema`.
 pub(crate) const SCHEMA: &str = "\
-JSON: every key is always there; what a call or an ABI has not is null.
-  schema   1; raised by a change that a reader could trip over
+JSON: every key is always present; its value is null if the call or the ABI does not have it.
+  schema   1; increased by a change that could break a reader
   abis     in the order of tables/abis.toml, each with
     name arch bits base     `base` is what user space adds to the table's number
     linux source sha256     the kernel, its file of numbers, and that file's SHA-256
@@ -27,26 +27,25 @@ JSON: every key is always there; what a call or an ABI has not is null.
       tag                   the kernel's word for the ABIs of the row; null where only a header \
 defines the name
       noreturn
-      since                 null for a row that no release has, and else
+      since                 null for a row that no release has, otherwise
         after               the last release known not to have it; null if it may be older than all
         by                  the first release known to have it
         exact               whether no other release is between the two
-      until                 null if the newest release has it, and else
+      until                 null if the newest release has it, otherwise
         last                the last release known to have it
         gone_by             the first release known not to have it any more
         exact               the same
-    removed                 rows that neither the table has nor the newest release: number, name,
+    removed                 former rows, which the newest release does not have: number, name,
                             since, until
-    earlier                 earlier periods of rows that were removed and that it has again: the
-                            same
-  absent   calls that ABIs do not have, for a reason: name, abis, why, and what to use: calls, those
-           alone, and instead, in words, which is empty if nothing replaces the call
+    earlier                 earlier periods of rows that were removed and came back: the same
+  absent   reasons why ABIs do not have calls: name, abis, why, calls (those to use, as a list), and
+           instead (what to use, as text; empty if nothing replaces the call)
   prototypes                entry points and their arguments, if the tables have them; each with
     entry
     args                    each with type and name, as the kernel's C source has them
-    abis                    whose calls end in this definition; an entry point may have several
+    abis                    the ABIs with this definition; an entry point may have several
     source line             where it is defined, in the kernel that the prototypes are from
-    condition               the configuration that has it; null if every one has it, or optional
+    condition               the configuration that has it; null if every one does, or optional
     optional                the configuration without which the call is ENOSYS, or null";
 
 const VERSION: u32 = 1;
