@@ -167,7 +167,8 @@ function makeRow(row) {
     head.append(...(at ? [element("wbr"), part] : [part]));
   });
   made.append(head);
-  if (columns.length && columns.every((column) => !cells[column] && !reasonOf(row, column))) {
+  const nothing = (column) => !cells[column] && !reasonOf(row, column)?.instead;
+  if (columns.length && columns.every(nothing)) {
     // Nothing to show here; say where there is.
     const names = all.filter((column) => cells[column]).map((column) => abis[column].name);
     const elsewhere = element("td", "only " + names.join(", "), "elsewhere");
