@@ -45,7 +45,7 @@ fn every_abi_is_there_with_what_is_known_of_it() {
 }
 
 #[test]
-fn each_number_gives_what_the_tables_say_and_every_other_number_nothing() {
+fn each_number_has_the_name_in_the_tables_and_no_other_number_has_one() {
     with_calls(|abi, _, calls| {
         let mut known: BTreeMap<u32, &Call<'_>> = BTreeMap::new();
         for call in calls {
@@ -78,7 +78,7 @@ fn each_number_gives_what_the_tables_say_and_every_other_number_nothing() {
 }
 
 #[test]
-fn each_name_gives_its_number_and_every_other_text_nothing() {
+fn each_name_has_its_number_and_no_other_text_has_one() {
     let mut every = BTreeSet::new();
     with_calls(|_, _, calls| every.extend(calls.iter().map(|call| call.name.to_owned())));
     let mut texts = every.clone();

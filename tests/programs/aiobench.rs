@@ -79,7 +79,7 @@ fn a_run_for_each_depth_with_figures_that_agree() {
 }
 
 #[test]
-fn bad_usage_is_status_2_and_says_what_is_wanted() {
+fn bad_usage_exits_with_2_and_names_what_was_expected() {
     for (args, sentence) in [
         (&["file", "--depth"][..], "'--depth'; usage: aiobench "),
         (
@@ -125,7 +125,7 @@ fn files_that_cannot_be_measured_are_named() {
 }
 
 #[test]
-fn a_quota_that_does_not_suffice_is_a_sentence() {
+fn an_insufficient_quota_is_reported() {
     let quota: u64 = fs::read_to_string("/proc/sys/fs/aio-max-nr").unwrap().trim().parse().unwrap();
     if quota < 1 << 22 {
         assert_refused(
@@ -171,7 +171,7 @@ fn an_interruption_reports_what_was_measured_and_kills() {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_a_failure_and_no_panic() {
+fn an_error_on_standard_output_is_reported_without_a_panic() {
     let room = TempDir::new().unwrap();
     File::create(room.path().join("file")).unwrap().write_all(&[7; 4096]).unwrap();
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());

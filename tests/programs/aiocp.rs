@@ -252,7 +252,7 @@ fn sources_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn destinations_that_cannot_be_made_are_named() {
+fn destinations_that_cannot_be_created_are_named() {
     let room = Room::new();
     room.write("src", content(5000));
     room.write("file", "old");
@@ -275,7 +275,7 @@ fn destinations_that_cannot_be_made_are_named() {
 }
 
 #[test]
-fn a_full_device_is_one_sentence_with_the_offset() {
+fn a_full_device_is_reported_with_the_offset() {
     let room = Room::new();
     room.write("src", content(5000));
     room.refuse(
@@ -287,7 +287,7 @@ fn a_full_device_is_one_sentence_with_the_offset() {
 }
 
 #[test]
-fn what_has_no_size_is_read_to_its_end() {
+fn files_without_a_size_are_read_to_the_end() {
     let room = Room::new();
     room.copy("/proc/version", "version");
     assert_eq!(room.read("version"), fs::read("/proc/version").unwrap());
@@ -376,7 +376,7 @@ fn a_source_that_grows_meanwhile_is_copied_up_to_some_size_it_had() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_is_one_sentence() {
+fn a_limit_on_the_size_of_files_is_reported() {
     let room = Room::new();
     room.write("src", content(CHUNK));
     room.write("dst", "old");
@@ -434,7 +434,7 @@ fn names_may_begin_with_a_dash() {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_a_failure_and_no_panic() {
+fn an_error_on_standard_output_is_reported_without_a_panic() {
     let room = Room::new();
     room.write("src", "content");
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());

@@ -161,7 +161,7 @@ fn ranges_are_the_bytes_that_were_asked_for() {
 }
 
 #[test]
-fn what_is_not_to_be_had_is_told() {
+fn unavailable_files_are_reported() {
     let server = Server::new();
     for (target, status) in [
         ("/", "404 Not Found"),

@@ -151,7 +151,7 @@ fn one_append_at_a_time() {
 /// What a power cut leaves of a log that was being made is an empty log; anything else that is no
 /// log stays as it is.
 #[test]
-fn a_power_cut_while_the_log_is_made() {
+fn a_power_cut_while_the_log_is_created() {
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log");
     append(&log, "one\n");
@@ -285,7 +285,7 @@ fn in_a_small_file_system(what: &str, mount: &str, test: impl Fn(&Path)) {
 /// The disk is full, before a write or in the middle of one that ends short: it says so, and what
 /// it has acknowledged is there.
 #[test]
-fn a_full_disk_is_told_and_loses_nothing() {
+fn a_full_disk_is_reported_and_loses_nothing() {
     let lines: String =
         (1..=4000).map(|number| format!("{number} {}\n", "x".repeat(1000))).collect();
     let full = |directory: &Path, one_at_a_time: bool| {

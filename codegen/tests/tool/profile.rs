@@ -249,7 +249,7 @@ fn a_libseccomp_has_numbers_for_some() {
 }
 
 #[test]
-fn what_is_no_profile_is_refused_at_its_line() {
+fn an_invalid_profile_is_refused_with_its_line() {
     let text = naming("\"read\"", "SCMP_ARCH_X86_64", "");
     for (text, message) in [
         ("", "{}/p.json:1: is not a seccomp profile: EOF while parsing a value at line 1 column 0"),
