@@ -2,8 +2,8 @@
 //! compiler's headers.
 //!
 //! Where a crate and the tables disagree is listed with reasons in `oracles/CRATE.txt`. A line is
-//! an ABI, a call, and the crate's number, or `-` for a call that the crate lacks though its kernel
-//! has it, or `later` for one that the ABI took up after the crate's kernel, which is no error of
+//! an ABI, a call, and the crate's number, or `-` for a call that its kernel has and the crate does
+//! not have, or `later` for one that the ABI took up after the crate's kernel, which is no error of
 //! the crate. For an error it is an architecture, the error's name, and the crate's number. A
 //! disagreement that the list does not have fails, and so does a line that is no longer true.
 
@@ -35,7 +35,7 @@ struct Oracle {
     /// Reads such a file in the package's source.
     read: fn(&Path, &str) -> Numbers,
     /// All its numbers come from one kernel. So a call that it has on one ABI, and on another
-    /// neither under its name nor under its number, is lacking there.
+    /// neither under its name nor under its number, is missing there.
     one_kernel: bool,
 }
 
@@ -45,8 +45,8 @@ struct Numbers {
     errors: Vec<(String, i64)>,
 }
 
-/// An ABI, a call, and its number or `None` where the crate lacks it; or an architecture, an error,
-/// and its number.
+/// An ABI, a call, and its number or `None` where the crate does not have it; or an architecture,
+/// an error, and its number.
 type Claim = (String, String, Option<i64>);
 
 /// Our numbers: of the calls by ABI, of the errors by architecture. What has the name of both has
@@ -76,7 +76,7 @@ fn text(path: &Path) -> String {
 }
 
 impl Oracle {
-    /// All that it has, and what it lacks.
+    /// All that it has, and what it does not have.
     fn claims(&self) -> BTreeSet<Claim> {
         let tables = Tables::embedded().unwrap();
         let source = package_source(self.name);
@@ -102,9 +102,9 @@ impl Oracle {
                 let here = |call: &(&String, &i64)| {
                     calls.iter().any(|(name, nr)| name == call.0 || nr == call.1)
                 };
-                let lacking =
+                let missing =
                     OURS[*abi].iter().filter(|call| names.contains(call.0) && !here(call));
-                claims.extend(lacking.map(|(name, _)| (abi.to_string(), name.clone(), None)));
+                claims.extend(missing.map(|(name, _)| (abi.to_string(), name.clone(), None)));
             }
         }
         claims
@@ -180,23 +180,23 @@ impl Oracle {
             .iter()
             .filter(|(.., number)| number.is_some())
             .partition(|(_, name, _)| is_error(name));
-        let (mut wrong, mut no_call, mut lacking, mut wrong_errors) = (0, 0, 0, 0);
+        let (mut wrong, mut no_call, mut missing, mut wrong_errors) = (0, 0, 0, 0);
         for (abi, name, number) in
             self.known().into_iter().filter_map(|(claim, error)| error.then_some(claim))
         {
             let counter = match number {
-                None => &mut lacking,
+                None => &mut missing,
                 Some(_) if is_error(&name) => &mut wrong_errors,
                 Some(_) if OURS[&abi].contains_key(&name) => &mut wrong,
                 Some(_) => &mut no_call,
             };
             *counter += 1;
         }
-        let lacking = if self.one_kernel { lacking.to_string() } else { "–".to_owned() };
+        let missing = if self.one_kernel { missing.to_string() } else { "–".to_owned() };
         let (abis, calls, errors) = (abis.len(), calls.len(), errors.len());
         let link = format!("[`{name}`](../tests/oracles/{name}.txt) {version}");
         format!(
-            "| {link} | {abis} | {calls} | {wrong} | {no_call} | {lacking} | {errors} | \
+            "| {link} | {abis} | {calls} | {wrong} | {no_call} | {missing} | {errors} | \
              {wrong_errors} |\n"
         )
     }
@@ -220,7 +220,7 @@ fn syscalls_agrees_but_for_its_known_errors() {
 #[test]
 fn the_documentation_has_the_figures() {
     let mut table =
-        "| crate | ABIs | calls | wrong number | no such call | lacking | errno values | wrong |\n"
+        "| crate | ABIs | calls | wrong number | no such call | missing | errno values | wrong |\n"
             .to_owned();
     let _ = writeln!(table, "|---|{}", "--:|".repeat(7));
     for oracle in [libc::LIBC, linux_raw_sys::LINUX_RAW_SYS, syscalls::SYSCALLS] {

@@ -23,12 +23,12 @@ fn run(room: &TempDir, args: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn assert_refused(args: &[&str], status: i32, sentence: &str) {
+fn assert_refused(args: &[&str], status: i32, message: &str) {
     let Output { status: ended, stdout, stderr } = run(&TempDir::new().unwrap(), args);
     let stderr = String::from_utf8(stderr).unwrap();
     assert_eq!((ended.code(), stdout.as_slice()), (Some(status), b"".as_slice()), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.starts_with("aiobench: ") && stderr.contains(sentence), "{stderr}");
+    assert!(stderr.starts_with("aiobench: ") && stderr.contains(message), "{stderr}");
 }
 
 /// The lines for scripts.
@@ -80,7 +80,7 @@ fn a_run_for_each_depth_with_figures_that_agree() {
 
 #[test]
 fn bad_usage_exits_with_2_and_names_what_was_expected() {
-    for (args, sentence) in [
+    for (args, message) in [
         (&["file", "--depth"][..], "'--depth'; usage: aiobench "),
         (
             &["--depth", "1,0", "file"],
@@ -94,7 +94,7 @@ fn bad_usage_exits_with_2_and_names_what_was_expected() {
         (&["--seed=-1", "file"], "'--seed'; expected a number from 0 on"),
         (&["--batch", "0", "file"], "'--batch'; expected a number from 1 on"),
     ] {
-        assert_refused(args, 2, sentence);
+        assert_refused(args, 2, message);
     }
 }
 
@@ -178,9 +178,9 @@ fn an_error_on_standard_output_is_reported_without_a_panic() {
     let mut command = Command::new(program());
     command.args(["--buffered", "--seconds", "0.01", "file"]).current_dir(&room).stdout(full());
     let output = command.stderr(Stdio::piped()).output().unwrap();
-    let sentence = "aiobench: cannot write to standard output: ENOSPC (No space left on device)\n";
+    let message = "aiobench: cannot write to standard output: ENOSPC (No space left on device)\n";
     assert_eq!(
         (output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()),
-        (Some(1), sentence)
+        (Some(1), message)
     );
 }

@@ -78,19 +78,19 @@ impl Room {
         stdout
     }
 
-    /// Runs it, and sees to it that it fails with this sentence alone, and changes nothing.
-    fn refuse(&self, src: &str, dst: &str, sentence: &str) {
+    /// Runs it, and sees to it that it fails with this message alone, and changes nothing.
+    fn refuse(&self, src: &str, dst: &str, message: &str) {
         let before = self.names();
         let output = self.command([src, dst]).output().unwrap();
-        assert_failed(&output, sentence);
+        assert_failed(&output, message);
         assert_eq!(self.names(), before, "the directory is as it was");
     }
 }
 
 #[track_caller]
-fn assert_failed(output: &Output, sentence: &str) {
+fn assert_failed(output: &Output, message: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(stderr, format!("aiocp: {sentence}\n"));
+    assert_eq!(stderr, format!("aiocp: {message}\n"));
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), b"".as_slice()));
 }
 
@@ -384,9 +384,8 @@ fn a_limit_on_the_size_of_files_is_reported() {
     let limit = libc::rlimit { rlim_cur: 100_000, rlim_max: 100_000 };
     // SAFETY: setrlimit is async-signal-safe, and only reads `limit`.
     unsafe { command.pre_exec(move || Ok(_ = libc::setrlimit(libc::RLIMIT_FSIZE, &limit))) };
-    let sentence =
-        format!(r#"cannot make room for {CHUNK} bytes in "dst": EFBIG (File too large)"#);
-    assert_failed(&command.output().unwrap(), &sentence);
+    let message = format!(r#"cannot make room for {CHUNK} bytes in "dst": EFBIG (File too large)"#);
+    assert_failed(&command.output().unwrap(), &message);
     assert_eq!(
         (room.names(), room.read("dst")),
         (vec!["dst".to_owned(), "src".to_owned()], b"old".to_vec())

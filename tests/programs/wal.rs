@@ -246,8 +246,8 @@ fn a_directory_that_was_not_synced_is_synced_by_the_next_append() {
             );
         };
         let said = String::from_utf8(failed.stderr).unwrap();
-        let sentence = format!("wal: cannot sync the directory of {path:?}: EIO (I/O error)\n");
-        assert_eq!((failed.status.code(), said, failed.stdout), (Some(1), sentence, vec![]));
+        let message = format!("wal: cannot sync the directory of {path:?}: EIO (I/O error)\n");
+        assert_eq!((failed.status.code(), said, failed.stdout), (Some(1), message, vec![]));
         assert!(dump(&log).is_empty());
     }
     assert_eq!(append(&log, "one\n"), "1\n");

@@ -280,8 +280,8 @@ function factsOf({ row, column }) {
       byNumber.set(number, [...(byNumber.get(number) ?? []), abis[at].name]);
     }
     const facts = [...byNumber].map(([number, names]) => [number, names.join(", ")]);
-    const lacking = all.filter((at) => !cells[at]).map((at) => abis[at].name);
-    if (lacking.length) facts.push(["absent", lacking.join(", ")]);
+    const without = all.filter((at) => !cells[at]).map((at) => abis[at].name);
+    if (without.length) facts.push(["absent", without.join(", ")]);
     return { topic: name, facts };
   }
   const cell = cells[column];

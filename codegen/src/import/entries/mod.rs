@@ -85,9 +85,9 @@ impl<'j> Joined<'j> {
             architectures.values().flat_map(Architecture::symbols).collect();
         let mut chooser = Chooser::new(&definitions, architectures, &declared, kbuild);
 
-        let (takers, lacking) = in_c(&uses, &mut chooser)?;
-        let assembly = in_assembly(tree, &lacking)?;
-        let (passing, lacking) = passed_on(lacking, &assembly, &mut chooser)?;
+        let (takers, unresolved) = in_c(&uses, &mut chooser)?;
+        let assembly = in_assembly(tree, &unresolved)?;
+        let (passing, unresolved) = passed_on(unresolved, &assembly, &mut chooser)?;
         let mut joined = rows(tree, found, &takers, missing, &mut chooser.kbuild)?;
         joined.extend(passing);
         for abis in joined.iter_mut().filter_map(|row| row.abis.as_mut()) {
@@ -97,7 +97,7 @@ impl<'j> Joined<'j> {
             let [a, b] = [a, b].map(|row| (&row.entry, &row.source, &row.condition, row.line));
             a.cmp(&b)
         });
-        let bare = find_bare(facts, &lacking, &assembly, missing, &definitions);
+        let bare = find_bare(facts, &unresolved, &assembly, missing, &definitions);
         Ok(Joined { uses, definitions, rows: joined, bare })
     }
 
@@ -155,23 +155,23 @@ fn in_c<'c>(
     uses: &BTreeSet<Use<'c>>,
     chooser: &mut Chooser<'c, '_>,
 ) -> Result<(Takers<'c>, Vec<Use<'c>>), Error> {
-    let (mut takers, mut lacking) = (Takers::new(), Vec::new());
+    let (mut takers, mut unresolved) = (Takers::new(), Vec::new());
     for used in uses {
         let chosen = chooser.chosen(used.entry, used)?;
         if chosen.is_empty() {
-            lacking.push(*used);
+            unresolved.push(*used);
         }
         for Definition { source, line, .. } in chosen {
             takers.entry((used.entry, source, *line)).or_default().insert(used.abi);
         }
     }
-    Ok((takers, lacking))
+    Ok((takers, unresolved))
 }
 
 /// The entry points that assembly defines and C does not.
-fn in_assembly<'u>(tree: &Tree<'_>, lacking: &[Use<'u>]) -> Result<Stubs<'u>, Error> {
+fn in_assembly<'u>(tree: &Tree<'_>, unresolved: &[Use<'u>]) -> Result<Stubs<'u>, Error> {
     let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for used in lacking {
+    for used in unresolved {
         wanted.entry(used.arch).or_default().insert(used.entry);
     }
     wanted.into_iter().map(|(arch, wanted)| Ok((arch, stubs(tree, arch, &wanted)?))).collect()
@@ -180,12 +180,12 @@ fn in_assembly<'u>(tree: &Tree<'_>, lacking: &[Use<'u>]) -> Result<Stubs<'u>, Er
 /// Assembly that calls the C function of the call's own name has its arguments. Returns the rows of
 /// such entry points, and the remaining entry points.
 fn passed_on<'c>(
-    mut lacking: Vec<Use<'c>>,
+    mut unresolved: Vec<Use<'c>>,
     assembly: &Stubs<'_>,
     chooser: &mut Chooser<'c, '_>,
 ) -> Result<(Vec<Prototype>, Vec<Use<'c>>), Error> {
     let mut found: BTreeMap<(&str, &str), Prototype> = BTreeMap::new();
-    for used in &lacking {
+    for used in &unresolved {
         let Some(stub) = assembly[used.arch].get(used.entry) else { continue };
         let Some(function) = stub.passes_to(used.entry, used.call) else { continue };
         let chosen = chooser.chosen(&function, used)?;
@@ -204,12 +204,12 @@ fn passed_on<'c>(
             row.abis.get_or_insert_with(Vec::new).push(used.abi.to_owned());
         }
     }
-    lacking.retain(|used| {
+    unresolved.retain(|used| {
         let abis = found.get(&(used.entry, used.arch)).and_then(|row| row.abis.as_ref());
         !abis.is_some_and(|abis| abis.iter().any(|abi| abi == used.abi))
     });
     let is_used = |row: &Prototype| row.abis.as_ref().is_some_and(|abis| !abis.is_empty());
-    Ok((found.into_values().filter(is_used).collect(), lacking))
+    Ok((found.into_values().filter(is_used).collect(), unresolved))
 }
 
 /// The rows of the C definitions. A row names its ABIs only if the entry point has several.
@@ -286,14 +286,14 @@ const NI: &str = "kernel/sys_ni.c";
 /// Classifies the entry points without a definition.
 fn find_bare(
     facts: &Tables,
-    lacking: &[Use<'_>],
+    unresolved: &[Use<'_>],
     assembly: &Stubs<'_>,
     missing: &BTreeMap<String, u32>,
     definitions: &Index<'_>,
 ) -> Vec<Bare> {
     let mut found: BTreeMap<(&str, String), Bare> = BTreeMap::new();
     for abi in &facts.abis {
-        for used in lacking.iter().filter(|used| used.abi == abi.name) {
+        for used in unresolved.iter().filter(|used| used.abi == abi.name) {
             let stub = assembly.get(used.arch).and_then(|stubs| stubs.get(used.entry));
             let defined = definitions.get(used.entry).and_then(|all| all.first());
             let (why, source, line) = match (stub, missing.get(used.entry), defined) {
