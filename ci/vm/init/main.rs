@@ -3,17 +3,18 @@
 //!
 //! It has no C library but the platform's `crt1.o`, which knows the registers that a program begins
 //! with, and calls `__libc_start_main`: here that is ours. What it does stands in `/words`, each
-//! word ended by a NUL:
+//! word ended by a NUL. The first word is the mark. Each line of init begins with it, and no
+//! program prints it by accident. The steps follow:
 //!
 //! | words | |
 //! |---|---|
 //! | `module` FILE | loads a module |
 //! | `mount` TYPE DEVICE DIR | |
-//! | `show` FILE | prints it |
+//! | `show` FILE | prints its line |
 //! | `env` NAME=VALUE | for the programs that follow |
-//! | `run` COUNT PROGRAM ARGUMENT… | COUNT words; then prints `init: PROGRAM ended with STATUS`, 128 added to a signal |
+//! | `run` COUNT PROGRAM ARGUMENT… | COUNT words; then prints `PROGRAM ended with STATUS`, 128 added to a signal |
 //!
-//! At the end it prints `init: done` and restarts the guest. A step that fails is reported, and
+//! At the end it prints `done` and restarts the guest. A step that fails is reported, and
 //! ends it without that line.
 #![no_std]
 #![no_main]
@@ -70,115 +71,135 @@ struct CloneArgs {
     tls: u64,
 }
 
-fn print(text: &[u8]) {
-    // SAFETY: the kernel reads `text`. A failed write cannot be reported.
-    let _ = unsafe { raw::write(1, text.as_ptr().cast(), text.len()) };
+/// `struct iovec` of include/uapi/linux/uio.h.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Iovec {
+    base: *const u8,
+    length: usize,
 }
 
-fn print_number(mut number: usize) {
-    let mut digits = [0; 20];
+/// A number in decimal, at the end of the buffer.
+fn decimal(mut number: usize, digits: &mut [u8; 20]) -> &[u8] {
     let mut from = digits.len();
     loop {
         from -= 1;
         digits[from] = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
-            return print(&digits[from..]);
+            return &digits[from..];
         }
     }
 }
 
-/// Reports what failed; `None` ends everything.
-fn check(result: isize, what: &[u8], of: &CStr) -> Option<usize> {
-    match Errno::decode(result) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            print(b"init: ");
-            print(what);
-            print(b" ");
-            print(of.to_bytes());
-            print(b": error ");
-            print_number(error.raw_os_error() as usize);
-            print(b"\n");
-            None
+/// What reports, by lines that begin with the mark.
+struct Init<'t> {
+    mark: &'t [u8],
+}
+
+impl Init<'_> {
+    /// Prints a line of at most six parts in one call: a program in the background cannot print in
+    /// the middle of it.
+    fn print(&self, text: &[&[u8]]) {
+        let mut parts = [Iovec { base: ptr::null(), length: 0 }; 8];
+        let line = [self.mark].into_iter().chain(text.iter().copied()).chain([&b"\n"[..]]);
+        for (part, bytes) in parts.iter_mut().zip(line) {
+            *part = Iovec { base: bytes.as_ptr(), length: bytes.len() };
+        }
+        // SAFETY: the kernel reads the parts. A failed write cannot be reported.
+        let _ = unsafe { raw::writev(1, parts.as_ptr().cast(), parts.len() as _) };
+    }
+
+    /// Reports what failed; `None` ends everything.
+    fn check(&self, result: isize, what: &[u8], of: &CStr) -> Option<usize> {
+        match Errno::decode(result) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let number = error.raw_os_error() as usize;
+                self.print(&[
+                    what,
+                    b" ",
+                    of.to_bytes(),
+                    b": error ",
+                    decimal(number, &mut [0; 20]),
+                ]);
+                None
+            }
         }
     }
-}
 
-fn open(path: &CStr) -> Option<c_int> {
-    // SAFETY: the kernel reads the path.
-    let fd = unsafe { raw::openat(AT_FDCWD, path.as_ptr().cast(), 0, 0) };
-    check(fd, b"open", path).map(|fd| fd as c_int)
-}
-
-fn module(file: &CStr) -> Option<()> {
-    let fd = open(file)?;
-    // SAFETY: the kernel reads the file and the empty string.
-    let loaded = unsafe { raw::finit_module(fd, c"".as_ptr().cast(), 0) };
-    check(loaded, b"module", file)?;
-    // SAFETY: the descriptor is this function's own.
-    unsafe { raw::close(fd as u32) };
-    Some(())
-}
-
-/// As much of the file as the buffer has room for.
-fn read<'b>(file: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let fd = open(file)?;
-    // SAFETY: the kernel writes `buffer`.
-    let length = check(
-        unsafe { raw::read(fd as u32, buffer.as_mut_ptr().cast(), buffer.len()) },
-        b"read",
-        file,
-    )?;
-    // SAFETY: the descriptor is this function's own.
-    unsafe { raw::close(fd as u32) };
-    buffer.get(..length)
-}
-
-fn mount(kind: &CStr, device: &CStr, directory: &CStr) -> Option<()> {
-    let [kind_, device_, directory_] =
-        [kind, device, directory].map(|string| string.as_ptr().cast_mut().cast());
-    // SAFETY: the kernel reads the path. The directory may be there already.
-    let _ = unsafe { raw::mkdirat(AT_FDCWD, directory.as_ptr().cast(), 0o755) };
-    // SAFETY: the kernel only reads the strings, whatever its prototype says.
-    let mounted = unsafe { raw::mount(device_, directory_, kind_, 0, ptr::null_mut()) };
-    check(mounted, b"mount", directory)?;
-    Some(())
-}
-
-fn run(program: &Vector<'_>, environment: &Vector<'_>) -> Option<()> {
-    let path = program.strings[0]?;
-    let (argv, envp) = (program.pointers(), environment.pointers());
-    // No signal at its end, so that its number, which differs between architectures, is nobody's
-    // concern.
-    let mut fork = CloneArgs::default();
-    // SAFETY: without flags the child has memory and stack of its own.
-    let child = check(
-        unsafe { raw::clone3((&raw mut fork).cast(), size_of::<CloneArgs>()) },
-        b"clone3",
-        path,
-    )?;
-    if child == 0 {
-        // SAFETY: both arrays end in null; their strings live in this process's memory, which
-        // execve copies.
-        let failed = unsafe {
-            raw::execve(path.as_ptr().cast(), argv.as_ptr().cast(), envp.as_ptr().cast())
-        };
-        check(failed, b"execve", path);
-        // SAFETY: the child ends.
-        unsafe { raw::exit_group(127) };
+    fn open(&self, path: &CStr) -> Option<c_int> {
+        // SAFETY: the kernel reads the path.
+        let fd = unsafe { raw::openat(AT_FDCWD, path.as_ptr().cast(), 0, 0) };
+        self.check(fd, b"open", path).map(|fd| fd as c_int)
     }
-    let mut status: c_int = 0;
-    // SAFETY: the kernel writes `status`.
-    let ended = unsafe { raw::wait4(child as i32, &raw mut status, WALL, ptr::null_mut()) };
-    check(ended, b"wait4", path)?;
-    let (signal, exit) = (status & 0x7f, status >> 8 & 0xff);
-    print(b"init: ");
-    print(path.to_bytes());
-    print(b" ended with ");
-    print_number(if signal == 0 { exit } else { 128 + signal } as usize);
-    print(b"\n");
-    Some(())
+
+    fn module(&self, file: &CStr) -> Option<()> {
+        let fd = self.open(file)?;
+        // SAFETY: the kernel reads the file and the empty string.
+        let loaded = unsafe { raw::finit_module(fd, c"".as_ptr().cast(), 0) };
+        self.check(loaded, b"module", file)?;
+        // SAFETY: the descriptor is this function's own.
+        unsafe { raw::close(fd as u32) };
+        Some(())
+    }
+
+    /// As much of the file as the buffer has room for.
+    fn read<'b>(&self, file: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+        let fd = self.open(file)?;
+        // SAFETY: the kernel writes `buffer`.
+        let length = self.check(
+            unsafe { raw::read(fd as u32, buffer.as_mut_ptr().cast(), buffer.len()) },
+            b"read",
+            file,
+        )?;
+        // SAFETY: the descriptor is this function's own.
+        unsafe { raw::close(fd as u32) };
+        buffer.get(..length)
+    }
+
+    fn mount(&self, kind: &CStr, device: &CStr, directory: &CStr) -> Option<()> {
+        let [kind_, device_, directory_] =
+            [kind, device, directory].map(|string| string.as_ptr().cast_mut().cast());
+        // SAFETY: the kernel reads the path. The directory may be there already.
+        let _ = unsafe { raw::mkdirat(AT_FDCWD, directory.as_ptr().cast(), 0o755) };
+        // SAFETY: the kernel only reads the strings, whatever its prototype says.
+        let mounted = unsafe { raw::mount(device_, directory_, kind_, 0, ptr::null_mut()) };
+        self.check(mounted, b"mount", directory)?;
+        Some(())
+    }
+
+    fn run(&self, program: &Vector<'_>, environment: &Vector<'_>) -> Option<()> {
+        let path = program.strings[0]?;
+        let (argv, envp) = (program.pointers(), environment.pointers());
+        // No signal at its end, so that its number, which differs between architectures, is
+        // nobody's concern.
+        let mut fork = CloneArgs::default();
+        // SAFETY: without flags the child has memory and stack of its own.
+        let child = self.check(
+            unsafe { raw::clone3((&raw mut fork).cast(), size_of::<CloneArgs>()) },
+            b"clone3",
+            path,
+        )?;
+        if child == 0 {
+            // SAFETY: both arrays end in null; their strings live in this process's memory, which
+            // execve copies.
+            let failed = unsafe {
+                raw::execve(path.as_ptr().cast(), argv.as_ptr().cast(), envp.as_ptr().cast())
+            };
+            self.check(failed, b"execve", path);
+            // SAFETY: the child ends.
+            unsafe { raw::exit_group(127) };
+        }
+        let mut status: c_int = 0;
+        // SAFETY: the kernel writes `status`.
+        let ended = unsafe { raw::wait4(child as i32, &raw mut status, WALL, ptr::null_mut()) };
+        self.check(ended, b"wait4", path)?;
+        let (signal, exit) = (status & 0x7f, status >> 8 & 0xff);
+        let status = if signal == 0 { exit } else { 128 + signal } as usize;
+        self.print(&[path.to_bytes(), b" ended with ", decimal(status, &mut [0; 20])]);
+        Some(())
+    }
 }
 
 fn number(word: &CStr) -> usize {
@@ -187,28 +208,29 @@ fn number(word: &CStr) -> usize {
 
 fn all() -> Option<()> {
     let mut text = [0; 16384];
-    let text = read(c"/words", &mut text)?;
+    let text = Init { mark: b"" }.read(c"/words", &mut text)?;
     let mut words = text
         .split_inclusive(|byte| *byte == 0)
         .map_while(|word| CStr::from_bytes_with_nul(word).ok());
+    let init = Init { mark: words.next()?.to_bytes() };
     let mut environment = Vector::new();
     while let Some(directive) = words.next() {
         match directive.to_bytes() {
-            b"module" => module(words.next()?)?,
-            b"mount" => mount(words.next()?, words.next()?, words.next()?)?,
-            b"show" => print(read(words.next()?, &mut [0; 256])?),
+            b"module" => init.module(words.next()?)?,
+            b"mount" => init.mount(words.next()?, words.next()?, words.next()?)?,
+            b"show" => init.print(&[init.read(words.next()?, &mut [0; 256])?.trim_ascii_end()]),
             b"env" => environment.push(words.next()?)?,
             b"run" => {
                 let mut program = Vector::new();
                 for _ in 0..number(words.next()?) {
                     program.push(words.next()?)?;
                 }
-                run(&program, &environment)?;
+                init.run(&program, &environment)?;
             }
             _ => return None,
         }
     }
-    print(b"init: done\n");
+    init.print(&[b"done"]);
     Some(())
 }
 
@@ -252,7 +274,7 @@ mod unwind {
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    print(b"init: panicked\n");
+    Init { mark: b"" }.print(&[b"init: panicked"]);
     ended()
 }
 
