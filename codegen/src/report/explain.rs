@@ -35,7 +35,11 @@ impl Asked<'_> {
 struct Listing<'t> {
     abi: &'t Abi,
     table: &'t KernelTable,
+    /// The table's file.
+    path: String,
     calls: Vec<Call<'t>>,
+    /// The kernel of the ways into it, where the table is from another.
+    ways_of: Option<Version>,
 }
 
 /// All that an answer may need.
@@ -114,10 +118,13 @@ impl<'t> Facts<'t> {
         read: &BTreeMap<&str, &'t KernelTable>,
         records: &'t Records<'t>,
     ) -> Result<Facts<'t>, Error> {
+        let ways_of = tables.own_ways()?;
         let listing = |abi: &'t Abi| {
             let table = *read.get(abi.table.as_str())?;
             table.tags(&abi.name)?;
-            Some(Listing { abi, table, calls: abi.calls(table) })
+            let path = tables.path(&format!("{}.toml", abi.table));
+            let ways_of = ways_of.get(&abi.table).filter(|linux| **linux != table.linux).cloned();
+            Some(Listing { abi, table, path, calls: abi.calls(table), ways_of })
         };
         Ok(Facts {
             listings: tables.abis.iter().filter_map(listing).collect(),
@@ -290,7 +297,7 @@ impl<'t> Facts<'t> {
         let table = match row.and_then(|row| row.tag) {
             Some(tag) => {
                 let (file, linux) = (&listing.table.source, &listing.table.linux);
-                format!("{file} of Linux {linux}, tag {tag} (tables/linux/{}.toml)", abi.table)
+                format!("{file} of Linux {linux}, tag {tag} ({})", listing.path)
             }
             None => format!("none: the name is from {}", listing.origin(call)),
         };
@@ -320,6 +327,9 @@ impl<'t> Facts<'t> {
             return out;
         }
 
+        if let Some(linux) = &listing.ways_of {
+            let _ = writeln!(out, "\n  The way into the kernel, as of Linux {linux}:");
+        }
         let mut entries: Vec<&str> = Vec::new();
         for way in &abi.entries {
             let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
@@ -367,13 +377,14 @@ impl<'t> Facts<'t> {
                 .first()
                 .map(|found| (None, &found.source, found.line)),
         };
-        let Some((why, source, line)) = place else { return String::new() };
+        let none = || format!("no definition found in Linux {}", self.linux);
+        let Some((why, source, line)) = place else { return none() };
         let at = self.at(source, line, Some(abi));
         match why {
             None => at,
             Some(Why::Assembler) => format!("{at}, in assembly"),
             Some(Why::NotBuilt) => format!("answers ENOSYS: no configuration builds it ({at})"),
-            Some(Why::NotFound) => String::new(),
+            Some(Why::NotFound) => none(),
         }
     }
 
@@ -440,7 +451,7 @@ impl<'t> Facts<'t> {
 
     /// Why an ABI does not have a call that another has.
     fn why_absent(&self, listing: &Listing, name: &str) -> String {
-        let Listing { abi, table, calls } = listing;
+        let Listing { abi, table, calls, .. } = listing;
         let having = Having { abi, table, calls, runs: self.records.of(abi) };
         if let Some(reason) = self.reasons.of(having, name) {
             return reason.advice();

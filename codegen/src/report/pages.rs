@@ -106,8 +106,9 @@ fn with_example(tables: &Tables, path: &str, text: &str) -> Result<String, Error
     let abi = tables.abi(&abi).ok_or_else(|| {
         Error::in_file(path, format!("explains a call on the unknown ABI `{abi}`"))
     })?;
-    Ok(format!(
-        "{head}$ cargo codegen explain {command}\n{}```{tail}",
-        explain(tables, &Records::new(tables)?, &what, &[abi])?.0
-    ))
+    let (answer, _) = explain(tables, &Records::new(tables)?, &what, &[abi])?;
+    // The page is the same in every checkout.
+    let file = format!("{}.toml", abi.table);
+    let answer = answer.replace(&tables.path(&file), &format!("tables/linux/{file}"));
+    Ok(format!("{head}$ cargo codegen explain {command}\n{answer}```{tail}"))
 }

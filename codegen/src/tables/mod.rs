@@ -185,6 +185,21 @@ impl Tables {
         there.map(|source| Ok((source.name.as_str(), self.table(&source.name)?))).collect()
     }
 
+    /// By table, the kernels that the entry paths of the tool's own `abis.toml` are from: those of
+    /// the tool's own tables. Empty where another `abis.toml` has the entry paths.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_ways(&self) -> Result<BTreeMap<String, Version>, Error> {
+        let own = |(file, _, text): &(String, String, Cow<'static, str>)| {
+            file == "abis.toml" && matches!(text, Cow::Borrowed(_))
+        };
+        if !self.files.iter().any(own) {
+            return Ok(BTreeMap::new());
+        }
+        let own = Tables::embedded()?;
+        let linux = |(name, table): (&str, &KernelTable)| (name.to_owned(), table.linux.clone());
+        Ok(own.imported()?.into_iter().map(linux).collect())
+    }
+
     fn joined_prototypes(&self) -> Result<&Prototypes, Error> {
         once(&self.prototypes, || self.read("prototypes.toml", read::prototypes))
     }

@@ -96,7 +96,7 @@ fn a_call_from_the_instruction_to_its_function() {
             "io_submit on x86_64\n",
             "209 (0xd1)\n",
             "arch/x86/entry/syscalls/syscall_64.tbl of Linux ",
-            ", tag 64 (tables/linux/x86_64.toml)\n",
+            &format!(", tag 64 ({})\n", committed().join("x86_64.toml").display()),
             "\n  syscall\n",
             "entry_SYSCALL_64 ",
             " arch/x86/entry/entry_64.S\n",
@@ -332,6 +332,39 @@ fn the_old_convention_of_arm() {
         &["without CONFIG_AEABI\n", "sys_pread64 ", " fs/read_write.c:", "long sys_oabi_pread64("],
     );
     assert!(!explain(&["pread64", "--abi", "arm"]).contains("oabi"));
+}
+
+/// The labels of `abis.toml` are those of the committed tables' kernel, and another kernel may not
+/// have them; the file and the definitions are those of the tables asked for.
+#[test]
+fn tables_of_another_kernel() {
+    let directory = TempDir::new().unwrap();
+    let mut tree = Tree::linux_6_12();
+    let calls = "lib/calls.c";
+    tree.put(calls, tree.read(calls).replace("\nSYSCALL_DEFINE0(io_destroy)\n", "\n"));
+    let (status, _, stderr) = import(tree.on_disk().path(), directory.path(), &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let explain = |call: &str| {
+        let mut tool = codegen();
+        tool.args(["explain", call, "--abi", "x86_64", "--tables"]).arg(directory.path());
+        run(&mut tool).1
+    };
+    let file = directory.path().join("x86_64.toml");
+    let linux = &COMMITTED.table("x86_64").unwrap().linux;
+    let way = format!("\n\n  The way into the kernel, as of Linux {linux}:\n\n  syscall\n");
+    let text = explain("io_setup");
+    in_order(
+        &text,
+        &[&format!("of Linux 6.12.107, tag 64 ({})\n", file.display()), &way, " fs/aio.c:"],
+    );
+    let text = explain("io_destroy");
+    in_order(&text, &["__x64_sys_io_destroy ", " no definition found in Linux 6.12.107\n"]);
+    // Whoever has an `abis.toml` beside the tables has written the ways down for them.
+    let own = committed().join("../abis.toml");
+    fs::copy(own, directory.path().join("abis.toml")).unwrap();
+    assert!(!explain("io_setup").contains("as of Linux"));
+    // The last table of a removed ABI has its own kernel's ways.
+    assert!(!self::explain(&["read", "--abi", "ia64"]).contains("as of Linux"));
 }
 
 /// Tables of a kernel that does not have every ABI.
