@@ -86,11 +86,12 @@ impl fmt::Display for Version {
 }
 
 /// Parses a version that a user typed: two or three numbers, and optionally a suffix after a
-/// hyphen.
+/// hyphen. It may begin with a `v`, as the kernel's tags do.
 impl FromStr for Version {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Version, Error> {
+        let text = text.strip_prefix('v').unwrap_or(text);
         let (numbers, more) = match text.split_once('-') {
             Some((numbers, more)) => (numbers, Some(more)),
             None => (text, None),
@@ -171,8 +172,11 @@ mod tests {
         for text in ["6.12", "7.2.13", "7.3.0-rc4", "7.3-rc4", "6.1.0-42-amd64"] {
             let version = text.parse::<Version>().map(|version| version.to_string());
             assert_eq!(version, Ok(text.to_owned()));
+            let tag = format!("v{text}").parse::<Version>().map(|version| version.to_string());
+            assert_eq!(tag, Ok(text.to_owned()));
         }
-        let words = "abc 7 7. .2 7.x v7.2 +7.2 -1.2 7.2- 7.2.1.3 7.4294967296 6.12.107+deb13 ７.2";
+        let words = "abc 7 7. .2 7.x vv7.2 V7.2 v-7.2 v +7.2 -1.2 7.2- 7.2.1.3 7.4294967296 \
+                     6.12.107+deb13 ７.2";
         for text in words.split(' ').chain(["", "7.2 ", "7.2-a b", "7.2-\""]) {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }

@@ -1,6 +1,6 @@
 //! What becomes of a call in another release: from the history alone.
 
-use super::explain::{aligned, asked, short};
+use super::explain::{Asked, aligned, asked, short};
 use super::records::Records;
 use crate::Error;
 use crate::tables::history::{Run, Since, Until};
@@ -18,7 +18,8 @@ pub(crate) fn then(
 ) -> Result<(String, bool), Error> {
     let asked = asked(what)?;
     let chosen = |abi: &&Abi| abis.is_empty() || abis.iter().any(|only| only.name == abi.name);
-    let (mut rows, mut lines) = (Vec::new(), Vec::<(String, Vec<&str>)>::new());
+    // What stands before and after the ABIs that it is the same for.
+    let (mut rows, mut lines) = (Vec::new(), Vec::<([String; 2], Vec<&str>)>::new());
     for abi in tables.abis.iter().filter(chosen) {
         let asked_for = |run: &&Run<'_>| asked.is(abi, run.number, run.name);
         let runs: Vec<&Run<'_>> = records.of(abi).iter().filter(asked_for).collect();
@@ -32,20 +33,33 @@ pub(crate) fn then(
             continue;
         }
         let periods = || {
-            let periods = runs.iter().map(|run| period(records, abi, run));
-            periods.collect::<Vec<_>>().join("; ")
+            let period = |run: &&Run<'_>| match asked {
+                Asked::Name(_) => period(records, abi, run),
+                Asked::Number(_) => {
+                    let number = short(abi, run.number);
+                    format!("{number} is {}, {}", run.name, period(records, abi, run))
+                }
+            };
+            runs.iter().map(period).collect::<Vec<_>>().join("; ")
         };
         let known = others.iter().all(|run| records.had(run, kernel).is_some());
-        let (what, why) = match records.had_abi(abi, kernel) {
+        let had_abi = records.had_abi(abi, kernel);
+        let (what, why) = match had_abi {
             _ if runs.is_empty() => ("not", "no release has it".to_owned()),
             Some(false) => ("not", "the release does not have the ABI".to_owned()),
             Some(true) if known => ("not", periods()),
             _ => ("not known whether", periods()),
         };
-        let line = |abis: &str| format!("{what} in Linux {kernel} on {abis}: {why}");
-        match lines.iter_mut().find(|(known, _)| *known == line("")) {
+        let line = match asked {
+            // The periods have the name; another reason is of the ABI.
+            Asked::Number(_) if !runs.is_empty() && had_abi != Some(false) => {
+                [format!("{why}: {what} in Linux {kernel} on "), String::new()]
+            }
+            _ => [format!("{what} in Linux {kernel} on "), format!(": {why}")],
+        };
+        match lines.iter_mut().find(|(known, _)| *known == line) {
             Some((_, abis)) => abis.push(&abi.name),
-            None => lines.push((line(""), vec![&abi.name])),
+            None => lines.push((line, vec![&abi.name])),
         }
     }
     let named = |abi: &Abi| records.of(abi).iter().any(|run| asked.is(abi, run.number, run.name));
@@ -61,10 +75,10 @@ pub(crate) fn then(
     }
     let all_there = lines.is_empty();
     if !all_there {
-        let line = |(line, abis): (String, Vec<&str>)| {
-            line.replacen(" on :", &format!(" on {}:", abis.join(", ")), 1) + "\n"
+        let line = |([before, after], abis): &([String; 2], Vec<&str>)| {
+            format!("{before}{}{after}\n", abis.join(", "))
         };
-        parts.push(lines.into_iter().map(line).collect());
+        parts.push(lines.iter().map(line).collect());
     }
     Ok((parts.join("\n"), abis.is_empty() || all_there))
 }
@@ -134,21 +148,16 @@ pub(super) fn evidence(records: &Records<'_>, abi: &Abi, number: u32, name: &str
     let releases = &records.history.releases;
     let tree = |at: usize| &releases[at].tree;
     let since = records.history.since(abi, run);
-    let linux = |date: String, exact| if exact { format!("Linux {date}") } else { date };
-    let date = linux(since.to_string(), since.exact || since.after.is_none());
-    let with = format!("{date}: the tree {} has it", tree(run.since));
+    let shown = tree(run.since);
+    let stable = if shown.is_stable() { ", a stable update" } else { "" };
     let since = match since.after {
-        Some(_) if tree(run.since).is_stable() => format!(
-            "{with}, {} does not; {} is a stable update, which may have it from a later release",
-            tree(run.since - 1),
-            tree(run.since)
-        ),
-        Some(_) => format!("{with}, {} does not", tree(run.since - 1)),
-        None => format!("{with}, and no older one shows the ABI"),
+        Some(_) => {
+            format!("{since} (seen in {shown}{stable}; not in {})", tree(run.since - 1))
+        }
+        None => format!("{since} (seen in {shown}; no older tree shows the ABI)"),
     };
     let until = records.history.until(run).zip(run.until).map(|(until, last)| {
-        let date = linux(until.to_string(), true);
-        format!("{date}: the tree {} has it, {} does not", tree(last), tree(last + 1))
+        format!("{until} (seen in {}; not in {})", tree(last), tree(last + 1))
     });
     [since, until.unwrap_or_default()]
 }

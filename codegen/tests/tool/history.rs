@@ -221,6 +221,14 @@ fn a_call_is_explained_for_a_release() {
     // man-pages: openat2 is of 5.6, clone3 of 5.3.
     let (status, text) = explain(&["openat2", "--kernel", "5.5", "--abi", "x86_64"]);
     assert_eq!((status, &*text), (Some(1), "not in Linux 5.5 on x86_64: since 5.6\n"));
+    // A number is of no use without the name.
+    let line = "437 is openat2, since 5.6: not in Linux 5.4 on aarch64\n";
+    assert_eq!(explain(&["437", "--kernel", "5.4", "--abi", "arm64"]), (Some(1), line.to_owned()));
+    let (status, text) = explain(&["437", "--kernel", "v5.4"]);
+    let line = "437 is openat2, since 5.6: not in Linux 5.4 on x86_64, i386, ";
+    assert!(status == Some(0) && text.contains(line), "{text}");
+    let line = "not in Linux 5.4 on loongarch64, loongarch32: the release does not have the ABI\n";
+    assert!(text.contains(line), "{text}");
     let (status, text) = explain(&["clone3", "--kernel", "5.3.18-150", "--abi", "x86_64"]);
     assert_eq!(status, Some(0));
     assert_eq!(text, "ABI     number  name    since  until\nx86_64  435     clone3  5.3\n");
@@ -230,8 +238,7 @@ fn a_call_is_explained_for_a_release() {
     let (_, text) = explain(&["322", "--abi", "i386"]);
     assert!(text.contains("before  322 timerfd, added after 2.6.20 and by 2.6.24"), "{text}");
     let (_, text) = explain(&["io_submit", "--abi", "x32"]);
-    let evidence = "since   Linux 3.15: the tree 3.15.5 has it, 3.14.1 does not; 3.15.5 is a \
-                    stable update, which may have it from a later release\n";
+    let evidence = "since   3.15 (seen in 3.15.5, a stable update; not in 3.14.1)\n";
     assert!(text.contains(evidence), "{text}");
     let (_, text) = explain(&["cachestat"]);
     assert!(text.contains("no longer on ia64: 1475 cachestat, since 6.5, until 6.6\n"), "{text}");
