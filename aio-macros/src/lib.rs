@@ -22,7 +22,7 @@
 //!
 //! - Each argument is an expression over the parameters. `aio_sys::Arg` converts it to the type in
 //!   the kernel's prototype, so a missing argument or one of another type is an error at its own
-//!   tokens.
+//!   tokens. Where the prototype has `void *`, any `Copy` type is accepted.
 //! - `aio_sys::Ret` converts the result to the return type.
 //! - The expressions are outside the `unsafe` block, and what they borrow lives until the system
 //!   call has returned.
@@ -52,15 +52,19 @@ use proc_macro::TokenStream;
 /// pub fn io_setup(nr_events: u32, ctx: &mut ContextId) -> Result<(), Errno>;
 /// ```
 ///
-/// The parentheses contain the system call, by its name in the kernel's tables, and up to six
-/// arguments. A name that is a keyword of Rust is written raw, as in `r#break()`. `aio_sys::Arg`
-/// lists the types of arguments, and `aio_sys::Ret` those of results; `aio_sys::howto` has
-/// examples.
+/// The parentheses contain the system call, and up to six arguments. Its name is that of `__NR_` in
+/// the kernel's headers: `uname`, not `newuname`, which is a kernel function. A name that is a
+/// keyword of Rust is written raw, as in `r#break()`. `aio_sys::Arg` lists the types of arguments,
+/// and `aio_sys::Ret` those of results; `aio_sys::howto` has examples.
 ///
 /// `unsafe` and `safe = "..."` go together, on a function that is not `unsafe`: they promise that
 /// every call that its types allow is sound, and say why. The promise includes the pointers that
 /// the arguments convert to (see `aio_sys::Arg`), and that a successful result is what the return
 /// type requires, such as a new descriptor.
+///
+/// **Where the prototype has `void *`, the structure is not checked**: any `Copy` type is accepted,
+/// and its size and layout are part of the promise. So it is for each structure that
+/// `aio_sys::types` does not have, such as those of stat, statx and openat2.
 ///
 /// A system call that is newer than the tables is declared by its number on the target's ABI, as in
 /// `unsafe 471(a, b)`. It has no prototype: its arguments are integers and pointers, which convert

@@ -1,8 +1,10 @@
 //! Linux system calls without a C library, and native AIO (`io_submit`) on top.
 //!
+//! It is not on crates.io yet. Depend on a checkout by its path:
+//!
 //! ```toml
 //! [dependencies]
-//! aio-sys = "0.1"
+//! aio-sys = { path = "../aio-sys/aio-sys" }
 //! ```
 //!
 //! # Example: two reads with one system call
@@ -124,8 +126,9 @@ use sys::*;
 pub use aio::context::{Capacity, Cause, Context, SetupError, SubmitError, SubmitOutcome};
 pub use aio::ring::{Events, Ring, RingError};
 #[cfg(feature = "macros")]
-/// Defines a typed function for a Linux system call. The
-/// [how-to](crate::howto#system-calls-of-your-own) has examples.
+/// Declares a typed system call.
+///
+/// The [how-to](crate::howto#system-calls-of-your-own) has examples.
 ///
 /// # Types of arguments
 ///

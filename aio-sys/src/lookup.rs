@@ -20,7 +20,8 @@ pub use prototype::{Argument, Prototype};
 pub use set::{CallSet, CallSetIter};
 pub use version::{UnknownVersion, Version};
 
-/// An ABI of Linux: its system-call numbers, its word size and its error numbers.
+/// An ABI of Linux: its system-call numbers, its word size and its error numbers. (Feature
+/// `all-abis`.)
 ///
 /// Every ABI of the tables is here, on every target: a program can read a trace from another host,
 /// or create a filter for another ABI. A look-up allocates nothing and never panics: unknown names

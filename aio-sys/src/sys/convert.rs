@@ -17,9 +17,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 #[doc = include_str!("conversions.md")]
 ///
 /// `None` is a null pointer. Other pointers are Rust expressions in the argument list, such as
-/// `atomic.as_ptr()` and `ptr::null()`. The size of a structure is not checked, since the tables do
-/// not have it. System calls whose structures may grow take the size as an argument,
-/// `size_of::<T>()`.
+/// `atomic.as_ptr()` and `ptr::null()`.
+///
+/// **Where the kernel's prototype has `void *`, neither the size nor the layout of a structure is
+/// checked**, since the tables do not have it: see the safety section. System calls whose
+/// structures may grow take the size as an argument, `size_of::<T>()`.
 ///
 /// A crate may implement the trait for its own types. `M` distinguishes impls that would overlap;
 /// it is inferred.
@@ -33,6 +35,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 ///
 /// - The impls of this crate return a pointer to the borrowed value, valid as long as the borrow. A
 ///   `*mut` is only made from an exclusive borrow, or from [`ReadOnly`].
+/// - As `void *`, any `Copy` type is accepted. It must have at least the size that the kernel reads
+///   or writes, and its layout.
 /// - Nothing checks that what the kernel writes is a valid value of the type. All bytes are valid
 ///   for a structure of integers, but not for one with a `bool`.
 /// - A type parameter (`impl Arg<K>`) may convert to any pointer at all. A function that takes one,
@@ -294,6 +298,11 @@ impl Ret for i32 {
 
 /// A type that a function of `#[syscall]` can return if one argument is `return`: a structure that
 /// the kernel fills. `Result<T, Errno>` or `io::Result<T>`.
+///
+/// **Where the kernel's prototype has `void *`, `T` is not checked**: any `Copy` type is accepted.
+/// So it is for each structure that [`types`](crate::types) does not have, such as those of stat
+/// and statx. The author promises that `T` has at least the size that the kernel writes, its
+/// layout, and no invalid values. A `T` that is too small is a buffer overflow.
 ///
 /// ```
 /// # #[cfg(feature = "macros")] {
