@@ -237,8 +237,10 @@ impl<B> Queue<B> {
     ///
     /// # Errors
     ///
-    /// [`Full`], which returns the buffers. An operation that the kernel refuses yields a
-    /// [`Completion`](crate::Completion) with the error.
+    /// - [`Full`], which returns the buffers.
+    /// - An operation that the kernel refuses is accepted, and yields a
+    ///   [`Completion`](crate::Completion) with the error. So does every operation in a forked
+    ///   child: `EINVAL`.
     #[inline]
     pub fn submit<K: Operation<B>>(&mut self, op: Op<'_, K>) -> Result<K::Token, Full<K::Buffers>> {
         Batch::new(&mut self.0).push(op)
@@ -251,7 +253,8 @@ impl<B> Queue<B> {
     /// requests have more than 1024 buffers together. If `fill` panics, what is in the batch is
     /// submitted.
     ///
-    /// It blocks as [`submit`](Queue::submit) does.
+    /// With `O_DIRECT` keep batches small: see the [how-to](crate::howto#direct-io-o_direct). It
+    /// blocks as [`submit`](Queue::submit) does.
     #[inline]
     pub fn batch<'fd, R>(&mut self, fill: impl FnOnce(&mut Batch<'_, 'fd, B>) -> R) -> R {
         fill(&mut Batch::new(&mut self.0))

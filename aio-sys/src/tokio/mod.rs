@@ -232,7 +232,7 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// # Panics
     ///
-    /// Same as [`Builder::build`].
+    /// Outside a tokio runtime, or if the runtime has no I/O driver (`enable_io`).
     pub fn new(capacity: NonZeroU32) -> Result<Queue<B>, SetupError> {
         Builder::new(capacity).build()
     }
@@ -275,6 +275,11 @@ impl<B: IoBuf + Send> Queue<B> {
     ///
     /// When it is submitted depends on the descriptor: see
     /// [the module](self#why-the-descriptor-should-be-in-an-arc).
+    ///
+    /// # Cancellation
+    ///
+    /// See [the module](self#cancellation): a dropped future loses the buffer, and does not undo a
+    /// read or a write.
     ///
     /// # Errors
     ///
@@ -348,6 +353,10 @@ impl<B: IoBuf + Send> Queue<B> {
     /// Reads at `offset` until `buf` is full or the file ends, and returns how many bytes were
     /// read. At the end of the file that is less than the length of `buf`, and not an error.
     ///
+    /// # Cancellation
+    ///
+    /// Same as [`submit`](Queue::submit).
+    ///
     /// # Errors
     ///
     /// In the result: those of [`op::read_at`] and [`submit`](Queue::submit). If bytes were read
@@ -385,6 +394,10 @@ impl<B: IoBuf + Send> Queue<B> {
     }
 
     /// Writes all of `buf` at `offset`, and returns its length.
+    ///
+    /// # Cancellation
+    ///
+    /// Same as [`submit`](Queue::submit). A part may have been written, or still be written.
     ///
     /// # Errors
     ///
