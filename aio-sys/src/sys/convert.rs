@@ -41,11 +41,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 ///   for a structure of integers, but not for one with a `bool`.
 /// - A type parameter (`impl Arg<K>`) may convert to any pointer at all. A function that takes one,
 ///   and whose system call uses the pointer, must be an `unsafe fn`.
+// Where rustc suggests a borrow, it prints the message, but neither the label nor the note.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be converted to `{K}`, which the kernel's prototype has here",
+    message = "`{Self}` cannot be converted to `{K}`, which the kernel's prototype has here (if it \
+               is a `*mut` that the kernel only reads, wrap the argument in `ReadOnly(..)`)",
     label = "expected a type that converts to `{K}`",
-    note = "integers may widen but not narrow; `&mut T` becomes `*mut T`, and so does \
-            `ReadOnly(&t)` if the kernel only reads; see `aio_sys::Arg`"
+    note = "integers may widen but not narrow; `&T` becomes `*const T`, and `&mut T` `*mut T`; a \
+            path or another string is a `&CStr`; see `aio_sys::Arg`"
 )]
 pub trait Arg<K, M = ()> {
     /// Converts to the type that the function of [`raw`](crate::raw) takes. It is not a method, so
@@ -102,6 +104,19 @@ impl<T> Arg<T> for T {
     #[inline(always)]
     fn arg(value: T) -> T {
         value
+    }
+}
+
+/// No value converts to this.
+pub enum Unconvertible {}
+
+/// Never used. Without it a reference to an unsized type, such as `&str`, would have only one impl,
+/// and rustc would report mismatched types instead of the message of the trait.
+#[doc(hidden)]
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Arg<Unconvertible> for &T {
+    fn arg(_: &T) -> Unconvertible {
+        unreachable!("no prototype has the type")
     }
 }
 
@@ -322,7 +337,7 @@ impl Ret for i32 {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a function with the argument `return` cannot return `{Self}`",
-    label = "return `Result<T, Errno>` or `io::Result<T>`"
+    label = "the kernel fills a `{T}` here: return `Result<{T}, Errno>` or `io::Result<{T}>`"
 )]
 pub trait Filled<T>: Sized {
     /// The structure, or the error.
