@@ -142,6 +142,7 @@ Examples:
   cargo codegen explain io_submit                  its number and entry point on every ABI
   cargo codegen explain 209 --abi x86_64           its path through the kernel
   cargo codegen explain 0x40000220 --abi x32
+  cargo codegen explain 437 --abi 0xc00000b7       the call of a seccomp event, by its arch
   cargo codegen explain openat2 --kernel 5.10      which ABIs of that release have it")]
     Explain {
         /// The name or the number of a system call
@@ -153,7 +154,9 @@ Examples:
         call: String,
         /// Show the whole path on this ABI; may be repeated
         ///
-        /// Without it, there is one line per ABI.
+        /// Without it, there is one line per ABI. ABI can also be the `arch` of a seccomp or audit
+        /// event, an AUDIT_ARCH value such as 0xc00000b7: decimal, hexadecimal after 0x, or as
+        /// eight hexadecimal digits. Of several ABIs with that value, the call's number decides.
         #[arg(long, value_name = "ABI")]
         abi: Vec<String>,
         /// Show number, name, since and until for this release, from the history
@@ -410,7 +413,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
         }
         Subcommands::Explain { call, abi: names, kernel, tables } => {
             let tables = store::chosen(tables)?;
-            let abis = find_abis(&tables, &names)?;
+            let abis = find_abis_of(&tables, &names, &call)?;
             let call = named::call(&tables, &abis, &call)?;
             let committed = store::with_records(&tables)?;
             let dated = committed.as_ref().unwrap_or(&tables);
@@ -435,7 +438,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
         }
         Subcommands::Emit { language, abi: Some(name), tables, .. } => {
             let tables = store::chosen(tables)?;
-            let abi = find_abi(&tables, &name)?;
+            let abi = find_abi(&tables, &name, "")?;
             print(&match language {
                 None => emit::target(&lower::target(&tables, abi)?),
                 Some(Language::C) => emit::c(&lower::c(&tables, abi)?),
@@ -489,17 +492,36 @@ fn build_command(name: &'static str) -> clap::Command {
 
 /// The ABIs that the user named.
 fn find_abis<'t>(tables: &'t Tables, names: &[String]) -> Result<Vec<&'t Abi>, Error> {
-    names.iter().map(|name| find_abi(tables, name)).collect()
+    find_abis_of(tables, names, "")
 }
 
-/// The ABI that the user named.
-fn find_abi<'t>(tables: &'t Tables, name: &str) -> Result<&'t Abi, Error> {
-    tables.abi_called(name).ok_or_else(|| {
-        let near = tables.abi_near(name).map(|near| format!(" (did you mean `{near}`?)"));
-        let own: Vec<&str> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
-        let (near, own) = (near.unwrap_or_default(), own.join(", "));
-        Error::argument("--abi", format!("unknown ABI `{name}`{near}; expected one of {own}"))
-    })
+/// The same for a call: an AUDIT_ARCH value may be that of several ABIs, and the call's number
+/// decides.
+fn find_abis_of<'t>(
+    tables: &'t Tables,
+    names: &[String],
+    call: &str,
+) -> Result<Vec<&'t Abi>, Error> {
+    names.iter().map(|name| find_abi(tables, name, call)).collect()
+}
+
+/// The ABI that the user named, by a name or by its AUDIT_ARCH value.
+fn find_abi<'t>(tables: &'t Tables, name: &str, call: &str) -> Result<&'t Abi, Error> {
+    if let Some(abi) = tables.abi_called(name) {
+        return Ok(abi);
+    }
+    // The kernel's log has eight hexadecimal digits.
+    let logged = || u32::from_str_radix(name, 16).ok().filter(|_| name.len() == 8);
+    let arch = explain::number(name).ok();
+    for arch in arch.into_iter().chain(logged()) {
+        if let Some(abi) = tables.abi_of_audit(arch, explain::number(call).unwrap_or(0))? {
+            return Ok(abi);
+        }
+    }
+    let near = tables.abi_near(name).map(|near| format!(" (did you mean `{near}`?)"));
+    let own: Vec<&str> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
+    let (near, own) = (near.unwrap_or_default(), own.join(", "));
+    Err(Error::argument("--abi", format!("unknown ABI `{name}`{near}; expected one of {own}")))
 }
 
 fn report(directory: &Path, files: &[(String, String)]) -> Result<usize, Error> {

@@ -11,6 +11,7 @@ use crate::term::plain;
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::num::ParseIntError;
 
 /// What is asked about.
 pub(super) enum Asked<'a> {
@@ -93,15 +94,19 @@ fn answer(
     Ok((parts.join("\n"), chosen.iter().all(|listing| listing.find(&asked).is_some())))
 }
 
-/// A number is decimal, or hexadecimal after `0x`; no name begins with a digit.
+/// A number is decimal, or hexadecimal after `0x`.
+pub(crate) fn number(text: &str) -> Result<u32, ParseIntError> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => text.parse(),
+    }
+}
+
+/// No name begins with a digit.
 pub(super) fn asked(what: &str) -> Result<Asked<'_>, Error> {
     if !what.starts_with(|c: char| c.is_ascii_digit()) {
         return Ok(Asked::Name(what));
     }
-    let number = match what.strip_prefix("0x") {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => what.parse(),
-    };
     let refused = |_| {
         format!(
             "`{}` is not the number of a system call; expected a number or a name, such as 209, \
@@ -109,7 +114,7 @@ pub(super) fn asked(what: &str) -> Result<Asked<'_>, Error> {
             shortened(what)
         )
     };
-    number.map(Asked::Number).map_err(|error| Error::plain(refused(error)))
+    number(what).map(Asked::Number).map_err(|error| Error::plain(refused(error)))
 }
 
 impl<'t> Facts<'t> {

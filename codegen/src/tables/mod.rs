@@ -150,6 +150,25 @@ impl Tables {
         self.abis.iter().find(named).or_else(|| self.abis.iter().find(meant))
     }
 
+    /// The ABI of call that seccomp, ptrace or audit report, as in `aio_sys::Abi::of_audit`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn abi_of_audit(&self, arch: u32, number: u32) -> Result<Option<&Abi>, Error> {
+        // Tables of an older kernel may not have the constants.
+        let constants = Tables::embedded()?;
+        let mut found: Option<&Abi> = None;
+        for abi in &self.abis {
+            // A number is negative where a tracer skips the call.
+            let better = |found: &Abi| found.base < abi.base && abi.base as i32 <= number as i32;
+            for name in abi.audit.iter().filter(|_| found.is_none_or(better)) {
+                if constants.lookup_value(name)? == Some(arch) {
+                    found = Some(abi);
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The known ABI name that is most similar to an unknown one.
     #[cfg(feature = "cli")]
     pub(crate) fn abi_near(&self, name: &str) -> Option<&str> {

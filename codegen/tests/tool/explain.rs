@@ -541,6 +541,36 @@ fn an_abi_by_the_names_that_others_have_for_it() {
     }
 }
 
+/// The oracle is the kernel's include/uapi/linux/audit.h: EM_AARCH64 is 183, EM_X86_64 62 and
+/// EM_386 3; __AUDIT_ARCH_64BIT is the highest bit, and __AUDIT_ARCH_LE the next.
+#[test]
+fn an_abi_by_its_audit_value() {
+    let (bit64, le) = (1_u32 << 31, 1_u32 << 30);
+    for (arch, call, abi) in [
+        (183 | bit64 | le, "437", "aarch64"),
+        (62 | bit64 | le, "437", "x86_64"),
+        (62 | bit64 | le, "0x40000220", "x32"),
+        (62 | bit64 | le, "io_submit", "x86_64"),
+        (3 | le, "20", "i386"),
+        (40 | le, "20", "arm"),
+        (40 | le, "0x900014", "arm-oabi"),
+    ] {
+        let own = explain(&[call, "--abi", abi]);
+        for arch in [arch.to_string(), format!("{arch:#x}"), format!("{arch:08x}")] {
+            assert_eq!(explain(&[call, "--abi", &arch]), own, "{arch}");
+        }
+    }
+    // Go's name of i386 is no value.
+    assert_eq!(explain(&["20", "--abi", "386"]), explain(&["20", "--abi", "i386"]));
+    for arch in ["0xc00000ff", "3221225727", "c00000ff", "0x", "4294967296", "-1"] {
+        let message = refusal(&["20", &format!("--abi={arch}")]);
+        assert!(message.starts_with(&format!("error: --abi: unknown ABI `{arch}`")), "{message}");
+    }
+    // Every subcommand takes it.
+    let export = |abi: &str| run(codegen().args(["export", "tsv", "--abi", abi]));
+    assert_eq!(export("0xc00000b7"), export("aarch64"));
+}
+
 /// The tool as it is installed, in a directory that is no checkout, answers from the tables that it
 /// was built with, whichever the subcommand.
 #[test]
