@@ -16,6 +16,7 @@ use crate::report::records::Records;
 use crate::report::{explain, then};
 use crate::source::Source;
 use crate::tables::Abi;
+use crate::term::counted;
 use crate::version::Version;
 use crate::{Error, Tables, emit, export, import, lower, store};
 use clap::builder::{Resettable, StyledStr};
@@ -363,6 +364,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
                     (store::imported_in(&directory), imported)
                 }
             };
+            let new = files.iter().all(|(name, _)| !directory.join(name).exists());
             let written = report(&directory, &files)?;
             if !committed && only.is_empty() && !source.is_installed() {
                 for left in store::left_over(&directory, &files) {
@@ -375,7 +377,10 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             if let Some(summary) = summary {
                 to_stderr(summary);
             }
-            to_stderr(format_args!("{written} of {} files changed", files.len()));
+            to_stderr(match new {
+                true => format!("{} written", counted(written, "file")),
+                false => format!("{written} of {} changed", counted(files.len(), "file")),
+            });
             if let Some(warnings) = findings.summary() {
                 to_stderr(warnings);
                 return Ok(Outcome::differs(strict));

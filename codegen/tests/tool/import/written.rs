@@ -12,7 +12,7 @@ fn a_tree_becomes_tables() {
     assert_eq!(said.len(), 23);
     assert_eq!(said[0], format!("wrote {}/x86_64.toml", new.display()));
     assert_eq!(format!("{}\n", said[21]), RESOLVED);
-    assert_eq!(said[22], "21 of 21 files changed");
+    assert_eq!(said[22], "21 files written");
     let written = contents(&new);
     assert_eq!(written.keys().collect::<Vec<_>>(), IMPORTED);
     let rows: String = [
