@@ -54,6 +54,8 @@ use core::time::Duration;
 ///
 /// - A buffered read of data that is not in the page cache, a buffered write, and a write that
 ///   extends the file are done inside io_submit(2).
+/// - A large direct request is split for the device. If the device's queue is full, io_submit(2)
+///   waits until it has room for the last part.
 /// - On btrfs with checksums a direct write is done inside io_submit(2), too.
 /// - On a frozen file system a write blocks until it is thawed, even with
 ///   [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT).

@@ -31,10 +31,10 @@
 //! buffer; if it still waited for a slot, it also leaks the slot.
 //!
 //! **A timeout can expire only after the submission has returned.** A buffered read of data that is
-//! not in the page cache is done inside the submission, in a poll of the future: no timeout
-//! interrupts it. Open the file with `O_DIRECT`, or use [`Builder::nowait`], by which a helper
-//! thread waits for the disk. The how-to has [an example, and what is true after a
-//! timeout](crate::howto#timeouts).
+//! not in the page cache, for example, is done inside the submission, in a poll of a future: no
+//! timeout interrupts it ([what else blocks](crate::Context#blocking)). Open the file with
+//! `O_DIRECT`, or use [`Builder::nowait`], by which a helper thread waits for the disk. The how-to
+//! has [an example, and what is true after a timeout](crate::howto#timeouts).
 //!
 //! If a waker or the `drop` of a detached buffer panics, the panic hook is called, and the queue
 //! continues.
