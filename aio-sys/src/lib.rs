@@ -58,8 +58,8 @@
 //! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
 //! | [module `tokio`](tokio/index.html) | safe asynchronous I/O for tasks of tokio | [`tokio::Queue::submit`](tokio/struct.Queue.html#method.submit) |
 //!
-//! - [How-to](howto): which layer to use, `O_DIRECT`, short transfers, event loops, shutdown,
-//!   threads, seccomp filters, system calls of your own.
+//! - [How-to](howto): which layer to use, `O_DIRECT`, batches, short transfers, event loops,
+//!   timeouts, shutdown, threads, seccomp filters, system calls of your own, no C library.
 //! - [How it works](guide): one request followed through the kernel, from `io_submit` to its event.
 //! - [`Abi`](enum.Abi.html) (feature `all-abis`): the system calls of every ABI by name and by
 //!   number, and the kernel release that added each.
