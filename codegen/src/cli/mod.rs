@@ -117,7 +117,8 @@ a kernel tree of each release; the newest one is that of the tables")]
     /// Numbers are those that user space loads into the register, base included.
     #[command(
         after_help = EXPORT_EXAMPLES,
-        after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", export::SCHEMA)
+        after_long_help =
+            format!("{EXPORT_EXAMPLES}\n\n{}\n\n{}", export::COLUMNS, export::SCHEMA)
     )]
     Export {
         /// The format

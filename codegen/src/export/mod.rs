@@ -85,9 +85,19 @@ fn absences(
     Ok(Reasons::new(tables, records.history)?.of_all(abis))
 }
 
-/// `abi⇥number⇥name⇥entry⇥compat⇥since⇥until`, by ABI and number; absent values are empty. With
-/// `removed` also former rows, after those of their ABI: what neither the table nor the newest
-/// release has, and earlier periods of what came back.
+/// The columns of TSV, for people.
+pub(crate) const COLUMNS: &str = "\
+TSV: no head line, seven columns. A value that a call does not have is empty.
+  abi number name   the number is as user space loads it, base included
+  entry             empty: the number is only reserved, only a header defines the name, or the
+                    entry points of this kernel are not known
+  compat            empty: the call has no other entry point for 32-bit programs
+  since             empty: no release has the call, as in the table of a kernel with calls of its
+                    own; `2.6.12 or earlier`: the oldest known release has it
+  until             empty: the newest known release has it";
+
+/// TSV as in [`COLUMNS`], by ABI and number. With `removed` also former rows, after those of their
+/// ABI: what neither the table nor the newest release has, and earlier periods of what came back.
 pub(crate) fn tsv(exported: &[Exported<'_>], records: &Records<'_>, removed: bool) -> String {
     let mut out = String::new();
     for Exported { abi, table, calls } in exported {

@@ -199,6 +199,29 @@ fn what_was_removed_is_not_there_any_more() {
 }
 
 #[test]
+fn help_explains_the_columns_of_tsv() {
+    let (status, help, _) = run(codegen().args(["export", "--help"]));
+    assert_eq!(status, Some(0));
+    let columns = help.split_once("\nTSV: ").expect("a part about TSV").1;
+    let columns = columns.split_once("\n\n").unwrap().0;
+    let words: Vec<&str> = columns.split_whitespace().collect();
+    let names = ["abi", "number", "name", "entry", "compat", "since", "until"];
+    assert!(names.iter().all(|name| words.contains(name)), "{columns}");
+    assert!(columns.contains("  since             empty: no release has the call"), "{columns}");
+    // Such a call.
+    let (mut tree, directory) = (Tree::new(), TempDir::new().unwrap());
+    let sh = "arch/sh/kernel/syscalls/syscall.tbl";
+    tree.edit(sh, "245\t", "240\tcommon\tmine\tsys_mine\n245\t");
+    assert_eq!(import(tree.on_disk().path(), directory.path(), &[]).0, Some(0));
+    let mut tool = codegen();
+    tool.args(["export", "tsv", "--abi", "sh", "--tables"]).arg(directory.path());
+    let (_, text, _) = run(&mut tool);
+    let row = text.lines().find(|line| line.starts_with("sh\t240\t"));
+    assert_eq!(row, Some("sh\t240\tmine\tsys_mine\t\t\t"));
+    assert_eq!(row.map(|row| row.split('\t').count()), Some(names.len()));
+}
+
+#[test]
 fn json_has_the_keys_of_its_help() {
     let document = parsed(&export("json", &["--header-names"]));
     assert_eq!(document["schema"], 1);
