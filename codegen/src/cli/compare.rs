@@ -10,9 +10,11 @@ use crate::source::Source;
 use crate::store::{committed, in_memory, whole, with_records};
 use crate::version::Version;
 use crate::{Error, Tables, import};
-use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::path::{Path, PathBuf};
+
+/// The error message of a subcommand that needs a kernel.
+pub(super) const NO_SOURCE: &str = "give --linux DIR or --headers DIR";
 
 /// Show what changed between kernels, per ABI
 ///
@@ -38,14 +40,16 @@ what an import of that kernel would change
   cargo codegen diff --linux ~/src/linux-6.12 --linux ~/src/linux
   cargo codegen diff 5.10 6.12                                \
 what the releases after 5.10 changed, up to 6.12
+  cargo codegen diff 6.1 --linux ~/src/vendor-6.1             \
+what a vendor added to 6.1
   cargo codegen diff --headers /usr/include/x86_64-linux-gnu  \
 which system calls the installed headers do not have
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386
   cargo codegen diff --linux ~/src/linux --json | jq '.abis[] | select(.abi == \"x32\").changes'"
 )]
 pub(super) struct Diff {
-    /// Two releases, the older one first
-    #[arg(value_name = "RELEASE", num_args = 2, conflicts_with = "sources")]
+    /// Two releases, the older one first, or one and a source
+    #[arg(value_name = "RELEASE", num_args = 1..=2)]
     releases: Vec<Version>,
     #[command(flatten)]
     sources: Sources,
@@ -96,11 +100,13 @@ pub(super) struct Check {
 }
 
 pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
-    if let [old, new] = args.releases.as_slice() {
-        let [old, new] = [old, new].map(|linux| SideInput::Release(linux.clone()));
-        return report(compare_sides(old, new, &args.abi, args.json)?);
-    }
     let Sources(sources) = args.sources;
+    if !matches!((args.releases.len(), sources.len()), (2, 0) | (1, 1) | (0, 1 | 2)) {
+        return Err(Error::plain(
+            "give two releases, a release and a source, or one or two sources; a source is \
+             --linux, --headers or --tables, each with a directory",
+        ));
+    }
     let side = |(kind, directory): (Kind, PathBuf)| {
         Ok(match kind {
             Kind::Tables => tables(&directory)?,
@@ -112,15 +118,13 @@ pub(super) fn diff(args: Diff) -> Result<Outcome, Error> {
             }
         })
     };
-    let mut sides = sources.into_iter().map(side);
-    let (Some(first), second) = (sides.next().transpose()?, sides.next().transpose()?) else {
-        return Err(Error::plain(
-            "give two releases, or one or two of --linux, --headers and --tables",
-        ));
-    };
-    let (old, new) = match second {
-        Some(second) => (first, second),
-        None => (committed_side()?, first),
+    let releases = args.releases.into_iter().map(|linux| Ok(SideInput::Release(linux)));
+    let sides: Vec<_> = releases.chain(sources.into_iter().map(side)).collect::<Result<_, _>>()?;
+    let mut sides = sides.into_iter();
+    let (old, new) = match (sides.next(), sides.next()) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(new), None) => (committed_side()?, new),
+        (None, _) => unreachable!("there is a release or a source"),
     };
     report(compare_sides(old, new, &args.abi, args.json)?)
 }
@@ -129,7 +133,7 @@ pub(super) fn check(args: Check) -> Result<Outcome, Error> {
     let theirs = match args.linux {
         Some(directory) => SideInput::Linux(Source::open(directory)),
         None if args.headers.is_empty() => {
-            return Err(Error::plain("give --linux DIR or --headers DIR"));
+            return Err(Error::plain(NO_SOURCE));
         }
         None => SideInput::Headers(Source::headers(&args.headers)?, args.options.claims()),
     };
@@ -253,7 +257,7 @@ fn side(given: SideInput, warnings: &mut Vec<String>) -> Result<Side, Error> {
     Side::imported(source, tables)
 }
 
-/// The sources of `diff`, two at most, in the order of the command line, whichever options they are
+/// The sources of `diff`, in the order of the command line, whichever options they are
 /// given with.
 struct Sources(Vec<(Kind, PathBuf)>);
 
@@ -269,8 +273,7 @@ impl Args for Sources {
             let arg = Arg::new(kind.word()).long(kind.word()).value_name("DIR").help(help);
             arg.action(ArgAction::Append).value_parser(value_parser!(PathBuf))
         };
-        let group = ArgGroup::new("sources").args(SOURCES.map(|(kind, _)| kind.word()));
-        command.args(SOURCES.map(arg)).group(group.multiple(true))
+        command.args(SOURCES.map(arg))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -288,10 +291,6 @@ impl FromArgMatches for Sources {
             found.extend(places.zip(directories.map(|directory| (kind, directory))));
         }
         found.sort_by_key(|(place, _)| *place);
-        if found.len() > 2 {
-            let what = "one or two sources can be compared\n";
-            return Err(clap::Error::raw(ErrorKind::WrongNumberOfValues, what));
-        }
         Ok(Sources(found.into_iter().map(|(_, source)| source).collect()))
     }
 

@@ -8,6 +8,7 @@ mod man;
 mod named;
 mod print;
 
+use compare::NO_SOURCE;
 pub use compare::{Comparison, SideInput, check_sides, compare_sides};
 
 use crate::import::{Claims, Findings};
@@ -65,12 +66,7 @@ into another directory; the repository does not change
   cargo codegen import --headers /usr/include/x86_64-linux-gnu --tables /tmp/installed")]
     Import {
         /// The kernel source tree
-        #[arg(
-            long,
-            value_name = "DIR",
-            required_unless_present = "headers",
-            conflicts_with = "headers"
-        )]
+        #[arg(long, value_name = "DIR", conflicts_with = "headers")]
         linux: Option<PathBuf>,
         /// A directory of installed headers; may be repeated
         ///
@@ -329,6 +325,9 @@ pub fn run() -> ExitCode {
 fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
     match subcommand {
         Subcommands::Import { linux, headers, options, tables, strict, only } => {
+            if linux.is_none() && headers.is_empty() {
+                return Err(Error::plain(NO_SOURCE));
+            }
             let (directory, committed) = match tables {
                 Some(directory) => (directory, false),
                 None if !headers.is_empty() => {

@@ -212,6 +212,27 @@ fn two_releases_are_compared_without_a_tree() {
     assert_eq!(diff(&["6.14", "6.17", "--tables", "x"]).0, Some(2));
 }
 
+/// The private calls of a vendor's kernel, without a tree of the release that it is based on.
+#[test]
+fn a_release_is_compared_with_a_tree() {
+    let mut tree = Tree::new();
+    let added = |tree: &Tree| {
+        let on_disk = tree.on_disk();
+        let mut diff = codegen();
+        diff.args(["diff", "7.2", "--abi", "x86_64", "--linux"]).arg(on_disk.path());
+        let text = run(&mut diff).1;
+        let added = text.lines().filter_map(|line| line.trim().strip_prefix("added"));
+        added.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(added(&tree), [""; 0]);
+    tree.edit(
+        "arch/x86/entry/syscalls/syscall_64.tbl",
+        "543\tx32\tio_setup",
+        "500\tcommon\tacme_ring\tsys_acme_ring\n543\tx32\tio_setup",
+    );
+    assert_eq!(added(&tree), ["500 acme_ring sys_acme_ring"]);
+}
+
 #[test]
 fn a_call_is_explained_for_a_release() {
     let explain = |more: &[&str]| {

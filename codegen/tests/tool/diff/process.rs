@@ -174,10 +174,14 @@ fn unreadable_sources_have_status_2() {
         "{missing}: has no imported tables; ",
     );
     refused(&[&"check"], "give --linux DIR or --headers DIR\n");
-    refused(&[&"diff"], "give two releases, or one or two of --linux, --headers and --tables\n");
+    refused(&[&"import"], "give --linux DIR or --headers DIR\n");
+    let wanted = "give two releases, a release and a source, or one or two sources; ";
+    refused(&[&"diff"], wanted);
+    refused(&[&"diff", &"6.1"], wanted);
+    refused(&[&"diff", &"6.1", &"6.6", &"--linux", &disk.path()], wanted);
     let three: &[&dyn AsRef<OsStr>] =
         &[&"diff", &"--linux", &"a", &"--tables", &"b", &"--linux", &"c"];
-    refused(three, "one or two sources can be compared\n");
+    refused(three, wanted);
     refused(
         &[&"check", &"--linux", &"a", &"--headers", &"b"],
         "the argument '--linux <DIR>' cannot be used with",
