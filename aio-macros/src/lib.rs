@@ -63,7 +63,7 @@ use proc_macro::TokenStream;
 /// type requires, such as a new descriptor.
 ///
 /// **Where the prototype has `void *`, the structure is not checked**: any `Copy` type is accepted,
-/// and its size and layout are part of the promise. So it is for each structure that
+/// and its size and layout are part of the promise. The same holds for each structure that
 /// `aio_sys::types` does not have, such as those of stat, statx and openat2.
 ///
 /// A system call that is newer than the tables is declared by its number on the target's ABI, as in

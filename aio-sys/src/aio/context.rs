@@ -710,8 +710,8 @@ impl Context {
         unsafe { io_destroy(mem::take(&mut self.id))? };
         // A seccomp filter may return 0 without making the call. Then it returns 0 here as well,
         // where the kernel returns `EINVAL`. (Checking whether a context has the old id does not
-        // help: another thread may have created one at the same address.) SAFETY: `NONE` is not a
-        // context: the kernel returns `EINVAL` and does nothing.
+        // help: another thread may have created one at the same address.)
+        // SAFETY: `NONE` is not a context: the kernel returns `EINVAL` and does nothing.
         match unsafe { io_destroy(ContextId::NONE) } {
             Err(Errno::EINVAL) => Ok(()),
             _ => Err(Errno::ENOSYS),

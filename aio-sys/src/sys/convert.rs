@@ -315,8 +315,8 @@ impl Ret for i32 {
 /// the kernel fills. `Result<T, Errno>` or `io::Result<T>`.
 ///
 /// **Where the kernel's prototype has `void *`, `T` is not checked**: any `Copy` type is accepted.
-/// So it is for each structure that [`types`](crate::types) does not have, such as those of stat
-/// and statx. The author promises that `T` has at least the size that the kernel writes, its
+/// The same holds for each structure that [`types`](crate::types) does not have, such as those of
+/// stat and statx. The author promises that `T` has at least the size that the kernel writes, its
 /// layout, and no invalid values. A `T` that is too small is a buffer overflow.
 ///
 /// ```

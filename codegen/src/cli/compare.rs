@@ -41,7 +41,7 @@ what an import of that kernel would change
   cargo codegen diff 5.10 6.12                                \
 what the releases after 5.10 changed, up to 6.12
   cargo codegen diff 6.1 --linux ~/src/vendor-6.1             \
-what a vendor added to 6.1
+what a vendor and stable updates changed in 6.1
   cargo codegen diff --headers /usr/include/x86_64-linux-gnu  \
 which system calls the installed headers do not have
   cargo codegen diff --tables /tmp/old --tables tables --abi x86_64 --abi i386

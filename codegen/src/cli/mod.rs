@@ -96,11 +96,15 @@ into another directory; the repository does not change
         only: Vec<String>,
     },
     /// Rebuild tables/history.toml: which release added or removed each call
+    ///
+    /// The file is built from these trees alone, so give a tree of every release that it has. An
+    /// `import` into the repository adds the new release by itself.
     #[command(after_help = "\
 Examples:
-  cargo codegen history ~/src/linux-6.12 ~/src/linux-6.13 ~/src/linux
-  cargo codegen history ~/src/releases/*    \
-a kernel tree of each release; the newest one is that of the tables")]
+  cargo codegen history ~/src/releases/*              \
+a kernel tree of each release; the newest is that of the tables
+  cargo codegen history ~/src/releases/* ~/src/linux  \
+the newest one is in another directory")]
     History {
         /// Kernel source trees, one per release, in any order
         #[arg(value_name = "DIR", required = true)]
@@ -195,8 +199,8 @@ Examples:
     },
     /// Write the checked-in bindings, or print the code for one ABI
     ///
-    /// The bindings are in aio-sys/src/generated. The table of ABIs and the example of explain in
-    /// README.md are written, too.
+    /// The bindings are in aio-sys/src/generated. The tables of ABIs in README.md and docs/abis.md
+    /// and the example of explain in codegen/README.md are written, too.
     #[command(after_help = "\
 Examples:
   cargo codegen emit               write the checked-in bindings
@@ -389,6 +393,14 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
         Subcommands::History { trees } => {
             let root = store::writable("run this in a checkout")?;
             let facts = store::committed()?;
+            let known = facts.history()?.releases.len();
+            if trees.len() < known {
+                let given = counted(trees.len(), "tree");
+                return Err(Error::plain(format!(
+                    "{given} for the {known} releases in tables/history.toml; give a tree of each \
+                     release, or delete the file first"
+                )));
+            }
             let mut kernels = Vec::new();
             for tree in trees {
                 let source = Source::open(tree);

@@ -147,6 +147,25 @@ fn a_line_that_no_import_writes_is_refused() {
 }
 
 #[test]
+fn a_history_is_not_replaced_by_that_of_fewer_releases() {
+    let (repository, tree) = (new_repository(), Tree::new().on_disk());
+    for (name, bytes) in contents(&committed()) {
+        fs::write(repository.path().join("tables/linux").join(name), bytes).unwrap();
+    }
+    let history = repository.path().join("tables/history.toml");
+    fs::copy(committed().join("../history.toml"), &history).unwrap();
+    let before = fs::read_to_string(&history).unwrap();
+    let releases = before.matches("\n[[release]]\n").count();
+    let mut command = codegen();
+    command.env("CARGO_MANIFEST_DIR", repository.path().join("codegen"));
+    let (status, _, stderr) = run(command.arg("history").arg(tree.path()));
+    assert_eq!(status, Some(2));
+    let wanted = format!("error: 1 tree for the {releases} releases in tables/history.toml; ");
+    assert!(stderr.starts_with(&wanted), "{stderr}");
+    assert!(fs::read_to_string(&history).unwrap() == before);
+}
+
+#[test]
 fn an_import_into_the_repository_adds_its_release() {
     let (repository, mut tree) = (new_repository(), Tree::new());
     let root = repository.path();
