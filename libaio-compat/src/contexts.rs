@@ -189,7 +189,7 @@ pub unsafe fn take(
         }
         let count = ready.len().min(max);
         for (index, event) in ready.iter().take(count).enumerate() {
-            // SAFETY: the caller vouches for the room.
+            // SAFETY: the caller guarantees room for `max` events, and `index` is below it.
             unsafe { events.add(index).write(event) };
         }
         // A signal handler of this very thread may have taken the lock, and events.

@@ -56,7 +56,7 @@ pub unsafe extern "C" fn io_destroy(ctx: aio_context_t) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_submit(ctx: aio_context_t, nr: c_long, ios: *mut *mut iocb) -> c_int {
     let submit = trace::Submit::begin(ctx);
-    // SAFETY: the kernel checks the pointers; the caller vouches for the buffers.
+    // SAFETY: the kernel checks the pointers; the caller guarantees the buffers.
     let result = unsafe { raw::io_submit(ctx, nr, ios) };
     if let Some(submit) = submit {
         // SAFETY: the kernel has read as many pointers there as it has accepted requests.
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn io_getevents(
 ) -> c_int {
     // SAFETY: the kernel checks the pointers.
     let call = || unsafe { time::io_getevents(ctx, min_nr, nr, events, timeout) };
-    // SAFETY: the caller vouches for the pointers.
+    // SAFETY: the caller guarantees room for `nr` events, and that `timeout` is null or readable.
     unsafe { getevents(ctx, min_nr, nr, events, timeout, call) }
 }
 
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn io_pgetevents(
 ) -> c_int {
     // SAFETY: the kernel checks the pointers.
     let call = || unsafe { time::io_pgetevents(ctx, min_nr, nr, events, timeout, sigmask) };
-    // SAFETY: the caller vouches for the pointers.
+    // SAFETY: the caller guarantees room for `nr` events, and that `timeout` is null or readable.
     unsafe { pgetevents(ctx, min_nr, nr, events, timeout, sigmask, call) }
 }
 
@@ -135,7 +135,8 @@ pub unsafe extern "C" fn io_getevents_time64(
     events: *mut io_event,
     timeout: *mut aio_sys::types::__kernel_timespec,
 ) -> c_int {
-    // SAFETY: passed on.
+    // SAFETY: the caller guarantees room for `nr` events, and that `timeout` is null or readable.
+    // There is no signal mask.
     unsafe { io_pgetevents_time64(ctx, min_nr, nr, events, timeout, core::ptr::null()) }
 }
 
@@ -154,9 +155,9 @@ pub unsafe extern "C" fn io_pgetevents_time64(
     timeout: *mut aio_sys::types::__kernel_timespec,
     sigmask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: the kernel checks the masks; the caller vouches for the timeout.
+    // SAFETY: the kernel checks the masks; the caller guarantees that the timeout is readable.
     let call = || unsafe { time::io_pgetevents_time64(ctx, min_nr, nr, events, timeout, sigmask) };
-    // SAFETY: the caller vouches for the pointers.
+    // SAFETY: the caller guarantees room for `nr` events, and that `timeout` is null or readable.
     unsafe { pgetevents(ctx, min_nr, nr, events, timeout, sigmask, call) }
 }
 
@@ -177,7 +178,8 @@ unsafe fn pgetevents<T: Time>(
     call: impl FnOnce() -> isize,
 ) -> c_int {
     if sigmask.is_null() {
-        // SAFETY: passed on.
+        // SAFETY: the caller guarantees room for `nr` events, and that `timeout` is null or
+        // readable.
         return unsafe { getevents(ctx, min_nr, nr, events, timeout, call) };
     }
     let result = contexts::enter(ctx, call);
@@ -204,10 +206,10 @@ unsafe fn getevents<T: Time>(
     // The kernel refuses everything else, but for an array that is not aligned.
     let valid =
         0 <= min_nr && min_nr <= nr && (nr == 0 || !events.is_null()) && events.is_aligned();
-    // SAFETY: the caller vouches for the pointer.
+    // SAFETY: the caller guarantees that `timeout` is null or readable.
     let is_zero = || unsafe { timeout.as_ref() }.is_some_and(Time::is_zero);
     if valid && settings::ring() {
-        // SAFETY: the caller vouches for the pointers.
+        // SAFETY: the caller guarantees room for `nr` events at `events`, which is aligned.
         let taken = unsafe { contexts::take(ctx, min_nr as usize, nr as usize, events, is_zero) };
         if let Some(count) = taken {
             // SAFETY: that many events were written.
@@ -231,11 +233,11 @@ pub unsafe extern "C" fn io_queue_init(maxevents: c_int, ctxp: *mut aio_context_
     if maxevents <= 0 {
         return -aio_sys::Errno::EINVAL.raw_os_error();
     }
-    // SAFETY: the caller vouches for the pointer.
+    // SAFETY: the caller guarantees that `ctxp` is null or can be written.
     if let Some(ctx) = unsafe { ctxp.as_mut() } {
         *ctx = 0;
     }
-    // SAFETY: passed on.
+    // SAFETY: the caller guarantees for `ctxp` what io_setup needs; it is 0 now.
     unsafe { io_setup(maxevents, ctxp) }
 }
 
@@ -246,7 +248,7 @@ pub unsafe extern "C" fn io_queue_init(maxevents: c_int, ctxp: *mut aio_context_
 /// Same as [`io_destroy`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn io_queue_release(ctx: aio_context_t) -> c_int {
-    // SAFETY: passed on.
+    // SAFETY: the caller guarantees for the context what io_destroy needs.
     unsafe { io_destroy(ctx) }
 }
 
@@ -277,7 +279,7 @@ pub unsafe extern "C" fn io_queue_run(ctx: aio_context_t) -> c_int {
             return result;
         }
         let callback = core::ptr::with_exposed_provenance::<c_void>(event.data as usize);
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees that the data of each request is a `Callback`.
         let callback = unsafe { mem::transmute::<*const c_void, Callback>(callback) };
         let iocb = core::ptr::with_exposed_provenance_mut(event.obj as usize);
         // SAFETY: it was set for this.
@@ -293,7 +295,7 @@ pub unsafe extern "C" fn io_queue_run(ctx: aio_context_t) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn libaio_0_1_io_cancel(ctx: aio_context_t, iocb: *mut iocb) -> c_int {
     let mut event = io_event::default();
-    // SAFETY: passed on.
+    // SAFETY: the caller guarantees for `iocb` what io_cancel needs; the event is a local one.
     unsafe { io_cancel(ctx, iocb, &mut event) }
 }
 
@@ -309,7 +311,8 @@ pub unsafe extern "C" fn libaio_0_1_io_getevents(
     events: *mut io_event,
     timeout: *const Timespec,
 ) -> c_int {
-    // SAFETY: passed on; the time is not written.
+    // SAFETY: the caller guarantees room for `nr` events, and that `timeout` is null or readable.
+    // It is not written.
     unsafe { io_getevents(ctx, 1, nr, events, timeout.cast_mut()) }
 }
 
@@ -323,7 +326,7 @@ pub unsafe extern "C" fn libaio_0_1_io_queue_wait(
     ctx: aio_context_t,
     timeout: *mut Timespec,
 ) -> c_int {
-    // SAFETY: passed on.
+    // SAFETY: the caller guarantees that `timeout` is null or readable.
     unsafe { io_queue_wait(ctx, timeout) }
 }
 

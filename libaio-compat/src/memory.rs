@@ -9,7 +9,7 @@
 /// Same as memcpy(3).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    // SAFETY: passed on.
+    // SAFETY: the caller guarantees `count` bytes at both addresses, those at `to` writable.
     unsafe { memmove(to, from, count) }
 }
 
@@ -20,7 +20,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut 
 /// Same as memmove(3).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    // SAFETY: the caller vouches for both.
+    // SAFETY: the caller guarantees `count` bytes at both addresses, and `index` is below `count`.
     let copy = |index| unsafe { to.add(index).write_volatile(from.add(index).read()) };
     if to.cast_const() < from {
         (0..count).for_each(copy)
@@ -38,7 +38,7 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     for index in 0..count {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees `count` writable bytes at `to`.
         unsafe { to.add(index).write_volatile(byte as u8) };
     }
     to
@@ -51,7 +51,7 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
 /// Same as memcmp(3).
 #[unsafe(no_mangle)]
 unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
-    // SAFETY: the caller vouches for both.
+    // SAFETY: the caller guarantees `count` bytes at both addresses, and `index` is below `count`.
     let differs = |index| unsafe { one.add(index).read_volatile() != other.add(index).read() };
     (0..count).any(differs) as i32
 }

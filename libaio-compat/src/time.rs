@@ -47,10 +47,10 @@ pub unsafe fn io_getevents(
     timeout: *mut Timespec,
 ) -> isize {
     #[cfg(not(target_arch = "riscv32"))]
-    // SAFETY: passed on.
+    // SAFETY: the kernel checks the pointers; the caller guarantees a readable timeout.
     return unsafe { raw::io_getevents(ctx, min_nr, nr, events, timeout) };
     #[cfg(target_arch = "riscv32")]
-    // SAFETY: passed on.
+    // SAFETY: the kernel checks the pointers; the caller guarantees a readable timeout.
     return unsafe { raw::io_pgetevents_time64(ctx, min_nr, nr, events, timeout, ptr::null()) };
 }
 
@@ -69,10 +69,10 @@ pub unsafe fn io_pgetevents(
     sigmask: *const sigset_t,
 ) -> isize {
     #[cfg(not(any(target_arch = "riscv32", target_arch = "m68k")))]
-    // SAFETY: passed on.
+    // SAFETY: the kernel checks the pointers; the caller guarantees a readable timeout.
     let call = |mask| unsafe { raw::io_pgetevents(ctx, min_nr, nr, events, timeout, mask) };
     #[cfg(target_arch = "riscv32")]
-    // SAFETY: passed on.
+    // SAFETY: the kernel checks the pointers; the caller guarantees a readable timeout.
     let call = |mask| unsafe { raw::io_pgetevents_time64(ctx, min_nr, nr, events, timeout, mask) };
     #[cfg(target_arch = "m68k")]
     let call = |_| {
@@ -96,12 +96,12 @@ pub unsafe fn io_pgetevents_time64(
     timeout: *mut __kernel_timespec,
     sigmask: *const sigset_t,
 ) -> isize {
-    // SAFETY: passed on.
+    // SAFETY: the kernel checks the pointers; the caller guarantees a readable timeout.
     let call = |mask| unsafe { raw::io_pgetevents_time64(ctx, min_nr, nr, events, timeout, mask) };
     let result = with_mask(sigmask, call);
     #[cfg(not(target_arch = "riscv32"))]
     if result == -(aio_sys::Errno::ENOSYS.raw_os_error() as isize) {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees that the timeout is null or readable.
         let mut short = unsafe { timeout.as_ref() }.map(|time| Timespec {
             tv_sec: time.tv_sec.clamp(i32::MIN.into(), i32::MAX.into()) as i32,
             // The upper half is padding.
@@ -109,10 +109,10 @@ pub unsafe fn io_pgetevents_time64(
         });
         let timeout = short.as_mut().map_or(ptr::null_mut(), |time| &raw mut *time);
         if sigmask.is_null() {
-            // SAFETY: passed on.
+            // SAFETY: the kernel checks the pointers; the caller guarantees a readable timeout.
             return unsafe { io_getevents(ctx, min_nr, nr, events, timeout) };
         }
-        // SAFETY: passed on.
+        // SAFETY: the kernel checks the pointers; the caller guarantees a readable timeout.
         return unsafe { io_pgetevents(ctx, min_nr, nr, events, timeout, sigmask) };
     }
     result

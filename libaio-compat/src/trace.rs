@@ -163,7 +163,7 @@ pub fn cancel(ctx: aio_context_t) {
 #[inline]
 pub unsafe fn events(ctx: aio_context_t, result: isize, events: *const io_event, call: bool) {
     if let Some(trace) = Trace::of(ctx) {
-        // SAFETY: passed on.
+        // SAFETY: the caller guarantees `result` events at `events`, if it is positive.
         unsafe { trace.events(result, events, call) };
     }
 }

@@ -14,7 +14,7 @@ pub unsafe fn handle_once(signal: c_int, handler: extern "C" fn(c_int)) {
     let (mut action, mut old): (libc::sigaction, libc::sigaction) = unsafe { mem::zeroed() };
     action.sa_sigaction = handler as libc::sighandler_t;
     action.sa_flags = libc::SA_RESETHAND;
-    // SAFETY: both are valid `sigaction`s, and the caller vouches for the handler.
+    // SAFETY: both are valid `sigaction`s, and the caller guarantees an async-signal-safe handler.
     unsafe {
         libc::sigaction(signal, ptr::null(), &mut old);
         if old.sa_sigaction != libc::SIG_IGN {

@@ -324,7 +324,7 @@ mod memory {
     /// Same as C's function.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-        // SAFETY: the caller vouches for `count` readable bytes at both pointers.
+        // SAFETY: the caller guarantees `count` readable bytes at both pointers.
         unsafe { memcmp(left, right, count) }
     }
 
