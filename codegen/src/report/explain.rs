@@ -566,14 +566,9 @@ impl<'t> Listing<'t> {
 
 /// The names of calls that are near to an unknown one, as a message shows them.
 pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Vec<String> {
-    // Who asks for `__NR_read` or `sys_read` means `read`.
-    let bare = ["__NR_", "SYS_", "compat_sys_", "sys_"]
-        .iter()
-        .find_map(|prefix| name.strip_prefix(prefix));
-    let wanted = bare.unwrap_or(name);
-    let limit = (wanted.chars().count() / 3).max(1);
-    let known: BTreeSet<&str> = names.filter(|_| wanted.len() <= LONGEST).collect();
-    let distance = |known| (strsim::damerau_levenshtein(wanted, known), known);
+    let limit = (name.chars().count() / 3).max(1);
+    let known: BTreeSet<&str> = names.filter(|_| name.len() <= LONGEST).collect();
+    let distance = |known| (strsim::damerau_levenshtein(name, known), known);
     let mut near: Vec<(usize, &str)> = known.into_iter().map(distance).collect();
     near.retain(|(distance, _)| *distance <= limit);
     near.sort_unstable();
