@@ -32,7 +32,7 @@ fn an_exhausted_quota_is_reported() {
     in_child(|| {
         let mut contexts = Vec::new();
         let mut piece = limit as u32;
-        // Other processes may use the quota, too: the rest is taken in ever smaller pieces.
+        // Other processes may use the quota, too: the rest is used up in ever smaller pieces.
         while let Some(requests) = NonZeroU32::new(piece) {
             match Context::new(requests) {
                 Ok(context) => contexts.push(context),

@@ -145,7 +145,7 @@ impl Oracle {
             };
             OURS.contains_key(place).then(|| ((place.to_owned(), name.to_owned(), number), error))
         };
-        let refuse = |line| panic!("{file}: `{line}` is no ABI, call, and number, `-` or `later`");
+        let refuse = |line| panic!("{file}: `{line}`: expected ABI, call, number, `-` or `later`");
         lines.map(|line| claim(line).unwrap_or_else(|| refuse(line))).collect()
     }
 
