@@ -31,8 +31,12 @@ const WALL: c_int = 0x4000_0000;
 const REBOOT_MAGIC: [u32; 2] = [0xfee1_dead, 0x2812_1969];
 const REBOOT_RESTART: u32 = 0x0123_4567;
 
-/// The most words that a program, and the most variables that its environment may have.
-const MOST: usize = 64;
+/// One more than the strings that a program's arguments, its name included, or its environment may
+/// be. `boot` has the same limits.
+const MOST: usize = 1024;
+
+/// One more than the bytes of the file of directives.
+const LONGEST: usize = 1 << 16;
 
 /// Pointers to C strings, the last one null: what `execve` takes.
 struct Vector<'t> {
@@ -207,7 +211,7 @@ fn number(word: &CStr) -> usize {
 }
 
 fn all() -> Option<()> {
-    let mut text = [0; 16384];
+    let mut text = [0; LONGEST];
     let text = Init { mark: b"" }.read(c"/words", &mut text)?;
     let mut words = text
         .split_inclusive(|byte| *byte == 0)
