@@ -37,7 +37,7 @@ impl Version {
     /// Whether it is a stable update of its release.
     #[cfg(feature = "cli")]
     pub fn is_stable(&self) -> bool {
-        let mut numbers = self.0.split(['-', '+']).next().unwrap_or_default().split('.');
+        let mut numbers = split(&self.0).0.split('.');
         let update = numbers.nth(if self.series()[0] < 3 { 3 } else { 2 });
         update.is_some_and(|update| update.parse::<u32>().is_ok_and(|update| update > 0))
     }
@@ -71,10 +71,10 @@ impl Version {
     /// The three numbers, and that of the release candidate; a release is ordered after its
     /// candidates.
     fn key(&self) -> ([u32; 3], u32) {
-        let (numbers, rest) = self.0.split_once('-').unwrap_or((&self.0, ""));
+        let (numbers, suffix) = split(&self.0);
         let mut parts = numbers.split('.').map_while(|part| part.parse().ok());
         let numbers = std::array::from_fn(|_| parts.next().unwrap_or(0));
-        let candidate = rest.strip_prefix("rc").and_then(|number| number.parse().ok());
+        let candidate = suffix.strip_prefix("-rc").and_then(|number| number.parse().ok());
         (numbers, candidate.unwrap_or(u32::MAX))
     }
 }
@@ -85,28 +85,30 @@ impl fmt::Display for Version {
     }
 }
 
-/// Parses a version that a user typed: two or three numbers, and optionally a suffix after a
-/// hyphen. It may begin with a `v`, as the kernel's tags do.
+/// Parses a version that a user typed: two to four numbers, and optionally a suffix that begins with
+/// `-`, `+` or `~`, as `uname -r` prints it. It may begin with a `v`, as the kernel's tags do.
 impl FromStr for Version {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Version, Error> {
         let text = text.strip_prefix('v').unwrap_or(text);
-        let (numbers, more) = match text.split_once('-') {
-            Some((numbers, more)) => (numbers, Some(more)),
-            None => (text, None),
-        };
+        let (numbers, suffix) = split(text);
         let parts: Vec<&str> = numbers.split('.').collect();
         // `parse` would also accept a sign.
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         let number = |part: &&str| digits(part) && part.parse::<u32>().is_ok();
         let known = |c: char| c.is_ascii_alphanumeric() || "-._+~".contains(c);
-        let word = |more: &str| !more.is_empty() && more.chars().all(known);
-        if matches!(parts.len(), 2 | 3) && parts.iter().all(number) && more.is_none_or(word) {
+        let word = suffix != "-" && suffix.chars().all(known);
+        if (2..=4).contains(&parts.len()) && parts.iter().all(number) && word {
             return Ok(Version::new(text));
         }
         Err(Error::plain("expected a kernel version such as 6.12, 7.2.13 or 7.3.0-rc4"))
     }
+}
+
+/// The numbers, and the suffix of a release candidate or a distribution.
+fn split(version: &str) -> (&str, &str) {
+    version.split_at(version.find(['-', '+', '~']).unwrap_or(version.len()))
 }
 
 impl PartialEq for Version {
@@ -147,7 +149,9 @@ mod tests {
             }
         }
         assert_eq!(Version::new("7.2.0"), Version::new("7.2"));
-        assert_eq!(Version::new("7.2.13-amd64"), Version::new("7.2.13"));
+        for debian in ["7.2.13-amd64", "7.2.13+deb14-amd64"] {
+            assert_eq!(Version::new(debian), Version::new("7.2.13"));
+        }
     }
 
     #[test]
@@ -169,14 +173,16 @@ mod tests {
 
     #[test]
     fn typed_versions_are_parsed() {
-        for text in ["6.12", "7.2.13", "7.3.0-rc4", "7.3-rc4", "6.1.0-42-amd64"] {
+        let typed = "6.12 7.2.13 7.3.0-rc4 7.3-rc4 6.1.0-42-amd64 6.12.107+deb13-amd64 2.6.32.71 \
+                     4.18.0-553.el8_10.x86_64 6.6.87.2-microsoft-standard-WSL2 7.3.0-rc4+ 6.8.0~rc1";
+        for text in typed.split(' ') {
             let version = text.parse::<Version>().map(|version| version.to_string());
             assert_eq!(version, Ok(text.to_owned()));
             let tag = format!("v{text}").parse::<Version>().map(|version| version.to_string());
             assert_eq!(tag, Ok(text.to_owned()));
         }
-        let words = "abc 7 7. .2 7.x vv7.2 V7.2 v-7.2 v +7.2 -1.2 7.2- 7.2.1.3 7.4294967296 \
-                     6.12.107+deb13 ７.2";
+        let words = "abc 7 7. .2 7.x vv7.2 V7.2 v-7.2 v +7.2 -1.2 7.2- 7.2. 7.2.1.3.4 7.4294967296 \
+                     7.2deb13 ７.2";
         for text in words.split(' ').chain(["", "7.2 ", "7.2-a b", "7.2-\""]) {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }

@@ -21,6 +21,7 @@ use crate::term::counted;
 use crate::version::Version;
 use crate::{Error, Tables, emit, export, import, lower, store};
 use clap::builder::{Resettable, StyledStr};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use print::{fail, ignore_broken_pipe, print, to_stderr};
@@ -311,10 +312,13 @@ pub fn run() -> ExitCode {
     let matches = build_command(if cargo { ALIAS } else { INSTALLED }).try_get_matches();
     let outcome = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => run_subcommand(cli.subcommand),
-        Err(answer) => match ignore_broken_pipe(answer.print()) {
-            Ok(()) => return ExitCode::from(answer.exit_code() as u8),
-            Err(error) => Err(error),
-        },
+        Err(mut answer) => {
+            add_tip(&mut answer);
+            match ignore_broken_pipe(answer.print()) {
+                Ok(()) => return ExitCode::from(answer.exit_code() as u8),
+                Err(error) => Err(error),
+            }
+        }
     };
     match outcome {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
@@ -323,6 +327,18 @@ pub fn run() -> ExitCode {
             fail(error);
             ExitCode::from(2)
         }
+    }
+}
+
+/// Adds a tip to clap's message about an unexpected word that names an ABI.
+fn add_tip(answer: &mut clap::Error) {
+    let abi = [ContextKind::InvalidArg, ContextKind::InvalidValue].iter().find_map(|kind| {
+        let Some(ContextValue::String(word)) = answer.get(*kind) else { return None };
+        Tables::embedded().is_ok_and(|tables| tables.abi_called(word).is_some()).then_some(word)
+    });
+    if let Some(abi) = abi {
+        let tip = StyledStr::from(format!("to choose this ABI, use '--abi {abi}'"));
+        answer.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
 }
 

@@ -6,7 +6,9 @@ use super::then::{evidence, former};
 use crate::Error;
 use crate::lower::{Having, Reasons, SubCall};
 use crate::tables::history::Run;
-use crate::tables::{Abi, Bare, Call, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why};
+use crate::tables::{
+    Abi, Bare, Call, Convention, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
+};
 use crate::term::plain;
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -325,6 +327,10 @@ impl<'t> Facts<'t> {
         let was = was.into_iter().map(|(line, _)| line).collect::<Vec<_>>().join("; ");
         about.push(vec!["before", &was]);
         about.push(vec!["returns", if call.noreturn { "never" } else { "" }]);
+        let registers = abi.call.as_ref().map(Convention::registers).unwrap_or_default();
+        let clobbered = abi.call.as_ref().map(Convention::clobbered).unwrap_or_default();
+        about.push(vec!["registers", &registers]);
+        about.push(vec!["clobbered", &clobbered]);
         about.retain(|line| !line[1].is_empty());
         out.push_str(&aligned(&about, "  "));
         if row.is_none() {

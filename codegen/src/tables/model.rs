@@ -551,6 +551,53 @@ impl Convention {
     pub fn in_rust(&self) -> bool {
         !matches!(self.asm, Asm::Never)
     }
+
+    /// Where the number, the arguments and the result are, in words.
+    #[cfg(feature = "cli")]
+    pub(crate) fn registers(&self) -> String {
+        let arguments = self.arguments.join(", ");
+        let memory = if self.stack.is_some() { ", then memory" } else { "" };
+        let failure = match &self.failure {
+            Failure::Negative => "negative if the call failed".to_owned(),
+            Failure::Flag(register) => format!("which is errno if {register} is not 0"),
+            Failure::Condition(flag) => format!("which is errno if {flag} is set"),
+        };
+        format!(
+            "number in {}; arguments in {arguments}{memory}; result in {}, {failure}",
+            self.number, self.result
+        )
+    }
+
+    /// The registers that the kernel changes besides those of [`registers`](Self::registers).
+    #[cfg(feature = "cli")]
+    pub(crate) fn clobbered(&self) -> String {
+        let row = |row: &Clobber| {
+            let only = row.only.as_ref().map_or(String::new(), |only| format!(" (if {})", only.c));
+            runs(&row.registers) + &only
+        };
+        let mut list: Vec<String> = self.clobbers.iter().map(row).collect();
+        list.extend((!self.flags_kept).then(|| "flags".to_owned()));
+        if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+    }
+}
+
+/// A list of registers, three or more that follow one another being `r4-r12`.
+#[cfg(feature = "cli")]
+fn runs(registers: &[String]) -> String {
+    let split = |register: &str| {
+        let letters = register.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = register[letters.len()..].parse::<u32>().ok()?;
+        Some((letters.to_owned(), number))
+    };
+    let follows = |one: &String, next: &String| {
+        split(one).map(|(letters, number)| (letters, number + 1)) == split(next)
+            && split(one).is_some()
+    };
+    let run = |run: &[String]| match run {
+        [first, _, .., last] => format!("{first}-{last}"),
+        few => few.join(", "),
+    };
+    registers.chunk_by(follows).map(run).collect::<Vec<_>>().join(", ")
 }
 
 impl Absent {

@@ -87,6 +87,55 @@ fn macros_and_functions_name_the_call() {
     }
 }
 
+/// The oracle is syscall(2); for what is clobbered, the assembler functions of glibc's
+/// sysdeps/unix/sysv/linux/ARCH/sysdep.h.
+#[test]
+fn registers_are_shown() {
+    for (abi, registers, clobbered) in [
+        (
+            "x86_64",
+            "number in rax; arguments in rdi, rsi, rdx, r10, r8, r9; result in rax, negative if \
+             the call failed",
+            "rcx, r11",
+        ),
+        (
+            "aarch64",
+            "number in x8; arguments in x0, x1, x2, x3, x4, x5; result in x0, negative if the call \
+             failed",
+            "p0-p15, ffr, z0-z31 (if defined __ARM_FEATURE_SVE)",
+        ),
+        (
+            "mips-o32",
+            "number in $2; arguments in $4, $5, $6, $7, then memory; result in $2, which is errno \
+             if $7 is not 0",
+            "$1, $8-$15, $24, $25, hi, lo (if !defined __mips_isa_rev || __mips_isa_rev < 6)",
+        ),
+    ] {
+        let text = explain(&["read", "--abi", abi]);
+        let row = |name| {
+            let row = text.lines().find_map(|line| line.trim_start().strip_prefix(name));
+            row.map(str::trim_start)
+        };
+        assert_eq!(row("registers "), Some(registers), "{text}");
+        assert_eq!(row("clobbered "), Some(clobbered), "{text}");
+    }
+    // A call of the SPUs has none: stop 0x2104.
+    assert!(!explain(&["read", "--abi", "powerpc-spu"]).contains("registers "));
+}
+
+/// Who gives an ABI as a word is told of the option.
+#[test]
+fn an_abi_without_its_option_gets_a_tip() {
+    for args in [&["explain", "read", "arm64"][..], &["export", "tsv", "arm64"], &["emit", "arm64"]]
+    {
+        let (status, _, stderr) = run(codegen().args(args));
+        assert_eq!(status, Some(2), "{args:?}");
+        assert!(stderr.contains("tip: to choose this ABI, use '--abi arm64'\n"), "{stderr}");
+    }
+    let (_, _, stderr) = run(codegen().args(["explain", "read", "write"]));
+    assert!(!stderr.contains("tip:"), "{stderr}");
+}
+
 #[test]
 fn a_call_from_the_instruction_to_its_function() {
     let text = explain(&["io_submit", "--abi", "x86_64"]);
@@ -215,11 +264,14 @@ fn absence_has_a_reason() {
 #[test]
 fn a_call_by_another_call() {
     let text = explain(&["socketcall", "--abi", "i386"]);
-    in_order(&text, &["socketcall on i386\n", "  does    1 socket, 2 bind, ", ", 20 sendmmsg\n"]);
+    in_order(
+        &text,
+        &["socketcall on i386\n", "  does       1 socket, 2 bind, ", ", 20 sendmmsg\n"],
+    );
     let text = explain(&["ipc", "--abi", "s390x"]);
-    in_order(&text, &["ipc on s390x\n", "  does    1 semop, 2 semget, ", ", 24 shmctl\n"]);
+    in_order(&text, &["ipc on s390x\n", "  does       1 semop, 2 semget, ", ", 24 shmctl\n"]);
     let text = explain(&["socket", "--abi", "i386"]);
-    in_order(&text, &["socket on i386\n", "  also by  socketcall, SYS_SOCKET (1)\n"]);
+    in_order(&text, &["socket on i386\n", "  also by    socketcall, SYS_SOCKET (1)\n"]);
     for (name, abi, why) in [
         (
             "accept",
