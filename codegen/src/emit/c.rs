@@ -83,7 +83,7 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
     lines.extend(about.map(str::to_owned));
     lines.push(String::new());
     lines.push(format!("Instruction {}.", convention.instruction));
-    lines.push(format!("Registers: {}.", convention.registers()));
+    lines.push(format!("Operands: {}.", convention.operands()));
     for both in &convention.both {
         let second = convention.second.as_deref().unwrap_or_default();
         let calls = both.calls.join(", ");

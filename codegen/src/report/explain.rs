@@ -327,10 +327,10 @@ impl<'t> Facts<'t> {
         let was = was.into_iter().map(|(line, _)| line).collect::<Vec<_>>().join("; ");
         about.push(vec!["before", &was]);
         about.push(vec!["returns", if call.noreturn { "never" } else { "" }]);
-        let registers = abi.call.as_ref().map(Convention::registers).unwrap_or_default();
-        let clobbered = abi.call.as_ref().map(Convention::clobbered).unwrap_or_default();
-        about.push(vec!["registers", &registers]);
-        about.push(vec!["clobbered", &clobbered]);
+        let operands = abi.call.as_ref().map(Convention::operands).unwrap_or_default();
+        let clobbers = abi.call.as_ref().map(Convention::clobbered).unwrap_or_default();
+        about.push(vec!["operands", &operands]);
+        about.push(vec!["clobbers", &clobbers]);
         about.retain(|line| !line[1].is_empty());
         out.push_str(&aligned(&about, "  "));
         if row.is_none() {

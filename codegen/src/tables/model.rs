@@ -554,21 +554,21 @@ impl Convention {
 
     /// Where the number, the arguments and the result are, in words.
     #[cfg(feature = "cli")]
-    pub(crate) fn registers(&self) -> String {
+    pub(crate) fn operands(&self) -> String {
         let arguments = self.arguments.join(", ");
         let memory = if self.stack.is_some() { ", then memory" } else { "" };
         let failure = match &self.failure {
-            Failure::Negative => "negative if the call failed".to_owned(),
+            Failure::Negative => "negative on failure".to_owned(),
             Failure::Flag(register) => format!("which is errno if {register} is not 0"),
             Failure::Condition(flag) => format!("which is errno if {flag} is set"),
         };
         format!(
-            "number in {}; arguments in {arguments}{memory}; result in {}, {failure}",
+            "number {}; arguments {arguments}{memory}; result {}, {failure}",
             self.number, self.result
         )
     }
 
-    /// The registers that the kernel changes besides those of [`registers`](Self::registers).
+    /// The registers that the kernel changes besides those of [`operands`](Self::operands).
     #[cfg(feature = "cli")]
     pub(crate) fn clobbered(&self) -> String {
         let row = |row: &Clobber| {

@@ -90,24 +90,22 @@ fn macros_and_functions_name_the_call() {
 /// The oracle is syscall(2); for what is clobbered, the assembler functions of glibc's
 /// sysdeps/unix/sysv/linux/ARCH/sysdep.h.
 #[test]
-fn registers_are_shown() {
-    for (abi, registers, clobbered) in [
+fn operands_and_clobbers_are_shown() {
+    for (abi, operands, clobbers) in [
         (
             "x86_64",
-            "number in rax; arguments in rdi, rsi, rdx, r10, r8, r9; result in rax, negative if \
-             the call failed",
+            "number rax; arguments rdi, rsi, rdx, r10, r8, r9; result rax, negative on failure",
             "rcx, r11",
         ),
         (
             "aarch64",
-            "number in x8; arguments in x0, x1, x2, x3, x4, x5; result in x0, negative if the call \
-             failed",
+            "number x8; arguments x0, x1, x2, x3, x4, x5; result x0, negative on failure",
             "p0-p15, ffr, z0-z31 (if defined __ARM_FEATURE_SVE)",
         ),
         (
             "mips-o32",
-            "number in $2; arguments in $4, $5, $6, $7, then memory; result in $2, which is errno \
-             if $7 is not 0",
+            "number $2; arguments $4, $5, $6, $7, then memory; result $2, which is errno if $7 is \
+             not 0",
             "$1, $8-$15, $24, $25, hi, lo (if !defined __mips_isa_rev || __mips_isa_rev < 6)",
         ),
     ] {
@@ -116,11 +114,11 @@ fn registers_are_shown() {
             let row = text.lines().find_map(|line| line.trim_start().strip_prefix(name));
             row.map(str::trim_start)
         };
-        assert_eq!(row("registers "), Some(registers), "{text}");
-        assert_eq!(row("clobbered "), Some(clobbered), "{text}");
+        assert_eq!(row("operands "), Some(operands), "{text}");
+        assert_eq!(row("clobbers "), Some(clobbers), "{text}");
     }
     // A call of the SPUs has none: stop 0x2104.
-    assert!(!explain(&["read", "--abi", "powerpc-spu"]).contains("registers "));
+    assert!(!explain(&["read", "--abi", "powerpc-spu"]).contains("operands "));
 }
 
 /// Who gives an ABI as a word is told of the option.
@@ -264,14 +262,11 @@ fn absence_has_a_reason() {
 #[test]
 fn a_call_by_another_call() {
     let text = explain(&["socketcall", "--abi", "i386"]);
-    in_order(
-        &text,
-        &["socketcall on i386\n", "  does       1 socket, 2 bind, ", ", 20 sendmmsg\n"],
-    );
+    in_order(&text, &["socketcall on i386\n", "  does      1 socket, 2 bind, ", ", 20 sendmmsg\n"]);
     let text = explain(&["ipc", "--abi", "s390x"]);
-    in_order(&text, &["ipc on s390x\n", "  does       1 semop, 2 semget, ", ", 24 shmctl\n"]);
+    in_order(&text, &["ipc on s390x\n", "  does      1 semop, 2 semget, ", ", 24 shmctl\n"]);
     let text = explain(&["socket", "--abi", "i386"]);
-    in_order(&text, &["socket on i386\n", "  also by    socketcall, SYS_SOCKET (1)\n"]);
+    in_order(&text, &["socket on i386\n", "  also by   socketcall, SYS_SOCKET (1)\n"]);
     for (name, abi, why) in [
         (
             "accept",

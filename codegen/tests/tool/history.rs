@@ -276,9 +276,9 @@ fn a_call_is_explained_for_a_release() {
     let (status, text) = explain(&["322", "--kernel", "2.6.24", "--abi", "i386"]);
     assert!(status == Some(0) && text.contains("  timerfd  "), "{text}");
     let (_, text) = explain(&["322", "--abi", "i386"]);
-    assert!(text.contains("before     322 timerfd, added after 2.6.20 and by 2.6.24"), "{text}");
+    assert!(text.contains("before    322 timerfd, added after 2.6.20 and by 2.6.24"), "{text}");
     let (_, text) = explain(&["io_submit", "--abi", "x32"]);
-    let evidence = "since      3.15 (seen in 3.15.5, a stable update; not in 3.14.1)\n";
+    let evidence = "since     3.15 (seen in 3.15.5, a stable update; not in 3.14.1)\n";
     assert!(text.contains(evidence), "{text}");
     let (_, text) = explain(&["cachestat"]);
     assert!(text.contains("no longer on ia64: 1475 cachestat, since 6.5, until 6.6\n"), "{text}");
