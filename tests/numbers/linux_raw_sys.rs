@@ -37,7 +37,7 @@ pub(crate) const LINUX_RAW_SYS: Oracle = Oracle {
 };
 
 /// `__NR_name`, and `__ARM_NR_name` for arm's private calls. A name with capital letters
-/// (`__NR_Linux`) is no call.
+/// (`__NR_Linux`) is not a call.
 fn read(source: &Path, file: &str) -> Numbers {
     let general = source.join("src").join(file);
     let (general, errno) = (text(&general), text(&general.with_file_name("errno.rs")));

@@ -3,7 +3,7 @@
 //!
 //! Where a crate and the tables disagree is listed with reasons in `oracles/CRATE.txt`. A line is
 //! an ABI, a call, and the crate's number, or `-` for a call that its kernel has and the crate does
-//! not have, or `later` for one that the ABI took up after the crate's kernel, which is no error of
+//! not have, or `later` for one that the ABI got after the crate's kernel, which is not an error of
 //! the crate. For an error it is an architecture, the error's name, and the crate's number. A
 //! disagreement that the list does not have fails, and so does a line that is no longer true.
 

@@ -120,7 +120,7 @@ fn rustc_s_architectures_are_their_targets_abis() {
             unnamed.insert(arch);
             continue;
         };
-        // `x86_64` alone is no x32.
+        // `x86_64` alone is not x32.
         assert!(of_arch == abi || abi == Abi::X32 || abi == Abi::MipsN32, "{target} is {abi}");
         compared += 1;
     }

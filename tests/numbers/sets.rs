@@ -34,7 +34,7 @@ fn operations_are_those_of_sets() {
         assert_eq!(one.complement().complement(), one);
         assert_eq!((one.len(), one.is_empty(), one.abi()), (a.len(), false, *abi));
         assert!(one.difference(&one).is_empty());
-        // What is no call cannot be added, holes among the numbers included.
+        // What is not a call cannot be added, holes among the numbers included.
         let (mut set, past) = (CallSet::new(*abi), every.last().unwrap() + 1);
         for number in (0..past).filter(|number| number.abs_diff(past) < 300).chain([u32::MAX]) {
             assert_eq!(set.insert(number), every.contains(&number), "{abi} {number}");

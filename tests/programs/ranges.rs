@@ -348,7 +348,7 @@ fn slow_clients_are_served_and_stalled_ones_are_not() {
     });
 }
 
-/// Somebody else's client.
+/// A third-party client.
 #[test]
 fn curl_gets_what_it_asks_for() {
     let server = Server::new();

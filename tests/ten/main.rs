@@ -214,7 +214,7 @@ fn pidfd_open() {
 
 #[test]
 fn futex() {
-    // Nobody waits; then somebody does.
+    // No thread waits; then one does.
     let word = AtomicU32::new(0);
     let functions = [by_libc::futex, by_syscalls::futex, by_rustix::futex, by_attribute::futex];
     same("futex", functions.map(|wake| wake(&word, 1)));

@@ -72,7 +72,7 @@ impl Space {
     }
 
     /// Zeros to write behind a group that is being written, and where: none as long as there are
-    /// enough. [`Space::in_flight`] is told when they are submitted.
+    /// enough. Call [`Space::in_flight`] when they are submitted.
     pub fn zeros_after(&mut self, group: &Range<u64>) -> Option<(AlignedBuf, Range<u64>)> {
         if matches!(self.zeros, Zeros::InFlight(_)) {
             return None;

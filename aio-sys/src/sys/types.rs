@@ -15,7 +15,7 @@ pub use crate::sys::target::uapi_of_arch::AT_SYSINFO;
 #[cfg(target_arch = "powerpc64")]
 pub use crate::sys::target::uapi_of_arch::PPC_FEATURE2_SCV;
 
-/// The id of an AIO context: the address of its completion ring in user space. 0 is no context.
+/// The id of an AIO context: the address of its completion ring in user space. 0 is not one.
 pub type aio_context_t = c_ulong;
 
 /// One request. The kernel copies it in `io_submit`; only the data buffers must outlive the

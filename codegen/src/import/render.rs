@@ -136,7 +136,7 @@ pub(crate) fn prototypes(
         );
     }
     out.push_str(
-        "]\n\n# Entry points without arguments to be told: those of the ABIs end in assembly, are \
+        "]\n\n# Entry points whose arguments are not known: those of the ABIs end in assembly, are \
          not built for them, or are not found.\nbare = [\n",
     );
     for Bare { entry, why, abis, source, line } in bare {

@@ -1,4 +1,4 @@
-//! `explain`: what becomes of a call, as the tool prints it. The labels it prints are held against
+//! `explain`: what becomes of a call, as the tool prints it. The labels it prints are compared with
 //! the kernel's source by ci/oracle/paths, the rows by ci/oracle/agree.
 
 use crate::common::*;
@@ -121,7 +121,7 @@ fn operands_and_clobbers_are_shown() {
     assert!(!explain(&["read", "--abi", "powerpc-spu"]).contains("operands "));
 }
 
-/// Who gives an ABI as a word is told of the option.
+/// A word that names an ABI gets a tip about the option.
 #[test]
 fn an_abi_without_its_option_gets_a_tip() {
     for args in [&["explain", "read", "arm64"][..], &["export", "tsv", "arm64"], &["emit", "arm64"]]
@@ -438,7 +438,7 @@ fn an_abi_that_the_kernel_does_not_have() {
     );
 }
 
-/// Neither what is typed nor what stands in somebody's tables is a command to the terminal, nor
+/// Neither what is typed nor what stands in third-party tables is a command to the terminal, nor
 /// does it take time.
 #[test]
 fn hostile_words() {
@@ -486,7 +486,7 @@ fn names_beside_the_table_s_own() {
 
 #[test]
 fn redirected_and_assembler_entry_points() {
-    // mips defines a function of this name in C, which is none of sparc's business.
+    // mips defines a function of this name in C, which has nothing to do with sparc.
     let text = explain(&["rt_sigreturn", "--abi", "sparc32"]);
     in_order(&text, &["sys32_rt_sigreturn ", " arch/sparc/kernel/", ", in assembly\n"]);
     assert!(!text.contains("arch/mips"), "{text}");
@@ -607,7 +607,7 @@ fn an_abi_by_its_audit_value() {
             assert_eq!(explain(&[call, "--abi", &arch]), own, "{arch}");
         }
     }
-    // Go's name of i386 is no value.
+    // Go's name of i386 is not a number.
     assert_eq!(explain(&["20", "--abi", "386"]), explain(&["20", "--abi", "i386"]));
     for arch in ["0xc00000ff", "3221225727", "c00000ff", "0x", "4294967296", "-1"] {
         let message = refusal(&["20", &format!("--abi={arch}")]);
@@ -618,7 +618,7 @@ fn an_abi_by_its_audit_value() {
     assert_eq!(export("0xc00000b7"), export("aarch64"));
 }
 
-/// The tool as it is installed, in a directory that is no checkout, answers from the tables that it
+/// The tool as it is installed, outside of a checkout, answers from the tables that it
 /// was built with, whichever the subcommand.
 #[test]
 fn outside_a_checkout() {
@@ -697,7 +697,7 @@ fn the_directory_that_was_asked_for_is_named() {
     assert_eq!(there(&["export", "json"]), message);
 }
 
-/// Headers of older kernels have numbers alone: that is no reserved number.
+/// Headers of older kernels have numbers alone: such a number is not a reserved one.
 #[test]
 fn entry_points_that_are_not_known() {
     let directory = TempDir::new().unwrap();

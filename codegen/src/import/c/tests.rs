@@ -145,7 +145,7 @@ fn an_unbalanced_conditional_names_its_line() {
     assert_eq!(fails("#ifdef\n#endif"), "a.h:1: #ifdef without a name; add one");
     assert_eq!(
         fails("#error odd \\\nbyte order"),
-        "a.h:1: #error odd byte order; predefine what this header asks for"
+        "a.h:1: #error odd byte order; predefine what this header needs"
     );
     assert!(
         fails(&"#if 1\n".repeat(257)).starts_with("a.h:257: more than 256 nested conditionals")

@@ -359,7 +359,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
                 }
                 "include" => self.include(&path, line, rest, depth)?,
                 "error" => {
-                    return fail(&format!("#error {rest}; predefine what this header asks for"));
+                    return fail(&format!("#error {rest}; predefine what this header needs"));
                 }
                 "pragma" if rest == "once" => {
                     self.once.insert(file.to_owned());
