@@ -78,7 +78,7 @@ use proc_macro::TokenStream;
 ///
 /// Every parameter must be used by an argument, unless its name starts with `_`. A parameter that
 /// is a `&mut` reference is reborrowed if it is an argument by itself, so a later argument can be
-/// its length: `unsafe read(fd, buffer, buffer.len())`. Closures as arguments need parentheses.
+/// its length: `unsafe read(fd, buffer, buffer.len())`.
 #[proc_macro_attribute]
 pub fn syscall(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::syscall(attr.into(), item.into()).into()

@@ -27,8 +27,15 @@ impl Rust {
 }
 
 /// Structures that `aio_sys::types` defines; a pointer to any other is a pointer to `c_void`.
-const STRUCTS: &[&str] =
-    &["iocb", "io_event", "__aio_sigset", "__kernel_timespec", "old_timespec32"];
+const STRUCTS: &[&str] = &[
+    "iocb",
+    "io_event",
+    "__aio_sigset",
+    "__kernel_timespec",
+    "old_timespec32",
+    "__kernel_itimerspec",
+    "old_itimerspec32",
+];
 
 /// Scalars by the kernel's name. `include/linux/types.h`, `include/uapi/asm-generic/posix_types.h`,
 /// `include/uapi/linux/{aio_abi,fs,quota}.h`.

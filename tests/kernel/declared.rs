@@ -2,11 +2,13 @@
 //! libc.
 
 use crate::common::{await_child, catches, fork, in_child, pipe, temp_file};
+use aio_sys::types::{__kernel_itimerspec, __kernel_timespec};
 use aio_sys::{Errno, Ret, syscall};
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 
@@ -30,6 +32,37 @@ fn read(file: &File, buffer: &mut [c_char]) -> io::Result<usize>;
     safe = "the kernel writes `buffer.len()` bytes at most"
 )]
 fn read_bytes(file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<u64, Errno>;
+
+/// Reads into memory that is not initialized.
+#[syscall(
+    unsafe read(file, buffer, buffer.len()),
+    safe = "the kernel writes `buffer.len()` bytes at most"
+)]
+fn read_uninit(file: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Errno>;
+
+/// Creates a timer.
+#[syscall(
+    unsafe timerfd_create(clock, 0),
+    safe = "it touches no memory, and returns a new descriptor"
+)]
+fn timerfd_create(clock: i32) -> io::Result<OwnedFd>;
+
+/// Starts or stops a timer.
+#[cfg_attr(
+    any(target_pointer_width = "64", target_arch = "x86_64"),
+    syscall(
+        unsafe timerfd_settime(timer, 0, new, ptr::null_mut()),
+        safe = "the kernel only reads `new`"
+    )
+)]
+#[cfg_attr(
+    not(any(target_pointer_width = "64", target_arch = "x86_64")),
+    syscall(
+        unsafe timerfd_settime64(timer, 0, new, ptr::null_mut()),
+        safe = "the kernel only reads `new`"
+    )
+)]
+fn timerfd_settime(timer: BorrowedFd<'_>, new: &__kernel_itimerspec) -> Result<(), Errno>;
 
 /// Writes at the file's position.
 #[syscall(
@@ -147,6 +180,31 @@ fn a_call_that_does_not_return_has_no_result() {
         crate::common::leave(returned.is_err());
     }
     await_child(child);
+}
+
+#[test]
+fn a_buffer_may_be_uninitialized() {
+    let mut buffer = [MaybeUninit::uninit(); 4];
+    let program = File::open("/proc/self/exe").unwrap();
+    assert_eq!(read_uninit(program.as_fd(), &mut buffer), Ok(4));
+    // SAFETY: the kernel has filled all of it.
+    assert_eq!(buffer.map(|byte| unsafe { byte.assume_init() }), *b"\x7fELF");
+}
+
+/// The oracle is libc, which converts the structure where its own is another one.
+#[test]
+fn a_timer_has_the_structure_of_the_kernel() {
+    let timer = timerfd_create(libc::CLOCK_MONOTONIC).unwrap();
+    let time = |tv_sec, tv_nsec| __kernel_timespec { tv_sec, tv_nsec };
+    let new = __kernel_itimerspec { it_interval: time(7, 9), it_value: time(1000, 0) };
+    timerfd_settime(timer.as_fd(), &new).unwrap();
+    // SAFETY: all zeros are valid.
+    let mut set: libc::itimerspec = unsafe { mem::zeroed() };
+    // SAFETY: the structure is a local one.
+    assert_eq!(unsafe { libc::timerfd_gettime(timer.as_raw_fd(), &mut set) }, 0);
+    let interval = (set.it_interval.tv_sec, set.it_interval.tv_nsec);
+    assert_eq!(interval, (7, 9));
+    assert!((1..=1000).contains(&set.it_value.tv_sec), "{}", set.it_value.tv_sec);
 }
 
 /// What a filter or an emulator may answer.

@@ -198,6 +198,9 @@ fn every_variant_has_a_function() {
         let _: unsafe fn(c_ulong, c_ulong, *mut c_int, c_ulong, *mut c_int) -> isize = raw::clone;
         let _: unsafe fn(c_int, c_int, c_ulong) -> isize = raw::sigsuspend;
         let _: unsafe fn(i32, *mut aio_sys::types::old_timespec32) -> isize = raw::clock_settime;
+        use aio_sys::types::old_itimerspec32;
+        let _: unsafe fn(c_int, c_int, *const old_itimerspec32, *mut old_itimerspec32) -> isize =
+            raw::timerfd_settime;
         let _: unsafe fn(*mut std::ffi::c_void) -> isize = raw::set_thread_area;
         let _: unsafe fn(*mut std::ffi::c_void) -> isize = raw::get_thread_area;
     }

@@ -2003,14 +2003,14 @@ pub mod raw {
 
     /// `timerfd_settime(int ufd, int flags, const struct __kernel_itimerspec __user * utmr, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 5.19. [timerfd_settime(2)](https://man7.org/linux/man-pages/man2/timerfd_settime.2.html).
     #[inline]
-    pub unsafe fn timerfd_settime(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_settime(ufd: c_int, flags: c_int, utmr: *const __kernel_itimerspec, otmr: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timerfd_settime, Word::from(ufd), Word::from(flags), Word::from(utmr), Word::from(otmr)) }
     }
 
     /// `timerfd_gettime(int ufd, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 5.19. [timerfd_gettime(2)](https://man7.org/linux/man-pages/man2/timerfd_gettime.2.html).
     #[inline]
-    pub unsafe fn timerfd_gettime(ufd: c_int, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_gettime(ufd: c_int, otmr: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timerfd_gettime, Word::from(ufd), Word::from(otmr)) }
     }
@@ -2157,7 +2157,7 @@ pub mod raw {
 
     /// `timer_gettime(timer_t timer_id, struct __kernel_itimerspec __user * setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 5.19. [timer_gettime(2)](https://man7.org/linux/man-pages/man2/timer_gettime.2.html).
     #[inline]
-    pub unsafe fn timer_gettime(timer_id: i32, setting: *mut c_void) -> isize {
+    pub unsafe fn timer_gettime(timer_id: i32, setting: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timer_gettime, Word::from(timer_id), Word::from(setting)) }
     }
@@ -2171,7 +2171,7 @@ pub mod raw {
 
     /// `timer_settime(timer_t timer_id, int flags, const struct __kernel_itimerspec __user * new_setting, struct __kernel_itimerspec __user * old_setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 5.19. [timer_settime(2)](https://man7.org/linux/man-pages/man2/timer_settime.2.html).
     #[inline]
-    pub unsafe fn timer_settime(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void) -> isize {
+    pub unsafe fn timer_settime(timer_id: i32, flags: c_int, new_setting: *const __kernel_itimerspec, old_setting: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timer_settime, Word::from(timer_id), Word::from(flags), Word::from(new_setting), Word::from(old_setting)) }
     }
@@ -3826,13 +3826,13 @@ pub mod raw {
         "loongarch64 has no `sysfs`: another call replaces it; use the file /proc/filesystems" }
     absent! { Has_time, time(tloc: *mut c_void),
         "loongarch64 has no `time`: another call replaces it; use `clock_gettime`" }
-    absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut c_void),
+    absent! { Has_timer_gettime64, timer_gettime64(timer_id: i32, setting: *mut __kernel_itimerspec),
         "loongarch64 has no `timer_gettime64`: its time is 64-bit in every call; use `timer_gettime`" }
-    absent! { Has_timer_settime64, timer_settime64(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void),
+    absent! { Has_timer_settime64, timer_settime64(timer_id: i32, flags: c_int, new_setting: *const __kernel_itimerspec, old_setting: *mut __kernel_itimerspec),
         "loongarch64 has no `timer_settime64`: its time is 64-bit in every call; use `timer_settime`" }
-    absent! { Has_timerfd_gettime64, timerfd_gettime64(ufd: c_int, otmr: *mut c_void),
+    absent! { Has_timerfd_gettime64, timerfd_gettime64(ufd: c_int, otmr: *mut __kernel_itimerspec),
         "loongarch64 has no `timerfd_gettime64`: its time is 64-bit in every call; use `timerfd_gettime`" }
-    absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
+    absent! { Has_timerfd_settime64, timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const __kernel_itimerspec, otmr: *mut __kernel_itimerspec),
         "loongarch64 has no `timerfd_settime64`: its time is 64-bit in every call; use `timerfd_settime`" }
     absent! { Has_truncate64, truncate64(path: *const c_char, length: c_long),
         "loongarch64 has no `truncate64`: its call for 64-bit offsets and sizes has another name; use `truncate`" }

@@ -3341,28 +3341,28 @@ pub mod raw {
 
     /// `timer_gettime64(timer_t timer_id, struct __kernel_itimerspec __user * setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timer_gettime64(timer_id: i32, setting: *mut c_void) -> isize {
+    pub unsafe fn timer_gettime64(timer_id: i32, setting: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timer_gettime64, Word::from(timer_id), Word::from(setting)) }
     }
 
     /// `timer_settime64(timer_t timer_id, int flags, const struct __kernel_itimerspec __user * new_setting, struct __kernel_itimerspec __user * old_setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timer_settime64(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void) -> isize {
+    pub unsafe fn timer_settime64(timer_id: i32, flags: c_int, new_setting: *const __kernel_itimerspec, old_setting: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timer_settime64, Word::from(timer_id), Word::from(flags), Word::from(new_setting), Word::from(old_setting)) }
     }
 
     /// `timerfd_gettime64(int ufd, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timerfd_gettime64(ufd: c_int, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_gettime64(ufd: c_int, otmr: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timerfd_gettime64, Word::from(ufd), Word::from(otmr)) }
     }
 
     /// `timerfd_settime64(int ufd, int flags, const struct __kernel_itimerspec __user * utmr, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const __kernel_itimerspec, otmr: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timerfd_settime64, Word::from(ufd), Word::from(flags), Word::from(utmr), Word::from(otmr)) }
     }
@@ -3953,13 +3953,13 @@ pub mod raw {
         "riscv32 has no `sysfs`: another call replaces it; use the file /proc/filesystems" }
     absent! { Has_time, time(tloc: *mut c_void),
         "riscv32 has no `time`: another call replaces it; use `clock_gettime64`" }
-    absent! { Has_timer_gettime, timer_gettime(timer_id: i32, setting: *mut c_void),
+    absent! { Has_timer_gettime, timer_gettime(timer_id: i32, setting: *mut __kernel_itimerspec),
         "riscv32 has no `timer_gettime`: it has no 32-bit time; removed after Linux 5.0; use `timer_gettime64`" }
-    absent! { Has_timer_settime, timer_settime(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void),
+    absent! { Has_timer_settime, timer_settime(timer_id: i32, flags: c_int, new_setting: *const __kernel_itimerspec, old_setting: *mut __kernel_itimerspec),
         "riscv32 has no `timer_settime`: it has no 32-bit time; removed after Linux 5.0; use `timer_settime64`" }
-    absent! { Has_timerfd_gettime, timerfd_gettime(ufd: c_int, otmr: *mut c_void),
+    absent! { Has_timerfd_gettime, timerfd_gettime(ufd: c_int, otmr: *mut __kernel_itimerspec),
         "riscv32 has no `timerfd_gettime`: it has no 32-bit time; removed after Linux 5.0; use `timerfd_gettime64`" }
-    absent! { Has_timerfd_settime, timerfd_settime(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void),
+    absent! { Has_timerfd_settime, timerfd_settime(ufd: c_int, flags: c_int, utmr: *const __kernel_itimerspec, otmr: *mut __kernel_itimerspec),
         "riscv32 has no `timerfd_settime`: it has no 32-bit time; removed after Linux 5.0; use `timerfd_settime64`" }
     absent! { Has_truncate, truncate(path: *const c_char, length: c_long),
         "riscv32 has no `truncate`: its call for 64-bit offsets and sizes has another name; use `truncate64`" }

@@ -1956,21 +1956,21 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_kill, Word::from(pid), Word::from(sig)) }
     }
 
-    /// `stat(const char __user * filename, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 2.6.12 or earlier. [stat(2)](https://man7.org/linux/man-pages/man2/stat.2.html).
+    /// `stat(const char __user * filename, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 2.6.12 or earlier. [stat(2)](https://man7.org/linux/man-pages/man2/stat.2.html). With 64-bit values: [`stat64`].
     #[inline]
     pub unsafe fn stat(filename: *const c_char, statbuf: *mut c_void) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_stat, Word::from(filename), Word::from(statbuf)) }
     }
 
-    /// `sendfile(int out_fd, int in_fd, off_t __user * offset, size_t count)`, defined in `fs/read_write.c`. Since Linux 2.6.12 or earlier. [sendfile(2)](https://man7.org/linux/man-pages/man2/sendfile.2.html).
+    /// `sendfile(int out_fd, int in_fd, off_t __user * offset, size_t count)`, defined in `fs/read_write.c`. Since Linux 2.6.12 or earlier. [sendfile(2)](https://man7.org/linux/man-pages/man2/sendfile.2.html). With 64-bit values: [`sendfile64`].
     #[inline]
     pub unsafe fn sendfile(out_fd: c_int, in_fd: c_int, offset: *mut c_long, count: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_sendfile, Word::from(out_fd), Word::from(in_fd), Word::from(offset), Word::from(count)) }
     }
 
-    /// `lstat(const char __user * filename, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 2.6.12 or earlier. [lstat(2)](https://man7.org/linux/man-pages/man2/lstat.2.html).
+    /// `lstat(const char __user * filename, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 2.6.12 or earlier. [lstat(2)](https://man7.org/linux/man-pages/man2/lstat.2.html). With 64-bit values: [`lstat64`].
     #[inline]
     pub unsafe fn lstat(filename: *const c_char, statbuf: *mut c_void) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -2123,7 +2123,7 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_chroot, Word::from(filename)) }
     }
 
-    /// `fstat(unsigned int fd, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 2.6.12 or earlier. [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html).
+    /// `fstat(unsigned int fd, struct stat __user * statbuf)`, defined in `fs/stat.c`. Since Linux 2.6.12 or earlier. [fstat(2)](https://man7.org/linux/man-pages/man2/fstat.2.html). With 64-bit values: [`fstat64`].
     #[inline]
     pub unsafe fn fstat(fd: c_uint, statbuf: *mut c_void) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -2339,7 +2339,7 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_setfsuid32, Word::from(uid)) }
     }
 
-    /// `fcntl(unsigned int fd, unsigned int cmd, unsigned long arg)`, defined in `fs/fcntl.c`. Since Linux 2.6.12 or earlier. [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html).
+    /// `fcntl(unsigned int fd, unsigned int cmd, unsigned long arg)`, defined in `fs/fcntl.c`. Since Linux 2.6.12 or earlier. [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html). With 64-bit values: [`fcntl64`].
     #[inline]
     pub unsafe fn fcntl(fd: c_uint, cmd: c_uint, arg: c_ulong) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -2423,7 +2423,7 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_rt_sigpending, Word::from(uset), Word::from(sigsetsize)) }
     }
 
-    /// `rt_sigtimedwait(const sigset_t __user * uthese, siginfo_t __user * uinfo, const struct old_timespec32 __user * uts, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 2.6.12 or earlier. [rt_sigtimedwait(2)](https://man7.org/linux/man-pages/man2/rt_sigtimedwait.2.html).
+    /// `rt_sigtimedwait(const sigset_t __user * uthese, siginfo_t __user * uinfo, const struct old_timespec32 __user * uts, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 2.6.12 or earlier. [rt_sigtimedwait(2)](https://man7.org/linux/man-pages/man2/rt_sigtimedwait.2.html). With 64-bit values: [`rt_sigtimedwait_time64`].
     #[inline]
     pub unsafe fn rt_sigtimedwait(uthese: *const c_void, uinfo: *mut c_void, uts: *const old_timespec32, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -2591,14 +2591,14 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_rename, Word::from(oldname), Word::from(newname)) }
     }
 
-    /// `truncate(const char __user * path, long length)`, defined in `fs/open.c`. Since Linux 2.6.12 or earlier. [truncate(2)](https://man7.org/linux/man-pages/man2/truncate.2.html).
+    /// `truncate(const char __user * path, long length)`, defined in `fs/open.c`. Since Linux 2.6.12 or earlier. [truncate(2)](https://man7.org/linux/man-pages/man2/truncate.2.html). With 64-bit values: [`truncate64`].
     #[inline]
     pub unsafe fn truncate(path: *const c_char, length: c_long) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_truncate, Word::from(path), Word::from(length)) }
     }
 
-    /// `ftruncate(unsigned int fd, off_t length)`, defined in `fs/open.c`. Since Linux 2.6.12 or earlier. [ftruncate(2)](https://man7.org/linux/man-pages/man2/ftruncate.2.html).
+    /// `ftruncate(unsigned int fd, off_t length)`, defined in `fs/open.c`. Since Linux 2.6.12 or earlier. [ftruncate(2)](https://man7.org/linux/man-pages/man2/ftruncate.2.html). With 64-bit values: [`ftruncate64`].
     #[inline]
     pub unsafe fn ftruncate(fd: c_uint, length: c_long) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -2682,7 +2682,7 @@ pub mod raw {
         unsafe { stub::syscall3(nr::SYS_getpeername, Word::from(fd), Word::from(usockaddr), Word::from(usockaddr_len)) }
     }
 
-    /// `futex(u32 __user * uaddr, int op, u32 val, const struct old_timespec32 __user * utime, u32 __user * uaddr2, u32 val3)`, defined in `kernel/futex/syscalls.c`. Since Linux 2.6.12 or earlier. [futex(2)](https://man7.org/linux/man-pages/man2/futex.2.html).
+    /// `futex(u32 __user * uaddr, int op, u32 val, const struct old_timespec32 __user * utime, u32 __user * uaddr2, u32 val3)`, defined in `kernel/futex/syscalls.c`. Since Linux 2.6.12 or earlier. [futex(2)](https://man7.org/linux/man-pages/man2/futex.2.html). With 64-bit values: [`futex_time64`].
     #[inline]
     pub unsafe fn futex(uaddr: *mut u32, op: c_int, val: u32, utime: *const old_timespec32, uaddr2: *mut u32, val3: u32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -2787,14 +2787,14 @@ pub mod raw {
         unsafe { stub::syscall2(nr::SYS_inotify_rm_watch, Word::from(fd), Word::from(wd)) }
     }
 
-    /// `statfs(const char __user * pathname, struct statfs __user * buf)`, defined in `fs/statfs.c`. Since Linux 2.6.12 or earlier. [statfs(2)](https://man7.org/linux/man-pages/man2/statfs.2.html).
+    /// `statfs(const char __user * pathname, struct statfs __user * buf)`, defined in `fs/statfs.c`. Since Linux 2.6.12 or earlier. [statfs(2)](https://man7.org/linux/man-pages/man2/statfs.2.html). With 64-bit values: [`statfs64`].
     #[inline]
     pub unsafe fn statfs(pathname: *const c_char, buf: *mut c_void) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_statfs, Word::from(pathname), Word::from(buf)) }
     }
 
-    /// `fstatfs(unsigned int fd, struct statfs __user * buf)`, defined in `fs/statfs.c`. Since Linux 2.6.12 or earlier. [fstatfs(2)](https://man7.org/linux/man-pages/man2/fstatfs.2.html).
+    /// `fstatfs(unsigned int fd, struct statfs __user * buf)`, defined in `fs/statfs.c`. Since Linux 2.6.12 or earlier. [fstatfs(2)](https://man7.org/linux/man-pages/man2/fstatfs.2.html). With 64-bit values: [`fstatfs64`].
     #[inline]
     pub unsafe fn fstatfs(fd: c_uint, buf: *mut c_void) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -2899,7 +2899,7 @@ pub mod raw {
         unsafe { stub::syscall4(nr::SYS_lgetxattr, Word::from(pathname), Word::from(name), Word::from(value), Word::from(size)) }
     }
 
-    /// `getdents(unsigned int fd, struct linux_dirent __user * dirent, unsigned int count)`, defined in `fs/readdir.c`. Since Linux 2.6.12 or earlier. [getdents(2)](https://man7.org/linux/man-pages/man2/getdents.2.html).
+    /// `getdents(unsigned int fd, struct linux_dirent __user * dirent, unsigned int count)`, defined in `fs/readdir.c`. Since Linux 2.6.12 or earlier. [getdents(2)](https://man7.org/linux/man-pages/man2/getdents.2.html). With 64-bit values: [`getdents64`].
     #[inline]
     pub unsafe fn getdents(fd: c_uint, dirent: *mut c_void, count: c_uint) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -3374,7 +3374,7 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_sched_get_priority_min, Word::from(policy)) }
     }
 
-    /// `sched_rr_get_interval(pid_t pid, struct old_timespec32 __user * interval)`, defined in `kernel/sched/syscalls.c`. Since Linux 2.6.12 or earlier. [sched_rr_get_interval(2)](https://man7.org/linux/man-pages/man2/sched_rr_get_interval.2.html).
+    /// `sched_rr_get_interval(pid_t pid, struct old_timespec32 __user * interval)`, defined in `kernel/sched/syscalls.c`. Since Linux 2.6.12 or earlier. [sched_rr_get_interval(2)](https://man7.org/linux/man-pages/man2/sched_rr_get_interval.2.html). With 64-bit values: [`sched_rr_get_interval_time64`].
     #[inline]
     pub unsafe fn sched_rr_get_interval(pid: i32, interval: *mut old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -3423,28 +3423,28 @@ pub mod raw {
         unsafe { stub::syscall6(nr::SYS_sync_file_range, Word::from(fd), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(nbytes as u64)[0], Word::halves(nbytes as u64)[1], Word::from(flags)) }
     }
 
-    /// `clock_settime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_settime(2)](https://man7.org/linux/man-pages/man2/clock_settime.2.html).
+    /// `clock_settime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_settime(2)](https://man7.org/linux/man-pages/man2/clock_settime.2.html). With 64-bit values: [`clock_settime64`].
     #[inline]
     pub unsafe fn clock_settime(which_clock: i32, tp: *mut old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clock_settime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_gettime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_gettime(2)](https://man7.org/linux/man-pages/man2/clock_gettime.2.html).
+    /// `clock_gettime(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_gettime(2)](https://man7.org/linux/man-pages/man2/clock_gettime.2.html). With 64-bit values: [`clock_gettime64`].
     #[inline]
     pub unsafe fn clock_gettime(which_clock: i32, tp: *mut old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clock_gettime, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_getres(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_getres(2)](https://man7.org/linux/man-pages/man2/clock_getres.2.html).
+    /// `clock_getres(clockid_t which_clock, struct old_timespec32 __user * tp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_getres(2)](https://man7.org/linux/man-pages/man2/clock_getres.2.html). With 64-bit values: [`clock_getres_time64`].
     #[inline]
     pub unsafe fn clock_getres(which_clock: i32, tp: *mut old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_clock_getres, Word::from(which_clock), Word::from(tp)) }
     }
 
-    /// `clock_nanosleep(clockid_t which_clock, int flags, struct old_timespec32 __user * rqtp, struct old_timespec32 __user * rmtp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_nanosleep(2)](https://man7.org/linux/man-pages/man2/clock_nanosleep.2.html).
+    /// `clock_nanosleep(clockid_t which_clock, int flags, struct old_timespec32 __user * rqtp, struct old_timespec32 __user * rmtp)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [clock_nanosleep(2)](https://man7.org/linux/man-pages/man2/clock_nanosleep.2.html). With 64-bit values: [`clock_nanosleep_time64`].
     #[inline]
     pub unsafe fn clock_nanosleep(which_clock: i32, flags: c_int, rqtp: *mut old_timespec32, rmtp: *mut old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -3465,16 +3465,16 @@ pub mod raw {
         unsafe { stub::syscall3(nr::SYS_sched_setaffinity, Word::from(pid), Word::from(len), Word::from(user_mask_ptr)) }
     }
 
-    /// `timer_settime(timer_t timer_id, int flags, struct old_itimerspec32 __user * new, struct old_itimerspec32 __user * old)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [timer_settime(2)](https://man7.org/linux/man-pages/man2/timer_settime.2.html).
+    /// `timer_settime(timer_t timer_id, int flags, struct old_itimerspec32 __user * new, struct old_itimerspec32 __user * old)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [timer_settime(2)](https://man7.org/linux/man-pages/man2/timer_settime.2.html). With 64-bit values: [`timer_settime64`].
     #[inline]
-    pub unsafe fn timer_settime(timer_id: i32, flags: c_int, new: *mut c_void, old: *mut c_void) -> isize {
+    pub unsafe fn timer_settime(timer_id: i32, flags: c_int, new: *mut old_itimerspec32, old: *mut old_itimerspec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timer_settime, Word::from(timer_id), Word::from(flags), Word::from(new), Word::from(old)) }
     }
 
-    /// `timer_gettime(timer_t timer_id, struct old_itimerspec32 __user * setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [timer_gettime(2)](https://man7.org/linux/man-pages/man2/timer_gettime.2.html).
+    /// `timer_gettime(timer_t timer_id, struct old_itimerspec32 __user * setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 2.6.12 or earlier. [timer_gettime(2)](https://man7.org/linux/man-pages/man2/timer_gettime.2.html). With 64-bit values: [`timer_gettime64`].
     #[inline]
-    pub unsafe fn timer_gettime(timer_id: i32, setting: *mut c_void) -> isize {
+    pub unsafe fn timer_gettime(timer_id: i32, setting: *mut old_itimerspec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timer_gettime, Word::from(timer_id), Word::from(setting)) }
     }
@@ -3556,14 +3556,14 @@ pub mod raw {
         unsafe { stub::syscall1(nr::SYS_mq_unlink, Word::from(u_name)) }
     }
 
-    /// `mq_timedsend(mqd_t mqdes, const char __user * u_msg_ptr, unsigned int msg_len, unsigned int msg_prio, const struct old_timespec32 __user * u_abs_timeout)`, defined in `ipc/mqueue.c`. Since Linux 2.6.12 or earlier. [mq_timedsend(2)](https://man7.org/linux/man-pages/man2/mq_timedsend.2.html).
+    /// `mq_timedsend(mqd_t mqdes, const char __user * u_msg_ptr, unsigned int msg_len, unsigned int msg_prio, const struct old_timespec32 __user * u_abs_timeout)`, defined in `ipc/mqueue.c`. Since Linux 2.6.12 or earlier. [mq_timedsend(2)](https://man7.org/linux/man-pages/man2/mq_timedsend.2.html). With 64-bit values: [`mq_timedsend_time64`].
     #[inline]
     pub unsafe fn mq_timedsend(mqdes: i32, u_msg_ptr: *const c_char, msg_len: c_uint, msg_prio: c_uint, u_abs_timeout: *const old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_mq_timedsend, Word::from(mqdes), Word::from(u_msg_ptr), Word::from(msg_len), Word::from(msg_prio), Word::from(u_abs_timeout)) }
     }
 
-    /// `mq_timedreceive(mqd_t mqdes, char __user * u_msg_ptr, unsigned int msg_len, unsigned int __user * u_msg_prio, const struct old_timespec32 __user * u_abs_timeout)`, defined in `ipc/mqueue.c`. Since Linux 2.6.12 or earlier. [mq_timedreceive(2)](https://man7.org/linux/man-pages/man2/mq_timedreceive.2.html).
+    /// `mq_timedreceive(mqd_t mqdes, char __user * u_msg_ptr, unsigned int msg_len, unsigned int __user * u_msg_prio, const struct old_timespec32 __user * u_abs_timeout)`, defined in `ipc/mqueue.c`. Since Linux 2.6.12 or earlier. [mq_timedreceive(2)](https://man7.org/linux/man-pages/man2/mq_timedreceive.2.html). With 64-bit values: [`mq_timedreceive_time64`].
     #[inline]
     pub unsafe fn mq_timedreceive(mqdes: i32, u_msg_ptr: *mut c_char, msg_len: c_uint, u_msg_prio: *mut c_uint, u_abs_timeout: *const old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -3710,14 +3710,14 @@ pub mod raw {
         unsafe { stub::syscall3(nr::SYS_faccessat, Word::from(dfd), Word::from(filename), Word::from(mode)) }
     }
 
-    /// `pselect6(int n, fd_set __user * inp, fd_set __user * outp, fd_set __user * exp, struct old_timespec32 __user * tsp, void __user * sig)`, defined in `fs/select.c`. In Linux 2.6.16, but not in 2.6.12. [pselect6(2)](https://man7.org/linux/man-pages/man2/pselect6.2.html).
+    /// `pselect6(int n, fd_set __user * inp, fd_set __user * outp, fd_set __user * exp, struct old_timespec32 __user * tsp, void __user * sig)`, defined in `fs/select.c`. In Linux 2.6.16, but not in 2.6.12. [pselect6(2)](https://man7.org/linux/man-pages/man2/pselect6.2.html). With 64-bit values: [`pselect6_time64`].
     #[inline]
     pub unsafe fn pselect6(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut old_timespec32, sig: *mut c_void) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_pselect6, Word::from(n), Word::from(inp), Word::from(outp), Word::from(exp), Word::from(tsp), Word::from(sig)) }
     }
 
-    /// `ppoll(struct pollfd __user * ufds, unsigned int nfds, struct old_timespec32 __user * tsp, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/select.c`. In Linux 2.6.16, but not in 2.6.12. [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html).
+    /// `ppoll(struct pollfd __user * ufds, unsigned int nfds, struct old_timespec32 __user * tsp, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/select.c`. In Linux 2.6.16, but not in 2.6.12. [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html). With 64-bit values: [`ppoll_time64`].
     #[inline]
     pub unsafe fn ppoll(ufds: *mut c_void, nfds: c_uint, tsp: *mut old_timespec32, sigmask: *const c_void, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -3801,7 +3801,7 @@ pub mod raw {
         unsafe { stub::syscall6(nr::SYS_epoll_pwait, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout), Word::from(sigmask), Word::from(sigsetsize)) }
     }
 
-    /// `utimensat(unsigned int dfd, const char __user * filename, struct old_timespec32 __user * t, int flags)`, defined in `fs/utimes.c`. In Linux 2.6.24, but not in 2.6.20. [utimensat(2)](https://man7.org/linux/man-pages/man2/utimensat.2.html).
+    /// `utimensat(unsigned int dfd, const char __user * filename, struct old_timespec32 __user * t, int flags)`, defined in `fs/utimes.c`. In Linux 2.6.24, but not in 2.6.20. [utimensat(2)](https://man7.org/linux/man-pages/man2/utimensat.2.html). With 64-bit values: [`utimensat_time64`].
     #[inline]
     pub unsafe fn utimensat(dfd: c_uint, filename: *const c_char, t: *mut old_timespec32, flags: c_int) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -3836,16 +3836,16 @@ pub mod raw {
         unsafe { stub::syscall6(nr::SYS_fallocate, Word::from(fd), Word::from(mode), Word::halves(offset as u64)[0], Word::halves(offset as u64)[1], Word::halves(len as u64)[0], Word::halves(len as u64)[1]) }
     }
 
-    /// `timerfd_settime(int ufd, int flags, const struct old_itimerspec32 __user * utmr, struct old_itimerspec32 __user * otmr)`, defined in `fs/timerfd.c`. In Linux 2.6.28, but not in 2.6.24. [timerfd_settime(2)](https://man7.org/linux/man-pages/man2/timerfd_settime.2.html).
+    /// `timerfd_settime(int ufd, int flags, const struct old_itimerspec32 __user * utmr, struct old_itimerspec32 __user * otmr)`, defined in `fs/timerfd.c`. In Linux 2.6.28, but not in 2.6.24. [timerfd_settime(2)](https://man7.org/linux/man-pages/man2/timerfd_settime.2.html). With 64-bit values: [`timerfd_settime64`].
     #[inline]
-    pub unsafe fn timerfd_settime(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_settime(ufd: c_int, flags: c_int, utmr: *const old_itimerspec32, otmr: *mut old_itimerspec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timerfd_settime, Word::from(ufd), Word::from(flags), Word::from(utmr), Word::from(otmr)) }
     }
 
-    /// `timerfd_gettime(int ufd, struct old_itimerspec32 __user * otmr)`, defined in `fs/timerfd.c`. In Linux 2.6.28, but not in 2.6.24. [timerfd_gettime(2)](https://man7.org/linux/man-pages/man2/timerfd_gettime.2.html).
+    /// `timerfd_gettime(int ufd, struct old_itimerspec32 __user * otmr)`, defined in `fs/timerfd.c`. In Linux 2.6.28, but not in 2.6.24. [timerfd_gettime(2)](https://man7.org/linux/man-pages/man2/timerfd_gettime.2.html). With 64-bit values: [`timerfd_gettime64`].
     #[inline]
-    pub unsafe fn timerfd_gettime(ufd: c_int, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_gettime(ufd: c_int, otmr: *mut old_itimerspec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timerfd_gettime, Word::from(ufd), Word::from(otmr)) }
     }
@@ -3927,7 +3927,7 @@ pub mod raw {
         unsafe { stub::syscall5(nr::SYS_perf_event_open, Word::from(attr_uptr), Word::from(pid), Word::from(cpu), Word::from(group_fd), Word::from(flags)) }
     }
 
-    /// `recvmmsg(int fd, struct mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags, struct old_timespec32 __user * timeout)`, defined in `net/socket.c`. In Linux 2.6.36, but not in 2.6.32. [recvmmsg(2)](https://man7.org/linux/man-pages/man2/recvmmsg.2.html).
+    /// `recvmmsg(int fd, struct mmsghdr __user * mmsg, unsigned int vlen, unsigned int flags, struct old_timespec32 __user * timeout)`, defined in `net/socket.c`. In Linux 2.6.36, but not in 2.6.32. [recvmmsg(2)](https://man7.org/linux/man-pages/man2/recvmmsg.2.html). With 64-bit values: [`recvmmsg_time64`].
     #[inline]
     pub unsafe fn recvmmsg(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint, timeout: *mut old_timespec32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -3969,7 +3969,7 @@ pub mod raw {
         unsafe { stub::syscall3(nr::SYS_open_by_handle_at, Word::from(mountdirfd), Word::from(handle), Word::from(flags)) }
     }
 
-    /// `clock_adjtime(clockid_t which_clock, struct old_timex32 __user * utp)`, defined in `kernel/time/posix-timers.c`. In Linux 2.6.39, but not in 2.6.36. [clock_adjtime(2)](https://man7.org/linux/man-pages/man2/clock_adjtime.2.html).
+    /// `clock_adjtime(clockid_t which_clock, struct old_timex32 __user * utp)`, defined in `kernel/time/posix-timers.c`. In Linux 2.6.39, but not in 2.6.36. [clock_adjtime(2)](https://man7.org/linux/man-pages/man2/clock_adjtime.2.html). With 64-bit values: [`clock_adjtime64`].
     #[inline]
     pub unsafe fn clock_adjtime(which_clock: i32, utp: *mut c_void) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -4158,7 +4158,7 @@ pub mod raw {
         unsafe { stub::syscall5(nr::SYS_statx, Word::from(dfd), Word::from(filename), Word::from(flags), Word::from(mask), Word::from(buffer)) }
     }
 
-    /// `io_pgetevents(aio_context_t ctx_id, long min_nr, long nr, struct io_event __user * events, struct old_timespec32 __user * timeout, const struct __aio_sigset __user * usig)`, defined in `fs/aio.c`. Since Linux 4.19.
+    /// `io_pgetevents(aio_context_t ctx_id, long min_nr, long nr, struct io_event __user * events, struct old_timespec32 __user * timeout, const struct __aio_sigset __user * usig)`, defined in `fs/aio.c`. Since Linux 4.19. With 64-bit values: [`io_pgetevents_time64`].
     #[inline]
     pub unsafe fn io_pgetevents(ctx_id: aio_context_t, min_nr: c_long, nr: c_long, events: *mut io_event, timeout: *mut old_timespec32, usig: *const __aio_sigset) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
@@ -4300,28 +4300,28 @@ pub mod raw {
 
     /// `timer_gettime64(timer_t timer_id, struct __kernel_itimerspec __user * setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timer_gettime64(timer_id: i32, setting: *mut c_void) -> isize {
+    pub unsafe fn timer_gettime64(timer_id: i32, setting: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timer_gettime64, Word::from(timer_id), Word::from(setting)) }
     }
 
     /// `timer_settime64(timer_t timer_id, int flags, const struct __kernel_itimerspec __user * new_setting, struct __kernel_itimerspec __user * old_setting)`, defined in `kernel/time/posix-timers.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timer_settime64(timer_id: i32, flags: c_int, new_setting: *const c_void, old_setting: *mut c_void) -> isize {
+    pub unsafe fn timer_settime64(timer_id: i32, flags: c_int, new_setting: *const __kernel_itimerspec, old_setting: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timer_settime64, Word::from(timer_id), Word::from(flags), Word::from(new_setting), Word::from(old_setting)) }
     }
 
     /// `timerfd_gettime64(int ufd, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timerfd_gettime64(ufd: c_int, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_gettime64(ufd: c_int, otmr: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_timerfd_gettime64, Word::from(ufd), Word::from(otmr)) }
     }
 
     /// `timerfd_settime64(int ufd, int flags, const struct __kernel_itimerspec __user * utmr, struct __kernel_itimerspec __user * otmr)`, defined in `fs/timerfd.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const c_void, otmr: *mut c_void) -> isize {
+    pub unsafe fn timerfd_settime64(ufd: c_int, flags: c_int, utmr: *const __kernel_itimerspec, otmr: *mut __kernel_itimerspec) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_timerfd_settime64, Word::from(ufd), Word::from(flags), Word::from(utmr), Word::from(otmr)) }
     }

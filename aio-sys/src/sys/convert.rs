@@ -46,8 +46,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
     message = "`{Self}` cannot be converted to `{K}`, which the kernel's prototype has here (if it \
                is a `*mut` that the kernel only reads, wrap the argument in `ReadOnly(..)`)",
     label = "expected a type that converts to `{K}`",
-    note = "integers may widen but not narrow; `&T` becomes `*const T`, and `&mut T` `*mut T`; a \
-            path or another string is a `&CStr`; see `aio_sys::Arg`"
+    note = "integers may widen but not narrow; a length can be `Saturating(len)`",
+    note = "`&T` becomes `*const T`, and `&mut T` `*mut T`; a path or another string is a `&CStr`",
+    note = "structures named `old_..32` have 32-bit time; calls named `..64` or `.._time64` have \
+            64-bit time",
+    note = "see `aio_sys::Arg`"
 )]
 pub trait Arg<K, M = ()> {
     /// Converts to the type that the function of [`raw`](crate::raw) takes. It is not a method, so
@@ -200,6 +203,22 @@ impl<T> Arg<*mut T> for &mut MaybeUninit<T> {
     }
 }
 
+/// A buffer that the kernel fills.
+impl<T> Arg<*mut T> for &mut [MaybeUninit<T>] {
+    #[inline(always)]
+    fn arg(value: &mut [MaybeUninit<T>]) -> *mut T {
+        value.as_mut_ptr().cast()
+    }
+}
+
+/// For targets where `c_char` is signed; on the others it is `u8`.
+impl Arg<*mut i8> for &mut [MaybeUninit<u8>] {
+    #[inline(always)]
+    fn arg(value: &mut [MaybeUninit<u8>]) -> *mut i8 {
+        value.as_mut_ptr().cast()
+    }
+}
+
 macro_rules! lengths {
     ($($to:ty)*) => {$(
         impl Arg<$to> for Saturating<usize> {
@@ -337,7 +356,9 @@ impl Ret for i32 {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a function with the argument `return` cannot return `{Self}`",
-    label = "the kernel fills a `{T}` here: return `Result<{T}, Errno>` or `io::Result<{T}>`"
+    label = "the kernel fills a `{T}` here: return `Result<{T}, Errno>` or `io::Result<{T}>`",
+    note = "structures named `old_..32` have 32-bit time; calls named `..64` or `.._time64` have \
+            64-bit time"
 )]
 pub trait Filled<T>: Sized {
     /// The structure, or the error.

@@ -160,6 +160,26 @@ pub struct old_timespec32 {
     pub tv_nsec: i32,
 }
 
+/// A timer with 64-bit seconds, on every ABI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct __kernel_itimerspec {
+    /// The period; zero for a timer that expires once.
+    pub it_interval: __kernel_timespec,
+    /// The time until it expires; zero stops the timer.
+    pub it_value: __kernel_timespec,
+}
+
+/// A timer with 32-bit seconds, for the older system calls of 32-bit ABIs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct old_itimerspec32 {
+    /// The period; zero for a timer that expires once.
+    pub it_interval: old_timespec32,
+    /// The time until it expires; zero stops the timer.
+    pub it_value: old_timespec32,
+}
+
 /// The type of the timeout of `io_getevents` and `io_pgetevents` on the target.
 #[cfg(any(target_pointer_width = "64", target_arch = "x86_64"))]
 pub type timespec = __kernel_timespec;
@@ -188,4 +208,5 @@ const _: () = {
     assert!(size_of::<sigset_t>() == SIGSET_BYTES);
     assert!(size_of::<__aio_sigset>() == 2 * size_of::<crate::sys::abi::Word>());
     assert!(size_of::<__kernel_timespec>() == 16 && size_of::<old_timespec32>() == 8);
+    assert!(size_of::<__kernel_itimerspec>() == 32 && size_of::<old_itimerspec32>() == 16);
 };

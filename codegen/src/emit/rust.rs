@@ -167,7 +167,7 @@ fn parameter_list(function: &Function<'_>) -> String {
 }
 
 fn raw_function(out: &mut String, raw: &RawFunction<'_>, body: &str) {
-    let RawFunction { name, since, page, function } = raw;
+    let RawFunction { name, since, page, wide, function } = raw;
     let since = match since {
         Some(since @ (Since { exact: true, .. } | Since { after: None, .. })) => {
             format!(" Since Linux {since}.")
@@ -181,6 +181,7 @@ fn raw_function(out: &mut String, raw: &RawFunction<'_>, body: &str) {
         true => format!(" [{name}(2)](https://man7.org/linux/man-pages/man2/{name}.2.html)."),
         false => String::new(),
     };
+    let wide = wide.map_or(String::new(), |wide| format!(" With 64-bit values: [`{wide}`]."));
     let mut c = String::new();
     for (ctype, name) in &function.prototype.args {
         let comma = if c.is_empty() { "" } else { ", " };
@@ -209,7 +210,7 @@ fn raw_function(out: &mut String, raw: &RawFunction<'_>, body: &str) {
     let parameters = parameter_list(function);
     let _ = writeln!(
         out,
-        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{page}{results}\n    \
+        "\n    /// `{name}({c})`, defined in `{source}`{splits}.{since}{page}{wide}{results}\n    \
          #[inline]\n    pub unsafe fn {}({parameters}) -> isize {{\n        {body}\n    }}",
         identifier(name),
     );

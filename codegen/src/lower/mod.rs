@@ -35,6 +35,7 @@ pub(crate) use stub::{After, Language, Output, Piece, Stub, StubPlan, Word};
 use crate::Error;
 use crate::tables::history::Since;
 use crate::tables::{Abi, Call, Constants, Convention, ErrnoValue, KernelTable, Other, Tables};
+use std::collections::BTreeSet;
 
 /// The input of the printer of one ABI's module.
 pub struct Target<'t> {
@@ -64,6 +65,8 @@ pub(crate) struct RawFunction<'t> {
     pub(crate) since: Option<Since<'t>>,
     /// Whether section 2 of the man-pages has a page of its name.
     pub(crate) page: bool,
+    /// The function whose structures or arguments are 64-bit instead of 32-bit.
+    pub(crate) wide: Option<&'t str>,
     pub(crate) function: Function<'t>,
 }
 
@@ -161,8 +164,13 @@ impl<'t> Target<'t> {
             if function.slots().len() <= convention.most_arguments() {
                 let since = same(call).map(|run| history.since(self.abi, run));
                 let (name, page) = (call.name, manual.has(call.name));
-                self.functions.push(RawFunction { name, since, page, function });
+                self.functions.push(RawFunction { name, since, page, wide: None, function });
             }
+        }
+        let names: BTreeSet<&str> = self.functions.iter().map(|function| function.name).collect();
+        for function in &mut self.functions {
+            let wide = ["_time64", "64"].map(|suffix| function.name.to_owned() + suffix);
+            function.wide = wide.iter().find_map(|name| names.get(name.as_str()).copied());
         }
         let Target { abi, table, .. } = *self;
         let having = Having { abi, table, calls: &self.calls, runs: &runs };
