@@ -77,6 +77,13 @@ impl DirectAlignment {
         let (memory, offset) = (memory as usize, offset as usize);
         (memory > 0 && offset > 0).then_some(DirectAlignment { memory, offset, source })
     }
+
+    /// One alignment for buffers, lengths and offsets alike, in bytes: the larger of
+    /// [`memory`](Self::memory) and [`offset`](Self::offset), and at least 512, as
+    /// [`AlignedBuf::new`](crate::AlignedBuf::new) requires.
+    pub fn block(&self) -> usize {
+        self.memory.max(self.offset).max(512)
+    }
 }
 
 /// `struct statx` of `include/uapi/linux/stat.h`: the fields that are read here, and room for the

@@ -112,7 +112,8 @@ impl Abi {
         None
     }
 
-    /// The number of a system call. Aliases that only a header defines are names, too.
+    /// The number of a system call. Aliases that only a header defines are names, too, and so are
+    /// calls that the kernel has removed or only reserved: [`entry`](Abi::entry) tells them apart.
     #[inline]
     pub const fn number(self, name: &str) -> Option<u32> {
         let Some(place) = Abi::name_place(name) else { return None };
@@ -139,8 +140,12 @@ impl Abi {
         }
     }
 
-    /// The entry point of a number: the kernel function that implements it. `None` also if the
-    /// number is only reserved. `sys_ni_syscall` means that the kernel has removed the call.
+    /// The entry point of a number: the kernel function that implements it.
+    ///
+    /// `None`, or `sys_ni_syscall`, means that the call was removed or that the number is only
+    /// reserved: it returns `ENOSYS`. The exceptions are ARM's own calls from
+    /// [`base`](Abi::base) + 0xf0001 on, such as `cacheflush`: they are `None` because the kernel
+    /// handles them outside of its table.
     pub const fn entry(self, number: u32) -> Option<&'static str> {
         match self.slot(number) {
             Some(slot) => data::ENTRIES.get(data::SLOT_ENTRY[slot]),

@@ -56,7 +56,8 @@ use core::time::Duration;
 ///   extends the file are done inside io_submit(2).
 /// - A large direct request is split for the device. If the device's queue is full, io_submit(2)
 ///   waits until it has room for the last part.
-/// - On btrfs with checksums a direct write is done inside io_submit(2), too.
+/// - On btrfs with checksums a direct write is done inside io_submit(2), too. So is all direct I/O
+///   on FUSE, unless the daemon has asked for `FUSE_ASYNC_DIO`; libfuse 2 does not.
 /// - On a frozen file system a write blocks until it is thawed, even with
 ///   [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT).
 ///

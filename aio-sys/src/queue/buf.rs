@@ -282,7 +282,7 @@ impl From<AlignedBufError> for std::io::Error {
 }
 
 impl AlignedBuf {
-    /// `len` bytes of zeros, aligned to `align` bytes.
+    /// `len` bytes of zeros, aligned to `align` bytes, such as those of [`DirectAlignment::block`].
     ///
     /// # Errors
     ///
@@ -308,8 +308,7 @@ impl AlignedBuf {
     ///
     /// See [`AlignedBufError`].
     pub fn for_file(file: impl AsFd, len: usize) -> Result<AlignedBuf, AlignedBufError> {
-        let wanted = DirectAlignment::of(file);
-        let align = wanted.map_or(0, |align| align.memory.max(align.offset)).max(512);
+        let align = DirectAlignment::of(file).map_or(512, |align| align.block());
         let rounded = len.checked_next_multiple_of(align);
         AlignedBuf::new(rounded.ok_or(AlignedBufError::Length { len, align })?, align)
     }

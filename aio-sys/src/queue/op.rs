@@ -27,7 +27,10 @@
 //!
 //! - `EBADF`: the descriptor is not open, or not for this operation.
 //! - `EINVAL`: the file does not support the operation; the caller is a forked child.
-//! - `EAGAIN`: the kernel has no memory for the request.
+//! - `EAGAIN`: the kernel has no memory for the request, or it would block and has the flag
+//!   [`NOWAIT`](crate::RwFlags::NOWAIT). Without the flag, trying again later can succeed.
+//! - `EINTR`: a signal interrupted the transfer inside the submission, which file systems such as
+//!   FUSE allow (`aio_rw_done` in `fs/aio.c`). Nothing was transferred; it can be tried again.
 //! - `ENOSYS`, `EPERM`: a seccomp filter forbids io_submit(2).
 //!
 //! # Example: one operation, with options

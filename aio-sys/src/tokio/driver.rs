@@ -124,6 +124,12 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<B> Entries<B> {
+    pub(super) fn outstanding(&self) -> usize {
+        let is_outstanding =
+            |entry: &&Entry<B>| matches!(entry, Entry::Waiting(..) | Entry::Detached(..));
+        self.list.iter().filter(is_outstanding).count()
+    }
+
     pub(super) fn take(&mut self, blocking: Option<Blocking<B>>) -> usize {
         let entry = self.free.pop().unwrap_or_else(|| {
             self.list.push(Entry::Free);

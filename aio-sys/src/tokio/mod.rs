@@ -32,9 +32,9 @@
 //!
 //! **A timeout can expire only after the submission has returned.** A buffered read of data that is
 //! not in the page cache, for example, is done inside the submission, in a poll of a future: no
-//! timeout interrupts it ([what else blocks](crate::Context#blocking)). Open the file with
-//! `O_DIRECT`, or use [`Builder::nowait`], by which a helper thread waits for the disk. The how-to
-//! has [an example, and what is true after a timeout](crate::howto#timeouts).
+//! timeout interrupts it ([what else blocks](crate::Context#blocking)). Use [`Builder::nowait`], by
+//! which a helper thread waits for the disk, or where that is enough, `O_DIRECT`. The how-to has
+//! [an example, which of the two, and what is true after a timeout](crate::howto#timeouts).
 //!
 //! If a waker or the `drop` of a detached buffer panics, the panic hook is called, and the queue
 //! continues.
@@ -145,12 +145,13 @@ impl Builder {
     ///
     /// While the helper does the rest, the transfer does not count in the queue's capacity.
     ///
-    /// Use it if most of the data is in the page cache. Where the file system does not support the
-    /// flag (see [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT)), each transfer costs one more
-    /// submission. A read at the end of the file goes to the helper, too, since it cannot be
-    /// distinguished from a read of data of which only the start is in the page cache. It is meant
-    /// for files and block devices; for files without offsets, such as sockets, the result is
-    /// `EAGAIN`.
+    /// Use it if most of the data is in the page cache, or for direct I/O with timeouts. Direct
+    /// writes to a hole, and to a range of which the page cache has a part, go to the helper. Where
+    /// the file system does not support the flag (see
+    /// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT)), each transfer costs one more submission. A
+    /// read at the end of the file goes to the helper, too, since it cannot be distinguished from a
+    /// read of data of which only the start is in the page cache. It is meant for files and block
+    /// devices; for files without offsets, such as sockets, the result is `EAGAIN`.
     ///
     /// It does not apply to a transfer whose descriptor is borrowed, to one whose flags have
     /// `NOWAIT`, and to a write with `APPEND` or on a descriptor with `O_APPEND`, which is never
@@ -242,9 +243,18 @@ impl<B: IoBuf + Send> Queue<B> {
         self.shared.capacity
     }
 
-    /// How many more requests it accepts without waiting.
+    /// How many more requests it accepts without waiting. A transfer that a helper thread does the
+    /// rest of ([`Builder::nowait`]) does not occupy a slot: see [`Queue::outstanding`].
     pub fn free(&self) -> usize {
         self.shared.slots.available_permits()
+    }
+
+    /// How many requests have not completed: those that are queued or in the kernel, and transfers
+    /// that a helper thread does the rest of. Those whose futures were dropped count, too. Requests
+    /// that still wait for a slot do not. [`drain`](Queue::drain) and [`close`](Queue::close) wait
+    /// for them.
+    pub fn outstanding(&self) -> usize {
+        lock(&self.shared.entries).outstanding()
     }
 
     /// How many transfers a helper thread has done or finished: see [`Builder::nowait`].
@@ -261,8 +271,10 @@ impl<B: IoBuf + Send> Clone for Queue<B> {
 
 impl<B: IoBuf + Send> fmt::Debug for Queue<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (free, fallbacks) = (self.free(), self.fallbacks());
+        let (outstanding, free) = (self.outstanding(), self.free());
+        let fallbacks = self.fallbacks();
         f.debug_struct("Queue")
+            .field("outstanding", &outstanding)
             .field("free", &free)
             .field("fallbacks", &fallbacks)
             .finish_non_exhaustive()
@@ -496,6 +508,10 @@ impl<B: IoBuf + Send> Queue<B> {
     /// Waits until no request of any task is in flight. Requests that are submitted meanwhile wait
     /// until this is so. Polls are not cancelled.
     ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped, the queue is as before.
+    ///
     /// # Panics
     ///
     /// Same as [`submit`](Queue::submit).
@@ -529,6 +545,12 @@ impl<B: IoBuf + Send> Queue<B> {
     /// # Errors
     ///
     /// Those of [`crate::Queue::close`] and of [`crate::Queue::cancel`].
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped, as by a timeout, the queue still refuses new requests, and those
+    /// in flight go on. Call `close` again to wait for them, or drop the queue: then another thread
+    /// waits for them and destroys the context.
     ///
     /// # Panics
     ///

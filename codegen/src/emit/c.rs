@@ -1,7 +1,7 @@
 //! The stubs of an ABI for C: a header with inline assembly, for C89 and later and for C++.
 
 use crate::lower::{After, Input, Language, Output, Piece, Stub, function_name};
-use crate::tables::{BothKind, Clobber, MOST_ARGUMENTS, Widen};
+use crate::tables::{BothKind, Clobber, MOST_ARGUMENTS, Pairs, Widen};
 use std::fmt::Write as _;
 
 /// The header.
@@ -22,7 +22,7 @@ pub(crate) fn c(stub: &Stub<'_>) -> String {
     let mut kinds: Vec<_> = stub.convention.both.iter().map(|both| meaning(both.kind).0).collect();
     kinds.dedup();
     if !kinds.is_empty() {
-        out += "\n/* Which kinds of calls with two results there are. */\n";
+        out += "\n/* Which kinds of calls with two results the ABI has: see above. */\n";
     }
     for kind in kinds {
         let _ = writeln!(out, "#define {kind} 1");
@@ -84,6 +84,20 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
     lines.push(String::new());
     lines.push(format!("Instruction {}.", convention.instruction));
     lines.push(format!("Operands: {}.", convention.operands()));
+    if abi.pairs != Pairs::Whole {
+        lines.push(
+            "A 64-bit argument, such as an offset, takes two words: the lower half first on \
+             little-endian, the upper half first on big-endian. A dummy argument before it is 0."
+                .to_owned(),
+        );
+    }
+    if abi.pairs == Pairs::Even {
+        lines.push(
+            "The first of them is a0, a2 or a4: where that skips a word, pass 0 for it, as in \
+             aio_syscall6(__NR_pread64, fd, buffer, length, 0, half, other_half)."
+                .to_owned(),
+        );
+    }
     for both in &convention.both {
         let second = convention.second.as_deref().unwrap_or_default();
         let calls = both.calls.join(", ");
@@ -95,7 +109,9 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
     }
     if !convention.both.is_empty() {
         lines.push(
-            "aio_syscallN_both stores it in *second; after a failure it is anything.".to_owned(),
+            "aio_syscallN_both returns the first result, and stores the second in *second, which \
+             is undefined after a failure."
+                .to_owned(),
         );
     }
     for clobbers in &stub.clobbers {
@@ -116,10 +132,10 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
 fn meaning(kind: BothKind) -> (&'static str, &'static str) {
     match kind {
         BothKind::Child => {
-            ("AIO_BOTH_CHILD", "not 0 in the child, where the result is the parent's number")
+            ("AIO_BOTH_CHILD", "not 0 in the child, where the result is the parent's id")
         }
         BothKind::Array => {
-            ("AIO_BOTH_ARRAY", "the two are what other ABIs store in an array of int")
+            ("AIO_BOTH_ARRAY", "the two results are the array of int that other ABIs fill")
         }
         BothKind::Own => ("AIO_BOTH_OWN", "a value of its own"),
     }

@@ -52,6 +52,7 @@ fn refused_requests_complete_and_others_continue() {
         let fds = [file.as_fd(), no_fd, file.as_fd()];
         let reads = queue.batch(9, |batch| {
             assert_eq!(batch.free(), 4, "as many as there are");
+            assert_eq!(queue.outstanding(), 0, "it does not wait for the batch");
             fds.map(|fd| batch.push(op::read_at(fd, vec![0; 8], 8)).unwrap())
         });
         let [first, refused, last] = reads.await;
@@ -76,10 +77,13 @@ fn a_full_queue_is_waited_for_and_a_dropped_poll_is_cancelled() {
         let [first, second] = polls.await;
         let mut read = Box::pin(queue.submit(op::read_at(&file, vec![0; 8], 0)));
         assert!(poll_once(read.as_mut()).is_pending() && queue.free() == 0);
+        assert_eq!(queue.outstanding(), 2, "the read waits for a slot");
         drop(first);
         assert_eq!(read.await.0, Ok(8));
+        assert_eq!(queue.outstanding(), 1);
         drop(second);
         until(|| queue.free() == 2).await;
+        until(|| queue.outstanding() == 0).await;
         assert!(
             queue
                 .submit(op::poll(&_writer, PollEvents::OUT))

@@ -279,11 +279,14 @@ fn close_waits_for_the_helper() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             assert_eq!((queue.fallbacks(), file.metadata().unwrap().len()), (1, 0));
+            // The helper's transfer has no slot.
+            assert_eq!(queue.outstanding(), 1);
             release.send(()).unwrap();
             for end in ends {
                 tokio::time::timeout(LONG, end).await.expect("it ends");
                 assert_eq!(file.metadata().unwrap().len(), 8);
             }
+            assert_eq!(queue.outstanding(), 0);
             // The result is available without another poll of the task.
             assert!(matches!(poll_once(write.as_mut()), Poll::Ready((Ok(8), _))));
         });
