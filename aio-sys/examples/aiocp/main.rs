@@ -8,8 +8,8 @@
 //! `--help` describes what it does. It is a model of a robust transfer without `unsafe` AIO:
 //!
 //! - [`transfer::Copy`] keeps requests in flight and reuses their buffers. It handles short
-//!   transfers, interrupted ones (`EINTR`), those that are refused for now (`EAGAIN`), and errors in
-//!   completions;
+//!   transfers, interrupted ones (`EINTR`), those that are refused for now (`EAGAIN`), and errors
+//!   in completions;
 //! - [`transfer::End`] keeps the alignment that `O_DIRECT` requires, and does without `O_DIRECT`
 //!   where it cannot;
 //! - [`target::Target`] shows a new file under its name only when it is complete and on disk, and
