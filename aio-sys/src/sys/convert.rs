@@ -340,17 +340,17 @@ impl Ret for i32 {
 ///
 /// ```
 /// # #[cfg(feature = "macros")] {
-/// use aio_sys::{Errno, syscall, types::__kernel_timespec};
+/// use aio_sys::{Errno, syscall};
 ///
-/// /// The time since the system was started.
+/// /// How many bytes of memory this process may lock: the soft limit and the hard one.
 /// #[syscall(
-///     unsafe clock_gettime(libc::CLOCK_MONOTONIC, return),
-///     safe = "the kernel fills the structure if it succeeds"
+///     unsafe prlimit64(0, libc::RLIMIT_MEMLOCK as u32, std::ptr::null(), return),
+///     safe = "a limit is read, and the kernel fills the structure if it succeeds"
 /// )]
-/// pub fn monotonic() -> Result<__kernel_timespec, Errno>;
+/// pub fn memory_lock_limit() -> Result<libc::rlimit64, Errno>;
 ///
-/// # #[cfg(target_pointer_width = "64")]
-/// assert!(monotonic()?.tv_sec >= 0);
+/// let limit = memory_lock_limit()?;
+/// assert!(limit.rlim_cur <= limit.rlim_max);
 /// # }
 /// # Ok::<(), aio_sys::Errno>(())
 /// ```
