@@ -1,5 +1,16 @@
 //! Linux system calls without a C library, and native AIO (`io_submit`) on top.
 //!
+//! - Use it for asynchronous file I/O where io_uring is disabled ([when io_uring is the better
+//!   choice](guide#when-to-use-this-and-when-io_uring)), for system calls that other crates do not
+//!   have, without `std` or a C library, and to look up the system calls of any ABI. For common
+//!   calls `rustix` has more wrappers.
+//! - [`Queue`], [`scope`](scope()) and [`tokio::Queue`](tokio/struct.Queue.html) are safe: a buffer
+//!   is leaked or waited for, never freed while the kernel may still use it.
+//! - It needs Rust 1.85 or later and, for AIO, Linux 3.16 or later: older kernels are refused at
+//!   run time. Targets: Linux and Android on x86, Arm, RISC-V, LoongArch, s390x, PowerPC (Rust
+//!   1.95), MIPS, SPARC, m68k, C-SKY and Hexagon.
+//! - The license is MIT or Apache-2.0. The code is tested on kernels of nine other ABIs.
+//!
 //! It is not on crates.io yet. Depend on a checkout by its path:
 //!
 //! ```toml
@@ -34,26 +45,25 @@
 //! ```
 //! # #[cfg(feature = "macros")] {
 //! use aio_sys::{Errno, syscall};
-//! use core::ffi::CStr;
 //!
-//! /// Creates a directory.
-//! #[syscall(unsafe mkdir(path, mode), safe = "the kernel only reads `path`")]
-//! pub fn mkdir(path: &CStr, mode: u16) -> Result<(), Errno>;
+//! /// Fills the start of `buf` with random bytes, and returns how many.
+//! #[syscall(unsafe getrandom(buf, buf.len(), 0), safe = "the kernel writes only to `buf`")]
+//! pub fn getrandom(buf: &mut [u8]) -> Result<usize, Errno>;
 //!
-//! assert_eq!(mkdir(c"/proc/1", 0o777), Err(Errno::EEXIST));
+//! assert_eq!(getrandom(&mut [0; 16]), Ok(16));
 //! # }
 //! ```
 //!
 //! # Which layer do I need?
 //!
-//! From the kernel upwards; each layer uses only the layers above it in this table:
+//! The kernel's interface comes first; each layer uses only those further up in this table:
 //!
 //! | layer | for | example |
 //! |---|---|---|
 //! | [`nr`] | system-call numbers | `nr::SYS_io_submit` |
 //! | [`abi`] | the system-call instruction | `abi::syscall1(nr::SYS_close, Word::from(fd))` |
 //! | [`raw`] | system calls by name, as the kernel declares them | `raw::close(fd)` |
-//! | this module | typed system calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
+//! | this page | typed system calls, derived by [`#[syscall]`](macro@syscall) | [`io_submit`] |
 //! | [`Context`], [`Ring`] | an owned AIO context, and its events without a system call | [`Context::submit`] |
 //! | [`Queue`], [`scope`](scope()) | safe asynchronous I/O | [`Queue::submit`] |
 //! | [module `tokio`](tokio/index.html) | safe asynchronous I/O for tasks of tokio | [`tokio::Queue::submit`](tokio/struct.Queue.html#method.submit) |

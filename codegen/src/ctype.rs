@@ -35,6 +35,8 @@ const STRUCTS: &[&str] = &[
     "old_timespec32",
     "__kernel_itimerspec",
     "old_itimerspec32",
+    "iovec",
+    "sigset_t",
 ];
 
 /// Scalars by the kernel's name. `include/linux/types.h`, `include/uapi/asm-generic/posix_types.h`,

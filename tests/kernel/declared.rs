@@ -7,7 +7,7 @@ use aio_sys::{Errno, Ret, syscall};
 use std::convert::Infallible;
 use std::ffi::{CStr, c_char};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
@@ -39,6 +39,20 @@ fn read_bytes(file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<u64, Errno>;
     safe = "the kernel writes `buffer.len()` bytes at most"
 )]
 fn read_uninit(file: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Errno>;
+
+/// Reads into several buffers.
+#[syscall(
+    unsafe readv(file.as_raw_fd() as usize, buffers, buffers.len()),
+    safe = "the kernel writes only to the buffers"
+)]
+fn readv(file: &File, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+
+/// Writes several buffers.
+#[syscall(
+    unsafe writev(file.as_raw_fd() as usize, buffers, buffers.len()),
+    safe = "the kernel only reads the buffers"
+)]
+fn writev(file: &File, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
 
 /// Creates a timer.
 #[syscall(
@@ -189,6 +203,17 @@ fn a_buffer_may_be_uninitialized() {
     assert_eq!(read_uninit(program.as_fd(), &mut buffer), Ok(4));
     // SAFETY: the kernel has filled all of it.
     assert_eq!(buffer.map(|byte| unsafe { byte.assume_init() }), *b"\x7fELF");
+}
+
+#[test]
+fn vectors_are_those_of_the_standard_library() {
+    let mut file = temp_file(0);
+    assert_eq!(writev(&file, &[IoSlice::new(b"ab"), IoSlice::new(b"cde")]).unwrap(), 5);
+    file.rewind().unwrap();
+    let (mut first, mut rest) = ([0; 3], [0; 4]);
+    let mut buffers = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut rest)];
+    assert_eq!(readv(&file, &mut buffers).unwrap(), 5);
+    assert_eq!((first, rest), (*b"abc", *b"de\0\0"));
 }
 
 /// The oracle is libc, which converts the structure where its own is another one.

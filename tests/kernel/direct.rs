@@ -1,7 +1,7 @@
 //! The reported alignment for `O_DIRECT` against what the kernel accepts and refuses.
 
 use crate::common::{in_child, refuse};
-use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Queue, nr, op};
+use aio_sys::{AlignedBuf, AlignmentSource, DirectAlignment, Errno, Queue, RwFlags, nr, op};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Error, Result};
@@ -151,6 +151,43 @@ fn a_disk_with_large_sectors() {
     let done = queue.wait(1, None).unwrap().next().unwrap();
     assert_eq!(done.result, Ok(8192));
     assert!(done.buf.unwrap().iter().all(|&byte| byte == 7));
+}
+
+/// ext4 takes the address into account where the space was never written: with NOWAIT it refuses
+/// what it would do inside the submission.
+#[test]
+fn writes_to_new_space_are_asynchronous() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let opened = File::options().write(true).custom_flags(libc::O_DIRECT).open(file.path());
+    let Ok(file) = opened else {
+        return aio_tests::skip("writes to new space", "no O_DIRECT in the temporary directory");
+    };
+    // SAFETY: it touches no memory.
+    let allocated = unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, 1 << 20) };
+    if allocated != 0 {
+        return aio_tests::skip("writes to new space", "no fallocate in the temporary directory");
+    }
+    let mut queue = Queue::new(NonZeroU32::MIN).unwrap();
+    // The allocator would give other addresses to some of these if they were not aligned to that.
+    let bufs: Vec<AlignedBuf> =
+        (0..16).map(|_| AlignedBuf::for_file(&file, 8192).unwrap()).collect();
+    for (at, buf) in bufs.into_iter().enumerate() {
+        let mut buf = Some(buf);
+        // It may also be refused for another reason, such as a lock.
+        let done = (0..1000).find_map(|_| {
+            let write = op::write_at(&file, buf.take().unwrap(), at as u64 * 8192);
+            queue.submit(write.flags(RwFlags::NOWAIT)).unwrap();
+            let done = queue.wait(1, None).unwrap().next().unwrap();
+            buf = done.buf;
+            Some(done.result).filter(|result| *result != Err(Errno::EAGAIN))
+        });
+        match done {
+            Some(Err(Errno::EOPNOTSUPP | Errno::EINVAL)) => {
+                return aio_tests::skip("writes to new space", "no NOWAIT in that file system");
+            }
+            done => assert_eq!(done, Some(Ok(8192)), "block {at}"),
+        }
+    }
 }
 
 #[test]

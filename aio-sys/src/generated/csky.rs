@@ -1591,7 +1591,7 @@ pub mod raw {
 
     /// `epoll_pwait(int epfd, struct epoll_event __user * events, int maxevents, int timeout, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/eventpoll.c`. Since Linux 4.20. [epoll_pwait(2)](https://man7.org/linux/man-pages/man2/epoll_pwait.2.html).
     #[inline]
-    pub unsafe fn epoll_pwait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int, sigmask: *const c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn epoll_pwait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int, sigmask: *const sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_epoll_pwait, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout), Word::from(sigmask), Word::from(sigsetsize)) }
     }
@@ -1878,14 +1878,14 @@ pub mod raw {
 
     /// `readv(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`. Since Linux 4.20. [readv(2)](https://man7.org/linux/man-pages/man2/readv.2.html).
     #[inline]
-    pub unsafe fn readv(fd: c_ulong, vec: *const c_void, vlen: c_ulong) -> isize {
+    pub unsafe fn readv(fd: c_ulong, vec: *const iovec, vlen: c_ulong) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_readv, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
 
     /// `writev(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`. Since Linux 4.20. [writev(2)](https://man7.org/linux/man-pages/man2/writev.2.html).
     #[inline]
-    pub unsafe fn writev(fd: c_ulong, vec: *const c_void, vlen: c_ulong) -> isize {
+    pub unsafe fn writev(fd: c_ulong, vec: *const iovec, vlen: c_ulong) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_writev, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
@@ -1906,14 +1906,14 @@ pub mod raw {
 
     /// `preadv(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, unsigned long pos_l, unsigned long pos_h)`, defined in `fs/read_write.c`. Since Linux 4.20. [preadv(2)](https://man7.org/linux/man-pages/man2/preadv.2.html).
     #[inline]
-    pub unsafe fn preadv(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong) -> isize {
+    pub unsafe fn preadv(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_preadv, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos_l), Word::from(pos_h)) }
     }
 
     /// `pwritev(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, unsigned long pos_l, unsigned long pos_h)`, defined in `fs/read_write.c`. Since Linux 4.20. [pwritev(2)](https://man7.org/linux/man-pages/man2/pwritev.2.html).
     #[inline]
-    pub unsafe fn pwritev(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong) -> isize {
+    pub unsafe fn pwritev(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_pwritev, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos_l), Word::from(pos_h)) }
     }
@@ -1934,21 +1934,21 @@ pub mod raw {
 
     /// `ppoll(struct pollfd __user * ufds, unsigned int nfds, struct old_timespec32 __user * tsp, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/select.c`. Since Linux 4.20. [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html). With 64-bit values: [`ppoll_time64`].
     #[inline]
-    pub unsafe fn ppoll(ufds: *mut c_void, nfds: c_uint, tsp: *mut old_timespec32, sigmask: *const c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn ppoll(ufds: *mut c_void, nfds: c_uint, tsp: *mut old_timespec32, sigmask: *const sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_ppoll, Word::from(ufds), Word::from(nfds), Word::from(tsp), Word::from(sigmask), Word::from(sigsetsize)) }
     }
 
     /// `signalfd4(int ufd, sigset_t __user * user_mask, size_t sizemask, int flags)`, defined in `fs/signalfd.c`. Since Linux 4.20. [signalfd4(2)](https://man7.org/linux/man-pages/man2/signalfd4.2.html).
     #[inline]
-    pub unsafe fn signalfd4(ufd: c_int, user_mask: *mut c_void, sizemask: usize, flags: c_int) -> isize {
+    pub unsafe fn signalfd4(ufd: c_int, user_mask: *mut sigset_t, sizemask: usize, flags: c_int) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_signalfd4, Word::from(ufd), Word::from(user_mask), Word::from(sizemask), Word::from(flags)) }
     }
 
     /// `vmsplice(int fd, const struct iovec __user * uiov, unsigned long nr_segs, unsigned int flags)`, defined in `fs/splice.c`. Since Linux 4.20. [vmsplice(2)](https://man7.org/linux/man-pages/man2/vmsplice.2.html).
     #[inline]
-    pub unsafe fn vmsplice(fd: c_int, uiov: *const c_void, nr_segs: c_ulong, flags: c_uint) -> isize {
+    pub unsafe fn vmsplice(fd: c_int, uiov: *const iovec, nr_segs: c_ulong, flags: c_uint) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_vmsplice, Word::from(fd), Word::from(uiov), Word::from(nr_segs), Word::from(flags)) }
     }
@@ -2354,7 +2354,7 @@ pub mod raw {
 
     /// `rt_sigsuspend(sigset_t __user * unewset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 4.20. [rt_sigsuspend(2)](https://man7.org/linux/man-pages/man2/rt_sigsuspend.2.html).
     #[inline]
-    pub unsafe fn rt_sigsuspend(unewset: *mut c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigsuspend(unewset: *mut sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_rt_sigsuspend, Word::from(unewset), Word::from(sigsetsize)) }
     }
@@ -2368,21 +2368,21 @@ pub mod raw {
 
     /// `rt_sigprocmask(int how, sigset_t __user * nset, sigset_t __user * oset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 4.20. [rt_sigprocmask(2)](https://man7.org/linux/man-pages/man2/rt_sigprocmask.2.html).
     #[inline]
-    pub unsafe fn rt_sigprocmask(how: c_int, nset: *mut c_void, oset: *mut c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigprocmask(how: c_int, nset: *mut sigset_t, oset: *mut sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigprocmask, Word::from(how), Word::from(nset), Word::from(oset), Word::from(sigsetsize)) }
     }
 
     /// `rt_sigpending(sigset_t __user * uset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 4.20. [rt_sigpending(2)](https://man7.org/linux/man-pages/man2/rt_sigpending.2.html).
     #[inline]
-    pub unsafe fn rt_sigpending(uset: *mut c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigpending(uset: *mut sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_rt_sigpending, Word::from(uset), Word::from(sigsetsize)) }
     }
 
     /// `rt_sigtimedwait(const sigset_t __user * uthese, siginfo_t __user * uinfo, const struct old_timespec32 __user * uts, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 4.20. [rt_sigtimedwait(2)](https://man7.org/linux/man-pages/man2/rt_sigtimedwait.2.html). With 64-bit values: [`rt_sigtimedwait_time64`].
     #[inline]
-    pub unsafe fn rt_sigtimedwait(uthese: *const c_void, uinfo: *mut c_void, uts: *const old_timespec32, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigtimedwait(uthese: *const sigset_t, uinfo: *mut c_void, uts: *const old_timespec32, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigtimedwait, Word::from(uthese), Word::from(uinfo), Word::from(uts), Word::from(sigsetsize)) }
     }
@@ -3215,14 +3215,14 @@ pub mod raw {
 
     /// `process_vm_readv(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`. Since Linux 4.20. [process_vm_readv(2)](https://man7.org/linux/man-pages/man2/process_vm_readv.2.html).
     #[inline]
-    pub unsafe fn process_vm_readv(pid: i32, lvec: *const c_void, liovcnt: c_ulong, rvec: *const c_void, riovcnt: c_ulong, flags: c_ulong) -> isize {
+    pub unsafe fn process_vm_readv(pid: i32, lvec: *const iovec, liovcnt: c_ulong, rvec: *const iovec, riovcnt: c_ulong, flags: c_ulong) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_process_vm_readv, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
 
     /// `process_vm_writev(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`. Since Linux 4.20. [process_vm_writev(2)](https://man7.org/linux/man-pages/man2/process_vm_writev.2.html).
     #[inline]
-    pub unsafe fn process_vm_writev(pid: i32, lvec: *const c_void, liovcnt: c_ulong, rvec: *const c_void, riovcnt: c_ulong, flags: c_ulong) -> isize {
+    pub unsafe fn process_vm_writev(pid: i32, lvec: *const iovec, liovcnt: c_ulong, rvec: *const iovec, riovcnt: c_ulong, flags: c_ulong) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_process_vm_writev, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
@@ -3327,14 +3327,14 @@ pub mod raw {
 
     /// `preadv2(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, unsigned long pos_l, unsigned long pos_h, rwf_t flags)`, defined in `fs/read_write.c`. Since Linux 4.20. [preadv2(2)](https://man7.org/linux/man-pages/man2/preadv2.2.html).
     #[inline]
-    pub unsafe fn preadv2(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong, flags: i32) -> isize {
+    pub unsafe fn preadv2(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong, flags: i32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_preadv2, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos_l), Word::from(pos_h), Word::from(flags)) }
     }
 
     /// `pwritev2(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, unsigned long pos_l, unsigned long pos_h, rwf_t flags)`, defined in `fs/read_write.c`. Since Linux 4.20. [pwritev2(2)](https://man7.org/linux/man-pages/man2/pwritev2.2.html).
     #[inline]
-    pub unsafe fn pwritev2(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong, flags: i32) -> isize {
+    pub unsafe fn pwritev2(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos_l: c_ulong, pos_h: c_ulong, flags: i32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_pwritev2, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos_l), Word::from(pos_h), Word::from(flags)) }
     }
@@ -3467,7 +3467,7 @@ pub mod raw {
 
     /// `ppoll_time64(struct pollfd __user * ufds, unsigned int nfds, struct __kernel_timespec __user * tsp, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/select.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_ppoll_time64, Word::from(ufds), Word::from(nfds), Word::from(tsp), Word::from(sigmask), Word::from(sigsetsize)) }
     }
@@ -3509,7 +3509,7 @@ pub mod raw {
 
     /// `rt_sigtimedwait_time64(const sigset_t __user * uthese, siginfo_t __user * uinfo, const struct __kernel_timespec __user * uts, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 5.1.
     #[inline]
-    pub unsafe fn rt_sigtimedwait_time64(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigtimedwait_time64(uthese: *const sigset_t, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigtimedwait_time64, Word::from(uthese), Word::from(uinfo), Word::from(uts), Word::from(sigsetsize)) }
     }
@@ -3642,14 +3642,14 @@ pub mod raw {
 
     /// `process_madvise(int pidfd, const struct iovec __user * vec, size_t vlen, int behavior, unsigned int flags)`, defined in `mm/madvise.c`. Since Linux 5.10. [process_madvise(2)](https://man7.org/linux/man-pages/man2/process_madvise.2.html).
     #[inline]
-    pub unsafe fn process_madvise(pidfd: c_int, vec: *const c_void, vlen: usize, behavior: c_int, flags: c_uint) -> isize {
+    pub unsafe fn process_madvise(pidfd: c_int, vec: *const iovec, vlen: usize, behavior: c_int, flags: c_uint) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_process_madvise, Word::from(pidfd), Word::from(vec), Word::from(vlen), Word::from(behavior), Word::from(flags)) }
     }
 
     /// `epoll_pwait2(int epfd, struct epoll_event __user * events, int maxevents, const struct __kernel_timespec __user * timeout, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/eventpoll.c`. Since Linux 5.11. [epoll_pwait2(2)](https://man7.org/linux/man-pages/man2/epoll_pwait2.2.html).
     #[inline]
-    pub unsafe fn epoll_pwait2(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: *const __kernel_timespec, sigmask: *const c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn epoll_pwait2(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: *const __kernel_timespec, sigmask: *const sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_epoll_pwait2, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout), Word::from(sigmask), Word::from(sigsetsize)) }
     }
@@ -3951,7 +3951,7 @@ pub mod raw {
         "csky has no `sgetmask`: another call replaces it; use `rt_sigprocmask`" }
     absent! { Has_signal, signal(sig: c_int, handler: *mut c_void),
         "csky has no `signal`: another call replaces it; use `rt_sigaction`" }
-    absent! { Has_signalfd, signalfd(ufd: c_int, user_mask: *mut c_void, sizemask: usize),
+    absent! { Has_signalfd, signalfd(ufd: c_int, user_mask: *mut sigset_t, sizemask: usize),
         "csky has no `signalfd`: another call replaces it; use `signalfd4`" }
     absent! { Has_sigpending, sigpending(uset: *mut c_ulong),
         "csky has no `sigpending`: another call replaces it; use `rt_sigpending`" }

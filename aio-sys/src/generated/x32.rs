@@ -1570,7 +1570,7 @@ pub mod raw {
 
     /// `rt_sigprocmask(int how, sigset_t __user * nset, sigset_t __user * oset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigprocmask(2)](https://man7.org/linux/man-pages/man2/rt_sigprocmask.2.html).
     #[inline]
-    pub unsafe fn rt_sigprocmask(how: c_int, nset: *mut c_void, oset: *mut c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigprocmask(how: c_int, nset: *mut sigset_t, oset: *mut sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigprocmask, Word::from(how), Word::from(nset), Word::from(oset), Word::from(sigsetsize)) }
     }
@@ -2284,7 +2284,7 @@ pub mod raw {
 
     /// `rt_sigsuspend(sigset_t __user * unewset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigsuspend(2)](https://man7.org/linux/man-pages/man2/rt_sigsuspend.2.html).
     #[inline]
-    pub unsafe fn rt_sigsuspend(unewset: *mut c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigsuspend(unewset: *mut sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_rt_sigsuspend, Word::from(unewset), Word::from(sigsetsize)) }
     }
@@ -3103,7 +3103,7 @@ pub mod raw {
 
     /// `ppoll(struct pollfd __user * ufds, unsigned int nfds, struct __kernel_timespec __user * tsp, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/select.c`. Since Linux 3.4. [ppoll(2)](https://man7.org/linux/man-pages/man2/ppoll.2.html).
     #[inline]
-    pub unsafe fn ppoll(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn ppoll(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_ppoll, Word::from(ufds), Word::from(nfds), Word::from(tsp), Word::from(sigmask), Word::from(sigsetsize)) }
     }
@@ -3145,14 +3145,14 @@ pub mod raw {
 
     /// `epoll_pwait(int epfd, struct epoll_event __user * events, int maxevents, int timeout, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/eventpoll.c`. Since Linux 3.4. [epoll_pwait(2)](https://man7.org/linux/man-pages/man2/epoll_pwait.2.html).
     #[inline]
-    pub unsafe fn epoll_pwait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int, sigmask: *const c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn epoll_pwait(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: c_int, sigmask: *const sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_epoll_pwait, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout), Word::from(sigmask), Word::from(sigsetsize)) }
     }
 
     /// `signalfd(int ufd, sigset_t __user * user_mask, size_t sizemask)`, defined in `fs/signalfd.c`. Since Linux 3.4. [signalfd(2)](https://man7.org/linux/man-pages/man2/signalfd.2.html).
     #[inline]
-    pub unsafe fn signalfd(ufd: c_int, user_mask: *mut c_void, sizemask: usize) -> isize {
+    pub unsafe fn signalfd(ufd: c_int, user_mask: *mut sigset_t, sizemask: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_signalfd, Word::from(ufd), Word::from(user_mask), Word::from(sizemask)) }
     }
@@ -3201,7 +3201,7 @@ pub mod raw {
 
     /// `signalfd4(int ufd, sigset_t __user * user_mask, size_t sizemask, int flags)`, defined in `fs/signalfd.c`. Since Linux 3.4. [signalfd4(2)](https://man7.org/linux/man-pages/man2/signalfd4.2.html).
     #[inline]
-    pub unsafe fn signalfd4(ufd: c_int, user_mask: *mut c_void, sizemask: usize, flags: c_int) -> isize {
+    pub unsafe fn signalfd4(ufd: c_int, user_mask: *mut sigset_t, sizemask: usize, flags: c_int) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_signalfd4, Word::from(ufd), Word::from(user_mask), Word::from(sizemask), Word::from(flags)) }
     }
@@ -3579,14 +3579,14 @@ pub mod raw {
 
     /// `process_madvise(int pidfd, const struct iovec __user * vec, size_t vlen, int behavior, unsigned int flags)`, defined in `mm/madvise.c`. Since Linux 5.10. [process_madvise(2)](https://man7.org/linux/man-pages/man2/process_madvise.2.html).
     #[inline]
-    pub unsafe fn process_madvise(pidfd: c_int, vec: *const c_void, vlen: usize, behavior: c_int, flags: c_uint) -> isize {
+    pub unsafe fn process_madvise(pidfd: c_int, vec: *const iovec, vlen: usize, behavior: c_int, flags: c_uint) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_process_madvise, Word::from(pidfd), Word::from(vec), Word::from(vlen), Word::from(behavior), Word::from(flags)) }
     }
 
     /// `epoll_pwait2(int epfd, struct epoll_event __user * events, int maxevents, const struct __kernel_timespec __user * timeout, const sigset_t __user * sigmask, size_t sigsetsize)`, defined in `fs/eventpoll.c`. Since Linux 5.11. [epoll_pwait2(2)](https://man7.org/linux/man-pages/man2/epoll_pwait2.2.html).
     #[inline]
-    pub unsafe fn epoll_pwait2(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: *const __kernel_timespec, sigmask: *const c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn epoll_pwait2(epfd: c_int, events: *mut c_void, maxevents: c_int, timeout: *const __kernel_timespec, sigmask: *const sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_epoll_pwait2, Word::from(epfd), Word::from(events), Word::from(maxevents), Word::from(timeout), Word::from(sigmask), Word::from(sigsetsize)) }
     }
@@ -3831,14 +3831,14 @@ pub mod raw {
 
     /// `readv(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`. Since Linux 3.4. [readv(2)](https://man7.org/linux/man-pages/man2/readv.2.html).
     #[inline]
-    pub unsafe fn readv(fd: u64, vec: *const c_void, vlen: u64) -> isize {
+    pub unsafe fn readv(fd: u64, vec: *const iovec, vlen: u64) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_readv, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
 
     /// `writev(unsigned long fd, const struct iovec __user * vec, unsigned long vlen)`, defined in `fs/read_write.c`. Since Linux 3.4. [writev(2)](https://man7.org/linux/man-pages/man2/writev.2.html).
     #[inline]
-    pub unsafe fn writev(fd: u64, vec: *const c_void, vlen: u64) -> isize {
+    pub unsafe fn writev(fd: u64, vec: *const iovec, vlen: u64) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall3(nr::SYS_writev, Word::from(fd), Word::from(vec), Word::from(vlen)) }
     }
@@ -3880,14 +3880,14 @@ pub mod raw {
 
     /// `rt_sigpending(sigset_t __user * uset, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigpending(2)](https://man7.org/linux/man-pages/man2/rt_sigpending.2.html).
     #[inline]
-    pub unsafe fn rt_sigpending(uset: *mut c_void, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigpending(uset: *mut sigset_t, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall2(nr::SYS_rt_sigpending, Word::from(uset), Word::from(sigsetsize)) }
     }
 
     /// `rt_sigtimedwait(const sigset_t __user * uthese, siginfo_t __user * uinfo, const struct __kernel_timespec __user * uts, size_t sigsetsize)`, defined in `kernel/signal.c`. Since Linux 3.4. [rt_sigtimedwait(2)](https://man7.org/linux/man-pages/man2/rt_sigtimedwait.2.html).
     #[inline]
-    pub unsafe fn rt_sigtimedwait(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize) -> isize {
+    pub unsafe fn rt_sigtimedwait(uthese: *const sigset_t, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_rt_sigtimedwait, Word::from(uthese), Word::from(uinfo), Word::from(uts), Word::from(sigsetsize)) }
     }
@@ -3950,7 +3950,7 @@ pub mod raw {
 
     /// `vmsplice(int fd, const struct iovec __user * uiov, unsigned long nr_segs, unsigned int flags)`, defined in `fs/splice.c`. Since Linux 3.4. [vmsplice(2)](https://man7.org/linux/man-pages/man2/vmsplice.2.html).
     #[inline]
-    pub unsafe fn vmsplice(fd: c_int, uiov: *const c_void, nr_segs: u64, flags: c_uint) -> isize {
+    pub unsafe fn vmsplice(fd: c_int, uiov: *const iovec, nr_segs: u64, flags: c_uint) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_vmsplice, Word::from(fd), Word::from(uiov), Word::from(nr_segs), Word::from(flags)) }
     }
@@ -3964,14 +3964,14 @@ pub mod raw {
 
     /// `preadv(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos)`, defined in `fs/read_write.c`. Since Linux 3.4. [preadv(2)](https://man7.org/linux/man-pages/man2/preadv.2.html).
     #[inline]
-    pub unsafe fn preadv(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64) -> isize {
+    pub unsafe fn preadv(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos: i64) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_preadv, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos)) }
     }
 
     /// `pwritev(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos)`, defined in `fs/read_write.c`. Since Linux 3.4. [pwritev(2)](https://man7.org/linux/man-pages/man2/pwritev.2.html).
     #[inline]
-    pub unsafe fn pwritev(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64) -> isize {
+    pub unsafe fn pwritev(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos: i64) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall4(nr::SYS_pwritev, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos)) }
     }
@@ -3999,14 +3999,14 @@ pub mod raw {
 
     /// `process_vm_readv(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`. Since Linux 3.4. [process_vm_readv(2)](https://man7.org/linux/man-pages/man2/process_vm_readv.2.html).
     #[inline]
-    pub unsafe fn process_vm_readv(pid: i32, lvec: *const c_void, liovcnt: u64, rvec: *const c_void, riovcnt: u64, flags: u64) -> isize {
+    pub unsafe fn process_vm_readv(pid: i32, lvec: *const iovec, liovcnt: u64, rvec: *const iovec, riovcnt: u64, flags: u64) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_process_vm_readv, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
 
     /// `process_vm_writev(pid_t pid, const struct iovec __user * lvec, unsigned long liovcnt, const struct iovec __user * rvec, unsigned long riovcnt, unsigned long flags)`, defined in `mm/process_vm_access.c`. Since Linux 3.4. [process_vm_writev(2)](https://man7.org/linux/man-pages/man2/process_vm_writev.2.html).
     #[inline]
-    pub unsafe fn process_vm_writev(pid: i32, lvec: *const c_void, liovcnt: u64, rvec: *const c_void, riovcnt: u64, flags: u64) -> isize {
+    pub unsafe fn process_vm_writev(pid: i32, lvec: *const iovec, liovcnt: u64, rvec: *const iovec, riovcnt: u64, flags: u64) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall6(nr::SYS_process_vm_writev, Word::from(pid), Word::from(lvec), Word::from(liovcnt), Word::from(rvec), Word::from(riovcnt), Word::from(flags)) }
     }
@@ -4048,14 +4048,14 @@ pub mod raw {
 
     /// `preadv2(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos, rwf_t flags)`, defined in `fs/read_write.c`. Since Linux 4.8. [preadv2(2)](https://man7.org/linux/man-pages/man2/preadv2.2.html).
     #[inline]
-    pub unsafe fn preadv2(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64, flags: i32) -> isize {
+    pub unsafe fn preadv2(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos: i64, flags: i32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_preadv2, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos), Word::from(flags)) }
     }
 
     /// `pwritev2(unsigned long fd, const struct iovec __user * vec, unsigned long vlen, loff_t pos, rwf_t flags)`, defined in `fs/read_write.c`. Since Linux 4.8. [pwritev2(2)](https://man7.org/linux/man-pages/man2/pwritev2.2.html).
     #[inline]
-    pub unsafe fn pwritev2(fd: c_ulong, vec: *const c_void, vlen: c_ulong, pos: i64, flags: i32) -> isize {
+    pub unsafe fn pwritev2(fd: c_ulong, vec: *const iovec, vlen: c_ulong, pos: i64, flags: i32) -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.
         unsafe { stub::syscall5(nr::SYS_pwritev2, Word::from(fd), Word::from(vec), Word::from(vlen), Word::from(pos), Word::from(flags)) }
     }
@@ -4104,7 +4104,7 @@ pub mod raw {
         "x32 has no `oldumount`: it is an old or misspelt name of another call; use `umount2`" }
     absent! { Has_olduname, olduname(name: *mut c_void),
         "x32 has no `olduname`: another call replaces it; use `uname`" }
-    absent! { Has_ppoll_time64, ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const c_void, sigsetsize: usize),
+    absent! { Has_ppoll_time64, ppoll_time64(ufds: *mut c_void, nfds: c_uint, tsp: *mut __kernel_timespec, sigmask: *const sigset_t, sigsetsize: usize),
         "x32 has no `ppoll_time64`: its time is 64-bit in every call; use `ppoll`" }
     absent! { Has_pselect6_time64, pselect6_time64(n: c_int, inp: *mut c_void, outp: *mut c_void, exp: *mut c_void, tsp: *mut __kernel_timespec, sig: *mut c_void),
         "x32 has no `pselect6_time64`: its time is 64-bit in every call; use `pselect6`" }
@@ -4112,7 +4112,7 @@ pub mod raw {
         "x32 has no `recv`: another call replaces it; use `recvfrom`" }
     absent! { Has_recvmmsg_time64, recvmmsg_time64(fd: c_int, mmsg: *mut c_void, vlen: c_uint, flags: c_uint, timeout: *mut __kernel_timespec),
         "x32 has no `recvmmsg_time64`: its time is 64-bit in every call; use `recvmmsg`" }
-    absent! { Has_rt_sigtimedwait_time64, rt_sigtimedwait_time64(uthese: *const c_void, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize),
+    absent! { Has_rt_sigtimedwait_time64, rt_sigtimedwait_time64(uthese: *const sigset_t, uinfo: *mut c_void, uts: *const __kernel_timespec, sigsetsize: usize),
         "x32 has no `rt_sigtimedwait_time64`: its time is 64-bit in every call; use `rt_sigtimedwait`" }
     absent! { Has_sched_rr_get_interval_time64, sched_rr_get_interval_time64(pid: i32, interval: *mut __kernel_timespec),
         "x32 has no `sched_rr_get_interval_time64`: its time is 64-bit in every call; use `sched_rr_get_interval`" }

@@ -282,7 +282,10 @@ impl From<AlignedBufError> for std::io::Error {
 }
 
 impl AlignedBuf {
-    /// `len` bytes of zeros, aligned to `align` bytes, such as those of [`DirectAlignment::block`].
+    /// `len` bytes of zeros, whose address is a multiple of `align`, such as
+    /// [`DirectAlignment::block`], and of 4096: ext4 does a direct write to space that was never
+    /// written inside the submission if the address is not a multiple of the file system's block
+    /// (`ext4_unaligned_io` in `fs/ext4/file.c`).
     ///
     /// # Errors
     ///
@@ -291,8 +294,8 @@ impl AlignedBuf {
         if !align.is_power_of_two() || align < 512 {
             return Err(AlignedBufError::Alignment(align));
         }
-        let layout =
-            Layout::from_size_align(len, align).ok().filter(|_| len > 0 && len % align == 0);
+        let layout = Layout::from_size_align(len, align.max(4096));
+        let layout = layout.ok().filter(|_| len > 0 && len % align == 0);
         let layout = layout.ok_or(AlignedBufError::Length { len, align })?;
         // SAFETY: `len` is greater than 0, so the size of the layout is not 0.
         let start =
@@ -300,9 +303,9 @@ impl AlignedBuf {
         Ok(AlignedBuf { start, layout })
     }
 
-    /// At least `len` bytes of zeros for direct I/O (`O_DIRECT`) on this file: aligned as
-    /// [`DirectAlignment::of`] reports, with `len` rounded up to a multiple of that. For a file
-    /// that does not support direct I/O, aligned to 512 bytes.
+    /// At least `len` bytes of zeros for direct I/O (`O_DIRECT`) on this file: [`AlignedBuf::new`]
+    /// with [`DirectAlignment::block`], to a multiple of which `len` is rounded up. For a file that
+    /// does not support direct I/O, that is 512 bytes.
     ///
     /// # Errors
     ///
@@ -313,7 +316,7 @@ impl AlignedBuf {
         AlignedBuf::new(rounded.ok_or(AlignedBufError::Length { len, align })?, align)
     }
 
-    /// Its alignment, in bytes.
+    /// The alignment of its address, in bytes: what was requested, and at least 4096.
     pub fn align(&self) -> usize {
         self.layout.align()
     }

@@ -17,8 +17,8 @@
 //!
 //! A descriptor is `&impl AsFd`, `BorrowedFd`, or `Arc<impl AsFd>`. It is borrowed until the
 //! request has been submitted, and no longer: the kernel keeps its own reference to the file. An
-//! `Arc` is kept until the completion is delivered; `tokio::Queue` needs one to send requests of
-//! several tasks together.
+//! `Arc` is kept until the completion is delivered; `tokio::Queue` needs an `Arc` to send requests
+//! of several tasks together.
 //!
 //! # Errors
 //!

@@ -83,8 +83,9 @@ impl<B> fmt::Debug for Completion<B> {
 }
 
 /// The error that no slot is free, with the buffers of the operation that was not accepted. A slot
-/// is free again when its request's completion is delivered. A queue that was
-/// [closed](crate::Submitter::close) has no free slots.
+/// is free again when its request's completion is delivered; in a split queue, when
+/// [`Reaper::wait`](crate::Reaper::wait) or [`reap`](crate::Reaper::reap) has returned. A queue
+/// that was [closed](crate::Submitter::close) has no free slots.
 ///
 /// ```
 /// use aio_sys::{Queue, op};

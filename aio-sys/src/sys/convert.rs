@@ -2,13 +2,15 @@
 //! and to the result.
 
 use crate::sys::errno::Errno;
+#[cfg(feature = "std")]
+use crate::sys::types::iovec;
 use core::convert::Infallible;
 use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::num::Saturating;
 use core::ptr;
 #[cfg(feature = "std")]
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 #[cfg(feature = "std")]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -46,7 +48,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
     message = "`{Self}` cannot be converted to `{K}`, which the kernel's prototype has here (if it \
                is a `*mut` that the kernel only reads, wrap the argument in `ReadOnly(..)`)",
     label = "expected a type that converts to `{K}`",
-    note = "integers may widen but not narrow; a length can be `Saturating(len)`",
+    note = "integers may widen but not narrow: a length can be `Saturating(len)`, and a literal \
+            can have the kernel's type, as in `0_u16`",
     note = "`&T` becomes `*const T`, and `&mut T` `*mut T`; a path or another string is a `&CStr`",
     note = "structures named `old_..32` have 32-bit time; calls named `..64` or `.._time64` have \
             64-bit time",
@@ -216,6 +219,25 @@ impl Arg<*mut i8> for &mut [MaybeUninit<u8>] {
     #[inline(always)]
     fn arg(value: &mut [MaybeUninit<u8>]) -> *mut i8 {
         value.as_mut_ptr().cast()
+    }
+}
+
+/// An `IoSlice` has the layout of an `iovec`.
+#[cfg(feature = "std")]
+impl Arg<*const iovec> for &[IoSlice<'_>] {
+    #[inline(always)]
+    fn arg(value: Self) -> *const iovec {
+        value.as_ptr().cast()
+    }
+}
+
+/// An `IoSliceMut` has the layout of an `iovec`. The kernel only reads the array, and writes to the
+/// bytes, so the array must be borrowed exclusively.
+#[cfg(feature = "std")]
+impl Arg<*const iovec> for &mut [IoSliceMut<'_>] {
+    #[inline(always)]
+    fn arg(value: Self) -> *const iovec {
+        value.as_ptr().cast()
     }
 }
 

@@ -1,8 +1,9 @@
-//! The kernel's structures and constants for native AIO, under the kernel's names.
+//! The kernel's structures and constants for native AIO, vectored I/O, time and signal sets, under
+//! the kernel's names.
 //!
 //! They are those of `include/uapi/linux/aio_abi.h`, `include/uapi/linux/fs.h`,
-//! `include/uapi/linux/time_types.h` and `fs/aio.c`. Sizes and offsets are checked when the crate
-//! is compiled; the constants are imported.
+//! `include/uapi/linux/uio.h`, `include/uapi/linux/time_types.h` and `fs/aio.c`. Sizes and offsets
+//! are checked when the crate is compiled; the constants are imported.
 #![allow(non_camel_case_types)]
 
 use core::ffi::c_ulong;

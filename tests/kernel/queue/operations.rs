@@ -335,7 +335,7 @@ fn kinds_of_buffers() {
             AlignedBufError::Length { len, align }
         );
     }
-    let much = isize::MAX as usize + 1 - 512;
+    let much = isize::MAX as usize + 1 - 4096;
     assert_eq!(AlignedBuf::new(much, 512).unwrap_err(), AlignedBufError::NoMemory(much));
 }
 
