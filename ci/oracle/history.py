@@ -9,7 +9,9 @@ from collections import Counter, defaultdict
 EXPLAINED = {
     "unseen": "it came and went in releases of which no tree was read",
     "merged": "it went and came back in releases of which no tree was read",
+    "record": "the record is wrong: it dates the one row of x86_64 and x32 twice, 6.18 and 6.17",
 }
+WRONG = {("x32", 0x40000000 + 336, "uprobe")}
 
 
 class Releases:
@@ -97,7 +99,7 @@ def main():
         ):
             kind = "agrees" if pair[0] == pair[1] else "in a range"
         else:
-            kind = explained(*pair, seen)
+            kind = explained(*pair, seen) or ("record" if row in WRONG else None)
             differing.append((kind or "WITHOUT EXPLANATION", row))
         counts[row[0]][kind] += 1
     whole = Counter()

@@ -155,6 +155,8 @@ fn calls_have_the_dates_that_others_recorded() {
             agree += 1;
         } else if abi.number(name) == Some(number) && abi.name(number) != Some(name) {
             // An alias has no dates of its own.
+        } else if (abi.as_str(), name) == ("x32", "uprobe") {
+            // The record dates the one row of both ABIs twice: 6.17, and 6.18 on x86_64.
         } else if !releases
             .iter()
             .any(|release| first <= *release && last.is_none_or(|last| *release <= last))

@@ -3458,7 +3458,7 @@ pub mod raw {
         unsafe { stub::syscall0(nr::SYS_uretprobe) }
     }
 
-    /// `uprobe()`, defined in `arch/x86/kernel/uprobes.c`. In Linux 6.17, but not in 6.14.
+    /// `uprobe()`, defined in `arch/x86/kernel/uprobes.c`. Since Linux 6.18.
     #[inline]
     pub unsafe fn uprobe() -> isize {
         // SAFETY: the caller upholds the contract of this function, which is the stub's.

@@ -3,9 +3,10 @@
 
 use crate::common::*;
 use aio_codegen::import::history;
-use aio_codegen::tables::history::Release;
+use aio_codegen::tables::history::{Release, Run};
 use aio_codegen::version::Version;
 use aio_codegen::{Error, Tables, store};
+use std::collections::BTreeSet;
 use std::fs;
 
 /// The committed tables as another kernel's, after edits of some of them.
@@ -104,7 +105,7 @@ fn every_line_of_the_committed_history_takes_effect() {
                 let effects = changes.added.iter().map(|row| (row, true));
                 let effects = effects.chain(changes.removed.iter().map(|row| (row, false)));
                 for ((nr, name), added) in effects {
-                    let here = |run: &&aio_codegen::tables::history::Run<'_>| {
+                    let here = |run: &&Run<'_>| {
                         let when = if added { Some(run.since) } else { run.until.map(|u| u + 1) };
                         run.number == abi.base + nr && run.name == name && when == Some(at)
                     };
@@ -115,6 +116,62 @@ fn every_line_of_the_committed_history_takes_effect() {
         }
     }
     assert!(lines > 4500, "{lines}");
+}
+
+/// ABIs that take the same row of a file have it since the same release, as long as they share the
+/// file: a correction of one of them would be missing for the others. The exceptions are rows whose
+/// tag changed, or that an ABI did not take at first.
+#[test]
+fn abis_that_share_a_row_have_it_since_the_same_release() {
+    /// Since when tables whose ABIs had other sources before are one file, with tags.
+    const SHARED: &[(&str, &str)] = &[("arm", "4.10"), ("asm-generic", "6.11"), ("powerpc", "5.0")];
+    let tables = &*COMMITTED;
+    let history = tables.history().unwrap();
+    let at = |linux: &str| history.releases.iter().position(|r| r.linux.as_str() == linux).unwrap();
+    let mut later = BTreeSet::new();
+    for source in &tables.sources {
+        let (table, name) = (tables.table(&source.name).unwrap(), source.name.as_str());
+        let shared = SHARED.iter().find(|(shared, _)| *shared == name);
+        let shared = shared.map_or(0, |(_, linux)| at(linux));
+        let abis: Vec<_> = tables.abis.iter().filter(|abi| abi.table == name).collect();
+        let spans = abis.iter().map(|abi| {
+            let arrived = |r: &Release| r.seen.contains(&abi.name) || r.arrived.contains(&abi.name);
+            (history.releases.iter().position(arrived).unwrap(), history.runs(abi, table))
+        });
+        let spans: Vec<_> = spans.collect();
+        for row in &table.rows {
+            let takers = abis.iter().zip(&spans).filter(|(abi, _)| {
+                table.tags(&abi.name).is_some_and(|tags| tags.contains(&row.tag))
+            });
+            let dated = takers.map(|(abi, (first, runs))| {
+                let same = |run: &&Run<'_>| run.number == abi.base + row.nr && run.name == row.name;
+                let run = runs.iter().rfind(same).unwrap_or_else(|| panic!("{} {row:?}", abi.name));
+                (abi, *first, run.since)
+            });
+            let dated: Vec<_> = dated.collect();
+            for (abi, first, since) in &dated {
+                // An ABI or a file that is younger than the row says nothing about its age.
+                let earlier = dated.iter().any(|(_, others_first, others)| {
+                    let both = *first.max(others_first).max(&shared);
+                    both.max(*others) < both.max(*since)
+                });
+                if earlier {
+                    let linux = &history.releases[*since].linux;
+                    later.insert(format!("{} {linux} on {}", row.name, abi.name));
+                }
+            }
+        }
+    }
+    let explained = [
+        // The tag was `64` in 3.5.
+        "kcmp 3.6 on x32",
+        // The tag was `64` until 6.9.
+        "map_shadow_stack 6.10 on x32",
+        // arch/loongarch/kernel/Makefile.syscalls takes the tag since 7.0.
+        "memfd_secret 7.0 on loongarch32",
+        "memfd_secret 7.0 on loongarch64",
+    ];
+    assert_eq!(later.iter().collect::<Vec<_>>(), explained);
 }
 
 #[test]
