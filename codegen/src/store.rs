@@ -170,6 +170,31 @@ pub fn in_memory(shown: &str, imported: &[(String, String)]) -> Result<Tables, E
     Tables::new(by_hand.chain(imported).collect())
 }
 
+/// Refuses a tree that is older than the repository's tables, which would lose what is newer. The
+/// tables of removed ABIs are imported from older trees, one by one.
+pub(crate) fn check_not_older(root: &Path, tree: &Source, only: &[String]) -> Result<(), Error> {
+    let tables = load(&root.join(TABLES), &[])?;
+    let (frozen, current): (Vec<_>, Vec<_>) =
+        tables.sources.iter().partition(|source| source.frozen.is_some());
+    let is_frozen = |name: &String| frozen.iter().any(|source| source.name == *name);
+    if !only.is_empty() && only.iter().all(is_frozen) {
+        return Ok(());
+    }
+    // A table that cannot be read is about to be repaired.
+    let read = current.iter().filter_map(|source| tables.table(&source.name).ok());
+    let (linux, newest) = (tree.version()?, read.map(|table| &table.linux).max());
+    match newest.filter(|newest| linux < **newest) {
+        Some(newest) => {
+            let what = format!(
+                "is Linux {linux}, which is older than the tables of this repository, from \
+                 {newest}; pass --tables DIR to import it into another directory"
+            );
+            Err(Error::in_file(tree.shown(), what))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The files of a checkout that an import changes: the imported tables, and what is emitted from
 /// them. An import that would lose a table or an ABI is refused.
 pub(crate) fn update(

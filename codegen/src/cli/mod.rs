@@ -361,6 +361,9 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
                 Some(linux) => Source::open(linux),
                 None => Source::headers(&headers)?,
             };
+            if committed {
+                store::check_not_older(&directory, &source, &only)?;
+            }
             let facts = match committed {
                 true => store::facts(&store::by_hand_in(&directory))?,
                 false => store::facts(&directory)?,

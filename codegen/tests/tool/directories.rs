@@ -98,6 +98,47 @@ fn the_export_of_a_directory_without_tables() {
     }
 }
 
+/// The rows of newer kernels would be lost, and the history would still have their releases.
+#[test]
+fn an_older_kernel_is_not_imported_into_the_repository() {
+    let (repository, mut tree) = (new_repository(), Tree::new());
+    let (root, tables) = (repository.path(), repository.path().join("tables/linux"));
+    write_pages(root);
+    let import = |tree: &Tree, more: &[&str]| {
+        let on_disk = tree.on_disk();
+        let mut command = codegen();
+        command.env("CARGO_MANIFEST_DIR", root).arg("import").args(more);
+        let (status, _, stderr) = run(command.arg("--linux").arg(on_disk.path()));
+        (status, stderr.replace(&on_disk.path().display().to_string(), "{tree}"))
+    };
+    assert_eq!(import(&tree, &[]).0, Some(0));
+    let before = contents(&tables);
+    let refused = |linux: &str| {
+        let message = format!(
+            "error: {{tree}}: is Linux {linux}, which is older than the tables of this repository, \
+             from 7.2.13; pass --tables DIR to import it into another directory\n"
+        );
+        (Some(2), message)
+    };
+    for linux in ["7.2.12", "7.2.13-rc1", "6.18.2"] {
+        is_linux(&mut tree, linux);
+        for more in [&[][..], &["--only", "x86_64"], &["--only", "ia64", "--only", "prototypes"]] {
+            assert_eq!(import(&tree, more), refused(linux), "{more:?}");
+        }
+    }
+    // An error of the tree comes second.
+    tree.edit("arch/sh/kernel/syscalls/syscall.tbl", "90\t", "90\tx\n90\t");
+    assert_eq!(import(&tree, &[]), refused("6.18.2"));
+    // A table of an ABI that the kernel has removed is older.
+    assert_eq!(import(&Tree::linux_6_1(), &["--only", "ia64"]).0, Some(0));
+    let after = contents(&tables);
+    assert!(before.iter().all(|(name, text)| name == "ia64.toml" || after[name] == *text));
+    // The same kernel, as a distribution calls it.
+    let mut tree = Tree::new();
+    is_linux(&mut tree, "7.2.13-1-amd64");
+    assert_eq!(import(&tree, &[]).0, Some(0));
+}
+
 #[test]
 fn a_closed_pipe_is_not_an_error() {
     let mut tool = codegen();
