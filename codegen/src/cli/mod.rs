@@ -12,7 +12,7 @@ use compare::NO_SOURCE;
 pub use compare::{Comparison, SideInput, check_sides, compare_sides};
 
 use crate::import::{Claims, Findings};
-use crate::report::profile::{Input, profile as report_on};
+use crate::report::profile::{Input, Request, profile as report_on};
 use crate::report::records::Records;
 use crate::report::{explain, then};
 use crate::source::Source;
@@ -171,19 +171,37 @@ Examples:
         #[arg(long, value_name = "DIR")]
         tables: Option<PathBuf>,
     },
-    /// Report what a seccomp profile of a container engine leaves open
+    /// Report which system calls a seccomp profile does not know
     ///
-    /// For each architecture of the profile: the calls that it does not name, which of them are
-    /// newer than the newest call that it names, and what they return. A program that gets EPERM
-    /// for a newer call does not fall back to an older one, as it does with ENOSYS. Names that no
-    /// kernel has ever had are reported, too. The exit status is 1 if there is such a name, if
-    /// newer calls are refused with anything but ENOSYS, or if libseccomp does not resolve a call
-    /// of the profile.
+    /// For each architecture of the profile of a container engine: the calls that it does not name,
+    /// which of them are newer than the newest call that it names, and what they return. A program
+    /// that gets EPERM for a newer call does not fall back to an older one, as it does with ENOSYS.
+    /// Names that no kernel has ever had are reported, too. The exit status is 1 if there is such a
+    /// name, if newer calls are refused with anything but ENOSYS, or if libseccomp does not resolve
+    /// a call of the profile.
+    ///
+    /// On a machine whose architecture the profile does not map, libseccomp filters programs of
+    /// that architecture alone, and kills others; --abi reports on it.
+    ///
+    /// JSON is {mend, profile, kernel, newest, unknown_names, unknown_architectures, unmapped,
+    /// absent, abis}. `mend` is true if the exit status is 1; `kernel` is that of --kernel or null;
+    /// `newest` is {name, since} or null. Each of the unknown ones is {word, line, near}.
+    /// `unmapped` has the ABIs that the profile does not map, `absent` those of the profile that
+    /// the kernel does not have. Each of `abis` is {abi, architectures, linux, default, calls,
+    /// reserved, known, newer, older, unclear, before, above, unresolved}; `calls` is how many the
+    /// kernel has, `reserved` how many numbers without a call, `known` how many the profile knows.
+    /// Each of `newer`, `older` and `unclear` is {number, name, since}; `unclear` has those of
+    /// which it is not known whether the kernel has them. Each of `before` is {kernel, names}:
+    /// names that the profile knows from that kernel on. `above` is how many have a number above
+    /// those that it knows. `unresolved` has texts, or is null without --libseccomp. Keys may be
+    /// added; none will change its meaning.
     #[command(after_help = "\
 Examples:
   cargo codegen profile /usr/share/containers/seccomp.json
+  cargo codegen profile default.json --kernel 6.12  the calls of that release
   cargo codegen profile default.json --libseccomp libseccomp/src/syscalls.csv
-  cargo codegen profile config.json --abi aarch64  a container that maps no architecture")]
+  cargo codegen profile config.json --abi aarch64  a container that maps no architecture
+  cargo codegen profile default.json --json | jq '.abis[] | {abi, new: [.newer[].name]}'")]
     Profile {
         /// The profile: JSON of Docker, Podman or OCI, or a `config.json` with one
         #[arg(value_name = "FILE")]
@@ -197,6 +215,14 @@ Examples:
         /// machine.
         #[arg(long, value_name = "ABI")]
         abi: Vec<String>,
+        /// Report on the calls and the ABIs of this release, from the history
+        ///
+        /// Not counted are names that later releases removed, and numbers that are reserved today.
+        #[arg(long, value_name = "VERSION")]
+        kernel: Option<Version>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Write the checked-in bindings, or print the code for one ABI
     ///
@@ -463,12 +489,14 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             print(&text)?;
             return Ok(Outcome::differs(!has));
         }
-        Subcommands::Profile { profile, libseccomp, abi } => {
+        Subcommands::Profile { profile, libseccomp, abi, kernel, json } => {
             let profile = Input::read(&profile)?;
             let libseccomp = libseccomp.as_deref().map(Input::read).transpose()?;
             let tables = store::chosen(None)?;
             let abis = find_abis(&tables, &abi)?;
-            let (text, mend) = report_on(&tables, &profile, libseccomp.as_ref(), &abis)?;
+            let (libseccomp, kernel) = (libseccomp.as_ref(), kernel.as_ref());
+            let request = Request { libseccomp, abis: &abis, kernel, json };
+            let (text, mend) = report_on(&tables, &profile, &request)?;
             print(&text)?;
             return Ok(Outcome::differs(mend));
         }

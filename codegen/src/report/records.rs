@@ -69,6 +69,15 @@ impl<'t> Records<'t> {
         before.filter(|before| Some(*before) == has(at))
     }
 
+    /// Whether a kernel is neither older nor newer than all that is known.
+    pub(crate) fn covers(&self, kernel: &Version) -> bool {
+        let releases = &self.history.releases;
+        let ends = releases.first().zip(releases.last());
+        ends.is_some_and(|(oldest, newest)| {
+            (oldest.linux.series()..=newest.linux.series()).contains(&kernel.series())
+        })
+    }
+
     /// Whether a kernel has an ABI; `None` where that is not known.
     pub(crate) fn had_abi(&self, abi: &Abi, kernel: &Version) -> Option<bool> {
         let Some(Span { first, last, older }) = self.history.span(abi) else { return Some(false) };

@@ -84,7 +84,7 @@ pub(crate) fn then(
 }
 
 /// Says what is not known of a release that no tree was read of.
-fn unseen(records: &Records<'_>, kernel: &Version) -> Option<String> {
+pub(super) fn unseen(records: &Records<'_>, kernel: &Version) -> Option<String> {
     let releases = &records.history.releases;
     let at = releases.partition_point(|release| release.linux.series() < kernel.series());
     let linux = |at: usize| releases.get(at).map(|release| &release.linux);

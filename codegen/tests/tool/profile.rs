@@ -1,4 +1,4 @@
-//! `profile`: what a seccomp profile leaves open.
+//! `profile`: which calls a seccomp profile does not know.
 
 use super::common::*;
 use std::fs;
@@ -7,11 +7,20 @@ use tempfile::TempDir;
 /// What the tool says of a profile: status, report and error message, in which `{}` is the
 /// directory.
 fn profile(text: &str, libseccomp: Option<&str>) -> (Option<i32>, String, String) {
+    with_options(text, libseccomp, &[])
+}
+
+/// The same with more options.
+fn with_options(
+    text: &str,
+    libseccomp: Option<&str>,
+    more: &[&str],
+) -> (Option<i32>, String, String) {
     let directory = TempDir::new().unwrap();
     let [json, csv] = ["p.json", "s.csv"].map(|name| directory.path().join(name));
     fs::write(&json, text).unwrap();
     let mut tool = codegen();
-    tool.arg("profile").arg(&json);
+    tool.arg("profile").arg(&json).args(more);
     if let Some(text) = libseccomp {
         fs::write(&csv, text).unwrap();
         tool.arg("--libseccomp").arg(&csv);
@@ -246,6 +255,111 @@ fn a_libseccomp_has_numbers_for_some() {
     assert!(profile(&x32, Some(csv)).1.ends_with(" does not resolve: mseal\n"));
     let right = text.replace(", \"mseal\"", "").replace("\"open\", ", "");
     assert_eq!(profile(&right, Some(csv)).0, Some(0));
+}
+
+/// The calls of a release are those of the history's tables, and the record of C libraries.
+#[test]
+fn a_kernel_has_the_calls_of_its_release() {
+    let text = naming("\"read\", \"openat2\"", "SCMP_ARCH_X86_64", "");
+    let report = |kernel: &str, more: &[&str]| {
+        with_options(&text, None, &[&["--kernel", kernel][..], more].concat())
+    };
+    let (status, out, err) = report("6.12", &[]);
+    assert_eq!((status, err.as_str()), (Some(1), ""));
+    let section = |out: &str| out.split_once("\nx86_64 (SCMP_ARCH_X86_64): ").unwrap().1.to_owned();
+    let newer = section(&out).lines().nth(1).unwrap().to_owned();
+    assert!(newer.contains(" mseal (6.10)") && newer.contains(" uretprobe (6.11)"), "{newer}");
+    assert!(!newer.contains("setxattrat") && !newer.contains("uprobe (6.18)"), "{newer}");
+    // x86_64 has 375 numbers in 6.12: those of 7.3 without the eleven that are newer.
+    let head = "it knows 2 of 358 calls of Linux 6.12 (17 reserved numbers not counted)\n";
+    assert!(section(&out).starts_with(head), "{out}");
+    let release = run(codegen().args(["explain", "335", "--kernel", "6.10", "--abi", "x86_64"]));
+    assert_eq!(release.0, Some(1));
+    assert!(!report("6.10.3-amd64", &[]).1.contains("uretprobe"));
+
+    // ABIs that the release does not have.
+    let (status, out, _) = report("5.5", &["--abi", "loongarch64", "--abi", "x86_64"]);
+    assert!(out.contains("\nloongarch64 (--abi): the release does not have the ABI\n"), "{out}");
+    assert!(!section(&out).contains("newer than the profile"), "{out}");
+    assert_eq!(status, Some(0), "{out}");
+    let unmapped = |kernel: &str, abi: &str| {
+        let (_, out, _) = report(kernel, &[]);
+        let line =
+            out.lines().find_map(|line| line.strip_prefix("architectures that it does not "));
+        line.unwrap().split([' ', ',']).any(|word| word == abi)
+    };
+    assert!(unmapped("6.6", "ia64") && !unmapped("6.7", "ia64") && !unmapped("5.5", "loongarch64"));
+
+    // A release of which no tree was read, and those that are older or newer than all.
+    let (_, out, _) = report("6.16", &[]);
+    assert!(out.contains("\nNo tree of Linux 6.16 was read: of calls that came"), "{out}");
+    let unclear =
+        "\n  not known whether Linux 6.16 has them: open_tree_attr (after 6.14, by 6.17), ";
+    assert!(section(&out).contains(unclear), "{out}");
+    for (kernel, what) in [
+        ("99.0", "newer than what is known, which ends with 7.3."),
+        ("2.4.0", "older than what is known, which begins with 2.6.12."),
+    ] {
+        let message = format!("error: --kernel: Linux {kernel} is {what}\n");
+        assert_eq!(report(kernel, &[]), (Some(2), String::new(), message));
+    }
+}
+
+/// A rule for newer kernels holds for one of them alone.
+#[test]
+fn a_rule_holds_for_the_kernel_that_was_given() {
+    let text = "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"architectures\": [\"SCMP_ARCH_X86_64\"], \
+                \"syscalls\": [{\"names\": [\"read\"]}, \
+                {\"names\": [\"ptrace\"], \"includes\": {\"minKernel\": \"4.8\"}}]}";
+    for (kernel, known) in [("4.7", 1), ("4.8", 2)] {
+        let (_, out, _) = with_options(text, None, &["--kernel", kernel]);
+        assert!(out.contains(&format!(": it knows {known} of ")), "{kernel}: {out}");
+        assert!(!out.contains("on kernels before"), "{out}");
+    }
+}
+
+#[test]
+fn the_json_has_what_the_text_has() {
+    let text = naming("\"read\",\n\"opennat\", \"openat2\"", "SCMP_ARCH_X86_64", "");
+    let csv = "#syscall (v5.10.0 2021),x86_64,x86_64_kver\nread,0,SCMP_KV_UNDEF\n";
+    let (status, out, err) = with_options(&text, Some(csv), &["--json", "--kernel", "6.16"]);
+    assert_eq!((status, err.as_str()), (Some(1), ""));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["mend"], true);
+    assert_eq!((&json["profile"], &json["kernel"]), (&"{}/p.json".into(), &"6.16".into()));
+    assert_eq!(json["newest"], serde_json::json!({ "name": "openat2", "since": "5.6" }));
+    let near = ["openat", "openat2"];
+    let stray = serde_json::json!([{ "word": "opennat", "line": 6, "near": near }]);
+    assert_eq!(json["unknown_names"], stray);
+    assert_eq!(json["unknown_architectures"], serde_json::json!([]));
+    assert!(json["unmapped"].as_array().unwrap().contains(&"riscv64".into()), "{out}");
+    let [abi] = json["abis"].as_array().unwrap().as_slice() else { panic!("{out}") };
+    assert_eq!((&abi["abi"], &abi["linux"]), (&"x86_64".into(), &"6.16".into()));
+    assert_eq!(abi["default"], "EPERM");
+    assert_eq!(abi["unresolved"], serde_json::json!(["openat2"]));
+    // The counts and names of the report.
+    let (_, text, _) = with_options(&text, None, &["--kernel", "6.16"]);
+    let head = format!(
+        "it knows {} of {} calls of Linux 6.16 ({} reserved numbers not counted)",
+        abi["known"], abi["calls"], abi["reserved"]
+    );
+    assert!(text.contains(&head), "{head}: {text}");
+    for (key, line) in [("newer", "newer than the profile"), ("older", "older"), ("unclear", "not")]
+    {
+        let line = text.lines().find(|text| text.trim_start().starts_with(line)).unwrap();
+        let rows = abi[key].as_array().unwrap().iter().map(|row| {
+            format!("{} ({})", row["name"].as_str().unwrap(), row["since"].as_str().unwrap())
+        });
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        assert!(line.ends_with(&format!(": {rows}")), "{key}: {line}");
+    }
+    assert!(text.contains(&format!("ENOSYS to the {} whose numbers", abi["above"])), "{text}");
+    // The keys that the help describes.
+    let help = run(codegen().args(["profile", "--help"])).1;
+    let keys = json.as_object().unwrap().keys().chain(abi.as_object().unwrap().keys());
+    for key in keys.chain(json["unknown_names"][0].as_object().unwrap().keys()) {
+        assert!(help.contains(key), "{key}");
+    }
 }
 
 #[test]

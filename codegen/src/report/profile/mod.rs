@@ -1,17 +1,18 @@
-//! What a seccomp profile of a container engine leaves open: calls that it does not know, what they
-//! get, and names that are not those of calls.
+//! Which calls a seccomp profile of a container engine does not know, what they get, and names that
+//! are not those of calls.
+
+mod print;
 
 use super::explain::near;
 use super::records::Records;
+use super::then::unseen;
 use crate::Error;
 use crate::tables::history::Since;
 use crate::tables::{Abi, Call, Tables};
-use crate::term::plain;
 use crate::version::Version;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// How an ABI is shown that the profile does not name.
@@ -166,19 +167,41 @@ struct Libseccomp<'i> {
     columns: Vec<(&'i str, BTreeMap<&'i str, Option<u32>>)>,
 }
 
-/// The report, and whether there is something to mend. It is about `abis`, or those of the profile.
+/// What the report is about, and how it is printed.
+pub(crate) struct Request<'r> {
+    pub(crate) libseccomp: Option<&'r Input>,
+    /// The ABIs, instead of those of the profile.
+    pub(crate) abis: &'r [&'r Abi],
+    /// The kernel, instead of that of the tables.
+    pub(crate) kernel: Option<&'r Version>,
+    pub(crate) json: bool,
+}
+
+/// The report, and whether there is something to mend.
 pub(crate) fn profile(
     tables: &Tables,
     input: &Input,
-    libseccomp: Option<&Input>,
-    abis: &[&Abi],
+    request: &Request<'_>,
 ) -> Result<(String, bool), Error> {
+    let &Request { libseccomp, abis, kernel, json } = request;
     let profile = parsed(input)?;
     let libseccomp = libseccomp.map(self::libseccomp).transpose()?;
     let records = &Records::new(tables)?;
-    let report = Report { tables, input, profile: &profile, records, abis };
+    let note = kernel.and_then(|kernel| unseen(records, kernel));
+    if let (Some(kernel), Some(note)) = (kernel, &note) {
+        // Which calls it has is not known.
+        if !records.covers(kernel) {
+            return Err(Error::argument("--kernel", note.trim_end()));
+        }
+    }
+    let report = Report { tables, input, profile: &profile, records, abis, kernel };
     report.check()?;
-    report.text(libseccomp.as_ref())
+    let findings = report.findings(libseccomp.as_ref())?;
+    let text = match json {
+        true => findings.json(input, kernel),
+        false => findings.text(input, note, libseccomp.map(|csv| csv.version)),
+    };
+    Ok((text, findings.mend))
 }
 
 /// Reads a profile, or that of a runtime's `config.json`.
@@ -237,6 +260,7 @@ struct Report<'r> {
     profile: &'r Profile,
     records: &'r Records<'r>,
     abis: &'r [&'r Abi],
+    kernel: Option<&'r Version>,
 }
 
 /// An ABI whose programs a machine runs, and what the profile knows for them.
@@ -247,6 +271,70 @@ struct Section<'r> {
     names: BTreeSet<&'r str>,
     /// The names that it knows from a kernel on.
     later: BTreeMap<&'r str, Version>,
+}
+
+/// What there is to say of a profile.
+struct Findings<'r> {
+    /// Whether there is something to mend.
+    mend: bool,
+    /// The release that brought its newest call, and the call.
+    newest: Option<(&'r Version, &'r str)>,
+    names: Vec<Stray<'r>>,
+    architectures: Vec<Stray<'r>>,
+    has_architectures: bool,
+    /// ABIs that it does not map.
+    unmapped: Vec<&'r str>,
+    /// ABIs that the kernel does not have, and the profile's names of them.
+    absent: Vec<(&'r str, String)>,
+    abis: Vec<Found<'r>>,
+}
+
+/// A word of the profile that means nothing, and those near to it.
+struct Stray<'r> {
+    word: &'r str,
+    line: usize,
+    near: Vec<String>,
+}
+
+/// The same of an ABI.
+struct Found<'r> {
+    abi: &'r str,
+    shown: Vec<String>,
+    linux: &'r Version,
+    /// What a call gets that the profile does not know.
+    default: String,
+    /// How many calls the kernel has, and how many numbers that no call has.
+    calls: usize,
+    reserved: usize,
+    /// The calls that the profile does not know.
+    newer: Vec<Row<'r>>,
+    older: Vec<Row<'r>>,
+    /// The calls that the kernel may have.
+    unclear: Vec<Row<'r>>,
+    /// The names that it knows from a kernel on.
+    before: BTreeMap<Version, Vec<&'r str>>,
+    /// How many have numbers above those that the profile knows.
+    above: usize,
+    unresolved: Option<Vec<String>>,
+}
+
+/// A call that a profile does not know.
+struct Row<'r> {
+    number: u32,
+    name: &'r str,
+    since: Option<Since<'r>>,
+}
+
+impl Found<'_> {
+    /// Whether what it gets hides that a call is new. What passes, and what a tracer or a
+    /// supervisor answers, does not.
+    fn refused(&self) -> bool {
+        !["ENOSYS", "ALLOW", "LOG", "TRACE", "NOTIFY"].contains(&&*self.default)
+    }
+
+    fn known(&self) -> usize {
+        self.calls - self.newer.len() - self.older.len()
+    }
 }
 
 impl<'r> Report<'r> {
@@ -327,7 +415,8 @@ impl<'r> Report<'r> {
             if !self.abis.is_empty() && self.abis.iter().all(|only| only.name != abi.name) {
                 continue;
             }
-            let (names, later) = self.names(main, &self.tables.table(&abi.table)?.linux);
+            let linux = &self.tables.table(&abi.table)?.linux;
+            let (names, later) = self.names(main, self.kernel.unwrap_or(linux));
             let same = |section: &&mut Section<'_>| {
                 section.abi.name == abi.name && section.names == names && section.later == later
             };
@@ -375,11 +464,6 @@ impl<'r> Report<'r> {
         (names, later)
     }
 
-    /// The release that brought a call to an ABI.
-    fn since(&self, abi: &Abi, number: u32, name: &str) -> Option<Since<'r>> {
-        self.records.dates(abi, number, name).0
-    }
-
     /// The release that brought the newest call of the profile: the first that any ABI has it in.
     fn newest(&self) -> Option<(&'r Version, &'r str)> {
         let mut first: BTreeMap<&str, &Version> = BTreeMap::new();
@@ -412,29 +496,25 @@ impl<'r> Report<'r> {
         })
     }
 
-    /// A line about a word of the profile that means nothing, and about those near to it.
-    fn stray(&self, word: &str, near: &[String]) -> String {
-        let hint = match near {
-            [] => String::new(),
-            near => format!("; did you mean {}?", near.join(" or ")),
-        };
+    /// A word of the profile that means nothing.
+    fn stray(&self, word: &'r str, near: Vec<String>) -> Stray<'r> {
         let keys = ["names", "name", "architecture", "subArchitectures", "architectures", "arches"];
-        format!("{}:{}: `{word}`{hint}", self.input.shown, self.input.line(&keys, word))
+        Stray { word, line: self.input.line(&keys, word), near }
     }
 
     /// The architectures that are none.
-    fn stray_architectures(&self) -> Vec<String> {
+    fn stray_architectures(&self) -> Vec<Stray<'r>> {
         let mapped = self.architectures().map(|(name, _)| name);
         let filters = self.rules().flat_map(|rule| rule.includes.iter().chain(&rule.excludes));
         let filtered = filters.flat_map(|filter| filter.arches.iter().flatten());
         let names: BTreeSet<&str> = mapped.chain(filtered.map(String::as_str)).collect();
         let stray = names.into_iter().filter(|name| self.tables.abi_called(name).is_none());
         let near = |name| self.tables.abi_near(name).map(|near| format!("`{near}`"));
-        stray.map(|name| self.stray(name, near(name).as_slice())).collect()
+        stray.map(|name| self.stray(name, near(name).into_iter().collect())).collect()
     }
 
     /// The names that no kernel has ever had.
-    fn stray_names(&self) -> Result<Vec<String>, Error> {
+    fn stray_names(&self) -> Result<Vec<Stray<'r>>, Error> {
         let mut known = BTreeSet::new();
         for table in self.tables.imported()?.values() {
             known.extend(table.rows.iter().map(|row| row.name.as_str()));
@@ -446,98 +526,115 @@ impl<'r> Report<'r> {
         }
         let names: BTreeSet<&str> = self.rules().flat_map(Rule::names).collect();
         let stray = names.into_iter().filter(|name| !known.contains(name));
-        Ok(stray.map(|name| self.stray(name, &near(known.iter().copied(), name))).collect())
+        Ok(stray.map(|name| self.stray(name, near(known.iter().copied(), name))).collect())
     }
 
-    fn text(&self, libseccomp: Option<&Libseccomp<'_>>) -> Result<(String, bool), Error> {
-        let (sections, newest) = (self.sections()?, self.newest());
-        let mut out = String::new();
-        let age = match newest {
-            Some((version, name)) => format!("its newest call is {name}, of Linux {version}"),
-            None => "it names no call".to_owned(),
-        };
-        let _ = writeln!(out, "{}: {age}", self.input.shown);
-        let mut mend = false;
-        for (what, lines) in [
-            ("names that no kernel has ever had", self.stray_names()?),
-            ("architectures that Linux does not have", self.stray_architectures()),
-        ] {
-            if !lines.is_empty() {
-                mend = true;
-                let _ = writeln!(out, "\n{what}:\n  {}", lines.join("\n  "));
-            }
-        }
+    /// The ABIs of the kernel that the profile does not map.
+    fn unmapped(&self, sections: &[Section<'_>]) -> Vec<&'r str> {
         let mapped = |abi: &&Abi| sections.iter().any(|known| known.abi.name == abi.name);
-        let live = self.tables.abis.iter().filter(|abi| !self.tables.frozen(&abi.arch));
+        let there = |abi: &&Abi| match self.kernel {
+            Some(kernel) => self.records.had_abi(abi, kernel) != Some(false),
+            None => !self.tables.frozen(&abi.arch),
+        };
+        let live = self.tables.abis.iter().filter(there);
         // Audit, and seccomp with it, sees no calls of SPU code.
         let missing = live.filter(|abi| !abi.audit.is_empty() && !mapped(abi));
-        let missing: Vec<&str> = missing.map(|abi| abi.name.as_str()).collect();
-        if self.architectures().next().is_none() {
-            out += "\nit has no architectures: a runtime takes that of its machine\n";
-        } else if self.abis.is_empty() && !missing.is_empty() {
-            let _ = writeln!(out, "\narchitectures that it does not map: {}", missing.join(", "));
-        }
-        for Section { abi, shown, names, later } in &sections {
-            let (default, table) = (self.default(abi)?, self.tables.table(&abi.table)?);
-            // What passes, and what a tracer or a supervisor answers, needs nothing.
-            let refused = !["ENOSYS", "ALLOW", "LOG", "TRACE", "NOTIFY"].contains(&&*default);
-            let mut calls = abi.calls(table);
-            calls.retain(|call| {
-                let made = call.entry.is_some() || call.compat.is_some();
-                call.tag.is_some() && call.is_there() && made
-            });
-            let open = calls.iter().filter(|call| !names.contains(call.name));
-            let dated = |call: &'_ Call<'r>| (self.since(abi, call.number, call.name), call.name);
-            let newest = newest.map(|(version, _)| version);
-            let (newer, older): (Vec<_>, Vec<_>) = open
-                .map(dated)
-                .partition(|(since, _)| since.as_ref().map(|since| since.by) > newest);
-            let known = calls.len() - newer.len() - older.len();
-            let (name, all, shown) = (&abi.name, calls.len(), shown.join(", "));
-            let _ = writeln!(out, "\n{name} ({shown}): it knows {known} of {all} calls");
-            for (what, calls) in [("newer than the profile", &newer), ("older", &older)] {
-                if !calls.is_empty() {
-                    let texts = calls.iter().map(|(since, name)| match since {
-                        Some(since) => format!("{name} ({since})"),
-                        None => (*name).to_owned(),
-                    });
-                    let (count, texts) = (calls.len(), texts.collect::<Vec<_>>().join(", "));
-                    let _ = writeln!(out, "  {what}, {count} get {default}: {texts}");
+        missing.map(|abi| abi.name.as_str()).collect()
+    }
+
+    fn findings(&self, libseccomp: Option<&Libseccomp<'_>>) -> Result<Findings<'r>, Error> {
+        let mut sections = self.sections()?;
+        let has_architectures = self.architectures().next().is_some();
+        let unmapped = match has_architectures && self.abis.is_empty() {
+            true => self.unmapped(&sections),
+            false => Vec::new(),
+        };
+        let mut absent = Vec::new();
+        if let Some(kernel) = self.kernel {
+            sections.retain(|section| {
+                let there = self.records.had_abi(section.abi, kernel) != Some(false);
+                if !there {
+                    absent.push((section.abi.name.as_str(), section.shown.join(", ")));
                 }
-            }
-            mend |= !newer.is_empty() && refused;
-            let there = |name: &str| calls.iter().any(|call| call.name == name);
-            let mut kernels: BTreeMap<&Version, Vec<&str>> = BTreeMap::new();
-            for (name, kernel) in later.iter().filter(|(name, _)| there(name)) {
-                kernels.entry(kernel).or_default().push(name);
-            }
-            for (kernel, names) in kernels {
-                let names = names.join(", ");
-                let _ = writeln!(out, "  on kernels before {kernel} also {default}: {names}");
-            }
-            let largest = calls.iter().filter(|call| names.contains(call.name));
-            let largest = largest.map(|call| call.number).max();
-            let above = calls.iter().filter(|call| Some(call.number) > largest).count();
-            if above > 0 && refused {
-                let _ = writeln!(
-                    out,
-                    "  runc answers ENOSYS to the {above} whose numbers are above the profile's"
-                );
-            }
-            let Some(libseccomp) = libseccomp else { continue };
-            let unresolved = self.unresolved(libseccomp, abi, &calls, names);
-            if let Some(unresolved) = unresolved.filter(|names| !names.is_empty()) {
-                mend = true;
-                let (version, count) = (libseccomp.version, unresolved.len());
-                let _ = writeln!(
-                    out,
-                    "  {count} that libseccomp's table ({version}) does not resolve: {}",
-                    unresolved.join(", ")
-                );
-            }
+                there
+            });
         }
-        let out = out.split('\n').map(plain).collect::<Vec<_>>().join("\n");
-        Ok((out, mend))
+        let found = |section| self.found(section, libseccomp);
+        let mut findings = Findings {
+            mend: false,
+            newest: self.newest(),
+            names: self.stray_names()?,
+            architectures: self.stray_architectures(),
+            has_architectures,
+            unmapped,
+            absent,
+            abis: sections.into_iter().map(found).collect::<Result<_, _>>()?,
+        };
+        findings.mend = !findings.names.is_empty()
+            || !findings.architectures.is_empty()
+            || findings.abis.iter().any(|found| {
+                let unresolved = found.unresolved.as_ref().is_some_and(|names| !names.is_empty());
+                !found.newer.is_empty() && found.refused() || unresolved
+            });
+        Ok(findings)
+    }
+
+    /// What there is to say of the programs of an ABI.
+    fn found(
+        &self,
+        section: Section<'r>,
+        libseccomp: Option<&Libseccomp<'_>>,
+    ) -> Result<Found<'r>, Error> {
+        let Section { abi, shown, names, mut later } = section;
+        let table = self.tables.table(&abi.table)?;
+        let mut calls = abi.calls(table);
+        calls.retain(|call| call.tag.is_some());
+        let mut unclear = Vec::new();
+        let row = |call: &Call<'r>| Row {
+            number: call.number,
+            name: call.name,
+            since: self.records.dates(abi, call.number, call.name).0,
+        };
+        if let Some(kernel) = self.kernel {
+            calls.retain(|call| {
+                let runs = self.records.of(abi).iter();
+                let runs = runs.filter(|run| (run.number, run.name) == (call.number, call.name));
+                let had: Vec<_> = runs.map(|run| self.records.had(run, kernel)).collect();
+                let there = had.contains(&Some(true));
+                if !there && had.contains(&None) {
+                    unclear.push(row(call));
+                }
+                there
+            });
+        }
+        let rows = calls.len();
+        calls.retain(|call| call.is_there() && (call.entry.is_some() || call.compat.is_some()));
+        let open = calls.iter().filter(|call| !names.contains(call.name)).map(row);
+        let newest = self.newest().map(|(version, _)| version);
+        let (newer, older): (Vec<_>, Vec<_>) =
+            open.partition(|row| row.since.as_ref().map(|since| since.by) > newest);
+        later.retain(|name, _| calls.iter().any(|call| call.name == *name));
+        let mut before: BTreeMap<Version, Vec<&str>> = BTreeMap::new();
+        // With one kernel, a rule for others is out of the question.
+        for (name, kernel) in later.into_iter().filter(|_| self.kernel.is_none()) {
+            before.entry(kernel).or_default().push(name);
+        }
+        let largest = calls.iter().filter(|call| names.contains(call.name));
+        let largest = largest.map(|call| call.number).max();
+        Ok(Found {
+            abi: &abi.name,
+            shown,
+            linux: self.kernel.unwrap_or(&table.linux),
+            default: self.default(abi)?,
+            calls: calls.len(),
+            reserved: rows - calls.len(),
+            above: calls.iter().filter(|call| Some(call.number) > largest).count(),
+            newer,
+            older,
+            unclear,
+            before,
+            unresolved: libseccomp.and_then(|csv| self.unresolved(csv, abi, &calls, &names)),
+        })
     }
 
     /// The calls that the profile has, and a libseccomp has no number for, or another one. `None`
