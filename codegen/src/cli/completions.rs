@@ -20,6 +20,8 @@ pub(super) fn script(shell: Shell, tables: &Tables) -> Result<String, Error> {
     // clap-rs/clap#6421.
     let mut text = String::from_utf8_lossy(&text).replace("aio__subcmd__codegen", "aio__codegen");
     if shell == Shell::Fish {
+        // What follows `help` was offered only where no `help` is before it.
+        text = text.replace(" help\" -f -a", "\" -f -a");
         text += &positionals(&command);
     }
     Ok(text)

@@ -5,7 +5,8 @@ use crate::Error;
 
 /// The man pages: file and text.
 pub(super) fn pages() -> Result<Vec<(String, String)>, Error> {
-    let mut command = build_command(INSTALLED);
+    // For help there is a page of each subcommand.
+    let mut command = build_command(INSTALLED).disable_help_subcommand(true);
     command.build();
     let failed =
         |error: std::io::Error| Error::plain(format!("the man pages cannot be written: {error}"));

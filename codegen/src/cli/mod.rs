@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 /// Import the system-call tables of Linux, query them, and generate code from them
 #[derive(Parser)]
-#[command(version, disable_help_subcommand = true, after_help = EXIT_STATUS)]
+#[command(version, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     subcommand: Subcommands,
@@ -43,7 +43,7 @@ Exit status:
      the ABI (explain --abi), or a mistake in the profile (profile)
   2  error; no file was changed
 
-`COMMAND --help` describes a command and shows examples.";
+`help COMMAND` describes a command and shows examples.";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -624,7 +624,7 @@ mod tests {
 
     #[test]
     fn each_subcommand_shows_valid_examples() {
-        let mut command = Cli::command();
+        let mut command = Cli::command().disable_help_subcommand(true);
         command.build();
         command.clone().debug_assert();
         for subcommand in command.get_subcommands() {

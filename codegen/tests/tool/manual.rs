@@ -103,8 +103,10 @@ fn fish(line: &str) -> String {
 fn shells_offer_the_values_that_there_are() {
     let tables = &*COMMITTED;
     let abis: Vec<&str> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 15] = [
         ("di", &["diff"]),
+        ("hel", &["help"]),
+        ("help exp", &["explain", "export"]),
         ("check --he", &["--headers", "--help"]),
         ("completions z", &["zsh"]),
         ("export ma", &["markdown"]),
@@ -160,8 +162,10 @@ fn man_pages_are_roff_without_a_warning() {
     let (_, all, _) = run(codegen().arg("man"));
     let help = run(codegen().arg("--help")).1;
     let subcommands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    // That of `help` would be about the others.
     let subcommands = subcommands
         .lines()
+        .filter(|line| !line.trim_start().starts_with("help "))
         .map(|line| format!("aio-codegen-{}.1", line.split_whitespace().next().unwrap()));
     let mut expected: Vec<String> = subcommands.chain(["aio-codegen.1".to_owned()]).collect();
     expected.sort();
@@ -184,6 +188,22 @@ fn man_pages_are_roff_without_a_warning() {
             }
         }
     }
+}
+
+#[test]
+fn help_is_a_subcommand_and_an_option() {
+    let help = |arguments: &[&str]| run(codegen().args(arguments));
+    let (status, all, stderr) = help(&["help"]);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert_eq!(all, help(&["--help"]).1);
+    for subcommand in ["import", "explain", "profile", "completions"] {
+        let (status, text, stderr) = help(&["help", subcommand]);
+        assert_eq!((status, stderr.as_str()), (Some(0), ""), "{subcommand}");
+        assert_eq!(text, help(&[subcommand, "--help"]).1);
+    }
+    assert_eq!(help(&["help", "nonsense"]).0, Some(2));
+    let (_, pages, _) = help(&["man"]);
+    assert!(!pages.contains("codegen\\-help") && !pages.contains("codegen-help"), "{pages}");
 }
 
 /// The alias is cargo's, and exists only in a checkout.
