@@ -2,8 +2,11 @@
 //! the history.
 
 use crate::Error;
+#[cfg(feature = "all-abis")]
+use crate::tables::KernelTable;
 use crate::tables::history::{History, Run};
-use crate::tables::{Abi, Absent, Call, KernelTable, Rule, Tables};
+use crate::tables::{Abi, Absent, Call, Rule, Tables};
+use crate::version::Version;
 use std::collections::BTreeSet;
 #[cfg(feature = "all-abis")]
 use std::{cell::OnceCell, collections::BTreeMap};
@@ -45,7 +48,8 @@ fn instead(entry: &str) -> String {
 #[derive(Clone, Copy)]
 pub(crate) struct Having<'a> {
     pub(crate) abi: &'a Abi,
-    pub(crate) table: &'a KernelTable,
+    /// The kernel.
+    pub(crate) linux: &'a Version,
     pub(crate) calls: &'a [Call<'a>],
     pub(crate) runs: &'a [Run<'a>],
 }
@@ -111,9 +115,9 @@ impl<'t> Reasons<'t> {
 
     /// Why an ABI does not have a call, as far as more is known than that few ABIs have it.
     fn special(&self, having: Having<'_>, name: &str) -> Option<Reason> {
-        let Having { abi, table, calls, .. } = having;
+        let Having { abi, linux, calls, .. } = having;
         let has = |wanted: &str| calls.iter().any(|call| call.name == wanted && call.is_there());
-        let listed = self.listed(abi, table, name);
+        let listed = self.listed(abi, linux, name);
         let listed = listed.map(|absent| (absent.why.clone(), instead(&absent.instead)));
         let known = listed.or_else(|| {
             let ruled = self.ruled(abi, has, name);
@@ -186,9 +190,9 @@ impl<'t> Reasons<'t> {
     }
 
     /// What `absent.toml` lists.
-    pub(crate) fn listed(&self, abi: &Abi, table: &KernelTable, name: &str) -> Option<&'t Absent> {
+    fn listed(&self, abi: &Abi, linux: &Version, name: &str) -> Option<&'t Absent> {
         let mut listed = self.listed.iter().filter(|absent| absent.name == name);
-        listed.find(|absent| absent.holds(&abi.name, &table.linux))
+        listed.find(|absent| absent.holds(&abi.name, linux))
     }
 
     /// The reason of calls that are newer than the last table with the ABI.
@@ -230,7 +234,9 @@ impl<'t> Reasons<'t> {
             let former = runs.iter().map(|run| run.name);
             let wanted: BTreeSet<&str> = names.iter().copied().chain(former).collect();
             for name in wanted.difference(&there) {
-                if let Some(reason) = self.of(Having { abi, table, calls, runs: &runs }, name) {
+                if let Some(reason) =
+                    self.of(Having { abi, linux: &table.linux, calls, runs: &runs }, name)
+                {
                     all.entry(reason).or_default().push(at);
                 }
             }
@@ -240,11 +246,11 @@ impl<'t> Reasons<'t> {
 
     /// The reasons of one ABI, and the entry points that the call may have elsewhere.
     pub(crate) fn of_one(&self, having: Having<'_>) -> Vec<(Reason, Vec<String>)> {
-        let Having { abi, table, calls, .. } = having;
+        let Having { abi, linux, calls, .. } = having;
         let there: BTreeSet<&str> = calls.iter().map(|call| call.name).collect();
         let reasons = self.names().into_iter().filter(|name| !there.contains(name));
         let reasons = reasons.filter_map(|name| self.special(having, name));
-        let entries = |name: &str| match self.listed(abi, table, name) {
+        let entries = |name: &str| match self.listed(abi, linux, name) {
             Some(absent) => vec![absent.entry.clone()],
             None => {
                 let plain = name.trim_end_matches("_time64").trim_end_matches("64");

@@ -173,7 +173,7 @@ impl<'t> Target<'t> {
             function.wide = wide.iter().find_map(|name| names.get(name.as_str()).copied());
         }
         let Target { abi, table, .. } = *self;
-        let having = Having { abi, table, calls: &self.calls, runs: &runs };
+        let having = Having { abi, linux: &table.linux, calls: &self.calls, runs: &runs };
         for (reason, entries) in reasons.of_one(having) {
             let mut found =
                 entries.iter().filter_map(|entry| prototype(prototypes, self.abi, entry));

@@ -463,7 +463,7 @@ impl<'t> Facts<'t> {
     /// Why an ABI does not have a call that another has.
     fn why_absent(&self, listing: &Listing, name: &str) -> String {
         let Listing { abi, table, calls, .. } = listing;
-        let having = Having { abi, table, calls, runs: self.records.of(abi) };
+        let having = Having { abi, linux: &table.linux, calls, runs: self.records.of(abi) };
         if let Some(reason) = self.reasons.of(having, name) {
             return reason.advice();
         }

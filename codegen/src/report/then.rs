@@ -3,8 +3,9 @@
 use super::explain::{Asked, aligned, asked, short};
 use super::records::Records;
 use crate::Error;
+use crate::lower::{Having, Reason, Reasons};
 use crate::tables::history::{Run, Since, Until};
-use crate::tables::{Abi, KernelTable, Tables};
+use crate::tables::{Abi, Call, KernelTable, Tables};
 use crate::version::Version;
 
 /// The answer about a name or a number in one release, on each of `abis` or on every ABI, and
@@ -17,6 +18,7 @@ pub(crate) fn then(
     kernel: &Version,
 ) -> Result<(String, bool), Error> {
     let asked = asked(what)?;
+    let reasons = Reasons::new(tables, records.history)?;
     let chosen = |abi: &&Abi| abis.is_empty() || abis.iter().any(|only| only.name == abi.name);
     // What stands before and after the ABIs that it is the same for.
     let (mut rows, mut lines) = (Vec::new(), Vec::<([String; 2], Vec<&str>)>::new());
@@ -44,10 +46,22 @@ pub(crate) fn then(
         };
         let known = others.iter().all(|run| records.had(run, kernel).is_some());
         let had_abi = records.had_abi(abi, kernel);
+        let reason = || match asked {
+            Asked::Name(name) => reason(&reasons, records, tables, abi, name, kernel),
+            Asked::Number(_) => None,
+        };
         let (what, why) = match had_abi {
-            _ if runs.is_empty() => ("not", "no release has it".to_owned()),
             Some(false) => ("not", "the release does not have the ABI".to_owned()),
-            Some(true) if known => ("not", periods()),
+            _ if runs.is_empty() => {
+                let never = || "no release has it".to_owned();
+                ("not", reason().map_or_else(never, |reason| reason.advice()))
+            }
+            // Why other kernels do not have the call is another question.
+            Some(true) if known => {
+                let instead = reason().map(|reason| reason.instead).unwrap_or_default();
+                let instead = if instead.is_empty() { instead } else { format!("; use {instead}") };
+                ("not", periods() + &instead)
+            }
             _ => ("not known whether", periods()),
         };
         let line = match asked {
@@ -81,6 +95,32 @@ pub(crate) fn then(
         parts.push(lines.iter().map(line).collect());
     }
     Ok((parts.join("\n"), abis.is_empty() || all_there))
+}
+
+/// Why an ABI does not have a call in a release, from what else the release has.
+fn reason(
+    reasons: &Reasons<'_>,
+    records: &Records<'_>,
+    tables: &Tables,
+    abi: &Abi,
+    name: &str,
+    linux: &Version,
+) -> Option<Reason> {
+    let runs = records.of(abi);
+    let today = abi.calls(tables.table(&abi.table).ok()?);
+    let there = runs.iter().filter(|run| records.had(run, linux) == Some(true));
+    let calls = there.map(|run| {
+        let same = |call: &&Call<'_>| (call.number, call.name) == (run.number, run.name);
+        let (number, name) = (run.number, run.name);
+        let former = Call { number, tag: None, name, entry: None, compat: None, noreturn: false };
+        today.iter().find(same).cloned().unwrap_or(former)
+    });
+    let calls: Vec<_> = calls.collect();
+    let mut reason = reasons.of(Having { abi, linux, calls: &calls, runs }, name)?;
+    if !reason.calls().iter().all(|wanted| calls.iter().any(|call| call.name == *wanted)) {
+        reason.instead.clear();
+    }
+    Some(reason)
 }
 
 /// Says what is not known of a release that no tree was read of.

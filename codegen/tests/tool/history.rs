@@ -350,7 +350,12 @@ fn a_call_is_explained_for_a_release() {
             "5.13",
             Err("not known whether in Linux 5.13 on x86_64: added after 5.12 and by 5.14\n"),
         ),
-        ("memfd_secret", "riscv64", "5.13", Err("not in Linux 5.13 on riscv64: since 5.19\n")),
+        (
+            "memfd_secret",
+            "riscv64",
+            "5.13",
+            Err("not in Linux 5.13 on riscv64: since 5.19; use `memfd_create`\n"),
+        ),
         (
             "landlock_create_ruleset",
             "i386",
@@ -389,4 +394,51 @@ fn a_call_is_explained_for_a_release() {
     }
     let (status, text) = explain(&["io_sumbit", "--kernel", "5.10"]);
     assert!(status == Some(2) && text.contains("no release has a call io_sumbit"), "{text}");
+}
+
+/// What to use instead is a call that the release has.
+#[test]
+fn a_call_that_a_release_does_not_have_has_a_replacement() {
+    for (name, kernel, abi, wanted) in [
+        // Never there: the reason, and what to use.
+        ("open", "5.4", "aarch64", "another call replaces it; use `openat`"),
+        (
+            "clock_gettime64",
+            "5.0",
+            "x86_64",
+            "its time is 64-bit in every call; use `clock_gettime`",
+        ),
+        ("uretprobe", "6.12", "arm", "only x86_64 and x32 have it"),
+        // There later, or once.
+        ("clone3", "6.12", "sparc64", "since 7.0; use `clone`"),
+        ("clock_gettime64", "5.0", "i386", "since 5.1; use `clock_gettime`"),
+        ("socket", "4.2", "i386", "since 4.3; use `socketcall` with SYS_SOCKET"),
+        ("newfstatat", "6.10", "loongarch64", "since 6.11; use `statx`"),
+        ("sync_file_range2", "6.9", "csky", "since 6.10; use `sync_file_range`"),
+        ("sync_file_range", "6.10", "csky", "since 4.20, until 6.9; use `sync_file_range2`"),
+        // `timerfd_create` has the number only later.
+        (
+            "timerfd",
+            "2.6.20",
+            "i386",
+            "added after 2.6.20 and by 2.6.24, removed after 2.6.24 and by 2.6.28",
+        ),
+        (
+            "timerfd",
+            "3.0",
+            "i386",
+            "added after 2.6.20 and by 2.6.24, removed after 2.6.24 and by 2.6.28; use \
+             `timerfd_create`",
+        ),
+        // The release does not have it, and the tables do not.
+        ("memfd_secret", "3.16", "s390x", "since 6.4"),
+        ("memfd_secret", "3.17", "s390x", "since 6.4; use `memfd_create`"),
+        ("openat2", "5.4", "aarch64", "since 5.6"),
+        ("open", "3.6", "aarch64", "the release does not have the ABI"),
+    ] {
+        let (status, text, stderr) =
+            run(codegen().args(["explain", name, "--kernel", kernel, "--abi", abi]));
+        assert_eq!((status, stderr.as_str()), (Some(1), ""), "{name}");
+        assert_eq!(text, format!("not in Linux {kernel} on {abi}: {wanted}\n"));
+    }
 }
