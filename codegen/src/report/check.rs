@@ -54,6 +54,16 @@ pub(crate) fn judge<'t>(
             }
         };
         let (here, there) = (&our.linux, &their.linux);
+        let lone_compat = diff.lone_compat(ours, theirs);
+        if let Some((side, count)) = lone_compat {
+            let table = if std::ptr::eq(side, ours) { our } else { their };
+            let file = side.file(diff.abi, table, None);
+            let linux = &table.linux;
+            say(
+                here == there,
+                format!("compat entry points of {count} calls are only in {file} (Linux {linux})"),
+            );
+        }
         // Differences between versions are summed up in one note.
         let mut notes =
             [("also has", Vec::new()), ("does not have", Vec::new()), ("differs in", Vec::new())];
@@ -117,6 +127,7 @@ pub(crate) fn judge<'t>(
                         false => notes[2].1.push(format!("{call} {from} → {to}")),
                     }
                 }
+                Change::Compat(..) if lone_compat.is_some() => {}
                 Change::Compat(old, new) => {
                     let call = numbered(new);
                     let [from, to] = [old, new].map(|call| call.compat.unwrap_or("–"));

@@ -130,6 +130,8 @@ pub(crate) struct AbiDiff<'t> {
     pub(crate) kept: bool,
     /// Whether both sides have entry points.
     pub(crate) entries: bool,
+    /// Whether each side has compat entry points, the old one first.
+    compat: [bool; 2],
     /// Names that both sides have.
     pub(crate) common: usize,
     /// The differences, by number; empty if only one side has the ABI.
@@ -140,6 +142,21 @@ impl AbiDiff<'_> {
     /// Whether the two sides differ in it.
     pub(crate) fn differs(&self) -> bool {
         !self.changes.is_empty() || (!self.kept && (self.old.is_none() || self.new.is_none()))
+    }
+
+    /// If only one side has compat entry points at all: which side, and of how many calls that both
+    /// have. That is one fact about the kernel, and not one about each call.
+    pub(crate) fn lone_compat<'s>(
+        &self,
+        old: &'s Side,
+        new: &'s Side,
+    ) -> Option<(&'s Side, usize)> {
+        let count = self.changes.iter().filter(|change| matches!(change, Compat(..))).count();
+        match self.compat {
+            [true, false] if count > 1 => Some((old, count)),
+            [false, true] if count > 1 => Some((new, count)),
+            _ => None,
+        }
     }
 }
 
@@ -199,6 +216,7 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
     let chosen = |abi: &Abi| only.iter().any(|only| only.name == abi.name);
     for abi in old.facts.abis.iter().filter(|abi| only.is_empty() || chosen(abi)) {
         let (mut entries, mut common, mut changes) = (false, 0, Vec::new());
+        let mut compat = [false; 2];
         let (was, is) = (old.calls(abi), new.calls(abi));
         match (&was, &is) {
             (None, None) => continue,
@@ -209,6 +227,7 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
                     calls.iter().any(|call| call.entry.is_some() || call.compat.is_some())
                 };
                 entries = known(was) && known(is);
+                compat = [was, is].map(|calls| calls.iter().any(|call| call.compat.is_some()));
                 (common, changes) = differences(was, is, entries);
             }
             _ => {}
@@ -223,7 +242,7 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
         };
         let kept = (is.is_none() && left(old, new)) || (was.is_none() && left(new, old));
         let [old, new] = [was, is].map(|side| side.map(|(table, _)| table));
-        found.push(AbiDiff { abi, old, new, kept, entries, common, changes });
+        found.push(AbiDiff { abi, old, new, kept, entries, compat, common, changes });
     }
     found
 }
@@ -298,13 +317,16 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
         plain(&old.shown),
         plain(&new.shown)
     );
-    for AbiDiff { abi, old, new, changes, .. } in found.iter().filter(|abi| !abi.changes.is_empty())
-    {
+    for diff in found.iter().filter(|abi| !abi.changes.is_empty()) {
+        let lone_compat = diff.lone_compat(old, new);
+        let AbiDiff { abi, old, new, changes, .. } = diff;
+        let shown = |change: &&Change| lone_compat.is_none() || !matches!(change, Compat(..));
+        let changes: Vec<_> = changes.iter().filter(shown).collect();
         let [was, is] =
             [old, new].map(|table| plain(table.map_or("", |table| table.linux.as_str())));
         let linux = arrow(&was, &is);
         let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}, Linux {linux}", abi.name);
-        let lines: Vec<[String; 4]> = changes.iter().map(columns).collect();
+        let lines: Vec<[String; 4]> = changes.iter().map(|change| columns(change)).collect();
         let width = |column: usize| {
             lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
         };
@@ -317,6 +339,13 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
             };
             let line = format!("{number:>numbers$}  {name:names$}  {rest}");
             let _ = writeln!(out, "  {colour}{word:words$}{colour:#}  {}", line.trim_end());
+        }
+        if let Some((side, count)) = lone_compat {
+            let shown = plain(&side.shown);
+            let _ = writeln!(
+                out,
+                "  {YELLOW}compat{YELLOW:#} entry points of {count} calls are only in {shown}"
+            );
         }
     }
     out.push('\n');

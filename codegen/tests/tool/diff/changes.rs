@@ -246,3 +246,44 @@ fn entry_points_of_one_side_only_are_not_compared() {
         "{text}"
     );
 }
+
+/// s390 had compat entry points until 6.18.
+#[test]
+fn compat_entry_points_of_one_side_only_are_one_fact() {
+    let s390 = "arch/s390/kernel/syscalls/syscall.tbl";
+    let (tree, mut with_compat) = (Tree::new(), Tree::new());
+    for name in ["alarm", "io_setup"] {
+        let row = format!("\t{name}\tsys_{name}");
+        with_compat.edit(s390, &row, &format!("{row}\tcompat_sys_{name}"));
+    }
+    let (status, text) = diff(&with_compat, &tree, &["s390x"]);
+    let block = "\ns390x, Linux 7.2.13\n  compat entry points of 2 calls are only in {old}\n";
+    assert!(status == Some(1) && text.contains(block), "{text}");
+    let (_, text) = diff(&tree, &with_compat, &["s390x"]);
+    assert!(text.contains("  compat entry points of 2 calls are only in {new}\n"), "{text}");
+    // Other changes of the ABI stay lines of their own, and JSON is complete.
+    let mut other = tree.clone();
+    other.edit(s390, "13\tcommon\talarm\tsys_alarm", "13\tcommon\talarm\tsys_newalarm");
+    let (_, text) = diff(&with_compat, &other, &["s390x"]);
+    let block = "\n  entry  13  alarm  sys_alarm → sys_newalarm\n  compat entry points of 2 calls";
+    assert!(text.contains(block), "{text}");
+    let (_, text) = diff(&with_compat, &other, &["--json", "s390x"]);
+    assert_eq!(text.matches("\"change\": \"compat\"").count(), 2, "{text}");
+    // A note between versions, an error for the same kernel.
+    let ours = good(&tree, &[]);
+    for (linux, kind) in [("7.2.12", "note"), ("7.2.13", "error")] {
+        is_linux(&mut with_compat, linux);
+        let (status, said) = check(&ours, &with_compat);
+        let line = format!(
+            "{kind}: s390x: compat entry points of 2 calls are only in {{tree}}/{s390} (Linux \
+             {linux})"
+        );
+        assert_eq!((status, said.len()), (Some(i32::from(kind == "error")), 2), "{said:?}");
+        assert_eq!(said[0], line);
+    }
+    // One call is a fact about that call.
+    let mut with_one = Tree::new();
+    with_one.edit(s390, "\tsys_alarm", "\tsys_alarm\tcompat_sys_alarm");
+    let (_, text) = diff(&with_one, &tree, &["s390x"]);
+    assert!(text.contains("\n  compat  13  alarm  compat_sys_alarm → –\n"), "{text}");
+}
