@@ -419,7 +419,8 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
                 for left in store::left_over(&directory, &files) {
                     let left = left.display();
                     to_stderr(format_args!(
-                        "{left} is from an earlier import; this kernel does not have that table"
+                        "{left} is from an earlier import; this kernel does not have that table; \
+                         delete the file if the directory is for this kernel alone"
                     ));
                 }
             }

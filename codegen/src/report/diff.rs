@@ -108,12 +108,14 @@ impl Side {
     pub(crate) fn linux(&self) -> Option<&Version> {
         match self.kind {
             Kind::Tables => None,
-            Kind::Linux | Kind::Headers | Kind::Release => {
-                let mut tables =
-                    self.facts.sources.iter().map(|source| self.find_table(&source.name));
-                tables.find_map(|table| table.map(|table| &table.linux))
-            }
+            Kind::Linux | Kind::Headers | Kind::Release => self.newest(),
         }
+    }
+
+    /// The newest kernel of the tables: those of removed ABIs are from older ones.
+    fn newest(&self) -> Option<&Version> {
+        let tables = self.facts.sources.iter().filter_map(|source| self.find_table(&source.name));
+        tables.map(|table| &table.linux).max()
     }
 }
 
@@ -237,7 +239,7 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
             let frozen = table.and_then(|table| table.frozen.as_ref());
             has.kind == Kind::Tables
                 && frozen
-                    .zip(missing_in.linux())
+                    .zip(missing_in.newest())
                     .is_some_and(|(frozen, linux)| linux.series() > frozen.series())
         };
         let kept = (is.is_none() && left(old, new)) || (was.is_none() && left(new, old));

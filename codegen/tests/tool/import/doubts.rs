@@ -555,8 +555,10 @@ fn tables_of_an_earlier_import_are_named() {
     let left = directory.path().join("ia64.toml").display().to_string();
     for (tree, reported) in [(Tree::linux_6_1(), false), (Tree::new(), true)] {
         let (status, _, said) = import(tree.on_disk().path(), directory.path(), &[]);
-        let line =
-            format!("{left} is from an earlier import; this kernel does not have that table");
+        let line = format!(
+            "{left} is from an earlier import; this kernel does not have that table; delete the \
+             file if the directory is for this kernel alone"
+        );
         assert_eq!((status, said.lines().any(|said| said == line)), (Some(0), reported), "{said}");
     }
 }
