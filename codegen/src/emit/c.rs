@@ -85,18 +85,12 @@ pub(super) fn head(stub: &Stub<'_>, language: &str) -> String {
     lines.push(format!("Instruction {}.", convention.instruction));
     lines.push(format!("Operands: {}.", convention.operands()));
     if abi.pairs != Pairs::Whole {
-        lines.push(
+        lines.push(format!(
             "A 64-bit argument, such as an offset, takes two words: the lower half first on \
-             little-endian, the upper half first on big-endian. A dummy argument before it is 0."
-                .to_owned(),
-        );
-    }
-    if abi.pairs == Pairs::Even {
-        lines.push(
-            "The first of them is a0, a2 or a4: where that skips a word, pass 0 for it, as in \
-             aio_syscall6(__NR_pread64, fd, buffer, length, 0, half, other_half)."
-                .to_owned(),
-        );
+             little-endian, the upper half first on big-endian. `cargo codegen explain CALL --abi \
+             {}` shows which, and where a word before them must be 0.",
+            abi.name
+        ));
     }
     for both in &convention.both {
         let second = convention.second.as_deref().unwrap_or_default();

@@ -4,7 +4,7 @@
 use super::records::Records;
 use super::then::{evidence, former};
 use crate::Error;
-use crate::lower::{Having, Reasons, SubCall};
+use crate::lower::{Having, Reasons, SubCall, registers};
 use crate::tables::history::Run;
 use crate::tables::{
     Abi, Bare, Call, Convention, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
@@ -13,6 +13,7 @@ use crate::term::plain;
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::iter;
 use std::num::ParseIntError;
 
 /// What is asked about.
@@ -330,6 +331,8 @@ impl<'t> Facts<'t> {
         let operands = abi.call.as_ref().map(Convention::operands).unwrap_or_default();
         let clobbers = abi.call.as_ref().map(Convention::clobbered).unwrap_or_default();
         about.push(vec!["operands", &operands]);
+        let split = self.split_arguments(abi, call);
+        about.push(vec!["arguments", &split]);
         about.push(vec!["clobbers", &clobbers]);
         about.retain(|line| !line[1].is_empty());
         out.push_str(&aligned(&about, "  "));
@@ -354,6 +357,18 @@ impl<'t> Facts<'t> {
             self.signatures(&mut out, entry, Some(abi));
         }
         out
+    }
+
+    /// Where each argument is, if one has 64 bits and the ABI's registers have 32; else empty.
+    fn split_arguments(&self, abi: &Abi, call: &Call<'_>) -> String {
+        let slots = registers(self.prototypes, abi, call).unwrap_or_default();
+        if !slots.iter().any(|slot| slot.ends_with(']')) {
+            return String::new();
+        }
+        let operands = abi.call.iter().flat_map(|convention| &convention.arguments);
+        let operands = operands.map(String::as_str).chain(iter::repeat("memory"));
+        let places = slots.iter().zip(operands).map(|(slot, place)| format!("{slot} {place}"));
+        places.collect::<Vec<_>>().join(", ") + "; [0] is the half that comes first in memory"
     }
 
     /// A way into the kernel, and the function it ends in.

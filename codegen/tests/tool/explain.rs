@@ -117,6 +117,21 @@ fn operands_and_clobbers_are_shown() {
         assert_eq!(row("operands "), Some(operands), "{text}");
         assert_eq!(row("clobbers "), Some(clobbers), "{text}");
     }
+    // The psABI of ARM, and glibc's SYSCALL_LL64_PRW: an even register, the lower half first in
+    // memory on little-endian. i386 has no such rule.
+    for (abi, arguments) in [
+        ("arm", "fd r0, buf r1, count r2, 0 r3, pos[0] r4, pos[1] r5"),
+        ("i386", "fd ebx, buf ecx, count edx, pos[0] esi, pos[1] edi"),
+        ("mips-o32", "fd $4, buf $5, count $6, 0 $7, pos[0] memory, pos[1] memory"),
+    ] {
+        let text = explain(&["pread64", "--abi", abi]);
+        let row =
+            format!("\n  arguments  {arguments}; [0] is the half that comes first in memory\n");
+        assert!(text.contains(&row), "{text}");
+    }
+    for (name, abi) in [("pread64", "x86_64"), ("read", "arm")] {
+        assert!(!explain(&[name, "--abi", abi]).contains("arguments  "), "{name} on {abi}");
+    }
     // A call of the SPUs has none: stop 0x2104.
     assert!(!explain(&["read", "--abi", "powerpc-spu"]).contains("operands "));
 }
