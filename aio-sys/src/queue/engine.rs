@@ -166,7 +166,8 @@ impl<B> Engine<B> {
         if Release::running() < Release::POLL {
             return Err(error("io_submit", Errno::ENOSYS));
         }
-        let context = Context::new(capacity.saturating_add(1))?;
+        let context = Context::new(capacity.saturating_add(1));
+        let context = context.map_err(|SetupError { call, errno, .. }| error(call, errno))?;
         let eventfd = eventfd().map_err(|errno| error("eventfd2", errno))?;
         let waker = Waker { handle: context.handle(), eventfd };
         Ok((Engine::with_context(context, capacity, Signal::Nothing)?, waker))

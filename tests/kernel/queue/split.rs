@@ -292,3 +292,14 @@ fn drain_finds_polls_that_are_being_submitted() {
         });
     }
 }
+
+/// The waker's own request is not the caller's.
+#[test]
+fn an_error_has_the_number_that_was_requested() {
+    crate::common::in_child(|| {
+        assert!(crate::common::refuse(&[aio_sys::nr::SYS_io_setup], libc::EPERM));
+        let error = Queue::<Vec<u8>>::split(NonZeroU32::new(64).unwrap()).unwrap_err();
+        (error.errno, error.requested) == (Errno::EPERM, 64)
+            && error.to_string().contains("for 64 requests")
+    });
+}
