@@ -80,7 +80,7 @@ fn every_error_converts_to_io_error() {
     for (len, align, kind) in [
         (1, 3, ErrorKind::InvalidInput),
         (usize::MAX, 512, ErrorKind::InvalidInput),
-        (isize::MAX as usize & !511, 512, ErrorKind::OutOfMemory),
+        (isize::MAX as usize & !4095, 512, ErrorKind::OutOfMemory),
     ] {
         let error = buffer(len, align).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
