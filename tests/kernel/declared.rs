@@ -42,14 +42,14 @@ fn read_uninit(file: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>]) -> Result<u
 
 /// Reads into several buffers.
 #[syscall(
-    unsafe readv(file.as_raw_fd() as usize, buffers, buffers.len()),
+    unsafe readv(file, buffers, buffers.len()),
     safe = "the kernel writes only to the buffers"
 )]
 fn readv(file: &File, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
 
 /// Writes several buffers.
 #[syscall(
-    unsafe writev(file.as_raw_fd() as usize, buffers, buffers.len()),
+    unsafe writev(file, buffers, buffers.len()),
     safe = "the kernel only reads the buffers"
 )]
 fn writev(file: &File, buffers: &[IoSlice<'_>]) -> io::Result<usize>;

@@ -273,8 +273,9 @@ macro_rules! descriptors {
     )*};
 }
 
+// u64: the `unsigned long` of readv(2) and its like.
 #[cfg(feature = "std")]
-descriptors!(c_int c_uint);
+descriptors!(c_int c_uint u64);
 
 macro_rules! integers {
     ($($from:ident: $($to:ident)*;)*) => {$($(

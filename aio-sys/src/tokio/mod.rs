@@ -141,7 +141,8 @@ impl Builder {
     /// Each transfer whose descriptor is an `Arc` is submitted with
     /// [`RwFlags::NOWAIT`](crate::RwFlags::NOWAIT) first. If it would block, or is short, a helper
     /// thread does the rest (tokio's `spawn_blocking`), at the priority of that thread.
-    /// [`Queue::fallbacks`] counts how often the helper was needed.
+    /// [`Queue::fallbacks`] counts how often the helper was needed. On a frozen file system a write
+    /// blocks all the same.
     ///
     /// While the helper does the rest, the transfer does not count in the queue's capacity.
     ///

@@ -209,7 +209,7 @@ Examples:
         /// The table of a libseccomp: src/syscalls.csv in its source
         #[arg(long, value_name = "FILE")]
         libseccomp: Option<PathBuf>,
-        /// Report on this ABI alone; may be repeated
+        /// Report on this ABI alone, mapped or not; may be repeated
         ///
         /// Without it, the report is on those of the profile or, if it has none, on that of this
         /// machine.

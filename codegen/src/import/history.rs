@@ -208,16 +208,18 @@ pub fn release(tables: &Tables, linux: &Version) -> Result<Files, Error> {
     let history = tables.history()?;
     let known = |release: &Release| release.linux.series() == linux.series();
     let Some(at) = history.releases.iter().position(known) else {
-        let what =
-            match history.releases.iter().find(|release| {
-                release.unseen.iter().any(|unseen| unseen.series() == linux.series())
-            }) {
-                Some(next) => format!(
-                    "no tree of Linux {linux} was read; its changes are listed under Linux {}",
-                    next.linux
-                ),
-                None => format!("the history does not have Linux {linux}"),
-            };
+        let unseen = |release: &Release| {
+            release.unseen.iter().any(|unseen| unseen.series() == linux.series())
+        };
+        let what = match history.releases.windows(2).find(|pair| unseen(&pair[1])) {
+            Some([before, after]) => format!(
+                "no tree of Linux {linux} was read; compare with {} and with {}: what is added to \
+                 both is not of mainline",
+                before.linux.release(),
+                after.linux.release()
+            ),
+            _ => format!("the history does not have Linux {linux}"),
+        };
         return Err(Error::in_file(tables.path(FILE), what));
     };
     let mut files = Files::new();
