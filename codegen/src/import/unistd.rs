@@ -26,18 +26,34 @@ pub(crate) struct Numbers<'f> {
 }
 
 /// The count of the calls, the last call, and the first architecture-specific one.
-const COUNTS: [&str; 5] =
-    ["syscalls", "compat_syscalls", "syscall_count", "syscall_max", "arch_specific_syscall"];
+const COUNTS: [&str; 6] = [
+    "syscalls",
+    "compat_syscalls",
+    "syscall_count",
+    "syscall_max",
+    "ia32_syscall_max",
+    "arch_specific_syscall",
+];
+
+/// Bases and limits in mainline headers, besides names with `BASE`. The count of the calls above
+/// one is `Linux_syscalls`.
+const BASES: [&str; 6] =
+    ["Linux", "O32_Linux", "N32_Linux", "64_Linux", "SYSCALL_MASK", "COMPAT_END"];
+
+/// The prefix of the calls of another system, in parisc's headers up to Linux 3.19.
+const HPUX: &str = "HPUX_";
 
 /// The name of the call whose number the macro is, and whether it is one of ARM's private calls.
-/// Names of calls start with a lowercase letter; others are bases, masks, or of another system.
 pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     let (name, private) = match found.strip_prefix("__ARM_NR_") {
         Some(name) => (name, true),
         None => (found.strip_prefix("__NR_")?, false),
     };
-    let call = is_symbol(name) && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    (call && !COUNTS.contains(&name)).then_some((name, private))
+    let base = BASES.contains(&name.strip_suffix("_syscalls").unwrap_or(name))
+        || name == "BASE"
+        || name.ends_with("_BASE");
+    let call = is_symbol(name) && !base && !COUNTS.contains(&name) && !name.starts_with(HPUX);
+    call.then_some((name, private))
 }
 
 /// What user space adds to the numbers; it must agree with `abis.toml`.
@@ -90,20 +106,12 @@ pub(crate) fn numbers<'f>(
     check_one_number(unit, findings)?;
     let entries = read_entries(unit, abi, findings)?;
     let macros = unit.macros();
-    let listed: HashSet<&str> = listed_macros(unit).collect();
-    let is_call = |name: &str| {
-        (called(name).is_some() || listed.contains(name))
-            && macros.iter().any(|found| found.name == name)
-    };
+    let is_call =
+        |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
     let mut numbers = Numbers { abi, rows: Vec::new(), names: Vec::new(), file: file.into() };
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
-        // A name in the kernel's list is a call, whatever its letters.
-        let in_list = || {
-            let name = found.name.strip_prefix("__NR_")?;
-            listed.contains(&*found.name).then_some((name, false))
-        };
-        let Some((name, private)) = called(&found.name).or_else(in_list) else { continue };
+        let Some((name, private)) = called(&found.name) else { continue };
         let value = findings.accept(Kind::Unnumbered, unit.value(&found.name))?.flatten();
         let Some(value) = value else {
             findings.judge(Kind::Unnumbered, no_number(found))?;
@@ -256,14 +264,6 @@ fn read_entries<'u>(
         }
     }
     Ok(found)
-}
-
-/// The macros that are the numbers in the kernel's list.
-fn listed_macros(unit: &Unit) -> impl Iterator<Item = &str> {
-    let lines = unit.lines.iter().filter_map(|line| line.text.split_once('('));
-    let lines = lines.filter(|(word, _)| is_list(word.trim()));
-    let numbers = lines.map(|(_, list)| list.split(',').next().unwrap_or_default().trim());
-    numbers.filter(|number| number.starts_with("__NR_"))
 }
 
 /// Whether a macro generates an element of the kernel's array.

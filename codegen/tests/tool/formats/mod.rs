@@ -3,6 +3,7 @@
 
 mod installed;
 mod older;
+mod vendor;
 
 use crate::common::*;
 use aio_codegen::Tables;
