@@ -63,7 +63,9 @@ pub fn header(bytes: &[u8]) {
     let _ = unit.enumerators();
     for abi in ["mips-o32", "aarch64", "arm-oabi"] {
         let abi = TABLES.abi(abi).expect("it is committed");
-        if let Ok(numbers) = unistd::numbers(&unit, abi, "hostile.h", &Findings::lenient()) {
+        if let Ok(numbers) =
+            unistd::numbers(&unit, Some(&unit), abi, "hostile.h", &Findings::lenient())
+        {
             unistd::merge(&[numbers]);
         }
     }

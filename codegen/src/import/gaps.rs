@@ -52,11 +52,13 @@ struct Part<'r> {
 }
 
 impl<'r> Part<'r> {
-    /// The rows of calls.
+    /// The rows of calls. Where the entry points are known, a row without one is only reserved.
     fn calls(&self) -> impl Iterator<Item = &'r Row> + use<'r> {
-        let (table, taker) = (self.table, self.taker);
-        let called = |row: &&Row| row.entry.as_deref() != Some(NO_CALL);
-        table.rows.iter().filter(|row| taker.takes(&row.tag)).filter(called)
+        let rows: Vec<&Row> =
+            self.table.rows.iter().filter(|row| self.taker.takes(&row.tag)).collect();
+        let known = rows.iter().any(|row| row.entry.is_some());
+        let called = move |row: &&Row| row.entry.as_ref().map_or(!known, |entry| entry != NO_CALL);
+        rows.into_iter().filter(called)
     }
 
     /// Whether its numbers from [`UNIFIED`] on are the common ones: alpha's are higher, and x32 has

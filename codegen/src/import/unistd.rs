@@ -90,9 +90,11 @@ pub(crate) fn check_one_number(unit: &Unit, findings: &Findings) -> Result<(), E
 }
 
 /// Reads the numbers of an ABI from its preprocessed header, named `file` in messages. There are
-/// entry points if `__SYSCALL` was predefined as itself.
+/// entry points if `__SYSCALL` was predefined as itself. `built` is the same header as it is
+/// preprocessed for the kernel's table.
 pub(crate) fn numbers<'f>(
     unit: &Unit,
+    built: Option<&Unit>,
     abi: &'f Abi,
     file: &str,
     findings: &Findings,
@@ -104,7 +106,7 @@ pub(crate) fn numbers<'f>(
     let base = read_base(unit, abi).map_err(|what| Error::in_file(file, what));
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
     check_one_number(unit, findings)?;
-    let entries = read_entries(unit, abi, findings)?;
+    let entries = built_entries(unit, built, abi, findings)?;
     let macros = unit.macros();
     let is_call =
         |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
@@ -217,6 +219,28 @@ struct Listed<'u> {
     line: &'u Line,
 }
 
+/// The entry points of the kernel's table, by number. A number that only user space's header lists
+/// has none. A header without a list for the kernel hides it from all but the file of the table.
+fn built_entries<'u>(
+    unit: &'u Unit,
+    built: Option<&'u Unit>,
+    abi: &Abi,
+    findings: &Findings,
+) -> Result<HashMap<i64, Listed<'u>>, Error> {
+    let mut entries = match built {
+        Some(built) => read_entries(built, abi, findings)?,
+        None => HashMap::new(),
+    };
+    if entries.is_empty() {
+        return read_entries(unit, abi, findings);
+    }
+    for (number, listed) in read_entries(unit, abi, &Findings::lenient())? {
+        let none = Listed { entry: NO_CALL.to_owned(), compat: None, ..listed };
+        entries.entry(number).or_insert(none);
+    }
+    Ok(entries)
+}
+
 /// The entry points by number: from the lines `__SYSCALL(number, entry)`, or macros that expand to
 /// one. Two such macros also name the compat entry point, as the last argument: for one, it applies
 /// to every ABI with the number; for the other, only if `long` has 32 bits, since elsewhere the
@@ -264,6 +288,16 @@ fn read_entries<'u>(
         }
     }
     Ok(found)
+}
+
+/// Whether the header has the kernel's list, too.
+pub(crate) fn has_list(unit: &Unit) -> bool {
+    unit.lines.iter().any(|line| is_element(&line.text))
+}
+
+/// Whether a line is an element of the kernel's list.
+pub(crate) fn is_element(line: &str) -> bool {
+    line.split_once('(').is_some_and(|(word, _)| is_list(word.trim()))
 }
 
 /// Whether a macro generates an element of the kernel's array.

@@ -26,7 +26,7 @@ mod tests;
 pub(super) mod text;
 mod unit;
 
-pub(super) use unit::{Line, Macro, Unit};
+pub(super) use unit::{Line, Macro, Unit, Unsure};
 
 const MAX_FILE: usize = 4 << 20;
 /// Bytes that one unit may read, a file counted each time it is included, and characters that it

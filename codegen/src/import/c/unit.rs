@@ -24,6 +24,8 @@ pub(in crate::import) struct Unit {
     pub(in crate::import) redefined: Vec<Line>,
     /// Every live `#undef`, the name as text, whether or not it was defined.
     pub(in crate::import) undefined: Vec<Line>,
+    /// Conditionals that an unknown name decides.
+    pub(in crate::import) unsure: Vec<Unsure>,
     macros: HashMap<String, Macro>,
 }
 
@@ -36,6 +38,19 @@ pub(in crate::import) struct Line {
     pub(in crate::import) line: usize,
     /// The text, trimmed.
     pub(in crate::import) text: String,
+}
+
+/// A conditional that depends on a name which may be defined elsewhere: by a header that was not
+/// found, or by the configuration of a kernel.
+#[derive(Debug)]
+pub(in crate::import) struct Unsure {
+    /// The directive.
+    pub(in crate::import) at: Line,
+    /// The unknown names: any that is not defined after a header was not found, before that only
+    /// `CONFIG_` ones. They include those of the conditionals around it.
+    pub(in crate::import) names: Vec<String>,
+    /// What is within, live or not: the names of `#define` and `#undef`, and other lines.
+    pub(in crate::import) within: Vec<String>,
 }
 
 /// A macro that is defined at the end of the unit.
@@ -86,6 +101,7 @@ impl Unit {
             once: HashSet::new(),
             bytes: 0,
             definitions: 0,
+            within: 0,
             expanded: 0,
         };
         for (name, body) in predefined {
@@ -272,6 +288,8 @@ struct Reader<F> {
     once: HashSet<String>,
     bytes: usize,
     definitions: usize,
+    /// What [`Unit::unsure`] holds.
+    within: usize,
     expanded: usize,
 }
 
@@ -281,6 +299,10 @@ struct Condition {
     /// Whether a later branch may be live.
     waiting: bool,
     ended: bool,
+    /// The unknown names that decide it.
+    unknown: Vec<String>,
+    /// Its place in [`Unit::unsure`], once something is within.
+    unsure: Option<usize>,
 }
 
 impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>> Reader<F> {
@@ -302,12 +324,15 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
             let place = |text: &str| Line { file: path.clone(), line, text: text.to_owned() };
             let live = open.last().is_none_or(|condition| condition.live);
             let text = text.trim();
-            let Unit { lines, missing, redefined, undefined, macros } = &self.unit;
+            let Unit { lines, missing, redefined, undefined, macros, .. } = &self.unit;
             let items = [lines, missing, redefined, undefined].map(Vec::len).iter().sum::<usize>();
-            if items + macros.len() > MAX_ITEMS {
+            if items + macros.len() + self.within > MAX_ITEMS {
                 return fail(&too_large("macros and lines", MAX_ITEMS));
             }
             let Some(directive) = text.strip_prefix('#') else {
+                if !text.is_empty() {
+                    self.within(&mut open, &path, text);
+                }
                 if live && !text.is_empty() {
                     self.unit.lines.push(place(text));
                 }
@@ -315,23 +340,32 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
             };
             let (word, rest) = split_name(directive.trim_start());
             let rest = rest.trim_start();
+            if matches!(word, "define" | "undef") {
+                self.within(&mut open, &path, split_name(rest).0);
+            }
             match word {
                 "if" | "ifdef" | "ifndef" if open.len() == MAX_NESTING => {
                     return fail(&too_large("nested conditionals", MAX_NESTING));
                 }
                 "if" | "ifdef" | "ifndef" => {
                     let holds = live && self.holds(word, rest, file, line)?;
+                    let unknown = if live { self.unknown(word, rest) } else { Vec::new() };
                     open.push(Condition {
                         line,
                         live: holds,
                         waiting: live && !holds,
                         ended: false,
+                        unknown,
+                        unsure: None,
                     });
                 }
                 "elif" | "elifdef" | "elifndef" | "else" => match open.last_mut() {
                     Some(condition) if !condition.ended => {
                         condition.ended = word == "else";
                         let as_if = &word["el".len()..];
+                        if condition.waiting && !condition.ended {
+                            condition.unknown.extend(self.unknown(as_if, rest));
+                        }
                         condition.live = condition.waiting
                             && (condition.ended || self.holds(as_if, rest, file, line)?);
                         condition.waiting &= !condition.live;
@@ -422,6 +456,48 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
             (_, name) => return Ok(self.unit.macros.contains_key(name) == (word == "ifdef")),
         };
         Err(Error::at(file, line, what))
+    }
+
+    /// The names in a condition that may be defined elsewhere.
+    fn unknown(&mut self, word: &str, rest: &str) -> Vec<String> {
+        let mut names = lex(if word == "if" { rest } else { split_name(rest).0 });
+        if word == "if" {
+            let expander = Expander::new(&self.unit.macros, true, &mut self.expanded);
+            names.extend(expander.text(rest).unwrap_or_default());
+        }
+        let may_be = |name: &String| {
+            is_name(name)
+                && name != "defined"
+                && !self.unit.macros.contains_key(name)
+                && (!self.unit.missing.is_empty() || name.starts_with("CONFIG_"))
+        };
+        let mut names: Vec<String> = names.into_iter().map(|token| token.text).collect();
+        names.retain(may_be);
+        names
+    }
+
+    /// Records what is within the conditionals that unknown names decide.
+    fn within(&mut self, open: &mut [Condition], file: &Rc<str>, what: &str) {
+        // A header's guard, or a default, is true unless something else defined the name.
+        if let Some(inner) = open.last_mut().filter(|inner| inner.unsure.is_none()) {
+            inner.unknown.retain(|name| name != what);
+        }
+        let Some(at) = open.iter().rposition(|condition| !condition.unknown.is_empty()) else {
+            return;
+        };
+        let count: usize = open[..=at].iter().map(|condition| condition.unknown.len()).sum();
+        let Condition { line, unsure, .. } = &mut open[at];
+        let unsure = *unsure.get_or_insert_with(|| {
+            let at = Line { file: file.clone(), line: *line, text: String::new() };
+            self.unit.unsure.push(Unsure { at, names: Vec::new(), within: Vec::new() });
+            self.unit.unsure.len() - 1
+        });
+        let unsure = &mut self.unit.unsure[unsure];
+        if unsure.names.len() != count {
+            unsure.names = open[..=at].iter().flat_map(|open| open.unknown.clone()).collect();
+        }
+        unsure.within.push(what.to_owned());
+        self.within += 1;
     }
 
     fn define(

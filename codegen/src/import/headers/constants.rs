@@ -148,7 +148,7 @@ fn constant(name: String, value: i64, rust: &str) -> Constant {
 
 /// The error numbers that a header defines, by value.
 fn read_errnos(headers: &SearchPath<'_>, header: &str) -> Result<Vec<ErrnoValue>, Error> {
-    let (unit, _) = headers.preprocess(header, &[], None)?;
+    let (unit, _) = headers.preprocess(header, &[])?;
     let mut errnos = Vec::new();
     for found in unit.macros().iter().filter(|found| found.name.starts_with('E')) {
         if let Some(value) = unit.value(&found.name)? {
@@ -219,5 +219,5 @@ fn read_unit(headers: &SearchPath<'_>, header: &str) -> Result<Unit, Error> {
         ("__i386__", "1"),
     ];
     let macros = asked.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Ok(headers.preprocess(header, &macros, None)?.0)
+    Ok(headers.preprocess(header, &macros)?.0)
 }

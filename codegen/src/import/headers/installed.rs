@@ -4,6 +4,7 @@
 use super::SearchPath;
 use super::names::further;
 use crate::Error;
+use crate::import::c::Line;
 use crate::import::findings::{Findings, Kind};
 use crate::import::tree::exists;
 use crate::import::{Claims, add, merged, unistd};
@@ -86,7 +87,7 @@ impl<'s> Installed<'s> {
             abi.table == table.name && abi.arch == self.arch && abi.uapi && exists(abi, &self.linux)
         };
         for abi in facts.abis.iter().filter(here) {
-            let read = self.headers.preprocess_for(abi, header, None, None);
+            let read = self.headers.preprocess_for(abi, header, &[], None);
             let Some((unit, included)) = findings.accept(Kind::Unreadable, read)? else {
                 continue;
             };
@@ -97,11 +98,15 @@ impl<'s> Installed<'s> {
             if !asked && included.iter().any(|name| name.starts_with("asm/unistd")) {
                 continue;
             }
-            if let Some(missing) = unit.missing.first() {
+            let numbers = |missing: &&Line| missing.text.contains("unistd");
+            if let Some(missing) = unit.missing.iter().find(numbers) {
                 let error = self.headers.missing_header(&missing.text, &missing.file, missing.line);
                 findings.judge(Kind::Unreadable, error)?;
             }
-            let mut numbers = unistd::numbers(&unit, abi, &self.source.name(header), findings)?;
+            let is_number = |what: &str| unistd::called(what).is_some();
+            self.headers.check_missing(&unit, is_number, findings)?;
+            let mut numbers =
+                unistd::numbers(&unit, None, abi, &self.source.name(header), findings)?;
             if numbers.rows.is_empty() {
                 let what = format!("defines no system call of {}", abi.name);
                 findings.judge(Kind::Unreadable, self.source.wrong(header, what))?;
@@ -168,7 +173,7 @@ fn version(headers: &SearchPath<'_>, claimed: Option<&Version>) -> Result<Versio
 
 /// The kernel version of `linux/version.h`; before 5.18 it was a single number.
 fn version_in(headers: &SearchPath<'_>, path: &str) -> Result<Version, Error> {
-    let (unit, _) = headers.preprocess(path, &[], None)?;
+    let (unit, _) = headers.preprocess(path, &[])?;
     let value = |name: &str| unit.value(name).ok().flatten();
     let parts =
         ["MAJOR", "PATCHLEVEL", "SUBLEVEL"].map(|part| value(&format!("LINUX_VERSION_{part}")));

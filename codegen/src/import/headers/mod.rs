@@ -4,10 +4,12 @@ pub(super) mod constants;
 pub(super) mod installed;
 pub(super) mod names;
 
-use super::c::Unit;
+use super::c::{Line, Unit, Unsure};
+use super::findings::{Findings, Kind};
 use crate::Error;
 use crate::source::{Doubt, Source};
 use crate::tables::Abi;
+use crate::version::Version;
 use std::sync::Arc;
 
 /// The search path of `#include <…>`.
@@ -118,17 +120,83 @@ impl<'s> SearchPath<'s> {
         self.source.incomplete_at(file, line, what)
     }
 
-    /// Preprocesses a header for an ABI, as [`SearchPath::preprocess`] does.
+    /// Reports the headers that do not exist. Some are generated when the kernel is built, and
+    /// others are of the C library: they are left out, unless something that is `needed` depends on
+    /// them.
+    pub(super) fn check_missing(
+        &self,
+        unit: &Unit,
+        needed: impl Fn(&str) -> bool,
+        findings: &Findings,
+    ) -> Result<(), Error> {
+        self.check_decided(unit, needed, findings)?;
+        let mut known: Vec<&str> = Vec::new();
+        for missing in left_out(unit) {
+            if known.contains(&missing.text.as_str()) {
+                continue;
+            }
+            known.push(&missing.text);
+            let what = format!(
+                "includes <{}>, which does not exist, and is left out; if a build or a C library \
+                 provides it, copy it to {}",
+                missing.text,
+                self.place_for(&missing.text)
+            );
+            findings.judge(Kind::Names, Error::at(&*missing.file, missing.line, what))?;
+        }
+        Ok(())
+    }
+
+    /// Reports the conditions around something `needed` that a header may decide which does not
+    /// exist.
+    pub(super) fn check_decided(
+        &self,
+        unit: &Unit,
+        needed: impl Fn(&str) -> bool,
+        findings: &Findings,
+    ) -> Result<(), Error> {
+        let Some(first) = left_out(unit).next() else { return Ok(()) };
+        for Unsure { at, names, within } in &unit.unsure {
+            let Some(name) = names.iter().find(|name| !is_predefined(name)) else { continue };
+            let Some(needed) = within.iter().find(|what| needed(what)) else { continue };
+            let what = format!(
+                "`{needed}` depends on {name}, which nothing defines, and <{}> of {}:{} does not \
+                 exist; write {}, with {name} or without it",
+                first.text,
+                first.file,
+                first.line,
+                self.place_for(&first.text)
+            );
+            findings.judge(Kind::Unreadable, Error::at(&*at.file, at.line, what))?;
+        }
+        Ok(())
+    }
+
+    /// The path at which a header would be found.
+    fn place_for(&self, name: &str) -> String {
+        let paths = self.paths(name);
+        let shared = paths.iter().find(|path| !path.starts_with("arch/"));
+        let path = if name.starts_with("asm/") { paths.first() } else { shared };
+        path.map_or_else(|| name.to_owned(), |path| self.source.name(path))
+    }
+
+    /// Preprocesses a header for an ABI with `more` macros; also returns the names of the headers
+    /// that it includes. Any of these may be missing. `generated` replaces a header that the kernel
+    /// generates while it is built: its name as in `<asm/unistd_64.h>`, and its text.
     pub(super) fn preprocess_for(
         &self,
         abi: &Abi,
         header: &str,
-        more: Option<(&str, &str)>,
+        more: &[(&str, &str)],
         generated: Option<(&str, &str)>,
     ) -> Result<(Unit, Vec<String>), Error> {
         let mut macros = predefined(abi);
-        macros.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let found = self.preprocess(header, &macros, generated)?;
+        macros.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let is_given = |name: &str| generated.filter(|(generated, _)| *generated == name);
+        let found = self.read(header, &macros, false, |name| match is_given(name) {
+            Some((_, text)) => Text::Given(text.into()),
+            None => Text::File,
+        })?;
         // A header that does not recognise the compiler's macro would use another ABI's numbers.
         match found.0.value("__BITS_PER_LONG")? {
             Some(bits) if bits != i64::from(abi.bits) => {
@@ -143,21 +211,52 @@ impl<'s> SearchPath<'s> {
         }
     }
 
-    /// Preprocesses a header; also returns the names of the headers that it includes. `generated`
-    /// replaces a header that the kernel generates while it is built: its name as in
-    /// `<asm/unistd_64.h>`, and its text. No other architecture-specific header may be missing: its
-    /// definitions would get another value.
+    /// Preprocesses a header for an ABI as the kernel's table does that includes it, with `more`
+    /// macros. Of the kernel's own headers, those are read that user space `included`, too: the
+    /// others have no numbers.
+    pub(super) fn preprocess_for_table(
+        &self,
+        abi: &Abi,
+        header: &str,
+        more: &[(&str, &str)],
+        included: &[String],
+    ) -> Result<Unit, Error> {
+        let mut macros = predefined(abi);
+        let kernel = [("__KERNEL__", "1")];
+        let more = kernel.iter().chain(more);
+        macros.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let is_read =
+            |name: &str| name.contains("unistd") || included.iter().any(|known| known == name);
+        let text = |name: &str| if is_read(name) { Text::File } else { Text::Missing };
+        Ok(self.read(header, &macros, false, text)?.0)
+    }
+
+    /// Preprocesses a header; also returns the names of the headers that it includes. No
+    /// architecture-specific header may be missing: its definitions would get another value.
     pub(super) fn preprocess(
         &self,
         header: &str,
         predefined: &[(String, String)],
-        generated: Option<(&str, &str)>,
     ) -> Result<(Unit, Vec<String>), Error> {
-        let text = self.source.text(header)?;
+        self.read(header, predefined, true, |_| Text::File)
+    }
+
+    /// The same; `text` returns where the text of an included header is. Without `complete`, any
+    /// header may be missing.
+    fn read(
+        &self,
+        header: &str,
+        predefined: &[(String, String)],
+        complete: bool,
+        text: impl Fn(&str) -> Text,
+    ) -> Result<(Unit, Vec<String>), Error> {
+        let top = self.source.text(header)?;
         let mut included = Vec::new();
         let include = |name: &str, (from, line): (&str, usize)| {
-            if let Some((_, text)) = generated.filter(|(generated, _)| *generated == name) {
-                return Ok(Some((name.to_owned(), Arc::from(text))));
+            match text(name) {
+                Text::Given(text) => return Ok(Some((name.to_owned(), text))),
+                Text::Missing => return Ok(None),
+                Text::File => {}
             }
             // In quotes, a name is first looked up in the directory of the including file.
             let beside = || {
@@ -174,16 +273,21 @@ impl<'s> SearchPath<'s> {
                     Ok(Some((self.source.name(&path), text)))
                 }
                 // A C file of the kernel includes headers that are not installed.
-                None if name.starts_with("asm")
+                None if complete
+                    && name.starts_with("asm")
                     && !name.starts_with("asm/unistd")
                     && !from.ends_with(".c") =>
                 {
                     Err(self.missing_header(name, from, line))
                 }
+                None if is_version(name) && !self.source.is_installed() => {
+                    included.push(name.to_owned());
+                    Ok(Some((name.to_owned(), version_header(&self.source.version()?).into())))
+                }
                 None => Ok(None),
             }
         };
-        let unit = Unit::preprocess(&self.source.name(header), &text, predefined, include)?;
+        let unit = Unit::preprocess(&self.source.name(header), &top, predefined, include)?;
         // Without it, every word has 0 bits.
         let defined = unit.macros().iter().any(|found| found.name == "__BITS_PER_LONG");
         match self
@@ -197,6 +301,48 @@ impl<'s> SearchPath<'s> {
             _ => Ok((unit, included)),
         }
     }
+}
+
+/// Where the text of an included header is.
+enum Text {
+    File,
+    Given(Arc<str>),
+    Missing,
+}
+
+/// The headers that do not exist, besides the configuration, which contains no number, and headers
+/// that the kernel generates from a table.
+fn left_out(unit: &Unit) -> impl Iterator<Item = &Line> {
+    let other = |missing: &&Line| {
+        missing.text != "linux/autoconf.h" && !missing.text.starts_with("asm/unistd")
+    };
+    unit.missing.iter().filter(other)
+}
+
+/// Whether a header contains the kernel's version; a kernel build writes it from the Makefile.
+fn is_version(name: &str) -> bool {
+    ["linux/version.h", "generated/uapi/linux/version.h"].contains(&name)
+}
+
+/// The content of that header.
+fn version_header(linux: &Version) -> String {
+    let mut numbers = linux.as_str().split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let [version, patchlevel, sublevel] = [(); 3].map(|()| numbers.next().unwrap_or(0));
+    let code = (version << 16) + (patchlevel << 8) + sublevel.min(255);
+    format!(
+        "#define LINUX_VERSION_CODE {code}\n\
+         #define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + ((c) > 255 ? 255 : (c)))\n\
+         #define LINUX_VERSION_MAJOR {version}\n\
+         #define LINUX_VERSION_PATCHLEVEL {patchlevel}\n\
+         #define LINUX_VERSION_SUBLEVEL {sublevel}\n"
+    )
+}
+
+/// Whether a compiler or a build defines a macro, and no header: `__x__`, and the configuration.
+fn is_predefined(name: &str) -> bool {
+    name.starts_with("__") && name.ends_with("__")
+        || name == "__cplusplus"
+        || name.starts_with("CONFIG_")
 }
 
 /// The compiler macros for the ABI that these headers check. Some of mips, up to Linux 4.20, check

@@ -14,7 +14,7 @@ use crate::version::Version;
 /// Whether the architecture's `asm/unistd.h` includes the header of an ABI that no makefile
 /// generates.
 pub(in crate::import) fn asks(headers: &SearchPath<'_>, abi: &Abi) -> Result<bool, Error> {
-    let (unit, _) = headers.preprocess_for(abi, &headers.unistd(), None, None)?;
+    let (unit, _) = headers.preprocess_for(abi, &headers.unistd(), &[], None)?;
     Ok(unit.missing.iter().any(|missing| missing.text.strip_prefix("asm/") == Some(&abi.header)))
 }
 
@@ -42,7 +42,7 @@ pub(in crate::import) fn names(
         generated += &format!("#define __NR_{name} {}\n", abi.base.wrapping_add(*nr));
     }
     let include = format!("asm/{}", abi.header);
-    let read = headers.preprocess_for(abi, &source, None, Some((&include, &generated)));
+    let read = headers.preprocess_for(abi, &source, &[], Some((&include, &generated)));
     let Some((unit, _)) = findings.accept(Kind::Names, read)? else { return Ok(None) };
     let macros = unit.macros();
     if !macros.iter().any(|found| found.name == "AIO_SYS_ROWS") {
@@ -54,6 +54,7 @@ pub(in crate::import) fn names(
         findings.judge(Kind::Names, wrong(to))?;
         return Ok(None);
     }
+    headers.check_missing(&unit, |what| called(what).is_some(), findings)?;
     unistd::check_one_number(&unit, findings)?;
     let base = match unistd::read_base(&unit, abi) {
         Ok(Some(base)) => base,

@@ -492,6 +492,37 @@ fn a_package_without_included_headers() {
     }
 }
 
+/// The C library's own header is not part of what `make headers_install` writes.
+#[test]
+fn a_header_of_the_c_library_is_left_out() {
+    let root = TempDir::new().unwrap();
+    let include = root.path().join("x86_64-linux-gnu");
+    write(&include, SHARED);
+    write(&include, X86);
+    let line = "#include <bits/wordsize.h>\n#define __NR_ACMEStat 416\n";
+    let shown = include.display();
+    let import = |more: &str, findings: &Findings| {
+        write(&include, &[("asm/unistd_32.h", &format!("{line}{more}#define __NR_exit 1\n"))]);
+        let source = Source::headers(&[&*include]).unwrap();
+        import::headers(&source, &Claims::default(), &COMMITTED, findings)
+    };
+    let findings = Findings::lenient();
+    let files = import("", &findings).unwrap();
+    let tables = store::in_memory("{tables}", &files).unwrap();
+    assert_eq!(listed(&tables, "i386"), "1 exit -\n416 ACMEStat -\n");
+    let expected = format!(
+        "{shown}/asm/unistd_32.h:1: includes <bits/wordsize.h>, which does not exist, and is left \
+         out; if a build or a C library provides it, copy it to {shown}/bits/wordsize.h"
+    );
+    let found = findings.warnings();
+    let found: Vec<_> = found.iter().map(|(_, error)| error.to_string()).collect();
+    assert_eq!(found, [expected]);
+    let more = "#if __WORDSIZE == 64\n#define __NR_acme 417\n#endif\n";
+    let error = import(more, &Findings::lenient()).unwrap_err().to_string();
+    let expected = "unistd_32.h:3: `__NR_acme` depends on __WORDSIZE, which nothing defines, and";
+    assert!(error.contains(expected), "{error}");
+}
+
 #[test]
 fn headers_are_not_for_the_repository() {
     let message = "error: --headers: headers have no entry points, which the repository's tables \

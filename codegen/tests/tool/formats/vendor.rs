@@ -41,3 +41,120 @@ fn a_name_may_begin_with_any_letter() {
     let found = format!("{{tree}}/{POWERPC}:{number}: ACMEUtime (402 on powerpc64, powerpc32");
     assert!(warnings.iter().any(|line| line.starts_with(&found)), "{warnings:#?}");
 }
+
+const GENERIC_HEADER: &str = "include/uapi/asm-generic/unistd.h";
+
+#[test]
+fn the_table_is_compiled_with_the_macro_of_the_kernel() {
+    let mut tree = Tree::linux_6_1();
+    let rows = "#define __NR_both 500\n__SYSCALL(__NR_both, sys_read)\n\
+                #define __NR_only_user 501\n#define __NR_only_kernel 502\n\
+                #ifndef __KERNEL__\n__SYSCALL(__NR_only_user, sys_read)\n\
+                #else\n__SYSCALL(__NR_only_kernel, sys_read)\n#endif\n\
+                #define __NR_nowhere 503\n";
+    tree.append(GENERIC_HEADER, rows);
+    let (tables, warnings) = lenient(&tree);
+    for abi in ["aarch64", "riscv32"] {
+        assert_eq!(call(&tables, abi, "both"), Some((500, "sys_read")));
+        assert_eq!(call(&tables, abi, "only_user"), Some((501, "sys_ni_syscall")));
+        assert_eq!(call(&tables, abi, "only_kernel"), Some((502, "sys_read")));
+        assert_eq!(call(&tables, abi, "nowhere"), Some((503, "-")));
+    }
+    // What ends in ENOSYS is not a private call.
+    let is_private = |name: &str| warnings.iter().any(|line| line.contains(&format!(": {name} (")));
+    let found = ["both", "only_user", "only_kernel", "nowhere"].map(is_private);
+    assert_eq!(found, [true, false, true, false], "{warnings:#?}");
+}
+
+#[test]
+fn a_header_may_hide_its_list_from_all_but_one_file() {
+    let mut tree = Tree::linux_6_1();
+    let before = lenient(&tree).0;
+    let text = format!("#ifndef __KERNEL__\n{}#endif\n", tree.read(GENERIC_HEADER));
+    tree.put(GENERIC_HEADER, &text);
+    let (tables, warnings) = lenient(&tree);
+    for abi in ["aarch64", "riscv32", "csky"] {
+        assert_eq!(listed(&tables, abi), listed(&before, abi));
+    }
+    assert!(!warnings.iter().any(|line| line.contains("__KERNEL__")), "{warnings:#?}");
+}
+
+/// The header of powerpc, which includes others that the tree does not have.
+fn includes(lines: &str) -> Tree {
+    let mut tree = Tree::linux_4_19();
+    let text = format!("{lines}{}", tree.read(POWERPC));
+    tree.put(POWERPC, &text);
+    tree
+}
+
+#[test]
+fn the_header_with_the_version_is_generated() {
+    let lines = "#include <linux/version.h>\n\
+                 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 19, 0)\n#define __NR_new 400\n#endif\n\
+                 #if LINUX_VERSION_CODE > KERNEL_VERSION(4, 20, 0)\n#define __NR_newer 401\n\
+                 #endif\n";
+    for name in ["linux/version.h", "generated/uapi/linux/version.h"] {
+        let (tables, warnings) = lenient(&includes(&lines.replace("linux/version.h", name)));
+        assert_eq!(call(&tables, "powerpc64", "new"), Some((400, "-")));
+        assert_eq!(call(&tables, "powerpc64", "newer"), None);
+        assert!(!warnings.iter().any(|line| line.contains("version")), "{warnings:#?}");
+    }
+}
+
+#[test]
+fn a_missing_header_is_left_out() {
+    for (name, place) in [
+        ("bits/wordsize.h", "include/uapi/bits/wordsize.h"),
+        ("asm/vendor.h", "arch/powerpc/include/uapi/asm/vendor.h"),
+    ] {
+        // What only a compiler predefines, or a header itself, does not come from it.
+        let lines = format!(
+            "#ifndef _VENDOR_H\n#define _VENDOR_H\n#include <{name}>\n\
+             #ifndef __ACME__\n#define __NR_acme 400\n#endif\n\
+             #if ACME_WORD == 64\n#define ACME 1\n#endif\n#endif\n"
+        );
+        let (tables, warnings) = lenient(&includes(&lines));
+        assert_eq!(call(&tables, "powerpc64", "acme"), Some((400, "-")));
+        let expected = format!(
+            "{{tree}}/{POWERPC}:3: includes <{name}>, which does not exist, and is left out; if a \
+             build or a C library provides it, copy it to {{tree}}/{place}"
+        );
+        assert!(warnings.contains(&expected), "{warnings:#?}");
+    }
+}
+
+#[test]
+fn a_number_does_not_depend_on_a_missing_header() {
+    let lines = "#include <bits/wordsize.h>\n#define ACME_64 (ACME_WORD == 64)\n\
+                 #if 1\n#if ACME_64\n#define __NR_acme 400\n#else\n#define __NR_acme 401\n#endif\n\
+                 #endif\n";
+    let mut tree = includes(lines);
+    let place = "include/uapi/bits/wordsize.h";
+    refused_only(
+        &tree,
+        &["powerpc"],
+        &format!(
+            "{{tree}}/{POWERPC}:4: `__NR_acme` depends on ACME_WORD, which nothing defines, and \
+             <bits/wordsize.h> of {{tree}}/{POWERPC}:1 does not exist; write {{tree}}/{place}, \
+             with ACME_WORD or without it"
+        ),
+    );
+    for (text, number) in [("/* empty */\n", 401), ("#define ACME_WORD 64\n", 400)] {
+        tree.write(place, text);
+        assert_eq!(call(&lenient(&tree).0, "powerpc64", "acme"), Some((number, "-")));
+    }
+}
+
+#[test]
+fn a_header_that_only_the_kernel_includes_decides_nothing_silently() {
+    let mut tree = Tree::linux_6_1();
+    let rows = "#define __NR_acme 500\n#ifdef __KERNEL__\n#include <asm/acme.h>\n#ifdef ACME\n\
+                __SYSCALL(__NR_acme, sys_read)\n#endif\n#endif\n";
+    let line = tree.append(GENERIC_HEADER, rows);
+    let error = mistake(&tree, &["asm-generic"]);
+    let found = format!(
+        "{{tree}}/{GENERIC_HEADER}:{}: `__SYSCALL(__NR_acme, sys_read)` depends on ACME",
+        line + 3
+    );
+    assert!(error.starts_with(&found), "{error}");
+}
