@@ -22,8 +22,10 @@ const element = (tag, text = "", className = "") => {
 // until].
 const numberOf = (cell) => (cell ? cell[0] : null);
 const entryOf = (cell, at = 1) => (cell && cell[at] >= 0 ? entries[cell[at]] : null);
-const isGone = (cell) =>
-  !cell[5] && cell.length < 7 && !entryOf(cell, 3) &&
+// Where no call has an entry point, they are not known.
+const hasEntries = all.map((column) => every.some(([, cells]) => entryOf(cells[column])));
+const isGone = (cell, column) =>
+  hasEntries[column] && !cell[5] && cell.length < 7 && !entryOf(cell, 3) &&
   [null, "sys_ni_syscall"].includes(entryOf(cell));
 const hex = (number) => "0x" + number.toString(16);
 // As the ABI's own programs would write it: where there is a base, one sees it.
@@ -178,7 +180,7 @@ function makeRow(row) {
   }
   for (const column of columns) {
     const cell = cells[column];
-    const kind = cell && (isGone(cell) ? "gone" : cell[5] ? "header" : "");
+    const kind = cell && (isGone(cell, column) ? "gone" : cell[5] ? "header" : "");
     if (cell) made.append(element("td", shown(cell[0], column), kind));
     else if (reasonOf(row, column)) made.append(element("td", "–", "why"));
     else made.append(element("td"));
@@ -295,7 +297,7 @@ function factsOf({ row, column }) {
     return { topic, facts: facts.filter(([, text]) => text) };
   }
   const facts = [["number", `${cell[0]} (${hex(cell[0])})`]];
-  if (isGone(cell)) {
+  if (isGone(cell, column)) {
     facts.push(["not implemented", "the number is only reserved; the kernel answers ENOSYS"]);
   }
   if (entryOf(cell)) facts.push(["entry", entryOf(cell)]);

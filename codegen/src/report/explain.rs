@@ -203,11 +203,13 @@ impl<'t> Facts<'t> {
                 }
                 continue;
             };
-            let entry = listing.abi.ends_in(call, false);
-            let compat = listing
-                .abi
-                .ends_in(call, true)
-                .filter(|_| listing.abi.ends_in(call, true) != entry);
+            let known = listing.has_entries();
+            let ends_in = |compat| {
+                let entry = listing.abi.ends_in(call, compat)?;
+                Some(if known { entry } else { "?" })
+            };
+            let entry = ends_in(false);
+            let compat = ends_in(true).filter(|compat| Some(*compat) != entry);
             for entry in entry.iter().chain(&compat) {
                 if let Some(Bare { why: Why::NotBuilt, .. }) = self.bare(entry, listing.abi) {
                     unbuilt.entry(entry).or_default().push(&listing.abi.name);
@@ -373,8 +375,7 @@ impl<'t> Facts<'t> {
 
     /// A way into the kernel, and the function it ends in.
     fn way(&self, listing: &Listing, way: &Entry, entry: Option<&str>) -> String {
-        // Headers of older kernels, and installed ones, have the numbers alone.
-        let known = listing.calls.iter().any(|call| call.entry.is_some());
+        let known = listing.has_entries();
         let none = if known { NO_CALL } else { "?" };
         let symbol = format!("{}{}", way.prefix, entry.unwrap_or(none));
         let place = match entry {
@@ -506,6 +507,12 @@ impl<'t> Facts<'t> {
 }
 
 impl<'t> Listing<'t> {
+    /// Whether the entry points are known. Headers of older kernels, and installed ones, have the
+    /// numbers alone.
+    fn has_entries(&self) -> bool {
+        self.calls.iter().any(|call| call.entry.is_some())
+    }
+
     /// The call; of the names of a number the table's.
     fn find(&self, asked: &Asked) -> Option<&Call<'t>> {
         match asked {

@@ -158,3 +158,35 @@ fn a_header_that_only_the_kernel_includes_decides_nothing_silently() {
     );
     assert!(error.starts_with(&found), "{error}");
 }
+
+#[test]
+fn an_entry_point_that_no_header_names_is_unknown() {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in good(&Tree::linux_4_19(), &[]) {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let explain = |call: &str| {
+        let mut command = codegen();
+        command.args(["explain", call, "--tables"]).arg(directory.path());
+        let (status, out, error) = run(&mut command);
+        assert_eq!((status, &*error), (Some(0), ""));
+        let entry = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            (words[0].to_owned(), words[2].to_owned())
+        };
+        out.lines().skip(1).take_while(|line| !line.is_empty()).map(entry).collect::<Vec<_>>()
+    };
+    let entry = |call: &str, abi: &str| {
+        let found = explain(call).into_iter().find(|(name, _)| name == abi);
+        found.map(|(_, entry)| entry)
+    };
+    let is = |call: &str, abi: &str, expected: &str| {
+        assert_eq!(entry(call, abi).as_deref(), Some(expected), "{call} on {abi}");
+    };
+    for abi in ["powerpc64", "powerpc32", "mips-o32", "sparc64", "alpha", "m68k", "sh"] {
+        is("io_setup", abi, "?");
+    }
+    is("io_setup", "x86_64", "sys_io_setup");
+    // Where the entry points are known, a row without one is reserved.
+    is("uselib", "x86_64", "sys_ni_syscall");
+}
