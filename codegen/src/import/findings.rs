@@ -37,6 +37,8 @@ pub enum Kind {
     Column,
     /// A name in a header whose number cannot be evaluated.
     Unnumbered,
+    /// A number in a header that depends on the configuration of the kernel.
+    Optional,
     /// An entry point that is replaced by another in the list of a header.
     Replaced,
     /// An architecture with its own table, where the others share one.
@@ -96,6 +98,7 @@ pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Unsorted, Class::Doubtful, "unsorted row"),
     (Kind::Column, Class::Doubtful, "unknown column"),
     (Kind::Unnumbered, Class::Doubtful, "unknown number"),
+    (Kind::Optional, Class::Doubtful, "optional number"),
     (Kind::Replaced, Class::Doubtful, "replaced entry point"),
     (Kind::OwnTable, Class::Doubtful, "own table"),
     (Kind::LeftOut, Class::Doubtful, "left-out ABI"),

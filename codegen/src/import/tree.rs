@@ -1,7 +1,7 @@
 //! A kernel source tree: which tables it has, and where they are.
 
 use super::findings::{Findings, Kind};
-use super::headers::{SearchPath, names};
+use super::headers::{SearchPath, names, numbers};
 use super::kernel::makefile;
 use super::tbl::{self, Takers};
 use super::unistd::Numbers;
@@ -370,45 +370,7 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
             // The SPU calls of Linux before 5.0 are in an assembly header.
             None => continue,
         };
-        // It expands to itself, so that the lines that use it remain.
-        let itself = ("__SYSCALL", "__SYSCALL");
-        let kind = if source.exists(&header) { Kind::Unreadable } else { Kind::LeftOut };
-        let read = headers.preprocess_for(abi, &header, &[itself], None);
-        let Some((unit, included)) = findings.accept(kind, read)? else { continue };
-        if let Some(missing) = unit.missing.iter().find(|missing| missing.text.contains("unistd")) {
-            // The kernel generates the header from a table, so the table is what is missing.
-            match source.text(&table.source) {
-                Err(error) if missing.text.starts_with("asm/unistd") => {
-                    findings.judge(Kind::LeftOut, error)?;
-                    continue;
-                }
-                _ => {
-                    let error = headers.missing_header(&missing.text, &missing.file, missing.line);
-                    findings.judge(Kind::Unreadable, error)?;
-                }
-            }
-        }
-        // The kernel's table is compiled with __KERNEL__, but user space sees the numbers without.
-        let built = match unistd::has_list(&unit) {
-            true => {
-                let read = headers.preprocess_for_table(abi, &header, &[itself], &included);
-                findings.accept(Kind::Names, read)?.filter(unistd::has_list)
-            }
-            false => None,
-        };
-        let is_number = |what: &str| unistd::called(what).is_some();
-        match &built {
-            Some(built) => {
-                headers.check_missing(&unit, is_number, findings)?;
-                headers.check_decided(built, unistd::is_element, findings)?;
-            }
-            None => {
-                let needed = |what: &str| is_number(what) || unistd::is_element(what);
-                headers.check_missing(&unit, needed, findings)?;
-            }
-        }
-        let name = source.name(&header);
-        let numbers = unistd::numbers(&unit, built.as_ref(), abi, &name, findings)?;
+        let Some(numbers) = numbers::read(tree, table, abi, &header)? else { continue };
         if numbers.rows.is_empty() {
             let what = "defines no system call";
             let error = source.incomplete(&header, Doubt::Missing, what);

@@ -219,24 +219,22 @@ struct Listed<'u> {
     line: &'u Line,
 }
 
-/// The entry points of the kernel's table, by number. A number that only user space's header lists
-/// has none. A header without a list for the kernel hides it from all but the file of the table.
+/// The entry points of the kernel's table, by number. What a header lists for user space alone is
+/// not in the table, unless the header hides all of its list from the kernel.
 fn built_entries<'u>(
     unit: &'u Unit,
     built: Option<&'u Unit>,
     abi: &Abi,
     findings: &Findings,
 ) -> Result<HashMap<i64, Listed<'u>>, Error> {
-    let mut entries = match built {
-        Some(built) => read_entries(built, abi, findings)?,
-        None => HashMap::new(),
-    };
-    if entries.is_empty() {
-        return read_entries(unit, abi, findings);
-    }
+    let Some(built) = built else { return read_entries(unit, abi, findings) };
+    let mut entries = read_entries(built, abi, findings)?;
+    let files: HashSet<&str> =
+        built.lines.iter().filter(|line| is_element(&line.text)).map(|line| &*line.file).collect();
     for (number, listed) in read_entries(unit, abi, &Findings::lenient())? {
-        let none = Listed { entry: NO_CALL.to_owned(), compat: None, ..listed };
-        entries.entry(number).or_insert(none);
+        if !files.contains(&*listed.line.file) {
+            entries.entry(number).or_insert(listed);
+        }
     }
     Ok(entries)
 }

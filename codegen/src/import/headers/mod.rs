@@ -3,6 +3,7 @@
 pub(super) mod constants;
 pub(super) mod installed;
 pub(super) mod names;
+pub(super) mod numbers;
 
 use super::c::{Line, Unit, Unsure};
 use super::findings::{Findings, Kind};

@@ -56,7 +56,7 @@ fn the_table_is_compiled_with_the_macro_of_the_kernel() {
     let (tables, warnings) = lenient(&tree);
     for abi in ["aarch64", "riscv32"] {
         assert_eq!(call(&tables, abi, "both"), Some((500, "sys_read")));
-        assert_eq!(call(&tables, abi, "only_user"), Some((501, "sys_ni_syscall")));
+        assert_eq!(call(&tables, abi, "only_user"), Some((501, "-")));
         assert_eq!(call(&tables, abi, "only_kernel"), Some((502, "sys_read")));
         assert_eq!(call(&tables, abi, "nowhere"), Some((503, "-")));
     }
@@ -73,7 +73,7 @@ fn a_header_may_hide_its_list_from_all_but_one_file() {
     let text = format!("#ifndef __KERNEL__\n{}#endif\n", tree.read(GENERIC_HEADER));
     tree.put(GENERIC_HEADER, &text);
     let (tables, warnings) = lenient(&tree);
-    for abi in ["aarch64", "riscv32", "csky"] {
+    for abi in ["aarch64", "hexagon", "csky"] {
         assert_eq!(listed(&tables, abi), listed(&before, abi));
     }
     assert!(!warnings.iter().any(|line| line.contains("__KERNEL__")), "{warnings:#?}");
@@ -157,6 +157,52 @@ fn a_header_that_only_the_kernel_includes_decides_nothing_silently() {
         line + 3
     );
     assert!(error.starts_with(&found), "{error}");
+}
+
+#[test]
+fn a_number_may_depend_on_the_configuration() {
+    let mut tree = Tree::linux_6_1();
+    tree.append("init/Kconfig", "config ACME\n\tbool\nconfig ACME_MORE\n\tbool\n");
+    let rows = "#ifdef CONFIG_ACME\n\
+                #define __NR_acmeInit 500\n__SYSCALL(__NR_acmeInit, sys_read)\n\
+                #define __NR_acmeAdd 501\n__SYSCALL(__NR_acmeAdd, sys_read)\n\
+                #if defined(CONFIG_ACME_MORE)\n\
+                #define __NR_acmeMore 502\n__SYSCALL(__NR_acmeMore, sys_read)\n\
+                #endif\n#endif\n\
+                #ifdef CONFIG_NOWHERE\n\
+                #define __NR_acmeNowhere 503\n__SYSCALL(__NR_acmeNowhere, sys_read)\n\
+                #endif\n\
+                #define __NR_acmeStat 504\n\
+                #ifdef CONFIG_ACME\n__SYSCALL(__NR_acmeStat, sys_read)\n\
+                #else\n__SYSCALL(__NR_acmeStat, sys_ni_syscall)\n#endif\n";
+    let line = tree.append(GENERIC_HEADER, rows);
+    let (tables, warnings) = lenient(&tree);
+    for abi in ["aarch64", "riscv32"] {
+        for (name, number) in
+            [("acmeInit", 500), ("acmeAdd", 501), ("acmeMore", 502), ("acmeStat", 504)]
+        {
+            assert_eq!(call(&tables, abi, name), Some((number, "sys_read")), "{abi}");
+        }
+        assert_eq!(call(&tables, abi, "acmeNowhere"), None);
+    }
+    let declared = "; not every kernel has it";
+    for (at, what) in [
+        (0, format!("`__NR_acmeInit` (and 2 more) depends on CONFIG_ACME{declared}")),
+        (5, format!("`__NR_acmeMore` depends on CONFIG_ACME_MORE{declared}")),
+        (
+            10,
+            "`__NR_acmeNowhere` depends on CONFIG_NOWHERE, which no Kconfig file declares; it is \
+             not defined"
+                .to_owned(),
+        ),
+        (15, format!("`__SYSCALL(__NR_acmeStat, sys_read)` depends on CONFIG_ACME{declared}")),
+    ] {
+        let expected = format!("{{tree}}/{GENERIC_HEADER}:{}: {what}", line + at);
+        assert!(warnings.contains(&expected), "{expected}: {warnings:#?}");
+    }
+    let tree = source(&tree, "{tree}");
+    let strict = import::tree(&tree, &COMMITTED, &["asm-generic".to_owned()], &Findings::strict());
+    assert!(strict.unwrap_err().to_string().contains("depends on CONFIG_ACME;"));
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! The numbers of an ABI from the headers of a tree: what user space sees, what the kernel
+//! compiles, and what depends on the configuration.
+
+use crate::Error;
+use crate::import::c::{Unit, Unsure};
+use crate::import::findings::Kind;
+use crate::import::kernel::everywhere::Everywhere;
+use crate::import::tree::Tree;
+use crate::import::unistd::{self, Numbers};
+use crate::tables::{Abi, NO_CALL, TableSource};
+use std::collections::BTreeSet;
+
+/// Reads the header that has the numbers of an ABI. `None` if it cannot be read.
+pub(in crate::import) fn read<'f>(
+    tree: &Tree<'f>,
+    table: &TableSource,
+    abi: &'f Abi,
+    header: &str,
+) -> Result<Option<Numbers<'f>>, Error> {
+    let name = tree.source.name(header);
+    let mut symbols = BTreeSet::new();
+    let mut found: Option<Numbers<'_>> = None;
+    loop {
+        let Some((unit, built)) = units(tree, table, abi, header, &symbols)? else {
+            return Ok(found);
+        };
+        let read = unistd::numbers(&unit, built.as_ref(), abi, &name, tree.findings)?;
+        match &mut found {
+            Some(found) => add(found, read),
+            None => found = Some(read),
+        }
+        let before = symbols.len();
+        for unit in [Some(&unit), built.as_ref()].into_iter().flatten() {
+            symbols.extend(optional(tree, unit)?);
+        }
+        if symbols.len() == before {
+            return Ok(found);
+        }
+    }
+}
+
+/// The header as user space sees it, with the symbols of a configuration, and as the kernel's table
+/// includes it, which is compiled with `__KERNEL__`, if it has the kernel's list.
+fn units(
+    tree: &Tree<'_>,
+    table: &TableSource,
+    abi: &Abi,
+    header: &str,
+    symbols: &BTreeSet<String>,
+) -> Result<Option<(Unit, Option<Unit>)>, Error> {
+    let Tree { source, findings, .. } = tree;
+    let headers = tree.headers(abi);
+    // __SYSCALL expands to itself, so that the lines that use it remain.
+    let mut macros = vec![("__SYSCALL", "__SYSCALL")];
+    macros.extend(symbols.iter().map(|symbol| (symbol.as_str(), "1")));
+    let kind = if source.exists(header) { Kind::Unreadable } else { Kind::LeftOut };
+    let read = headers.preprocess_for(abi, header, &macros, None);
+    let Some((unit, included)) = findings.accept(kind, read)? else { return Ok(None) };
+    if let Some(missing) = unit.missing.iter().find(|missing| missing.text.contains("unistd")) {
+        // The kernel generates the header from a table, so the table is what is missing.
+        match source.text(&table.source) {
+            Err(error) if missing.text.starts_with("asm/unistd") => {
+                findings.judge(Kind::LeftOut, error)?;
+                return Ok(None);
+            }
+            _ => {
+                let error = headers.missing_header(&missing.text, &missing.file, missing.line);
+                findings.judge(Kind::Unreadable, error)?;
+            }
+        }
+    }
+    let built = match unistd::has_list(&unit) {
+        true => {
+            let read = headers.preprocess_for_table(abi, header, &macros, &included);
+            findings.accept(Kind::Names, read)?
+        }
+        false => None,
+    };
+    match &built {
+        Some(built) => {
+            headers.check_missing(&unit, is_number, findings)?;
+            headers.check_decided(built, unistd::is_element, findings)?;
+        }
+        None => {
+            let needed = |what: &str| is_number(what) || unistd::is_element(what);
+            headers.check_missing(&unit, needed, findings)?;
+        }
+    }
+    Ok(Some((unit, built)))
+}
+
+fn is_number(what: &str) -> bool {
+    unistd::called(what).is_some()
+}
+
+/// The symbols of the configuration that decide about numbers, or about the kernel's list. Reports
+/// each such condition. A symbol that the tree does not declare is never defined.
+fn optional(tree: &Tree<'_>, unit: &Unit) -> Result<Vec<String>, Error> {
+    let everywhere = Everywhere::new(tree);
+    let mut found = Vec::new();
+    for Unsure { at, names, within } in &unit.unsure {
+        let mut needed = within.iter().filter(|what| is_number(what));
+        let Some(first) =
+            needed.next().or_else(|| within.iter().find(|what| unistd::is_element(what)))
+        else {
+            continue;
+        };
+        let others = match needed.count() {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        for name in names {
+            let Some(symbol) = name.strip_prefix("CONFIG_") else { continue };
+            let (kind, why) = match everywhere.declares(symbol)? {
+                true => (Kind::Optional, "; not every kernel has it"),
+                false => (Kind::Undeclared, ", which no Kconfig file declares; it is not defined"),
+            };
+            let what = format!("`{first}`{others} depends on {name}{why}");
+            tree.findings.judge(kind, Error::at(&*at.file, at.line, what))?;
+            found.extend((kind == Kind::Optional).then(|| name.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// Adds the calls that only another configuration has, and their entry points.
+fn add(found: &mut Numbers<'_>, others: Numbers<'_>) {
+    for row in others.rows {
+        let known =
+            found.rows.iter_mut().find(|known| known.nr == row.nr || known.name == row.name);
+        match known {
+            Some(known) if known.nr == row.nr && known.name == row.name => {
+                if known.entry.as_deref().is_none_or(|entry| entry == NO_CALL) {
+                    *known = row;
+                }
+            }
+            Some(_) => {}
+            None => found.rows.push(row),
+        }
+    }
+    found.rows.sort_by_key(|row| row.nr);
+    let new = |name: &(u32, String)| {
+        !found.names.contains(name) && !found.rows.iter().any(|row| row.name == name.1)
+    };
+    let names: Vec<_> = others.names.into_iter().filter(new).collect();
+    found.names.extend(names);
+    found.names.sort();
+}
