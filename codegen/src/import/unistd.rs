@@ -56,6 +56,13 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     call.then_some((name, private))
 }
 
+/// The name for the ABI's own programs: up to Linux 3.13, arm64's header of AArch32 named only the
+/// numbers that the kernel itself uses, `__NR_compat_sigreturn`.
+fn own_name<'n>(name: &'n str, abi: &Abi) -> &'n str {
+    let compat = name.strip_prefix("compat_").filter(|_| abi.name == "arm64-compat");
+    compat.unwrap_or(name)
+}
+
 /// What user space adds to the numbers; it must agree with `abis.toml`.
 pub(crate) fn read_base(unit: &Unit, abi: &Abi) -> Result<Option<i64>, String> {
     let Some(name) = &abi.base_macro else { return Ok(Some(0)) };
@@ -114,6 +121,7 @@ pub(crate) fn numbers<'f>(
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
         let Some((name, private)) = called(&found.name) else { continue };
+        let name = own_name(name, abi);
         let value = findings.accept(Kind::Unnumbered, unit.value(&found.name))?.flatten();
         let Some(value) = value else {
             findings.judge(Kind::Unnumbered, no_number(found))?;

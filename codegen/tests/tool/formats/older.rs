@@ -1,6 +1,8 @@
 //! Headers of older kernel trees instead of tables.
 
 use super::*;
+use aio_codegen::import::{self, Findings, Kind};
+use aio_codegen::store;
 
 #[test]
 fn the_generic_header_is_preprocessed_for_each_abi() {
@@ -67,6 +69,29 @@ fn aarch32_on_arm64_has_its_own_header() {
          450 set_mempolicy_home_node sys_set_mempolicy_home_node\n471 rseq_slice_yield \
          sys_rseq_slice_yield\n"
     );
+}
+
+#[test]
+fn aarch32_on_arm64_had_names_for_the_kernel() {
+    let mut tree = Tree::linux_6_1();
+    is_linux(&mut tree, "3.10.0");
+    let header = "arch/arm64/include/asm/unistd32.h";
+    let text = "#define __NR_compat_restart_syscall 0\n__SYSCALL(0, sys_restart_syscall)\n\
+                #define __NR_compat_sigreturn 119\n__SYSCALL(119, compat_sys_sigreturn_wrapper)\n\
+                #define __NR_compat_syscalls 379\n\
+                #define __ARM_NR_compat_cacheflush 0xf0002\n";
+    tree.put(header, text);
+    let findings = Findings::lenient();
+    let only = ["arm64-compat".to_owned()];
+    let files = import::tree(&source(&tree, "{tree}"), &COMMITTED, &only, &findings).unwrap();
+    let tables = store::in_memory("{tables}", &files).unwrap();
+    assert_eq!(
+        listed(&tables, "arm64-compat"),
+        "0 restart_syscall sys_restart_syscall\n119 sigreturn compat_sys_sigreturn_wrapper\n\
+         983042 (cacheflush) -\n"
+    );
+    let found = findings.warnings();
+    assert!(found.iter().all(|(kind, _)| *kind != Kind::Private), "{found:#?}");
 }
 
 #[test]
