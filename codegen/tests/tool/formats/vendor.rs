@@ -3,6 +3,7 @@
 use super::*;
 use aio_codegen::import::{self, Findings};
 use aio_codegen::store;
+use aio_tests::{CCompiler, skip};
 
 const MIPS: &str = "arch/mips/include/uapi/asm/unistd.h";
 const POWERPC: &str = "arch/powerpc/include/uapi/asm/unistd.h";
@@ -59,6 +60,17 @@ fn the_table_is_compiled_with_the_macro_of_the_kernel() {
         assert_eq!(call(&tables, abi, "only_user"), Some((501, "-")));
         assert_eq!(call(&tables, abi, "only_kernel"), Some((502, "sys_read")));
         assert_eq!(call(&tables, abi, "nowhere"), Some((503, "-")));
+    }
+    match CCompiler::find() {
+        None => skip("the list of a C compiler", "there is no C compiler"),
+        Some(cc) => {
+            let list = format!("#define __SYSCALL(number, entry) number entry\n{rows}");
+            let found = cc.run(&["-E", "-P", "-D__KERNEL__"], &list).unwrap();
+            let calls = calls_of(&tables, "aarch64");
+            let ours = calls.iter().filter(|call| call.number >= 500);
+            let ours = ours.filter_map(|call| Some(format!("{} {}\n", call.number, call.entry?)));
+            assert_eq!(found, ours.collect::<String>());
+        }
     }
     // What ends in ENOSYS is not a private call.
     let is_private = |name: &str| warnings.iter().any(|line| line.contains(&format!(": {name} (")));
