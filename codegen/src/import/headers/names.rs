@@ -2,6 +2,7 @@
 //! names, bases, swapped entry points.
 
 use super::SearchPath;
+use super::numbers::optional;
 use crate::Error;
 use crate::import::findings::Kind;
 use crate::import::tbl::Rows;
@@ -10,6 +11,7 @@ use crate::import::unistd::{self, called};
 use crate::source::{Doubt, Source};
 use crate::tables::{Abi, Extra, KernelTable, Taker};
 use crate::version::Version;
+use std::collections::BTreeSet;
 
 /// Whether the architecture's `asm/unistd.h` includes the header of an ABI that no makefile
 /// generates.
@@ -42,8 +44,17 @@ pub(in crate::import) fn names(
         generated += &format!("#define __NR_{name} {}\n", abi.base.wrapping_add(*nr));
     }
     let include = format!("asm/{}", abi.header);
-    let read = headers.preprocess_for(abi, &source, &[], Some((&include, &generated)));
-    let Some((unit, _)) = findings.accept(Kind::Names, read)? else { return Ok(None) };
+    let mut symbols = BTreeSet::new();
+    let unit = loop {
+        let macros: Vec<_> = symbols.iter().map(|symbol: &String| (symbol.as_str(), "1")).collect();
+        let read = headers.preprocess_for(abi, &source, &macros, Some((&include, &generated)));
+        let Some((unit, _)) = findings.accept(Kind::Names, read)? else { return Ok(None) };
+        let before = symbols.len();
+        symbols.extend(optional(tree, &unit)?);
+        if symbols.len() == before {
+            break unit;
+        }
+    };
     let macros = unit.macros();
     if !macros.iter().any(|found| found.name == "AIO_SYS_ROWS") {
         let to = format!(

@@ -95,7 +95,7 @@ fn is_number(what: &str) -> bool {
 
 /// The symbols of the configuration that decide about numbers, or about the kernel's list. Reports
 /// each such condition. A symbol that the tree does not declare is never defined.
-fn optional(tree: &Tree<'_>, unit: &Unit) -> Result<Vec<String>, Error> {
+pub(super) fn optional(tree: &Tree<'_>, unit: &Unit) -> Result<Vec<String>, Error> {
     let everywhere = Everywhere::new(tree);
     let mut found = Vec::new();
     for Unsure { at, names, within } in &unit.unsure {

@@ -218,6 +218,19 @@ fn a_number_may_depend_on_the_configuration() {
 }
 
 #[test]
+fn a_name_beside_a_table_may_depend_on_the_configuration() {
+    let mut tree = Tree::new();
+    tree.append("init/Kconfig", "config ACME\n\tbool\n");
+    let text = "#ifdef CONFIG_ACME\n#define __NR_acme 600\n#endif\n";
+    let line = tree.append(HEADER_X86, text);
+    let (tables, warnings) = lenient(&tree);
+    assert_eq!(call(&tables, "x86_64", "acme"), Some((600, "-")));
+    let expected =
+        format!("{{tree}}/{HEADER_X86}:{line}: `__NR_acme` depends on CONFIG_ACME; not every ");
+    assert!(warnings.iter().any(|found| found.starts_with(&expected)), "{warnings:#?}");
+}
+
+#[test]
 fn an_entry_point_that_no_header_names_is_unknown() {
     let directory = TempDir::new().unwrap();
     for (name, text) in good(&Tree::linux_4_19(), &[]) {
