@@ -1,6 +1,6 @@
 //! The preprocessor's behaviour against the C standard.
 
-use super::{MAX_FILE, MAX_ITEMS, Unit};
+use super::{MAX_FILE, MAX_ITEMS, Unit, Unsure};
 use crate::Error;
 use std::sync::Arc;
 
@@ -383,6 +383,29 @@ enum e f(enum e);";
 }
 
 #[test]
+fn unknown_names_decide_conditions() {
+    let unsure = |text: &str| -> Vec<(usize, String, String)> {
+        let found = preprocess_header(text).unsure;
+        let row = |found: &Unsure| (found.at.line, found.names.join(" "), found.within.join(" "));
+        found.iter().map(row).collect()
+    };
+    let row = |line, names: &str, within: &str| (line, names.to_owned(), within.to_owned());
+    // Without a missing header, only the configuration is unknown. Both branches count, and those
+    // within them.
+    let text = "#ifdef X\n#define A 1\n#endif\n#if defined(CONFIG_X) || Y\n#define B 1\n#else\n\
+                f(1)\n#if 0\n#undef C\n#endif\n#endif\n#define D 1\n";
+    assert_eq!(unsure(text), [row(4, "CONFIG_X", "B f(1) C")]);
+    // After one, any name that is not defined; a guard and a default are not.
+    let text = "#define Z (Y == 1)\n#include <missing.h>\n#ifndef GUARD\n#define GUARD\n#if Z\n\
+                #define A 1\n#elif W\n#if V\n#endif\n#ifdef U\nx\n#endif\n#define B 1\n#endif\n\
+                #ifdef GUARD\n#define C 1\n#endif\n#endif\n";
+    assert_eq!(unsure(text), [row(5, "Y W", "A x B")]);
+    let nested = "#ifndef CONFIG_A\n#ifndef CONFIG_B\nx\n#endif\ny\n#endif\n";
+    let expected = [row(2, "CONFIG_A CONFIG_B", "x"), row(1, "CONFIG_A", "y")];
+    assert_eq!(unsure(nested), expected);
+}
+
+#[test]
 fn hostile_input_is_refused_in_time() {
     let many = |count, piece: fn(usize) -> String| (0..count).map(piece).collect::<String>();
     let doubling =
@@ -414,6 +437,9 @@ fn hostile_input_is_refused_in_time() {
         fails(&"x\n".repeat(MAX_ITEMS + 2))
             .ends_with("more than 131072 macros and lines; this is not a header to import")
     );
+    let names = many(MAX_ITEMS / 2, |n| format!("||CONFIG_{n}"));
+    let inner = "#ifndef CONFIG_X\nx\n#endif\n".repeat(3);
+    assert!(fails(&format!("#if !(0{names})\n{inner}#endif")).contains("more than 131072 "));
     let twice =
         [("b.h", "#include <c.h>\n#include <c.h>"), ("c.h", "#include <b.h>\n#include <b.h>")];
     assert!(

@@ -473,6 +473,8 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
         };
         let mut names: Vec<String> = names.into_iter().map(|token| token.text).collect();
         names.retain(may_be);
+        names.sort_unstable();
+        names.dedup();
         names
     }
 
@@ -495,6 +497,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
         let unsure = &mut self.unit.unsure[unsure];
         if unsure.names.len() != count {
             unsure.names = open[..=at].iter().flat_map(|open| open.unknown.clone()).collect();
+            self.within += count;
         }
         unsure.within.push(what.to_owned());
         self.within += 1;
