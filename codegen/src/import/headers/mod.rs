@@ -161,8 +161,8 @@ impl<'s> SearchPath<'s> {
             let Some(name) = names.iter().find(|name| !is_predefined(name)) else { continue };
             let Some(needed) = within.iter().find(|what| needed(what)) else { continue };
             let what = format!(
-                "`{needed}` depends on {name}, which nothing defines, and <{}> of {}:{} does not \
-                 exist; write {}, with {name} or without it",
+                "`{needed}` depends on {name}, which is not defined, and <{}> of {}:{} does not \
+                 exist; create {}, empty if it does not define {name}",
                 first.text,
                 first.file,
                 first.line,

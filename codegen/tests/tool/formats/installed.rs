@@ -519,7 +519,7 @@ fn a_header_of_the_c_library_is_left_out() {
     assert_eq!(found, [expected]);
     let more = "#if __WORDSIZE == 64\n#define __NR_acme 417\n#endif\n";
     let error = import(more, &Findings::lenient()).unwrap_err().to_string();
-    let expected = "unistd_32.h:3: `__NR_acme` depends on __WORDSIZE, which nothing defines, and";
+    let expected = "unistd_32.h:3: `__NR_acme` depends on __WORDSIZE, which is not defined, and";
     assert!(error.contains(expected), "{error}");
 }
 

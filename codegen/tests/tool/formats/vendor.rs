@@ -146,9 +146,9 @@ fn a_number_does_not_depend_on_a_missing_header() {
         &tree,
         &["powerpc"],
         &format!(
-            "{{tree}}/{POWERPC}:4: `__NR_acme` depends on ACME_WORD, which nothing defines, and \
-             <bits/wordsize.h> of {{tree}}/{POWERPC}:1 does not exist; write {{tree}}/{place}, \
-             with ACME_WORD or without it"
+            "{{tree}}/{POWERPC}:4: `__NR_acme` depends on ACME_WORD, which is not defined, and \
+             <bits/wordsize.h> of {{tree}}/{POWERPC}:1 does not exist; create {{tree}}/{place}, \
+             empty if it does not define ACME_WORD"
         ),
     );
     for (text, number) in [("/* empty */\n", 401), ("#define ACME_WORD 64\n", 400)] {
