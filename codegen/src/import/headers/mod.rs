@@ -162,7 +162,7 @@ impl<'s> SearchPath<'s> {
             let Some(needed) = within.iter().find(|what| needed(what)) else { continue };
             let what = format!(
                 "`{needed}` depends on {name}, which is not defined, and <{}> of {}:{} does not \
-                 exist; create {}, empty if it does not define {name}",
+                 exist; create {}, with a comment alone if it does not define {name}",
                 first.text,
                 first.file,
                 first.line,

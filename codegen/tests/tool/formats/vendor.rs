@@ -148,10 +148,10 @@ fn a_number_does_not_depend_on_a_missing_header() {
         &format!(
             "{{tree}}/{POWERPC}:4: `__NR_acme` depends on ACME_WORD, which is not defined, and \
              <bits/wordsize.h> of {{tree}}/{POWERPC}:1 does not exist; create {{tree}}/{place}, \
-             empty if it does not define ACME_WORD"
+             with a comment alone if it does not define ACME_WORD"
         ),
     );
-    for (text, number) in [("/* empty */\n", 401), ("#define ACME_WORD 64\n", 400)] {
+    for (text, number) in [("/* None. */\n", 401), ("#define ACME_WORD 64\n", 400)] {
         tree.write(place, text);
         assert_eq!(call(&lenient(&tree).0, "powerpc64", "acme"), Some((number, "-")));
     }
