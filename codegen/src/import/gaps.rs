@@ -38,6 +38,9 @@ const FORMER: &[&str] = &[
     "set_zone_reclaim",
     "streams1",
     "streams2",
+    "sys_epoll_create",
+    "sys_epoll_ctl",
+    "sys_epoll_wait",
     "sys_kexec_load",
     "sys_setaltroot",
     "sysdummy",
@@ -59,6 +62,18 @@ impl<'r> Part<'r> {
         let known = rows.iter().any(|row| row.entry.is_some());
         let called = move |row: &&Row| row.entry.as_ref().map_or(!known, |entry| entry != NO_CALL);
         rows.into_iter().filter(called)
+    }
+
+    /// Calls that only a header defines, such as ARM's own, with their numbers and that header.
+    fn beside_the_table(&self) -> impl Iterator<Item = (u32, &'r str, &'r str)> + use<'r> {
+        let Part { abi, table, taker } = *self;
+        let in_table =
+            move |nr: u32| table.rows.iter().any(|row| row.nr == nr && taker.takes(&row.tag));
+        let extras = table.extras_of(abi);
+        let names = extras.flat_map(|extra| {
+            extra.names.iter().map(|(nr, name)| (*nr, name.as_str(), extra.source.as_str()))
+        });
+        names.filter(move |(nr, ..)| !in_table(*nr))
     }
 
     /// Whether its numbers from [`UNIFIED`] on are the common ones: alpha's are higher, and x32 has
@@ -177,18 +192,21 @@ fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>,
     }
     let Some(committed) = newest(facts)? else { return Ok(BTreeSet::new()) };
     let newer = tree.linux > *committed.linux;
-    let mut unknown: BTreeMap<&str, Vec<(&Part<'_>, u32)>> = BTreeMap::new();
+    let mut unknown: BTreeMap<&str, Vec<(&Part<'_>, u32, &str)>> = BTreeMap::new();
     for part in parts {
-        for row in part.calls().filter(|row| !committed.names.contains(row.name.as_str())) {
-            unknown.entry(&row.name).or_default().push((part, row.nr));
+        let rows = part.calls().map(|row| (row.nr, row.name.as_str(), part.table.source.as_str()));
+        for (number, name, source) in rows.chain(part.beside_the_table()) {
+            if !committed.names.contains(name) {
+                unknown.entry(name).or_default().push((part, number, source));
+            }
         }
     }
     let unified = parts.iter().filter(|part| part.unified().next().is_some()).count();
     unknown.retain(|_, places| !newer || places.len() * 2 <= unified);
     for (name, places) in &unknown {
-        let Some((first, _)) = places.first() else { continue };
+        let Some((.., source)) = places.first() else { continue };
         let mut numbers: Vec<(u32, Vec<&str>)> = Vec::new();
-        for (part, number) in places {
+        for (part, number, _) in places {
             match numbers.iter_mut().find(|(known, _)| known == number) {
                 Some((_, abis)) => abis.push(&part.abi.name),
                 None => numbers.push((*number, vec![&part.abi.name])),
@@ -203,7 +221,7 @@ fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>,
             numbers.join(", "),
             committed.linux,
         );
-        findings.judge(Kind::Private, tree.at(&first.table.source, name, what))?;
+        findings.judge(Kind::Private, tree.at(source, name, what))?;
     }
     Ok(unknown.into_keys().collect())
 }

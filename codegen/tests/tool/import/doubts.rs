@@ -372,6 +372,25 @@ fn private_calls_are_reported_and_are_in_the_tables() {
     }
 }
 
+/// ARM's own calls are only in a header.
+#[test]
+fn a_private_call_beside_the_table_is_named() {
+    let header = "arch/arm/include/uapi/asm/unistd.h";
+    let mut tree = Tree::new();
+    tree.append(header, "#define __ARM_NR_mine (__ARM_NR_BASE + 9)\n");
+    let (files, warnings) = imported(&tree, Findings::lenient());
+    assert!(files.is_ok());
+    let linux = &COMMITTED.table("x86_64").unwrap().linux;
+    let why = format!("is in no table of Linux {linux}: a private call, or one of another kernel");
+    let [(Kind::Private, said)] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(said.starts_with(&format!("{{tree}}/{header}:")), "{said}");
+    assert!(said.ends_with(&format!("mine (983049 on arm, arm-oabi) {why}")), "{said}");
+    // A second name of a number is no call of its own.
+    let mut tree = Tree::new();
+    tree.append(header, "#define __NR_alias (__NR_SYSCALL_BASE + 243)\n");
+    assert_eq!(imported(&tree, Findings::lenient()).1, []);
+}
+
 /// The tool's output and exit status.
 #[test]
 fn warnings_are_counted_and_status_1_with_strict() {
