@@ -48,8 +48,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
     message = "`{Self}` cannot be converted to `{K}`, which the kernel's prototype has here (if it \
                is a `*mut` that the kernel only reads, wrap the argument in `ReadOnly(..)`)",
     label = "expected a type that converts to `{K}`",
-    note = "integers may widen but not narrow: a length can be `Saturating(len)`, and a literal \
-            can have the kernel's type, as in `0_u16`",
+    note = "integers may widen but not narrow: a length can be `std::num::Saturating(len)`, and a \
+            literal can have the kernel's type, as in `0_u16`",
     note = "`&T` becomes `*const T`, and `&mut T` `*mut T`; a path or another string is a `&CStr`",
     note = "structures named `old_..32` have 32-bit time; calls named `..64` or `.._time64` have \
             64-bit time",

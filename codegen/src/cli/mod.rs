@@ -575,7 +575,8 @@ fn find_abi<'t>(tables: &'t Tables, name: &str, call: &str) -> Result<&'t Abi, E
     if let Some(abi) = tables.abi_called(name) {
         return Ok(abi);
     }
-    // The kernel's log has eight hexadecimal digits.
+    // The kernel's log has `arch=` and eight hexadecimal digits.
+    let name = name.strip_prefix("arch=").unwrap_or(name);
     let logged = || u32::from_str_radix(name, 16).ok().filter(|_| name.len() == 8);
     let arch = explain::number(name).ok();
     for arch in arch.into_iter().chain(logged()) {
@@ -586,7 +587,8 @@ fn find_abi<'t>(tables: &'t Tables, name: &str, call: &str) -> Result<&'t Abi, E
     let near = tables.abi_near(name).map(|near| format!(" (did you mean `{near}`?)"));
     let own: Vec<&str> = tables.abis.iter().map(|abi| abi.name.as_str()).collect();
     let (near, own) = (near.unwrap_or_default(), own.join(", "));
-    Err(Error::argument("--abi", format!("unknown ABI `{name}`{near}; expected one of {own}")))
+    let what = format!("unknown ABI `{name}`{near}; expected an AUDIT_ARCH value or one of {own}");
+    Err(Error::argument("--abi", what))
 }
 
 fn report(directory: &Path, files: &[(String, String)]) -> Result<usize, Error> {

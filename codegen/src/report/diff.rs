@@ -367,7 +367,7 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
     summary("not compared, since the kernel has removed them", names(&|abi| abi.kept));
     let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
     summary(
-        "without entry points, since one side has none",
+        "entry points not compared, since one side has none",
         names(&|abi| both(abi) && !abi.entries && new.kind != Kind::Release),
     );
     let same = found.iter().filter(|abi| both(abi) && !abi.differs()).count();

@@ -379,7 +379,7 @@ impl<'t> Facts<'t> {
         let none = if known { NO_CALL } else { "?" };
         let symbol = format!("{}{}", way.prefix, entry.unwrap_or(none));
         let place = match entry {
-            None if !known => "the headers do not name the entry point".to_owned(),
+            None if !known => "no header names it, and tables in assembly are not read".to_owned(),
             None => "answers ENOSYS: the number is only reserved".to_owned(),
             Some(NO_CALL) => "answers ENOSYS".to_owned(),
             Some(entry) => self.place(entry, listing.abi),

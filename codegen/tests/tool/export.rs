@@ -55,7 +55,9 @@ fn an_unknown_abi_is_refused_with_the_known_ones() {
     // The status of a directory without tables is that of every failure.
     let could_not = export_of(TempDir::new().unwrap().path(), "tsv", &[]).0;
     let known = abis(&parse_rows(&export("tsv", &[]))).join(", ");
-    let message = format!("error: --abi: unknown ABI `vax`; expected one of {known}\n");
+    let message = format!(
+        "error: --abi: unknown ABI `vax`; expected an AUDIT_ARCH value or one of {known}\n"
+    );
     for format in FORMATS {
         let refused = export_of(&committed(), format, &["--abi", "x86_64", "--abi", "vax"]);
         assert_eq!(refused, (could_not, String::new(), message.clone()), "{format}");

@@ -242,7 +242,7 @@ fn entry_points_of_one_side_only_are_not_compared() {
     let (status, text) = plain(compare_sides(linux(), given("{ours}", &ours), &[], false));
     assert_eq!(status, Some(1));
     let ends = "\n\nsh, Linux 7.2.13\n  renumbered  245 → 246  io_setup\n\n\
-        without entry points, since one side has none: sh\nthe same: 31 ABIs\n";
+        entry points not compared, since one side has none: sh\nthe same: 31 ABIs\n";
     assert!(text.ends_with(ends), "{text}");
     let only = ["sh".to_owned()];
     let (status, text) = plain(check_sides(given("{ours}", &ours), linux(), &only));

@@ -41,7 +41,9 @@ fn headers_are_compared_without_entry_points_and_other_abis() {
     let (status, text, stderr) = compared("diff", &[]);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(
-        text.ends_with("\n\nwithout entry points, since one side has none: sh\nthe same: 1 ABI\n"),
+        text.ends_with(
+            "\n\nentry points not compared, since one side has none: sh\nthe same: 1 ABI\n"
+        ),
         "{text}"
     );
     let (status, text, stderr) = compared("check", &["--arch", "sh"]);
@@ -188,7 +190,7 @@ fn unreadable_sources_have_status_2() {
     );
     refused(
         &[&"diff", &"--linux", &disk.path(), &"--abi", &"vax"],
-        "--abi: unknown ABI `vax`; expected one of x86_64, x32, ",
+        "--abi: unknown ABI `vax`; expected an AUDIT_ARCH value or one of x86_64, x32, ",
     );
     // Comparing nothing is not agreement.
     let directory = imported_directory(&tree);
