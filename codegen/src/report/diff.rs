@@ -360,10 +360,14 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
         &format!("only in {}", plain(&old.shown)),
         names(&|abi| abi.new.is_none() && !abi.kept),
     );
-    summary(
-        &format!("only in {}", plain(&new.shown)),
-        names(&|abi| abi.old.is_none() && !abi.kept),
-    );
+    // The history has an ABI only from the first tree on that shows it.
+    let only_in_new = match old.kind == Kind::Release && new.kind != Kind::Release {
+        true => {
+            format!("not compared, since the history does not have them in {}", plain(&old.shown))
+        }
+        false => format!("only in {}", plain(&new.shown)),
+    };
+    summary(&only_in_new, names(&|abi| abi.old.is_none() && !abi.kept));
     summary("not compared, since the kernel has removed them", names(&|abi| abi.kept));
     let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
     summary(

@@ -322,7 +322,11 @@ impl<'t> Facts<'t> {
         about.push(vec!["does", &sub_calls]);
         about.push(vec!["also by", &by]);
         about.push(vec!["entry point", &redirected]);
-        let [since, until] = evidence(self.records, abi, call.number, call.name);
+        let [mut since, until] = evidence(self.records, abi, call.number, call.name);
+        let dated = self.records.dates(abi, call.number, call.name).0;
+        if dated.is_some_and(|dated| *dated.by > listing.table.linux) {
+            let _ = write!(since, "; the tree of this table, {}, has it", listing.table.linux);
+        }
         about.push(vec!["since", &since]);
         about.push(vec!["until", &until]);
         let meant = |run: &Run<'_>| run.number == call.number || run.name == call.name;

@@ -714,6 +714,24 @@ fn the_directory_that_was_asked_for_is_named() {
     assert_eq!(there(&["export", "json"]), message);
 }
 
+/// A vendor's kernel has a call before the release that brought it, or a tree of a merge window.
+#[test]
+fn a_tree_that_has_a_call_earlier() {
+    let (mut tree, directory) = (Tree::new(), TempDir::new().unwrap());
+    tree.edit("Makefile", "VERSION = 7\nPATCHLEVEL = 2", "VERSION = 5\nPATCHLEVEL = 2");
+    let (status, _, stderr) = import(tree.on_disk().path(), directory.path(), &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let answer = |name: &str| {
+        let mut command = codegen();
+        command.args(["explain", name, "--abi", "x86_64", "--tables"]).arg(directory.path());
+        run(&mut command).1
+    };
+    // man-pages: clone3 is of 5.3.
+    let clone3 = answer("clone3");
+    assert!(clone3.contains("; the tree of this table, 5.2.13, has it\n"), "{clone3}");
+    assert!(!answer("read").contains("the tree of this table"));
+}
+
 /// Headers of older kernels have numbers alone: such a number is not a reserved one.
 #[test]
 fn entry_points_that_are_not_known() {

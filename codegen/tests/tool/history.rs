@@ -301,6 +301,13 @@ fn a_release_is_compared_with_a_tree() {
         added.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
     assert_eq!(added(&tree), [""; 0]);
+    // The history does not have arm64-compat before 3.17: that is no addition of the tree's.
+    let on_disk = tree.on_disk();
+    let text = run(codegen().args(["diff", "3.10", "--linux"]).arg(on_disk.path())).1;
+    let line = text.lines().find_map(|line| {
+        line.strip_prefix("not compared, since the history does not have them in Linux 3.10: ")
+    });
+    assert!(line.is_some_and(|abis| abis.contains("arm64-compat")), "{text}");
     tree.edit(
         "arch/x86/entry/syscalls/syscall_64.tbl",
         "543\tx32\tio_setup",
