@@ -55,12 +55,15 @@ struct Part<'r> {
 }
 
 impl<'r> Part<'r> {
-    /// The rows of calls. Where the entry points are known, a row without one is only reserved.
+    /// The rows of calls. In a header with entry points, a number without one is only reserved. In
+    /// a `.tbl`, the entry point may have been forgotten.
     fn calls(&self) -> impl Iterator<Item = &'r Row> + use<'r> {
         let rows: Vec<&Row> =
             self.table.rows.iter().filter(|row| self.taker.takes(&row.tag)).collect();
-        let known = rows.iter().any(|row| row.entry.is_some());
-        let called = move |row: &&Row| row.entry.as_ref().map_or(!known, |entry| entry != NO_CALL);
+        let reserved =
+            !self.table.source.ends_with(".tbl") && rows.iter().any(|row| row.entry.is_some());
+        let called =
+            move |row: &&Row| row.entry.as_ref().map_or(!reserved, |entry| entry != NO_CALL);
         rows.into_iter().filter(called)
     }
 

@@ -8,6 +8,7 @@ use aio_codegen::{Error, import, store};
 use std::collections::BTreeSet;
 
 const LIB: &str = "lib/calls.c";
+const I386: &str = "arch/x86/entry/syscalls/syscall_32.tbl";
 const M68K: &str = "arch/m68k/kernel/syscalls/syscall.tbl";
 
 /// A tree with one error.
@@ -309,7 +310,6 @@ fn private_calls_are_reported_and_are_in_the_tables() {
         let text = tree.read(LIB).replace("SYSCALL_DEFINE0(mine)\n", "");
         tree.put(LIB, text);
     };
-    const I386: &str = "arch/x86/entry/syscalls/syscall_32.tbl";
     let cases: &[(Harm, &str, &[&str])] = &[
         (
             |tree| {
@@ -389,6 +389,19 @@ fn a_private_call_beside_the_table_is_named() {
     let mut tree = Tree::new();
     tree.append(header, "#define __NR_alias (__NR_SYSCALL_BASE + 243)\n");
     assert_eq!(imported(&tree, Findings::lenient()).1, []);
+}
+
+/// Somebody may have forgotten the entry point. A row with `sys_ni_syscall` reserves its number.
+#[test]
+fn a_private_call_without_an_entry_point_is_named() {
+    for (row, named) in [("mine", true), ("mine\tsys_ni_syscall", false)] {
+        let mut tree = Tree::new();
+        tree.append(I386, &format!("500\ti386\t{row}\n"));
+        let (files, warnings) = imported(&tree, Findings::lenient());
+        assert!(parse_rows(&files.unwrap()).contains("i386 500 mine"));
+        let private = warnings.iter().any(|(kind, _)| *kind == Kind::Private);
+        assert_eq!(private, named, "{row}: {warnings:?}");
+    }
 }
 
 /// The tool's output and exit status.
@@ -484,7 +497,8 @@ fn calls_in_headers_of_numbers() {
     let (files, warnings) = imported(&tree, Findings::lenient());
     let said: Vec<&str> = warnings.iter().map(|(_, said)| said.as_str()).collect();
     let unnamed = format!(
-        "{{tree}}/{arm64}:{}: no name is defined for the number 500 of sys_other",
+        "{{tree}}/{arm64}:{}: no name is defined for the number 500 of sys_other; the tables call \
+         it other",
         line + 3
     );
     let replaced = format!(
@@ -494,7 +508,12 @@ fn calls_in_headers_of_numbers() {
         line + 1
     );
     assert!(said.contains(&&*unnamed) && said.contains(&&*replaced), "{said:?}");
-    assert!(parse_rows(&files.unwrap()).contains("arm64-compat 501 myCall"));
+    let rows = parse_rows(&files.unwrap());
+    assert!(
+        ["500 other", "501 myCall"]
+            .iter()
+            .all(|row| { rows.contains(&format!("arm64-compat {row}")) })
+    );
 }
 
 /// Editors of other systems write a byte order mark.
