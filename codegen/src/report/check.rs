@@ -2,7 +2,8 @@
 //! versions.
 //!
 //! The history knows the calls of each release: a difference that it explains is a note, one that
-//! it contradicts is an error. For a release that is not in the history: the user-space ABI never
+//! it contradicts is an error. Of a release that it has no tree of, it knows what the releases
+//! around it have in common. For a release that is not in the history: the user-space ABI never
 //! changes, so another number or name is an error for any two kernels, and a name that one side
 //! does not have is an error unless that side's kernel is older. Kernel internals may change
 //! between versions: entry points, and names in headers that are not installed, are compared only
@@ -70,9 +71,8 @@ pub(crate) fn judge<'t>(
         for change in &diff.changes {
             let (old, new) = change.sides();
             // Whether the history agrees with each row in each kernel.
-            let has = |call: &Call, linux: &Version, wanted: bool| {
-                let known = records.knows(diff.abi, call.number, call.name, linux);
-                known.map(|known| known == wanted)
+            let has = |call: &Call, linux: &Version, has: bool| {
+                records.can_be(diff.abi, (call.number, call.name), linux, has)
             };
             let apart = here.series() != there.series();
             let ours_is =

@@ -1,7 +1,7 @@
 //! What the history knows of each call, for the reports.
 
 use crate::Error;
-use crate::tables::history::{History, Release, Run, Since, Span, Until};
+use crate::tables::history::{History, Run, Since, Span, Until};
 use crate::tables::{Abi, KernelTable, Tables};
 use crate::version::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,23 +86,25 @@ impl<'t> Records<'t> {
         self.had(&run, kernel).filter(|_| !before)
     }
 
-    /// Whether a kernel has a number with a name; `None` where its release is not known, or not
-    /// with that ABI, and of a row that no release has.
-    pub(crate) fn knows(
+    /// Whether it can be that a kernel `has` a number with a name, or does not have it; `None`
+    /// where its release is not known, or not with that ABI, and of a row that no release has. Of a
+    /// release of which no tree was read, both can be if the releases around it differ.
+    pub(crate) fn can_be(
         &self,
         abi: &Abi,
-        number: u32,
-        name: &str,
+        (number, name): (u32, &str),
         kernel: &Version,
+        has: bool,
     ) -> Option<bool> {
-        let seen = |release: &Release| release.linux.series() == kernel.series();
-        if !self.history.releases.iter().any(seen) || self.had_abi(abi, kernel).is_none() {
+        self.had_abi(abi, kernel)?;
+        let same = |run: &&Run<'_>| run.number == number && run.name == name;
+        let runs: Vec<&Run<'_>> = self.of(abi).iter().filter(same).collect();
+        if runs.is_empty() {
             return None;
         }
-        let same = |run: &&Run<'_>| run.number == number && run.name == name;
-        let mut runs = self.of(abi).iter().filter(same).peekable();
-        runs.peek()?;
-        Some(runs.any(|run| self.had(run, kernel) == Some(true)))
+        let had: Vec<Option<bool>> = runs.into_iter().map(|run| self.had(run, kernel)).collect();
+        let known = had.contains(&Some(true)) || !had.contains(&None);
+        Some(!known || has == had.contains(&Some(true)))
     }
 
     /// The rows that neither a table has nor the newest release, `false`; and `true`, earlier runs

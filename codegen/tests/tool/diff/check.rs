@@ -113,6 +113,37 @@ fn a_name_that_only_the_tables_have_is_an_error_unless_the_tree_is_older() {
     }
 }
 
+/// The history has Linux 2.6.24 and 2.6.28, and no release between them. On i386, both have
+/// madvise1, and 322 is timerfd in the first and timerfd_create in the second.
+#[test]
+fn a_release_that_the_history_does_not_have_is_like_those_around_it() {
+    let with = |version: &str, rows: &str| {
+        let mut tree = Tree::new();
+        let before = "424\t";
+        tree.edit(I386, before, &(rows.replace(' ', "\t") + before));
+        is_linux(&mut tree, version);
+        tree
+    };
+    let ours = good(&with("7.2.13", "322 i386 timerfd_create sys_timerfd_create\n"), &[]);
+    let errors = |version: &str, rows: &str| {
+        let (_, said) = check(&ours, &with(version, rows));
+        said.into_iter().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>()
+    };
+    let renamed = format!(
+        "error: i386: 322 is timerfd_create in {{ours}}/i386.toml, but timerfd in {{tree}}/{I386}"
+    );
+    for (version, expected) in [("2.6.24", vec![]), ("2.6.26", vec![]), ("2.6.28", vec![renamed])] {
+        assert_eq!(errors(version, "322 i386 timerfd sys_timerfd\n"), expected, "{version}");
+    }
+    let both = "219 i386 madvise1 sys_madvise\n322 i386 timerfd_create sys_timerfd_create\n";
+    assert_eq!(errors("2.6.26", both), [""; 0]);
+    let removed = format!(
+        "error: i386: madvise1 (219) is in {{tree}}/{I386}, but not in {{ours}}/i386.toml, which \
+         contradicts tables/history.toml"
+    );
+    assert_eq!(errors("3.3.0", both), [removed]);
+}
+
 #[test]
 fn numbers_and_names_never_change() {
     let ours = good(&Tree::new(), &[]);
