@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 /// Directories that have moved: their name now, and before Linux 4.2.
 const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls/")];
 
-/// Headers with numbers that were never installed for user space, from before the tables: ABI and
-/// file.
-const KERNEL_ONLY: &[(&str, &str)] = &[("arm64-compat", "arch/arm64/include/asm/unistd32.h")];
+/// Headers with numbers that were never installed for user space, from before the tables: ABI,
+/// file, and the ABI whose programs make these calls.
+const KERNEL_ONLY: &[(&str, &str, &str)] =
+    &[("arm64-compat", "arch/arm64/include/asm/unistd32.h", "arm")];
 
 /// A kernel tree that is being imported.
 #[derive(Clone)]
@@ -256,6 +257,7 @@ fn from_tbl(
             abi,
             rows: part.map(|(_, row)| row.clone()).collect(),
             names: Vec::new(),
+            unnamed: Vec::new(),
             file: file.into(),
         });
         if !checked {
@@ -361,16 +363,18 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
         if !tree.has(abi) {
             continue;
         }
-        let own = KERNEL_ONLY.iter().find(|(name, _)| *name == abi.name).map(|(_, file)| file);
+        let own = KERNEL_ONLY.iter().find(|(name, ..)| *name == abi.name);
         let header = match own {
             // The makefile came with the table.
             Some(_) if source.exists(&table.makefile) => table.source.clone(),
-            Some(file) => (*file).to_owned(),
+            Some((_, file, _)) => (*file).to_owned(),
             None if abi.uapi => headers.unistd(),
             // The SPU calls of Linux before 5.0 are in an assembly header.
             None => continue,
         };
-        let Some(numbers) = numbers::read(tree, table, abi, &header)? else { continue };
+        let Some(mut numbers) = numbers::read(tree, table, abi, &header)? else { continue };
+        let programs = own.and_then(|(.., of)| facts.abis.iter().find(|abi| abi.name == *of));
+        numbers::name(tree, &mut numbers, programs)?;
         if numbers.rows.is_empty() {
             let what = "defines no system call";
             let error = source.incomplete(&header, Doubt::Missing, what);

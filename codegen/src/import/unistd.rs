@@ -21,8 +21,45 @@ pub(crate) struct Numbers<'f> {
     pub(crate) rows: Vec<Row>,
     /// Other names of these, and private calls.
     pub(crate) names: Vec<(u32, String)>,
+    /// The calls in the kernel's list for whose numbers the header defines no name.
+    pub(crate) unnamed: Vec<Unnamed>,
     /// The file that has most of the rows.
     pub(crate) file: Rc<str>,
+}
+
+/// A call in the kernel's list, and the line that lists it.
+pub(crate) struct Unnamed {
+    pub(crate) nr: u32,
+    entry: String,
+    compat: Option<String>,
+    file: Rc<str>,
+    line: usize,
+}
+
+impl Unnamed {
+    /// A message about it: what it has no name for, and what becomes of it.
+    pub(crate) fn wrong(&self, then: &str) -> Error {
+        let what = format!("no name is defined for the number {} of {}{then}", self.nr, self.entry);
+        Error::at(&*self.file, self.line, what)
+    }
+
+    /// The name that its entry point shows: `ptree` for `sys_ptree`.
+    pub(crate) fn own_name(&self) -> Option<&str> {
+        let name = self.entry.trim_start_matches("compat_").strip_prefix("sys_")?;
+        let name = name.strip_suffix("_wrapper").unwrap_or(name);
+        is_symbol(name).then_some(name)
+    }
+
+    /// The row of the call under a name.
+    pub(crate) fn named(&self, name: &str) -> Row {
+        let (entry, compat) = (Some(self.entry.clone()), self.compat.clone());
+        row(self.nr, name, entry, compat)
+    }
+}
+
+/// A row whose tag is still empty.
+fn row(nr: u32, name: &str, entry: Option<String>, compat: Option<String>) -> Row {
+    Row { nr, tag: String::new(), name: name.to_owned(), entry, compat, noreturn: false }
 }
 
 /// The count of the calls, the last call, and the first architecture-specific one.
@@ -56,7 +93,7 @@ pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     call.then_some((name, private))
 }
 
-/// The name for the ABI's own programs: up to Linux 3.13, arm64's header of AArch32 named only the
+/// The name for the ABI's own programs: up to Linux 3.16, arm64's header of AArch32 named only the
 /// numbers that the kernel itself uses, `__NR_compat_sigreturn`.
 fn own_name<'n>(name: &'n str, abi: &Abi) -> &'n str {
     let compat = name.strip_prefix("compat_").filter(|_| abi.name == "arm64-compat");
@@ -117,10 +154,16 @@ pub(crate) fn numbers<'f>(
     let macros = unit.macros();
     let is_call =
         |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
-    let mut numbers = Numbers { abi, rows: Vec::new(), names: Vec::new(), file: file.into() };
+    let (rows, names, unnamed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut numbers = Numbers { abi, rows, names, unnamed, file: file.into() };
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
         let Some((name, private)) = called(&found.name) else { continue };
+        // Up to Linux 3.16, arm64's header of AArch32 had two of ARM's private calls, too; since
+        // then they are in a header that is not read.
+        if private && !abi.uapi {
+            continue;
+        }
         let name = own_name(name, abi);
         let value = findings.accept(Kind::Unnumbered, unit.value(&found.name))?.flatten();
         let Some(value) = value else {
@@ -146,18 +189,11 @@ pub(crate) fn numbers<'f>(
         let listed = entries.get(&value);
         let entry = listed.map(|listed| listed.entry.clone());
         let compat = listed.and_then(|listed| listed.compat.clone());
-        numbers.rows.push(Row {
-            nr,
-            tag: String::new(),
-            name: name.to_owned(),
-            entry,
-            compat,
-            noreturn: false,
-        });
+        numbers.rows.push(row(nr, name, entry, compat));
         *files.entry(&found.file).or_default() += 1;
     }
     numbers.rows.sort_by_key(|row| row.nr);
-    unnamed(&numbers, base, &entries, findings)?;
+    numbers.unnamed = find_unnamed(&numbers, base, &entries);
     check_unique(&mut numbers, file, findings)?;
     numbers.names.sort();
     if let Some((file, _)) =
@@ -168,30 +204,26 @@ pub(crate) fn numbers<'f>(
     Ok(numbers)
 }
 
-/// Reports the numbers with an entry point but no name: user space cannot see such a call.
-fn unnamed(
+/// The numbers with an entry point but no name: user space cannot see such a call.
+fn find_unnamed(
     numbers: &Numbers<'_>,
     base: i64,
     entries: &HashMap<i64, Listed<'_>>,
-    findings: &Findings,
-) -> Result<(), Error> {
-    let named = numbers.rows.iter().map(|row| row.nr);
-    let named: HashSet<i64> = named
-        .chain(numbers.names.iter().map(|(nr, _)| *nr))
-        .map(|nr| i64::from(nr) + base)
-        .collect();
-    let mut found: Vec<(&i64, &Listed<'_>)> = entries
+) -> Vec<Unnamed> {
+    let rows = numbers.rows.iter().map(|row| row.nr);
+    let named: HashSet<u32> = rows.chain(numbers.names.iter().map(|(nr, _)| *nr)).collect();
+    let mut found: Vec<Unnamed> = entries
         .iter()
-        .filter(|(number, listed)| listed.entry != NO_CALL && !named.contains(number))
+        .filter(|(_, listed)| listed.entry != NO_CALL)
+        .filter_map(|(number, Listed { entry, compat, line })| {
+            let nr = u32::try_from(number.checked_sub(base)?).ok()?;
+            let (entry, compat) = (entry.clone(), compat.clone());
+            Some(Unnamed { nr, entry, compat, file: line.file.clone(), line: line.line })
+        })
+        .filter(|unnamed| !named.contains(&unnamed.nr))
         .collect();
-    found.sort_unstable_by_key(|(number, _)| *number);
-    let Some((number, Listed { entry, line, .. })) = found.first() else { return Ok(()) };
-    let others = match found.len() - 1 {
-        0 => String::new(),
-        others => format!(", nor for {others} others"),
-    };
-    let what = format!("no name is defined for the number {number} of {entry}{others}");
-    findings.judge(Kind::Unnumbered, Error::at(&*line.file, line.line, what))
+    found.sort_unstable_by_key(|unnamed| unnamed.nr);
+    found
 }
 
 /// Second names that mainline headers gave to a number: ABI and name. Linux up to 3.2, and 2.6.20

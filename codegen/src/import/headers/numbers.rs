@@ -1,13 +1,14 @@
 //! The numbers of an ABI from the headers of a tree: what user space sees, what the kernel
-//! compiles, and what depends on the configuration.
+//! compiles, what depends on the configuration, and what has no name.
 
 use crate::Error;
 use crate::import::c::{Unit, Unsure};
-use crate::import::findings::Kind;
+use crate::import::findings::{Findings, Kind};
 use crate::import::kernel::everywhere::Everywhere;
 use crate::import::tree::Tree;
 use crate::import::unistd::{self, Numbers};
-use crate::tables::{Abi, NO_CALL, TableSource};
+use crate::tables::{Abi, NO_CALL, Row, TableSource};
+use crate::term::counted;
 use std::collections::BTreeSet;
 
 /// Reads the header that has the numbers of an ABI. `None` if it cannot be read.
@@ -145,4 +146,62 @@ fn add(found: &mut Numbers<'_>, others: Numbers<'_>) {
     let names: Vec<_> = others.names.into_iter().filter(new).collect();
     found.names.extend(names);
     found.names.sort();
+    for unnamed in others.unnamed {
+        if found.unnamed.iter().all(|known| known.nr != unnamed.nr) {
+            found.unnamed.push(unnamed);
+        }
+    }
+    let Numbers { rows, unnamed, .. } = found;
+    unnamed.retain(|unnamed| rows.iter().all(|row| row.nr != unnamed.nr));
+}
+
+/// Names the calls in the kernel's list for which the header defines no name. A header that is not
+/// installed needs no names: the ABI whose `programs` make these calls has them in its own. What it
+/// does not have either is named by its entry point. Without such an ABI, a call that has no name
+/// is left out: user space cannot see it.
+pub(in crate::import) fn name(
+    tree: &Tree<'_>,
+    numbers: &mut Numbers<'_>,
+    programs: Option<&Abi>,
+) -> Result<(), Error> {
+    let unnamed = std::mem::take(&mut numbers.unnamed);
+    let (Some(first), findings) = (unnamed.first(), tree.findings) else { return Ok(()) };
+    let Some(programs) = programs else {
+        let mut left = unnamed.iter();
+        return left.try_for_each(|call| findings.judge(Kind::Unnumbered, call.wrong("")));
+    };
+    let header = tree.headers(programs).unistd();
+    let Some(names) = rows(tree, programs, &header) else {
+        let (calls, header) = (counted(unnamed.len(), "call"), tree.source.name(&header));
+        let then = format!(
+            "; {calls} left out, because {header}, which has the names for programs, cannot be read"
+        );
+        return findings.judge(Kind::Unnumbered, first.wrong(&then));
+    };
+    for call in &unnamed {
+        let is_free = |name: &&str| numbers.rows.iter().all(|row| row.name != **name);
+        let name = names.iter().find(|row| row.nr == call.nr).map(|row| row.name.as_str());
+        if let Some(name) = name.filter(is_free) {
+            numbers.rows.push(call.named(name));
+            continue;
+        }
+        let own = call.own_name().filter(is_free);
+        let then = own.map_or(String::new(), |name| format!("; the tables call it {name}"));
+        findings.judge(Kind::Unnumbered, call.wrong(&then))?;
+        numbers.rows.extend(own.map(|name| call.named(name)));
+    }
+    numbers.rows.sort_by_key(|row| row.nr);
+    Ok(())
+}
+
+/// The rows of another ABI from its header; none where it has a `.tbl`, since by then every header
+/// had all names. What is wrong with that header is reported when its own table is read.
+fn rows(tree: &Tree<'_>, abi: &Abi, header: &str) -> Option<Vec<Row>> {
+    let table = tree.facts.sources.iter().find(|table| table.name == abi.table)?;
+    if tree.source.exists(&table.source) {
+        return Some(Vec::new());
+    }
+    let findings = Findings::lenient();
+    let numbers = read(&tree.with(&findings), table, abi, header).ok()??;
+    Some(numbers.rows)
 }

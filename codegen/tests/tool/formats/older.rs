@@ -1,7 +1,7 @@
 //! Headers of older kernel trees instead of tables.
 
 use super::*;
-use aio_codegen::import::{self, Findings, Kind};
+use aio_codegen::import::{self, Findings};
 use aio_codegen::store;
 
 #[test]
@@ -71,27 +71,78 @@ fn aarch32_on_arm64_has_its_own_header() {
     );
 }
 
+/// Up to Linux 3.16, the kernel's header of AArch32 named only the numbers that the kernel uses
+/// itself. The header of arm has the names for programs.
 #[test]
 fn aarch32_on_arm64_had_names_for_the_kernel() {
+    let (kernel, programs) =
+        ("arch/arm64/include/asm/unistd32.h", "arch/arm/include/uapi/asm/unistd.h");
     let mut tree = Tree::linux_6_1();
     is_linux(&mut tree, "3.10.0");
-    let header = "arch/arm64/include/asm/unistd32.h";
-    let text = "#define __NR_compat_restart_syscall 0\n__SYSCALL(0, sys_restart_syscall)\n\
-                #define __NR_compat_sigreturn 119\n__SYSCALL(119, compat_sys_sigreturn_wrapper)\n\
-                #define __NR_compat_syscalls 379\n\
-                #define __ARM_NR_compat_cacheflush 0xf0002\n";
-    tree.put(header, text);
-    let findings = Findings::lenient();
-    let only = ["arm64-compat".to_owned()];
-    let files = import::tree(&source(&tree, "{tree}"), &COMMITTED, &only, &findings).unwrap();
-    let tables = store::in_memory("{tables}", &files).unwrap();
-    assert_eq!(
-        listed(&tables, "arm64-compat"),
-        "0 restart_syscall sys_restart_syscall\n119 sigreturn compat_sys_sigreturn_wrapper\n\
-         983042 (cacheflush) -\n"
+    tree.remove("arch/arm/tools/syscall.tbl");
+    tree.put(
+        programs,
+        "#define __NR_OABI_SYSCALL_BASE 0x900000\n\
+         #if defined(__thumb__) || defined(__ARM_EABI__)\n#define __NR_SYSCALL_BASE 0\n#else\n\
+         #define __NR_SYSCALL_BASE __NR_OABI_SYSCALL_BASE\n#endif\n\
+         #define __NR_restart_syscall (__NR_SYSCALL_BASE+0)\n\
+         #define __NR_exit (__NR_SYSCALL_BASE+1)\n\
+         #define __NR_stat (__NR_SYSCALL_BASE+106)\n\
+         #define __NR_sigreturn (__NR_SYSCALL_BASE+119)\n",
     );
-    let found = findings.warnings();
-    assert!(found.iter().all(|(kind, _)| *kind != Kind::Private), "{found:#?}");
+    tree.put(
+        kernel,
+        "#define __NR_compat_restart_syscall 0\n__SYSCALL(0, sys_restart_syscall)\n\
+         __SYSCALL(1, sys_exit)\n__SYSCALL(13, sys_ni_syscall)\n\
+         __SYSCALL(106, compat_sys_newstat)\n\
+         #define __NR_compat_sigreturn 119\n__SYSCALL(119, compat_sys_sigreturn_wrapper)\n\
+         #define __NR_compat_syscalls 379\n\
+         #define __ARM_NR_compat_cacheflush 0xf0002\n",
+    );
+    let read = |tree: &Tree| {
+        let (findings, only) = (Findings::lenient(), ["arm64-compat".to_owned()]);
+        let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &only, &findings).unwrap();
+        let tables = store::in_memory("{tables}", &files).unwrap();
+        let warnings = findings.warnings().into_iter();
+        let about = warnings
+            .map(|(_, error)| error.to_string())
+            .filter(|said| said.contains("no name is defined") || said.contains("ptree"));
+        (listed(&tables, "arm64-compat"), about.collect::<Vec<_>>())
+    };
+    let rows = "0 restart_syscall sys_restart_syscall\n1 exit sys_exit\n\
+                106 stat compat_sys_newstat\n119 sigreturn compat_sys_sigreturn_wrapper\n";
+    assert_eq!(read(&tree), (rows.to_owned(), vec![]));
+
+    // What neither header names, such as a vendor's private calls.
+    let mut vendor = tree.clone();
+    let private = "__SYSCALL(384, compat_sys_ptree)\n__SYSCALL(385, sys_exit)\n\
+                   __SYSCALL(386, arm64_call)\n";
+    vendor.put(kernel, tree.read(kernel) + private);
+    let unnamed = |line: u32, what: &str| {
+        format!("{{tree}}/{kernel}:{line}: no name is defined for the number {what}")
+    };
+    let warnings = vec![
+        unnamed(10, "384 of compat_sys_ptree; the tables call it ptree"),
+        unnamed(11, "385 of sys_exit"),
+        unnamed(12, "386 of arm64_call"),
+        format!(
+            "{{tree}}/{kernel}: ptree (384 on arm64-compat) is in no table of Linux {}: a private \
+             call, or one of another kernel",
+            COMMITTED.table("arm").unwrap().linux
+        ),
+    ];
+    assert_eq!(read(&vendor), (format!("{rows}384 ptree compat_sys_ptree\n"), warnings));
+
+    // Without the names for programs, no name is guessed.
+    tree.remove(programs);
+    let without = "0 restart_syscall sys_restart_syscall\n\
+                   119 sigreturn compat_sys_sigreturn_wrapper\n";
+    let warning = unnamed(
+        3,
+        "1 of sys_exit; 2 calls left out, because {tree}/arch/arm/include/uapi/asm/unistd.h, which \
+         has the names for programs, cannot be read",
+    );
+    assert_eq!(read(&tree), (without.to_owned(), vec![warning]));
 }
 
 #[test]
