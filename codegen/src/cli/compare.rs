@@ -181,7 +181,7 @@ pub fn compare_sides(
     json: bool,
 ) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
-    let (old, new) = (side(old, &mut warnings)?, side(new, &mut warnings)?);
+    let (old, new) = (side(old, only, &mut warnings)?, side(new, only, &mut warnings)?);
     let found = compare(&old, &new, only)?;
     let text = if json { diff::json } else { diff::text };
     let differs = found.iter().any(AbiDiff::differs);
@@ -198,7 +198,7 @@ pub fn check_sides(
     only: &[String],
 ) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
-    let (ours, theirs) = (side(ours, &mut warnings)?, side(theirs, &mut warnings)?);
+    let (ours, theirs) = (side(ours, only, &mut warnings)?, side(theirs, only, &mut warnings)?);
     let found = compare(&ours, &theirs, only)?;
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
@@ -233,8 +233,9 @@ fn tables(directory: &Path) -> Result<SideInput, Error> {
     Ok(SideInput::Tables(directory.display().to_string(), whole(directory)?.into()))
 }
 
-/// Reads a side. The comparison shows its gaps.
-fn side(given: SideInput, warnings: &mut Vec<String>) -> Result<Side, Error> {
+/// Reads a side, of a kernel tree only what the ABIs in `only` need, unless it is empty. The
+/// comparison shows its gaps.
+fn side(given: SideInput, only: &[String], warnings: &mut Vec<String>) -> Result<Side, Error> {
     let (facts, findings) = (Tables::embedded()?, Findings::lenient());
     let (source, files) = match given {
         SideInput::Tables(shown, tables) => return Side::tables(shown, *tables),
@@ -243,7 +244,9 @@ fn side(given: SideInput, warnings: &mut Vec<String>) -> Result<Side, Error> {
             return Side::release(&linux, in_memory(&format!("Linux {linux}"), &files)?);
         }
         SideInput::Linux(source) => {
-            let files = import::numbers(&source, &facts, &findings)?;
+            let abis = find_abis(&facts, only)?.into_iter();
+            let tables: Vec<String> = abis.map(|abi| abi.table.clone()).collect();
+            let files = import::numbers(&source, &facts, &tables, &findings)?;
             (source, files)
         }
         SideInput::Headers(source, claims) => {

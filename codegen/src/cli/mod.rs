@@ -450,7 +450,7 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             let mut kernels = Vec::new();
             for tree in trees {
                 let source = Source::open(tree);
-                let files = import::numbers(&source, &facts, &Findings::lenient())?;
+                let files = import::numbers(&source, &facts, &[], &Findings::lenient())?;
                 kernels.push((source.version()?, store::in_memory(source.shown(), &files)?));
             }
             kernels.sort_by(|(one, _), (other, _)| one.cmp(other));

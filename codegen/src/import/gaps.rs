@@ -104,9 +104,10 @@ pub(super) fn report<'r>(
         Some(Part { abi, table, taker })
     };
     let parts: Vec<Part<'_>> = tree.facts.abis.iter().filter_map(part).collect();
-    let mut few = private(tree, &parts)?;
-    few.extend(backports(tree, &parts, &few)?);
-    for part in parts.iter().filter(|part| wanted(&part.abi.table)) {
+    let is_wanted = |part: &Part<'_>| wanted(&part.abi.table);
+    let mut few = private(tree, &parts, is_wanted)?;
+    few.extend(backports(tree, &parts, &few, is_wanted)?);
+    for part in parts.iter().filter(|part| is_wanted(part)) {
         gaps(tree, &parts, part, &few)?;
     }
     Ok(())
@@ -155,6 +156,7 @@ fn backports<'r>(
     tree: &Tree<'_>,
     parts: &[Part<'r>],
     private: &BTreeSet<&str>,
+    wanted: impl Fn(&Part<'_>) -> bool,
 ) -> Result<BTreeSet<&'r str>, Error> {
     if tree.findings.is_strict() {
         return Ok(BTreeSet::new());
@@ -170,7 +172,7 @@ fn backports<'r>(
         having.len() * 3 <= parts.len() && parts.iter().filter(absent).count() == 0
     });
     for (name, having) in &found {
-        let Some(first) = having.first() else { continue };
+        let Some(first) = having.iter().find(|part| wanted(part)) else { continue };
         let abis: Vec<&str> = having.iter().map(|part| part.abi.name.as_str()).collect();
         let what =
             format!("{} has {name}, which most of the tree's tables do not have", abis.join(", "));
@@ -186,7 +188,11 @@ fn absent(tree: &Tree<'_>, name: &str, abi: &Abi) -> bool {
 }
 
 /// Reports the calls that are in no committed table, unless all tables of a newer kernel have them.
-fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>, Error> {
+fn private<'r>(
+    tree: &Tree<'_>,
+    parts: &[Part<'r>],
+    wanted: impl Fn(&Part<'_>) -> bool,
+) -> Result<BTreeSet<&'r str>, Error> {
     let Tree { facts, findings, .. } = tree;
     // In the repository, a call in only one table is a gap of all others. Below the shared numbers,
     // a new kernel may have new calls of one architecture.
@@ -207,7 +213,8 @@ fn private<'r>(tree: &Tree<'_>, parts: &[Part<'r>]) -> Result<BTreeSet<&'r str>,
     let unified = parts.iter().filter(|part| part.unified().next().is_some()).count();
     unknown.retain(|_, places| !newer || places.len() * 2 <= unified);
     for (name, places) in &unknown {
-        let Some((.., source)) = places.first() else { continue };
+        let mut places = places.iter().filter(|(part, ..)| wanted(part)).peekable();
+        let Some((.., source)) = places.peek() else { continue };
         let mut numbers: Vec<(u32, Vec<&str>)> = Vec::new();
         for (part, number, _) in places {
             match numbers.iter_mut().find(|(known, _)| known == number) {

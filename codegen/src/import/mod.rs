@@ -104,16 +104,20 @@ pub fn tree(
     Ok(out)
 }
 
-/// Only the tables of numbers, all that the tree has.
+/// Only the tables of numbers: those in `only` that the tree has; empty: all.
 ///
 /// # Errors
 /// The first finding that stops this import.
-pub fn numbers(source: &Source, facts: &Tables, findings: &Findings) -> Result<Files, Error> {
-    let read = tree::tables(&Tree::new(source, facts, findings)?, &[], |_| true)?;
-    Ok(read
-        .iter()
-        .map(|(table, found)| (format!("{}.toml", table.name), render::table(found)))
-        .collect())
+pub fn numbers(
+    source: &Source,
+    facts: &Tables,
+    only: &[String],
+    findings: &Findings,
+) -> Result<Files, Error> {
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
+    let read = tree::tables(&Tree::new(source, facts, findings)?, &[], wanted)?;
+    let read = read.iter().filter(|(table, _)| wanted(&table.name));
+    Ok(read.map(|(table, found)| (format!("{}.toml", table.name), render::table(found))).collect())
 }
 
 /// Facts about installed headers that the user gives, if the headers do not contain them.

@@ -115,7 +115,7 @@ pub(super) fn tables<'s>(
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Read<'s>, Error> {
     let Tree { source, linux, facts, findings, .. } = tree;
-    let mut read = Vec::new();
+    let (mut read, ignored) = (Vec::new(), Findings::lenient());
     for table in &facts.sources {
         let asked = only.contains(&table.name);
         let refused = |what: String| Err(Error::in_file(source.shown(), what));
@@ -137,12 +137,17 @@ pub(super) fn tables<'s>(
         let [file, makefile] = places(source, table);
         // A prototype is wanted if a table or a swap in a C file names its entry point.
         let checked = wanted(&table.name) || wanted("prototypes");
-        let found = if source.exists(&file) {
-            from_tbl(tree, table, &file, &makefile, checked)?
-        } else if checked {
-            from_headers(tree, table)?
-        } else {
-            None
+        let found = match source.exists(&file) {
+            true if checked || findings.is_strict() => {
+                from_tbl(tree, table, &file, &makefile, checked)?
+            }
+            // What is wrong with a table that is not wanted is of no interest.
+            true => {
+                let quiet = tree.with(&ignored);
+                from_tbl(&quiet, table, &file, &makefile, checked).ok().flatten()
+            }
+            false if checked => from_headers(tree, table)?,
+            false => None,
         };
         match found {
             Some(found) => read.push((table, found)),

@@ -171,6 +171,31 @@ fn one_source_is_compared_with_the_committed_tables() {
     );
 }
 
+/// What is doubtful about other ABIs is not reported, and what is wrong with them stops nothing.
+#[test]
+fn of_a_tree_only_the_tables_of_the_chosen_abis_are_read() {
+    let (old, mut new) = (Tree::new(), Tree::new());
+    new.append(I386, "500\ti386\tmine\tsys_mine\n");
+    new.append(SH, "500\tcommon\tmine\tsys_mine\n600\tcommon\tyours\tsys_yours\n");
+    let compared = |new: &Tree, only: &str| {
+        let sides = [(&old, "{old}"), (new, "{new}")];
+        let [old, new] = sides.map(|(tree, shown)| SideInput::Linux(source(tree, shown)));
+        compare_sides(old, new, &[only.to_owned()], false)
+    };
+    let numbers = |only: &str| {
+        let warnings = compared(&new, only).unwrap().warnings;
+        let private = warnings.iter().filter_map(|said| said.split_once(" is in no table"));
+        let named = private.filter_map(|(said, _)| said.split_once(": ")?.1.split_once(": "));
+        named.map(|(_, call)| call.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers("i386"), ["mine (500 on i386)"]);
+    assert_eq!(numbers("sh"), ["mine (500 on sh)", "yours (600 on sh)"]);
+    assert_eq!(numbers("m68k"), [""; 0]);
+    new.append(SH, "500\tcommon\tthird\tsys_third\n");
+    assert!(compared(&new, "sh").is_err());
+    assert!(compared(&new, "i386").is_ok_and(|compared| compared.text.contains("sys_mine")));
+}
+
 #[test]
 fn abis_missing_on_one_side_are_listed_once() {
     let (old, new) = (Tree::linux_6_12(), Tree::new());
