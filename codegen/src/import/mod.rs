@@ -77,9 +77,9 @@ pub fn tree(
         out.push((format!("{}.toml", table.name), render::table(found)));
     }
     if wanted("prototypes") {
-        // Up to Linux 2.6 few tables name entry points, and not all definitions can be read.
+        // Before Linux 2.6.29, some makefiles and Kconfig files have forms that are not followed.
         let ignored = Findings::lenient();
-        let old = !findings.is_strict() && tree.linux.series() < Version::new("3.0").series();
+        let old = !findings.is_strict() && tree.linux.series() < Version::new("2.6.29").series();
         let of_code = if old { tree.with(&ignored) } else { tree.clone() };
         let (found, bare) = entries::join(&of_code, &read)?;
         let tables: Vec<&str> = read.iter().map(|(table, _)| table.name.as_str()).collect();

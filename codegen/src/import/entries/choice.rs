@@ -44,7 +44,7 @@ impl<'c, 's> Chooser<'c, 's> {
         let all = self.definitions.get(function).map(Vec::as_slice).unwrap_or_default();
         for wide in used.wide {
             if let Some([kernel, usual]) = self.kernels.get_mut(&(used.arch, *wide)) {
-                let chosen = choice(all, used.arch, kernel, usual, &mut self.kbuild)?;
+                let chosen = choice(all, used, kernel, usual, &mut self.kbuild)?;
                 if !chosen.is_empty() {
                     return Ok(chosen);
                 }
@@ -68,23 +68,15 @@ pub(super) fn condition(
 /// usual kernel.
 fn choice<'d>(
     definitions: &[&'d Definition],
-    arch: &str,
+    used: &Use<'_>,
     kernel: &mut Kernel<'_>,
     usual: &mut Kernel<'_>,
     kbuild: &mut Kbuild<'_>,
 ) -> Result<Vec<&'d Definition>, Error> {
-    let own = format!("arch/{arch}/");
     let mut candidates = Vec::new();
-    for definition in definitions {
-        let source = definition.source.as_str();
-        // User-mode Linux is in arch/x86, too.
-        if source.starts_with("arch/") && !source.starts_with(&own)
-            || source.starts_with("arch/x86/um/")
-        {
-            continue;
-        }
+    for definition in definitions.iter().filter(|definition| used.can_end_in(definition)) {
         // What builds the file can only exclude it: a configuration may leave out all rivals.
-        if kernel.holds(&kbuild.built(source)?.part()) == Some(false) {
+        if kernel.holds(&kbuild.built(&definition.source)?.part()) == Some(false) {
             continue;
         }
         candidates
@@ -96,7 +88,7 @@ fn choice<'d>(
             .filter(|(_, holds)| *holds == truth)
             .map(|(definition, _)| *definition);
         let (ours, rest): (Vec<_>, Vec<_>) =
-            found.partition(|definition| definition.source.starts_with(&own));
+            found.partition(|definition| definition.source.starts_with("arch/"));
         let found = if ours.is_empty() { rest } else { ours };
         if found.len() > 1 {
             let mut first = Vec::new();

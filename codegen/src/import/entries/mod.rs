@@ -40,10 +40,12 @@ pub(super) fn join(tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, 
     let mut found = prototypes::scan(tree)?;
     let joined = Joined::new(tree, read, &architectures, &missing, &found)?;
     let undefined = joined.undefined();
-    let more = match undefined.is_empty() {
-        true => Vec::new(),
-        false => prototypes::plain(tree, &undefined)?,
-    };
+    if undefined.is_empty() {
+        return joined.checked(tree, read);
+    }
+    let entries = undefined.iter().map(|used| used.entry).collect();
+    let mut more = prototypes::plain(tree, &entries)?;
+    more.retain(|definition| undefined.iter().any(|used| used.can_end_in(definition)));
     if more.is_empty() {
         return joined.checked(tree, read);
     }
@@ -102,12 +104,16 @@ impl<'j> Joined<'j> {
     }
 
     /// The entry points without a definition.
-    fn undefined(&self) -> BTreeSet<&'j str> {
+    fn undefined(&self) -> Vec<Use<'j>> {
         let undefined = |used: &&Use<'j>| {
-            let bare = |row: &Bare| row.entry == used.entry && row.why != Why::Assembler;
-            !self.definitions.contains_key(used.entry) && self.bare.iter().any(bare)
+            let bare = |row: &Bare| {
+                let Bare { entry, why, abis, .. } = row;
+                entry == used.entry && *why != Why::Assembler && abis.iter().any(|a| a == used.abi)
+            };
+            let mut all = self.definitions.get(used.entry).into_iter().flatten();
+            !all.any(|definition| used.can_end_in(definition)) && self.bare.iter().any(bare)
         };
-        self.uses.iter().filter(undefined).map(|used| used.entry).collect()
+        self.uses.iter().filter(undefined).copied().collect()
     }
 
     /// The rows. Reports what is missing.

@@ -1,6 +1,7 @@
 //! The entry points of the calls of each ABI.
 
 use crate::import::kernel::kconfig::Architecture;
+use crate::import::prototypes::Definition;
 use crate::import::tree::{Read, Tree};
 use crate::tables::{Abi, Absent, NO_CALL, Pairs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,18 @@ pub(super) struct Use<'a> {
     pub(super) abi: &'a str,
     pub(super) arch: &'a str,
     pub(super) wide: &'static [bool],
+}
+
+impl Use<'_> {
+    /// Whether a definition is in a file of the ABI's architecture, or of all. User-mode Linux is
+    /// in arch/x86, too.
+    pub(super) fn can_end_in(&self, definition: &Definition) -> bool {
+        let place = definition.source.strip_prefix("arch/");
+        place.is_none_or(|place| {
+            let own = place.strip_prefix(self.arch).and_then(|file| file.strip_prefix('/'));
+            own.is_some_and(|file| !(self.arch == "x86" && file.starts_with("um/")))
+        })
+    }
 }
 
 /// Every entry point of the tables, and those that absent calls would have.

@@ -8,7 +8,7 @@ use crate::import::c::text::{LONGEST, blank, is_word, splice};
 use crate::import::findings::Kind;
 use crate::import::prototypes::{DRIVERS, directories};
 use crate::import::tree::Tree;
-use crate::source::{CUT_OFF, Doubt, Fault};
+use crate::source::{CUT_OFF, Doubt, Fault, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A symbol in Kconfig.
@@ -275,13 +275,26 @@ impl<'g> Architecture<'g> {
             }
             at += 1;
         }
-        for header in ["include/asm/unistd.h", "include/uapi/asm/unistd.h"] {
-            let path = format!("{directory}{header}");
-            if source.is_file(&path) {
-                let text = findings.whole(source, &path);
-                let text = findings.accept(Kind::Code, text)?.unwrap_or_default();
-                if let Err(fault) = found.header(&text) {
+        let places = places(arch);
+        let own = places[..OWN].iter().map(|place| format!("{place}/unistd.h"));
+        let mut headers: Vec<(String, Option<String>)> =
+            own.filter(|path| source.is_file(path)).map(|path| (path, None)).collect();
+        let mut at = 0;
+        while let Some((path, when)) = headers.get(at).cloned() {
+            at += 1;
+            let text = findings.accept(Kind::Code, findings.whole(source, &path))?;
+            let included = match found.header(&text.unwrap_or_default(), when.as_deref()) {
+                Ok(included) => included,
+                Err(fault) => {
                     findings.judge(Kind::Code, source.fault(&path, fault))?;
+                    continue;
+                }
+            };
+            let beside = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            for (name, when) in included {
+                let Some(path) = resolve(source, &places, beside, &name) else { continue };
+                if headers.iter().all(|(known, _)| *known != path) {
+                    headers.push((path, when));
                 }
             }
         }
@@ -317,9 +330,21 @@ impl<'g> Architecture<'g> {
         self.own.declares(name) || self.generic.declares(name)
     }
 
-    fn header(&mut self, text: &str) -> Result<(), Fault> {
+    /// Reads the macros of a header that is included under a condition. Returns the headers of
+    /// numbers that it includes itself, as it spells them, each with its condition.
+    fn header(
+        &mut self,
+        text: &str,
+        within: Option<&str>,
+    ) -> Result<Vec<(String, Option<String>)>, Fault> {
         let (mut conditions, mut guarded) = (Conditions::default(), false);
-        for (line, text) in (1..).zip(blank(&splice(text)).lines()) {
+        let mut included = Vec::new();
+        let both = |when: Option<String>| {
+            all([within.unwrap_or_default().to_owned(), when.unwrap_or_default()])
+        };
+        let spliced = splice(text);
+        // The name of a quoted header is a string, which is blank in the other text.
+        for ((line, text), whole) in (1..).zip(blank(&spliced).lines()).zip(spliced.lines()) {
             let Some(directive) = text.trim_start().strip_prefix('#') else { continue };
             if let Err(what) = conditions.apply(directive) {
                 // The guard's own end.
@@ -328,20 +353,66 @@ impl<'g> Architecture<'g> {
                 }
                 return Err(Fault::at(line, what));
             }
+            if directive.trim_start().starts_with("include") {
+                let name = whole.split_once("include").map_or("", |(_, name)| name.trim());
+                if name.contains("unistd") {
+                    let when = conditions.and("").map_err(|what| Fault::at(line, what))?;
+                    included.push((name.to_owned(), both(when)));
+                }
+                continue;
+            }
             let mut words = directive.split_whitespace();
             if let (Some("define"), Some(name)) = (words.next(), words.next()) {
                 let when = conditions.and("").map_err(|what| Fault::at(line, what))?;
                 // An include guard is ignored: the header is read once.
                 if when.as_deref() != Some(&format!("!{name}")) {
-                    self.macros.entry(name.to_owned()).or_default().push(when);
+                    self.macros.entry(name.to_owned()).or_default().push(both(when));
                     continue;
                 }
                 conditions = Conditions::default();
                 guarded = true;
             }
         }
-        Ok(())
+        Ok(included)
     }
+}
+
+/// The directories that the headers of an architecture are in: its own, then the shared ones.
+fn places(arch: &str) -> [String; 5] {
+    [
+        format!("arch/{arch}/include/asm"),
+        format!("arch/{arch}/include/uapi/asm"),
+        // Before Linux 2.6.28.
+        format!("include/asm-{arch}"),
+        "include/asm-generic".to_owned(),
+        "include/uapi/asm-generic".to_owned(),
+    ]
+}
+
+/// How many of the [`places`] are the architecture's own.
+const OWN: usize = 3;
+
+/// The file that an `#include` names, if the tree has it: a quoted one is beside the header.
+fn resolve(source: &Source, places: &[String], beside: &str, name: &str) -> Option<String> {
+    if let Some(name) = name.strip_prefix('"') {
+        let path = format!("{beside}/{}", name.split('"').next()?);
+        return Some(path).filter(|path| source.is_file(path));
+    }
+    let (place, file) = name.trim_matches(['<', '>']).rsplit_once('/')?;
+    let fits = |directory: &&String| {
+        let generic = directory.ends_with("asm-generic");
+        let uapi = directory.contains("include/uapi/");
+        match place {
+            // A build makes those that an architecture does not have out of the shared ones.
+            "asm" => true,
+            "uapi/asm" => generic || uapi,
+            "asm-generic" => generic,
+            "uapi/asm-generic" => generic && uapi,
+            _ => false,
+        }
+    };
+    let mut paths = places.iter().filter(fits).map(|directory| format!("{directory}/{file}"));
+    paths.find(|path| source.is_file(path))
 }
 
 impl<'a> Kernel<'a> {
@@ -367,7 +438,7 @@ impl<'a> Kernel<'a> {
         if let Some(symbol) = name.strip_prefix("CONFIG_") {
             return self.symbol(symbol);
         }
-        if let Some(bits) = name.strip_prefix("BITS_PER_LONG == ") {
+        if let Some(bits) = name.trim_start_matches('_').strip_prefix("BITS_PER_LONG == ") {
             return Some(bits == if self.wide { "64" } else { "32" });
         }
         match name {
@@ -492,7 +563,7 @@ mod tests {
             Architecture { generic: &generic, own: Symbols::default(), macros: BTreeMap::new() };
         let macros: String =
             (0..100_000).map(|at| format!("#if M{}\n#define M{at}\n#endif\n", at + 1)).collect();
-        architecture.header(&(macros + "#define M100000\n")).unwrap();
+        architecture.header(&(macros + "#define M100000\n"), None).unwrap();
         let declared = BTreeSet::new();
         let mut kernel = Kernel::new(&architecture, &declared, true, false);
         assert_eq!((kernel.holds("CONFIG_A0"), kernel.holds("M0")), (None, None));
@@ -535,6 +606,7 @@ mod tests {
                 "#ifndef _ASM_H\n#define _ASM_H\n#ifdef CONFIG_64BIT\n# define __ARCH_WANT_OLD\n\
                  #endif\n#define \
                  __ARCH_WANT_NEW\n#endif\n",
+                None,
             )
             .unwrap();
         let declared = BTreeSet::from(["FOREIGN"]);

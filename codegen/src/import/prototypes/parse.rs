@@ -146,7 +146,13 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
             words.len()
         )));
     }
-    let args: Args = words.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    // A compiler accepts the asterisk on either side of the comma.
+    let argument = |pair: &[String]| {
+        let name = pair[1].trim_start_matches('*');
+        let stars = &pair[1][..pair[1].len() - name.len()];
+        (spaced(&tokens(&format!("{} {stars}", pair[0]))), name.to_owned())
+    };
+    let args: Args = words.chunks_exact(2).map(argument).collect();
     if let Some((c, name)) = args.iter().find(|(c, name)| c.is_empty() || !is_name(name)) {
         return Err(fault(format!("`{c}, {name}` is not a type and a name")));
     }

@@ -145,6 +145,50 @@ fn aarch32_on_arm64_had_names_for_the_kernel() {
     assert_eq!(read(&tree), (without.to_owned(), vec![warning]));
 }
 
+/// Up to Linux 3.2, what x86 wants was in headers that its asm/unistd.h included. Some entry points
+/// were plain functions, where another architecture used the macro.
+#[test]
+fn definitions_of_older_kernels() {
+    let mut tree = Tree::new();
+    let directory = "arch/x86/include/asm";
+    tree.put(
+        &format!("{directory}/unistd.h"),
+        "#ifndef CONFIG_64BIT\n# include \"unistd_32.h\"\n#else\n# include \"unistd_64.h\"\n#endif\n",
+    );
+    for (bits, name) in [(32, "NARROW"), (64, "WIDE")] {
+        let text =
+            format!("#ifndef A_{bits}\n#define A_{bits}\n#define __ARCH_WANT_{name}\n#endif\n");
+        tree.put(&format!("{directory}/unistd_{bits}.h"), text);
+    }
+    tree.put(
+        "kernel/old.c",
+        "#ifdef __ARCH_WANT_WIDE\nSYSCALL_DEFINE0(wide)\n#endif\n\
+         #ifdef __ARCH_WANT_NARROW\nSYSCALL_DEFINE0(narrow)\n#endif\n\
+         SYSCALL_DEFINE1(star, char __user, *text)\n",
+    );
+    tree.put("arch/sh/kernel/old.c", "SYSCALL_DEFINE0(plain)\n");
+    tree.put("arch/x86/kernel/old.c", "\nunsigned long sys_plain(int one)\n{\n}\n");
+    for directory in ["kernel", "arch/sh/kernel", "arch/x86/kernel"] {
+        tree.put(&format!("{directory}/Makefile"), "obj-y += old.o\n");
+    }
+    let rows = ["wide", "narrow", "star", "plain"].iter().zip(500..);
+    for (name, nr) in rows {
+        let row = format!("{nr}\t64\t{name}\tsys_{name}\n");
+        tree.append("arch/x86/entry/syscalls/syscall_64.tbl", &row);
+    }
+    let files = import::tree(&source(&tree, "{tree}"), &COMMITTED, &[], &Findings::lenient());
+    let tables = store::in_memory("{tables}", &files.unwrap()).unwrap();
+    let args = |entry: &str| {
+        let found = tables.prototypes().unwrap().iter().filter(|row| row.entry == entry);
+        found.map(|row| (row.source.clone(), row.args.clone())).collect::<Vec<_>>()
+    };
+    let typed = |c: &str, name: &str| vec![(c.to_owned(), name.to_owned())];
+    assert_eq!(args("sys_wide"), [("kernel/old.c".to_owned(), vec![])]);
+    assert_eq!(args("sys_narrow"), []);
+    assert_eq!(args("sys_star"), [("kernel/old.c".to_owned(), typed("char __user *", "text"))]);
+    assert_eq!(args("sys_plain"), [("arch/x86/kernel/old.c".to_owned(), typed("int", "one"))]);
+}
+
 #[test]
 fn the_header_of_aarch32_on_arm64_is_not_lost() {
     let (header, table) = ("arch/arm64/include/asm/unistd32.h", "arch/arm64/tools/syscall_32.tbl");
