@@ -379,7 +379,9 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
         };
         let Some(mut numbers) = numbers::read(tree, table, abi, &header)? else { continue };
         let programs = own.and_then(|(.., of)| facts.abis.iter().find(|abi| abi.name == *of));
-        numbers::name(tree, &mut numbers, programs)?;
+        if !numbers::name(tree, &mut numbers, programs)? {
+            continue;
+        }
         if numbers.rows.is_empty() {
             let what = "defines no system call";
             let error = source.incomplete(&header, Doubt::Missing, what);

@@ -43,11 +43,21 @@ impl Unnamed {
         Error::at(&*self.file, self.line, what)
     }
 
-    /// The name that its entry point shows: `ptree` for `sys_ptree`.
+    /// The name that its entry point shows.
     pub(crate) fn own_name(&self) -> Option<&str> {
-        let name = self.entry.trim_start_matches("compat_").strip_prefix("sys_")?;
-        let name = name.strip_suffix("_wrapper").unwrap_or(name);
-        is_symbol(name).then_some(name)
+        shown_name(&self.entry).filter(|name| is_symbol(name))
+    }
+
+    /// Whether a call of this name can have the entry point, where other `entries` are known for
+    /// the name.
+    pub(crate) fn can_be<'e>(
+        &self,
+        name: &str,
+        mut entries: impl Iterator<Item = &'e str>,
+    ) -> bool {
+        let shown = shown_name(&self.entry);
+        shown.is_some_and(|shown| name.ends_with(shown))
+            || entries.any(|entry| entry == self.entry || shown_name(entry) == shown)
     }
 
     /// The row of the call under a name.
@@ -55,6 +65,30 @@ impl Unnamed {
         let (entry, compat) = (Some(self.entry.clone()), self.compat.clone());
         row(self.nr, name, entry, compat)
     }
+}
+
+/// The name that an entry point shows: `ptree` for `compat_sys_ptree_wrapper`.
+fn shown_name(entry: &str) -> Option<&str> {
+    let name = entry.trim_start_matches("compat_").strip_prefix("sys_")?;
+    Some(name.strip_suffix("_wrapper").unwrap_or(name))
+}
+
+/// Reports a number in the kernel's list that is not its place, where the kernel counts the places.
+pub(crate) fn check_places(unit: &Unit, counting: &str) -> Result<(), Error> {
+    let (mut place, mut expanded) = (0, 0);
+    for line in unit.lines.iter().filter(|line| is_element(&line.text)) {
+        for (number, entry) in calls(&unit.expand(&line.text, line, &mut expanded)?) {
+            if unit.number(&number, line, &mut expanded)? != Some(place) {
+                let what = format!(
+                    "lists {entry} as {number}, but the kernel makes it {place}, and so on: \
+                     {counting} ignores the numbers and counts the lines"
+                );
+                return Err(Error::at(&*line.file, line.line, what));
+            }
+            place += 1;
+        }
+    }
+    Ok(())
 }
 
 /// A row whose tag is still empty.

@@ -133,16 +133,57 @@ fn aarch32_on_arm64_had_names_for_the_kernel() {
     ];
     assert_eq!(read(&vendor), (format!("{rows}384 ptree compat_sys_ptree\n"), warnings));
 
+    // A private call at the number that arm has for another one.
+    let private = "__SYSCALL(1, sys_mine)\n";
+    tree.put(kernel, tree.read(kernel).replace("__SYSCALL(1, sys_exit)\n", private));
+    let (rows, warnings) = read(&tree);
+    assert!(rows.contains("\n1 mine sys_mine\n"), "{rows}");
+    assert_eq!(warnings[0], unnamed(3, "1 of sys_mine; the tables call it mine"));
+
     // Without the names for programs, no name is guessed.
     tree.remove(programs);
-    let without = "0 restart_syscall sys_restart_syscall\n\
-                   119 sigreturn compat_sys_sigreturn_wrapper\n";
-    let warning = unnamed(
+    let findings = Findings::lenient();
+    let files = import::tree(&source(&tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
+    assert!(files.iter().all(|(name, _)| name != "arm64-compat.toml"));
+    let left = unnamed(
         3,
-        "1 of sys_exit; 2 calls left out, because {tree}/arch/arm/include/uapi/asm/unistd.h, which \
-         has the names for programs, cannot be read",
+        "1 of sys_mine; arm64-compat is left out, because {tree}/arch/arm/include/uapi/asm/unistd.h, \
+         which has the names for programs, cannot be read",
     );
-    assert_eq!(read(&tree), (without.to_owned(), vec![warning]));
+    let warnings = findings.warnings();
+    assert!(warnings.iter().any(|(_, error)| error.to_string() == left), "{warnings:?}");
+}
+
+/// Up to Linux 3.19, the kernel's file counted the lines of this header.
+#[test]
+fn aarch32_on_arm64_had_its_calls_in_order() {
+    let header = "arch/arm64/include/asm/unistd32.h";
+    let mut tree = Tree::linux_6_1();
+    is_linux(&mut tree, "3.10.0");
+    let lines = |second: u32| {
+        format!(
+            "#define __NR_restart_syscall 0\n__SYSCALL(0, sys_restart_syscall)\n\
+             #define __NR_exit {second}\n__SYSCALL({second}, sys_exit)\n"
+        )
+    };
+    tree.put("arch/arm64/kernel/sys32.S", "#define __SYSCALL(x, y) .quad y // x\n");
+    let warned = |tree: &Tree, said: &str| {
+        let findings = Findings::lenient();
+        import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
+        findings.warnings().iter().any(|(_, error)| error.to_string() == said)
+    };
+    for (second, wrong) in [(1, false), (2, true)] {
+        tree.put(header, lines(second));
+        let said = format!(
+            "{{tree}}/{header}:4: lists sys_exit as 2, but the kernel makes it 1, and so on: \
+             arch/arm64/kernel/sys32.S ignores the numbers and counts the lines"
+        );
+        assert_eq!(warned(&tree, &said), wrong);
+    }
+    // A copy that ended early.
+    tree.put(header, lines(1).trim_end());
+    let said = format!("{{tree}}/{header}:4: the file ends within a line; was it cut off?");
+    assert!(warned(&tree, &said));
 }
 
 /// Up to Linux 3.2, what x86 wants was in headers that its asm/unistd.h included. Some entry points
@@ -153,7 +194,8 @@ fn definitions_of_older_kernels() {
     let directory = "arch/x86/include/asm";
     tree.put(
         &format!("{directory}/unistd.h"),
-        "#ifndef CONFIG_64BIT\n# include \"unistd_32.h\"\n#else\n# include \"unistd_64.h\"\n#endif\n",
+        "#ifndef CONFIG_64BIT\n# include \"unistd_32.h\"\n\
+         #else\n# include \"unistd_64.h\"\n#endif\n",
     );
     for (bits, name) in [(32, "NARROW"), (64, "WIDE")] {
         let text =
