@@ -415,7 +415,8 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             };
             let new = files.iter().all(|(name, _)| !directory.join(name).exists());
             let written = report(&directory, &files)?;
-            if !committed && only.is_empty() && !source.is_installed() {
+            let whole_tree = only.is_empty() && !source.is_installed();
+            if !committed && whole_tree {
                 for left in store::left_over(&directory, &files) {
                     let left = left.display();
                     to_stderr(format_args!(
@@ -426,6 +427,14 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             }
             if let Some(summary) = summary {
                 to_stderr(summary);
+            }
+            let unknown = match whole_tree {
+                true => import::unknown_archs(&source, &facts)?,
+                false => Vec::new(),
+            };
+            if !unknown.is_empty() {
+                let archs = unknown.join(", ");
+                to_stderr(format_args!("not read, since there is no ABI of them here: {archs}"));
             }
             to_stderr(match new {
                 true => format!("{} written", counted(written, "file")),

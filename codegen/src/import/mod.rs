@@ -104,6 +104,15 @@ pub fn tree(
     Ok(out)
 }
 
+/// The architectures of a kernel tree that have system calls but no ABI here, as in `arch/cris`: an
+/// import does not read these calls.
+///
+/// # Errors
+/// This is not a kernel tree.
+pub fn unknown_archs(source: &Source, facts: &Tables) -> Result<Vec<String>, Error> {
+    Ok(Tree::new(source, facts, &Findings::lenient())?.unknown_archs())
+}
+
 /// Only the tables of numbers: those in `only` that the tree has; empty: all.
 ///
 /// # Errors

@@ -20,6 +20,9 @@ const MOVED: &[(&str, &str)] = &[("arch/x86/entry/syscalls/", "arch/x86/syscalls
 const KERNEL_ONLY: &[(&str, &str, &str)] =
     &[("arm64-compat", "arch/arm64/include/asm/unistd32.h", "arm")];
 
+/// User-mode Linux: it has the calls of the architecture on which it runs.
+const USER_MODE: &str = "um";
+
 /// A kernel tree that is being imported.
 #[derive(Clone)]
 pub(super) struct Tree<'s> {
@@ -84,6 +87,30 @@ impl<'s> Tree<'s> {
         let arch = file.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
         let ours = |arch| self.facts.abis.iter().any(|abi| self.arch(abi) == arch);
         file.starts_with("arch/x86/um/") || arch.is_some_and(|arch| !ours(arch))
+    }
+
+    /// The architectures that have calls, and no ABI here.
+    pub(super) fn unknown_archs(&self) -> Vec<String> {
+        let has_calls = |arch: &str| {
+            let directories = [
+                format!("arch/{arch}/include/uapi/asm"),
+                format!("arch/{arch}/include/asm"),
+                format!("include/asm-{arch}"),
+            ];
+            directories.iter().any(|at| self.source.is_file(&format!("{at}/unistd.h")))
+        };
+        let is_known = |arch: &str| {
+            arch == USER_MODE
+                || self
+                    .facts
+                    .abis
+                    .iter()
+                    .any(|abi| [abi.arch.as_str(), self.arch(abi)].contains(&arch))
+        };
+        let entries = self.source.list("arch").unwrap_or_default();
+        let archs = entries.iter().map(|entry| entry.name.as_str());
+        let unknown = archs.filter(|arch| !is_known(arch) && has_calls(arch));
+        unknown.map(|arch| format!("arch/{arch}")).collect()
     }
 
     /// An error about a table or header, at the first line that has a word; better one with a

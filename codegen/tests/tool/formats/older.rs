@@ -443,3 +443,35 @@ fn an_abi_that_leaves_the_kernel_is_not_lost() {
     assert_eq!(tables.table("x86_64").unwrap().tags("x32"), None);
     assert!(calls_of(&tables, "x32").is_empty());
 }
+
+/// Their calls would be missing silently. User-mode Linux has those of its host.
+#[test]
+fn architectures_without_an_abi_are_named() {
+    let mut tree = Tree::linux_6_1();
+    for path in [
+        "arch/tile/include/uapi/asm/unistd.h",
+        "arch/cris/include/asm/unistd.h",
+        "include/asm-v850/unistd.h",
+        "include/asm-generic/unistd.h",
+        "arch/um/include/asm/unistd.h",
+    ] {
+        tree.put(path, "#define __NR_exit 1\n");
+    }
+    // The last one has no calls of its own.
+    for arch in ["tile", "cris", "v850", "um", "lm32"] {
+        tree.put(&format!("arch/{arch}/kernel/entry.c"), "\n");
+    }
+    let report = |tree: &Tree, more: &[&str]| {
+        let (disk, directory) = (tree.on_disk(), TempDir::new().unwrap());
+        let mut command = codegen();
+        command.args(["import", "--strict", "--linux"]).arg(disk.path());
+        let (status, _, said) = run(command.arg("--tables").arg(directory.path()).args(more));
+        assert_eq!(status, Some(0), "{said}");
+        let about = said.lines().filter(|line| line.contains("no ABI"));
+        about.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let line = "not read, since there is no ABI of them here: arch/cris, arch/tile, arch/v850";
+    assert_eq!(report(&tree, &[]), [line]);
+    assert!(report(&tree, &["--only", "sh"]).is_empty());
+    assert!(report(&Tree::linux_6_1(), &[]).is_empty());
+}
