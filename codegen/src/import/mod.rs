@@ -339,11 +339,14 @@ fn all_constants(tree: &Tree<'_>) -> Result<Vec<Constants>, Error> {
 
 /// Those in `wanted`, from the headers that all architectures share.
 fn common(tree: &Tree<'_>, wanted: &[(&str, &[Group])]) -> Result<Vec<Constants>, Error> {
-    // Before Linux 3.7, the headers for user space and for the kernel were not separate.
     let here = |header: &str, headers: &SearchPath<'_>| {
         let mixed = || headers.find(header.split_once("include/uapi/")?.1);
         let there = tree.source.exists(header).then(|| header.to_owned());
-        there.or_else(mixed).or_else(|| Some(header.to_owned()))
+        let lost = || match headers::has_uapi(tree.source) {
+            true => header.to_owned(),
+            false => header.replace("include/uapi/", "include/"),
+        };
+        there.or_else(mixed).or_else(|| Some(lost()))
     };
     let headers = |arch: Option<&str>| match arch {
         Some(arch) => tree.headers_of(arch),

@@ -81,6 +81,12 @@ impl<'s> Tree<'s> {
             || self.source.is_file(&self.headers(abi).unistd())
     }
 
+    /// Reports an ABI that is left out, and the error that is the reason.
+    pub(super) fn leave_out(&self, abi: &Abi, why: Error) -> Result<(), Error> {
+        let what = format!("{}; {} is left out", why.what, abi.name);
+        self.findings.judge(Kind::LeftOut, Error { what, ..why })
+    }
+
     /// Whether a file is of an architecture that has no ABI here, or of user-mode Linux, some of
     /// which lives in arch/x86.
     pub(super) fn is_elsewhere(&self, file: &str) -> bool {
@@ -191,7 +197,7 @@ pub(super) fn tables<'s>(
 
 /// Table and makefile, in the directory that this tree uses: the one with the makefile. Files in
 /// the other one are left over from another kernel.
-fn places(source: &Source, table: &TableSource) -> [String; 2] {
+pub(super) fn places(source: &Source, table: &TableSource) -> [String; 2] {
     let now = [&table.source, &table.makefile].map(String::clone);
     let moved = MOVED.iter().find_map(|(after, before)| {
         let [file, makefile] = now.each_ref().map(|path| path.strip_prefix(after));
@@ -346,9 +352,13 @@ fn own_tables<'f>(
         let Some(own) = makefile::own_table(tree, makefile, abi).filter(|own| own != file) else {
             continue;
         };
-        let Some(theirs) = findings.accept(Kind::LeftOut, source.text(&own))? else {
-            missing.push(abi.name.as_str());
-            continue;
+        let theirs = match source.text(&own) {
+            Ok(theirs) => theirs,
+            Err(error) => {
+                tree.leave_out(abi, error)?;
+                missing.push(abi.name.as_str());
+                continue;
+            }
         };
         // A checkout without symbolic links has files that contain the link's target.
         let link = own.rsplit_once('/').map(|(directory, _)| format!("{directory}/{theirs}"));

@@ -33,13 +33,22 @@ const FORMERLY: &[(&str, &str)] = &[
     ("sparc64", "sparc64"),
 ];
 
+/// Whether the headers for user space are separate, as they are since Linux 3.7. Older kernels may
+/// have some that a vendor took from a newer one, such as `include/uapi/drm`.
+pub(super) fn has_uapi(source: &Source) -> bool {
+    source.is_directory("include/uapi/asm-generic")
+}
+
 impl<'s> SearchPath<'s> {
     /// The user-space headers of a kernel tree: below `include/uapi` since Linux 3.7 (some
     /// architectures since 3.8), before that among the kernel's own, and up to 2.6.30 in
     /// `include/asm-ARCH`.
     pub(super) fn of_tree(source: &'s Source, abi: &'s Abi) -> SearchPath<'s> {
         let formerly = FORMERLY.iter().find(|(name, arch)| {
-            *name == abi.name && source.is_file(&format!("include/asm-{arch}/unistd.h"))
+            // Its numbers may be lost; every architecture has error numbers, too.
+            let has = |header: &str| source.is_file(&format!("include/asm-{arch}/{header}"));
+            let has_errno = || source.is_directory(&format!("arch/{arch}")) && has("errno.h");
+            *name == abi.name && (has("unistd.h") || has_errno())
         });
         let arch = formerly.map_or(abi.arch.as_str(), |(_, arch)| arch);
         let (uapi, mixed) = (format!("arch/{arch}/include/uapi/"), format!("arch/{arch}/include/"));
@@ -51,9 +60,14 @@ impl<'s> SearchPath<'s> {
                 && source.text(&path).is_ok_and(|text| !text.contains("uapi/asm/unistd.h"))
         };
         let shared = ["include/", "include/uapi/"].map(|directory| ("", directory.to_owned()));
-        let places = if !source.exists(&unistd(&uapi)) && for_both(unistd(&mixed)) {
+        // The directory of a header that is lost.
+        let has_uapi = has_uapi(source) || source.is_directory(&uapi);
+        let had_old = !has_uapi && source.is_directory(&old) && !source.is_directory(&mixed);
+        let is_mixed = !source.exists(&unistd(&uapi)) && for_both(unistd(&mixed));
+        let is_old = formerly.is_some() || source.is_file(&format!("{old}unistd.h")) || had_old;
+        let places = if is_mixed || !has_uapi && !is_old {
             [("", mixed)].into_iter().chain(shared).collect()
-        } else if formerly.is_some() || source.is_file(&format!("{old}unistd.h")) {
+        } else if is_old {
             [("asm/", old)].into_iter().chain(shared).collect()
         } else {
             vec![("", uapi), ("", "include/uapi/".to_owned())]

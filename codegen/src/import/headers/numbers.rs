@@ -5,7 +5,7 @@ use crate::Error;
 use crate::import::c::{Unit, Unsure};
 use crate::import::findings::{Findings, Kind};
 use crate::import::kernel::everywhere::Everywhere;
-use crate::import::tree::Tree;
+use crate::import::tree::{self, Tree};
 use crate::import::unistd::{self, Numbers};
 use crate::tables::{Abi, NO_CALL, Row, TableSource};
 use std::collections::BTreeSet;
@@ -66,15 +66,23 @@ fn units(
     // __SYSCALL expands to itself, so that the lines that use it remain.
     let mut macros = vec![("__SYSCALL", "__SYSCALL")];
     macros.extend(symbols.iter().map(|symbol| (symbol.as_str(), "1")));
-    let kind = if source.exists(header) { Kind::Unreadable } else { Kind::LeftOut };
-    let read = headers.preprocess_for(abi, header, &macros, None);
-    let Some((unit, included)) = findings.accept(kind, read)? else { return Ok(None) };
+    let left_out = |why: Error| tree.leave_out(abi, why).map(|()| None);
+    let (unit, included) = match headers.preprocess_for(abi, header, &macros, None) {
+        Err(error) if !source.exists(header) => return left_out(error),
+        read => match findings.accept(Kind::Unreadable, read)? {
+            Some(read) => read,
+            None => return Ok(None),
+        },
+    };
     if let Some(missing) = unit.missing.iter().find(|missing| missing.text.contains("unistd")) {
-        // The kernel generates the header from a table, so the table is what is missing.
-        match source.text(&table.source) {
-            Err(error) if missing.text.starts_with("asm/unistd") => {
-                findings.judge(Kind::LeftOut, error)?;
-                return Ok(None);
+        let is_own = missing.text.trim_start_matches("asm/").starts_with("unistd");
+        let [file, makefile] = tree::places(source, table);
+        match source.text(&file) {
+            // The kernel generates the header from a table, so the table is what is missing.
+            Err(error) if is_own && source.is_file(&makefile) => return left_out(error),
+            Err(_) if is_own => {
+                let what = format!("includes <{}>, which does not exist", missing.text);
+                return left_out(Error::at(&*missing.file, missing.line, what));
             }
             _ => {
                 let error = headers.missing_header(&missing.text, &missing.file, missing.line);

@@ -1,8 +1,9 @@
 //! Headers of older kernel trees instead of tables.
 
 use super::*;
-use aio_codegen::import::{self, Findings};
+use aio_codegen::import::{self, Findings, Kind};
 use aio_codegen::store;
+use aio_codegen::tables::Abi;
 
 #[test]
 fn the_generic_header_is_preprocessed_for_each_abi() {
@@ -243,7 +244,10 @@ fn the_header_of_aarch32_on_arm64_is_not_lost() {
         tree.remove(path);
         refused(
             &tree,
-            &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
+            &format!(
+                "{{tree}}/{path}: cannot be read: No such file or directory (os error 2); \
+                 arm64-compat is left out"
+            ),
         );
         // A table that was not requested does not stop the import.
         good(&tree, &["s390"]);
@@ -474,4 +478,131 @@ fn architectures_without_an_abi_are_named() {
     assert_eq!(report(&tree, &[]), [line]);
     assert!(report(&tree, &["--only", "sh"]).is_empty());
     assert!(report(&Tree::linux_6_1(), &[]).is_empty());
+}
+
+/// A tree of a kernel in which the headers for user space are not separate: those of sparc are
+/// where `sparc` says, and x86 has no tables.
+fn without_uapi(version: &str, sparc: &str) -> Tree {
+    let mut tree = Tree::linux_4_19();
+    tree.remove("arch/x86/entry/syscalls");
+    tree.remove("arch/x86/include/uapi/asm/unistd.h");
+    for (path, text) in std::mem::take(&mut tree.files) {
+        let path = path.replace("include/uapi/", "include/");
+        tree.put(&path.replace("arch/sparc/include/asm", sparc), text);
+    }
+    tree.put(
+        "arch/x86/include/asm/unistd.h",
+        "#ifdef __i386__\n#include \"unistd_32.h\"\n#else\n#include <asm/unistd_64.h>\n#endif\n",
+    );
+    tree.put("arch/x86/include/asm/unistd_32.h", "#define __NR_exit 1\n");
+    tree.put("arch/x86/include/asm/unistd_64.h", "#define __NR_exit 60\n");
+    // From a newer kernel.
+    tree.put("include/uapi/drm/drm.h", "#define DRM 1\n");
+    is_linux(&mut tree, version);
+    tree
+}
+
+/// The ABIs of an import into another directory, and the warnings about ABIs that are left out.
+fn abis_and_left_out(tree: &Tree, only: &[&str]) -> (Vec<String>, Vec<String>) {
+    let (findings, only) = (Findings::lenient(), only.iter().map(|only| (*only).to_owned()));
+    let only: Vec<String> = only.collect();
+    let files = import::tree(&source(tree, "{tree}"), &COMMITTED, &only, &findings);
+    let tables = store::in_memory("{tables}", &files.unwrap()).unwrap();
+    let is_read = |abi: &&Abi| {
+        tables.has_table(&abi.table) && tables.table(&abi.table).unwrap().tags(&abi.name).is_some()
+    };
+    let abis = tables.abis.iter().filter(is_read).map(|abi| abi.name.clone());
+    let warnings = findings.warnings();
+    let said = warnings.iter().map(|(_, error)| error.to_string());
+    for said in said.clone() {
+        assert!(!said.contains("uapi"), "this kernel has no such directory: {said}");
+    }
+    let left = warnings.iter().zip(said).filter(|((kind, _), _)| *kind == Kind::LeftOut);
+    (abis.collect(), left.map(|(_, said)| said).collect())
+}
+
+/// The warning names the file that such a kernel has, and each ABI that is left out.
+#[test]
+fn a_lost_header_of_numbers_leaves_out_its_abis() {
+    let lost = |path: &str, abi: &str| {
+        format!(
+            "{{tree}}/{path}: cannot be read: No such file or directory (os error 2); {abi} is \
+             left out"
+        )
+    };
+    let included = |line: usize, header: &str, abi: &str| {
+        let file = "{tree}/arch/x86/include/asm/unistd.h";
+        format!("{file}:{line}: includes <{header}>, which does not exist; {abi} is left out")
+    };
+    let merged = without_uapi("2.6.32", "arch/sparc/include/asm");
+    let old = without_uapi("2.6.24", "include/asm-sparc");
+    // Its ABIs were architectures of their own.
+    let mut apart = old.clone();
+    for (path, text) in [
+        ("include/asm-sparc64/unistd.h", "#define __NR_exit 2\n"),
+        ("include/asm-sparc64/errno.h", "#include <asm-generic/errno.h>\n"),
+        ("arch/sparc64/kernel/entry.c", "\n"),
+    ] {
+        apart.put(path, text);
+    }
+    let x86 = "arch/x86/include/asm/unistd.h";
+    for (tree, path, abis, warnings) in [
+        (&merged, x86, vec!["x86_64", "i386"], vec![lost(x86, "x86_64"), lost(x86, "i386")]),
+        (
+            &merged,
+            "arch/x86/include/asm/unistd_32.h",
+            vec!["i386"],
+            vec![included(2, "unistd_32.h", "i386")],
+        ),
+        (
+            &merged,
+            "arch/x86/include/asm/unistd_64.h",
+            vec!["x86_64"],
+            vec![included(4, "asm/unistd_64.h", "x86_64")],
+        ),
+        (
+            &merged,
+            "arch/sparc/include/asm/unistd.h",
+            vec!["sparc64", "sparc32"],
+            ["sparc64", "sparc32"].map(|abi| lost("arch/sparc/include/asm/unistd.h", abi)).to_vec(),
+        ),
+        (
+            &old,
+            "include/asm-sparc/unistd.h",
+            vec!["sparc64", "sparc32"],
+            ["sparc64", "sparc32"].map(|abi| lost("include/asm-sparc/unistd.h", abi)).to_vec(),
+        ),
+        (
+            &apart,
+            "include/asm-sparc64/unistd.h",
+            vec!["sparc64"],
+            vec![lost("include/asm-sparc64/unistd.h", "sparc64")],
+        ),
+    ] {
+        let (whole, none) = abis_and_left_out(tree, &[]);
+        assert!(none.is_empty(), "{none:?}");
+        let mut tree = tree.clone();
+        tree.remove(path);
+        let (found, said) = abis_and_left_out(&tree, &[]);
+        assert_eq!(said, warnings, "{path}");
+        let left: Vec<_> = whole.iter().filter(|abi| !found.contains(abi)).collect();
+        assert_eq!(left.len(), abis.len(), "{path}: {left:?}");
+        assert!(abis.iter().all(|abi| left.iter().any(|left| left == abi)), "{path}: {left:?}");
+        // Others can be imported without a warning.
+        assert!(abis_and_left_out(&tree, &["alpha"]).1.is_empty());
+    }
+}
+
+#[test]
+fn other_lost_headers_have_the_path_of_that_kernel() {
+    for path in ["include/linux/aio_abi.h", "arch/x86/include/asm/unistd.h"] {
+        let mut tree = without_uapi("2.6.32", "arch/sparc/include/asm");
+        tree.remove(path);
+        let findings = Findings::lenient();
+        import::tree(&source(&tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
+        let said: Vec<_> = findings.warnings().iter().map(|(_, e)| e.to_string()).collect();
+        let place = format!("{{tree}}/{path}: cannot be read");
+        assert!(said.iter().any(|said| said.starts_with(&place)), "{said:#?}");
+        assert!(said.iter().all(|said| !said.contains("uapi")), "{said:#?}");
+    }
 }
