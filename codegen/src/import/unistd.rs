@@ -188,8 +188,7 @@ pub(crate) fn numbers<'f>(
     let macros = unit.macros();
     let is_call =
         |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
-    let (rows, names, unnamed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut numbers = Numbers { abi, rows, names, unnamed, file: file.into() };
+    let (mut rows, mut names) = (Vec::new(), Vec::new());
     let mut files: HashMap<&Rc<str>, usize> = HashMap::new();
     for found in &macros {
         let Some((name, private)) = called(&found.name) else { continue };
@@ -217,24 +216,22 @@ pub(crate) fn numbers<'f>(
             continue;
         };
         if private || is_call(found.body.trim_matches(['(', ')', ' '])) {
-            numbers.names.push((nr, name.to_owned()));
+            names.push((nr, name.to_owned()));
             continue;
         }
         let listed = entries.get(&value);
         let entry = listed.map(|listed| listed.entry.clone());
         let compat = listed.and_then(|listed| listed.compat.clone());
-        numbers.rows.push(row(nr, name, entry, compat));
+        rows.push((row(nr, name, entry, compat), *found));
         *files.entry(&found.file).or_default() += 1;
     }
-    numbers.rows.sort_by_key(|row| row.nr);
+    let (rows, seconds) = unique(rows, abi, findings)?;
+    names.extend(seconds);
+    names.sort();
+    let most = files.into_iter().max_by_key(|(file, count)| (*count, file.to_string()));
+    let file = most.map_or_else(|| file.into(), |(file, _)| file.clone());
+    let mut numbers = Numbers { abi, rows, names, unnamed: Vec::new(), file };
     numbers.unnamed = find_unnamed(&numbers, base, &entries);
-    check_unique(&mut numbers, file, findings)?;
-    numbers.names.sort();
-    if let Some((file, _)) =
-        files.into_iter().max_by_key(|(file, count)| (*count, file.to_string()))
-    {
-        numbers.file = file.clone();
-    }
     Ok(numbers)
 }
 
@@ -269,21 +266,29 @@ const SECOND_NAMES: &[(&str, &str)] = &[
     ("alpha", "sys_epoll_wait"),
 ];
 
-/// Two calls with one number are an error, except for these names.
-fn check_unique(numbers: &mut Numbers<'_>, file: &str, findings: &Findings) -> Result<(), Error> {
-    let abi = numbers.abi.name.as_str();
-    let second = |row: &Row| SECOND_NAMES.contains(&(abi, row.name.as_str()));
-    let (seconds, rows): (Vec<Row>, Vec<Row>) = numbers.rows.drain(..).partition(second);
-    for pair in rows.windows(2).filter(|pair| pair[0].nr == pair[1].nr) {
-        let what = format!(
-            "gives the number {} of {abi} to both {} and {}",
-            pair[0].nr, pair[0].name, pair[1].name
-        );
-        findings.judge(Kind::Twice, Error::in_file(file, what))?;
+/// The rows by number, and the second names. Two calls with one number are an error. `rows` are in
+/// the order of their definitions.
+fn unique(
+    rows: Vec<(Row, &Macro)>,
+    abi: &Abi,
+    findings: &Findings,
+) -> Result<(Vec<Row>, Vec<(u32, String)>), Error> {
+    let second =
+        |(row, _): &(Row, _)| SECOND_NAMES.contains(&(abi.name.as_str(), row.name.as_str()));
+    let (seconds, mut rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(second);
+    rows.sort_by_key(|(row, _)| row.nr);
+    for pair in rows.windows(2) {
+        let [(first, defined), (last, again)] = pair else { continue };
+        if first.nr == last.nr {
+            let what = format!(
+                "`{}` has the number {} of {} again; the first is `{}` at {}:{}",
+                again.name, last.nr, abi.name, defined.name, defined.file, defined.line
+            );
+            findings.judge(Kind::Twice, Error::at(&*again.file, again.line, what))?;
+        }
     }
-    numbers.names.extend(seconds.into_iter().map(|row| (row.nr, row.name)));
-    numbers.rows = rows;
-    Ok(())
+    let seconds = seconds.into_iter().map(|(row, _)| (row.nr, row.name)).collect();
+    Ok((rows.into_iter().map(|(row, _)| row).collect(), seconds))
 }
 
 /// An element of the kernel's list: entry point, compat entry point, and its line.

@@ -549,6 +549,31 @@ fn a_call_is_not_defined_twice_in_a_header() {
     assert!(imported(&tree, Findings::lenient()).0.is_ok());
 }
 
+/// Two calls that were merged from different branches: the message has both lines, which are in
+/// headers that the architecture's `asm/unistd.h` includes.
+#[test]
+fn a_number_is_not_used_twice_in_a_header() {
+    let mut tree = Tree::linux_4_19();
+    let (top, own) = ("arch/sh/include/uapi/asm/unistd.h", "arch/sh/include/uapi/asm/unistd_32.h");
+    let first = tree.read(own).lines().count() + 1;
+    behind(&mut tree, own, "#define __NR_mine 500\n#define __NR_other 501\n");
+    assert!(imported(&tree, Findings::lenient()).0.is_ok());
+    let refused = |tree: &Tree, file: &str, line: usize| {
+        let said = imported(tree, Findings::lenient()).0.unwrap_err().to_string();
+        let again = format!(
+            "{{tree}}/{file}:{line}: `__NR_yours` has the number 500 of sh again; the first is \
+             `__NR_mine` at {{tree}}/{own}:{first}"
+        );
+        assert_eq!(said, again);
+    };
+    let mut here = tree.clone();
+    behind(&mut here, own, "#define __NR_yours 500\n");
+    refused(&here, own, first + 2);
+    let last = tree.read(top).lines().count() + 1;
+    behind(&mut tree, top, "#define __NR_yours 500\n");
+    refused(&tree, top, last);
+}
+
 /// Files of a newer kernel that an incomplete update left in an older tree, which does not use
 /// them.
 #[test]
