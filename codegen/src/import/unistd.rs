@@ -153,8 +153,12 @@ pub(crate) fn no_number(found: &Macro) -> Error {
     Error::at(&*found.file, found.line, what)
 }
 
-/// Reports a call that a header defines twice: a compiler would use the last number.
-pub(crate) fn check_one_number(unit: &Unit, findings: &Findings) -> Result<(), Error> {
+/// Reports a number that may be cut off, and a call that a header defines twice: a compiler would
+/// use the last number.
+pub(crate) fn check_numbers(unit: &Unit, findings: &Findings) -> Result<(), Error> {
+    for error in &unit.unfinished {
+        findings.judge(Kind::LastLine, error.clone())?;
+    }
     let macros = unit.macros();
     for first in unit.redefined.iter().filter(|first| called(&first.text).is_some()) {
         let Some(last) = macros.iter().find(|last| last.name == first.text) else { continue };
@@ -183,7 +187,7 @@ pub(crate) fn numbers<'f>(
     // In some headers the numbers include the base.
     let base = read_base(unit, abi).map_err(|what| Error::in_file(file, what));
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
-    check_one_number(unit, findings)?;
+    check_numbers(unit, findings)?;
     let entries = built_entries(unit, built, abi, findings)?;
     let macros = unit.macros();
     let is_call =

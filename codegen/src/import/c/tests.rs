@@ -16,8 +16,10 @@ fn preprocess_header(text: &str) -> Unit {
     with(text, &[], &[]).unwrap()
 }
 
+/// The error of a text; one without a last newline gets it.
 fn fails(text: &str) -> String {
-    with(text, &[], &[]).unwrap_err()
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    with(&format!("{text}{newline}"), &[], &[]).unwrap_err()
 }
 
 fn value(body: &str) -> Option<i64> {
@@ -125,6 +127,32 @@ fn one_branch_of_a_conditional_is_live() {
         )),
         ["x"]
     );
+}
+
+/// What is left of a directive is not what the message would be about.
+#[test]
+fn a_directive_may_be_cut_off() {
+    for (rest, whole) in [
+        ("#define", "`` cannot be defined; "),
+        ("# define A(b", "`A(b` cannot be defined; "),
+        ("#undef ", "#undef without a name; "),
+        ("#if A /", "an operand is missing; "),
+        ("#ifde", "`#ifde` is not a known directive; "),
+        ("#ifdef", "#ifdef without a name; "),
+        ("#if 0\n#elif (", "an operand is missing; "),
+        ("#if 1", "this conditional has no #endif; "),
+    ] {
+        let line = rest.lines().count();
+        let cut = with(rest, &[], &[]).unwrap_err();
+        assert_eq!(cut, format!("a.h:{line}: the file ends within a line; was it cut off?"));
+        let said = fails(rest);
+        assert!(said.starts_with(&format!("a.h:{line}: {whole}")), "{said}");
+    }
+    // The end is not the fault.
+    for whole in ["#error A", "#else", "#define\n#define A"] {
+        let said = with(whole, &[], &[]).unwrap_err();
+        assert!(said.starts_with("a.h:1: ") && !said.contains("ends within"), "{said}");
+    }
 }
 
 #[test]
@@ -284,7 +312,7 @@ fn includes_are_read_or_recorded() {
         ("asm/sgidefs.h", "#ifndef G\n#define G\n#define _MIPS_SIM_ABI64 3\ng\n#endif"),
         ("once.h", "#pragma once\no"),
         ("loop.h", "#include \"loop.h\""),
-        ("open.h", "\n#if 1"),
+        ("open.h", "\n#if 1\n"),
     ];
     let text = "#include <asm/sgidefs.h>
 #include <asm/sgidefs.h> /* again */

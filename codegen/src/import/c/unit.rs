@@ -7,6 +7,7 @@ use super::lex::{Logical, lex, logical_line, split_name};
 use super::text::is_name;
 use super::{MAX_FILE, MAX_INCLUDES, MAX_ITEMS, MAX_NESTING, MAX_UNIT, too_large};
 use crate::Error;
+use crate::source::ends;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ pub(in crate::import) struct Unit {
     pub(in crate::import) undefined: Vec<Line>,
     /// Conditionals that an unknown name decides.
     pub(in crate::import) unsure: Vec<Unsure>,
+    /// A warning for each definition at which a file ends without a newline: the rest of its body
+    /// may be missing.
+    pub(in crate::import) unfinished: Vec<Error>,
     macros: HashMap<String, Macro>,
 }
 
@@ -317,16 +321,21 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
             return Err(Error::at(file, 1, too_large(what, limit)));
         }
         let path: Rc<str> = file.into();
+        let whole = text;
         let mut open: Vec<Condition> = Vec::new();
         let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
         while let Some(Logical { line, text, comment }) = logical_line(file, &mut lines)? {
             let fail = |what: &str| Err(Error::at(file, line, what));
             let place = |text: &str| Line { file: path.clone(), line, text: text.to_owned() };
+            // A directive that is cut off is not what its beginning seems to be.
+            let cut = lines.clone().next().is_none().then(|| ends(whole).err()).flatten();
+            let malformed = |error: Error| cut.clone().map_or(error, |fault| fault.error(file));
             let live = open.last().is_none_or(|condition| condition.live);
             let text = text.trim();
-            let Unit { lines, missing, redefined, undefined, macros, .. } = &self.unit;
-            let items = [lines, missing, redefined, undefined].map(Vec::len).iter().sum::<usize>();
-            if items + macros.len() + self.within > MAX_ITEMS {
+            let Unit { missing, redefined, undefined, macros, unfinished, .. } = &self.unit;
+            let found = [&self.unit.lines, missing, redefined, undefined].map(Vec::len);
+            let items = found.iter().sum::<usize>() + macros.len() + unfinished.len();
+            if items + self.within > MAX_ITEMS {
                 return fail(&too_large("macros and lines", MAX_ITEMS));
             }
             let Some(directive) = text.strip_prefix('#') else {
@@ -348,7 +357,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
                     return fail(&too_large("nested conditionals", MAX_NESTING));
                 }
                 "if" | "ifdef" | "ifndef" => {
-                    let holds = live && self.holds(word, rest, file, line)?;
+                    let holds = live && self.holds(word, rest, file, line).map_err(malformed)?;
                     let unknown = if live { self.unknown(word, rest) } else { Vec::new() };
                     open.push(Condition {
                         line,
@@ -367,7 +376,8 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
                             condition.unknown.extend(self.unknown(as_if, rest));
                         }
                         condition.live = condition.waiting
-                            && (condition.ended || self.holds(as_if, rest, file, line)?);
+                            && (condition.ended
+                                || self.holds(as_if, rest, file, line).map_err(malformed)?);
                         condition.waiting &= !condition.live;
                     }
                     Some(Condition { line, .. }) => {
@@ -382,11 +392,14 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
                 }
                 "endif" => {}
                 _ if !live => {}
-                "define" => self.define(&path, line, rest, comment)?,
+                "define" => {
+                    self.define(&path, line, rest, comment).map_err(malformed)?;
+                    self.unit.unfinished.extend(cut.map(|fault| fault.error(file)));
+                }
                 "undef" => {
                     let (name, _) = split_name(rest);
                     if name.is_empty() {
-                        return fail("#undef without a name; add one");
+                        return fail("#undef without a name; add one").map_err(malformed);
                     }
                     self.unit.macros.remove(name);
                     self.unit.undefined.push(place(name));
@@ -402,15 +415,15 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
                 // A lone `#`, and the `# 1 "file"` that preprocessors leave behind.
                 "" if rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit()) => {}
                 _ => {
-                    return fail(&format!(
-                        "`{text}` is not a known directive; is this a C header?"
-                    ));
+                    let what = format!("`{text}` is not a known directive; is this a C header?");
+                    return fail(&what).map_err(malformed);
                 }
             }
         }
         match open.last() {
             None => Ok(()),
             Some(&Condition { line, .. }) => {
+                ends(whole).map_err(|fault| fault.error(file))?;
                 Err(Error::at(file, line, "this conditional has no #endif; is the file cut off?"))
             }
         }

@@ -66,7 +66,7 @@ pub(in crate::import) fn names(
         return Ok(None);
     }
     headers.check_missing(&unit, |what| called(what).is_some(), findings)?;
-    unistd::check_one_number(&unit, findings)?;
+    unistd::check_numbers(&unit, findings)?;
     let base = match unistd::read_base(&unit, abi) {
         Ok(Some(base)) => base,
         Ok(None) => {

@@ -574,6 +574,29 @@ fn a_number_is_not_used_twice_in_a_header() {
     refused(&tree, top, last);
 }
 
+/// A download that ended early.
+#[test]
+fn a_header_may_be_cut_off_within_a_line() {
+    let own = "arch/sh/include/uapi/asm/unistd_32.h";
+    let line = Tree::linux_4_19().read(own).lines().count() + 1;
+    let cut = format!("{{tree}}/{own}:{line}: the file ends within a line; was it cut off?");
+    let import = |end: &str| {
+        let mut tree = Tree::linux_4_19();
+        behind(&mut tree, own, end);
+        let (files, warnings) = imported(&tree, Findings::lenient());
+        let about = warnings.iter().map(|(_, error)| error.to_string()).filter(|said| *said == cut);
+        (files.map(|_| ()).map_err(|error| error.to_string()), about.count())
+    };
+    for end in ["#define", "#define ", "#def"] {
+        assert_eq!(import(end), (Err(cut.clone()), 0), "{end}");
+    }
+    // More digits may have followed.
+    for end in ["#define __NR_", "#define __NR_mine 50", "#define __NR_mine"] {
+        assert_eq!(import(end), (Ok(()), 1), "{end}");
+    }
+    assert_eq!(import("#define __NR_mine 500\n"), (Ok(()), 0));
+}
+
 /// Files of a newer kernel that an incomplete update left in an older tree, which does not use
 /// them.
 #[test]
