@@ -219,7 +219,8 @@ pub(crate) fn numbers<'f>(
             findings.judge(Kind::Unnumbered, Error::at(&*found.file, found.line, what))?;
             continue;
         };
-        if private || is_call(found.body.trim_matches(['(', ')', ' '])) {
+        let second = SECOND_NAMES.contains(&(&abi.name, name));
+        if private || second || is_call(found.body.trim_matches(['(', ')', ' '])) {
             names.push((nr, name.to_owned()));
             continue;
         }
@@ -229,8 +230,9 @@ pub(crate) fn numbers<'f>(
         rows.push((row(nr, name, entry, compat), *found));
         *files.entry(&found.file).or_default() += 1;
     }
-    let (rows, seconds) = unique(rows, abi, findings)?;
-    names.extend(seconds);
+    rows.sort_by_key(|(row, _)| row.nr);
+    check_unique(&rows, abi, findings)?;
+    let rows = rows.into_iter().map(|(row, _)| row).collect();
     names.sort();
     let most = files.into_iter().max_by_key(|(file, count)| (*count, file.to_string()));
     let file = most.map_or_else(|| file.into(), |(file, _)| file.clone());
@@ -270,17 +272,9 @@ const SECOND_NAMES: &[(&str, &str)] = &[
     ("alpha", "sys_epoll_wait"),
 ];
 
-/// The rows by number, and the second names. Two calls with one number are an error. `rows` are in
-/// the order of their definitions.
-fn unique(
-    rows: Vec<(Row, &Macro)>,
-    abi: &Abi,
-    findings: &Findings,
-) -> Result<(Vec<Row>, Vec<(u32, String)>), Error> {
-    let second =
-        |(row, _): &(Row, _)| SECOND_NAMES.contains(&(abi.name.as_str(), row.name.as_str()));
-    let (seconds, mut rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(second);
-    rows.sort_by_key(|(row, _)| row.nr);
+/// Two calls with one number are an error. `rows` are sorted by number, those with the same one by
+/// their definitions.
+fn check_unique(rows: &[(Row, &Macro)], abi: &Abi, findings: &Findings) -> Result<(), Error> {
     for pair in rows.windows(2) {
         let [(first, defined), (last, again)] = pair else { continue };
         if first.nr == last.nr {
@@ -291,8 +285,7 @@ fn unique(
             findings.judge(Kind::Twice, Error::at(&*again.file, again.line, what))?;
         }
     }
-    let seconds = seconds.into_iter().map(|(row, _)| (row.nr, row.name)).collect();
-    Ok((rows.into_iter().map(|(row, _)| row).collect(), seconds))
+    Ok(())
 }
 
 /// An element of the kernel's list: entry point, compat entry point, and its line.
