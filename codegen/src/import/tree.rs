@@ -106,12 +106,8 @@ impl<'s> Tree<'s> {
             directories.iter().any(|at| self.source.is_file(&format!("{at}/unistd.h")))
         };
         let is_known = |arch: &str| {
-            arch == USER_MODE
-                || self
-                    .facts
-                    .abis
-                    .iter()
-                    .any(|abi| [abi.arch.as_str(), self.arch(abi)].contains(&arch))
+            let mut abis = self.facts.abis.iter();
+            arch == USER_MODE || abis.any(|abi| abi.arch == arch || self.arch(abi) == arch)
         };
         let entries = self.source.list("arch").unwrap_or_default();
         let archs = entries.iter().map(|entry| entry.name.as_str());

@@ -497,7 +497,9 @@ fn without_uapi(version: &str, sparc: &str) -> Tree {
     tree.put("arch/x86/include/asm/unistd_32.h", "#define __NR_exit 1\n");
     tree.put("arch/x86/include/asm/unistd_64.h", "#define __NR_exit 60\n");
     // From a newer kernel.
-    tree.put("include/uapi/drm/drm.h", "#define DRM 1\n");
+    for path in ["include/uapi/drm/drm.h", "arch/x86/include/uapi/asm/hyperv.h"] {
+        tree.put(path, "#define ACME 1\n");
+    }
     is_linux(&mut tree, version);
     tree
 }
