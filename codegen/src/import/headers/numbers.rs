@@ -195,11 +195,8 @@ pub(in crate::import) fn name(
     let header = tree.headers(programs).unistd();
     let Some(names) = rows(tree, programs, &header) else {
         let header = tree.source.name(&header);
-        let then = format!(
-            "; {} is left out, because {header}, which has the names for programs, cannot be read",
-            numbers.abi.name
-        );
-        return findings.judge(Kind::LeftOut, first.wrong(&then)).map(|()| false);
+        let then = format!(", and {header}, which has the names for programs, cannot be read");
+        return tree.leave_out(numbers.abi, first.wrong(&then)).map(|()| false);
     };
     let known = tree.facts.imported()?;
     for call in &unnamed {

@@ -148,8 +148,8 @@ fn aarch32_on_arm64_had_names_for_the_kernel() {
     assert!(files.iter().all(|(name, _)| name != "arm64-compat.toml"));
     let left = unnamed(
         3,
-        "1 of sys_mine; arm64-compat is left out, because {tree}/arch/arm/include/uapi/asm/unistd.h, \
-         which has the names for programs, cannot be read",
+        "1 of sys_mine, and {tree}/arch/arm/include/uapi/asm/unistd.h, which has the names for \
+         programs, cannot be read; arm64-compat is left out",
     );
     let warnings = findings.warnings();
     assert!(warnings.iter().any(|(_, error)| error.to_string() == left), "{warnings:?}");
