@@ -33,6 +33,8 @@ pub enum Kind {
     Skipped,
     /// A row that is not in the order of the numbers.
     Unsorted,
+    /// A number that is not below the count of the kernel's table.
+    Beyond,
     /// A column or comment after the last known column.
     Column,
     /// A name in a header whose number cannot be evaluated.
@@ -96,6 +98,7 @@ pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Private, Class::Doubtful, "private call"),
     (Kind::Skipped, Class::Doubtful, "skipped row"),
     (Kind::Unsorted, Class::Doubtful, "unsorted row"),
+    (Kind::Beyond, Class::Doubtful, "call beyond the count"),
     (Kind::Column, Class::Doubtful, "unknown column"),
     (Kind::Unnumbered, Class::Doubtful, "unknown number"),
     (Kind::Optional, Class::Doubtful, "optional number"),
