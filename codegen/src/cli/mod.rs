@@ -39,8 +39,8 @@ struct Cli {
 const EXIT_STATUS: &str = "\
 Exit status:
   0  success
-  1  difference found (diff, check, emit --check), warnings (import --strict), no such call on
-     the ABI (explain --abi), or a mistake in the profile (profile)
+  1  difference found (diff, check, emit --check), warnings (import --strict), no such call
+     (explain), or a mistake in the profile (profile)
   2  error; no file was changed
 
 `help COMMAND` describes a command and shows examples.";

@@ -2,7 +2,7 @@
 //! function that it ends in.
 
 use super::records::Records;
-use super::then::{evidence, former};
+use super::then::{evidence, former, later};
 use crate::Error;
 use crate::lower::{Having, Reasons, SubCall, registers};
 use crate::tables::history::Run;
@@ -88,7 +88,7 @@ fn answer(
         facts.known(name)?;
     }
     if abis.is_empty() {
-        return Ok((facts.everywhere(&asked, what)?, true));
+        return facts.everywhere(&asked, what);
     }
     let chosen =
         facts.listings.iter().filter(|listing| abis.iter().any(|abi| abi.name == listing.abi.name));
@@ -185,21 +185,28 @@ impl<'t> Facts<'t> {
         Err(Error::plain(format!("no ABI has a call `{}`; {hint}", shortened(name))))
     }
 
-    /// A line an ABI.
-    fn everywhere(&self, asked: &Asked, what: &str) -> Result<String, Error> {
+    /// A line an ABI, and whether one has the call.
+    fn everywhere(&self, asked: &Asked, what: &str) -> Result<(String, bool), Error> {
         let mut rows = Vec::new();
-        let mut missing: Vec<(String, Vec<&str>)> = Vec::new();
+        // What is before and after the ABIs that it is the same for.
+        let mut missing: Vec<([String; 2], Vec<&str>)> = Vec::new();
+        let mut newer = false;
         let mut unbuilt: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut entries: Vec<&str> = Vec::new();
         for listing in &self.listings {
             let Some(call) = listing.find(asked) else {
-                let why = match asked {
-                    Asked::Name(name) => self.why_absent(listing, name),
-                    Asked::Number(_) => format!("no call is {what}"),
-                };
-                match missing.iter_mut().find(|(reason, _)| *reason == why) {
+                let later = later(self.records, listing.abi, asked, self.linux);
+                newer |= later.is_some();
+                let line = later.unwrap_or_else(|| {
+                    let why = match asked {
+                        Asked::Name(name) => self.why_absent(listing, name),
+                        Asked::Number(_) => format!("no call is {what}"),
+                    };
+                    ["not on ".to_owned(), format!(": {why}")]
+                });
+                match missing.iter_mut().find(|(known, _)| *known == line) {
                     Some((_, abis)) => abis.push(&listing.abi.name),
-                    None => missing.push((why, vec![&listing.abi.name])),
+                    None => missing.push((line, vec![&listing.abi.name])),
                 }
                 continue;
             };
@@ -231,11 +238,15 @@ impl<'t> Facts<'t> {
             ));
         }
         let former: Vec<String> = self.former(asked);
-        if rows.is_empty() && !former.is_empty() {
-            return Ok(former.concat());
+        let missing = missing
+            .iter()
+            .map(|([before, after], abis)| format!("{before}{}{after}", abis.join(", ")));
+        if rows.is_empty() && !newer && former.is_empty() {
+            return Err(Error::plain(format!("no ABI has a call {what}")));
         }
         if rows.is_empty() {
-            return Err(Error::plain(format!("no ABI has a call {what}")));
+            let missing: String = missing.filter(|_| newer).map(|line| line + "\n").collect();
+            return Ok((missing + &former.concat(), false));
         }
         let name = if let Asked::Name(_) = asked { "" } else { "name" };
         let mut lines = vec![vec!["ABI", "number", name, "entry point", "compat entry point"]];
@@ -245,8 +256,6 @@ impl<'t> Facts<'t> {
             vec![abi.as_str(), number, name, entry, compat, since, until]
         }));
         let mut out = aligned(&lines, "");
-        let missing =
-            missing.iter().map(|(why, abis)| format!("not on {}: {why}", abis.join(", ")));
         let unbuilt = unbuilt.iter().map(|(entry, abis)| {
             format!("ENOSYS on {}: no configuration builds {entry}", abis.join(", "))
         });
@@ -263,7 +272,7 @@ impl<'t> Facts<'t> {
             }
         }
         let _ = writeln!(out, "\n`explain {what} --abi {}` shows the way there.", rows[0].0);
-        Ok(out)
+        Ok((out, true))
     }
 
     /// What ABIs had once: a line for each name and number, with those that had it.
@@ -271,7 +280,7 @@ impl<'t> Facts<'t> {
         let mut gone: Vec<((String, bool), Vec<&str>)> = Vec::new();
         for listing in &self.listings {
             let meant = |run: &Run<'_>| asked.is(listing.abi, run.number, run.name);
-            for line in former(self.records, listing.abi, listing.table, meant) {
+            for line in former(self.records, listing.abi, listing.table, self.linux, meant) {
                 match gone.iter_mut().find(|(known, _)| *known == line) {
                     Some((_, abis)) => abis.push(&listing.abi.name),
                     None => gone.push((line, vec![&listing.abi.name])),
@@ -289,6 +298,9 @@ impl<'t> Facts<'t> {
     fn on(&self, listing: &Listing, asked: &Asked) -> String {
         let abi = listing.abi;
         let Some(call) = listing.find(asked) else {
+            if let Some([before, after]) = later(self.records, abi, asked, self.linux) {
+                return format!("{before}{}{after}\n", abi.name);
+            }
             return match asked {
                 Asked::Name(name) => {
                     format!("{} has no {name}: {}\n", abi.name, self.why_absent(listing, name))
@@ -330,7 +342,7 @@ impl<'t> Facts<'t> {
         about.push(vec!["since", &since]);
         about.push(vec!["until", &until]);
         let meant = |run: &Run<'_>| run.number == call.number || run.name == call.name;
-        let was = former(self.records, abi, listing.table, meant);
+        let was = former(self.records, abi, listing.table, self.linux, meant);
         let was = was.into_iter().map(|(line, _)| line).collect::<Vec<_>>().join("; ");
         about.push(vec!["before", &was]);
         about.push(vec!["returns", if call.noreturn { "never" } else { "" }]);
@@ -483,7 +495,12 @@ impl<'t> Facts<'t> {
     /// Why an ABI does not have a call that another has.
     fn why_absent(&self, listing: &Listing, name: &str) -> String {
         let Listing { abi, table, calls, .. } = listing;
-        let having = Having { abi, linux: &table.linux, calls, runs: self.records.of(abi) };
+        // That the call was removed is a reason only for the kernels after that.
+        let runs = self.records.of(abi).iter();
+        let runs =
+            runs.filter(|run| run.until.is_none() || self.records.has_ended(run, self.linux));
+        let runs: Vec<Run<'_>> = runs.copied().collect();
+        let having = Having { abi, linux: &table.linux, calls, runs: &runs };
         if let Some(reason) = self.reasons.of(having, name) {
             return reason.advice();
         }

@@ -107,6 +107,17 @@ impl<'t> Records<'t> {
         Some(!known || has == had.contains(&Some(true)))
     }
 
+    /// Whether a run began after a kernel.
+    pub(crate) fn is_later(&self, run: &Run<'_>, kernel: &Version) -> bool {
+        self.history.releases[run.since].linux.series() > kernel.series()
+    }
+
+    /// Whether a run ended before a kernel.
+    pub(crate) fn has_ended(&self, run: &Run<'_>, kernel: &Version) -> bool {
+        let last = run.until.map(|until| self.history.releases[until].linux.series());
+        last.is_some_and(|last| last < kernel.series())
+    }
+
     /// The rows that neither a table has nor the newest release, `false`; and `true`, earlier runs
     /// of rows that were removed and that the table has again.
     pub(crate) fn former(&self, abi: &Abi, table: &KernelTable) -> Vec<(&Run<'t>, bool)> {

@@ -34,16 +34,7 @@ pub(crate) fn then(
             }));
             continue;
         }
-        let periods = || {
-            let period = |run: &&Run<'_>| match asked {
-                Asked::Name(_) => period(records, abi, run),
-                Asked::Number(_) => {
-                    let number = short(abi, run.number);
-                    format!("{number} is {}, {}", run.name, period(records, abi, run))
-                }
-            };
-            runs.iter().map(period).collect::<Vec<_>>().join("; ")
-        };
+        let periods = || periods(records, abi, &asked, &runs);
         let known = others.iter().all(|run| records.had(run, kernel).is_some());
         let had_abi = records.had_abi(abi, kernel);
         let reason = || match asked {
@@ -64,12 +55,9 @@ pub(crate) fn then(
             }
             _ => ("not known whether", periods()),
         };
-        let line = match asked {
-            // The periods have the name; another reason is of the ABI.
-            Asked::Number(_) if !runs.is_empty() && had_abi != Some(false) => {
-                [format!("{why}: {what} in Linux {kernel} on "), String::new()]
-            }
-            _ => [format!("{what} in Linux {kernel} on "), format!(": {why}")],
+        let line = match had_abi != Some(false) && !runs.is_empty() {
+            true => dated(&asked, &why, what, kernel),
+            false => [format!("{what} in Linux {kernel} on "), format!(": {why}")],
         };
         match lines.iter_mut().find(|(known, _)| *known == line) {
             Some((_, abis)) => abis.push(&abi.name),
@@ -87,14 +75,14 @@ pub(crate) fn then(
         table.extend(rows.iter().map(|row| row.iter().map(String::as_str).collect()));
         parts.push(aligned(&table, ""));
     }
-    let all_there = lines.is_empty();
-    if !all_there {
+    let there = if abis.is_empty() { !rows.is_empty() } else { lines.is_empty() };
+    if !lines.is_empty() {
         let line = |([before, after], abis): &([String; 2], Vec<&str>)| {
             format!("{before}{}{after}\n", abis.join(", "))
         };
         parts.push(lines.iter().map(line).collect());
     }
-    Ok((parts.join("\n"), abis.is_empty() || all_there))
+    Ok((parts.join("\n"), there))
 }
 
 /// Why an ABI does not have a call in a release, from what else the release has.
@@ -167,19 +155,56 @@ fn period(records: &Records<'_>, abi: &Abi, run: &Run<'_>) -> String {
     since.into_iter().chain(until).collect::<Vec<_>>().join(", ")
 }
 
-/// The former rows of an ABI with this table, of the runs asked for: a line each, and whether the
-/// table has the row again.
+/// From when to when an ABI had what is asked for. A number is of no use without the name.
+fn periods(records: &Records<'_>, abi: &Abi, asked: &Asked<'_>, runs: &[&Run<'_>]) -> String {
+    let period = |run: &&Run<'_>| match asked {
+        Asked::Name(_) => period(records, abi, run),
+        Asked::Number(_) => {
+            format!("{} is {}, {}", short(abi, run.number), run.name, period(records, abi, run))
+        }
+    };
+    runs.iter().map(period).collect::<Vec<_>>().join("; ")
+}
+
+/// That a kernel does not have a call which others have, `why`: the text before the ABIs and after
+/// them. Of a number, the periods begin the line, since they have the name.
+fn dated(asked: &Asked<'_>, why: &str, what: &str, kernel: &Version) -> [String; 2] {
+    match asked {
+        Asked::Name(_) => [format!("{what} in Linux {kernel} on "), format!(": {why}")],
+        Asked::Number(_) => [format!("{why}: {what} in Linux {kernel} on "), String::new()],
+    }
+}
+
+/// That a kernel does not have a call on an ABI, if the history has it only later: the text before
+/// the ABI and after it.
+pub(super) fn later(
+    records: &Records<'_>,
+    abi: &Abi,
+    asked: &Asked<'_>,
+    kernel: &Version,
+) -> Option<[String; 2]> {
+    let runs = records.of(abi).iter();
+    let runs = runs.filter(|run| asked.is(abi, run.number, run.name));
+    let runs: Vec<&Run<'_>> = runs.filter(|run| records.is_later(run, kernel)).collect();
+    let why = periods(records, abi, asked, &runs);
+    (!runs.is_empty()).then(|| dated(asked, &why, "not", kernel))
+}
+
+/// The rows of an ABI that ended before a kernel, whose table this is, of the runs asked for: a
+/// line each, and whether the table has the row again.
 pub(super) fn former(
     records: &Records<'_>,
     abi: &Abi,
     table: &KernelTable,
+    kernel: &Version,
     asked: impl Fn(&Run<'_>) -> bool,
 ) -> Vec<(String, bool)> {
     let line = |(run, back): (&Run<'_>, bool)| {
         let period = period(records, abi, run);
         (format!("{} {}, {period}", short(abi, run.number), run.name), back)
     };
-    records.former(abi, table).into_iter().filter(|(run, _)| asked(run)).map(line).collect()
+    let former = records.former(abi, table).into_iter();
+    former.filter(|(run, _)| asked(run) && records.has_ended(run, kernel)).map(line).collect()
 }
 
 /// The trees that show since when and until when a call is there.

@@ -429,6 +429,41 @@ fn tables_of_another_kernel() {
     assert!(!self::explain(&["read", "--abi", "ia64"]).contains("as of Linux"));
 }
 
+/// The tables of a kernel older than calls that releases have. The oracle is man-pages' "Linux
+/// system calls", syscalls(2).
+#[test]
+fn a_call_newer_than_the_tables() {
+    let directory = TempDir::new().unwrap();
+    let mut tree = Tree::linux_4_19();
+    is_linux(&mut tree, "4.15.0");
+    let (status, _, stderr) = import(tree.on_disk().path(), directory.path(), &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let explain = |args: &[&str]| {
+        run(codegen().arg("explain").args(args).arg("--tables").arg(directory.path()))
+    };
+    // s390 and ia64, too, had the call later, and do not have it any more.
+    let (status, text, stderr) = explain(&["openat2"]);
+    assert_eq!((status, &*stderr), (Some(1), ""), "{text}");
+    assert!(text.starts_with("not in Linux 4.15.0 on x86_64, "), "{text}");
+    in_order(&text, &[": since 5.6\n", "not in Linux 4.15.0 on s390: since 5.6, until 6.18\n"]);
+    assert!(!text.contains("no longer"), "{text}");
+    let line = |text: &str| (Some(1), text.to_owned(), String::new());
+    assert_eq!(
+        explain(&["openat2", "--abi", "x86_64"]),
+        line("not in Linux 4.15.0 on x86_64: since 5.6\n")
+    );
+    assert_eq!(
+        explain(&["437", "--abi", "x86_64"]),
+        line("437 is openat2, since 5.6: not in Linux 4.15.0 on x86_64\n")
+    );
+    let (status, text, _) = explain(&["437"]);
+    assert!(status == Some(1) && text.starts_with("437 is openat2, since 5.6: not in "), "{text}");
+    // A row that ended before that kernel, and is not in its table.
+    let (_, text, _) = explain(&["timerfd"]);
+    let ended = "no longer on x86_64: 283 timerfd, added after 2.6.20 and by 2.6.24, removed after";
+    assert!(text.contains(ended), "{text}");
+}
+
 /// Tables of a kernel that does not have every ABI.
 #[test]
 fn an_abi_that_the_kernel_does_not_have() {
