@@ -44,6 +44,8 @@ struct Listing<'t> {
     calls: Vec<Call<'t>>,
     /// The kernel of the ways into it, where the table is from another.
     ways_of: Option<Version>,
+    /// Whether that is another release: its ways have other names.
+    other_ways: bool,
 }
 
 /// All that an answer may need.
@@ -132,7 +134,9 @@ impl<'t> Facts<'t> {
             table.tags(&abi.name)?;
             let path = tables.path(&format!("{}.toml", abi.table));
             let ways_of = ways_of.get(&abi.table).filter(|linux| **linux != table.linux).cloned();
-            Some(Listing { abi, table, path, calls: abi.calls(table), ways_of })
+            let series = table.linux.series();
+            let other_ways = ways_of.as_ref().is_some_and(|linux| linux.series() != series);
+            Some(Listing { abi, table, path, calls: abi.calls(table), ways_of, other_ways })
         };
         Ok(Facts {
             listings: tables.abis.iter().filter_map(listing).collect(),
@@ -271,7 +275,12 @@ impl<'t> Facts<'t> {
                 self.signatures(&mut out, entry, None);
             }
         }
-        let _ = writeln!(out, "\n`explain {what} --abi {}` shows the way there.", rows[0].0);
+        let first = self.listings.iter().find(|listing| listing.abi.name == *rows[0].0);
+        let shows = match first.is_some_and(|listing| listing.other_ways) {
+            true => "shows more",
+            false => "shows the way there",
+        };
+        let _ = writeln!(out, "\n`explain {what} --abi {}` {shows}.", rows[0].0);
         Ok((out, true))
     }
 
@@ -334,6 +343,17 @@ impl<'t> Facts<'t> {
         about.push(vec!["does", &sub_calls]);
         about.push(vec!["also by", &by]);
         about.push(vec!["entry point", &redirected]);
+        let entry = |way: &Entry| if way.compat { call.compat.or(call.entry) } else { call.entry };
+        let mut ends: Vec<String> = Vec::new();
+        for way in abi.entries.iter().filter(|_| listing.other_ways && row.is_some()) {
+            let (symbol, place) = self.end(listing, entry(way));
+            let end = format!("{symbol} ({place})");
+            if !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
+        let ends = ends.join(", ");
+        about.push(vec!["ends in", &ends]);
         let [mut since, until] = evidence(self.records, abi, call.number, call.name);
         let dated = self.records.dates(abi, call.number, call.name).0;
         if dated.is_some_and(|dated| *dated.by > listing.table.linux) {
@@ -359,14 +379,26 @@ impl<'t> Facts<'t> {
             return out;
         }
 
-        if let Some(linux) = &listing.ways_of {
-            let _ = writeln!(out, "\n  The way into the kernel, as of Linux {linux}:");
+        match &listing.ways_of {
+            Some(linux) if listing.other_ways && !abi.entries.is_empty() => {
+                let _ = writeln!(
+                    out,
+                    "\n  The ways into the kernel are known for Linux {linux}: `explain` without \
+                     --tables shows them."
+                );
+            }
+            Some(linux) if !listing.other_ways => {
+                let _ = writeln!(out, "\n  The way into the kernel, as of Linux {linux}:");
+            }
+            _ => {}
         }
         let mut entries: Vec<&str> = Vec::new();
         for way in &abi.entries {
-            let entry = if way.compat { call.compat.or(call.entry) } else { call.entry };
-            out.push('\n');
-            out.push_str(&self.way(listing, way, entry));
+            let entry = entry(way);
+            if !listing.other_ways {
+                out.push('\n');
+                out.push_str(&self.way(listing, way, entry));
+            }
             if let Some(entry) = entry.filter(|entry| !entries.contains(entry)) {
                 entries.push(entry);
             }
@@ -391,15 +423,8 @@ impl<'t> Facts<'t> {
 
     /// A way into the kernel, and the function it ends in.
     fn way(&self, listing: &Listing, way: &Entry, entry: Option<&str>) -> String {
-        let known = listing.has_entries();
-        let none = if known { NO_CALL } else { "?" };
-        let symbol = format!("{}{}", way.prefix, entry.unwrap_or(none));
-        let place = match entry {
-            None if !known => "no header names it, and tables in assembly are not read".to_owned(),
-            None => "answers ENOSYS: the number is only reserved".to_owned(),
-            Some(NO_CALL) => "answers ENOSYS".to_owned(),
-            Some(entry) => self.place(entry, listing.abi),
-        };
+        let (symbol, place) = self.end(listing, entry);
+        let symbol = format!("{}{symbol}", way.prefix);
         let mut steps: Vec<Vec<&str>> = Vec::new();
         for step in way.path.iter().chain([&way.table]) {
             steps.push(vec![&step.name, &step.source]);
@@ -409,6 +434,18 @@ impl<'t> Facts<'t> {
         let note =
             if way.note.is_empty() { String::new() } else { format!("    ({})\n", way.note) };
         format!("  {}{comma}{}\n{}{note}", way.instruction, way.when, aligned(&steps, "    "))
+    }
+
+    /// The function that a way ends in, without the way's prefix, and where it is.
+    fn end<'e>(&self, listing: &Listing, entry: Option<&'e str>) -> (&'e str, String) {
+        match entry {
+            None if !listing.has_entries() => {
+                ("?", "no header names it, and tables in assembly are not read".to_owned())
+            }
+            None => (NO_CALL, "answers ENOSYS: the number is only reserved".to_owned()),
+            Some(NO_CALL) => (NO_CALL, "answers ENOSYS".to_owned()),
+            Some(entry) => (entry, self.place(entry, listing.abi)),
+        }
     }
 
     /// Where the entry point of an ABI is defined, as far as the kernel of the prototypes says.
