@@ -35,6 +35,10 @@ pub(crate) fn judge<'t>(
     let mut findings = Vec::new();
     for diff in found {
         let mut say = |error, what| findings.push(Finding { abi: &diff.abi.name, error, what });
+        if let Some(unread) = diff.unread {
+            say(false, format!("is {unread}"));
+            continue;
+        }
         let (our, their) = match (diff.old, diff.new) {
             (Some(our), Some(their)) => (our, their),
             (Some(our), None) => {

@@ -6,6 +6,7 @@
 
 use crate::Error;
 use crate::source::Source;
+use crate::tables::corrections::Unreadable;
 use crate::tables::{Abi, Call, Extra, KernelTable, NO_CALL, Tables};
 use crate::term::{BOLD, GREEN, RED, YELLOW, counted, plain};
 use crate::version::Version;
@@ -65,7 +66,7 @@ impl Side {
         Side::new(kind, source.shown().to_owned(), Some(source), facts)
     }
 
-    /// Reads all existing tables of numbers.
+    /// Reads all existing tables of numbers, and which ABIs older kernels have unreadably.
     fn new(
         kind: Kind,
         shown: String,
@@ -73,6 +74,7 @@ impl Side {
         facts: Tables,
     ) -> Result<Side, Error> {
         facts.imported()?;
+        facts.corrections()?;
         Ok(Side { kind, shown, source, facts })
     }
 
@@ -86,6 +88,16 @@ impl Side {
         let table = self.find_table(&abi.table)?;
         let calls = abi.calls(table);
         if calls.is_empty() { None } else { Some((table, calls)) }
+    }
+
+    /// Why an ABI was not read, if its kernel may have it: that has the table, but not in a form
+    /// that shows the ABI.
+    fn unread(&self, abi: &Abi) -> Option<&Unreadable> {
+        let linux = match self.kind {
+            Kind::Release => self.newest()?,
+            _ => &self.find_table(&abi.table)?.linux,
+        };
+        self.facts.corrections().ok()?.unreadable_in(&abi.name, linux)
     }
 
     /// The file of the table, or of the header that adds to it.
@@ -130,6 +142,8 @@ pub(crate) struct AbiDiff<'t> {
     /// The kernel has removed the ABI, so one side does not have it; the other, a directory of
     /// tables, still does.
     pub(crate) kept: bool,
+    /// Why the side that does not have the ABI has not read it.
+    pub(crate) unread: Option<&'t Unreadable>,
     /// Whether both sides have entry points.
     pub(crate) entries: bool,
     /// Whether each side has compat entry points, the old one first.
@@ -143,7 +157,8 @@ pub(crate) struct AbiDiff<'t> {
 impl AbiDiff<'_> {
     /// Whether the two sides differ in it.
     pub(crate) fn differs(&self) -> bool {
-        !self.changes.is_empty() || (!self.kept && (self.old.is_none() || self.new.is_none()))
+        let compared = !self.kept && self.unread.is_none();
+        !self.changes.is_empty() || (compared && (self.old.is_none() || self.new.is_none()))
     }
 
     /// If only one side has compat entry points at all: which side, and of how many calls that both
@@ -243,8 +258,10 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
                     .is_some_and(|(frozen, linux)| linux.series() > frozen.series())
         };
         let kept = (is.is_none() && left(old, new)) || (was.is_none() && left(new, old));
+        let missing = if is.is_none() { Some(new) } else { Some(old).filter(|_| was.is_none()) };
+        let unread = missing.and_then(|side| side.unread(abi));
         let [old, new] = [was, is].map(|side| side.map(|(table, _)| table));
-        found.push(AbiDiff { abi, old, new, kept, entries, compat, common, changes });
+        found.push(AbiDiff { abi, old, new, kept, unread, entries, compat, common, changes });
     }
     found
 }
@@ -356,18 +373,29 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
             let _ = writeln!(out, "{what}: {names}");
         }
     };
+    let only = |abi: &AbiDiff| !abi.kept && abi.unread.is_none();
     summary(
         &format!("only in {}", plain(&old.shown)),
-        names(&|abi| abi.new.is_none() && !abi.kept),
+        names(&|abi| abi.new.is_none() && only(abi)),
     );
     // The history has an ABI only from the first tree on that shows it.
-    let only_in_new = match old.kind == Kind::Release && new.kind != Kind::Release {
-        true => {
-            format!("not compared, since the history does not have them in {}", plain(&old.shown))
-        }
-        false => format!("only in {}", plain(&new.shown)),
+    let released = old.kind == Kind::Release;
+    let unknown = |abi: &AbiDiff| {
+        released && !abi.kept && (new.kind != Kind::Release || abi.unread.is_some())
     };
-    summary(&only_in_new, names(&|abi| abi.old.is_none() && !abi.kept));
+    summary(
+        &format!("not compared, since the history does not have them in {}", plain(&old.shown)),
+        names(&|abi| abi.old.is_none() && unknown(abi)),
+    );
+    summary(
+        &format!("only in {}", plain(&new.shown)),
+        names(&|abi| abi.old.is_none() && only(abi) && !unknown(abi)),
+    );
+    for AbiDiff { abi, unread, .. } in found.iter().filter(|abi| !unknown(abi)) {
+        if let Some(unread) = unread {
+            summary("not compared", format!("{}, which is {unread}", abi.name));
+        }
+    }
     summary("not compared, since the kernel has removed them", names(&|abi| abi.kept));
     let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
     summary(

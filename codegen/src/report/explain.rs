@@ -5,6 +5,7 @@ use super::records::Records;
 use super::then::{evidence, former, later};
 use crate::Error;
 use crate::lower::{Having, Reasons, SubCall, registers};
+use crate::tables::corrections::Corrections;
 use crate::tables::history::Run;
 use crate::tables::{
     Abi, Bare, Call, Convention, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
@@ -84,7 +85,7 @@ fn answer(
     let read = tables.imported()?;
     let facts = Facts::new(tables, &read, records)?;
     for abi in abis {
-        facts.has(abi, read.get(abi.table.as_str()).copied())?;
+        facts.has(abi, read.get(abi.table.as_str()).copied(), tables.corrections()?)?;
     }
     if let Asked::Name(name) = asked {
         facts.known(name)?;
@@ -149,11 +150,19 @@ impl<'t> Facts<'t> {
     }
 
     /// Refuses an ABI that the tables do not have.
-    fn has(&self, abi: &Abi, table: Option<&KernelTable>) -> Result<(), Error> {
+    fn has(
+        &self,
+        abi: &Abi,
+        table: Option<&KernelTable>,
+        corrections: &Corrections,
+    ) -> Result<(), Error> {
         let why = match table {
             None => format!("{}.toml, which has its numbers, is missing", abi.table),
             Some(table) if table.tags(&abi.name).is_none() => {
-                format!("they are from Linux {}, which does not have it", table.linux)
+                match corrections.unreadable_in(&abi.name, &table.linux) {
+                    Some(unread) => format!("it is {unread}"),
+                    None => format!("they are from Linux {}, which does not have it", table.linux),
+                }
             }
             Some(_) => return Ok(()),
         };

@@ -4,6 +4,7 @@ use super::document::Block;
 use super::history::row;
 use crate::version::Version;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// The file's name.
 pub(crate) const FILE: &str = "corrections.toml";
@@ -15,9 +16,18 @@ pub(crate) struct Corrections {
 }
 
 /// An ABI that older kernels have in a form that cannot be imported.
-struct Unreadable {
+pub(crate) struct Unreadable {
     abi: String,
+    /// The first release from which it can be imported.
     before: Version,
+    /// Which form that is.
+    why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not read from kernels before Linux {}: {}", self.before, self.why)
+    }
 }
 
 impl Corrections {
@@ -30,14 +40,19 @@ impl Corrections {
             rows.retain(|row| !foreign.contains(row));
             rows.extend(missing.iter().cloned());
         }
-        if self.unreadable(abi).is_some_and(|before| tree.series() < before.series()) {
+        if self.unreadable_in(abi, tree).is_some() {
             rows.clear();
         }
     }
 
-    /// The first release from which an ABI can be imported, if the ABI is older.
-    pub(crate) fn unreadable(&self, abi: &str) -> Option<&Version> {
-        self.unreadable.iter().find(|known| known.abi == abi).map(|known| &known.before)
+    /// Whether, and why, an ABI cannot be imported from older kernels.
+    pub(crate) fn unreadable(&self, abi: &str) -> Option<&Unreadable> {
+        self.unreadable.iter().find(|known| known.abi == abi)
+    }
+
+    /// The same, if a kernel is one of these.
+    pub(crate) fn unreadable_in(&self, abi: &str, kernel: &Version) -> Option<&Unreadable> {
+        self.unreadable(abi).filter(|known| kernel.series() < known.before.series())
     }
 }
 
@@ -58,8 +73,8 @@ pub(super) fn read(top: &Block<'_>) -> Corrections {
     top.only(&["correction", "unreadable"]);
     let unreadable = top.list("unreadable", |block| {
         block.only(&["abi", "before", "why"]);
-        block.string("why");
-        Unreadable { abi: block.string("abi"), before: Version::new(block.string("before")) }
+        let (abi, why) = (block.string("abi"), block.string("why"));
+        Unreadable { abi, before: Version::new(block.string("before")), why }
     });
     let corrections = top.list("correction", |block| {
         block.only(&["tree", "abis", "missing", "foreign", "why"]);

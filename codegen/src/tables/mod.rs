@@ -2,7 +2,7 @@
 
 mod calls;
 #[cfg(feature = "cli")]
-mod corrections;
+pub(crate) mod corrections;
 mod document;
 pub mod history;
 mod manual;

@@ -246,3 +246,33 @@ fn check_needs_an_abi_that_both_have() {
     );
     assert_eq!((status, stderr), (Some(2), message));
 }
+
+/// arch/powerpc/include/asm/systbl.h of Linux 4.19 marks the calls of the SPUs, without names:
+/// `diff`, `check` and `explain` must not say that the kernel does not have them.
+#[test]
+fn an_abi_that_older_kernels_have_in_another_form() {
+    let (old, new) = (Tree::linux_4_19(), Tree::new());
+    let unread = "not read from kernels before Linux 5.0: arch/powerpc/include/asm/systbl.h has \
+                  entry points without names";
+    let (_, said) = check(&good(&new, &[]), &old);
+    let notes: Vec<_> = said.iter().filter(|line| line.contains("powerpc-spu")).collect();
+    assert_eq!(notes, [&format!("note: powerpc-spu: is {unread}")]);
+    for (old, new) in [(&old, &new), (&new, &old)] {
+        let (status, text) = diff(old, new, &["--abi", "powerpc-spu"]);
+        let expected = format!("not compared: powerpc-spu, which is {unread}\n");
+        assert_eq!((status, text), (Some(0), format!("--- {{old}}\n+++ {{new}}\n\n{expected}")));
+    }
+    let directory = TempDir::new().unwrap();
+    let (status, _, stderr) = import(old.on_disk().path(), directory.path(), &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let explain =
+        tool(&[&"explain", &"read", &"--abi", &"powerpc-spu", &"--tables", &directory.path()]);
+    let message = format!("error: --abi: these tables do not have powerpc-spu: it is {unread}; ");
+    assert!(explain.0 == Some(2) && explain.2.starts_with(&message), "{}", explain.2);
+    // The history, too, begins with the first of these kernels, and that is not a difference.
+    for (old, new, abi) in [("4.20", "5.0", "powerpc-spu"), ("3.16", "3.17", "arm64-compat")] {
+        let (status, text, _) = tool(&[&"diff", &old, &new, &"--abi", &abi]);
+        let end = format!("\nnot compared, since the history does not have them in Linux {old}: ");
+        assert!(status == Some(0) && text.ends_with(&format!("{end}{abi}\n")), "{text}");
+    }
+}
