@@ -213,7 +213,10 @@ impl<'t> Facts<'t> {
                 let line = later.unwrap_or_else(|| {
                     let why = match asked {
                         Asked::Name(name) => self.why_absent(listing, name),
-                        Asked::Number(_) => format!("no call is {what}"),
+                        Asked::Number(number) => match self.of_arch(listing, *number) {
+                            Some((_, name)) => self.why_absent(listing, name),
+                            None => format!("no call is {what}"),
+                        },
                     };
                     ["not on ".to_owned(), format!(": {why}")]
                 });
@@ -323,7 +326,14 @@ impl<'t> Facts<'t> {
                 Asked::Name(name) => {
                     format!("{} has no {name}: {}\n", abi.name, self.why_absent(listing, name))
                 }
-                Asked::Number(number) => listing.no_such_number(*number),
+                Asked::Number(number) => {
+                    let mut out = listing.no_such_number(*number);
+                    if let Some((other, name)) = self.of_arch(listing, *number) {
+                        let why = self.why_absent(listing, name);
+                        let _ = writeln!(out, "  on {other} it is {name}; here: {why}");
+                    }
+                    out
+                }
             };
         };
         let mut out = format!("{} on {}\n\n", call.name, abi.name);
@@ -416,6 +426,19 @@ impl<'t> Facts<'t> {
             self.signatures(&mut out, entry, Some(abi));
         }
         out
+    }
+
+    /// The ABI of the same architecture in seccomp and audit events that has a number, and the
+    /// call's name, if this one has neither.
+    fn of_arch(&self, listing: &Listing, number: u32) -> Option<(&str, &str)> {
+        let audit = &listing.abi.audit;
+        let mut others = self.listings.iter().filter(|other| {
+            other.abi.name != listing.abi.name
+                && other.abi.audit.iter().any(|arch| audit.contains(arch))
+        });
+        let (other, call) = others.find_map(|other| Some((other, other.numbered(number)?)))?;
+        let there = listing.find(&Asked::Name(call.name)).is_some();
+        (!there).then_some((other.abi.name.as_str(), call.name))
     }
 
     /// Where each argument is, if one has 64 bits and the ABI's registers have 32; else empty.

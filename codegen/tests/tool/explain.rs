@@ -273,6 +273,34 @@ fn absence_has_a_reason() {
     assert!(text.contains("open on x86_64\n") && text.contains("aarch64 has no open: "), "{text}");
 }
 
+/// compat_arm_syscall() of arch/arm64/kernel/sys_compat.c answers two numbers of AArch32 programs
+/// that the table does not have: who derives a filter from the table would block them.
+#[test]
+fn what_the_kernel_answers_outside_of_a_table() {
+    for (name, number, hexadecimal) in
+        [("cacheflush", "983042", "0xf0002"), ("set_tls", "983045", "0xf0005")]
+    {
+        let why = format!(
+            "it is not in the table, but the kernel answers {number} ({hexadecimal}): \
+             compat_arm_syscall() in arch/arm64/kernel/sys_compat.c\n"
+        );
+        let expected = format!("arm64-compat has no {name}: {why}");
+        assert_eq!(absent(&[name, "--abi", "arm64-compat"]), expected);
+        assert!(explain(&[name]).contains(&format!("\nnot on arm64-compat: {why}")));
+        for number in [number, hexadecimal] {
+            let text = absent(&[number, "--abi", "arm64-compat"]);
+            in_order(
+                &text,
+                &["arm64-compat has no call ", &format!("\n  on arm it is {name}; here: {why}")],
+            );
+            assert!(explain(&[number]).contains(&format!("\nnot on arm64-compat: {why}")));
+        }
+    }
+    // x86_64 has the call, with another number.
+    let text = absent(&["0x40000208", "--abi", "x86_64"]);
+    assert!(!text.contains("on x32"), "{text}");
+}
+
 /// `socketcall` and `ipc` can be asked both ways.
 #[test]
 fn a_call_by_another_call() {
