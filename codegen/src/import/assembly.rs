@@ -74,8 +74,8 @@ fn macro_symbols(text: &str) -> Vec<(u32, String, String)> {
     found
 }
 
-/// A macro of an assembler file; in its labels and its body a lone backslash stands for the
-/// parameter.
+/// A `.macro` or a `#define` of an assembler file; in its labels and its body a lone backslash
+/// stands for the parameter.
 #[derive(Default)]
 struct Macro {
     parameter: String,
@@ -87,13 +87,15 @@ struct Macro {
 const MOST_LABELS: usize = 16;
 
 /// The wanted labels of an assembler file, the first of each, with line and body: `name:`,
-/// `ENTRY(name)` and their like, and those that a `.macro` with one parameter generates from its
-/// argument. A body is at most as long as a stub can be.
+/// `ENTRY(name)` and their like, and those that a `.macro` or a `#define` with one parameter
+/// generates from its argument. A body is at most as long as a stub can be.
 fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
     let mut found: Vec<(u32, String, String)> = Vec::new();
     let mut macros: HashMap<&str, Macro> = HashMap::new();
     // The macro that contains the line, and the label before the line, if it is wanted.
     let (mut inside, mut behind) = (None, false);
+    // Whether that macro is a `#define`, whose last line is the first without a backslash.
+    let mut continued = false;
     let mut seen = BTreeSet::new();
     let mut first = |name: &str| wanted.contains(name) && seen.insert(name.to_owned());
     let add = |body: &mut String, text: &str| {
@@ -103,20 +105,30 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
         }
     };
     for (line, text) in (1..).zip(text.lines()) {
-        let text = text.trim();
+        let (text, ends) = match text.trim().strip_suffix('\\') {
+            Some(text) => (text.trim_end(), false),
+            None => (text.trim(), true),
+        };
+        if let Some((name, parameter)) = defined(text).filter(|_| inside.is_none() && !ends) {
+            let variant = if macros.contains_key(name) { "" } else { name };
+            (inside, continued) = (Some(variant), true);
+            let parameter = format!("##{parameter}");
+            macros.entry(name).or_insert_with(|| Macro { parameter, ..Macro::default() });
+            continue;
+        }
         let mut words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty());
-        let Some(word) = words.next() else { continue };
+        let word = words.next().unwrap_or_default();
         match word {
+            _ if continued => {}
+            "" => continue,
             ".macro" => {
                 let (name, parameter) =
                     (words.next().unwrap_or_default(), words.next().unwrap_or_default());
                 // The first of the variants of an #if.
                 let variant = if macros.contains_key(name) { "" } else { name };
                 inside = Some(variant).filter(|_| !text.ends_with(".endm"));
-                macros.entry(name).or_insert_with(|| Macro {
-                    parameter: parameter.to_owned(),
-                    ..Macro::default()
-                });
+                let parameter = format!("\\{parameter}");
+                macros.entry(name).or_insert_with(|| Macro { parameter, ..Macro::default() });
                 continue;
             }
             ".endm" => {
@@ -126,18 +138,19 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
             _ => {}
         }
         if let Some(name) = inside {
+            if continued && ends {
+                (inside, continued) = (None, false);
+            }
             let Some(within) = macros.get_mut(name).filter(|_| !name.is_empty()) else { continue };
-            let parameter = format!("\\{}", within.parameter);
-            let text = text.replace(&format!("{parameter}\\()"), "\\").replace(&parameter, "\\");
+            let parameter = &within.parameter;
+            let text = text.replace(&format!("{parameter}\\()"), "\\").replace(parameter, "\\");
             within.labels.extend(label(&text).map(str::to_owned));
             within.labels.truncate(MOST_LABELS);
             add(&mut within.body, &text);
         } else if let Some(label) = label(text) {
             behind = first(label);
             found.extend(behind.then(|| (line, label.to_owned(), String::new())));
-        } else if let (Some(used), Some(argument)) =
-            (macros.get(word), words.next().filter(|name| is_symbol(name)))
-        {
+        } else if let Some((used, argument)) = used(&macros, text) {
             behind &= used.labels.is_empty();
             let filled = |text: &String| text.replace('\\', argument);
             let made = used.labels.iter().map(filled).filter(|name| first(name));
@@ -147,6 +160,20 @@ fn labels(text: &str, wanted: &BTreeSet<&str>) -> Vec<(u32, String, String)> {
         }
     }
     found
+}
+
+/// The name and the parameter of a `#define` with one.
+fn defined(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = text.strip_prefix("#define")?.trim_start().split_once('(')?;
+    let (parameter, _) = rest.split_once(')')?;
+    let parameter = parameter.trim();
+    (name.chars().all(is_word) && is_symbol(parameter)).then_some((name, parameter))
+}
+
+/// The macro that a line uses, `NAME ARGUMENT` or `NAME(ARGUMENT)`, and its first argument.
+fn used<'m, 't>(macros: &'m HashMap<&str, Macro>, text: &'t str) -> Option<(&'m Macro, &'t str)> {
+    let mut words = text.split([' ', '\t', ',', '(', ')']).filter(|word| !word.is_empty());
+    macros.get(words.next()?).zip(words.next().filter(|name| is_symbol(name)))
 }
 
 /// The symbol that a line of assembly defines.
@@ -161,7 +188,12 @@ fn label(text: &str) -> Option<&str> {
     {
         return Some(name);
     }
-    let (word, rest) = text.split_once('(')?;
+    let Some((word, rest)) = text.split_once('(') else {
+        // `ARC_ENTRY name`.
+        let (word, name) = text.split_once([' ', '\t'])?;
+        let opens = word.ends_with("ENTRY") && word.chars().all(is_word);
+        return opens.then_some(name.trim()).filter(|name| named(name));
+    };
     let opens =
         ["ENTRY", "START", "LEAF", "NESTED", "GLOBAL"].iter().any(|part| word.contains(part))
             && !word.contains("END");
@@ -179,7 +211,12 @@ mod tests {
             SYM_FUNC_START(sys_b)\nLEAF(sys_c) # why\n\
                     NESTED(sys_d, PT_SIZE, sp)\nC_ENTRY(sys_e):\n.macro fork_like name\n\
                     ENTRY_CFI(sys_\\name\\()_wrapper)\n\
-                    alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n";
+                    alpha_\\name:\njsr sys_\\name\n.endm\nfork_like clone\n\tfork_like fork, 2\n\
+                    ARC_ENTRY sys_f\nARC_EXIT sys_g\n\
+                    #define PTREGSCALL0(name) \\\nENTRY(ptregs_##name) ;  \\\n\
+                    \tleal 4(%esp),%eax; \\\n\
+                    \tjmp sys_##name; \\\nENDPROC(ptregs_##name)\n\nPTREGSCALL0(iopl)\n\
+                    PTREGSCALL1(vm86)\n#define SHORT(name) ENTRY(sys_g)\nENTRY(sys_h)\n";
         let wanted = BTreeSet::from([
             "a",
             "sys_a",
@@ -191,6 +228,11 @@ mod tests {
             "alpha_clone",
             "sys_fork_wrapper",
             "alpha_fork",
+            "sys_f",
+            "sys_g",
+            "sys_h",
+            "ptregs_iopl",
+            "ptregs_vm86",
         ]);
         let found: Vec<_> = labels(text, &wanted)
             .into_iter()
@@ -208,7 +250,10 @@ mod tests {
                 "16 sys_clone_wrapper",
                 "16 alpha_clone",
                 "17 sys_fork_wrapper",
-                "17 alpha_fork"
+                "17 alpha_fork",
+                "18 sys_f",
+                "26 ptregs_iopl",
+                "29 sys_h"
             ]
         );
         let passes = |symbol: &str, call: &str| {
@@ -218,6 +263,7 @@ mod tests {
         };
         assert_eq!(passes("alpha_clone", "clone").as_deref(), Some("sys_clone"));
         assert_eq!(passes("a", "x").as_deref(), Some("sys_x"));
+        assert_eq!(passes("ptregs_iopl", "iopl").as_deref(), Some("sys_iopl"));
         assert_eq!(passes("sys_b", "x"), None, "another stub calls it");
         let made = macro_symbols("save_static_function(sys_fork);\nsave(sys_x);");
         assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
