@@ -402,8 +402,9 @@ impl<'t> Facts<'t> {
             Some(linux) if listing.other_ways && !abi.entries.is_empty() => {
                 let _ = writeln!(
                     out,
-                    "\n  The ways into the kernel are known for Linux {linux}: `explain` without \
-                     --tables shows them."
+                    "\n  The ways into the kernel are known for Linux {linux}: `explain read \
+                     --abi {}` shows them.",
+                    abi.name
                 );
             }
             Some(linux) if !listing.other_ways => {

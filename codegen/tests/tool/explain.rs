@@ -443,7 +443,7 @@ fn tables_of_another_kernel() {
     let linux = &COMMITTED.table("x86_64").unwrap().linux;
     // The ways of another release have other names.
     let known = format!(
-        "\n\n  The ways into the kernel are known for Linux {linux}: `explain` without --tables \
+        "\n\n  The ways into the kernel are known for Linux {linux}: `explain read --abi x86_64` \
          shows them.\n\n  long sys_io_setup("
     );
     let text = explain("io_setup");
