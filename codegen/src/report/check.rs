@@ -5,9 +5,8 @@
 //! it contradicts is an error. Of a release that it has no tree of, it knows what the releases
 //! around it have in common. For a release that is not in the history: the user-space ABI never
 //! changes, so another number or name is an error for any two kernels, and a name that one side
-//! does not have is an error unless that side's kernel is older. Kernel internals may change
-//! between versions: entry points, and names in headers that are not installed, are compared only
-//! between equal versions.
+//! does not have is an error unless that side's kernel is older. Entry points may change: they are
+//! compared only between equal versions.
 
 use super::diff::{AbiDiff, Change, Side, end};
 use super::records::Records;
@@ -98,7 +97,7 @@ pub(crate) fn judge<'t>(
                         format!("{} is {} in {a}, but {} in {b}", new.name, old.number, new.number),
                     );
                 }
-                Change::Renamed(old, new) if !of_history && (here == there || diff.abi.uapi) => {
+                Change::Renamed(old, new) if !of_history => {
                     say(
                         true,
                         format!("{} is {} in {a}, but {} in {b}", new.number, old.name, new.name),
