@@ -187,7 +187,7 @@ impl<'t> Facts<'t> {
             let all = all.map(|run| run.name);
             calls.chain(self.reasons.sub_calls.iter().map(|sub| sub.name.as_str())).chain(all)
         };
-        if names().any(|known| known == name) {
+        if names().any(|known| known == name) || !self.records.having(name).is_empty() {
             return Ok(());
         }
         let near = near(names(), name);
@@ -258,7 +258,10 @@ impl<'t> Facts<'t> {
             .iter()
             .map(|([before, after], abis)| format!("{before}{}{after}", abis.join(", ")));
         if rows.is_empty() && !newer && former.is_empty() {
-            return Err(Error::plain(format!("no ABI has a call {what}")));
+            let Asked::Name(name) = asked else {
+                return Err(Error::plain(format!("no ABI has a call {what}")));
+            };
+            return Ok((format!("not in these tables: {}\n", self.elsewhere(name)), false));
         }
         if rows.is_empty() {
             let missing: String = missing.filter(|_| newer).map(|line| line + "\n").collect();
@@ -426,7 +429,26 @@ impl<'t> Facts<'t> {
         for entry in entries {
             self.signatures(&mut out, entry, Some(abi));
         }
+        if !listing.has_entries() {
+            self.of_others(&mut out, call.name);
+        }
         out
+    }
+
+    /// The entry points that other ABIs have for a call whose own one is not known.
+    fn of_others(&self, out: &mut String, call: &str) {
+        let calls = self.listings.iter().flat_map(|listing| &listing.calls);
+        let same = calls.filter(|other| other.name == call);
+        let entries: BTreeSet<&str> = same.filter_map(|other| other.entry).collect();
+        if entries.is_empty() {
+            return;
+        }
+        let entries: Vec<&str> = entries.into_iter().collect();
+        let entry_points = entries.join(", ");
+        let _ = writeln!(out, "\n  On other ABIs of this kernel, it ends in {entry_points}");
+        for entry in entries {
+            self.signatures(out, entry, None);
+        }
     }
 
     /// The ABI of the same architecture in seccomp and audit events that has a number, and the
@@ -562,6 +584,13 @@ impl<'t> Facts<'t> {
         (made.join(", "), by.unwrap_or_default())
     }
 
+    /// The ABIs that have a call, or had it, in any kernel.
+    fn elsewhere(&self, name: &str) -> String {
+        let abis = self.records.having(name);
+        let has = if abis.len() == 1 { "has" } else { "have" };
+        format!("only {} {has} it", abis.join(", "))
+    }
+
     /// Why an ABI does not have a call that another has.
     fn why_absent(&self, listing: &Listing, name: &str) -> String {
         let Listing { abi, table, calls, .. } = listing;
@@ -588,6 +617,7 @@ impl<'t> Facts<'t> {
             .collect();
         tags.dedup();
         match tags.as_slice() {
+            [] if !self.records.having(name).is_empty() => self.elsewhere(name),
             [] => "its table has no such row".to_owned(),
             tags => format!(
                 "its table has the call only in rows tagged {}, which the ABI does not take",

@@ -29,6 +29,12 @@ impl<'t> Records<'t> {
         Ok(Records { history, runs })
     }
 
+    /// The ABIs that have or had a call, in the order of their names.
+    pub(crate) fn having(&self, call: &str) -> Vec<&'t str> {
+        let has = |runs: &[Run<'_>]| runs.iter().any(|run| run.name == call);
+        self.runs.iter().filter(|(_, runs)| has(runs)).map(|(abi, _)| *abi).collect()
+    }
+
     /// Every run of an ABI, by number and release.
     pub(crate) fn of(&self, abi: &Abi) -> &[Run<'t>] {
         self.runs.get(abi.name.as_str()).map_or(&[], Vec::as_slice)

@@ -469,6 +469,26 @@ fn tables_of_another_kernel() {
     assert!(!self::explain(&["read", "--abi", "ia64"]).contains("as of Linux"));
 }
 
+/// Tables of a kernel that has fewer architectures.
+#[test]
+fn what_the_tables_do_not_have() {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in good(&Tree::linux_4_19(), &[]) {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let explain = |args: &[&str]| {
+        let mut command = codegen();
+        command.arg("explain").args(args).arg("--tables").arg(directory.path());
+        run(&mut command)
+    };
+    let (status, text, error) = explain(&["spu_run", "--abi", "m68k"]);
+    let only = "only powerpc32, powerpc64 have it";
+    assert_eq!((status, &*error), (Some(1), ""));
+    assert_eq!(text, format!("m68k has no spu_run: {only}\n"));
+    assert_eq!(explain(&["spu_run"]).1, format!("not in these tables: {only}\n"));
+    assert_eq!(explain(&["no_such_call"]).0, Some(2));
+}
+
 /// The tables of a kernel older than calls that releases have. The oracle is man-pages' "Linux
 /// system calls", syscalls(2).
 #[test]
@@ -819,6 +839,9 @@ fn entry_points_that_are_not_known() {
         run(&mut command).1
     };
     let sparc = answer("sparc64");
+    let (sparc, others) =
+        sparc.split_once("\n  On other ABIs of this kernel, it ends in ").unwrap();
+    assert!(others.contains("\nlong sys_io_setup("), "{others}");
     assert!(sparc.contains("no header names it, and tables in assembly are not read"), "{sparc}");
     assert!(!sparc.contains("ENOSYS") && sparc.contains("  ends in   ? ("), "{sparc}");
     assert_eq!(sparc.matches('?').count(), 1, "{sparc}");

@@ -11,6 +11,7 @@ use super::findings::Kind;
 use super::tree::Tree;
 use crate::Error;
 use crate::source::{Source, ends};
+use memchr::memmem::Finder;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -113,16 +114,18 @@ fn search(
 ) -> Result<Vec<Definition>, Error> {
     files.sort();
     let source = tree.source;
+    let marks = Marks::new(wanted);
     let next = AtomicUsize::new(0);
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)) {
-            let (send, files, next) = (send.clone(), &files, &next);
+            let (send, files, next, marks) = (send.clone(), &files, &next, &marks);
             scope.spawn(move || {
                 let mut buffer = Vec::new();
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     // The receiver outlives the threads.
-                    let _ = send.send((file, definitions(source, file, wanted, &mut buffer)));
+                    let _ =
+                        send.send((file, definitions(source, file, wanted, marks, &mut buffer)));
                 }
             });
         }
@@ -143,23 +146,45 @@ fn search(
     Ok(found)
 }
 
+/// What a file with a definition contains.
+struct Marks<'w> {
+    macros: Finder<'w>,
+    functions: Finder<'w>,
+    wanted: Vec<Finder<'w>>,
+}
+
+impl<'w> Marks<'w> {
+    fn new(wanted: &BTreeSet<&'w str>) -> Marks<'w> {
+        Marks {
+            macros: Finder::new("SYSCALL"),
+            functions: Finder::new("asmlinkage"),
+            wanted: wanted.iter().map(|&name| Finder::new(name)).collect(),
+        }
+    }
+
+    /// Most files have none.
+    fn are_in(&self, file: &str, text: &str) -> bool {
+        let has = |mark: &Finder<'_>| mark.find(text.as_bytes()).is_some();
+        has(&self.macros)
+            || (file.starts_with("arch/") && has(&self.functions))
+            || self.wanted.iter().any(has)
+    }
+}
+
 type Faults = Vec<(Kind, Error)>;
 
 fn definitions(
     source: &Source,
     file: &str,
     wanted: &BTreeSet<&str>,
+    marks: &Marks<'_>,
     buffer: &mut Vec<u8>,
 ) -> (Vec<Definition>, Faults) {
     let text = match source.skim(file, buffer) {
         Ok(text) => text,
         Err(error) => return (Vec::new(), vec![(Kind::Code, error)]),
     };
-    // Most files have no match.
-    let may_define = text.contains("SYSCALL")
-        || (file.starts_with("arch/") && text.contains("asmlinkage"))
-        || wanted.iter().any(|name| text.contains(name));
-    if !may_define {
+    if !marks.are_in(file, &text) {
         return (Vec::new(), Vec::new());
     }
     let (found, faults) = parse::parse(file, &text, wanted);
