@@ -216,7 +216,14 @@ fn private<'r>(
         let mut places = places.iter().filter(|(part, ..)| wanted(part)).peekable();
         let Some((.., source)) = places.peek() else { continue };
         let mut numbers: Vec<(u32, Vec<&str>)> = Vec::new();
+        let mut taken: Vec<String> = Vec::new();
         for (part, number, _) in places {
+            if let Some(other) = mainline(facts, part.abi, *number)? {
+                let other = format!("{number} is {other} there");
+                if !taken.contains(&other) {
+                    taken.push(other);
+                }
+            }
             match numbers.iter_mut().find(|(known, _)| known == number) {
                 Some((_, abis)) => abis.push(&part.abi.name),
                 None => numbers.push((*number, vec![&part.abi.name])),
@@ -226,14 +233,25 @@ fn private<'r>(
             .into_iter()
             .map(|(number, abis)| format!("{number} on {}", abis.join(", ")))
             .collect();
+        let taken: String = taken.iter().map(|other| format!("; {other}")).collect();
         let what = format!(
-            "{name} ({}) is in no table of Linux {}: a private call, or one of another kernel",
+            "{name} ({}) is in no table of Linux {}: a private call, or one of another \
+             kernel{taken}",
             numbers.join(", "),
             committed.linux,
         );
         findings.judge(Kind::Private, tree.at(source, name, what))?;
     }
     Ok(unknown.into_keys().collect())
+}
+
+/// The call that has a number of an ABI in the committed tables.
+fn mainline<'f>(facts: &'f Tables, abi: &Abi, nr: u32) -> Result<Option<&'f str>, Error> {
+    let imported = facts.imported()?;
+    let Some(table) = imported.get(abi.table.as_str()) else { return Ok(None) };
+    let number = abi.base.checked_add(nr);
+    let mut calls = abi.calls(table).into_iter();
+    Ok(calls.find(|call| Some(call.number) == number).map(|call| call.name))
 }
 
 /// The committed tables: their newest kernel, and all their names.

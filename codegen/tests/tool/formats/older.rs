@@ -128,7 +128,7 @@ fn aarch32_on_arm64_had_names_for_the_kernel() {
         unnamed(12, "386 of arm64_call"),
         format!(
             "{{tree}}/{kernel}: ptree (384 on arm64-compat) is in no table of Linux {}: a private \
-             call, or one of another kernel",
+             call, or one of another kernel; 384 is getrandom there",
             COMMITTED.table("arm").unwrap().linux
         ),
     ];

@@ -361,7 +361,9 @@ fn private_calls_are_reported_and_are_in_the_tables() {
             let why = format!(
                 "is in no table of Linux {linux}: a private call, or one of another kernel"
             );
-            assert_eq!((*kind, said), (Kind::Private, &format!("{place} {why}")), "{file}");
+            // What mainline has at the number is behind.
+            assert_eq!(*kind, Kind::Private, "{file}");
+            assert!(said.starts_with(&format!("{place} {why}")), "{file}: {said}");
             assert!(warnings[1..].iter().all(|(kind, _)| *kind == Kind::Private), "{warnings:?}");
             let files = files.unwrap();
             assert_eq!(parse_rows(&files).difference(&whole).collect::<Vec<_>>(), *more, "{file}");
