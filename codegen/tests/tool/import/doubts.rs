@@ -393,7 +393,7 @@ fn a_private_call_beside_the_table_is_named() {
     assert_eq!(imported(&tree, Findings::lenient()).1, []);
 }
 
-/// Somebody may have forgotten the entry point. A row with `sys_ni_syscall` reserves its number.
+/// The entry point may have been forgotten. A row with `sys_ni_syscall` reserves its number.
 #[test]
 fn a_private_call_without_an_entry_point_is_named() {
     for (row, named) in [("mine", true), ("mine\tsys_ni_syscall", false)] {
