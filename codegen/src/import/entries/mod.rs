@@ -45,7 +45,10 @@ pub(super) fn join(tree: &Tree<'_>, read: &Read<'_>) -> Result<(Vec<Prototype>, 
     }
     let entries = undefined.iter().map(|used| used.entry).collect();
     let mut more = prototypes::plain(tree, &entries)?;
-    more.retain(|definition| undefined.iter().any(|used| used.can_end_in(definition)));
+    more.retain(|definition| {
+        let of = |used: &Use<'_>| used.entry == definition.entry && used.can_end_in(definition);
+        undefined.iter().any(of)
+    });
     if more.is_empty() {
         return joined.checked(tree, read);
     }

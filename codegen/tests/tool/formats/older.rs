@@ -218,15 +218,20 @@ fn definitions_of_older_kernels() {
          SYSCALL_DEFINE1(star, char __user, *text)\n",
     );
     tree.put("arch/sh/kernel/old.c", "SYSCALL_DEFINE0(plain)\n");
-    tree.put("arch/x86/kernel/old.c", "\nunsigned long sys_plain(int one)\n{\n}\n");
+    tree.put(
+        "arch/x86/kernel/old.c",
+        "\nunsigned long sys_plain(int one)\n{\n}\nSYSCALL_DEFINE0(both)\n",
+    );
     for directory in ["kernel", "arch/sh/kernel", "arch/x86/kernel"] {
         tree.put(&format!("{directory}/Makefile"), "obj-y += old.o\n");
     }
-    let rows = ["wide", "narrow", "star", "plain"].iter().zip(500..);
+    let rows = ["wide", "narrow", "star", "plain", "both"].iter().zip(500..);
     for (name, nr) in rows {
         let row = format!("{nr}\t64\t{name}\tsys_{name}\n");
         tree.append("arch/x86/entry/syscalls/syscall_64.tbl", &row);
     }
+    // It has no definition there, so functions are searched, too.
+    tree.append("arch/sh/kernel/syscalls/syscall.tbl", "504\tcommon\tboth\tsys_both\n");
     let files = import::tree(&source(&tree, "{tree}"), &COMMITTED, &[], &Findings::lenient());
     let tables = store::in_memory("{tables}", &files.unwrap()).unwrap();
     let args = |entry: &str| {
@@ -238,6 +243,7 @@ fn definitions_of_older_kernels() {
     assert_eq!(args("sys_narrow"), []);
     assert_eq!(args("sys_star"), [("kernel/old.c".to_owned(), typed("char __user *", "text"))]);
     assert_eq!(args("sys_plain"), [("arch/x86/kernel/old.c".to_owned(), typed("int", "one"))]);
+    assert_eq!(args("sys_both"), [("arch/x86/kernel/old.c".to_owned(), vec![])]);
 }
 
 #[test]
