@@ -434,7 +434,9 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             };
             if !unknown.is_empty() {
                 let archs = unknown.join(", ");
-                to_stderr(format_args!("not read, since there is no ABI of them here: {archs}"));
+                to_stderr(format_args!(
+                    "not read, since this project does not have their ABIs: {archs}"
+                ));
             }
             to_stderr(match new {
                 true => format!("{} written", counted(written, "file")),

@@ -55,9 +55,12 @@ impl Unnamed {
         name: &str,
         mut entries: impl Iterator<Item = &'e str>,
     ) -> bool {
-        let shown = shown_name(&self.entry);
-        shown.is_some_and(|shown| name.ends_with(shown))
-            || entries.any(|entry| entry == self.entry || shown_name(entry) == shown)
+        match shown_name(&self.entry) {
+            Some(shown) => {
+                name.ends_with(shown) || entries.any(|entry| shown_name(entry) == Some(shown))
+            }
+            None => entries.any(|entry| entry == self.entry),
+        }
     }
 
     /// The row of the call under a name.
