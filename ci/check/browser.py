@@ -13,6 +13,10 @@ import urllib.error
 import urllib.request
 
 
+class Refused(Exception):
+    """An error that chromedriver reports."""
+
+
 class Driver:
     """A chromedriver on a port of its own."""
 
@@ -36,6 +40,13 @@ class Driver:
         self.process.wait()
 
     def call(self, method, path, body=None):
+        """The answer; an error that chromedriver reports ends the check."""
+        try:
+            return self.ask(method, path, body)
+        except Refused as error:
+            sys.exit(f"{method} {path}: {error}")
+
+    def ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, data, headers, method=method)
@@ -43,7 +54,7 @@ class Driver:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
-            sys.exit(f"{method} {path}: {json.load(error)['value']['message']}")
+            raise Refused(json.load(error)["value"]["message"]) from error
 
 
 class Browser:
@@ -86,4 +97,14 @@ class Browser:
         return self.post("/execute/sync", {"script": script, "args": []})
 
     def picture(self, path):
-        path.write_bytes(base64.b64decode(self.driver.call("GET", self.session + "/screenshot")))
+        """Writes a screenshot. Now and then chromium on a busy machine has no frame to take it of
+        ("Unable to capture screenshot"), and has one a little later. The pictures are for readers:
+        a missing one is a skip, and the checks of the page go on."""
+        for _ in range(5):
+            try:
+                taken = self.driver.ask("GET", self.session + "/screenshot")
+                return path.write_bytes(base64.b64decode(taken))
+            except Refused as error:
+                refused = str(error).splitlines()[0]
+                time.sleep(1)
+        print(f"SKIPPED: the screenshot {path.name}: {refused}", file=sys.stderr)
