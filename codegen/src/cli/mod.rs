@@ -188,10 +188,11 @@ Examples:
     /// `newest` is {name, since} or null. Each of the unknown ones is {word, line, near}.
     /// `unmapped` has the ABIs that the profile does not map, `absent` those of the profile that
     /// the kernel does not have. Each of `abis` is {abi, architectures, linux, default, calls,
-    /// reserved, known, newer, older, unclear, before, above, unresolved}; `calls` is how many the
-    /// kernel has, `reserved` how many numbers without a call, `known` how many the profile knows.
-    /// Each of `newer`, `older` and `unclear` is {number, name, since}; `unclear` has those of
-    /// which it is not known whether the kernel has them. Each of `before` is {kernel, names}:
+    /// reserved, known, newer, older, private, unclear, before, above, unresolved}; `calls` is how
+    /// many the kernel has, `reserved` how many numbers without a call, `known` how many the
+    /// profile knows. Each of `newer`, `older`, `private` and `unclear` is {number, name, since};
+    /// `private` has those that are not mainline's, of which `since` is null, and `unclear` those
+    /// of which it is not known whether the kernel has them. Each of `before` is {kernel, names}:
     /// names that the profile knows from that kernel on. `above` is how many have a number above
     /// those that it knows. `unresolved` has texts, or is null without --libseccomp. Keys may be
     /// added; none will change its meaning.
@@ -201,6 +202,7 @@ Examples:
   cargo codegen profile default.json --kernel 6.12  the calls of that release
   cargo codegen profile default.json --libseccomp libseccomp/src/syscalls.csv
   cargo codegen profile config.json --abi aarch64  a container that maps no architecture
+  cargo codegen profile default.json --tables /tmp/vendor  the calls of an imported tree
   cargo codegen profile default.json --json | jq '.abis[] | {abi, new: [.newer[].name]}'")]
     Profile {
         /// The profile: JSON of Docker, Podman or OCI, or a `config.json` with one
@@ -220,6 +222,11 @@ Examples:
         /// Not counted are names that later releases removed, and numbers that are reserved today.
         #[arg(long, value_name = "VERSION")]
         kernel: Option<Version>,
+        /// Report on the calls of the imported tables in this directory
+        ///
+        /// They are those of any kernel, a vendor's too; `import` writes them.
+        #[arg(long, value_name = "DIR", conflicts_with = "kernel")]
+        tables: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -501,13 +508,15 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
             print(&text)?;
             return Ok(Outcome::differs(!has));
         }
-        Subcommands::Profile { profile, libseccomp, abi, kernel, json } => {
+        Subcommands::Profile { profile, libseccomp, abi, kernel, tables, json } => {
             let profile = Input::read(&profile)?;
             let libseccomp = libseccomp.as_deref().map(Input::read).transpose()?;
-            let tables = store::chosen(None)?;
+            let tables = store::chosen(tables)?;
             let abis = find_abis(&tables, &abi)?;
+            let committed = store::with_records(&tables)?;
             let (libseccomp, kernel) = (libseccomp.as_ref(), kernel.as_ref());
-            let request = Request { libseccomp, abis: &abis, kernel, json };
+            let committed = committed.as_ref();
+            let request = Request { libseccomp, abis: &abis, committed, kernel, json };
             let (text, mend) = report_on(&tables, &profile, &request)?;
             print(&text)?;
             return Ok(Outcome::differs(mend));

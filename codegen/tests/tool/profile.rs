@@ -54,7 +54,7 @@ fn calls_that_it_does_not_know_are_newer_or_older() {
     // riscv_hwprobe (258) is newer than openat2 (437), and below it.
     let count = newer.split(' ').find_map(|word| word.parse::<u32>().ok()).unwrap();
     let above = runc.split(' ').find_map(|word| word.parse::<u32>().ok()).unwrap();
-    assert!(runc.starts_with("  runc answers ENOSYS to the ") && above < count, "{runc}");
+    assert!(runc.starts_with("  runc answers ENOSYS to ") && above < count, "{runc}");
     assert!(!older.contains("openat2") && !older.contains("mseal"), "{older}");
     assert!(!out.contains("architectures that Linux"), "{out}");
     let missing = out.lines().find_map(|line| line.strip_prefix("architectures that it does not "));
@@ -279,7 +279,7 @@ fn a_kernel_has_the_calls_of_its_release() {
 
     // ABIs that the release does not have.
     let (status, out, _) = report("5.5", &["--abi", "loongarch64", "--abi", "x86_64"]);
-    assert!(out.contains("\nloongarch64 (--abi): the release does not have the ABI\n"), "{out}");
+    assert!(out.contains("\nloongarch64 (--abi): the kernel does not have the ABI\n"), "{out}");
     assert!(!section(&out).contains("newer than the profile"), "{out}");
     assert_eq!(status, Some(0), "{out}");
     let unmapped = |kernel: &str, abi: &str| {
@@ -303,6 +303,68 @@ fn a_kernel_has_the_calls_of_its_release() {
         let message = format!("error: --kernel: Linux {kernel} is {what}\n");
         assert_eq!(report(kernel, &[]), (Some(2), String::new(), message));
     }
+}
+
+/// The tables of any kernel, with the history of mainline.
+#[test]
+fn the_calls_of_imported_tables() {
+    let directory = TempDir::new().unwrap();
+    let mut tree = Tree::new();
+    tree.append(X86_64, "600\tcommon\tmycall\tsys_mycall\n");
+    let (status, _, stderr) = import(tree.on_disk().path(), directory.path(), &["x86_64"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let tables = directory.path().to_str().unwrap();
+    let text = "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 38, \
+                \"architectures\": [\"SCMP_ARCH_X86_64\", \"SCMP_ARCH_AARCH64\"], \
+                \"syscalls\": [{\"names\": [\"io_setup\", \"mseal\"]}]}";
+    let (status, out, err) = with_options(text, None, &["--tables", tables]);
+    // mseal is a name of mainline, though this kernel does not have it.
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(!out.contains("names that no kernel"), "{out}");
+    assert!(out.contains("\narchitectures that it does not map: x32\n"), "{out}");
+    assert!(out.contains("\naarch64 (SCMP_ARCH_AARCH64): the kernel does not have the ABI\n"));
+    let section = out.split_once("\nx86_64 (SCMP_ARCH_X86_64): it knows 1 of ").unwrap().1;
+    assert!(section.contains(" calls of Linux 7.2.13"), "{out}");
+    assert!(section.ends_with("\n  not mainline's, 1 gets ENOSYS: mycall (600)\n"), "{out}");
+    let known = text.replace("mseal", "mycall");
+    let (_, out, _) = with_options(&known, None, &["--tables", tables]);
+    assert!(!out.contains("not mainline's") && !out.contains("names that no kernel"), "{out}");
+    assert!(with_options(&known, None, &[]).1.contains("names that no kernel has ever had:\n"));
+    let both = ["--tables", tables, "--kernel", "6.1"];
+    assert_eq!(with_options(text, None, &both).0, Some(2));
+
+    // Installed headers have no entry points.
+    let headers = directory.path().join("x86");
+    fs::create_dir_all(headers.join("asm")).unwrap();
+    fs::write(
+        headers.join("asm/unistd_64.h"),
+        "#define __NR_read 0\n#define __NR_io_setup 206\n#define __NR_mycall 600\n",
+    )
+    .unwrap();
+    fs::write(headers.join("asm/unistd.h"), "#include <asm/unistd_64.h>\n").unwrap();
+    let own = directory.path().join("own");
+    let (status, _, stderr) = run(codegen()
+        .args(["import", "--arch", "x86", "--linux-version", "7.2", "--headers"])
+        .arg(&headers)
+        .arg("--tables")
+        .arg(&own));
+    assert_eq!(status, Some(0), "{stderr}");
+    let (_, out, _) = with_options(text, None, &["--tables", own.to_str().unwrap()]);
+    let head = "\nx86_64 (SCMP_ARCH_X86_64): it knows 1 of 3 calls of Linux 7.2\n";
+    assert!(out.contains(head), "{out}");
+}
+
+/// ARM's private calls are in a header alone, and a filter sees them. Other names that only a
+/// header has are those of calls in the table.
+#[test]
+fn calls_that_only_a_header_has() {
+    let (_, out, _) = profile(&naming("\"set_tls\"", "SCMP_ARCH_ARM", ""), None);
+    let section = out.split_once("\narm (SCMP_ARCH_ARM): it knows 1 of ").unwrap().1;
+    assert!(section.contains(" cacheflush (") && !section.contains(" set_tls ("), "{section}");
+    // sync_file_range2 is arm_sync_file_range.
+    assert!(!section.contains(" sync_file_range2 ("), "{section}");
+    let (_, out, _) = profile(&naming("\"get_tls\"", "SCMP_ARCH_ARM", ""), None);
+    assert!(!out.contains(" runc answers "), "the highest number is known: {out}");
 }
 
 /// A rule for newer kernels holds for one of them alone.
@@ -353,7 +415,7 @@ fn the_json_has_what_the_text_has() {
         let rows = rows.collect::<Vec<_>>().join(", ");
         assert!(line.ends_with(&format!(": {rows}")), "{key}: {line}");
     }
-    assert!(text.contains(&format!("ENOSYS to the {} whose numbers", abi["above"])), "{text}");
+    assert!(text.contains(&format!("ENOSYS to {} of them", abi["above"])), "{text}");
     // The keys that the help describes.
     let help = run(codegen().args(["profile", "--help"])).1;
     let keys = json.as_object().unwrap().keys().chain(abi.as_object().unwrap().keys());

@@ -172,6 +172,8 @@ pub(crate) struct Request<'r> {
     pub(crate) libseccomp: Option<&'r Input>,
     /// The ABIs, instead of those of the profile.
     pub(crate) abis: &'r [&'r Abi],
+    /// The tables with the history and the errors, where the tables of the calls have none.
+    pub(crate) committed: Option<&'r Tables>,
     /// The kernel, instead of that of the tables.
     pub(crate) kernel: Option<&'r Version>,
     pub(crate) json: bool,
@@ -183,10 +185,11 @@ pub(crate) fn profile(
     input: &Input,
     request: &Request<'_>,
 ) -> Result<(String, bool), Error> {
-    let &Request { libseccomp, abis, kernel, json } = request;
+    let &Request { libseccomp, abis, committed, kernel, json } = request;
     let profile = parsed(input)?;
     let libseccomp = libseccomp.map(self::libseccomp).transpose()?;
-    let records = &Records::new(tables)?;
+    let dated = committed.unwrap_or(tables);
+    let records = &Records::new(dated)?;
     let note = kernel.and_then(|kernel| unseen(records, kernel));
     if let (Some(kernel), Some(note)) = (kernel, &note) {
         // Which calls it has is not known.
@@ -194,7 +197,8 @@ pub(crate) fn profile(
             return Err(Error::argument("--kernel", note.trim_end()));
         }
     }
-    let report = Report { tables, input, profile: &profile, records, abis, kernel };
+    let others = committed.is_some();
+    let report = Report { tables, others, dated, input, profile: &profile, records, abis, kernel };
     report.check()?;
     let findings = report.findings(libseccomp.as_ref())?;
     let text = match json {
@@ -255,13 +259,20 @@ fn libseccomp(input: &Input) -> Result<Libseccomp<'_>, Error> {
 }
 
 struct Report<'r> {
+    /// The tables of the calls, and whether they are another kernel's than the project's.
     tables: &'r Tables,
+    others: bool,
+    /// The tables of the history and of the errors.
+    dated: &'r Tables,
     input: &'r Input,
     profile: &'r Profile,
     records: &'r Records<'r>,
     abis: &'r [&'r Abi],
     kernel: Option<&'r Version>,
 }
+
+/// The ABIs of the profile that the kernel does not have, and the profile's names of them.
+type Gone<'r> = BTreeMap<&'r str, Vec<String>>;
 
 /// An ABI whose programs a machine runs, and what the profile knows for them.
 struct Section<'r> {
@@ -284,8 +295,7 @@ struct Findings<'r> {
     has_architectures: bool,
     /// ABIs that it does not map.
     unmapped: Vec<&'r str>,
-    /// ABIs that the kernel does not have, and the profile's names of them.
-    absent: Vec<(&'r str, String)>,
+    absent: Gone<'r>,
     abis: Vec<Found<'r>>,
 }
 
@@ -309,6 +319,8 @@ struct Found<'r> {
     /// The calls that the profile does not know.
     newer: Vec<Row<'r>>,
     older: Vec<Row<'r>>,
+    /// Those that are not mainline's.
+    private: Vec<Row<'r>>,
     /// The calls that the kernel may have.
     unclear: Vec<Row<'r>>,
     /// The names that it knows from a kernel on.
@@ -333,7 +345,7 @@ impl Found<'_> {
     }
 
     fn known(&self) -> usize {
-        self.calls - self.newer.len() - self.older.len()
+        self.calls - self.newer.len() - self.older.len() - self.private.len()
     }
 }
 
@@ -356,7 +368,7 @@ impl<'r> Report<'r> {
         let errnos = errnos.map(|errno| ("errno", errno));
         let default = default_errno.iter().map(|errno| ("defaultErrno", errno));
         for (key, errno) in default.chain(errnos) {
-            let known = |abi: &Abi| match self.tables.errnos(&abi.arch) {
+            let known = |abi: &Abi| match self.dated.errnos(&abi.arch) {
                 Ok(errnos) => errnos.iter().any(|known| known.name == *errno),
                 Err(_) => false,
             };
@@ -389,8 +401,21 @@ impl<'r> Report<'r> {
         groups.chain(flat.map(|name| (name.as_str(), name.as_str())))
     }
 
-    /// What is reported on. Byte orders and machines for which the profile knows the same are one.
-    fn sections(&self) -> Result<Vec<Section<'r>>, Error> {
+    /// The kernel whose calls of an ABI are reported on; `None` if it does not have the ABI.
+    fn kernel_of(&self, abi: &Abi) -> Result<Option<&'r Version>, Error> {
+        if let Some(kernel) = self.kernel {
+            return Ok((self.records.had_abi(abi, kernel) != Some(false)).then_some(kernel));
+        }
+        if !self.tables.has_table(&abi.table) {
+            return Ok(None);
+        }
+        let table = self.tables.table(&abi.table)?;
+        Ok(table.tags(&abi.name).map(|_| &table.linux))
+    }
+
+    /// What is reported on, and what the kernel does not have. Byte orders and machines for which
+    /// the profile knows the same are one.
+    fn sections(&self) -> Result<(Vec<Section<'r>>, Gone<'r>), Error> {
         let mut wanted: Vec<(&Abi, &Abi, String)> = Vec::new();
         for (name, main_name) in self.architectures() {
             let called = |name| self.tables.abi_called(name);
@@ -411,12 +436,16 @@ impl<'r> Report<'r> {
             }
         }
         let mut sections: Vec<Section<'_>> = Vec::new();
+        let mut absent = Gone::new();
         for (abi, main, shown) in wanted {
             if !self.abis.is_empty() && self.abis.iter().all(|only| only.name != abi.name) {
                 continue;
             }
-            let linux = &self.tables.table(&abi.table)?.linux;
-            let (names, later) = self.names(main, self.kernel.unwrap_or(linux));
+            let Some(linux) = self.kernel_of(abi)? else {
+                absent.entry(abi.name.as_str()).or_default().push(shown);
+                continue;
+            };
+            let (names, later) = self.names(main, linux);
             let same = |section: &&mut Section<'_>| {
                 section.abi.name == abi.name && section.names == names && section.later == later
             };
@@ -426,7 +455,7 @@ impl<'r> Report<'r> {
                 None => sections.push(Section { abi, shown: vec![shown], names, later }),
             }
         }
-        Ok(sections)
+        Ok((sections, absent))
     }
 
     /// The names that the profile has for the programs of one machine and a kernel, and from which
@@ -488,7 +517,7 @@ impl<'r> Report<'r> {
         if let Some(name) = &self.profile.default_errno {
             return Ok(name.clone());
         }
-        let errnos = self.tables.errnos(&abi.arch)?;
+        let errnos = self.dated.errnos(&abi.arch)?;
         let named = |value| errnos.iter().find(|errno| errno.value == value);
         Ok(match self.profile.default_errno_ret {
             None => "EPERM".to_owned(),
@@ -516,7 +545,9 @@ impl<'r> Report<'r> {
     /// The names that no kernel has ever had.
     fn stray_names(&self) -> Result<Vec<Stray<'r>>, Error> {
         let mut known = BTreeSet::new();
-        for table in self.tables.imported()?.values() {
+        let mut read: Vec<_> = self.tables.imported()?.into_values().collect();
+        read.extend(self.dated.imported()?.into_values());
+        for table in read {
             known.extend(table.rows.iter().map(|row| row.name.as_str()));
             let extras = table.extras.iter().flat_map(|extra| &extra.names);
             known.extend(extras.map(|(_, name)| name.as_str()));
@@ -530,35 +561,27 @@ impl<'r> Report<'r> {
     }
 
     /// The ABIs of the kernel that the profile does not map.
-    fn unmapped(&self, sections: &[Section<'_>]) -> Vec<&'r str> {
-        let mapped = |abi: &&Abi| sections.iter().any(|known| known.abi.name == abi.name);
-        let there = |abi: &&Abi| match self.kernel {
-            Some(kernel) => self.records.had_abi(abi, kernel) != Some(false),
-            None => !self.tables.frozen(&abi.arch),
-        };
-        let live = self.tables.abis.iter().filter(there);
-        // Audit, and seccomp with it, sees no calls of SPU code.
-        let missing = live.filter(|abi| !abi.audit.is_empty() && !mapped(abi));
-        missing.map(|abi| abi.name.as_str()).collect()
+    fn unmapped(&self, sections: &[Section<'_>]) -> Result<Vec<&'r str>, Error> {
+        let mut unmapped = Vec::new();
+        for abi in &self.tables.abis {
+            let mapped = sections.iter().any(|known| known.abi.name == abi.name);
+            // The project's tables are also of architectures that have left the kernel.
+            let gone = self.kernel.is_none() && !self.others && self.tables.frozen(&abi.arch);
+            // Audit, and seccomp with it, sees no calls of SPU code.
+            if !mapped && !gone && !abi.audit.is_empty() && self.kernel_of(abi)?.is_some() {
+                unmapped.push(abi.name.as_str());
+            }
+        }
+        Ok(unmapped)
     }
 
     fn findings(&self, libseccomp: Option<&Libseccomp<'_>>) -> Result<Findings<'r>, Error> {
-        let mut sections = self.sections()?;
+        let (sections, absent) = self.sections()?;
         let has_architectures = self.architectures().next().is_some();
         let unmapped = match has_architectures && self.abis.is_empty() {
-            true => self.unmapped(&sections),
+            true => self.unmapped(&sections)?,
             false => Vec::new(),
         };
-        let mut absent = Vec::new();
-        if let Some(kernel) = self.kernel {
-            sections.retain(|section| {
-                let there = self.records.had_abi(section.abi, kernel) != Some(false);
-                if !there {
-                    absent.push((section.abi.name.as_str(), section.shown.join(", ")));
-                }
-                there
-            });
-        }
         let found = |section| self.found(section, libseccomp);
         let mut findings = Findings {
             mend: false,
@@ -588,7 +611,11 @@ impl<'r> Report<'r> {
         let Section { abi, shown, names, mut later } = section;
         let table = self.tables.table(&abi.table)?;
         let mut calls = abi.calls(table);
-        calls.retain(|call| call.tag.is_some());
+        let numbers: BTreeSet<u32> =
+            calls.iter().filter(|call| call.tag.is_some()).map(|call| call.number).collect();
+        // What only a header defines is another name of a row, or a call that the kernel answers
+        // outside of its table: those of ARM from 0xf0001 on. A filter sees them, too.
+        calls.retain(|call| call.tag.is_some() || !numbers.contains(&call.number));
         let mut unclear = Vec::new();
         let row = |call: &Call<'r>| Row {
             number: call.number,
@@ -608,15 +635,20 @@ impl<'r> Report<'r> {
             });
         }
         let rows = calls.len();
-        calls.retain(|call| call.is_there() && (call.entry.is_some() || call.compat.is_some()));
+        // Tables from installed headers have no entry points.
+        let has_entry = |call: &Call<'_>| call.entry.is_some() || call.compat.is_some();
+        let entries = calls.iter().any(has_entry);
+        calls.retain(|call| call.is_there() && (!entries || call.tag.is_none() || has_entry(call)));
         let open = calls.iter().filter(|call| !names.contains(call.name)).map(row);
+        let (open, private): (Vec<_>, Vec<_>) = open.partition(|row| row.since.is_some());
         let newest = self.newest().map(|(version, _)| version);
         let (newer, older): (Vec<_>, Vec<_>) =
-            open.partition(|row| row.since.as_ref().map(|since| since.by) > newest);
+            open.into_iter().partition(|row| row.since.as_ref().map(|since| since.by) > newest);
         later.retain(|name, _| calls.iter().any(|call| call.name == *name));
         let mut before: BTreeMap<Version, Vec<&str>> = BTreeMap::new();
         // With one kernel, a rule for others is out of the question.
-        for (name, kernel) in later.into_iter().filter(|_| self.kernel.is_none()) {
+        let one = self.kernel.is_some() || self.others;
+        for (name, kernel) in later.into_iter().filter(|_| !one) {
             before.entry(kernel).or_default().push(name);
         }
         let largest = calls.iter().filter(|call| names.contains(call.name));
@@ -631,6 +663,7 @@ impl<'r> Report<'r> {
             above: calls.iter().filter(|call| Some(call.number) > largest).count(),
             newer,
             older,
+            private,
             unclear,
             before,
             unresolved: libseccomp.and_then(|csv| self.unresolved(csv, abi, &calls, &names)),

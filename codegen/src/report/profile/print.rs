@@ -49,7 +49,8 @@ impl Findings<'_> {
             );
         }
         for (abi, shown) in &self.absent {
-            let _ = writeln!(out, "\n{abi} ({shown}): the release does not have the ABI");
+            let shown = shown.join(", ");
+            let _ = writeln!(out, "\n{abi} ({shown}): the kernel does not have the ABI");
         }
         for found in &self.abis {
             found.text(&mut out, libseccomp.unwrap_or_default());
@@ -67,7 +68,7 @@ impl Findings<'_> {
             };
             strays.iter().map(stray).collect()
         };
-        let absent: Vec<&str> = self.absent.iter().map(|(abi, _)| *abi).collect();
+        let absent: Vec<&str> = self.absent.keys().copied().collect();
         let whole = json!({
             "mend": self.mend,
             "profile": input.shown,
@@ -101,14 +102,19 @@ impl Found<'_> {
         let listed = |rows: &[Row<'_>]| {
             let text = |row: &Row<'_>| match &row.since {
                 Some(since) => format!("{} ({since})", row.name),
-                None => row.name.to_owned(),
+                None => format!("{} ({})", row.name, row.number),
             };
             rows.iter().map(text).collect::<Vec<_>>().join(", ")
         };
-        for (what, rows) in [("newer than the profile", &self.newer), ("older", &self.older)] {
+        for (what, rows) in [
+            ("newer than the profile", &self.newer),
+            ("older", &self.older),
+            ("not mainline's", &self.private),
+        ] {
             if !rows.is_empty() {
                 let (count, rows) = (rows.len(), listed(rows));
-                let _ = writeln!(out, "  {what}, {count} get {default}: {rows}");
+                let get = if count == 1 { "gets" } else { "get" };
+                let _ = writeln!(out, "  {what}, {count} {get} {default}: {rows}");
             }
         }
         if !self.unclear.is_empty() {
@@ -122,7 +128,7 @@ impl Found<'_> {
         if *above > 0 && self.refused() {
             let _ = writeln!(
                 out,
-                "  runc answers ENOSYS to the {above} whose numbers are above the profile's"
+                "  runc answers ENOSYS to {above} of them, whose numbers are above the profile's"
             );
         }
         if let Some(unresolved) = self.unresolved.as_ref().filter(|names| !names.is_empty()) {
@@ -156,6 +162,7 @@ impl Found<'_> {
             "known": self.known(),
             "newer": rows(&self.newer),
             "older": rows(&self.older),
+            "private": rows(&self.private),
             "unclear": rows(&self.unclear),
             "before": before.collect::<Vec<_>>(),
             "above": self.above,
