@@ -98,7 +98,7 @@ pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Private, Class::Doubtful, "private call"),
     (Kind::Skipped, Class::Doubtful, "skipped row"),
     (Kind::Unsorted, Class::Doubtful, "unsorted row"),
-    (Kind::Beyond, Class::Doubtful, "call beyond the count"),
+    (Kind::Beyond, Class::Doubtful, "uncounted call"),
     (Kind::Column, Class::Doubtful, "unknown column"),
     (Kind::Unnumbered, Class::Doubtful, "unknown number"),
     (Kind::Optional, Class::Doubtful, "optional number"),

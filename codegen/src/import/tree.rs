@@ -420,6 +420,7 @@ fn from_headers(tree: &Tree<'_>, table: &TableSource) -> Result<Option<KernelTab
             let error = source.incomplete(&header, Doubt::Missing, what);
             findings.judge(Kind::Unreadable, error)?;
         }
+        numbers::check_count(tree, &numbers, &header)?;
         let listed: Vec<&str> =
             numbers.rows.iter().filter_map(|row| row.entry.as_deref()).collect();
         super::add(&mut extras, names::redirects(tree, abi, &listed)?);

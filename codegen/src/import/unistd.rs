@@ -192,7 +192,6 @@ pub(crate) fn numbers<'f>(
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));
     check_numbers(unit, findings)?;
     let entries = built_entries(unit, built, abi, findings)?;
-    check_count(built.unwrap_or(unit), &entries, findings)?;
     let macros = unit.macros();
     let is_call =
         |name: &str| called(name).is_some() && macros.iter().any(|found| found.name == name);
@@ -243,30 +242,6 @@ pub(crate) fn numbers<'f>(
     let mut numbers = Numbers { abi, rows, names, unnamed: Vec::new(), file };
     numbers.unnamed = find_unnamed(&numbers, base, &entries);
     Ok(numbers)
-}
-
-/// Reports the first call that the kernel's table has no room for: who adds a call may forget the
-/// count.
-fn check_count(
-    unit: &Unit,
-    entries: &HashMap<i64, Listed<'_>>,
-    findings: &Findings,
-) -> Result<(), Error> {
-    for name in ["__NR_syscalls", "__NR_compat_syscalls"] {
-        let Some(count) = unit.value(name).ok().flatten() else { continue };
-        let beyond = entries
-            .iter()
-            .filter(|(number, listed)| **number >= count && listed.entry != NO_CALL)
-            .min_by_key(|(number, _)| **number);
-        if let Some((number, Listed { entry, line, .. })) = beyond {
-            let what = format!(
-                "lists {entry} as {number}, but {name} is {count}, so the kernel answers ENOSYS; \
-                 raise it"
-            );
-            findings.judge(Kind::Beyond, Error::at(&*line.file, line.line, what))?;
-        }
-    }
-    Ok(())
 }
 
 /// The numbers with an entry point but no name: user space cannot see such a call.

@@ -175,7 +175,8 @@ pub(super) const OLDEST: &[(&str, &str)] = &[
     (
         "arch/parisc/include/uapi/asm/unistd.h",
         "#define __NR_HPUX_exit 1\n#define __NR_Linux 0\n#define __NR_exit (__NR_Linux + 1)\n\
-         #define __NR_io_setup (__NR_Linux + 215)\n#define __NR_Linux_syscalls (__NR_exit + 1)\n",
+         #define __NR_io_setup (__NR_Linux + 215)\n\
+         #define __NR_Linux_syscalls (__NR_io_setup + 1)\n",
     ),
     (
         "arch/alpha/include/uapi/asm/unistd.h",

@@ -15,6 +15,17 @@ use std::collections::BTreeSet;
 const COUNTED: &[(&str, &str)] =
     &[("arch/arm64/include/asm/unistd32.h", "arch/arm64/kernel/sys32.S")];
 
+/// The macros with the number of calls that the kernel's table has room for, and what to add: on
+/// MIPS it is the last number.
+const COUNTS: &[(&str, i64)] = &[
+    ("__NR_Linux_syscalls", 1),
+    ("__NR_syscalls", 0),
+    ("NR_syscalls", 0),
+    ("NR_SYSCALLS", 0),
+    ("__NR_syscall_count", 0),
+];
+const COMPAT_COUNTS: &[(&str, i64)] = &[("__NR_compat_syscalls", 0)];
+
 /// Reads the header that has the numbers of an ABI. `None` if it cannot be read.
 pub(in crate::import) fn read<'f>(
     tree: &Tree<'f>,
@@ -173,6 +184,41 @@ fn add(found: &mut Numbers<'_>, others: Numbers<'_>) {
     }
     let Numbers { rows, unnamed, .. } = found;
     unnamed.retain(|unnamed| rows.iter().all(|row| row.nr != unnamed.nr));
+}
+
+/// Reports the first call that the kernel's table has no room for: who adds a call may forget the
+/// count, which is in the header with the numbers or in the kernel's own.
+pub(in crate::import) fn check_count(
+    tree: &Tree<'_>,
+    numbers: &Numbers<'_>,
+    header: &str,
+) -> Result<(), Error> {
+    let Tree { source, findings, .. } = tree;
+    let abi = numbers.abi;
+    let headers = tree.headers(abi);
+    let Ok((_, included)) = headers.preprocess_for(abi, header, &[], None) else { return Ok(()) };
+    let kernel = format!("arch/{}/include/asm/unistd.h", abi.arch);
+    let places = [header, &kernel].into_iter().filter(|place| source.is_file(place));
+    let counts = if abi.uapi { COUNTS } else { COMPAT_COUNTS };
+    for place in places {
+        let Ok(unit) = headers.preprocess_for_table(abi, place, &[], &included) else { continue };
+        let count = counts.iter().find_map(|(name, more)| {
+            let value = unit.value(name).ok().flatten()?;
+            let of = unit.macros().into_iter().find(|of| of.name == *name)?;
+            Some((of, value + more, value))
+        });
+        let Some((of, count, value)) = count else { continue };
+        let there = numbers.rows.iter().filter(|row| row.entry.as_deref() != Some(NO_CALL));
+        if let Some(row) = there.filter(|row| i64::from(row.nr) >= count).min_by_key(|row| row.nr) {
+            let what = format!(
+                "{} is {value}, but {} is {}, so the kernel answers ENOSYS; raise it",
+                of.name, row.name, row.nr
+            );
+            findings.judge(Kind::Beyond, Error::at(&*of.file, of.line, what))?;
+        }
+        break;
+    }
+    Ok(())
 }
 
 /// Names the calls in the kernel's list for which the header defines no name. A header that is not
