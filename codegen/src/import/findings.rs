@@ -222,7 +222,7 @@ impl Findings {
     /// It cannot be read, or has no last newline, and that stops this import.
     pub(super) fn whole(&self, source: &Source, path: &str) -> Result<Arc<str>, Error> {
         let text = source.text(path)?;
-        if let Err(fault) = ends(&text) {
+        if let Err(fault) = ends(path, &text) {
             self.judge(Kind::LastLine, source.fault(path, fault))?;
         }
         Ok(text)

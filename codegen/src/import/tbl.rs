@@ -65,7 +65,7 @@ pub(crate) fn parse(
             found(Kind::Unreadable, what)?;
         }
     }
-    if let Err(fault) = ends(text) {
+    if let Err(fault) = ends(file, text) {
         findings.judge(Kind::LastLine, fault.error(file))?;
     }
     if rows.is_empty() {

@@ -117,6 +117,9 @@ const BASES: [&str; 6] =
 /// The prefix of the calls of another system, in parisc's headers up to Linux 3.19.
 const HPUX: &str = "HPUX_";
 
+/// What m68k's header has up to Linux 2.6.39 in place of a number.
+const NO_CALLS: [&str; 2] = ["not supported", "Obsolete"];
+
 /// The name of the call whose number the macro is, and whether it is one of ARM's private calls.
 pub(crate) fn called(found: &str) -> Option<(&str, bool)> {
     let (name, private) = match found.strip_prefix("__ARM_NR_") {
@@ -202,6 +205,9 @@ pub(crate) fn numbers<'f>(
         // Up to Linux 3.16, arm64's header of AArch32 had two of ARM's private calls, too; since
         // then they are in a header that is not read.
         if private && !abi.uapi {
+            continue;
+        }
+        if NO_CALLS.contains(&found.body.as_str()) {
             continue;
         }
         let name = own_name(name, abi);

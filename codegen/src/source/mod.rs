@@ -401,9 +401,22 @@ impl Source {
     }
 }
 
-/// Refuses a text that ends within a line.
-pub(crate) fn ends(text: &str) -> Result<(), Fault> {
-    if text.is_empty() || text.ends_with('\n') {
+/// Refuses the text of a file that ends within a line, unless what stands there is complete: some
+/// vendors leave out last newlines, and so did mainline in kernel/Kconfig.preempt.
+pub(crate) fn ends(file: &str, text: &str) -> Result<(), Fault> {
+    let last = text.lines().next_back().unwrap_or_default().trim();
+    let name = file.rsplit('/').next().unwrap_or_default();
+    let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+    let complete = match (stem, extension) {
+        (_, "c" | "h" | "S") => last == "}" || last.starts_with("#endif") || last.ends_with("*/"),
+        ("Kconfig", _) => {
+            let words = ["bool", "tristate", "endif", "endmenu", "endchoice"];
+            words.contains(&last) || last.ends_with(" y") || last.ends_with(" n")
+        }
+        ("Makefile" | "Kbuild", _) => last.ends_with(".o") || last.ends_with('/'),
+        _ => false,
+    };
+    if text.is_empty() || text.ends_with('\n') || complete {
         return Ok(());
     }
     Err(Fault::at(text.lines().count(), "the file ends within a line; was it cut off?"))

@@ -146,3 +146,34 @@ fn a_path_of_headers_is_that_of_the_first_directory_that_has_it() {
         );
     }
 }
+
+/// What stands at the end may be complete without a newline.
+#[test]
+fn a_file_ends_with_a_newline_or_a_complete_line() {
+    let ends = |file: &str, text: &str| super::ends(file, text).is_ok();
+    for (file, text) in [
+        ("kernel/Kconfig.preempt", "config PREEMPT_COUNT\n       bool"),
+        ("mm/Kconfig", "config A\n\tdefault n"),
+        ("mm/Makefile", "obj-y += a.o"),
+        ("Kbuild", "obj-y += a/"),
+        ("fs/a.c", "long sys_a(void)\n{\n}"),
+        ("asm/unistd.h", "#endif /* A */"),
+        ("asm/unistd.h", ""),
+        ("syscall.tbl", "1\tcommon\ta\n"),
+    ] {
+        assert!(ends(file, text), "{file}: {text}");
+        assert!(ends(file, &format!("{text}\n")), "{file}: {text}");
+    }
+    for (file, text) in [
+        ("mm/Kconfig", "config MEM"),
+        ("mm/Kconfig", "if MMU"),
+        ("mm/Makefile", "obj-y +="),
+        ("fs/a.c", "SYSCALL_DEFINE0(a)"),
+        ("asm/unistd.h", "#define __NR_a 50"),
+        ("asm/unistd.h", "#end"),
+        ("syscall.tbl", "1\tcommon\ta"),
+    ] {
+        assert!(!ends(file, text), "{file}: {text}");
+        assert!(ends(file, &format!("{text}\n")), "{file}: {text}");
+    }
+}

@@ -328,7 +328,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
             let fail = |what: &str| Err(Error::at(file, line, what));
             let place = |text: &str| Line { file: path.clone(), line, text: text.to_owned() };
             // A directive that is cut off is not what its beginning seems to be.
-            let cut = lines.clone().next().is_none().then(|| ends(whole).err()).flatten();
+            let cut = lines.clone().next().is_none().then(|| ends(file, whole).err()).flatten();
             let malformed = |error: Error| cut.clone().map_or(error, |fault| fault.error(file));
             let live = open.last().is_none_or(|condition| condition.live);
             let text = text.trim();
@@ -423,7 +423,7 @@ impl<F: FnMut(&str, (&str, usize)) -> Result<Option<(String, Arc<str>)>, Error>>
         match open.last() {
             None => Ok(()),
             Some(&Condition { line, .. }) => {
-                ends(whole).map_err(|fault| fault.error(file))?;
+                ends(file, whole).map_err(|fault| fault.error(file))?;
                 Err(Error::at(file, line, "this conditional has no #endif; is the file cut off?"))
             }
         }

@@ -88,7 +88,7 @@ pub(super) fn check_complete(
                 }
             };
             let used = uses.iter().find(|used| used.entry == bare.entry && used.abi == abi.name);
-            if let Some(used) = used.filter(|_| lost) {
+            if let Some(used) = used.filter(|used| lost && !used.wide.is_empty()) {
                 gone.entry(&bare.entry).or_insert((source, used));
             }
         }

@@ -7,7 +7,7 @@ use crate::tables::{Abi, Absent, NO_CALL, Pairs};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An entry point of an ABI's calls, and the kernels that use it: 64-bit or not, the first that has
-/// it.
+/// it; none if the column is another release's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Use<'a> {
     pub(super) entry: &'a str,
@@ -55,7 +55,7 @@ pub(super) fn uses<'a>(
         let wide = abi.bits == 64 || abi.pairs == Pairs::Whole || !narrow_kernel || narrowed();
         let own: &[bool] = if wide { &[true] } else { &[false] };
         // The compat column is for 32-bit programs on a 64-bit kernel, or for an older convention.
-        // A kernel without 32-bit programs, as riscv up to Linux 5.18, builds none of it.
+        // A kernel without 32-bit programs, as riscv up to Linux 5.18, has none of the former.
         let has_compat = architecture.is_some_and(Architecture::has_compat);
         let compat = abi.takes(true);
         let (Abi { name: abi, .. }, arch) = (abi, tree.arch(abi));
@@ -66,8 +66,14 @@ pub(super) fn uses<'a>(
                 if !wide && has_compat && second.is_none() { &[false, true] } else { own };
             uses.extend(first.map(|entry| Use { entry, call: call.name, abi, arch, wide: either }));
             let can_be_wide = architecture.is_some_and(Architecture::can_be_wide);
-            let wide = if can_be_wide { &[true] } else { own };
-            uses.extend(second.map(|entry| Use { entry, call: call.name, abi, arch, wide }));
+            uses.extend(second.map(|entry| {
+                let wide: &[bool] = match entry.starts_with("compat_sys_") {
+                    true if !has_compat => &[],
+                    _ if can_be_wide => &[true],
+                    _ => own,
+                };
+                Use { entry, call: call.name, abi, arch, wide }
+            }));
         }
         let absent =
             absent.iter().filter(|absent| absent.holds(abi, &tree.linux) && known(&absent.entry));

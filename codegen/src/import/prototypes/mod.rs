@@ -188,7 +188,7 @@ fn definitions(
         return (Vec::new(), Vec::new());
     }
     let (found, faults) = parse::parse(file, &text, wanted);
-    let last = ends(&text).err().map(|fault| (Kind::LastLine, fault));
+    let last = ends(file, &text).err().map(|fault| (Kind::LastLine, fault));
     let faults = last.into_iter().chain(faults.into_iter().map(|fault| (Kind::Code, fault)));
     (found, faults.map(|(kind, fault)| (kind, source.fault(file, fault))).collect())
 }

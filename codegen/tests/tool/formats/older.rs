@@ -257,6 +257,39 @@ fn calls_that_the_table_has_no_room_for() {
     }
 }
 
+/// Up to Linux 2.6.39, m68k's header said of three calls that they are not there.
+#[test]
+fn what_is_not_supported_has_no_number() {
+    let mut tree = Tree::linux_4_19();
+    let rows = |tree: &Tree| imported(tree, &["m68k"]).table("m68k").unwrap().rows.clone();
+    let before = rows(&tree);
+    let header = "arch/m68k/include/uapi/asm/unistd.h";
+    let line = tree.append(header, "#define __NR_iopl /* 110 */ not supported\n");
+    tree.append(header, "#define __NR_idle /* 112 */ Obsolete\n");
+    assert_eq!(rows(&tree), before);
+    tree.append(header, "#define __NR_mine nothing\n");
+    let unknown = "`__NR_mine` has a number that cannot be evaluated";
+    assert_eq!(mistake(&tree, &["m68k"]), format!("{{tree}}/{header}:{}: {unknown}", line + 2));
+}
+
+/// Up to Linux 5.18, riscv had no 32-bit programs on a 64-bit kernel, and their entry points are
+/// not missing.
+#[test]
+fn a_compat_column_needs_a_kernel_that_has_it() {
+    let mut tree = Tree::linux_4_19();
+    let calls = "lib/calls.c";
+    let defined = "COMPAT_SYSCALL_DEFINE0(sync_file_range)\n{\n}\n";
+    tree.put(calls, tree.read(calls).replace(defined, ""));
+    let warned = |tree: &Tree| {
+        let findings = Findings::lenient();
+        import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
+        findings.warnings().iter().any(|(_, error)| error.to_string().contains("on riscv32"))
+    };
+    assert!(warned(&tree));
+    tree.put("arch/riscv/Kconfig", "config 64BIT\n\tbool \"64-bit kernel\"\n");
+    assert!(!warned(&tree));
+}
+
 /// Up to Linux 3.2, what x86 wants was in headers that its asm/unistd.h included. Some entry points
 /// were plain functions, where another architecture used the macro.
 #[test]

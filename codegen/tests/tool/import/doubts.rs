@@ -162,7 +162,7 @@ const CASES: &[Case] = &[
         Kind::LastLine,
         |tree| {
             let text = tree.read(LIB);
-            tree.put(LIB, text.trim_end());
+            tree.put(LIB, text + "int cut");
         },
         "{tree}/lib/calls.c:{last}: the file ends within a line; was it cut off?",
     ),
