@@ -59,9 +59,12 @@ impl<'s> SearchPath<'s> {
             source.is_file(&path)
                 && source.text(&path).is_ok_and(|text| !text.contains("uapi/asm/unistd.h"))
         };
-        let shared = ["include/", "include/uapi/"].map(|directory| ("", directory.to_owned()));
         // The directory of a header that is lost.
         let has_uapi = has_uapi(source) || source.exists(&unistd(&uapi));
+        let mut shared = ["include/", "include/uapi/"].map(|directory| ("", directory.to_owned()));
+        if has_uapi {
+            shared.reverse();
+        }
         let had_old = !has_uapi && source.is_directory(&old) && !source.is_directory(&mixed);
         let is_mixed = !source.exists(&unistd(&uapi)) && for_both(unistd(&mixed));
         let is_old = formerly.is_some() || source.is_file(&format!("{old}unistd.h")) || had_old;

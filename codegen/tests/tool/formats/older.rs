@@ -257,6 +257,28 @@ fn calls_that_the_table_has_no_room_for() {
     }
 }
 
+/// In Linux 3.7 the common headers for user space were separate, and those of x86 were not yet. A
+/// header of the kernel includes that of user space, which has its name.
+#[test]
+fn the_common_headers_were_separate_first() {
+    let mut tree = Tree::linux_4_19();
+    is_linux(&mut tree, "3.7.0");
+    let uapi = "arch/x86/include/uapi/asm/";
+    let moved = tree.files.keys().filter(|path| path.starts_with(uapi)).cloned();
+    for path in moved.collect::<Vec<_>>() {
+        let text = tree.read(&path);
+        tree.put(&path.replace("/uapi/", "/"), text);
+        tree.remove(&path);
+    }
+    let before = imported(&tree, &[]).constants().unwrap().len();
+    let common = "include/uapi/linux/";
+    let names = tree.files.keys().filter_map(|path| path.strip_prefix(common)).map(str::to_owned);
+    for name in names.collect::<Vec<_>>() {
+        tree.put(&format!("include/linux/{name}"), format!("#include <uapi/linux/{name}>\n"));
+    }
+    assert_eq!(imported(&tree, &[]).constants().unwrap().len(), before);
+}
+
 /// Up to Linux 2.6.39, m68k's header said of three calls that they are not there.
 #[test]
 fn what_is_not_supported_has_no_number() {
