@@ -20,16 +20,19 @@ pub(super) const NO_SOURCE: &str = "give --linux DIR or --headers DIR";
 ///
 /// One source is compared with the committed tables. Of two sources, the first is the old side
 /// and the second the new one. Two releases are compared by tables/history.toml, without a kernel
-/// tree. Names that only headers define are marked. Exit status: 0 no difference, 1 difference
-/// found, 2 error.
+/// tree. Names that only headers define are marked, and so are added calls that are private or
+/// that a later release of mainline brought. Exit status: 0 no difference, 1 difference found,
+/// 2 error.
 ///
 /// JSON is {differs, old, new, abis}. `old` and `new` are {kind, path}; kind is tables, linux,
 /// headers or release. Each of `abis` is {abi, old, new, left_the_kernel, entries_compared,
-/// changes}; `old` and `new` are {linux, source}, or null if that side does not have the ABI.
-/// Each of `changes` is {change, header_name, old, new}; change is added, removed, renumbered,
-/// renamed, entry or compat; header_name is true for a name that only headers define; `old` and
-/// `new` are {number, name, entry, compat} or null. Keys may be added; none will change its
-/// meaning.
+/// unread, changes}; `old` and `new` are {linux, source}, or null if that side does not have the
+/// ABI; `unread` says why an ABI that it has is not read, or is null.
+/// Each of `changes` is {change, header_name, mainline, old, new}; change is added, removed,
+/// renumbered, renamed, entry or compat; header_name is true for a name that only headers define;
+/// `mainline` is private for an added call that no release has, the release for one that a later
+/// one brought, and else null; `old` and `new` are {number, name, entry, compat} or null. Keys may
+/// be added; none will change its meaning.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,
@@ -183,9 +186,11 @@ pub fn compare_sides(
     let mut warnings = Vec::new();
     let (old, new) = (side(old, only, &mut warnings)?, side(new, only, &mut warnings)?);
     let found = compare(&old, &new, only)?;
-    let text = if json { diff::json } else { diff::text };
     let differs = found.iter().any(AbiDiff::differs);
-    Ok(Comparison { text: text(&old, &new, &found), differs, warnings })
+    let dated = with_records(&new.facts)?;
+    let records = Records::new(dated.as_ref().unwrap_or(&new.facts))?;
+    let text = if json { diff::json } else { diff::text };
+    Ok(Comparison { text: text(&old, &new, &found, &records), differs, warnings })
 }
 
 /// Checks our tables against another side for `check`.

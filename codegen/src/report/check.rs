@@ -148,7 +148,7 @@ pub(crate) fn judge<'t>(
         }
         for (has, calls) in notes.into_iter().filter(|(_, calls)| !calls.is_empty()) {
             let (file, linux, calls) =
-                (theirs.file(diff.abi, their, None), &their.linux, calls.join(", "));
+                (theirs.file(diff.abi, their, None), &their.linux, listed(&calls));
             say(
                 false,
                 format!(
@@ -164,6 +164,18 @@ pub(crate) fn judge<'t>(
 /// Why a name that one side does not have is an error.
 fn reason(against: bool) -> &'static str {
     if against { "which contradicts tables/history.toml" } else { "whose kernel is not older" }
+}
+
+/// How many calls a note lists, at most.
+const MOST: usize = 8;
+
+fn listed(calls: &[String]) -> String {
+    match calls.get(..MOST) {
+        Some(first) if calls.len() > MOST => {
+            format!("{} and {} more, which `diff` lists", first.join(", "), calls.len() - MOST)
+        }
+        _ => calls.join(", "),
+    }
 }
 
 fn numbered(call: &Call) -> String {

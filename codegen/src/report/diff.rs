@@ -4,9 +4,11 @@
 //! point `sys_ni_syscall`, as in the kernel. If one side has no entry points of an ABI, as headers
 //! do not, entry points are not compared.
 
+use super::records::Records;
 use crate::Error;
 use crate::source::Source;
 use crate::tables::corrections::Unreadable;
+use crate::tables::history::Since;
 use crate::tables::{Abi, Call, Extra, KernelTable, NO_CALL, Tables};
 use crate::term::{BOLD, GREEN, RED, YELLOW, counted, plain};
 use crate::version::Version;
@@ -323,7 +325,7 @@ pub(crate) fn end<'t>(call: &Call<'t>) -> &'t str {
 }
 
 /// For people: an aligned line for each difference, below its ABI; in colour.
-pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
+pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>], records: &Records<'_>) -> String {
     let mut out = String::new();
     let names = |these: &dyn Fn(&AbiDiff) -> bool| -> String {
         let names: Vec<&str> =
@@ -345,7 +347,10 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
             [old, new].map(|table| plain(table.map_or("", |table| table.linux.as_str())));
         let linux = arrow(&was, &is);
         let _ = writeln!(out, "\n{BOLD}{}{BOLD:#}, Linux {linux}", abi.name);
-        let lines: Vec<[String; 4]> = changes.iter().map(|change| columns(change)).collect();
+        let lines: Vec<[String; 4]> = changes
+            .iter()
+            .map(|change| columns(change, Mainline::of(diff, change, records)))
+            .collect();
         let width = |column: usize| {
             lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
         };
@@ -402,13 +407,37 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
         "entry points not compared, since one side has none",
         names(&|abi| both(abi) && !abi.entries && new.kind != Kind::Release),
     );
-    let same = found.iter().filter(|abi| both(abi) && !abi.differs()).count();
-    summary("the same", if same == 0 { String::new() } else { counted(same, "ABI") });
+    let is_same = |abi: &AbiDiff| both(abi) && !abi.differs();
+    // Where nothing differs, the names say nothing.
+    let same = match found.iter().filter(|abi| both(abi)).count() {
+        0 => String::new(),
+        all if found.iter().filter(|abi| is_same(abi)).count() == all => counted(all, "ABI"),
+        _ => names(&is_same),
+    };
+    summary("the same", same);
     out
 }
 
+/// What mainline has of an added call that the release of its kernel does not have.
+enum Mainline<'r> {
+    Nothing,
+    Since(Since<'r>),
+}
+
+impl<'r> Mainline<'r> {
+    fn of(diff: &AbiDiff<'_>, change: &Change, records: &'r Records<'_>) -> Option<Mainline<'r>> {
+        let (Added(call), Some(table)) = (change, diff.new) else { return None };
+        match records.dates(diff.abi, call.number, call.name).0 {
+            _ if !records.covers(&table.linux) => None,
+            None => Some(Mainline::Nothing),
+            Some(since) if since.by.series() > table.linux.series() => Some(Mainline::Since(since)),
+            Some(_) => None,
+        }
+    }
+}
+
 /// The change, the number, the name, and details.
-fn columns(change: &Change) -> [String; 4] {
+fn columns(change: &Change, mainline: Option<Mainline<'_>>) -> [String; 4] {
     let name = |call: &Call| plain(call.name);
     let entry = |entry: Option<&str>| entry.map_or("–".to_owned(), plain);
     let ends = |call: &Call| {
@@ -427,8 +456,14 @@ fn columns(change: &Change) -> [String; 4] {
             (new.number.to_string(), name(new), arrow(&entry(old.compat), &entry(new.compat)))
         }
     };
-    if change.header_name() {
-        rest += if rest.is_empty() { "(header name)" } else { " (header name)" };
+    let mainline = mainline.map(|mainline| match mainline {
+        Mainline::Nothing => "private".to_owned(),
+        Mainline::Since(since) => format!("mainline: {since}"),
+    });
+    let header_name = change.header_name().then(|| "header name".to_owned());
+    for mark in header_name.into_iter().chain(mainline) {
+        let space = if rest.is_empty() { "" } else { " " };
+        let _ = write!(rest, "{space}({mark})");
     }
     [change.word().to_owned(), number, name, rest]
 }
@@ -438,7 +473,7 @@ fn arrow(old: &str, new: &str) -> String {
 }
 
 /// For programs; the subcommand's help describes the keys.
-pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
+pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>], records: &Records<'_>) -> String {
     let side = |side: &Side| json!({ "kind": side.kind.word(), "path": side.shown });
     let table = |table: Option<&KernelTable>| {
         table.map(|table| json!({ "linux": table.linux.as_str(), "source": table.source }))
@@ -447,11 +482,16 @@ pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
         let Call { number, name, entry, compat, .. } = call?;
         Some(json!({ "number": number, "name": name, "entry": entry, "compat": compat }))
     };
-    let change = |change: &Change| {
+    let change = |diff: &AbiDiff<'_>, change: &Change| {
         let (old, new) = change.sides();
+        let mainline = Mainline::of(diff, change, records).map(|mainline| match mainline {
+            Mainline::Nothing => "private".to_owned(),
+            Mainline::Since(since) => since.to_string(),
+        });
         json!({
             "change": change.word(),
             "header_name": change.header_name(),
+            "mainline": mainline,
             "old": call(old),
             "new": call(new),
         })
@@ -463,7 +503,8 @@ pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>]) -> String {
             "new": table(diff.new),
             "left_the_kernel": diff.kept,
             "entries_compared": diff.entries,
-            "changes": diff.changes.iter().map(change).collect::<Vec<_>>(),
+            "unread": diff.unread.map(ToString::to_string),
+            "changes": diff.changes.iter().map(|one| change(diff, one)).collect::<Vec<_>>(),
         })
     };
     let abis: Vec<_> = found.iter().map(abi).collect();
