@@ -5,6 +5,9 @@ use crate::Error;
 use crate::report::records::Records;
 use std::fmt::Write as _;
 
+/// `__ARM_NR_BASE`, without what the ABI adds: the macros of these calls have a name of their own.
+const ARM_PRIVATE: u32 = 0xf0000;
+
 /// `AIO_SYS_NR_<abi>_<name>` for every call; for one ABI alone also the plain names.
 pub(crate) fn c(exported: &[Exported<'_>], records: &Records<'_>) -> Result<String, Error> {
     let abis: Vec<String> =
@@ -22,6 +25,9 @@ pub(crate) fn c(exported: &[Exported<'_>], records: &Records<'_>) -> Result<Stri
         out += " *   __NR_<name>, SYS_<name>   the same, where the compiler is for this ABI and no \
                 header before this one\n";
         out += " *                             defined the name: include <sys/syscall.h> first\n";
+        if exported[0].abi.arch == "arm" {
+            out += " *   __ARM_NR_<name>           the same of ARM's private calls\n";
+        }
     } else {
         out += " * The header of one ABI alone (`--abi`) has __NR_<name> and SYS_<name> too.\n";
     }
@@ -52,11 +58,14 @@ pub(crate) fn c(exported: &[Exported<'_>], records: &Records<'_>) -> Result<Stri
         let _ = writeln!(out, "\n#if {}", compiler.join(" && "));
         for call in calls {
             let name = call.name;
-            let _ = write!(
-                out,
-                "#ifndef __NR_{name}\n#define __NR_{name} AIO_SYS_NR_{prefix}_{name}\n#endif\n"
-            );
-            let _ = write!(out, "#ifndef SYS_{name}\n#define SYS_{name} __NR_{name}\n#endif\n");
+            let of_arm = abi.arch == "arm" && call.number - abi.base >= ARM_PRIVATE;
+            let own = if of_arm { "__ARM_NR" } else { "__NR" };
+            for (macro_, value) in [
+                (format!("{own}_{name}"), format!("AIO_SYS_NR_{prefix}_{name}")),
+                (format!("SYS_{name}"), format!("{own}_{name}")),
+            ] {
+                let _ = write!(out, "#ifndef {macro_}\n#define {macro_} {value}\n#endif\n");
+            }
         }
         out += "#endif\n";
     }

@@ -368,6 +368,20 @@ fn every_macro_has_the_right_value() {
     assert!(!macros.contains("__NR_"));
 }
 
+/// The kernel's header has `__ARM_NR_cacheflush`, and no `__NR_cacheflush`.
+#[test]
+fn private_calls_of_arm_have_their_own_macros() {
+    let Some(cc) = CCompiler::find() else { return skip("the C header", "there is no C compiler") };
+    let header = export("c", &["--abi", "arm", "--header-names"]);
+    let defined = ["-m32", "-D__arm__=1", "-D__ARM_EABI__=1", "-E", "-dM"];
+    let macros = compile(&cc, &header, &defined, "#include \"calls.h\"\n").unwrap();
+    let has = |line: &str| macros.lines().any(|found| found == line);
+    assert!(has("#define __ARM_NR_cacheflush AIO_SYS_NR_arm_cacheflush"), "{macros}");
+    assert!(has("#define AIO_SYS_NR_arm_cacheflush 983042"), "{macros}");
+    assert!(!macros.contains("#define __NR_cacheflush"), "{macros}");
+    assert!(has("#define __NR_read AIO_SYS_NR_arm_read"), "{macros}");
+}
+
 #[test]
 fn the_plain_names_are_those_of_the_system() {
     let Some(cc) = CCompiler::find() else { return skip("the C header", "there is no C compiler") };
