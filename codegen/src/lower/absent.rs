@@ -123,7 +123,7 @@ impl<'t> Reasons<'t> {
             let ruled = self.ruled(abi, has, name);
             let sub_call = self.sub_calls.iter().find(|sub| sub.name == name && has(sub.of));
             let Some(SubCall { of, constant, value, .. }) = sub_call else {
-                return ruled.or_else(|| self.after_the_end(abi, calls, name));
+                return ruled.or_else(|| self.after_the_end(having, name));
             };
             let also = ruled.map(|(_, instead)| instead + ", or ").unwrap_or_default();
             let why = format!("the call is {constant} ({value}) of its `{of}`");
@@ -196,9 +196,10 @@ impl<'t> Reasons<'t> {
     }
 
     /// The reason of calls that are newer than the last table with the ABI.
-    fn after_the_end(&self, abi: &Abi, calls: &[Call<'_>], name: &str) -> Option<(String, String)> {
+    fn after_the_end(&self, having: Having<'_>, name: &str) -> Option<(String, String)> {
+        let Having { abi, linux, calls, .. } = having;
         let source = self.tables.sources.iter().find(|source| source.name == abi.table)?;
-        let frozen = source.frozen.as_ref()?;
+        let frozen = source.frozen.as_ref().filter(|frozen| linux.series() >= frozen.series())?;
         let last = calls.iter().map(|call| call.number.wrapping_sub(abi.base)).max()?;
         // Whatever is new has one number, but for ABIs that add to it.
         let newer = self

@@ -19,7 +19,7 @@ pub struct Resolved {
     /// removed the table.
     pub bare: Vec<(String, Option<Why>)>,
     /// Entry points with several prototypes that disagree.
-    pub ambiguous: usize,
+    pub ambiguous: Vec<String>,
     /// Calls whose prototype has no function in `raw`.
     pub unclear: Vec<String>,
 }
@@ -67,7 +67,7 @@ fn of(
             match row {
                 Some(row) => found.bare.push((entry.to_owned(), Some(row.why))),
                 None if prototypes.iter().any(|row| row.entry == entry && row.is_for(abi)) => {
-                    found.ambiguous += 1;
+                    found.ambiguous.push(entry.to_owned());
                 }
                 None if left => found.bare.push((entry.to_owned(), None)),
                 None => {
@@ -95,7 +95,7 @@ pub fn summary(tables: &Tables) -> Result<String, Error> {
     for (_, one) in abis(tables)? {
         all.entries += one.entries;
         all.prototypes += one.prototypes;
-        all.ambiguous += one.ambiguous;
+        all.ambiguous.extend(one.ambiguous);
         all.bare.extend(one.bare);
     }
     Ok(format!("entry points of all ABIs: {all}"))
@@ -114,9 +114,13 @@ impl Display for Resolved {
                 write!(f, ", {count} {word}")?;
             }
         }
-        match self.ambiguous {
+        let names: BTreeSet<&str> = self.ambiguous.iter().map(String::as_str).collect();
+        match self.ambiguous.len() {
             0 => Ok(()),
-            count => write!(f, ", {count} ambiguous"),
+            count => {
+                let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                write!(f, ", {count} have several that differ: {names}")
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Which ABIs the kernel's own makefiles generate from a table, and the tags of each.
 
 use crate::Error;
-use crate::import::findings::Kind;
 use crate::import::tree::Tree;
 use crate::source::Doubt;
 use crate::tables::Abi;
@@ -13,8 +12,11 @@ pub(in crate::import) fn tags(
     makefile: &str,
     abi: &Abi,
 ) -> Result<Option<Vec<String>>, Error> {
-    let Tree { source, findings, .. } = tree;
-    let read = |path: &str| findings.accept(Kind::LeftOut, source.text(path));
+    let source = tree.source;
+    let read = |path: &str| match source.text(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) => tree.leave_out(abi, error).map(|()| None),
+    };
     let Some(text) = read(makefile)? else { return Ok(None) };
     if !makefile.starts_with("scripts/") {
         return Ok(arch(&text, &abi.header));
@@ -31,7 +33,7 @@ pub(in crate::import) fn tags(
     let made = list.lines().any(listed);
     let (header, variable) = (&abi.header, abis_variable(&abi.header));
     let left_out = |file: &str, what: String| {
-        findings.judge(Kind::LeftOut, source.incomplete(file, Doubt::Missing, what)).map(|()| None)
+        tree.leave_out(abi, source.incomplete(file, Doubt::Missing, what)).map(|()| None)
     };
     match (shared(&text, header), shared(&added, header)) {
         (None, _) => left_out(makefile, format!("does not add to {variable}")),

@@ -134,7 +134,7 @@ const CASES: &[Case] = &[
         kind: Kind::LeftOut,
         harm: |tree| tree.remove("arch/nios2/kernel/Makefile.syscalls"),
         message: "{tree}/arch/nios2/kernel/Makefile.syscalls: cannot be read: No such file or \
-                   directory (os error 2)",
+                   directory (os error 2); nios2 is left out",
         more: &[],
         less: &["nios2"],
     },

@@ -81,7 +81,10 @@ fn makefiles_assign_rows_to_abis() {
     tree.remove(path);
     refused(
         &tree,
-        &format!("{{tree}}/{path}: cannot be read: No such file or directory (os error 2)"),
+        &format!(
+            "{{tree}}/{path}: cannot be read: No such file or directory (os error 2); riscv64 is \
+             left out"
+        ),
     );
     // An ABI whose header is not generated does not exist.
     let mut tree = Tree::new();
@@ -89,7 +92,7 @@ fn makefiles_assign_rows_to_abis() {
     tree.edit(kbuild, "syscall-y += unistd_32.h\n", "");
     let gives =
         format!("does not generate unistd_32.h, for which {path} sets tags; is the tree complete?");
-    refused(&tree, &format!("{{tree}}/{kbuild}: {gives}"));
+    refused(&tree, &format!("{{tree}}/{kbuild}: {gives}; riscv32 is left out"));
     tree.edit(path, "syscall_abis_32 += riscv memfd_secret\n", "");
     let asked = format!(
         "does not generate unistd_32.h from {GENERIC}, which arch/riscv/include/uapi/asm/unistd.h \
@@ -102,12 +105,13 @@ fn makefiles_assign_rows_to_abis() {
     let complete = "is the tree complete?";
     tree.edit(path, "syscall_abis_64 += riscv rlimit memfd_secret\n", "");
     let what = "does not add to syscall_abis_64, from which unistd_64.h is generated";
-    refused(&tree, &format!("{{tree}}/{path}: {what}; {complete}"));
+    refused(&tree, &format!("{{tree}}/{path}: {what}; {complete}; riscv64 is left out"));
     tree.write("scripts/Makefile.asm-headers", "syscall_abis_32 += common,32\n");
     refused(
         &tree,
         &format!(
-            "{{tree}}/scripts/Makefile.asm-headers: does not add to syscall_abis_64; {complete}"
+            "{{tree}}/scripts/Makefile.asm-headers: does not add to syscall_abis_64; {complete}; \
+             aarch64 is left out"
         ),
     );
 }
