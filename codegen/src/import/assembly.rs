@@ -20,11 +20,24 @@ impl Stub {
     /// The C function to which the stub passes the call's arguments: that of the call's own name,
     /// or ARM's `mmap2`, which is `mmap_pgoff` for pages of 4 KiB.
     pub(super) fn passes_to(&self, entry: &str, call: &str) -> Option<String> {
+        if self.body.lines().any(moves_argument) {
+            return None;
+        }
         let own = format!("sys_{call}");
         let other = if call == "mmap2" { "sys_mmap_pgoff" } else { &own };
         let mut words = self.body.split(|c| !is_word(c)).filter(|word| *word != entry);
         words.find(|word| *word == own || *word == other).map(str::to_owned)
     }
+}
+
+/// Whether a line of x86's assembly gives an argument another place: up to Linux 4.16, its
+/// `stub32_clone` swaps two, or drops one.
+fn moves_argument(line: &str) -> bool {
+    const ARGUMENTS: [&str; 6] = ["%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9"];
+    let (instruction, operands) = line.split_once([' ', '\t']).unwrap_or_default();
+    let Some((from, to)) = operands.split_once(',') else { return false };
+    let is_argument = |operand: &str| ARGUMENTS.contains(&operand.trim());
+    ["mov", "movq", "xchg"].contains(&instruction) && is_argument(from) && is_argument(to)
 }
 
 /// C macros that generate an assembly stub of a function: the macro, and the prefix of the stub's
@@ -265,6 +278,16 @@ mod tests {
         assert_eq!(passes("a", "x").as_deref(), Some("sys_x"));
         assert_eq!(passes("ptregs_iopl", "iopl").as_deref(), Some("sys_iopl"));
         assert_eq!(passes("sys_b", "x"), None, "another stub calls it");
+        for (line, passed) in [
+            ("xchg\t%r8, %rcx", false),
+            ("mov %r8, %rcx", false),
+            ("movq %rsp, %rdi", true),
+            ("leaq 8(%rsp), %r8", true),
+        ] {
+            let body = format!("\t/* why */\n{line}\njmp sys_clone\n");
+            let stub = Stub { source: String::new(), line: 1, body };
+            assert_eq!(stub.passes_to("stub32_clone", "clone").is_some(), passed, "{line}");
+        }
         let made = macro_symbols("save_static_function(sys_fork);\nsave(sys_x);");
         assert_eq!(made, [(1, "__sys_fork".to_owned(), "sys_fork".to_owned())]);
     }
