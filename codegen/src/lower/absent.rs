@@ -164,12 +164,12 @@ impl<'t> Reasons<'t> {
     /// Why an ABI does not have a call.
     #[cfg(feature = "all-abis")]
     pub(crate) fn of(&self, having: Having<'_>, name: &str) -> Option<Reason> {
-        self.special(having, name).or_else(|| self.of_few(name))
+        self.special(having, name).or_else(|| self.of_few(having.abi, name))
     }
 
     /// The reason of calls that only few ABIs have.
     #[cfg(feature = "all-abis")]
-    fn of_few(&self, name: &str) -> Option<Reason> {
+    fn of_few(&self, abi: &Abi, name: &str) -> Option<Reason> {
         let having = self.having.get_or_init(|| {
             let mut having: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
             for abi in &self.tables.abis {
@@ -181,6 +181,10 @@ impl<'t> Reasons<'t> {
             having
         });
         let abis = having.get(name).filter(|abis| abis.len() * 2 <= self.tables.abis.len())?;
+        // Other tables of the ABI have it.
+        if abis.contains(&abi.name.as_str()) {
+            return None;
+        }
         let why = match abis.as_slice() {
             [one] => format!("only {one} has it"),
             [most @ .., last] => format!("only {} and {last} have it", most.join(", ")),

@@ -354,6 +354,23 @@ fn the_calls_of_imported_tables() {
     assert!(out.contains(head), "{out}");
 }
 
+/// In headers without entry points, only the name says that a number is not used.
+#[test]
+fn reserved_numbers_of_mips_are_not_calls() {
+    let directory = TempDir::new().unwrap();
+    let mut tree = Tree::linux_4_19();
+    let header = "arch/mips/include/uapi/asm/unistd.h";
+    let setup = "#define __NR_io_setup (__NR_Linux + 241)\n";
+    let reserved = "#define __NR_reserved82 (__NR_Linux + 82)\n";
+    let unused = "#define __NR_unused18 (__NR_Linux + 18)\n";
+    tree.edit(header, setup, &format!("{unused}{reserved}{setup}"));
+    let (status, _, stderr) = import(tree.on_disk().path(), directory.path(), &["mips-o32"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let options = ["--tables", directory.path().to_str().unwrap()];
+    let (_, out, _) = with_options(&naming("\"syscall\"", "SCMP_ARCH_MIPS", ""), None, &options);
+    assert!(out.contains(": it knows 1 of 2 calls of Linux 4.19.13 (2 reserved "), "{out}");
+}
+
 /// ARM's private calls are in a header alone, and a filter sees them. Other names that only a
 /// header has are those of calls in the table.
 #[test]

@@ -337,6 +337,12 @@ struct Row<'r> {
     since: Option<Since<'r>>,
 }
 
+/// Whether a name only keeps a number from being used, as MIPS's `reserved82` does.
+fn is_reserved(name: &str) -> bool {
+    let number = name.strip_prefix("reserved").or_else(|| name.strip_prefix("unused"));
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 impl Found<'_> {
     /// Whether what it gets hides that a call is new. What passes, and what a tracer or a
     /// supervisor answers, does not.
@@ -638,7 +644,10 @@ impl<'r> Report<'r> {
         // Tables from installed headers have no entry points.
         let has_entry = |call: &Call<'_>| call.entry.is_some() || call.compat.is_some();
         let entries = calls.iter().any(has_entry);
-        calls.retain(|call| call.is_there() && (!entries || call.tag.is_none() || has_entry(call)));
+        calls.retain(|call| {
+            let entry = !entries || call.tag.is_none() || has_entry(call);
+            call.is_there() && entry && !is_reserved(call.name)
+        });
         let open = calls.iter().filter(|call| !names.contains(call.name)).map(row);
         let (open, private): (Vec<_>, Vec<_>) = open.partition(|row| row.since.is_some());
         let newest = self.newest().map(|(version, _)| version);
