@@ -427,8 +427,8 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
                 for left in store::left_over(&directory, &files) {
                     let left = left.display();
                     to_stderr(format_args!(
-                        "{left} is from an earlier import; this kernel does not have that table; \
-                         delete the file if the directory is for this kernel alone"
+                        "{left} is from an earlier import, and this one has no such table; delete \
+                         the file if the directory is for this kernel alone"
                     ));
                 }
             }
@@ -443,6 +443,16 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
                 let archs = unknown.join(", ");
                 to_stderr(format_args!(
                     "not read, since this project does not have their ABIs: {archs}"
+                ));
+            }
+            let missing = match whole_tree {
+                true => import::missing_abis(&source, &facts)?,
+                false => None,
+            };
+            if let Some((linux, missing)) = missing {
+                let missing = missing.join(", ");
+                to_stderr(format_args!(
+                    "Linux {linux} also has, and this tree does not: {missing}"
                 ));
             }
             to_stderr(match new {

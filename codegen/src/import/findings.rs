@@ -7,7 +7,7 @@
 //! both.
 
 use crate::Error;
-use crate::source::{Source, ends};
+use crate::source::{Source, ends, merged};
 use crate::term::counted;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub enum Kind {
     LostName,
     /// A last line without its newline.
     LastLine,
+    /// A file other than a table or a header with a merge that is not finished.
+    Merge,
     /// A configuration symbol that nothing declares.
     Undeclared,
     /// An entry point without definition.
@@ -108,6 +110,7 @@ pub const KINDS: &[(Kind, Class, &str)] = &[
     (Kind::Names, Class::Doubtful, "unread header"),
     (Kind::LostName, Class::Doubtful, "lost name"),
     (Kind::LastLine, Class::Doubtful, "unfinished last line"),
+    (Kind::Merge, Class::Doubtful, "unfinished merge"),
     (Kind::Undeclared, Class::Doubtful, "undeclared symbol"),
     (Kind::Undefined, Class::Doubtful, "undefined entry point"),
     (Kind::Unbuilt, Class::Doubtful, "unbuilt file"),
@@ -222,6 +225,9 @@ impl Findings {
     /// It cannot be read, or has no last newline, and that stops this import.
     pub(super) fn whole(&self, source: &Source, path: &str) -> Result<Arc<str>, Error> {
         let text = source.text(path)?;
+        if let Err(fault) = merged(&text) {
+            self.judge(Kind::Merge, source.fault(path, fault))?;
+        }
         if let Err(fault) = ends(path, &text) {
             self.judge(Kind::LastLine, source.fault(path, fault))?;
         }

@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// call without a row is either a known absence or a damaged file.
 const UNIFIED: u32 = 424;
 
+/// A tree with fewer than one in so many of the release's calls is not the whole of it.
+const FEW: usize = 4;
+
 /// Names of mainline kernels since 2.6.12 that no committed table has any more.
 const FORMER: &[&str] = &[
     "accept04",
@@ -107,10 +110,47 @@ pub(super) fn report<'r>(
     let is_wanted = |part: &Part<'_>| wanted(&part.abi.table);
     let mut few = private(tree, &parts, is_wanted)?;
     few.extend(backports(tree, &parts, &few, is_wanted)?);
+    let known = Tables::embedded()?;
     for part in parts.iter().filter(|part| is_wanted(part)) {
         gaps(tree, &parts, part, &few)?;
+        lost(tree, &known, part)?;
     }
     Ok(())
+}
+
+/// Reports calls that the release has and the tree does not: a copy may have ended early, or rows
+/// were lost in a merge. A tree with a few calls has them on purpose. Those of the unified range
+/// have been compared with the tree's other tables.
+fn lost(tree: &Tree<'_>, known: &Tables, part: &Part<'_>) -> Result<(), Error> {
+    let Part { abi, table, taker } = part;
+    let history = known.history()?;
+    let series = tree.linux.series();
+    let release = history.releases.iter().position(|release| release.linux.series() == series);
+    let Some(release) = release else { return Ok(()) };
+    let Some(rows) = history.rows(abi, known.table(&abi.table)?, release) else { return Ok(()) };
+    let own = table.rows.iter().filter(|row| taker.takes(&row.tag)).map(|row| row.nr);
+    let further = table.extras_of(abi).flat_map(|extra| extra.names.iter().map(|(nr, _)| *nr));
+    let own: BTreeSet<u32> = own.chain(further).collect();
+    let all = rows.len();
+    let compared = |nr: u32| nr >= UNIFIED && part.shares();
+    let lost: Vec<_> =
+        rows.into_iter().filter(|(nr, _)| !own.contains(nr) && !compared(*nr)).collect();
+    if lost.is_empty() || own.len() * FEW < all {
+        return Ok(());
+    }
+    let named = |(nr, name): &(u32, String)| format!("{name} ({nr})");
+    let calls = match lost.as_slice() {
+        [one] => named(one),
+        [first, .., last] => {
+            format!("{} calls, from {} to {}", lost.len(), named(first), named(last))
+        }
+        [] => String::new(),
+    };
+    let what = format!(
+        "{} does not have {calls}, which Linux {} has; is the file cut off?",
+        abi.name, history.releases[release].linux
+    );
+    tree.findings.judge(Kind::Gap, tree.source.wrong(&table.source, what))
 }
 
 /// A call of the unified range that an ABI does not have is in `absent.toml`; otherwise the file is

@@ -113,6 +113,33 @@ pub fn unknown_archs(source: &Source, facts: &Tables) -> Result<Vec<String>, Err
     Ok(Tree::new(source, facts, &Findings::lenient())?.unknown_archs())
 }
 
+/// The ABIs that the tree's release has, and the tree does not, with that release; empty for a
+/// release that is not in the history.
+///
+/// # Errors
+/// This is not a kernel tree.
+pub fn missing_abis(
+    source: &Source,
+    facts: &Tables,
+) -> Result<Option<(Version, Vec<String>)>, Error> {
+    let findings = Findings::lenient();
+    let tree = Tree::new(source, facts, &findings)?;
+    let known = Tables::embedded()?;
+    let history = known.history()?;
+    let series = tree.linux.series();
+    let Some(at) = history.releases.iter().position(|known| known.linux.series() == series) else {
+        return Ok(None);
+    };
+    let mut missing = Vec::new();
+    for abi in &facts.abis {
+        let had = || Ok(history.rows(abi, known.table(&abi.table)?, at).is_some());
+        if !tree.has(abi) && had()? {
+            missing.push(abi.name.clone());
+        }
+    }
+    Ok((!missing.is_empty()).then(|| (history.releases[at].linux.clone(), missing)))
+}
+
 /// Only the tables of numbers: those in `only` that the tree has; empty: all.
 ///
 /// # Errors

@@ -6,7 +6,7 @@
 
 use super::findings::{Findings, Kind};
 use crate::Error;
-use crate::source::{Fault, ends};
+use crate::source::{CONFLICT, Fault, ends, is_conflict};
 use crate::tables::{Abi, Row, Taker};
 use std::collections::HashMap;
 
@@ -21,14 +21,6 @@ pub(crate) type Rows = Vec<(usize, Row)>;
 /// The ABIs that a kernel generates from a table.
 pub(crate) type Takers<'f> = Vec<(&'f Abi, Taker)>;
 
-/// Whether the line is a merge conflict marker.
-pub(crate) fn conflict(line: &str) -> bool {
-    ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|marker| line.starts_with(marker))
-}
-
-/// The message for such a line.
-pub(crate) const CONFLICT: &str = "a merge conflict marker; resolve the conflict first";
-
 /// Names that a table has besides its rows: ABI, number and name.
 pub(crate) type Names = Vec<(&'static str, u32, &'static str)>;
 
@@ -42,7 +34,7 @@ pub(crate) fn parse(
     let mut rows = Rows::new();
     for (line, content) in (1..).zip(text.lines()) {
         let found = |kind, what: String| findings.judge(kind, Error::at(file, line, what));
-        if conflict(content) {
+        if is_conflict(content) {
             found(Kind::Conflict, CONFLICT.into())?;
         }
         let indented = content.starts_with([' ', '\t', '\u{feff}']);

@@ -7,7 +7,7 @@
 
 use super::c::{Line, Macro, Unit};
 use super::findings::{Findings, Kind};
-use super::tbl::{CONFLICT, conflict, is_symbol};
+use super::tbl::is_symbol;
 use crate::Error;
 use crate::tables::{Abi, NO_CALL, Row, Taker};
 use std::collections::{HashMap, HashSet};
@@ -187,9 +187,6 @@ pub(crate) fn numbers<'f>(
     file: &str,
     findings: &Findings,
 ) -> Result<Numbers<'f>, Error> {
-    if let Some(line) = unit.lines.iter().find(|line| conflict(&line.text)) {
-        findings.judge(Kind::Conflict, Error::at(&*line.file, line.line, CONFLICT))?;
-    }
     // In some headers the numbers include the base.
     let base = read_base(unit, abi).map_err(|what| Error::in_file(file, what));
     let base = findings.accept(Kind::Base, base)?.flatten().unwrap_or(i64::from(abi.base));

@@ -219,6 +219,7 @@ impl Source {
             return Err(no_tree("it has no Makefile"));
         }
         let file = self.read("Makefile")?;
+        merged(&file.text).map_err(|fault| self.fault("Makefile", fault))?;
         let value = |name: &str| {
             let mut lines = file.text.lines();
             let line =
@@ -398,6 +399,28 @@ impl Source {
             (Doubt::Damaged, Kind::Tree) => "is it damaged?",
             (Doubt::Damaged, Kind::Headers) => "are the headers complete?",
         }
+    }
+}
+
+/// Whether a line is a merge conflict marker.
+pub(crate) fn is_conflict(line: &str) -> bool {
+    ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|marker| line.starts_with(marker))
+}
+
+/// The message for such a line.
+pub(crate) const CONFLICT: &str = "a merge conflict marker; resolve the conflict first";
+
+/// Refuses a text with a merge that is not finished. A line of `=` alone may be a comment's.
+pub(crate) fn merged(text: &str) -> Result<(), Fault> {
+    if !text.contains("<<<<<<< ") {
+        return Ok(());
+    }
+    let starts = |marker: &'static str| move |line: &str| line.starts_with(marker);
+    match text.lines().position(starts("<<<<<<< ")) {
+        Some(at) if text.lines().skip(at).any(starts(">>>>>>> ")) => {
+            Err(Fault::at(at + 1, CONFLICT))
+        }
+        _ => Ok(()),
     }
 }
 

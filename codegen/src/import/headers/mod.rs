@@ -8,7 +8,7 @@ pub(super) mod numbers;
 use super::c::{Line, Unit, Unsure};
 use super::findings::{Findings, Kind};
 use crate::Error;
-use crate::source::{Doubt, Source};
+use crate::source::{CONFLICT, Doubt, Source, is_conflict};
 use crate::tables::Abi;
 use crate::version::Version;
 use std::sync::Arc;
@@ -306,6 +306,9 @@ impl<'s> SearchPath<'s> {
             }
         };
         let unit = Unit::preprocess(&self.source.name(header), &top, predefined, include)?;
+        if let Some(line) = unit.lines.iter().find(|line| is_conflict(&line.text)) {
+            return Err(Error::at(&*line.file, line.line, CONFLICT));
+        }
         // Without it, every word has 0 bits.
         let defined = unit.macros().iter().any(|found| found.name == "__BITS_PER_LONG");
         match self

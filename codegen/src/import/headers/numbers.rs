@@ -201,7 +201,10 @@ pub(in crate::import) fn check_count(
     let places = [header, &kernel].into_iter().filter(|place| source.is_file(place));
     let counts = if abi.uapi { COUNTS } else { COMPAT_COUNTS };
     for place in places {
-        let Ok(unit) = headers.preprocess_for_table(abi, place, &[], &included) else { continue };
+        let symbols = [("CONFIG_COMPAT", "1")];
+        let Ok(unit) = headers.preprocess_for_table(abi, place, &symbols, &included) else {
+            continue;
+        };
         let count = counts.iter().find_map(|(name, more)| {
             let value = unit.value(name).ok().flatten()?;
             let of = unit.macros().into_iter().find(|of| of.name == *name)?;

@@ -10,7 +10,7 @@ use super::c::text::is_word;
 use super::findings::Kind;
 use super::tree::Tree;
 use crate::Error;
-use crate::source::{Source, ends};
+use crate::source::{Source, ends, merged};
 use memchr::memmem::Finder;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,8 +188,10 @@ fn definitions(
         return (Vec::new(), Vec::new());
     }
     let (found, faults) = parse::parse(file, &text, wanted);
+    let merge = merged(&text).err().map(|fault| (Kind::Merge, fault));
     let last = ends(file, &text).err().map(|fault| (Kind::LastLine, fault));
-    let faults = last.into_iter().chain(faults.into_iter().map(|fault| (Kind::Code, fault)));
+    let faults =
+        merge.into_iter().chain(last).chain(faults.into_iter().map(|fault| (Kind::Code, fault)));
     (found, faults.map(|(kind, fault)| (kind, source.fault(file, fault))).collect())
 }
 

@@ -242,8 +242,9 @@ fn calls_that_the_table_has_no_room_for() {
         (
             "arch/arm64/include/asm/unistd.h",
             "",
-            "#define __NR_compat_syscalls 1\n#include <uapi/asm/unistd.h>\n",
-            ":1: __NR_compat_syscalls is 1, but io_setup is 243",
+            "#ifdef CONFIG_COMPAT\n#define __NR_compat_syscalls 1\n#endif\n\
+             #include <uapi/asm/unistd.h>\n",
+            ":2: __NR_compat_syscalls is 1, but io_setup is 243",
         ),
     ] {
         let mut tree = Tree::linux_4_19();

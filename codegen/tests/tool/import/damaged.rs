@@ -3,6 +3,7 @@
 use super::*;
 use aio_codegen::import::{self, Findings};
 use aio_codegen::source::Source;
+use aio_codegen::tables::Row;
 
 /// Rewrites the file without adding missing definitions.
 fn damage(tree: &mut Tree, path: &str, text: &str) {
@@ -162,6 +163,92 @@ fn files_needed_for_definitions_exist() {
              point of osf_syscall on alpha, and no other file does; {complete}"
         ),
     );
+}
+
+/// The warnings of an import into another directory.
+fn warnings(tree: &Tree) -> Vec<String> {
+    let findings = Findings::lenient();
+    import::tree(&source(tree, "{tree}"), &COMMITTED, &[], &findings).unwrap();
+    findings.warnings().into_iter().map(|(_, error)| error.to_string()).collect()
+}
+
+/// A copy that ended early, at the end of a line: the release has more calls. The numbers from 424
+/// on are compared with the tree's other tables.
+#[test]
+fn the_release_has_calls_that_the_table_lost() {
+    let table = COMMITTED.table("x86_64").unwrap();
+    let row = |row: &Row| {
+        let entry = row.entry.as_deref().unwrap_or_default();
+        format!("{}\t{}\t{}\t{entry}\n", row.nr, row.tag, row.name)
+    };
+    let warned = |kept: fn(&&Row) -> bool, linux: &str| {
+        let mut tree = Tree::new();
+        is_linux(&mut tree, linux);
+        tree.write(X86_64, table.rows.iter().filter(kept).map(row).collect::<String>());
+        let warnings = warnings(&tree).into_iter();
+        warnings.filter(|said| said.contains("is the file cut off?")).collect::<Vec<_>>()
+    };
+    let linux = table.linux.as_str();
+    assert_eq!(warned(|_| true, linux), [""; 0]);
+    let [version, patchlevel, _] = table.linux.series();
+    let said = |abi: &str, calls: &str| {
+        format!(
+            "{{tree}}/{X86_64}: {abi} does not have {calls}, which Linux {version}.{patchlevel} \
+             has; is the file cut off?"
+        )
+    };
+    let calls = "3 calls, from fanotify_init (300) to prlimit64 (302)";
+    let lost = warned(|row| row.nr < 300 || row.nr > 302, linux);
+    assert_eq!(lost, [said("x86_64", calls), said("x32", calls)]);
+    assert_eq!(warned(|row| row.nr != 206, linux), [said("x86_64", "io_setup (206)")]);
+    // Of this one nothing is known.
+    assert_eq!(warned(|row| row.nr != 206, "99.1.0"), [""; 0]);
+}
+
+/// A merge that is not finished.
+#[test]
+fn conflict_markers_are_found_in_every_file() {
+    let mark = "<<<<<<< HEAD\n=======\n>>>>>>> topic\n";
+    let said = |path: &str| {
+        format!("{{tree}}/{path}:1: a merge conflict marker; resolve the conflict first")
+    };
+    for path in ["kernel/sys_ni.c", "lib/calls.c", "fs/Makefile", "init/Kconfig", "fs/aio.c"] {
+        let mut tree = Tree::new();
+        tree.put(path, format!("{mark}{}", tree.read(path)));
+        assert_eq!(warnings(&tree), [said(path)], "{path}");
+    }
+    // Its values are left out.
+    let (mut tree, errno) = (Tree::new(), "include/uapi/asm-generic/errno.h");
+    tree.put(errno, format!("{mark}{}", tree.read(errno)));
+    let from = source(&tree, "{tree}");
+    let files = import::tree(&from, &COMMITTED, &[], &Findings::lenient()).unwrap();
+    let (_, text) = files.iter().find(|(name, _)| name == "errno.toml").unwrap();
+    assert!(!text.contains("\"x86\""), "{text}");
+    assert!(warnings(&tree).contains(&said(errno)));
+    // The version would be wrong.
+    let mut tree = Tree::new();
+    tree.put("Makefile", format!("{mark}{}", tree.read("Makefile")));
+    assert_eq!(mistake(&tree, &[]), said("Makefile"));
+    // A line below a title.
+    let mut tree = Tree::new();
+    tree.put("fs/aio.c", format!("/*\nTitle\n=======\n*/\n{}", tree.read("fs/aio.c")));
+    assert_eq!(warnings(&tree), [""; 0]);
+}
+
+/// A copy that ended early may have lost whole architectures.
+#[test]
+fn abis_of_the_release_that_the_tree_does_not_have_are_listed() {
+    let (mut tree, directory) = (Tree::new(), TempDir::new().unwrap());
+    let missing = |tree: &Tree| {
+        let (status, _, stderr) = import(tree.on_disk().path(), directory.path(), &[]);
+        assert_eq!(status, Some(0), "{stderr}");
+        let line = stderr.lines().find(|line| line.contains("this tree does not: "));
+        line.map(str::to_owned)
+    };
+    assert_eq!(missing(&tree), None);
+    tree.files.retain(|path, _| !path.starts_with("arch/sh/") && !path.starts_with("arch/arm/"));
+    let said = "Linux 7.2 also has, and this tree does not: arm, arm-oabi, sh";
+    assert_eq!(missing(&tree).as_deref(), Some(said));
 }
 
 #[test]

@@ -167,6 +167,14 @@ const CASES: &[Case] = &[
         "{tree}/lib/calls.c:{last}: the file ends within a line; was it cut off?",
     ),
     harmless(
+        Kind::Merge,
+        |tree| {
+            let text = tree.read(LIB);
+            tree.put(LIB, "<<<<<<< HEAD\n=======\n>>>>>>> topic\n".to_owned() + &text);
+        },
+        "{tree}/lib/calls.c:1: a merge conflict marker; resolve the conflict first",
+    ),
+    harmless(
         Kind::Undeclared,
         |tree| {
             let text = tree.read(LIB).replace("\nSYSCALL_DEFINE0(read)\n", "\n");
@@ -644,7 +652,7 @@ fn tables_of_an_earlier_import_are_named() {
     for (tree, reported) in [(Tree::linux_6_1(), false), (Tree::new(), true)] {
         let (status, _, said) = import(tree.on_disk().path(), directory.path(), &[]);
         let line = format!(
-            "{left} is from an earlier import; this kernel does not have that table; delete the \
+            "{left} is from an earlier import, and this one has no such table; delete the \
              file if the directory is for this kernel alone"
         );
         assert_eq!((status, said.lines().any(|said| said == line)), (Some(0), reported), "{said}");
