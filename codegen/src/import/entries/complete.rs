@@ -96,7 +96,41 @@ pub(super) fn check_complete(
     // An entry point with a known file gives the better message.
     let (placed, others): (Vec<_>, Vec<_>) =
         gone.into_iter().partition(|(_, (source, _))| source.is_some());
-    for (entry, (source, used)) in placed.into_iter().chain(others) {
+    // What a lost file has defined is one finding.
+    let (in_files, placed): (Vec<_>, Vec<_>) = placed.into_iter().partition(|(_, (source, _))| {
+        source.as_ref().is_some_and(|source| tree.source.exists(source))
+    });
+    let mut lost: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (entry, (source, _)) in placed {
+        lost.entry(source.unwrap_or_default()).or_default().push(entry);
+    }
+    for (file, entries) in lost {
+        let more = match entries.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let what = format!(
+            "does not exist; mainline defines {}{more} there, and no file here does",
+            entries[0]
+        );
+        tree.findings.judge(Kind::Undefined, Error::in_file(tree.source.name(&file), what))?;
+    }
+    // Some sources are published without their assembly.
+    let archs: BTreeSet<&str> = others.iter().map(|(_, (_, used))| used.arch).collect();
+    let files = |arch: &str| tree.source.list(&format!("arch/{arch}/kernel")).unwrap_or_default();
+    let assembly = |arch: &&str| files(arch).iter().any(|file| file.name.ends_with(".S"));
+    let others = match others.as_slice() {
+        [(entry, _), _, ..] if !archs.iter().any(assembly) => {
+            let what = format!(
+                "has no assembly files (.S): {} entry points have no definition, such as {entry}",
+                others.len()
+            );
+            tree.findings.judge(Kind::Undefined, tree.source.wrong("arch", what))?;
+            Vec::new()
+        }
+        _ => others,
+    };
+    for (entry, (source, used)) in in_files.into_iter().chain(others) {
         let Use { call, abi, .. } = used;
         let error = match source {
             Some(source) => {

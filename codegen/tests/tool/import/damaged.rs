@@ -13,23 +13,20 @@ fn damage(tree: &mut Tree, path: &str, text: &str) {
 /// Every entry point has a definition, or `kernel/sys_ni.c` says that it may have none.
 #[test]
 fn entry_points_are_defined() {
-    let complete = "and no other file does";
+    let none = "there, and no file here does";
     let mut tree = Tree::new();
     damage(&mut tree, "lib/calls.c", "SYSCALL_DEFINE0(read)\n");
     let stderr = mistake(&tree, &[]);
     // The file is the one in the committed tables.
-    assert!(stderr.starts_with("{tree}/") && stderr.contains(complete), "{stderr}");
-    assert!(stderr.ends_with("no other file does; is the tree complete?"), "{stderr}");
+    assert!(stderr.starts_with("{tree}/") && stderr.contains(": does not exist; "), "{stderr}");
+    assert!(stderr.ends_with(none), "{stderr}");
     let mut tree = Tree::new();
     let calls = tree.read("lib/calls.c");
     assert!(calls.contains("\nSYSCALL_DEFINE0(read)\n"));
     damage(&mut tree, "lib/calls.c", &calls.replace("\nSYSCALL_DEFINE0(read)\n", "\n"));
     refused(
         &tree,
-        &format!(
-            "{{tree}}/fs/read_write.c: does not define sys_read, the entry point of read on \
-             x86_64, {complete}; is the tree complete?"
-        ),
+        &format!("{{tree}}/fs/read_write.c: does not exist; mainline defines sys_read {none}"),
     );
     // An optional entry point must exist if the committed tables have it.
     damage(&mut tree, "lib/calls.c", &calls);
@@ -42,8 +39,7 @@ fn entry_points_are_defined() {
     refused(
         &tree,
         &format!(
-            "{{tree}}/mm/secretmem.c: does not define sys_memfd_secret, the entry point of \
-             memfd_secret on x86_64, {complete}; is the tree complete?"
+            "{{tree}}/mm/secretmem.c: does not exist; mainline defines sys_memfd_secret {none}"
         ),
     );
     // An import of only tables needs no definitions.
@@ -158,10 +154,8 @@ fn files_needed_for_definitions_exist() {
     damage(&mut tree, "arch/alpha/kernel/calls.c", &alpha.replace("alpha_syscall_zero", "zero"));
     refused(
         &tree,
-        &format!(
-            "{{tree}}/arch/alpha/kernel/entry.S: does not define alpha_syscall_zero, the entry \
-             point of osf_syscall on alpha, and no other file does; {complete}"
-        ),
+        "{tree}/arch/alpha/kernel/entry.S: does not exist; mainline defines alpha_syscall_zero \
+         there, and no file here does",
     );
 }
 
@@ -203,6 +197,41 @@ fn the_release_has_calls_that_the_table_lost() {
     assert_eq!(warned(|row| row.nr != 206, linux), [said("x86_64", "io_setup (206)")]);
     // Of this one nothing is known.
     assert_eq!(warned(|row| row.nr != 206, "99.1.0"), [""; 0]);
+}
+
+/// What is lost is named, and not each function in it.
+#[test]
+fn lost_files_with_definitions_are_named() {
+    let mut tree = Tree::new();
+    // The file of the committed tables.
+    tree.put("lib/calls.c", tree.read("lib/calls.c").replace("SYSCALL_DEFINE0(read)\n{\n}\n", ""));
+    let said = "{tree}/fs/read_write.c: does not exist; mainline defines sys_read there, and no \
+                file here does";
+    assert_eq!(warnings(&tree), [said]);
+    tree.put("fs/read_write.c", "");
+    let complete = "does not define sys_read, the entry point of read on ";
+    assert!(warnings(&tree)[0].contains(complete), "{:?}", warnings(&tree));
+
+    // Two entry points that no release has.
+    let mut tree = Tree::new();
+    tree.append(X86_64, "500\t64\tone\tstub_one\n501\t64\ttwo\tstub_two\n");
+    let calls = "arch/x86/kernel/calls.c";
+    for entry in ["stub_one", "stub_two"] {
+        let defined = format!("asmlinkage long {entry}(void)\n{{\n}}\n");
+        tree.put(calls, tree.read(calls).replace(&defined, ""));
+    }
+    let undefined = |tree: &Tree| {
+        let warnings = warnings(tree).into_iter();
+        warnings
+            .filter(|said| said.contains("stub_"))
+            .filter(|said| !said.contains("private"))
+            .collect::<Vec<_>>()
+    };
+    let none = "{tree}/arch: has no assembly files (.S): 2 entry points have no definition, such \
+                as stub_one";
+    assert_eq!(undefined(&tree), [none]);
+    tree.put("arch/x86/kernel/entry.S", "nop\n");
+    assert_eq!(undefined(&tree).len(), 2);
 }
 
 /// A merge that is not finished.
