@@ -2,7 +2,7 @@
 
 use super::print::{print, to_stderr};
 use super::{HeaderOptions, Outcome, find_abis};
-use crate::import::{Claims, Findings};
+use crate::import::{Claims, Findings, Kind as FindingKind};
 use crate::report::check as judgement;
 use crate::report::diff::{self, AbiDiff, Kind, Side};
 use crate::report::records::Records;
@@ -184,7 +184,7 @@ pub fn compare_sides(
     json: bool,
 ) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
-    let (old, new) = (side(old, only, &mut warnings)?, side(new, only, &mut warnings)?);
+    let ((old, _), (new, _)) = (side(old, only, &mut warnings)?, side(new, only, &mut warnings)?);
     let found = compare(&old, &new, only)?;
     let differs = found.iter().any(AbiDiff::differs);
     let dated = with_records(&new.facts)?;
@@ -203,14 +203,16 @@ pub fn check_sides(
     only: &[String],
 ) -> Result<Comparison, Error> {
     let mut warnings = Vec::new();
-    let (ours, theirs) = (side(ours, only, &mut warnings)?, side(theirs, only, &mut warnings)?);
+    let (ours, _) = side(ours, only, &mut warnings)?;
+    let (theirs, left_out) = side(theirs, only, &mut warnings)?;
     let found = compare(&ours, &theirs, only)?;
     if !found.iter().any(|diff| diff.old.is_some() && diff.new.is_some()) {
         return Err(nothing(&ours, &theirs));
     }
     let dated = with_records(&ours.facts)?;
     let records = Records::new(dated.as_ref().unwrap_or(&ours.facts))?;
-    let findings = judgement::judge(&ours, &theirs, &found, &records);
+    let mut findings = judgement::judge(&ours, &theirs, &found, &records);
+    findings.extend(left_out.then(judgement::left_out));
     let text = judgement::text(&theirs, &found, &findings);
     let differs = findings.iter().any(|finding| finding.error);
     Ok(Comparison { text, differs, warnings })
@@ -239,14 +241,19 @@ fn tables(directory: &Path) -> Result<SideInput, Error> {
 }
 
 /// Reads a side, of a kernel tree only what the ABIs in `only` need, unless it is empty. The
-/// comparison shows its gaps.
-fn side(given: SideInput, only: &[String], warnings: &mut Vec<String>) -> Result<Side, Error> {
+/// comparison shows its gaps. Also returns whether ABIs were left out that could not be read.
+fn side(
+    given: SideInput,
+    only: &[String],
+    warnings: &mut Vec<String>,
+) -> Result<(Side, bool), Error> {
     let (facts, findings) = (Tables::embedded()?, Findings::lenient());
     let (source, files) = match given {
-        SideInput::Tables(shown, tables) => return Side::tables(shown, *tables),
+        SideInput::Tables(shown, tables) => return Ok((Side::tables(shown, *tables)?, false)),
         SideInput::Release(linux) => {
             let files = import::history::release(&committed()?, &linux)?;
-            return Side::release(&linux, in_memory(&format!("Linux {linux}"), &files)?);
+            let tables = in_memory(&format!("Linux {linux}"), &files)?;
+            return Ok((Side::release(&linux, tables)?, false));
         }
         SideInput::Linux(source) => {
             let abis = find_abis(&facts, only)?.into_iter();
@@ -261,8 +268,9 @@ fn side(given: SideInput, only: &[String], warnings: &mut Vec<String>) -> Result
     };
     warnings.extend(findings.lines());
     warnings.extend(findings.summary());
+    let left_out = findings.warnings().iter().any(|(kind, _)| *kind == FindingKind::LeftOut);
     let tables = in_memory(source.shown(), &files)?;
-    Side::imported(source, tables)
+    Ok((Side::imported(source, tables)?, left_out))
 }
 
 /// The sources of `diff`, in the order of the command line, whichever options they are

@@ -243,7 +243,10 @@ fn private<'r>(
     let newer = tree.linux > *committed.linux;
     let mut unknown: BTreeMap<&str, Vec<(&Part<'_>, u32, &str)>> = BTreeMap::new();
     for part in parts {
-        let rows = part.calls().map(|row| (row.nr, row.name.as_str(), part.table.source.as_str()));
+        // A number without an entry point may be a call whose entry was forgotten.
+        let rows = part.table.rows.iter().filter(|row| part.taker.takes(&row.tag));
+        let rows = rows.filter(|row| row.entry.as_deref() != Some(NO_CALL));
+        let rows = rows.map(|row| (row.nr, row.name.as_str(), part.table.source.as_str()));
         for (number, name, source) in rows.chain(part.beside_the_table()) {
             if !committed.names.contains(name) {
                 unknown.entry(name).or_default().push((part, number, source));

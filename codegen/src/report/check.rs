@@ -161,6 +161,12 @@ pub(crate) fn judge<'t>(
     findings
 }
 
+/// That a warning above is about an ABI that could not be read.
+pub(crate) fn left_out<'t>() -> Finding<'t> {
+    let what = "an ABI is left out, as the warnings say: it was not checked".to_owned();
+    Finding { abi: "incomplete", error: true, what }
+}
+
 /// Why a name that one side does not have is an error.
 fn reason(against: bool) -> &'static str {
     if against { "which contradicts tables/history.toml" } else { "whose kernel is not older" }

@@ -430,22 +430,31 @@ impl<'t> Facts<'t> {
             self.signatures(&mut out, entry, Some(abi));
         }
         if !listing.has_entries() {
-            self.of_others(&mut out, call.name);
+            self.of_others(&mut out, abi, call.name);
         }
         out
     }
 
     /// The entry points that other ABIs have for a call whose own one is not known.
-    fn of_others(&self, out: &mut String, call: &str) {
+    fn of_others(&self, out: &mut String, abi: &Abi, call: &str) {
         let calls = self.listings.iter().flat_map(|listing| &listing.calls);
         let same = calls.filter(|other| other.name == call);
-        let entries: BTreeSet<&str> = same.filter_map(|other| other.entry).collect();
+        let mut entries: BTreeSet<&str> = same.filter_map(|other| other.entry).collect();
+        // Those of one architecture are its own.
+        if entries.iter().any(|entry| entry.starts_with("sys_")) {
+            entries.retain(|entry| entry.starts_with("sys_"));
+        }
         if entries.is_empty() {
             return;
         }
         let entries: Vec<&str> = entries.into_iter().collect();
         let entry_points = entries.join(", ");
-        let _ = writeln!(out, "\n  On other ABIs of this kernel, it ends in {entry_points}");
+        let _ = writeln!(
+            out,
+            "\n  On other ABIs of this kernel, it ends in {entry_points}. {} may have another \
+             function.",
+            abi.name
+        );
         for entry in entries {
             self.signatures(out, entry, None);
         }

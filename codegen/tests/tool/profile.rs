@@ -354,6 +354,38 @@ fn the_calls_of_imported_tables() {
     assert!(out.contains(head), "{out}");
 }
 
+/// Without entry points it is not known whether a number that mainline reserves is a call. Before
+/// Linux 3.5 there was no filter to load.
+#[test]
+fn what_is_not_known_of_an_old_kernel() {
+    let directory = TempDir::new().unwrap();
+    let headers = directory.path().join("x86/asm");
+    fs::create_dir_all(&headers).unwrap();
+    let numbers = "#define __NR_read 3\n#define __NR_break 17\n#define __NR_nfsservctl 169\n";
+    fs::write(headers.join("unistd_32.h"), numbers).unwrap();
+    fs::write(headers.join("unistd.h"), "#include <asm/unistd_32.h>\n").unwrap();
+    for (linux, note) in [("3.4", true), ("3.5", false)] {
+        let own = directory.path().join(linux);
+        let (status, _, stderr) = run(codegen()
+            .args(["import", "--arch", "x86", "--linux-version", linux, "--headers"])
+            .arg(directory.path().join("x86"))
+            .arg("--tables")
+            .arg(&own));
+        assert_eq!(status, Some(0), "{stderr}");
+        let options = ["--tables", own.to_str().unwrap()];
+        let text = naming("\"read\"", "SCMP_ARCH_X86", "");
+        let (_, out, _) = with_options(&text, None, &options);
+        let head = format!("\ni386 (SCMP_ARCH_X86): it knows 1 of 1 calls of Linux {linux}\n");
+        let unclear = format!(
+            "  not known whether Linux {linux} has them: break (2.6.12 or earlier), nfsservctl \
+             (2.6.12 or earlier)\n"
+        );
+        assert!(out.contains(&head) && out.ends_with(&unclear), "{out}");
+        let said = "\n  it has no seccomp filters, which are there since Linux 3.5\n";
+        assert_eq!(out.contains(said), note, "{out}");
+    }
+}
+
 /// In headers without entry points, only the name says that a number is not used.
 #[test]
 fn reserved_numbers_of_mips_are_not_calls() {

@@ -644,10 +644,24 @@ impl<'r> Report<'r> {
         // Tables from installed headers have no entry points.
         let has_entry = |call: &Call<'_>| call.entry.is_some() || call.compat.is_some();
         let entries = calls.iter().any(has_entry);
+        let mut today = abi.calls(self.dated.table(&abi.table)?);
+        today.retain(|call| call.tag.is_some());
+        // There, a number that mainline reserves today may be one that the kernel reserves, too.
+        let reserved = |call: &Call<'_>| {
+            let row = |own: &Call<'_>| (own.number, own.name) == (call.number, call.name);
+            today.iter().any(|own| row(own) && !has_entry(own))
+        };
         calls.retain(|call| {
-            let entry = !entries || call.tag.is_none() || has_entry(call);
-            call.is_there() && entry && !is_reserved(call.name)
+            if entries {
+                return call.is_there() && (call.tag.is_none() || has_entry(call));
+            }
+            let known = !reserved(call);
+            if !known && !is_reserved(call.name) {
+                unclear.push(row(call));
+            }
+            known && !is_reserved(call.name)
         });
+        let reserved = rows - calls.len() - if entries { 0 } else { unclear.len() };
         let open = calls.iter().filter(|call| !names.contains(call.name)).map(row);
         let (open, private): (Vec<_>, Vec<_>) = open.partition(|row| row.since.is_some());
         let newest = self.newest().map(|(version, _)| version);
@@ -668,7 +682,7 @@ impl<'r> Report<'r> {
             linux: self.kernel.unwrap_or(&table.linux),
             default: self.default(abi)?,
             calls: calls.len(),
-            reserved: rows - calls.len(),
+            reserved,
             above: calls.iter().filter(|call| Some(call.number) > largest).count(),
             newer,
             older,

@@ -6,6 +6,9 @@ use crate::version::Version;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
+/// The first release with filters, by seccomp(2).
+const FILTERS: [u32; 3] = [3, 5, 0];
+
 impl Findings<'_> {
     /// For people.
     pub(super) fn text(
@@ -99,6 +102,9 @@ impl Found<'_> {
             self.shown.join(", "),
             self.known()
         );
+        if linux.series() < FILTERS {
+            *out += "  it has no seccomp filters, which are there since Linux 3.5\n";
+        }
         let listed = |rows: &[Row<'_>]| {
             let text = |row: &Row<'_>| match &row.since {
                 Some(since) => format!("{} ({since})", row.name),

@@ -312,3 +312,23 @@ fn text_of_a_tree_cannot_command_the_terminal() {
     let (_, text) = diff(&Tree::new(), &tree, &["--abi", "sh"]);
     assert!(text.contains("\nsh, Linux 7.2.13 → 7.2.13-\\u{1b}[2J\n"), "{text}");
 }
+
+/// A table that cannot be read was not checked.
+#[test]
+fn a_check_of_a_part_is_not_a_success() {
+    let mut tree = Tree::new();
+    let directory = imported_directory(&tree);
+    // What an older kernel does not have is no error.
+    is_linux(&mut tree, "7.2.1");
+    let check = |tree: &Tree| {
+        let disk = tree.on_disk();
+        tool(&[&"check", &"--linux", &disk.path(), &"--tables", &directory.path()])
+    };
+    assert_eq!(check(&tree).0, Some(0));
+    tree.remove("arch/m68k/kernel/syscalls/syscall.tbl");
+    let (status, text, stderr) = check(&tree);
+    assert!(stderr.contains("; m68k is left out\n"), "{stderr}");
+    let said = "error: incomplete: an ABI is left out, as the warnings say: it was not checked\n";
+    assert!(status == Some(1) && text.contains(said), "{text}");
+    assert!(text.contains(": 1 error, "), "{text}");
+}
