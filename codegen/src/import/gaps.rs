@@ -242,10 +242,16 @@ fn private<'r>(
     let Some(committed) = newest(facts)? else { return Ok(BTreeSet::new()) };
     let newer = tree.linux > *committed.linux;
     let mut unknown: BTreeMap<&str, Vec<(&Part<'_>, u32, &str)>> = BTreeMap::new();
+    let mut forgotten_entries = BTreeSet::new();
     for part in parts {
+        let entries = part.table.rows.iter().any(|row| row.entry.is_some());
         // A number without an entry point may be a call whose entry was forgotten.
         let rows = part.table.rows.iter().filter(|row| part.taker.takes(&row.tag));
         let rows = rows.filter(|row| row.entry.as_deref() != Some(NO_CALL));
+        let rows: Vec<&Row> = rows.collect();
+        let forgotten = rows.iter().filter(|row| entries && row.entry.is_none());
+        forgotten_entries.extend(forgotten.map(|row| row.name.as_str()));
+        let rows = rows.iter();
         let rows = rows.map(|row| (row.nr, row.name.as_str(), part.table.source.as_str()));
         for (number, name, source) in rows.chain(part.beside_the_table()) {
             if !committed.names.contains(name) {
@@ -276,6 +282,9 @@ fn private<'r>(
             .into_iter()
             .map(|(number, abis)| format!("{number} on {}", abis.join(", ")))
             .collect();
+        if forgotten_entries.contains(name) {
+            taken.push("it has no entry point, so the kernel answers ENOSYS".to_owned());
+        }
         let taken: String = taken.iter().map(|other| format!("; {other}")).collect();
         let what = format!(
             "{name} ({}) is in no table of Linux {}: a private call, or one of another \

@@ -235,7 +235,8 @@ fn from_tbl(
         }
     }
     if takers.is_empty() {
-        if !headers.is_empty() {
+        // A lost makefile has been reported.
+        if !headers.is_empty() && source.is_file(makefile) {
             let what = format!("does not generate {} from {file}", headers.join(" or "));
             let error = source.incomplete(makefile, Doubt::Damaged, what);
             findings.judge(Kind::LeftOut, error)?;

@@ -413,6 +413,6 @@ mod tests {
         );
         assert!(built("ifdef CONFIG_A\nobj-y += x.o\n").unwrap_err().contains("endif"));
         assert!(built("obj-y += x.o\nendif\n").unwrap_err().contains("endif"));
-        assert!(built("obj-y += x.o").unwrap_err().contains("was it cut off"));
+        assert!(built("obj-y += x").unwrap_err().contains("was it cut off"));
     }
 }
