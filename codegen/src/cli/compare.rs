@@ -72,8 +72,8 @@ pub(super) struct Diff {
 /// A number or a name that differs is an error, unless tables/history.toml has it for the release
 /// of that kernel. If the history does not cover the release, a name that is missing on one side
 /// is an error unless the kernel of that side is older. Another entry point is an error between
-/// equal versions. Everything else is a note. Exit status: 0 no errors, 1 errors found, 2 a source
-/// cannot be read.
+/// equal versions, and so is a table of the source that cannot be read. Everything else is a note.
+/// Exit status: 0 no errors, 1 errors found, 2 nothing of a source can be read.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,
@@ -211,10 +211,9 @@ pub fn check_sides(
     }
     let dated = with_records(&ours.facts)?;
     let records = Records::new(dated.as_ref().unwrap_or(&ours.facts))?;
-    let mut findings = judgement::judge(&ours, &theirs, &found, &records);
-    findings.extend(left_out.then(judgement::left_out));
-    let text = judgement::text(&theirs, &found, &findings);
-    let differs = findings.iter().any(|finding| finding.error);
+    let findings = judgement::judge(&ours, &theirs, &found, &records);
+    let text = judgement::text(&theirs, &found, &findings, left_out);
+    let differs = left_out || findings.iter().any(|finding| finding.error);
     Ok(Comparison { text, differs, warnings })
 }
 

@@ -113,8 +113,8 @@ pub fn unknown_archs(source: &Source, facts: &Tables) -> Result<Vec<String>, Err
     Ok(Tree::new(source, facts, &Findings::lenient())?.unknown_archs())
 }
 
-/// The ABIs that the tree's release has, and the tree does not, with that release; empty for a
-/// release that is not in the history.
+/// The ABIs that the tree's release has, and the tree does not, with that release. `None` if there
+/// are none, or if the release is not in the history.
 ///
 /// # Errors
 /// This is not a kernel tree.

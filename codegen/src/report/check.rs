@@ -161,12 +161,6 @@ pub(crate) fn judge<'t>(
     findings
 }
 
-/// That a warning above is about an ABI that could not be read.
-pub(crate) fn left_out<'t>() -> Finding<'t> {
-    let what = "an ABI is left out, as the warnings say: it was not checked".to_owned();
-    Finding { abi: "incomplete", error: true, what }
-}
-
 /// Why a name that one side does not have is an error.
 fn reason(against: bool) -> &'static str {
     if against { "which contradicts tables/history.toml" } else { "whose kernel is not older" }
@@ -188,8 +182,13 @@ fn numbered(call: &Call) -> String {
     format!("{} ({})", call.name, call.number)
 }
 
-/// A line for each finding, and a summary.
-pub(crate) fn text(theirs: &Side, found: &[AbiDiff<'_>], findings: &[Finding<'_>]) -> String {
+/// A line for each finding, and a summary. ABIs of `theirs` that could not be read were left out.
+pub(crate) fn text(
+    theirs: &Side,
+    found: &[AbiDiff<'_>],
+    findings: &[Finding<'_>],
+    left_out: bool,
+) -> String {
     let mut out = String::new();
     for Finding { abi, error, what } in findings {
         let _ = match error {
@@ -197,11 +196,16 @@ pub(crate) fn text(theirs: &Side, found: &[AbiDiff<'_>], findings: &[Finding<'_>
             false => writeln!(out, "note: {BOLD}{abi}{BOLD:#}: {}", plain(what)),
         };
     }
+    if left_out {
+        let what = "what the warnings say is left out was not checked";
+        let _ = writeln!(out, "{RED}error{RED:#}: {what}");
+    }
     let names: usize = found.iter().map(|diff| diff.common).sum();
     let both = found.iter().filter(|diff| diff.old.is_some() && diff.new.is_some()).count();
     let errors = findings.iter().filter(|finding| finding.error).count();
     let (names, both) = (counted(names, "name"), counted(both, "ABI"));
-    let (errors, notes) = (counted(errors, "error"), counted(findings.len() - errors, "note"));
+    let notes = counted(findings.len() - errors, "note");
+    let errors = counted(errors + usize::from(left_out), "error");
     let _ = writeln!(
         out,
         "{names} of {both} in common with {}: {errors}, {notes}",
