@@ -565,6 +565,9 @@ impl<'t> Facts<'t> {
                 prototype.args.iter().map(|(ctype, name)| declared(ctype, name)).collect();
             let args = if args.is_empty() { "void".to_owned() } else { args.join(", ") };
             let mut about = self.at(&prototype.source, prototype.line, abi);
+            if let Some(function) = &prototype.calls {
+                about.push_str(&format!(", which calls {function}"));
+            }
             let built = abi.is_none_or(|abi| self.bare(entry, abi).is_none());
             match (&prototype.optional, &prototype.condition) {
                 _ if !built => about.push_str(", which no configuration of this ABI builds"),

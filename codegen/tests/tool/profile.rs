@@ -361,7 +361,8 @@ fn what_is_not_known_of_an_old_kernel() {
     let directory = TempDir::new().unwrap();
     let headers = directory.path().join("x86/asm");
     fs::create_dir_all(&headers).unwrap();
-    let numbers = "#define __NR_read 3\n#define __NR_break 17\n#define __NR_nfsservctl 169\n";
+    let numbers = "#define __NR_read 3\n#define __NR_break 17\n#define __NR_nfsservctl 169\n\
+                   #define __NR_bdflush 134\n";
     fs::write(headers.join("unistd_32.h"), numbers).unwrap();
     fs::write(headers.join("unistd.h"), "#include <asm/unistd_32.h>\n").unwrap();
     for (linux, note) in [("3.4", true), ("3.5", false)] {
@@ -377,8 +378,8 @@ fn what_is_not_known_of_an_old_kernel() {
         let (_, out, _) = with_options(&text, None, &options);
         let head = format!("\ni386 (SCMP_ARCH_X86): it knows 1 of 1 calls of Linux {linux}\n");
         let unclear = format!(
-            "  not known whether Linux {linux} has them: break (2.6.12 or earlier), nfsservctl \
-             (2.6.12 or earlier)\n"
+            "  not known whether Linux {linux} has them: break (2.6.12 or earlier), bdflush \
+             (2.6.12 or earlier), nfsservctl (2.6.12 or earlier)\n"
         );
         assert!(out.contains(&head) && out.ends_with(&unclear), "{out}");
         let said = "\n  it has no seccomp filters, which are there since Linux 3.5\n";

@@ -646,10 +646,10 @@ impl<'r> Report<'r> {
         let entries = calls.iter().any(has_entry);
         let mut today = abi.calls(self.dated.table(&abi.table)?);
         today.retain(|call| call.tag.is_some());
-        // There, a number that mainline reserves today may be one that the kernel reserves, too.
+        // There, a number without a call on mainline today may have had none before.
         let reserved = |call: &Call<'_>| {
             let row = |own: &Call<'_>| (own.number, own.name) == (call.number, call.name);
-            today.iter().any(|own| row(own) && !has_entry(own))
+            today.iter().any(|own| row(own) && !(own.is_there() && has_entry(own)))
         };
         calls.retain(|call| {
             if entries {
