@@ -124,9 +124,7 @@ pub(super) fn report<'r>(
 fn lost(tree: &Tree<'_>, known: &Tables, part: &Part<'_>) -> Result<(), Error> {
     let Part { abi, table, taker } = part;
     let history = known.history()?;
-    let series = tree.linux.series();
-    let release = history.releases.iter().position(|release| release.linux.series() == series);
-    let Some(release) = release else { return Ok(()) };
+    let Some(release) = history.release_of(&tree.linux) else { return Ok(()) };
     let Some(rows) = history.rows(abi, known.table(&abi.table)?, release) else { return Ok(()) };
     let own = table.rows.iter().filter(|row| taker.takes(&row.tag)).map(|row| row.nr);
     let further = table.extras_of(abi).flat_map(|extra| extra.names.iter().map(|(nr, _)| *nr));

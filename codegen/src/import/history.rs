@@ -206,8 +206,7 @@ fn add(
 /// No tree of the release was read, or the tables cannot be read.
 pub fn release(tables: &Tables, linux: &Version) -> Result<Files, Error> {
     let history = tables.history()?;
-    let known = |release: &Release| release.linux.series() == linux.series();
-    let Some(at) = history.releases.iter().position(known) else {
+    let Some(at) = history.release_of(linux) else {
         let unseen = |release: &Release| {
             release.unseen.iter().any(|unseen| unseen.series() == linux.series())
         };

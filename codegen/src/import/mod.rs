@@ -126,10 +126,7 @@ pub fn missing_abis(
     let tree = Tree::new(source, facts, &findings)?;
     let known = Tables::embedded()?;
     let history = known.history()?;
-    let series = tree.linux.series();
-    let Some(at) = history.releases.iter().position(|known| known.linux.series() == series) else {
-        return Ok(None);
-    };
+    let Some(at) = history.release_of(&tree.linux) else { return Ok(None) };
     let mut missing = Vec::new();
     for abi in &facts.abis {
         let had = || Ok(history.rows(abi, known.table(&abi.table)?, at).is_some());

@@ -134,6 +134,12 @@ impl History {
         runs
     }
 
+    /// Which of the releases a kernel is of, if a tree of it was read.
+    #[cfg(feature = "cli")]
+    pub(crate) fn release_of(&self, linux: &Version) -> Option<usize> {
+        self.releases.iter().position(|release| release.linux.series() == linux.series())
+    }
+
     /// Since when a run of an ABI is there.
     pub fn since(&self, abi: &Abi, run: &Run<'_>) -> Since<'_> {
         let first = self.span(abi).is_some_and(|span| span.older && span.first == run.since);
