@@ -140,7 +140,8 @@ fn expand(word: &str, rest: &str) -> Result<Vec<Defined>, String> {
         })
         .collect();
     // The macros count halves.
-    if words.len() + 2 * items.iter().filter(|item| wide(item).is_some()).count() != 2 * count {
+    let halves = words.len() + 2 * items.iter().filter(|item| wide(item).is_some()).count();
+    if halves % 2 != 0 || halves / 2 != count {
         return Err(fault(format!(
             "expected {count} pairs of type and name, found {} words",
             words.len()
@@ -416,6 +417,11 @@ long plain(unsigned long personality)
                 "SYSCALL_DEFINE2(a, int, b)",
                 Some(1),
                 "SYSCALL_DEFINE2(a): expected 2 pairs of type and name, found 2 words",
+            ),
+            (
+                "SYSCALL_DEFINE15105683216109345906(a, int, b)",
+                Some(1),
+                "expected 15105683216109345906 pairs",
             ),
             ("SYSCALL_DEFINE1(a, u32, b, int)", Some(1), "3 words"),
             ("SYSCALL_DEFINE2(a, NEW_ARG(b), int, c)", Some(1), "3 words"),
