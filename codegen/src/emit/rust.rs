@@ -204,7 +204,7 @@ fn raw_function(out: &mut String, raw: &RawFunction<'_>, body: &str) {
     };
     let splits = match (function.splits, &function.prototype.calls) {
         (Some(own), _) => format!("; `{}` in `{}` joins the halves", own.entry, own.source),
-        (None, Some(function)) => format!(" in assembly, which calls `{function}`"),
+        (None, Some(called)) => format!(" in assembly, which calls `{}`", called.function),
         (None, None) => String::new(),
     };
     let parameters = parameter_list(function);

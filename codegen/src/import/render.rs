@@ -4,7 +4,7 @@
 use super::history::units;
 use crate::tables::history::{Changes, History, Release};
 use crate::tables::{
-    Bare, Constant, Constants, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why,
+    Bare, Called, Constant, Constants, ErrnoSet, ErrnoValue, KernelTable, Prototype, Taker, Why,
 };
 use crate::text::quoted_toml as quoted;
 use crate::version::Version;
@@ -103,6 +103,11 @@ pub(crate) fn table(table: &KernelTable) -> String {
     out
 }
 
+/// A C function that assembly calls.
+fn called(Called { function, source, line }: &Called) -> String {
+    format!("{{ function = {}, source = {}, line = {line} }}", quoted(function), quoted(source))
+}
+
 pub(crate) fn prototypes(
     linux: &Version,
     tables: &[&str],
@@ -115,8 +120,8 @@ pub(crate) fn prototypes(
         "\n# Who defines the entry points, and what they take; SC_ARG64 is the kernel's macro for \
          64 bits in two words, in memory\n# order. abis: the ABIs that end in a definition, where \
          an entry point has several. calls: the definition is assembly\n# and hands the arguments \
-         on. condition: when the kernel has this definition. optional: the same, where \
-         kernel/sys_ni.c\n# says that it may have none.\nprototypes = [\n",
+         on to a C function. condition: when the kernel has this definition. optional: the same, \
+         where\n# kernel/sys_ni.c says that it may have none.\nprototypes = [\n",
     );
     for Prototype { entry, args, abis, source, line, calls, condition, optional } in prototypes {
         let args: Vec<_> = args.iter().map(|(ctype, name)| format!("{ctype} {name}")).collect();
@@ -130,7 +135,7 @@ pub(crate) fn prototypes(
             strings(&args),
             key("abis", abis.as_ref().map(|abis| strings(abis))),
             quoted(source),
-            key("calls", calls.as_deref().map(quoted)),
+            key("calls", calls.as_ref().map(called)),
             key("condition", condition.as_deref().map(quoted)),
             key("optional", optional.as_deref().map(quoted)),
         );

@@ -8,7 +8,7 @@ use crate::lower::{Having, Reasons, SubCall, registers};
 use crate::tables::corrections::Corrections;
 use crate::tables::history::Run;
 use crate::tables::{
-    Abi, Bare, Call, Convention, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
+    Abi, Bare, Call, Called, Convention, Entry, Extra, KernelTable, NO_CALL, Prototype, Tables, Why,
 };
 use crate::term::plain;
 use crate::version::Version;
@@ -565,8 +565,9 @@ impl<'t> Facts<'t> {
                 prototype.args.iter().map(|(ctype, name)| declared(ctype, name)).collect();
             let args = if args.is_empty() { "void".to_owned() } else { args.join(", ") };
             let mut about = self.at(&prototype.source, prototype.line, abi);
-            if let Some(function) = &prototype.calls {
-                about.push_str(&format!(", which calls {function}"));
+            if let Some(Called { function, source, line }) = &prototype.calls {
+                let place = self.at(source, *line, abi);
+                about.push_str(&format!(", which calls {function} ({place})"));
             }
             let built = abi.is_none_or(|abi| self.bare(entry, abi).is_none());
             match (&prototype.optional, &prototype.condition) {

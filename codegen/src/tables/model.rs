@@ -374,6 +374,17 @@ pub struct Extra {
     pub redirects: Vec<(String, String)>,
 }
 
+/// A C function that assembly calls.
+#[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
+pub struct Called {
+    /// Its name.
+    pub function: String,
+    /// The file that defines it.
+    pub source: String,
+    /// The line of the definition, from 1.
+    pub line: u32,
+}
+
 /// An entry point's arguments.
 #[cfg_attr(feature = "cli", derive(Clone, Debug, PartialEq, Eq))]
 pub struct Prototype {
@@ -388,7 +399,7 @@ pub struct Prototype {
     /// The line of the definition, from 1.
     pub line: u32,
     /// Where the definition is assembly: the C function of the same arguments that it calls.
-    pub calls: Option<String>,
+    pub calls: Option<Called>,
     /// The condition of this definition: what builds its file, and the `#if` around it.
     pub condition: Option<String>,
     /// The same, if `kernel/sys_ni.c` says that the kernel may not have it.

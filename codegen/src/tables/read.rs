@@ -542,6 +542,15 @@ fn extra(block: &Block<'_>) -> Extra {
     }
 }
 
+fn read_called(block: &Block<'_>) -> Called {
+    block.only(&["function", "source", "line"]);
+    Called {
+        function: block.string("function"),
+        source: block.string("source"),
+        line: block.number("line"),
+    }
+}
+
 fn read_prototype(block: &Block<'_>) -> Prototype {
     block.only(&["entry", "args", "abis", "source", "line", "calls", "condition", "optional"]);
     Prototype {
@@ -550,7 +559,7 @@ fn read_prototype(block: &Block<'_>) -> Prototype {
         abis: if block.has("abis") { Some(block.strings("abis")) } else { None },
         source: block.string("source"),
         line: block.number("line"),
-        calls: block.optional_string("calls"),
+        calls: block.block("calls", read_called),
         condition: block.optional_string("condition"),
         optional: block.optional_string("optional"),
     }

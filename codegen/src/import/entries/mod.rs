@@ -15,7 +15,7 @@ use super::prototypes::{self, Definition};
 use super::tree::{Read, Tree};
 use crate::Error;
 use crate::source::Doubt;
-use crate::tables::{Bare, Entry, Prototype, Tables, Why};
+use crate::tables::{Bare, Called, Entry, Prototype, Tables, Why};
 use choice::{Chooser, condition};
 use std::collections::{BTreeMap, BTreeSet};
 use uses::Use;
@@ -205,7 +205,7 @@ fn passed_on<'c>(
             abis: Some(Vec::new()),
             source: stub.source.clone(),
             line: stub.line,
-            calls: Some(function),
+            calls: Some(Called { function, source: first.source.clone(), line: first.line as u32 }),
             condition: None,
             optional: None,
         });
