@@ -1,7 +1,7 @@
 //! Which call is meant by a macro of C or by a function of the kernel.
 
 use super::print::to_stderr;
-use crate::tables::Abi;
+use crate::tables::{Abi, Call};
 use crate::{Error, Tables};
 use std::collections::BTreeMap;
 
@@ -15,22 +15,23 @@ pub(super) fn call(tables: &Tables, abis: &[&Abi], text: &str) -> Result<String,
     let chosen = |abi: &&Abi| abis.is_empty() || abis.iter().any(|only| only.name == abi.name);
     let mut calls = Vec::new();
     for abi in tables.abis.iter().filter(chosen) {
-        calls.extend(read.get(abi.table.as_str()).into_iter().flat_map(|table| abi.calls(table)));
+        let of_abi = read.get(abi.table.as_str()).into_iter().flat_map(|table| abi.calls(table));
+        calls.extend(of_abi.map(|call| (abi, call)));
     }
-    if calls.iter().any(|call| call.name == text) {
+    if calls.iter().any(|(_, call)| call.name == text) {
         return Ok(text.to_owned());
     }
     if let Some(name) = MACROS.iter().find_map(|prefix| text.strip_prefix(prefix)) {
         return Ok(name.to_owned());
     }
     // What the kernel's macros make of an entry point is __x64_sys_read, or __se_compat_sys_read.
-    let entry = text.strip_prefix("__").and_then(|text| text.split_once('_'));
-    let entry = entry.map_or(text, |(_, entry)| entry);
-    let Some(name) = entry.strip_prefix("compat_").unwrap_or(entry).strip_prefix("sys_") else {
-        return Ok(text.to_owned());
-    };
+    let made = text.strip_prefix("__").and_then(|text| text.split_once('_'));
+    let made = made.map_or(text, |(_, entry)| entry);
+    let name = made.strip_prefix("compat_").unwrap_or(made).strip_prefix("sys_").unwrap_or(text);
+    let is_entry = |entry: &&str| calls.iter().any(|(abi, call)| ends_in(abi, call, entry));
+    let entry = [text, made].into_iter().find(is_entry).unwrap_or(made);
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in calls.iter().filter(|call| [call.entry, call.compat].contains(&Some(entry))) {
+    for (_, call) in calls.iter().filter(|(abi, call)| ends_in(abi, call, entry)) {
         *names.entry(call.name).or_default() += 1;
     }
     // Of several the one that most ABIs have.
@@ -41,6 +42,13 @@ pub(super) fn call(tables: &Tables, abis: &[&Abi], text: &str) -> Result<String,
         return Ok(name.to_owned());
     }
     let all = names.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    to_stderr(format_args!("{entry} is the entry point of {all}; this is `{most}`"));
+    let this = if names.len() > 1 { format!("; this is `{most}`") } else { String::new() };
+    to_stderr(format_args!("{entry} is the entry point of {all}{this}"));
     Ok((*most).to_owned())
+}
+
+/// Whether an entry point is a call's in the kernel's table, or the one that an ABI makes of it.
+fn ends_in(abi: &Abi, call: &Call<'_>, entry: &str) -> bool {
+    let own = [call.entry, call.compat, abi.ends_in(call, false), abi.ends_in(call, true)];
+    own.contains(&Some(entry))
 }

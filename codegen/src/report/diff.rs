@@ -146,8 +146,8 @@ pub(crate) struct AbiDiff<'t> {
     pub(crate) kept: bool,
     /// Why the side that does not have the ABI has not read it.
     pub(crate) unread: Option<&'t Unreadable>,
-    /// Whether both sides have entry points.
-    pub(crate) entries: bool,
+    /// Whether each side has entry points, the old one first.
+    pub(crate) entries: [bool; 2],
     /// Whether each side has compat entry points, the old one first.
     compat: [bool; 2],
     /// Names that both sides have.
@@ -234,8 +234,8 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
     let mut found = Vec::new();
     let chosen = |abi: &Abi| only.iter().any(|only| only.name == abi.name);
     for abi in old.facts.abis.iter().filter(|abi| only.is_empty() || chosen(abi)) {
-        let (mut entries, mut common, mut changes) = (false, 0, Vec::new());
-        let mut compat = [false; 2];
+        let (mut common, mut changes) = (0, Vec::new());
+        let (mut entries, mut compat) = ([false; 2], [false; 2]);
         let (was, is) = (old.calls(abi), new.calls(abi));
         match (&was, &is) {
             (None, None) => continue,
@@ -245,9 +245,9 @@ pub(crate) fn compare<'t>(old: &'t Side, new: &'t Side, only: &[&Abi]) -> Vec<Ab
                 let known = |calls: &[Call]| {
                     calls.iter().any(|call| call.entry.is_some() || call.compat.is_some())
                 };
-                entries = known(was) && known(is);
+                entries = [was, is].map(|calls| known(calls));
                 compat = [was, is].map(|calls| calls.iter().any(|call| call.compat.is_some()));
-                (common, changes) = differences(was, is, entries);
+                (common, changes) = differences(was, is, entries == [true; 2]);
             }
             _ => {}
         }
@@ -403,10 +403,20 @@ pub(crate) fn text(old: &Side, new: &Side, found: &[AbiDiff<'_>], records: &Reco
     }
     summary("not compared, since the kernel has removed them", names(&|abi| abi.kept));
     let both = |abi: &AbiDiff| abi.old.is_some() && abi.new.is_some();
-    summary(
-        "entry points not compared, since one side has none",
-        names(&|abi| both(abi) && !abi.entries && new.kind != Kind::Release),
-    );
+    let shown = |side: &Side| match side.kind {
+        Kind::Release => "the history".to_owned(),
+        _ => plain(&side.shown),
+    };
+    for (entries, who) in [
+        ([false, true], format!("{} has none", shown(old))),
+        ([true, false], format!("{} has none", shown(new))),
+        ([false, false], "neither side has any".to_owned()),
+    ] {
+        summary(
+            &format!("entry points not compared, since {who}"),
+            names(&|abi| both(abi) && abi.entries == entries && new.kind != Kind::Release),
+        );
+    }
     let is_same = |abi: &AbiDiff| both(abi) && !abi.differs();
     // Where nothing differs, the names say nothing.
     let same = match found.iter().filter(|abi| both(abi)).count() {
@@ -502,7 +512,7 @@ pub(crate) fn json(old: &Side, new: &Side, found: &[AbiDiff<'_>], records: &Reco
             "old": table(diff.old),
             "new": table(diff.new),
             "left_the_kernel": diff.kept,
-            "entries_compared": diff.entries,
+            "entries_compared": diff.entries == [true; 2],
             "unread": diff.unread.map(ToString::to_string),
             "changes": diff.changes.iter().map(|one| change(diff, one)).collect::<Vec<_>>(),
         })

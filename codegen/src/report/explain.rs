@@ -2,7 +2,7 @@
 //! function that it ends in.
 
 use super::records::Records;
-use super::then::{evidence, former, later};
+use super::then::{evidence, former, later, reason_with};
 use crate::Error;
 use crate::lower::{Having, Reasons, SubCall, registers};
 use crate::tables::corrections::Corrections;
@@ -208,7 +208,7 @@ impl<'t> Facts<'t> {
         let mut entries: Vec<&str> = Vec::new();
         for listing in &self.listings {
             let Some(call) = listing.find(asked) else {
-                let later = later(self.records, listing.abi, asked, self.linux);
+                let later = self.later(listing, asked);
                 newer |= later.is_some();
                 let line = later.unwrap_or_else(|| {
                     let why = match asked {
@@ -322,7 +322,7 @@ impl<'t> Facts<'t> {
     fn on(&self, listing: &Listing, asked: &Asked) -> String {
         let abi = listing.abi;
         let Some(call) = listing.find(asked) else {
-            if let Some([before, after]) = later(self.records, abi, asked, self.linux) {
+            if let Some([before, after]) = self.later(listing, asked) {
                 return format!("{before}{}{after}\n", abi.name);
             }
             return match asked {
@@ -602,6 +602,14 @@ impl<'t> Facts<'t> {
         let abis = self.records.having(name);
         let has = if abis.len() == 1 { "has" } else { "have" };
         format!("only {} {has} it", abis.join(", "))
+    }
+
+    /// That the kernel does not have a call yet, and what to use until then.
+    fn later(&self, listing: &Listing, asked: &Asked) -> Option<[String; 2]> {
+        let Listing { abi, table, calls, .. } = listing;
+        let having = Having { abi, linux: &table.linux, calls, runs: self.records.of(abi) };
+        let reason = |name: &str| reason_with(&self.reasons, having, name);
+        later(self.records, abi, asked, self.linux, reason)
     }
 
     /// Why an ABI does not have a call that another has.

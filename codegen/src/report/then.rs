@@ -48,11 +48,7 @@ pub(crate) fn then(
                 ("not", reason().map_or_else(never, |reason| reason.advice()))
             }
             // Why other kernels do not have the call is another question.
-            Some(true) if known => {
-                let instead = reason().map(|reason| reason.instead).unwrap_or_default();
-                let instead = if instead.is_empty() { instead } else { format!("; use {instead}") };
-                ("not", periods() + &instead)
-            }
+            Some(true) if known => ("not", periods() + &instead(reason())),
             _ => ("not known whether", periods()),
         };
         let line = match had_abi != Some(false) && !runs.is_empty() {
@@ -104,11 +100,24 @@ fn reason(
         today.iter().find(same).cloned().unwrap_or(former)
     });
     let calls: Vec<_> = calls.collect();
-    let mut reason = reasons.of(Having { abi, linux, calls: &calls, runs }, name)?;
-    if !reason.calls().iter().all(|wanted| calls.iter().any(|call| call.name == *wanted)) {
+    reason_with(reasons, Having { abi, linux, calls: &calls, runs }, name)
+}
+
+/// The same, from the calls that a kernel has: it must have what is to be used instead.
+pub(super) fn reason_with(reasons: &Reasons<'_>, having: Having<'_>, name: &str) -> Option<Reason> {
+    let mut reason = reasons.of(having, name)?;
+    if !reason.calls().iter().all(|wanted| having.calls.iter().any(|call| call.name == *wanted)) {
         reason.instead.clear();
     }
     Some(reason)
+}
+
+/// What to use instead, as the end of a line.
+fn instead(reason: Option<Reason>) -> String {
+    match reason {
+        Some(Reason { instead, .. }) if !instead.is_empty() => format!("; use {instead}"),
+        _ => String::new(),
+    }
 }
 
 /// Says what is not known of a release that no tree was read of.
@@ -182,12 +191,20 @@ pub(super) fn later(
     abi: &Abi,
     asked: &Asked<'_>,
     kernel: &Version,
+    reason: impl FnOnce(&str) -> Option<Reason>,
 ) -> Option<[String; 2]> {
     let runs = records.of(abi).iter();
     let runs = runs.filter(|run| asked.is(abi, run.number, run.name));
     let runs: Vec<&Run<'_>> = runs.filter(|run| records.is_later(run, kernel)).collect();
-    let why = periods(records, abi, asked, &runs);
-    (!runs.is_empty()).then(|| dated(asked, &why, "not", kernel))
+    if runs.is_empty() {
+        return None;
+    }
+    let mut why = periods(records, abi, asked, &runs);
+    // Of a number, the ABI is at the end of the line.
+    if let Asked::Name(name) = asked {
+        why += &instead(reason(name));
+    }
+    Some(dated(asked, &why, "not", kernel))
 }
 
 /// The rows of an ABI that ended before a kernel, whose table this is, of the runs asked for: a

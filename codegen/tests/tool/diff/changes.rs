@@ -299,7 +299,7 @@ fn entry_points_of_one_side_only_are_not_compared() {
     let (status, text) = plain(compare_sides(linux(), given("{ours}", &ours), &[], false));
     assert_eq!(status, Some(1));
     let part = "\n\nsh, Linux 7.2.13\n  renumbered  245 → 246  io_setup\n\n\
-        entry points not compared, since one side has none: sh\nthe same: x86_64, x32, ";
+        entry points not compared, since {ours} has none: sh\nthe same: x86_64, x32, ";
     assert!(text.contains(part), "{text}");
     let only = ["sh".to_owned()];
     let (status, text) = plain(check_sides(given("{ours}", &ours), linux(), &only));
