@@ -257,11 +257,11 @@ pub(crate) fn check_readable(directory: &Path, imported: &[(String, String)]) ->
 ///
 /// # Errors
 /// The imported tables cannot be read.
-pub fn summary(imported: &[(String, String)]) -> Result<Option<String>, Error> {
+pub fn summary(imported: &[(String, String)]) -> Result<Vec<String>, Error> {
     if imported.len() == 1 || !imported.iter().any(|(name, _)| name == "prototypes.toml") {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    coverage::summary(&in_memory("", imported)?).map(Some)
+    coverage::summary(&in_memory("", imported)?)
 }
 
 /// Every file of the repository that is emitted from the tables: path and text.

@@ -432,8 +432,8 @@ fn run_subcommand(subcommand: Subcommands) -> Result<Outcome, Error> {
                     ));
                 }
             }
-            if let Some(summary) = summary {
-                to_stderr(summary);
+            for line in summary {
+                to_stderr(line);
             }
             let unknown = match whole_tree {
                 true => import::unknown_archs(&source, &facts)?,

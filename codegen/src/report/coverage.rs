@@ -89,16 +89,28 @@ fn of(
     Ok(found)
 }
 
-/// One line about all ABIs whose tables exist: each entry point of each ABI counts.
-pub fn summary(tables: &Tables) -> Result<String, Error> {
+/// One line about all ABIs whose tables exist: each entry point of each ABI counts. And a second
+/// one if ABIs have none, which is so where an old kernel has them in assembly.
+pub fn summary(tables: &Tables) -> Result<Vec<String>, Error> {
     let mut all = Resolved::default();
-    for (_, one) in abis(tables)? {
+    let mut without = Vec::new();
+    for (abi, one) in abis(tables)? {
+        if one.entries == 0 && !abi.calls(tables.table(&abi.table)?).is_empty() {
+            without.push(abi.name.as_str());
+        }
         all.entries += one.entries;
         all.prototypes += one.prototypes;
         all.ambiguous.extend(one.ambiguous);
         all.bare.extend(one.bare);
     }
-    Ok(format!("entry points of all ABIs: {all}"))
+    let mut lines = vec![format!("entry points of all ABIs: {all}")];
+    if !without.is_empty() {
+        lines.push(format!(
+            "no entry points of {}: this kernel has them in assembly, which is not read",
+            without.join(", ")
+        ));
+    }
+    Ok(lines)
 }
 
 impl Display for Resolved {

@@ -848,6 +848,9 @@ fn entry_points_that_are_not_known() {
     let directory = TempDir::new().unwrap();
     let (status, _, stderr) = import(Tree::linux_4_19().on_disk().path(), directory.path(), &[]);
     assert_eq!(status, Some(0), "{stderr}");
+    let without =
+        "\nno entry points of powerpc64, powerpc32, mips-o32, mips-n32, mips-n64, sparc64, ";
+    assert!(stderr.contains(without), "{stderr}");
     let answer = |abi: &str| {
         let mut command = codegen();
         command.args(["explain", "io_setup", "--abi", abi]).arg("--tables").arg(directory.path());
