@@ -188,14 +188,17 @@ Examples:
     /// `newest` is {name, since} or null. Each of the unknown ones is {word, line, near}.
     /// `unmapped` has the ABIs that the profile does not map, `absent` those of the profile that
     /// the kernel does not have. Each of `abis` is {abi, architectures, linux, default, calls,
-    /// reserved, known, newer, older, private, unclear, before, above, unresolved}; `calls` is how
-    /// many the kernel has, `reserved` how many numbers without a call, `known` how many the
-    /// profile knows. Each of `newer`, `older`, `private` and `unclear` is {number, name, since};
-    /// `private` has those that are not mainline's, of which `since` is null, and `unclear` those
-    /// of which it is not known whether the kernel has them. Each of `before` is {kernel, names}:
-    /// names that the profile knows from that kernel on. `above` is how many have a number above
-    /// those that it knows. `unresolved` has texts, or is null without --libseccomp. Keys may be
-    /// added; none will change its meaning.
+    /// reserved, known, newer, older, private, named, shared, unclear, before, above, unresolved};
+    /// `calls` is how many the kernel has, `reserved` how many numbers without a call, `known` how
+    /// many the profile knows. Each of `newer`, `older`, `private` and `unclear` is {number, name,
+    /// since}; `private` has those that are not mainline's, of which `since` is null, and `unclear`
+    /// those of which it is not known whether the kernel has them. `named` has the names of
+    /// `private` that the profile has, in vain: libseccomp has no such number for them. Each of
+    /// `shared` is {number, name, mainline}: a call that is not mainline's, with the number of a
+    /// call that the profile knows. Each of `before` is {kernel, names}: names that the profile
+    /// knows from that kernel on. `above` is how many it does not know with a number above all of
+    /// its own. `unresolved` has texts, or is null without --libseccomp. Keys may be added; none
+    /// will change its meaning.
     #[command(after_help = "\
 Examples:
   cargo codegen profile /usr/share/containers/seccomp.json
@@ -247,7 +250,7 @@ write nothing; exit with status 1 if a file is out of date
         /// Print stubs for C, aio_syscall0 to aio_syscall6, instead of Rust
         #[arg(requires = "abi")]
         language: Option<Language>,
-        /// Print the code for this ABI
+        /// Print the code for this ABI; without LANGUAGE a module of aio-sys, for it alone
         #[arg(long, value_name = "ABI")]
         abi: Option<String>,
         /// Write nothing; exit with status 1 if a file is out of date

@@ -326,12 +326,39 @@ fn the_calls_of_imported_tables() {
     let section = out.split_once("\nx86_64 (SCMP_ARCH_X86_64): it knows 1 of ").unwrap().1;
     assert!(section.contains(" calls of Linux 7.2.13"), "{out}");
     assert!(section.ends_with("\n  not mainline's, 1 gets ENOSYS: mycall (600)\n"), "{out}");
+    // libseccomp has the names and numbers of mainline, and runc asks it for those of the profile:
+    // findLastSyscalls() in its libcontainer/seccomp/patchbpf.
+    let refused = text.replace("38", "1");
+    let (_, out, _) = with_options(&refused, None, &["--tables", tables]);
+    let above = "\n  runc answers ENOSYS to 2 of them, whose numbers are above the profile's\n";
+    assert!(out.contains("mycall (600)\n") && out.ends_with(above), "471 and 600: {out}");
     let known = text.replace("mseal", "mycall");
     let (_, out, _) = with_options(&known, None, &["--tables", tables]);
-    assert!(!out.contains("not mainline's") && !out.contains("names that no kernel"), "{out}");
+    assert!(!out.contains("names that no kernel"), "{out}");
+    let named = "\n  not mainline's, 1 gets ENOSYS: mycall (600)\n  named in the profile, but \
+                 libseccomp has another number, or none: mycall\n";
+    assert!(out.contains(": it knows 1 of ") && out.ends_with(named), "{out}");
     assert!(with_options(&known, None, &[]).1.contains("names that no kernel has ever had:\n"));
+    let csv = directory.path().join("syscalls.csv");
+    fs::write(&csv, "#syscall,x86_64\nio_setup,206\nmycall,600\n").unwrap();
+    let options = ["--tables", tables, "--libseccomp", csv.to_str().unwrap()];
+    let (_, out, _) = with_options(&known, None, &options);
+    assert!(out.contains(": it knows 2 of ") && !out.contains("not mainline's"), "{out}");
     let both = ["--tables", tables, "--kernel", "6.1"];
     assert_eq!(with_options(text, None, &both).0, Some(2));
+
+    // A filter compares numbers, and this one is mseal's on mainline: asm/unistd_64.h.
+    tree.edit(X86_64, "600\tcommon\tmycall", "462\tcommon\tmycall");
+    let (status, _, stderr) = import(tree.on_disk().path(), directory.path(), &["x86_64"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let (_, out, _) = with_options(text, None, &["--tables", tables]);
+    let shared = "\n  mycall (462) is not mainline's, and gets what the profile has for mseal, \
+                  which has this number there\n";
+    assert!(out.contains(": it knows 2 of ") && out.ends_with(shared), "{out}");
+    let (_, out, _) = with_options(text, None, &["--tables", tables, "--json"]);
+    let shared = r#""shared": [{ "mainline": "mseal", "name": "mycall", "number": 462 }]"#;
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    assert!(words(&out).contains(&words(shared)), "{out}");
 
     // Installed headers have no entry points.
     let headers = directory.path().join("x86");

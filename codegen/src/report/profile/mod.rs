@@ -164,8 +164,11 @@ impl Input {
 struct Libseccomp<'i> {
     version: &'i str,
     /// For each column its name, and the number of each call; none is `PNR`.
-    columns: Vec<(&'i str, BTreeMap<&'i str, Option<u32>>)>,
+    columns: Vec<(&'i str, Numbers<'i>)>,
 }
+
+/// Numbers by name.
+type Numbers<'i> = BTreeMap<&'i str, Option<u32>>;
 
 /// What the report is about, and how it is printed.
 pub(crate) struct Request<'r> {
@@ -319,13 +322,17 @@ struct Found<'r> {
     /// The calls that the profile does not know.
     newer: Vec<Row<'r>>,
     older: Vec<Row<'r>>,
-    /// Those that are not mainline's.
+    /// Those that are not mainline's, so that libseccomp has no number for their names.
     private: Vec<Row<'r>>,
+    /// The names of these that are in the profile, in vain.
+    named: Vec<&'r str>,
+    /// Calls that are not mainline's, each with the call that the profile knows by this number.
+    shared: Vec<(Row<'r>, &'r str)>,
     /// The calls that the kernel may have.
     unclear: Vec<Row<'r>>,
     /// The names that it knows from a kernel on.
     before: BTreeMap<Version, Vec<&'r str>>,
-    /// How many have numbers above those that the profile knows.
+    /// How many of them have numbers above those that the profile knows.
     above: usize,
     unresolved: Option<Vec<String>>,
 }
@@ -645,6 +652,10 @@ impl<'r> Report<'r> {
         let has_entry = |call: &Call<'_>| call.entry.is_some() || call.compat.is_some();
         let entries = calls.iter().any(has_entry);
         let mut today = abi.calls(self.dated.table(&abi.table)?);
+        // What libseccomp resolves names to, for whatever kernel.
+        let mut mainline: BTreeSet<(u32, &str)> =
+            today.iter().map(|call| (call.number, call.name)).collect();
+        mainline.extend(self.records.of(abi).iter().map(|run| (run.number, run.name)));
         today.retain(|call| call.tag.is_some());
         // There, a number without a call on mainline today may have had none before.
         let reserved = |call: &Call<'_>| {
@@ -662,8 +673,24 @@ impl<'r> Report<'r> {
             known && !is_reserved(call.name)
         });
         let reserved = rows - calls.len() - if entries { 0 } else { unclear.len() };
-        let open = calls.iter().filter(|call| !names.contains(call.name)).map(row);
-        let (open, private): (Vec<_>, Vec<_>) = open.partition(|row| row.since.is_some());
+        let numbers = libseccomp.and_then(|csv| self.numbers(csv, abi));
+        let resolved = |call: &Call<'_>| {
+            numbers.is_some_and(|numbers| matches!(numbers.get(call.name), Some(Some(_))))
+        };
+        let (mut open, mut private, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+        for call in &calls {
+            let named =
+                |(number, name): &&(u32, &'r str)| *number == call.number && names.contains(name);
+            if mainline.contains(&(call.number, call.name)) {
+                if !names.contains(call.name) {
+                    open.push(row(call));
+                }
+            } else if let Some((_, name)) = mainline.iter().find(named) {
+                shared.push((row(call), *name));
+            } else if !names.contains(call.name) || !resolved(call) {
+                private.push(row(call));
+            }
+        }
         let newest = self.newest().map(|(version, _)| version);
         let (newer, older): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|row| row.since.as_ref().map(|since| since.by) > newest);
@@ -674,8 +701,10 @@ impl<'r> Report<'r> {
         for (name, kernel) in later.into_iter().filter(|_| !one) {
             before.entry(kernel).or_default().push(name);
         }
-        let largest = calls.iter().filter(|call| names.contains(call.name));
-        let largest = largest.map(|call| call.number).max();
+        let largest = mainline.iter().filter(|(_, name)| names.contains(name));
+        let largest = largest.map(|(number, _)| *number).max();
+        let unknown = [&newer, &older, &private].into_iter().flatten();
+        let named = private.iter().map(|row| row.name).filter(|name| names.contains(name));
         Ok(Found {
             abi: &abi.name,
             shown,
@@ -683,38 +712,42 @@ impl<'r> Report<'r> {
             default: self.default(abi)?,
             calls: calls.len(),
             reserved,
-            above: calls.iter().filter(|call| Some(call.number) > largest).count(),
+            above: unknown.filter(|row| Some(row.number) > largest).count(),
+            named: named.collect(),
             newer,
             older,
             private,
+            shared,
             unclear,
             before,
-            unresolved: libseccomp.and_then(|csv| self.unresolved(csv, abi, &calls, &names)),
+            unresolved: numbers.map(|numbers| unresolved(numbers, abi, &calls, &names)),
         })
     }
 
-    /// The calls that the profile has, and a libseccomp has no number for, or another one. `None`
-    /// if it does not know the ABI.
-    fn unresolved(
-        &self,
-        libseccomp: &Libseccomp<'_>,
-        abi: &Abi,
-        calls: &[Call<'_>],
-        names: &BTreeSet<&str>,
-    ) -> Option<Vec<String>> {
+    /// The numbers that a libseccomp has for an ABI's calls. `None` if it does not know the ABI.
+    fn numbers<'n>(&self, libseccomp: &'n Libseccomp<'_>, abi: &Abi) -> Option<&'n Numbers<'n>> {
         let is_abi = |(word, _): &&(&str, _)| {
             self.tables.abi_called(word).is_some_and(|known| known.name == abi.name)
         };
-        let (_, numbers) = libseccomp.columns.iter().find(is_abi)?;
-        let wanted = calls.iter().filter(|call| names.contains(call.name));
-        let text = |call: &Call<'_>| {
-            let own = call.number.wrapping_sub(abi.base);
-            match numbers.get(call.name) {
-                Some(Some(number)) if *number == own || *number == call.number => None,
-                Some(Some(number)) => Some(format!("{} (it has {number}, not {own})", call.name)),
-                Some(None) | None => Some(call.name.to_owned()),
-            }
-        };
-        Some(wanted.filter_map(text).collect())
+        libseccomp.columns.iter().find(is_abi).map(|(_, numbers)| numbers)
     }
+}
+
+/// The calls that the profile has, and a libseccomp has no number for, or another one.
+fn unresolved(
+    numbers: &Numbers<'_>,
+    abi: &Abi,
+    calls: &[Call<'_>],
+    names: &BTreeSet<&str>,
+) -> Vec<String> {
+    let wanted = calls.iter().filter(|call| names.contains(call.name));
+    let text = |call: &Call<'_>| {
+        let own = call.number.wrapping_sub(abi.base);
+        match numbers.get(call.name) {
+            Some(Some(number)) if *number == own || *number == call.number => None,
+            Some(Some(number)) => Some(format!("{} (it has {number}, not {own})", call.name)),
+            Some(None) | None => Some(call.name.to_owned()),
+        }
+    };
+    wanted.filter_map(text).collect()
 }

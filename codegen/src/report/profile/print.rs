@@ -123,6 +123,21 @@ impl Found<'_> {
                 let _ = writeln!(out, "  {what}, {count} {get} {default}: {rows}");
             }
         }
+        if !self.named.is_empty() {
+            let named = self.named.join(", ");
+            let _ = writeln!(
+                out,
+                "  named in the profile, but libseccomp has another number, or none: {named}"
+            );
+        }
+        for (row, name) in &self.shared {
+            let _ = writeln!(
+                out,
+                "  {} ({}) is not mainline's, and gets what the profile has for {name}, which has \
+                 this number there",
+                row.name, row.number
+            );
+        }
         if !self.unclear.is_empty() {
             let unclear = listed(&self.unclear);
             let _ = writeln!(out, "  not known whether Linux {linux} has them: {unclear}");
@@ -158,6 +173,10 @@ impl Found<'_> {
         let before = self.before.iter();
         let before =
             before.map(|(kernel, names)| json!({ "kernel": kernel.as_str(), "names": names }));
+        let shared = self
+            .shared
+            .iter()
+            .map(|(row, name)| json!({ "number": row.number, "name": row.name, "mainline": name }));
         json!({
             "abi": self.abi,
             "architectures": self.shown,
@@ -169,6 +188,8 @@ impl Found<'_> {
             "newer": rows(&self.newer),
             "older": rows(&self.older),
             "private": rows(&self.private),
+            "named": self.named,
+            "shared": shared.collect::<Vec<_>>(),
             "unclear": rows(&self.unclear),
             "before": before.collect::<Vec<_>>(),
             "above": self.above,
