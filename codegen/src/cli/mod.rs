@@ -250,7 +250,7 @@ write nothing; exit with status 1 if a file is out of date
         /// Print stubs for C, aio_syscall0 to aio_syscall6, instead of Rust
         #[arg(requires = "abi")]
         language: Option<Language>,
-        /// Print the code for this ABI; without LANGUAGE a module of aio-sys, for it alone
+        /// Print the code for this ABI; without LANGUAGE, a module of aio-sys
         #[arg(long, value_name = "ABI")]
         abi: Option<String>,
         /// Write nothing; exit with status 1 if a file is out of date
